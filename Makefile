@@ -1,0 +1,58 @@
+# Everything is set up on the first call; nothing but Python 3.11+, git and make must be there before.
+PYTHON ?= python3
+PORT ?= 8080
+DATA ?= data
+WORKERS ?= 2
+
+BIN := .venv/bin
+SETUP := $(PYTHON) scripts/bootstrap.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run test quick lint replay lock upgrade wheel clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+run: ## Start the product with the sandbox beside it (PORT=8080 DATA=data)
+	@$(SETUP) run
+	@$(BIN)/wallet-server sandbox --port $(PORT) --data $(DATA)
+
+test: lint ## Run every check and every test, on SQLite and on PostgreSQL
+	@echo "==> tests: rules to records, then whole journeys over the wire"
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+quick: ## Run the quick half of the tests only
+	@$(SETUP) test
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not story and not slow"
+
+lint: ## Check style, types and the layers
+	@$(SETUP) test
+	@echo "==> style"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@echo "==> types"
+	@$(BIN)/mypy
+	@echo "==> layers"
+	@$(BIN)/lint-imports --no-cache
+
+replay: ## Replay real baskets through the till API and check every balance
+	@$(SETUP) replay
+	@$(BIN)/wallet-server replay
+
+lock: ## Write the locks again after a change of pyproject.toml
+	@$(SETUP) test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps uv
+	@scripts/lock.sh
+
+upgrade: ## Write the locks again with the newest releases
+	@$(SETUP) test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps uv
+	@scripts/lock.sh --upgrade
+
+wheel: ## Build the wheel into dist/
+	@$(SETUP) run
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## Remove the environment and everything that was built; data stays
+	@rm -rf .venv build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
