@@ -1,0 +1,150 @@
+"""Owns the neutral Card: what a member's card says, in every language, before any wallet's own form.
+
+A Card holds no secret: the code a till scans, the serial number and the authentication token travel beside it,
+in `wallets.port.Identity`. The fingerprint of a Card therefore never depends on a secret or on a template's bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Texts = Mapping[str, str]
+"""Language tag (`fr`, `en`) to text. Every mapping of one card has the same languages; the first is the default."""
+
+Facet = Literal["points", "tier", "news"]
+"""The three parts of a card that may raise an alert on a phone, one at a time."""
+
+ALERT_ORDER: tuple[Facet, ...] = ("points", "tier", "news")
+"""The written order: when several facets change at once, the earlier goes first and the later waits for a version
+of its own. Points come first because someone at the counter is looking at the phone; news come last because a
+phone that missed the versions between still alerts for the last one, so no text is lost."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours as `#rrggbb`."""
+
+    background: str
+    foreground: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What the member owns of one currency, in its smallest unit; `label` is the currency's plural name."""
+
+    key: str
+    label: Texts
+    value: int
+
+
+@dataclass(frozen=True)
+class Tier:
+    """The status shown on the card."""
+
+    code: str
+    label: Texts
+    name: Texts
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Progress towards the next tier: `percent` from 0 to 100 (whole percents, rounded down, so that 100 means
+    reached), `sentence` says what is missing in words, `value` and `goal` in units of the tier's currency."""
+
+    percent: int
+    value: int
+    goal: int
+    label: Texts
+    sentence: Texts
+
+
+@dataclass(frozen=True)
+class News:
+    """The latest announcement shown on the card."""
+
+    label: Texts
+    text: Texts
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One entry on the back of the card. `link` is an absolute https address that the text stands for."""
+
+    key: str
+    label: Texts
+    text: Texts
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place at which the phone may bring the card forward; degrees (WGS 84) and the text shown there."""
+
+    latitude: float
+    longitude: float
+    text: Texts
+
+
+@dataclass(frozen=True)
+class Alert:
+    """The one facet that may raise an alert in this version; `message` holds `%@` where the new value goes."""
+
+    facet: Facet
+    message: Texts
+
+
+@dataclass(frozen=True)
+class Card:
+    """A member's card at one instant. At most ten places, nearest first."""
+
+    languages: tuple[str, ...]
+    organisation: str
+    description: Texts
+    design: str
+    design_version: int
+    palette: Palette
+    balance: Balance
+    tier: Tier | None
+    gauge: Gauge | None
+    news: News | None
+    details: tuple[Detail, ...]
+    places: tuple[Place, ...]
+    max_distance_metres: int | None
+    code_issue: int
+    voided: bool = False
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the canonical JSON of the card; equal cards have equal fingerprints in every process."""
+        return hashlib.sha256(card_to_json(self).encode()).hexdigest()
+
+
+def card_to_json(card: Card) -> str:
+    """Canonical JSON of a card: sorted keys, no spaces, so that equal cards are equal texts."""
+    return json.dumps(asdict(card), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def card_from_json(text: str) -> Card:
+    """Inverse of `card_to_json`."""
+    raw = json.loads(text)
+
+    def maybe(kind: Any, value: Any) -> Any:
+        return None if value is None else kind(**value)
+
+    return Card(
+        **{
+            **raw,
+            "languages": tuple(raw["languages"]),
+            "palette": Palette(**raw["palette"]),
+            "balance": Balance(**raw["balance"]),
+            "tier": maybe(Tier, raw["tier"]),
+            "gauge": maybe(Gauge, raw["gauge"]),
+            "news": maybe(News, raw["news"]),
+            "details": tuple(Detail(**d) for d in raw["details"]),
+            "places": tuple(Place(**p) for p in raw["places"]),
+        }
+    )

@@ -1,0 +1,156 @@
+"""Owns the code on the card: its written form, its check characters, and reading what a scanner or a cashier gives.
+
+Form 1, in characters of QR's alphanumeric mode (ISO/IEC 18004), so that a symbol stays small:
+
+    L1.7K3QZD.0.4MJ8K2V9QH0TXW3E.1..CCCC
+    |  |      | |                | ||
+    |  |      | |                | |check, 4 characters
+    |  |      | |                | signature, empty while key id is 0
+    |  |      | |                issue number of the card, from 1
+    |  |      | reference of the card, 80 random bits
+    |  |      id of the signing key, 1 or 2 characters, 0 = unsigned
+    |  public mark of the account that issued it
+    format version
+
+All parts after the first are Crockford base32. A form that was ever printed is read for ever: `_READERS` only grows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wallet_server.errors import Invalid
+
+MAX_TEXT = 200
+"""Longest text looked at, in characters; more is not a code of ours, whatever it is."""
+
+UNSIGNED = "0"
+"""The key id of a code without signature."""
+
+_BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+_CONFUSED = str.maketrans("OIL", "011")
+_CHECK_LENGTH = 4
+
+# The check is the text read as a polynomial at _CHECK_BASE, modulo the largest prime below 32**4. A prime modulus
+# catches every single wrong character (difference times a power of the base) and every swap of neighbours
+# (difference times base minus 1). The base was chosen so that none of its first 200 powers is, up to sign, a quotient
+# of two numbers below 46: thus any two wrong characters are caught as well. The tests prove all three.
+_CHECK_PRIME = 1_048_573
+_CHECK_BASE = 1_009
+
+_ISSUER = re.compile(r"[0-9A-HJKMNP-TV-Z]{6}")
+_KEY_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{1,2}")
+_REFERENCE = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}")
+_ISSUE = re.compile(r"[1-9][0-9]{0,8}")
+_SIGNATURE = re.compile(r"[0-9A-HJKMNP-TV-Z]{0,150}")
+_FIRST = re.compile(r"L([1-9][0-9]{0,2})")
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a code says. `issuer` is public; `reference` is known to the card's owner and to tills alone."""
+
+    version: str
+    issuer: str
+    key_id: str
+    reference: str
+    issue: int
+    signature: str
+
+
+def write(code: Code) -> str:
+    """The canonical text of a code. Raises ValueError for a field outside its form or a version we do not write."""
+    parts = (code.issuer, code.key_id, code.reference, str(code.issue), code.signature)
+    if code.version != "1" or not _well_formed(parts):
+        raise ValueError("not a code of format 1")
+    body = ".".join(("L1", *parts))
+    text = f"{body}.{_check(body)}"
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"a code has at most {MAX_TEXT} characters")
+    return text
+
+
+def read(text: str) -> Code:
+    """Reads a scanned or typed code of any format ever issued.
+
+    Lower case, blanks anywhere, and O for 0, I or L for 1 are forgiven. Raises Invalid with code `unreadable-code`.
+    """
+    if len(text) > MAX_TEXT or not text.isascii():
+        raise _unreadable("This is not the code of a loyalty card. Scan the code on the card.")
+    plain = "".join(text.split()).upper()
+    first, _, rest = plain.partition(".")
+    version = _FIRST.fullmatch(first)
+    if version is None or not rest:
+        raise _unreadable("This is not the code of a loyalty card. Scan the code on the card.")
+    reader = _READERS.get(version[1])
+    if reader is None:
+        raise _unreadable("This code is of a newer format than this server reads. Update the server.")
+    return reader(rest)
+
+
+def lookup_key(code: Code) -> str:
+    """What is hashed to find the row of a code; the same whatever key signed it and in whichever format it is written.
+
+    So a code that was printed unsigned and its signed successor of the same issue are one row.
+    """
+    return f"{code.issuer}.{code.reference}.{code.issue}"
+
+
+def same_issuer(code: Code, mark: str) -> bool:
+    """Whether the code was issued under this account's mark; needs no look-up and so tells nothing about the card."""
+    return code.issuer == mark.upper()
+
+
+def mark_from_random(random: bytes) -> str:
+    """A new account's public mark, 6 characters, from the first 30 of at least 32 random bits (4 bytes)."""
+    if len(random) < 4:
+        raise ValueError("a mark needs 4 random bytes")
+    return _base32(int.from_bytes(random[:4], "big") >> 2, 6)
+
+
+def reference_from_random(random: bytes) -> str:
+    """A new card's reference, 16 characters, from exactly 80 random bits (10 bytes)."""
+    if len(random) != 10:
+        raise ValueError("a reference needs exactly 10 random bytes")
+    return _base32(int.from_bytes(random, "big"), 16)
+
+
+def _read_1(rest: str) -> Code:
+    parts = rest.translate(_CONFUSED).split(".")
+    if len(parts) != 6 or not _well_formed(tuple(parts[:5])):
+        raise _unreadable("The code is incomplete or damaged. Scan it again, or type all of it.")
+    body = ".".join(("L1", *parts[:5]))
+    if parts[5] != _check(body):
+        raise _unreadable("A character of the code is wrong. Scan it again, or check what you typed.")
+    issuer, key_id, reference, issue, signature = parts[:5]
+    return Code("1", issuer, key_id, reference, int(issue), signature)
+
+
+_READERS: dict[str, Callable[[str], Code]] = {"1": _read_1}
+"""By format version, every one ever issued."""
+
+
+def _well_formed(parts: tuple[str, ...]) -> bool:
+    """Whether issuer, key id, reference, issue and signature have their form, and a signature exactly if a key."""
+    forms = (_ISSUER, _KEY_ID, _REFERENCE, _ISSUE, _SIGNATURE)
+    if not all(form.fullmatch(part) for form, part in zip(forms, parts, strict=True)):
+        return False
+    return (parts[1] == UNSIGNED) == (parts[4] == "")
+
+
+def _check(body: str) -> str:
+    total = 0
+    for character in body:
+        total = (total * _CHECK_BASE + _ALPHANUMERIC.index(character) + 1) % _CHECK_PRIME
+    return _base32(total * _CHECK_BASE % _CHECK_PRIME, _CHECK_LENGTH)
+
+
+def _base32(number: int, length: int) -> str:
+    return "".join(_BASE32[(number >> (5 * place)) & 31] for place in reversed(range(length)))
+
+
+def _unreadable(sentence: str) -> Invalid:
+    return Invalid(sentence, code="unreadable-code", field="code")

@@ -1,0 +1,161 @@
+"""Owns how a member's card is composed from what the programme promises and what the books hold.
+
+The one place where a Card is made: every wallet, the web card and the lock screen show what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Palette, Place, Texts, Tier
+from wallet_server.rules.places import Store, nearest
+from wallet_server.rules.program import Level, Programme
+from wallet_server.rules.sentences import rule_sentences
+from wallet_server.rules.tiers import gauge, level_for
+
+__all__ = ["Holding", "Store", "compose"]
+
+MAX_LISTED_STORES = 20
+"""Stores named on the back of a card; more would bury the links below them."""
+
+_WORDS: Mapping[str, Texts] = {
+    "tier": {"fr": "Statut", "en": "Status"},
+    "news": {"fr": "Actualité", "en": "Latest news"},
+    "rules": {"fr": "Comment ça marche", "en": "How it works"},
+    "benefits": {"fr": "Vos avantages au statut {}", "en": "Your {} benefits"},
+    "stores": {"fr": "Où nous trouver", "en": "Where to find us"},
+    "web": {"fr": "Votre carte sur le web", "en": "Your card on the web"},
+    "web_text": {"fr": "Ouvrir la carte", "en": "Open the card"},
+    "website": {"fr": "Notre site", "en": "Our website"},
+    "stop": {"fr": "Ne plus recevoir de messages", "en": "Stop messages"},
+    "stop_text": {"fr": "Arrêter les messages de {}", "en": "Stop messages from {}"},
+    "nearby": {"fr": "{} est tout près", "en": "{} is close by"},
+    "voided": {"fr": "Carte remplacée ou annulée", "en": "Card replaced or cancelled"},
+    "voided_text": {
+        "fr": "Cette carte n'est plus valable. Vous pouvez la retirer de votre téléphone.",
+        "en": "This card is no longer valid. You can remove it from your phone.",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What the books say of one card. `tier` is the code of the level to show (publishing may hold a new one back),
+    None for the one the balance reaches; `balances` by currency code, a missing one is 0."""
+
+    balances: Mapping[str, int]
+    tier: str | None
+    news: Texts | None
+    home: Store | None
+    stores: tuple[Store, ...]
+    code_issue: int
+    voided: bool
+    stop_link: str | None
+    web_link: str | None
+
+
+def compose(
+    programme: Programme, holding: Holding, at: datetime, next_instants: Sequence[datetime] = ()
+) -> tuple[Card, datetime | None]:
+    """The card at `at`, and the instant after `at` at which it next changes by itself, if any is known.
+
+    `next_instants` are the moments known to the caller (an expiry, the end of an announcement), in any order.
+    Equal arguments give cards with equal fingerprints.
+    """
+    level, progress = _status(programme, holding)
+    card = Card(
+        languages=programme.languages,
+        organisation=programme.organisation,
+        description=dict(programme.description),
+        design=programme.design_id,
+        design_version=programme.design_version,
+        palette=_palette(programme, level),
+        balance=_balance(programme, holding),
+        tier=None if level is None else Tier(level.code, _words(programme, "tier"), dict(level.names)),
+        gauge=progress,
+        news=None if holding.news is None else News(_words(programme, "news"), _complete(programme, holding.news)),
+        details=_details(programme, holding, level),
+        places=_places(programme, holding),
+        max_distance_metres=programme.max_distance_metres,
+        code_issue=holding.code_issue,
+        voided=holding.voided,
+    )
+    return card, min((instant for instant in next_instants if instant > at), default=None)
+
+
+def _status(programme: Programme, holding: Holding) -> tuple[Level | None, Gauge | None]:
+    ladder = programme.ladder
+    if ladder is None:
+        return None, None
+    value = holding.balances.get(ladder.currency, 0)
+    level = ladder.level(holding.tier) or level_for(ladder, value)
+    return level, gauge(programme, value, level, programme.languages)
+
+
+def _palette(programme: Programme, level: Level | None) -> Palette:
+    return programme.palette if level is None or level.palette is None else level.palette
+
+
+def _balance(programme: Programme, holding: Holding) -> Balance:
+    currency = programme.currency(programme.balance_currency)
+    label = {language: _capital(currency.names[language].other) for language in programme.languages}
+    return Balance(currency.code, label, holding.balances.get(currency.code, 0))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _words(programme: Programme, key: str, *names: str) -> Texts:
+    return {language: _WORDS[key][language].format(*names) for language in programme.languages}
+
+
+def _complete(programme: Programme, texts: Texts) -> Texts:
+    """A text in every language of the programme; an announcement written in one language alone is shown in that."""
+    fallback = texts.get(programme.languages[0]) or next(iter(texts.values()), "")
+    return {language: texts.get(language) or fallback for language in programme.languages}
+
+
+def _details(programme: Programme, holding: Holding, level: Level | None) -> tuple[Detail, ...]:
+    """The back of the card: what the member may want to read first stands first, the way out last."""
+    details: list[Detail] = []
+    if holding.voided:
+        details.append(Detail("voided", _words(programme, "voided"), _words(programme, "voided_text")))
+    if programme.earn:
+        details.append(Detail("rules", _words(programme, "rules"), rule_sentences(programme)))
+    if level is not None and level.benefits:
+        details.append(_benefits(programme, level))
+    if holding.stores:
+        named = sorted(holding.stores, key=lambda store: (store.name, store.ref))[:MAX_LISTED_STORES]
+        listed = "\n".join(dict.fromkeys(store.name for store in named))
+        details.append(Detail("stores", _words(programme, "stores"), dict.fromkeys(programme.languages, listed)))
+    if programme.website is not None:
+        address = dict.fromkeys(programme.languages, programme.website)
+        details.append(Detail("website", _words(programme, "website"), address, programme.website))
+    if holding.web_link is not None:
+        details.append(Detail("web", _words(programme, "web"), _words(programme, "web_text"), holding.web_link))
+    if holding.stop_link is not None:
+        text = _words(programme, "stop_text", programme.organisation)
+        details.append(Detail("stop", _words(programme, "stop"), text, holding.stop_link))
+    return tuple(details)
+
+
+def _benefits(programme: Programme, level: Level) -> Detail:
+    label = {lang: _WORDS["benefits"][lang].format(level.names[lang]) for lang in programme.languages}
+    text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in level.benefits) for lang in programme.languages}
+    return Detail("benefits", label, text)
+
+
+def _places(programme: Programme, holding: Holding) -> tuple[Place, ...]:
+    chosen = nearest(holding.home, holding.stores, useful_metres=programme.useful_distance_metres)
+    return tuple(
+        Place(
+            store.latitude,
+            store.longitude,
+            _words(programme, "nearby", store.name) if not store.text else _complete(programme, store.text),
+        )
+        for store in chosen
+        if store.latitude is not None and store.longitude is not None
+    )

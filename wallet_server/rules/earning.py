@@ -1,0 +1,135 @@
+"""Owns what a sale earns: lines in, awards out, in integers and exact fractions.
+
+Amounts are what the member pays for a line, tax included, after discounts, in minor units of the programme's money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from wallet_server.errors import Fault, Invalid
+from wallet_server.rules.program import EarnRule, Programme, Rounding
+from wallet_server.rules.sentences import counted, noun_of, reason_sentence, rule_sentence, spoken
+
+MAX_AMOUNT = 2**53 - 1
+"""The largest amount at the door: beyond it a JSON number is no longer exact in every language (RFC 8259, 6)."""
+
+MAX_LINES = 1_000
+"""The longest basket rated."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a sale as sold. `amount_minor` is the whole line, negative for goods taken back in the same sale;
+    `quantity_milli` is in thousandths (weighed goods); `excluded` lines earn nothing (gift cards, deposits)."""
+
+    sku: str | None
+    category: str | None
+    quantity_milli: int
+    amount_minor: int
+    tax_minor: int
+    excluded: bool
+
+
+@dataclass(frozen=True)
+class Award:
+    """So many units of one currency, why, and until when they count. `params` holds what the reason sentence needs:
+    `basis_minor` (the money that counted) and `lines` (how many lines it came from)."""
+
+    currency: str
+    amount: int
+    rule_id: str
+    reason: str
+    params: Mapping[str, int | str]
+    expires_at: datetime | None
+
+
+def rate(programme: Programme, lines: Sequence[Line], at: datetime) -> tuple[Award, ...]:
+    """What a sale at `at` earns, at most one award a rule, in the order of the rules; awards of nothing are left out.
+
+    Goods taken back count against the rest of the sale, never below zero for a rule. A line taken back is rounded as
+    its purchase was, so that the two cancel exactly. Raises Invalid beyond MAX_AMOUNT or MAX_LINES, listing every
+    fault, and ValueError when `at` carries no zone.
+    """
+    if at.utcoffset() is None:
+        raise ValueError("times must carry a zone")
+    _refuse_excess(lines)
+    awards = []
+    for rule in programme.earn:
+        amounts = [line.amount_minor for line in lines if _counts(line, rule)]
+        units = max(0, _units(amounts, rule))
+        if units > MAX_AMOUNT:
+            raise Invalid("This sale would earn more than an account can hold.", field="lines")
+        if units:
+            months = programme.currency(rule.currency).expires_after_months
+            params: dict[str, int | str] = {"basis_minor": sum(amounts), "lines": len(amounts)}
+            expires_at = None if months is None else add_months(at, months)
+            awards.append(Award(rule.currency, units, rule.id, "earn.sale", params, expires_at))
+    return tuple(awards)
+
+
+def explain(award: Award, language: str, programme: Programme) -> str:
+    """One sentence for the member: what was earned, for what, by which rule."""
+    tongue = spoken(language)
+    earned = counted(award.amount, noun_of(programme, award.currency, tongue), tongue)
+    reason = reason_sentence(award.reason, award.params, tongue, programme).rstrip(".")
+    rule = next((rule for rule in programme.earn if rule.id == award.rule_id), None)
+    colon = "\u00a0:" if tongue == "fr" else ":"
+    if rule is None:
+        return f"{reason}{colon} {earned}."
+    return f"{reason}{colon} {earned} ({rule_sentence(rule, programme, tongue).rstrip('.')})."
+
+
+def add_months(at: datetime, months: int) -> datetime:
+    """The same day and time so many calendar months later, or the last day of a month that has no such day."""
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    month += 1
+    return at.replace(year=year, month=month, day=min(at.day, _days_in(year, month)))
+
+
+def round_units(exact: Fraction, rounding: Rounding) -> int:
+    """Rounds the magnitude and keeps the sign: what an amount earns and what its return takes back are opposites."""
+    whole, rest = divmod(abs(exact), 1)
+    half = Fraction(1, 2)
+    upward = {
+        "down": False,
+        "up": rest > 0,
+        "half_up": rest >= half,
+        "half_even": rest > half or (rest == half and whole % 2 == 1),
+    }[rounding]
+    units = int(whole) + int(upward)
+    return units if exact >= 0 else -units
+
+
+def _counts(line: Line, rule: EarnRule) -> bool:
+    return not line.excluded and (line.category is None or line.category not in rule.excluded_categories)
+
+
+def _units(amounts: Sequence[int], rule: EarnRule) -> int:
+    if rule.scope == "basket":
+        return round_units(sum(amounts) * rule.rate, rule.rounding)
+    return sum(round_units(amount * rule.rate, rule.rounding) for amount in amounts)
+
+
+def _refuse_excess(lines: Sequence[Line]) -> None:
+    if len(lines) > MAX_LINES:
+        raise Invalid(f"A sale has at most {MAX_LINES} lines.", field="lines")
+    faults = [
+        Fault(f"lines.{index}.{name}", f"Write an amount between {-MAX_AMOUNT} and {MAX_AMOUNT}.")
+        for index, line in enumerate(lines)
+        for name in ("quantity_milli", "amount_minor", "tax_minor")
+        if abs(getattr(line, name)) > MAX_AMOUNT
+    ]
+    if not faults and abs(sum(line.amount_minor for line in lines)) > MAX_AMOUNT:
+        faults.append(Fault("lines", f"The lines together come to more than {MAX_AMOUNT}."))
+    if faults:
+        raise Invalid("The amounts of this sale are too large.", field="lines", faults=faults)
+
+
+def _days_in(year: int, month: int) -> int:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31

@@ -1,0 +1,265 @@
+"""Owns the Programme: what a merchant promises its members, parsed strictly from a versioned document.
+
+The written form is described in docs/programme.md. Rates are exact fractions; nothing here is a float.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from wallet_server.errors import Fault, Invalid, NotFound
+from wallet_server.rules.announcing import AnnouncePolicy, Limits, Quiet
+from wallet_server.rules.card import Palette, Texts
+from wallet_server.rules.program_checks import cross_faults
+from wallet_server.rules.program_default import default_document
+from wallet_server.rules.program_document import (
+    AnnounceShape,
+    CurrencyShape,
+    EarnShape,
+    PaletteShape,
+    ProgrammeShape,
+    TiersShape,
+    shape_faults,
+)
+
+__all__ = [
+    "Currency",
+    "CurrencyKind",
+    "EarnRule",
+    "Ladder",
+    "Level",
+    "Money",
+    "Plural",
+    "Programme",
+    "Rounding",
+    "Scope",
+    "default_document",
+    "document_schema",
+    "fingerprint",
+    "parse",
+]
+
+CurrencyKind = Literal["points", "stamps", "money"]
+Rounding = Literal["down", "up", "half_up", "half_even"]
+Scope = Literal["basket", "line"]
+
+
+@dataclass(frozen=True)
+class Money:
+    """The money of the tills: ISO 4217 code, and how many decimals its major unit has."""
+
+    iso: str
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Plural:
+    """The noun of a currency for one and for several; `feminine` matters in French alone."""
+
+    one: str
+    other: str
+    feminine: bool = False
+
+
+@dataclass(frozen=True)
+class Currency:
+    """Something members collect. `iso` is None unless kind is money; a unit is its smallest unit.
+
+    A currency that is not spendable (status) is earned and expires, but buys nothing.
+    """
+
+    code: str
+    kind: CurrencyKind
+    iso: str | None
+    exponent: int
+    names: Mapping[str, Plural]
+    spendable: bool
+    expires_after_months: int | None
+
+
+@dataclass(frozen=True)
+class EarnRule:
+    """`rate` is in units of `currency` per minor unit of money, exact."""
+
+    id: str
+    currency: str
+    rate: Fraction
+    rounding: Rounding
+    scope: Scope
+    excluded_categories: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One tier, reached from `threshold` units of the ladder's currency on; `palette` None keeps the programme's."""
+
+    code: str
+    threshold: int
+    names: Texts
+    palette: Palette | None
+    benefits: tuple[Texts, ...]
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Tiers in strictly rising order; the first starts at 0."""
+
+    currency: str
+    levels: tuple[Level, ...]
+
+    def level(self, code: str | None) -> Level | None:
+        """The level of this code, or None (a code of an older document may be gone)."""
+        return next((level for level in self.levels if level.code == code), None)
+
+
+@dataclass(frozen=True)
+class Programme:
+    """One version of a programme; every mapping of texts has exactly `languages`, the first being the default."""
+
+    format: int
+    organisation: str
+    languages: tuple[str, ...]
+    money: Money
+    design_id: str
+    design_version: int
+    palette: Palette
+    description: Texts
+    currencies: tuple[Currency, ...]
+    balance_currency: str
+    earn: tuple[EarnRule, ...]
+    ladder: Ladder | None
+    announce: AnnouncePolicy
+    useful_distance_metres: int
+    max_distance_metres: int | None
+    website: str | None
+
+    def currency(self, code: str) -> Currency:
+        """The currency of this code. Raises NotFound."""
+        for currency in self.currencies:
+            if currency.code == code:
+                return currency
+        raise NotFound(f"This programme has no currency “{code}”.", field="currency")
+
+
+def parse(document: Mapping[str, object]) -> Programme:
+    """Reads a programme document (as JSON or TOML give it). Raises Invalid with every fault of the document."""
+    try:
+        shape = ProgrammeShape.model_validate(document)
+    except ValidationError as refusal:
+        faults = shape_faults(refusal)
+    except RecursionError:
+        raise _refused([Fault("document", "The document is nested too deeply.")]) from None
+    else:
+        faults = []
+    if isinstance(document, Mapping):
+        known = {fault.path for fault in faults}
+        faults += [fault for fault in cross_faults(document) if fault.path not in known]
+    if faults:
+        raise _refused(faults)
+    return _programme(shape)
+
+
+def document_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the document's shape; what parts demand of each other only `parse` checks."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **ProgrammeShape.model_json_schema(by_alias=True),
+        "title": "Programme document, format 1",
+    }
+
+
+def fingerprint(document: Mapping[str, object]) -> str:
+    """SHA-256 (hex) of the document as written, in canonical JSON; the order of fields does not matter.
+
+    Defaults are not filled in, so that the fingerprint of a stored document stays the same when a later version of
+    the product knows more fields. Raises Invalid for what JSON cannot hold.
+    """
+    try:
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        sentence = "A programme holds texts, whole numbers, true, false, lists and tables only."
+        raise _refused([Fault("document", sentence)]) from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refused(faults: list[Fault]) -> Invalid:
+    count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return Invalid(f"The programme document has {count}; mend and send it again.", field="document", faults=faults)
+
+
+def _programme(shape: ProgrammeShape) -> Programme:
+    money = Money(shape.money.iso, shape.money.exponent)
+    return Programme(
+        format=shape.format,
+        organisation=shape.organisation,
+        languages=tuple(shape.languages),
+        money=money,
+        design_id=shape.design.id,
+        design_version=shape.design.version,
+        palette=_palette(shape.palette),
+        description=dict(shape.description),
+        currencies=tuple(_currency(currency, money) for currency in shape.currencies),
+        balance_currency=shape.balance_currency,
+        earn=tuple(_rule(rule) for rule in shape.earn),
+        ladder=None if shape.tiers is None else _ladder(shape.tiers),
+        announce=_policy(shape.announce),
+        useful_distance_metres=shape.useful_distance_metres,
+        max_distance_metres=shape.max_distance_metres,
+        website=shape.links.website,
+    )
+
+
+def _palette(shape: PaletteShape) -> Palette:
+    return Palette(shape.background.lower(), shape.foreground.lower(), shape.label.lower())
+
+
+def _currency(shape: CurrencyShape, money: Money) -> Currency:
+    is_money = shape.kind == "money"
+    return Currency(
+        code=shape.code,
+        kind=shape.kind,
+        iso=(shape.iso or money.iso) if is_money else None,
+        exponent=(money.exponent if shape.exponent is None else shape.exponent) if is_money else 0,
+        names={language: Plural(name.one, name.other, name.feminine) for language, name in shape.names.items()},
+        spendable=shape.spendable,
+        expires_after_months=shape.expires_after_months,
+    )
+
+
+def _rule(shape: EarnShape) -> EarnRule:
+    return EarnRule(
+        id=shape.id,
+        currency=shape.currency,
+        rate=Fraction(shape.per.points, shape.per.amount_minor),
+        rounding=shape.rounding,
+        scope=shape.scope,
+        excluded_categories=frozenset(shape.excluded_categories),
+    )
+
+
+def _ladder(shape: TiersShape) -> Ladder:
+    levels = tuple(
+        Level(
+            code=level.code,
+            threshold=level.threshold,
+            names=dict(level.names),
+            palette=None if level.palette is None else _palette(level.palette),
+            benefits=tuple(dict(benefit) for benefit in level.benefits),
+        )
+        for level in shape.levels
+    )
+    return Ladder(shape.currency, levels)
+
+
+def _policy(shape: AnnounceShape) -> AnnouncePolicy:
+    quiet = shape.quiet
+    hours = None if quiet is None else Quiet(time.fromisoformat(quiet.start), time.fromisoformat(quiet.end))
+    return AnnouncePolicy(Limits(shape.per_day, shape.per_week), hours)

@@ -1,0 +1,165 @@
+"""Owns what one part of a programme document demands of another: known currencies, rising thresholds, all languages.
+
+The checks look at the raw document and pass over whatever has not the right type, so that they can run beside the
+check of the shape and a person sees all faults at once, not the second half after mending the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from wallet_server.errors import Fault
+
+_EXPONENTS = {
+    **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "INR", "MAD", "MXN"), 2),
+    **dict.fromkeys(("NOK", "NZD", "PLN", "RON", "SEK", "SGD", "TRY", "USD", "ZAR"), 2),
+    **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "RWF", "UGX", "VND", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+"""Decimals of the commoner currencies (ISO 4217); a wrong one would make every amount ten or a hundred times off."""
+
+_MOST = 300
+"""No list of a sound document is longer; of a longer one we check the beginning, the shape refuses it anyway."""
+
+
+def cross_faults(document: Mapping[str, object]) -> list[Fault]:
+    """Every contradiction between the parts of a document."""
+    return [
+        *_money_faults(document),
+        *_language_faults(document),
+        *_currency_faults(document),
+        *_earn_faults(document),
+        *_tier_faults(document),
+        *_text_faults(document),
+        *_announce_faults(document),
+    ]
+
+
+def _table(value: object) -> Mapping[object, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _rows(value: object) -> list[Mapping[object, object]]:
+    return [_table(row) for row in value[:_MOST]] if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str | None]:
+    return [item if isinstance(item, str) else None for item in value[:_MOST]] if isinstance(value, list) else []
+
+
+def _repeats(values: list[str | None]) -> Iterator[tuple[int, str]]:
+    seen: set[str] = set()
+    for index, value in enumerate(values):
+        if value is not None and value in seen:
+            yield index, value
+        elif value is not None:
+            seen.add(value)
+
+
+def _column(rows: list[Mapping[object, object]], name: str) -> list[str | None]:
+    return _texts([row.get(name) for row in rows])
+
+
+def _exponent_fault(path: str, money: Mapping[object, object]) -> Iterator[Fault]:
+    iso, exponent = money.get("iso"), money.get("exponent")
+    known = _EXPONENTS.get(iso) if isinstance(iso, str) else None
+    if known is not None and type(exponent) is int and exponent != known:
+        yield Fault(f"{path}.exponent", f"{iso} has {known} decimals; write {known}.")
+
+
+def _money_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    yield from _exponent_fault("money", _table(document.get("money")))
+
+
+def _language_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    for index, language in _repeats(_texts(document.get("languages"))):
+        yield Fault(f"languages.{index}", f"“{language}” stands here twice; remove one.")
+
+
+def _currency_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    rows = _rows(document.get("currencies"))
+    for index, code in _repeats(_column(rows, "code")):
+        yield Fault(f"currencies.{index}.code", f"Two currencies have the code “{code}”; give one another code.")
+    for index, row in enumerate(rows):
+        path = f"currencies.{index}"
+        stated = [name for name in ("iso", "exponent") if row.get(name) is not None]
+        if row.get("kind") == "money":
+            if len(stated) == 1:
+                yield Fault(path, "Give iso and exponent both, or neither for the money of the programme.")
+            yield from _exponent_fault(path, row)
+        elif row.get("kind") in ("points", "stamps"):
+            for name in stated:
+                yield Fault(f"{path}.{name}", "Only a currency of kind money has this; remove it.")
+    yield from _known_currency("balance_currency", document.get("balance_currency"), document)
+
+
+def _known_currency(path: str, code: object, document: Mapping[str, object]) -> Iterator[Fault]:
+    codes = [known for known in _column(_rows(document.get("currencies")), "code") if known is not None]
+    if isinstance(code, str) and codes and code not in codes:
+        yield Fault(path, f"There is no currency “{code}”; this programme has {', '.join(codes)}.")
+
+
+def _earn_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    rows = _rows(document.get("earn"))
+    for index, name in _repeats(_column(rows, "id")):
+        yield Fault(f"earn.{index}.id", f"Two rules have the id “{name}”; give one another id.")
+    for index, row in enumerate(rows):
+        yield from _known_currency(f"earn.{index}.currency", row.get("currency"), document)
+        for place, category in _repeats(_texts(row.get("excluded_categories"))):
+            yield Fault(f"earn.{index}.excluded_categories.{place}", f"“{category}” stands here twice; remove one.")
+
+
+def _tier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    tiers = _table(document.get("tiers"))
+    yield from _known_currency("tiers.currency", tiers.get("currency"), document)
+    rows = _rows(tiers.get("levels"))
+    for index, code in _repeats(_column(rows, "code")):
+        yield Fault(f"tiers.levels.{index}.code", f"Two tiers have the code “{code}”; give one another code.")
+    below: int | None = None
+    for index, row in enumerate(rows):
+        threshold = row.get("threshold")
+        if type(threshold) is not int:
+            continue
+        path = f"tiers.levels.{index}.threshold"
+        if index == 0 and threshold != 0:
+            yield Fault(path, "The first tier is everyone's; write 0.")
+        elif below is not None and threshold <= below:
+            yield Fault(path, f"Each tier starts higher than the one before; write more than {below}.")
+        below = threshold if below is None else max(below, threshold)
+
+
+def _text_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    languages = [language for language in _texts(document.get("languages")) if language is not None]
+    if not languages:
+        return
+    for path, text in _places_of_texts(document):
+        if not isinstance(text, Mapping):
+            continue
+        for language in dict.fromkeys(languages):
+            if language not in text:
+                yield Fault(f"{path}.{language}", f"The text in “{language}” is missing; add it.")
+        for language in list(text)[:_MOST]:
+            if language not in languages:
+                sentence = f"“{language}” is not among the languages of this programme; add it there or remove this."
+                yield Fault(f"{path}.{language}", sentence)
+
+
+def _places_of_texts(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    yield "description", document.get("description")
+    for index, row in enumerate(_rows(document.get("currencies"))):
+        yield f"currencies.{index}.names", row.get("names")
+    for index, row in enumerate(_rows(_table(document.get("tiers")).get("levels"))):
+        yield f"tiers.levels.{index}.names", row.get("names")
+        for place, benefit in enumerate(_rows(row.get("benefits"))):
+            yield f"tiers.levels.{index}.benefits.{place}", benefit
+
+
+def _announce_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    announce = _table(document.get("announce"))
+    quiet = _table(announce.get("quiet"))
+    if isinstance(quiet.get("from"), str) and quiet.get("from") == quiet.get("to"):
+        sentence = "Quiet hours that end when they begin could mean none or all day; write quiet: null for none."
+        yield Fault("announce.quiet.to", sentence)
+    per_day, per_week = announce.get("per_day", 1), announce.get("per_week", 3)
+    if type(per_day) is int and type(per_week) is int and per_day > per_week:
+        yield Fault("announce.per_week", f"A week allows at least as many as a day; write {per_day} or more.")

@@ -1,0 +1,226 @@
+"""Owns the sentences that members and cashiers read: numbers, plurals and money, in each language the product speaks.
+
+Plurals follow the Unicode CLDR rules for cardinals: in French 0 and 1 are singular and whole millions take "de"; in
+English 1 alone is singular. A language that is not spoken here is answered in English.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Literal
+
+from wallet_server.rules.card import Texts
+from wallet_server.rules.program import EarnRule, Money, Plural, Programme
+
+LANGUAGES = ("fr", "en")
+
+Params = Mapping[str, int | str]
+CashierKind = Literal["sold", "already-counted", "redeemed", "reversed", "insufficient"]
+
+_NARROW = "\u202f"
+_FIXED = "\u00a0"
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
+_MAJOR = {
+    "EUR": {"fr": Plural("euro", "euros"), "en": Plural("euro", "euros")},
+    "USD": {"fr": Plural("dollar", "dollars"), "en": Plural("dollar", "dollars")},
+    "CAD": {"fr": Plural("dollar", "dollars"), "en": Plural("dollar", "dollars")},
+    "GBP": {"fr": Plural("livre", "livres", feminine=True), "en": Plural("pound", "pounds")},
+    "CHF": {"fr": Plural("franc", "francs"), "en": Plural("franc", "francs")},
+}
+_ASPIRATED = ("hall", "haut", "héro", "hibou", "homard", "hors", "huit")
+_POINT = Plural("point", "points")
+
+_ROUNDING = {
+    "fr": {
+        "down": "arrondi à l'inférieur",
+        "up": "arrondi au supérieur",
+        "half_up": "arrondi au plus proche",
+        "half_even": "arrondi au plus proche (au nombre pair à égalité)",
+    },
+    "en": {
+        "down": "rounded down",
+        "up": "rounded up",
+        "half_up": "rounded to the nearest",
+        "half_even": "rounded to the nearest (to even when halfway)",
+    },
+}
+_REASONS = {
+    "fr": {
+        "earn.sale": "Achat",
+        "earn.goodwill": "Geste commercial",
+        "burn.redeem": "Récompense utilisée",
+        "reverse.sale": "Achat annulé",
+        "reverse.redeem": "Récompense annulée",
+    },
+    "en": {
+        "earn.sale": "Purchase",
+        "earn.goodwill": "Goodwill gesture",
+        "burn.redeem": "Reward redeemed",
+        "reverse.sale": "Purchase reversed",
+        "reverse.redeem": "Reward reversed",
+    },
+}
+
+
+def spoken(language: str) -> str:
+    """The language the product answers in: `fr-CA` is answered in `fr`, an unknown one in `en`."""
+    primary = language.replace("_", "-").partition("-")[0].lower()
+    return primary if primary in LANGUAGES else "en"
+
+
+def plural(language: str, count: int) -> Literal["one", "other"]:
+    """Which form of a noun a count takes (CLDR cardinals)."""
+    singular = abs(count) <= 1 if spoken(language) == "fr" else abs(count) == 1
+    return "one" if singular else "other"
+
+
+def number(count: int, language: str) -> str:
+    """Digits in groups of three: a narrow no-break space between them in French, a comma in English."""
+    return f"{count:,}".replace(",", _NARROW if spoken(language) == "fr" else ",")
+
+
+def money_text(amount_minor: int, money: Money, language: str) -> str:
+    """An amount of money as the language writes it: `12,34 €`, `€12.34`."""
+    whole, rest = divmod(abs(amount_minor), 10**money.exponent)
+    french = spoken(language) == "fr"
+    decimals = f"{',' if french else '.'}{rest:0{money.exponent}d}" if money.exponent else ""
+    sign = "-" if amount_minor < 0 else ""
+    digits = f"{number(whole, language)}{decimals}"
+    symbol = _SYMBOLS.get(money.iso)
+    if french:
+        return f"{sign}{digits}{_FIXED}{symbol or money.iso}"
+    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{money.iso}{_FIXED}{digits}"
+
+
+def of(name: str) -> str:
+    """French `de` before a name, elided where speech elides it: `d'Or`, `d'Argent`, `de Bronze`."""
+    first = unicodedata.normalize("NFD", name.replace("œ", "o").replace("Œ", "O"))[:1].lower()
+    mute = first == "h" and not name.lower().startswith(_ASPIRATED)
+    return f"d'{name}" if mute or (first and first in "aeiou") else f"de {name}"
+
+
+def counted(count: int, noun: Plural, language: str) -> str:
+    """A count with its noun: `1 point`, `0 point` in French, `1 000 000 de points` in French."""
+    form = noun.one if plural(language, count) == "one" else noun.other
+    if spoken(language) == "fr" and count and count % 1_000_000 == 0:
+        form = of(form)
+    return f"{number(count, language)} {form}"
+
+
+def unit_params(programme: Programme, currency: str, language: str) -> dict[str, int | str]:
+    """The noun of a currency, as the parameters `one`, `other`, `feminine` that `cashier_sentence` takes."""
+    noun = noun_of(programme, currency, language)
+    return {"one": noun.one, "other": noun.other, "feminine": int(noun.feminine)}
+
+
+def noun_of(programme: Programme, currency: str, language: str) -> Plural:
+    """The noun of a currency in a language; in the programme's default language where it lacks that one."""
+    names = programme.currency(currency).names
+    return names.get(spoken(language)) or names[programme.languages[0]]
+
+
+def rule_sentences(programme: Programme) -> Texts:
+    """How members earn, one sentence a rule; rules that read alike (points and status) are said once."""
+    return {
+        language: " ".join(dict.fromkeys(rule_sentence(rule, programme, language) for rule in programme.earn))
+        for language in programme.languages
+    }
+
+
+def rule_sentence(rule: EarnRule, programme: Programme, language: str) -> str:
+    """One rule in words: `1 point per euro spent, rounded down.`"""
+    tongue = spoken(language)
+    units, spent = _proportion(rule, programme.money, tongue)
+    words = [f"{counted(units, noun_of(programme, rule.currency, tongue), tongue)} {spent}"]
+    if rule.rate.denominator != 1:
+        words.append(_ROUNDING[tongue][rule.rounding])
+        if rule.scope == "line":
+            words.append("article par article" if tongue == "fr" else "line by line")
+    sentence = ", ".join(words) + "."
+    if rule.excluded_categories:
+        listed = ", ".join(sorted(rule.excluded_categories)[:10])
+        sentence += f" Hors{_FIXED}: {listed}." if tongue == "fr" else f" Not counted: {listed}."
+    return sentence
+
+
+def _proportion(rule: EarnRule, money: Money, tongue: str) -> tuple[int, str]:
+    """Units, and the money they are given for, in the roundest words: per euro, per 10 euros, for every 1.50."""
+    units, minor = rule.rate.numerator, rule.rate.denominator
+    major = 10**money.exponent
+    if major % minor == 0:
+        units, minor = units * (major // minor), major
+    noun = _MAJOR.get(money.iso, {}).get(tongue)
+    whole, rest = divmod(minor, major)
+    if rest or noun is None:
+        amount = money_text(minor, money, tongue)
+        return units, f"par tranche de {amount}" if tongue == "fr" else f"for every {amount} spent"
+    if whole == 1:
+        past = "dépensée" if noun.feminine else "dépensé"
+        return units, f"par {noun.one} {past}" if tongue == "fr" else f"per {noun.one} spent"
+    amount = counted(whole, noun, tongue)
+    return units, f"par tranche de {amount}" if tongue == "fr" else f"for every {amount} spent"
+
+
+def reason_sentence(code: str, params: Params, language: str, programme: Programme | None = None) -> str:
+    """Why an entry stands in a member's history.
+
+    `code` is a reason code of the ledger; of `params` it uses `basis_minor` (money that counted; said only when the
+    programme is given) and `receipt`. An unknown code is shown as it is: a history never hides an entry.
+    """
+    tongue = spoken(language)
+    reason = _REASONS[tongue].get(code)
+    if reason is None:
+        return f"Autre mouvement ({code})." if tongue == "fr" else f"Other movement ({code})."
+    basis = params.get("basis_minor")
+    if code == "earn.sale" and programme is not None and isinstance(basis, int):
+        reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(basis, programme.money, tongue)}"
+    if receipt := params.get("receipt"):
+        reason += f", {'ticket' if tongue == 'fr' else 'receipt'} {receipt}"
+    return reason + "."
+
+
+def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
+    """What the till shows after a call.
+
+    `params`: `amount` (units; what was earned, spent, asked for, or for `reversed` the signed correction), `balance`
+    (units after the call) and, for a currency that is not called points, what `unit_params` gives.
+    Raises KeyError when amount or balance is missing.
+    """
+    tongue = spoken(language)
+    noun = _cashier_noun(params)
+    amount, balance = int(params["amount"]), number(int(params["balance"]), tongue)
+    french = tongue == "fr"
+    after = f"nouveau solde {balance}" if french else f"new balance {balance}"
+    still = f"solde {balance}" if french else f"balance {balance}"
+    if kind == "insufficient":
+        asked = number(amount, tongue)
+        if french:
+            needed = f"{asked} nécessaire" + ("s" if amount > 1 else "")
+            return f"Pas assez {of(noun.other)}{_FIXED}: {balance} sur la carte, {needed}"
+        return f"Not enough {noun.other}: {balance} on the card, {asked} needed"
+    if kind == "sold":
+        return f"{_signed(amount, noun, tongue)}, {after}" if amount else f"{_nothing(noun, tongue)}, {still}"
+    if kind == "redeemed":
+        return f"{_signed(-amount, noun, tongue)}, {after}"
+    if kind == "reversed":
+        return f"{f'Annulé{_FIXED}' if french else 'Reversed'}: {_signed(amount, noun, tongue)}, {after}"
+    if kind == "already-counted":
+        return f"{f'Déjà compté{_FIXED}' if french else 'Already counted'}: {_signed(amount, noun, tongue)}, {still}"
+    raise ValueError(f"no cashier sentence of kind {kind}")
+
+
+def _cashier_noun(params: Params) -> Plural:
+    if "one" not in params:
+        return _POINT
+    return Plural(str(params["one"]), str(params["other"]), bool(params.get("feminine", 0)))
+
+
+def _signed(amount: int, noun: Plural, tongue: str) -> str:
+    return f"{'+' if amount > 0 else ''}{counted(amount, noun, tongue)}"
+
+
+def _nothing(noun: Plural, tongue: str) -> str:
+    if tongue == "fr":
+        return f"{'Aucune' if noun.feminine else 'Aucun'} {noun.one} pour cet achat"
+    return f"No {noun.other} for this sale"
