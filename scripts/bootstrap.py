@@ -78,9 +78,9 @@ def fill(home: Path, packages: str) -> None:
     print(f"setup: installing the packages of '{packages}' into {home.name}", flush=True)
     make_environment(home, lock)
     python = home / "bin" / "python"
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
     # Wheels only: a bare machine has no compiler, and a source build would run unpinned code.
-    run(python, "-m", "pip", "install", *quiet, "--require-hashes", "--only-binary", ":all:", "-r", lock)
+    run(python, "-m", "pip", "install", *quiet, "--no-compile", "--require-hashes", "--only-binary", ":all:", "-r", lock)
     run(python, "-m", "pip", "install", *quiet, "--no-index", "--no-deps", "--no-build-isolation", "-e", TOP)
     stamp.write_text(state)
 
