@@ -1,0 +1,1 @@
+"""Apple Wallet: design to pass.json, signature, credentials, and the bell that wakes devices."""

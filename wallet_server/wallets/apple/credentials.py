@@ -1,0 +1,313 @@
+"""Owns a pass certificate with its key and intermediate: reading, checking, and sentences that say what to do.
+
+Nothing here touches a file: private keys arrive and leave as bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.x509.oid import NameOID
+
+from wallet_server.errors import Fault, Misconfigured
+from wallet_server.wallets.apple.signing import Signer
+
+Severity = Literal["error", "warning", "notice"]
+WARN_DAYS = (1, 7, 14, 30, 60)
+_MIN_KEY_BITS = 2048
+_MAX_INPUT_BYTES = 256 * 1024
+_G4 = (
+    "Download 'Worldwide Developer Relations - G4' from https://www.apple.com/certificateauthority/ "
+    "and use it as the intermediate."
+)
+_EXPORT = (
+    "Export it again as a .p12 from Keychain Access, or take the key that was made together with the "
+    "certificate request."
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing seen in a credential set. `code` is stable; an `error` means that no pass can be signed."""
+
+    severity: Severity
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What signs the passes of one pass type and opens the connection to APNs. `not_after` is UTC."""
+
+    pass_type: str
+    team: str
+    not_before: datetime
+    not_after: datetime
+    certificate_pem: bytes = field(repr=False)
+    key_pem: bytes = field(repr=False)
+    wwdr_pem: bytes = field(repr=False)
+    signer: Signer = field(repr=False, compare=False)
+
+    @classmethod
+    def load(
+        cls,
+        certificate_pem: bytes,
+        key_pem: bytes,
+        wwdr_pem: bytes,
+        now: datetime,
+        *,
+        password: bytes | None = None,
+        sandbox: bool = False,
+        key_checked: bool = False,
+    ) -> Credentials:
+        """PEM, or DER as Apple's portal hands it out. Raises `Misconfigured` with every error of `check`.
+
+        `key_checked` skips the arithmetic check of the key (some 40 ms): only for a key that passed it once before.
+        """
+        parts, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked)
+        if parts is not None:
+            findings += _judge(parts, now, sandbox)
+        errors = [finding for finding in findings if finding.severity == "error"]
+        if parts is None or errors:
+            faults = [Fault(finding.code, finding.sentence) for finding in errors]
+            raise Misconfigured(errors[0].sentence, code="apple-credentials", faults=faults)
+        return cls(
+            pass_type=_name(parts.leaf.subject, NameOID.USER_ID),
+            team=_name(parts.leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME),
+            not_before=parts.leaf.not_valid_before_utc,
+            not_after=min(parts.leaf.not_valid_after_utc, parts.wwdr.not_valid_after_utc),
+            certificate_pem=parts.leaf.public_bytes(Encoding.PEM),
+            key_pem=_key_pem(parts.key),
+            wwdr_pem=parts.wwdr.public_bytes(Encoding.PEM),
+            signer=Signer(parts.key, parts.leaf, parts.wwdr),
+        )
+
+
+def check(
+    certificate_pem: bytes,
+    key_pem: bytes,
+    wwdr_pem: bytes,
+    now: datetime,
+    *,
+    password: bytes | None = None,
+    pass_type: str | None = None,
+    team: str | None = None,
+    sandbox: bool = False,
+) -> list[Finding]:
+    """Everything worth saying about a credential set, worst first. `pass_type` and `team` are what the operator
+    expects it to be for, where known. In the sandbox the authority need not be Apple."""
+    parts, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked=False)
+    if parts is not None:
+        findings += _judge(parts, now, sandbox)
+        findings += _expectations(parts.leaf, pass_type, team)
+    return sorted(findings, key=lambda finding: ("error", "warning", "notice").index(finding.severity))
+
+
+def from_p12(bundle: bytes, password: bytes | None) -> tuple[bytes, bytes]:
+    """Certificate and key (PEM, the key unencrypted) out of a .p12 file. Raises `Misconfigured`."""
+    if len(bundle) > _MAX_INPUT_BYTES:
+        raise Misconfigured("This file is too large to be a .p12 export.", code="apple-credentials")
+    try:
+        key, certificate, _ = pkcs12.load_key_and_certificates(bundle, password)
+    except ValueError as error:
+        sentence = "The .p12 file cannot be opened: give the password that was set when it was exported."
+        raise Misconfigured(sentence, code="apple-credentials") from error
+    if key is None or certificate is None:
+        sentence = "The .p12 file holds no key with its certificate: export both together from Keychain Access."
+        raise Misconfigured(sentence, code="apple-credentials")
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise Misconfigured(_NOT_RSA, code="apple-credentials")
+    return certificate.public_bytes(Encoding.PEM), _key_pem(key)
+
+
+def make_request(common_name: str, email: str) -> tuple[bytes, bytes]:
+    """A new RSA-2048 key and the certificate signing request to upload at Apple's portal, both PEM. Apple replaces
+    the names by its own; the key must be kept."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    names = [
+        x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        x509.NameAttribute(NameOID.EMAIL_ADDRESS, email),
+    ]
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names)).sign(key, hashes.SHA256())
+    return _key_pem(key), request.public_bytes(Encoding.PEM)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Parts:
+    leaf: x509.Certificate
+    key: rsa.RSAPrivateKey
+    wwdr: x509.Certificate
+
+
+_NOT_RSA = (
+    "The key is not an RSA key, and pass certificates are RSA in practice: make a new certificate request with "
+    "`wallet-server setup apple`."
+)
+
+
+def _read(
+    certificate: bytes, key: bytes, wwdr: bytes, password: bytes | None, key_checked: bool
+) -> tuple[_Parts | None, list[Finding]]:
+    findings: list[Finding] = []
+    leaf = _certificate(certificate, "certificate-unreadable", "pass certificate", findings)
+    issuer = _certificate(wwdr, "wwdr-unreadable", "WWDR intermediate", findings)
+    private = _key(key, password, key_checked, findings)
+    if leaf is None or issuer is None or private is None:
+        return None, findings
+    return _Parts(leaf, private, issuer), findings
+
+
+def _certificate(raw: bytes, code: str, what: str, findings: list[Finding]) -> x509.Certificate | None:
+    try:
+        if len(raw) > _MAX_INPUT_BYTES:
+            raise ValueError("too large")
+        found = x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
+        # Names are parsed lazily: a certificate whose names cannot be read is no use later either.
+        _ = found.subject, found.issuer
+        return found
+    except ValueError:
+        sentence = f"The {what} cannot be read: give the .cer or .pem file from Apple's developer portal."
+        findings.append(Finding("error", code, sentence))
+        return None
+
+
+def _key(raw: bytes, password: bytes | None, checked: bool, findings: list[Finding]) -> rsa.RSAPrivateKey | None:
+    try:
+        load = serialization.load_pem_private_key if b"-----BEGIN" in raw else serialization.load_der_private_key
+        key = load(raw[:_MAX_INPUT_BYTES], password=password, unsafe_skip_rsa_key_validation=checked)
+    except TypeError:
+        if password is None:
+            sentence = "The private key is encrypted: give its password as well."
+            findings.append(Finding("error", "key-encrypted", sentence))
+            return None
+        return _key(raw, None, checked, findings)
+    except ValueError:
+        wrong = " or its password is wrong" if password is not None else ""
+        findings.append(Finding("error", "key-unreadable", f"The private key cannot be read{wrong}. {_EXPORT}"))
+        return None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        findings.append(Finding("error", "key-not-rsa", _NOT_RSA))
+        return None
+    return key
+
+
+def _key_pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+# --- judging ---------------------------------------------------------------------------------------------------
+
+
+def _judge(parts: _Parts, now: datetime, sandbox: bool) -> Iterator[Finding]:
+    yield from _subject(parts.leaf)
+    yield from _own_key(parts)
+    yield from _chain(parts)
+    yield from _authority(parts, sandbox)
+    yield from _dates(parts.leaf, "certificate", "pass certificate", now, _RENEW)
+    yield from _dates(parts.wwdr, "wwdr", "WWDR intermediate", now, _G4)
+
+
+_RENEW = (
+    "Make a new one for the same pass type at https://developer.apple.com/account/resources/certificates "
+    "(`wallet-server setup apple` leads you through it): cards already on phones go on working with it."
+)
+
+
+def _subject(leaf: x509.Certificate) -> Iterator[Finding]:
+    if not _name(leaf.subject, NameOID.USER_ID):
+        sentence = (
+            "The certificate names no pass type (UID), so it is no Pass Type ID certificate: make one of that kind."
+        )
+        yield Finding("error", "no-pass-type", sentence)
+    if not _name(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME):
+        sentence = "The certificate names no team (OU), so it is no Pass Type ID certificate: make one of that kind."
+        yield Finding("error", "no-team", sentence)
+    if "with NFC" in _name(leaf.subject, NameOID.COMMON_NAME):
+        yield Finding("notice", "nfc", "This certificate also allows contactless (NFC) passes.")
+
+
+def _own_key(parts: _Parts) -> Iterator[Finding]:
+    public = parts.leaf.public_key()
+    if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers() != parts.key.public_key().public_numbers():
+        sentence = f"The private key does not belong to the pass certificate. {_EXPORT}"
+        yield Finding("error", "key-mismatch", sentence)
+    if parts.key.key_size < _MIN_KEY_BITS:
+        sentence = f"The key has {parts.key.key_size} bits; make a new request with at least {_MIN_KEY_BITS}."
+        yield Finding("error", "key-short", sentence)
+
+
+def _chain(parts: _Parts) -> Iterator[Finding]:
+    if parts.leaf.issuer != parts.wwdr.subject:
+        sentence = f"The pass certificate was not issued by this WWDR intermediate. {_G4}"
+        yield Finding("error", "issuer-mismatch", sentence)
+        return
+    try:
+        parts.leaf.verify_directly_issued_by(parts.wwdr)
+    except (InvalidSignature, ValueError, TypeError):
+        sentence = "The WWDR intermediate has the right name but did not sign the pass certificate. "
+        yield Finding("error", "issuer-signature", sentence + _G4)
+
+
+def _authority(parts: _Parts, sandbox: bool) -> Iterator[Finding]:
+    organisations = [_name(name, NameOID.ORGANIZATION_NAME) for name in (parts.wwdr.subject, parts.wwdr.issuer)]
+    if organisations != ["Apple Inc.", "Apple Inc."]:
+        if not sandbox:
+            sentence = "The intermediate is not Apple's, so no phone would open the card. " + _G4
+            yield Finding("error", "not-apple", sentence)
+        return
+    match _name(parts.wwdr.subject, NameOID.ORGANIZATIONAL_UNIT_NAME):
+        case "G4":
+            sentence = (
+                "The intermediate carries Apple's names and signed this certificate. Names can be copied: that it "
+                "leads to Apple's root is known for certain only when a phone opens a card."
+            )
+            yield Finding("notice", "apple-by-name", sentence)
+        case "Apple Worldwide Developer Relations":
+            yield Finding("error", "wwdr-g1", f"This is the first WWDR intermediate, which expired in 2023. {_G4}")
+        case "G3":
+            sentence = f"This is the WWDR intermediate G3, which did not issue pass certificates since 2022. {_G4}"
+            yield Finding("error", "wwdr-g3", sentence)
+        case other:
+            sentence = f"The WWDR intermediate is of generation '{other}'; G4 is known to work. {_G4}"
+            yield Finding("warning", "wwdr-generation", sentence)
+
+
+def _dates(certificate: x509.Certificate, code: str, what: str, now: datetime, renew: str) -> Iterator[Finding]:
+    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < starts:
+        sentence = f"The {what} is valid only from {starts:%d %B %Y, %H:%M} UTC: check the clock of this machine."
+        yield Finding("error", f"{code}-not-yet-valid", sentence)
+    if now > ends:
+        yield Finding("error", f"{code}-expired", f"The {what} expired on {ends:%d %B %Y}. {renew}")
+        return
+    left = ends - now
+    reached = next((days for days in WARN_DAYS if left <= timedelta(days=days)), None)
+    if reached is not None:
+        sentence = f"The {what} expires on {ends:%d %B %Y}, in {left.days} days. {renew}"
+        yield Finding("warning", f"{code}-expires-within-{reached}-days", sentence)
+
+
+def _expectations(leaf: x509.Certificate, pass_type: str | None, team: str | None) -> Iterator[Finding]:
+    uid, unit = _name(leaf.subject, NameOID.USER_ID), _name(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    if pass_type is not None and uid and uid != pass_type:
+        sentence = f"The certificate is for {uid}, not for {pass_type}: use the certificate of that pass type."
+        yield Finding("error", "wrong-pass-type", sentence)
+    if team is not None and unit and unit != team:
+        sentence = f"The certificate belongs to team {unit}, not {team}: correct the team, or use its certificate."
+        yield Finding("error", "wrong-team", sentence)
+
+
+def _name(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    found = name.get_attributes_for_oid(oid)
+    return str(found[0].value) if found else ""

@@ -1,0 +1,182 @@
+"""Owns the way from a neutral Card to pass.json: which part of the card becomes which key of Apple's format.
+
+Keys and their limits: developer.apple.com/documentation/walletpasses. Only what `rules.py` knows is ever written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from wallet_server.rules.card import Alert, Card, Detail, Gauge, Texts
+from wallet_server.wallets.apple.strings import Phrases
+from wallet_server.wallets.designs import SLOT_NAMES, Align, Design, Placement
+from wallet_server.wallets.port import Identity
+
+_BARCODE_FORMATS = {
+    "qr": "PKBarcodeFormatQR",
+    "pdf417": "PKBarcodeFormatPDF417",
+    "aztec": "PKBarcodeFormatAztec",
+    "code128": "PKBarcodeFormatCode128",
+}
+_ALIGNMENTS: dict[Align, str] = {
+    "left": "PKTextAlignmentLeft",
+    "centre": "PKTextAlignmentCenter",
+    "right": "PKTextAlignmentRight",
+}
+# A date in a promotion must not become a calendar entry; an address or a telephone number is worth a tap.
+_USEFUL_DETECTORS = ["PKDataDetectorTypePhoneNumber", "PKDataDetectorTypeLink", "PKDataDetectorTypeAddress"]
+# Comma for English, a narrow no-break space (SI, French usage) for the others.
+_THOUSANDS = {"en": ","}
+
+Field = dict[str, Any]
+
+
+def compose(
+    card: Card, alert: Alert | None, identity: Identity, design: Design, team: str
+) -> tuple[dict[str, Any], Phrases]:
+    """The document of pass.json and the texts it needs in other languages. Checks nothing: that is `rules.faults`."""
+    phrases = Phrases(card.languages or design.languages)
+    _reserve_alerting_texts(card, design, phrases)
+    document: dict[str, Any] = {
+        "formatVersion": 1,
+        "passTypeIdentifier": identity.pass_type,
+        "teamIdentifier": team,
+        "serialNumber": identity.serial,
+        "organizationName": phrases.same(card.organisation),
+        "description": phrases.key(card.description),
+        "sharingProhibited": True,
+        "backgroundColor": rgb(card.palette.background),
+        "foregroundColor": rgb(card.palette.foreground),
+        "labelColor": rgb(card.palette.label),
+        "barcodes": [_barcode(kind, identity.code, design.barcode_alt_text) for kind in design.barcode_formats],
+    }
+    if design.logo_text:
+        document["logoText"] = phrases.same(card.organisation)
+    if card.voided:
+        # Without an address the phone stops asking for a card that is gone, and it must not come forward at a shop.
+        document["voided"] = True
+    else:
+        _serve(document, card, identity, phrases)
+    document["storeCard"] = _style(card, alert, design, phrases)
+    return document, phrases
+
+
+@lru_cache(maxsize=1024)
+def rgb(colour: str) -> str:
+    """`#rrggbb` as Apple writes it; anything else unchanged, for the rules to name."""
+    try:
+        red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    except ValueError:
+        return colour
+    return f"rgb({red}, {green}, {blue})" if len(colour) == 7 else colour
+
+
+def _reserve_alerting_texts(card: Card, design: Design, phrases: Phrases) -> None:
+    """Values that can raise an alert get their keys first: another text that reads alike must not move them."""
+    if card.tier:
+        phrases.key(card.tier.name)
+    phrases.key(card.news.text if card.news else design.placeholders["news"])
+
+
+def _barcode(kind: str, code: str, alt_text: str) -> Field:
+    barcode = {
+        "format": _BARCODE_FORMATS[kind],
+        "message": code,
+        "messageEncoding": "iso-8859-1" if code.isascii() else "utf-8",
+    }
+    if alt_text == "code":
+        barcode["altText"] = code
+    return barcode
+
+
+def _serve(document: dict[str, Any], card: Card, identity: Identity, phrases: Phrases) -> None:
+    """What only a living card has: where to fetch it again, and the places where it comes forward."""
+    if identity.web_service_url is not None:
+        # Phones append /v1/...; some readers would ask for //v1/ after a trailing slash.
+        document["webServiceURL"] = identity.web_service_url.rstrip("/")
+        document["authenticationToken"] = identity.token
+    if card.places:
+        document["locations"] = [
+            {"latitude": place.latitude, "longitude": place.longitude, "relevantText": phrases.key(place.text)}
+            for place in card.places
+        ]
+        if card.max_distance_metres is not None:
+            document["maxDistance"] = card.max_distance_metres
+
+
+def _style(card: Card, alert: Alert | None, design: Design, phrases: Phrases) -> dict[str, list[Field]]:
+    """The arrays of the style that hold something; an empty one has made phones refuse a card."""
+    style: dict[str, list[Field]] = {}
+    for slot in SLOT_NAMES:
+        found = [
+            field for placed in design.slots[slot] for field in _fields(card, placed, design, phrases, slot == "back")
+        ]
+        if found:
+            style[f"{slot}Fields"] = found
+    if alert is not None:
+        message = phrases.key(alert.message) or phrases.key(design.change_messages[alert.facet])
+        for field in (field for fields in style.values() for field in fields if field["key"] == alert.facet):
+            field["changeMessage"] = message
+    return style
+
+
+def _fields(card: Card, placed: Placement, design: Design, phrases: Phrases, back: bool) -> Iterator[Field]:
+    if placed.item == "details":
+        for detail in card.details:
+            yield _detail(detail, phrases)
+        return
+    found = _content(card, placed, design, phrases)
+    if found is None:
+        return
+    label, content = found
+    field = {"key": placed.item, "label": phrases.key(label) or phrases.key(design.labels[placed.item]), **content}
+    if placed.align in _ALIGNMENTS:
+        field["textAlignment"] = _ALIGNMENTS[placed.align]
+    if back:
+        field["dataDetectorTypes"] = _USEFUL_DETECTORS if placed.item == "news" else []
+    yield field
+
+
+def _content(card: Card, placed: Placement, design: Design, phrases: Phrases) -> tuple[Texts, Field] | None:
+    """Label and value of one item, or None when this card has none."""
+    match placed.item:
+        case "points":
+            # A number, so that each phone groups its digits in its own way.
+            return card.balance.label, {"value": card.balance.value, "numberStyle": "PKNumberStyleDecimal"}
+        case "tier" if card.tier:
+            return card.tier.label, {"value": phrases.key(card.tier.name)}
+        case "gauge" if card.gauge:
+            return card.gauge.label, {"value": phrases.key(card.gauge.sentence)}
+        case "progress" if card.gauge:
+            return design.labels["progress"], {"value": phrases.key(_progress(card.gauge, phrases.languages))}
+        case "news":
+            # Always there: a phone announces the change of a field it knows, not the arrival of a new one.
+            text = card.news.text if card.news else design.placeholders["news"]
+            return card.news.label if card.news else design.labels["news"], {"value": phrases.key(text)}
+    return None
+
+
+def _progress(gauge: Gauge, languages: tuple[str, ...]) -> Texts:
+    return {tag: f"{_grouped(gauge.value, tag)} / {_grouped(gauge.goal, tag)}" for tag in languages}
+
+
+def _grouped(number: int, language: str) -> str:
+    return f"{number:,}".replace(",", _THOUSANDS.get(language.partition("-")[0], "\u202f"))
+
+
+def _detail(detail: Detail, phrases: Phrases) -> Field:
+    field: Field = {
+        "key": f"detail.{detail.key}",
+        "label": phrases.key(detail.label),
+        "value": phrases.key(detail.text),
+        "dataDetectorTypes": _USEFUL_DETECTORS,
+    }
+    if detail.link is not None:
+        href = escape(detail.link, quote=True)
+        linked = {tag: f'<a href="{href}">{escape(text)}</a>' for tag, text in detail.text.items() if text}
+        field["attributedValue"] = phrases.key(linked)
+        field["dataDetectorTypes"] = []
+    return field

@@ -1,0 +1,68 @@
+"""Owns Apple Wallet behind the port: passes are signed when a device asks, devices are rung when a card changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from wallet_server.errors import Misconfigured
+from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.wallets.apple.credentials import Credentials
+from wallet_server.wallets.apple.passfile import MEDIA_TYPE, Press
+from wallet_server.wallets.designs import Designs
+from wallet_server.wallets.drawing import Drawings
+from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Stale, Verdict
+
+CredentialsOf = Callable[[int], Credentials]
+"""Credential set to credentials; may raise `errors.Misconfigured`."""
+
+Ring = Callable[[CredentialsOf, Sequence[Stale], datetime], Iterator[Report]]
+
+
+class AppleWallet:
+    """Implements `wallets.port.Wallet`. In the sandbox, and there alone, cards may name a plain http service."""
+
+    name = "apple"
+
+    def __init__(
+        self, designs: Designs, drawings: Drawings, credentials: CredentialsOf, ring: Ring, *, sandbox: bool = False
+    ) -> None:
+        self._designs = designs
+        self._press = Press(drawings, sandbox=sandbox)
+        self._credentials = credentials
+        self._ring = ring
+
+    def publish(self, programme: str, card: Card) -> Verdict:
+        """Apple knows no programmes: each pass carries everything."""
+        return NotOffered()
+
+    def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
+        """See the port. Raises `Misconfigured` for credentials that cannot sign this pass, `Invalid` for a card
+        that breaks a rule."""
+        design = self._designs.get(card.design, card.design_version)
+        credentials = self._credentials(identity.credential_set)
+        if credentials.pass_type != identity.pass_type:
+            raise Misconfigured(
+                f"This pass is of type {identity.pass_type}, but its certificate is for {credentials.pass_type}. "
+                "Put the certificate of that pass type back.",
+                code="apple-credentials",
+            )
+        if at > credentials.not_after:
+            raise Misconfigured(
+                f"The Apple certificate expired on {credentials.not_after:%d %B %Y}; cards cannot be signed until it "
+                "is renewed. `wallet-server setup apple` leads you through it.",
+                code="apple-credentials",
+            )
+        return Issued(MEDIA_TYPE, self._press.make(card, alert, identity, design, credentials, at))
+
+    def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        """Ring the devices; they come and fetch. See the port."""
+        return self._ring(self._credentials, stale, at)
+
+    def tell(self, audience: str, message: Texts) -> Verdict:
+        """Apple has no message to everybody; news travel on the card."""
+        return NotOffered()
+
+    def retire(self, stale: Stale, at: datetime) -> Report:
+        """Ring the devices once more: they fetch a voided card that names no service, and never ask again."""
+        return next(iter(self._ring(self._credentials, (stale,), at)))

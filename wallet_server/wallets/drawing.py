@@ -1,0 +1,249 @@
+"""Owns what is drawn for a card, for every wallet alike: the gauge that shows the way to the next tier.
+
+Drawings are made of the palette and a whole percent alone, hold no text (so no language and no font), come out
+byte for byte equal for equal input, and are kept in a bounded cache: at most 101 states for each palette.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
+
+from wallet_server.rules.card import Palette
+
+RGB = tuple[int, int, int]
+STRIP_POINTS = (375, 144)
+SCALES = (1, 2, 3)
+# WCAG 2.2, 1.4.11: graphical objects need 3:1 against what is beside them.
+LEGIBLE = 3.0
+
+# In points. The bar lies below the primary field, whose text a phone sets over the upper part; all y of the bar count
+# from the top of its band.
+_BAND_TOP = 104
+_BAR_LEFT, _BAR_RIGHT, _BAR_MIDDLE, _BAR_HALF = 16.0, 330.0, 20.0, 5.0
+_KNOB_RADIUS = 8.5
+_STAR_CENTRE, _STAR_RADIUS = (349.0, 19.6), 10.5
+_SMOOTH = 4
+_WHITE: RGB = (255, 255, 255)
+_BLACK: RGB = (0, 0, 0)
+
+_Key = TypeVar("_Key")
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One picture at each of `SCALES`: PNG bytes."""
+
+    pngs: tuple[bytes, ...] = field(repr=False)
+
+
+class Kept(Generic[_Key, _Made]):
+    """The last `limit` things made, by key; safe between threads. Two threads may make the same thing at once (it
+    comes out equal); nothing is made under the lock."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._made: OrderedDict[_Key, _Made] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: _Key, make: Callable[[], _Made]) -> _Made:
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return self._made[key]
+        made = make()
+        with self._lock:
+            self._made[key] = made
+            while len(self._made) > self._limit:
+                self._made.popitem(last=False)
+        return made
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+class Drawings:
+    """The drawings of all wallets in one process: at most `limit` strips of some 50 KB, and their grounds."""
+
+    def __init__(self, limit: int = 512) -> None:
+        self._grounds: Kept[Palette, tuple[Image.Image, ...]] = Kept(8)
+        self._strips: Kept[tuple[str, int, Palette, int | None], Strip] = Kept(limit)
+
+    def gauge(self, design: str, version: int, palette: Palette, percent: int | None) -> Strip:
+        """The strip behind the primary field. `percent` is cut to 0..100; None draws the ground without a bar (a
+        member of the highest tier has nothing left to reach). Raises ValueError for a colour that is none."""
+        shown = None if percent is None else max(0, min(100, percent))
+        return self._strips.get((design, version, palette, shown), lambda: self._draw(palette, shown))
+
+    def _draw(self, palette: Palette, percent: int | None) -> Strip:
+        inks = _inks(palette)
+        grounds = self._grounds.get(palette, lambda: tuple(_ground(inks, scale) for scale in SCALES))
+        pngs = []
+        for ground, scale in zip(grounds, SCALES, strict=True):
+            picture = ground.copy()
+            if percent is not None:
+                _bar(picture, inks, percent, scale)
+            pngs.append(_png(picture))
+        return Strip(tuple(pngs))
+
+
+def contrast(one: RGB, other: RGB) -> float:
+    """Contrast ratio of two colours, 1 to 21 (WCAG 2.2)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+# --- colours ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Inks:
+    top: RGB
+    bottom: RGB
+    ornament: RGB
+    track: RGB
+    fill: RGB
+    tip: RGB
+    knob: RGB
+    dot: RGB
+
+
+def _inks(palette: Palette) -> _Inks:
+    ground, ink, accent = (_colour(c) for c in (palette.background, palette.foreground, palette.label))
+    ink = _legible(ground, (ink,))
+    track = _mix(ground, ink, 0.16 if _luminance(ground) > 0.4 else 0.22)
+    fill = _legible(track, (accent, ink))
+    away = _WHITE if _luminance(fill) > _luminance(track) else _BLACK
+    return _Inks(
+        top=_mix(ground, _BLACK, 0.04 if _luminance(ground) > 0.4 else 0.10),
+        bottom=_mix(ground, ink, 0.05),
+        ornament=_mix(ground, accent if contrast(accent, ground) > 1.5 else ink, 0.5),
+        track=track,
+        fill=fill,
+        tip=_mix(fill, away, 0.35),
+        knob=_mix(fill, _WHITE, 0.9),
+        dot=fill if contrast(fill, _WHITE) > 1.3 else ground,
+    )
+
+
+def _legible(ground: RGB, wanted: tuple[RGB, ...]) -> RGB:
+    """The first wanted colour that stands out on the ground, or else black or white (one of them always does)."""
+    best = max((_WHITE, _BLACK), key=lambda ink: contrast(ink, ground))
+    return next((ink for ink in wanted if contrast(ink, ground) >= LEGIBLE), best)
+
+
+def _colour(text: str) -> RGB:
+    red, green, blue = ImageColor.getrgb(text)[:3]
+    return red, green, blue
+
+
+def _mix(one: RGB, other: RGB, share: float) -> RGB:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def _luminance(colour: RGB) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (c / 255 for c in colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+# --- shapes ----------------------------------------------------------------------------------------------------
+
+
+def _ground(inks: _Inks, scale: int) -> Image.Image:
+    """What all percents of one palette share: the colours and the rings behind the text."""
+    size = (STRIP_POINTS[0] * scale, STRIP_POINTS[1] * scale)
+    picture = _gradient(size, inks.top, inks.bottom, upright=True)
+    picture.paste(inks.ornament, mask=_rings(size, scale))
+    return picture
+
+
+def _gradient(size: tuple[int, int], start: RGB, end: RGB, *, upright: bool) -> Image.Image:
+    ramp = Image.linear_gradient("L")
+    ramp = (ramp if upright else ramp.transpose(Image.Transpose.ROTATE_90)).resize(size)
+    return Image.composite(Image.new("RGB", size, end), Image.new("RGB", size, start), ramp)
+
+
+def _rings(size: tuple[int, int], scale: int) -> Image.Image:
+    """Thin rings around a point near the right edge, fading towards the text on the left."""
+    rings = Image.new("L", (size[0] * 2, size[1] * 2))
+    draw = ImageDraw.Draw(rings)
+    unit = scale * 2
+    x, y = 330 * unit, 8 * unit
+    for number, radius in enumerate(range(30, 240, 26)):
+        reach = radius * unit
+        shade = max(0, 84 - 9 * number)
+        draw.ellipse((x - reach, y - reach, x + reach, y + reach), outline=shade, width=max(2, round(1.5 * unit)))
+    return rings.reduce(2)
+
+
+def _bar(picture: Image.Image, inks: _Inks, percent: int, scale: int) -> None:
+    """Track, goal, fill and knob, drawn on the lower band alone."""
+    band = picture.crop((0, _BAND_TOP * scale, picture.width, picture.height))
+    reached = _BAR_LEFT + _BAR_HALF + (_BAR_RIGHT - _BAR_LEFT - 2 * _BAR_HALF) * percent / 100
+    band.paste(inks.track, mask=_pill(_BAR_RIGHT, scale))
+    band.paste(_gradient(band.size, inks.fill, inks.tip, upright=False), mask=_pill(reached + _BAR_HALF, scale))
+    band.paste(inks.fill if percent == 100 else inks.track, mask=_star(scale))
+    knob = _disc(reached, _KNOB_RADIUS, scale)
+    shadow = ImageChops.offset(knob, 0, scale).filter(ImageFilter.GaussianBlur(1.6 * scale))
+    band.paste(_BLACK, mask=shadow.point([round(level * 0.35) for level in range(256)]))
+    band.paste(inks.knob, mask=knob)
+    band.paste(inks.dot, mask=_disc(reached, _KNOB_RADIUS - 4.5, scale))
+    picture.paste(band, (0, _BAND_TOP * scale))
+
+
+def _pill(right: float, scale: int) -> Image.Image:
+    def draw(pen: ImageDraw.ImageDraw, unit: int) -> None:
+        sides = (_BAR_LEFT, _BAR_MIDDLE - _BAR_HALF, right, _BAR_MIDDLE + _BAR_HALF)
+        left, top, end, bottom = (side * unit for side in sides)
+        pen.rounded_rectangle((left, top, end - 1, bottom - 1), radius=(bottom - top) / 2, fill=255)
+
+    return _mask(scale, draw)
+
+
+def _disc(x: float, radius: float, scale: int) -> Image.Image:
+    def draw(pen: ImageDraw.ImageDraw, unit: int) -> None:
+        left, top = (x - radius) * unit, (_BAR_MIDDLE - radius) * unit
+        pen.ellipse((left, top, left + 2 * radius * unit, top + 2 * radius * unit), fill=255)
+
+    return _mask(scale, draw)
+
+
+def _star(scale: int) -> Image.Image:
+    """The goal at the end of the bar: five points, upright, with softened corners."""
+
+    def draw(pen: ImageDraw.ImageDraw, unit: int) -> None:
+        x, y = _STAR_CENTRE
+        corners = []
+        for corner in range(10):
+            reach = _STAR_RADIUS * (0.5 if corner % 2 else 1.0) - 1.0
+            angle = math.pi * (corner / 5 - 0.5)
+            corners.append(((x + reach * math.cos(angle)) * unit, (y + reach * math.sin(angle)) * unit))
+        pen.polygon(corners, fill=255)
+        pen.line([*corners, corners[0], corners[1]], fill=255, width=2 * unit, joint="curve")
+
+    return _mask(scale, draw)
+
+
+def _mask(scale: int, draw: Callable[[ImageDraw.ImageDraw, int], None]) -> Image.Image:
+    """A mask of the band, drawn larger and shrunk, so that its edges are smooth."""
+    width, height = STRIP_POINTS[0] * scale, (STRIP_POINTS[1] - _BAND_TOP) * scale
+    drawn = Image.new("L", (width * _SMOOTH, height * _SMOOTH))
+    draw(ImageDraw.Draw(drawn), scale * _SMOOTH)
+    return drawn.reduce(_SMOOTH)
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=6)
+    return file.getvalue()
