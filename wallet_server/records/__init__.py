@@ -1,0 +1,1 @@
+"""All SQL. Functions take the open transaction and the caller's scope and return frozen dataclasses."""

@@ -1,0 +1,120 @@
+"""Owns credential sets: the certificates that sign passes and open the way to the push service, keys sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from wallet_server.errors import NotFound
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import credential_sets, passes
+
+
+@dataclass(frozen=True)
+class CredentialRow:
+    """A certificate (PEM), its chain (the WWDR intermediate, PEM) and its private key in an envelope."""
+
+    id: int
+    public_id: str
+    account_id: int | None
+    wallet: str
+    pass_type: str
+    team: str
+    certificate: str
+    chain: str
+    key_cipher: str
+    not_after: datetime
+
+
+def add(
+    tx: Tx,
+    public_id: str,
+    account_id: int | None,
+    wallet: str,
+    pass_type: str,
+    team: str,
+    certificate: str,
+    chain: str,
+    key_cipher: str,
+    not_before: datetime,
+    not_after: datetime,
+    at: datetime,
+) -> int:
+    row = {
+        "public_id": public_id,
+        "account_id": account_id,
+        "wallet": wallet,
+        "pass_type": pass_type,
+        "team": team,
+        "certificate": certificate,
+        "chain": chain,
+        "key_cipher": key_cipher,
+        "not_before": not_before,
+        "not_after": not_after,
+        "created_at": at,
+    }
+    return int(tx.execute(sa.insert(credential_sets).returning(credential_sets.c.id), row).scalar_one())
+
+
+def replace(
+    tx: Tx, set_id: int, certificate: str, chain: str, key_cipher: str, not_before: datetime, not_after: datetime
+) -> None:
+    """A renewed certificate for the same pass type: passes keep their set, so installed cards go on updating."""
+    tx.execute(
+        sa.update(credential_sets)
+        .where(credential_sets.c.id == set_id)
+        .values(certificate=certificate, chain=chain, key_cipher=key_cipher, not_before=not_before, not_after=not_after)
+    )
+
+
+def _row(r: sa.Row) -> CredentialRow:  # type: ignore[type-arg]
+    return CredentialRow(
+        r.id,
+        r.public_id,
+        r.account_id,
+        r.wallet,
+        r.pass_type,
+        r.team,
+        r.certificate,
+        r.chain,
+        r.key_cipher,
+        r.not_after,
+    )
+
+
+def credential_set(tx: Tx, set_id: int) -> CredentialRow:
+    """Raises `NotFound`."""
+    r = tx.execute(sa.select(credential_sets).where(credential_sets.c.id == set_id)).first()
+    if r is None:
+        raise NotFound("There is no such credential set.")
+    return _row(r)
+
+
+def all_sets(tx: Tx) -> list[CredentialRow]:
+    """Every set in use, oldest first."""
+    rows = tx.execute(
+        sa.select(credential_sets).where(credential_sets.c.retired_at.is_(None)).order_by(credential_sets.c.id)
+    )
+    return [_row(r) for r in rows]
+
+
+def reseal(tx: Tx, set_id: int, key_cipher: str) -> None:
+    """Store a key's envelope under a newer secret key."""
+    tx.execute(sa.update(credential_sets).where(credential_sets.c.id == set_id).values(key_cipher=key_cipher))
+
+
+def pass_secrets(tx: Tx, after: int, most: int) -> list[tuple[int, str, str]]:
+    """(pass key, serial, token envelope) by key, for a rotation of the secret keys."""
+    rows = tx.execute(
+        sa.select(passes.c.id, passes.c.serial, passes.c.token_cipher)
+        .where(passes.c.id > after)
+        .order_by(passes.c.id)
+        .limit(most)
+    )
+    return [(r.id, r.serial, r.token_cipher) for r in rows]
+
+
+def reseal_pass(tx: Tx, pass_id: int, token_cipher: str) -> None:
+    tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(token_cipher=token_cipher))

@@ -1,0 +1,181 @@
+"""Owns the difference between SQLite and PostgreSQL, the transactions, and all that is known of Flask-SQLAlchemy.
+
+A change on SQLite is BEGIN IMMEDIATE: with the driver's own deferred transactions, 8 threads that each add 1 a
+hundred times lose most of the additions without an error. A look is a read transaction on both.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.engine import make_url
+
+from wallet_server import resources
+from wallet_server.errors import Unavailable
+from wallet_server.records.schema import metadata
+from wallet_server.settings import Settings
+
+Tx = sa.Connection
+"""An open transaction. Only `records` looks inside; `actions` hands it on."""
+
+db = SQLAlchemy(metadata=metadata)
+_CHANGE = "wallet_change"
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def engine_options(url: str, settings: Settings) -> dict[str, Any]:
+    """Arguments for `create_engine` that both Flask-SQLAlchemy and the command line use."""
+    options: dict[str, Any] = {
+        "json_serializer": _dumps,
+        "json_deserializer": orjson.loads,
+        "pool_size": settings.pool_size,
+        "max_overflow": 8,
+        "pool_timeout": settings.database_wait_seconds,
+        # Statements are built once with bind parameters; the cache must hold them all.
+        "query_cache_size": 1000,
+    }
+    if url.startswith("sqlite"):
+        options["connect_args"] = {"timeout": settings.database_wait_seconds, "check_same_thread": False}
+    else:
+        wait = int(settings.database_wait_seconds * 1000)
+        options["connect_args"] = {
+            "connect_timeout": max(2, int(settings.database_wait_seconds)),
+            "options": f"-c lock_timeout={wait} -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+        }
+        options["pool_pre_ping"] = True
+    return options
+
+
+class Database:
+    """An engine with the two kinds of transaction that the product uses."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.sqlite = engine.dialect.name == "sqlite"
+        if self.sqlite:
+            sa.event.listen(engine, "connect", _prepare_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
+            engine.dispose()
+
+    @contextmanager
+    def change(self) -> Iterator[Tx]:
+        """A transaction that writes: committed when the block ends, rolled back when it raises.
+
+        Raises `Unavailable` when the database is locked, full or away; then nothing was changed.
+        """
+        with _translated(), self.engine.connect() as connection:
+            connection.execution_options(**{_CHANGE: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Tx]:
+        """A transaction that only reads, on one snapshot where the database gives one. Raises `Unavailable`."""
+        with _translated(), self.engine.connect() as connection:
+            if not self.sqlite:
+                connection.execution_options(postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not begin transactions by itself: `_begin_sqlite` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL: a committed sale survives a power cut, not just a crash of the process.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    change = connection.get_execution_options().get(_CHANGE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if change else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.TimeoutError as fault:
+        raise Unavailable("The database is busy; please try again in a moment.") from fault
+    except sa.exc.DBAPIError as fault:
+        if _passing(fault):
+            raise Unavailable("The database cannot be written to just now; please try again in a moment.") from fault
+        raise
+
+
+def _passing(fault: sa.exc.DBAPIError) -> bool:
+    original = fault.orig
+    if isinstance(original, sqlite3.OperationalError):
+        text = str(original).lower()
+        return any(w in text for w in ("locked", "busy", "disk is full", "disk i/o", "readonly", "unable to open"))
+    return fault.connection_invalidated or isinstance(
+        original,
+        psycopg.errors.OperationalError  # also: disk full, too many connections, server shutting down
+        | psycopg.errors.LockNotAvailable
+        | psycopg.errors.DeadlockDetected
+        | psycopg.errors.SerializationFailure,
+    )
+
+
+def open_database(settings: Settings) -> Database:
+    """A database without Flask, for the command line and tests."""
+    url = settings.database
+    _make_folder(url)
+    return Database(sa.create_engine(url, **engine_options(url, settings)))
+
+
+def attach(app: Flask, settings: Settings) -> Database:
+    """Give a Flask app its database (and `flask db …` its migrations); touches no table."""
+    url = settings.database
+    _make_folder(url)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings)
+    db.init_app(app)
+    Migrate(app, db, directory=str(resources.migrations()))
+    with app.app_context():
+        return Database(db.engine)
+
+
+def _make_folder(url: str) -> None:
+    name = make_url(url).database
+    if url.startswith("sqlite") and name and name != ":memory:":
+        Path(name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resources.migrations()))
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Bring the database at this address to the newest migration."""
+    config = _alembic()
+    _make_folder(url)
+    database = Database(sa.create_engine(url, poolclass=sa.pool.NullPool))
+    with database.change() as tx:
+        config.attributes["connection"] = tx
+        command.upgrade(config, "head")
+    database.close()

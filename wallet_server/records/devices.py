@@ -1,0 +1,181 @@
+"""Owns devices and their registrations, and the log lines that phones send.
+
+Devices are keyed by (device library id, pass type) with the kind of push; the list of changed passes is scoped by
+these two alone (Apple's protocol gives no other), so it may cross merchants that share a platform credential.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import devices, passes, phone_logs, publications, registrations
+
+MAX_DEVICES_PER_PASS = 50
+APNS, ANDROID = "apns", "androidpass"
+
+
+@dataclass(frozen=True)
+class DeviceRow:
+    """One device that holds a pass."""
+
+    id: int
+    pass_id: int
+    push_kind: str
+    push_token: str
+    registered_at: datetime
+
+
+_DEVICE = sa.select(devices).where(
+    devices.c.library_id == b("library_id"), devices.c.pass_type == b("pass_type")
+).with_for_update()  # fmt: skip
+
+
+def register(
+    tx: Tx, library_id: str, pass_type: str, pass_id: int, push_kind: str, push_token: str, now: datetime
+) -> tuple[bool, bool]:
+    """Register a device for a pass: (whether the registration is new, whether the device's push token is new).
+
+    A further device beyond 50 evicts the pass's oldest registration.
+    """
+    found = tx.execute(_DEVICE, {"library_id": library_id, "pass_type": pass_type}).first()
+    values = {"push_kind": push_kind, "push_token": push_token, "registered_at": now, "suspect_at": None}
+    new_token = found is None or found.push_token != push_token or found.push_kind != push_kind
+    if found is None:
+        device = tx.execute(
+            sa.insert(devices).returning(devices.c.id), {"library_id": library_id, "pass_type": pass_type, **values}
+        ).scalar_one()
+    else:
+        device = found.id
+        tx.execute(sa.update(devices).where(devices.c.id == device).values(**values))
+    there = tx.execute(
+        sa.select(registrations.c.device_id).where(
+            registrations.c.device_id == device, registrations.c.pass_id == pass_id
+        )
+    ).scalar()
+    if there is None:
+        tx.execute(sa.insert(registrations).values(device_id=device, pass_id=pass_id, registered_at=now))
+        _evict(tx, pass_id)
+    return there is None, new_token
+
+
+def _evict(tx: Tx, pass_id: int) -> None:
+    extra = list(
+        tx.execute(
+            sa.select(registrations.c.device_id)
+            .where(registrations.c.pass_id == pass_id)
+            .order_by(registrations.c.registered_at.desc(), registrations.c.device_id.desc())
+            .offset(MAX_DEVICES_PER_PASS)
+        ).scalars()
+    )
+    for device in extra:
+        _drop(tx, device, pass_id)
+
+
+def unregister(tx: Tx, library_id: str, pass_type: str, pass_id: int) -> bool:
+    """Forget that a device holds a pass; the device goes with its last registration."""
+    found = tx.execute(_DEVICE, {"library_id": library_id, "pass_type": pass_type}).first()
+    return found is not None and _drop(tx, found.id, pass_id)
+
+
+def _drop(tx: Tx, device: int, pass_id: int) -> bool:
+    gone = tx.execute(
+        sa.delete(registrations).where(registrations.c.device_id == device, registrations.c.pass_id == pass_id)
+    ).rowcount
+    left = tx.execute(sa.select(registrations.c.pass_id).where(registrations.c.device_id == device).limit(1)).scalar()
+    if left is None:
+        tx.execute(sa.delete(devices).where(devices.c.id == device))
+    return bool(gone)
+
+
+def forget(tx: Tx, device_ids: Sequence[int], *, registered_before: datetime) -> None:
+    """The push service says that these are gone; one that has registered anew since is kept."""
+    for device in sorted(device_ids):
+        still = tx.execute(
+            sa.select(devices.c.id).where(devices.c.id == device, devices.c.registered_at < registered_before)
+        ).scalar()
+        if still is not None:
+            tx.execute(sa.delete(registrations).where(registrations.c.device_id == device))
+            tx.execute(sa.delete(devices).where(devices.c.id == device))
+
+
+def suspect(tx: Tx, device_ids: Sequence[int], now: datetime) -> None:
+    """The push service refused these tokens in a way that a wrong setting would cause too.
+
+    The first refusal is noted; one a day or more after it forgets the device.
+    """
+    for device in sorted(device_ids):
+        since = tx.execute(sa.select(devices.c.suspect_at).where(devices.c.id == device)).scalar()
+        if since is None:
+            tx.execute(sa.update(devices).where(devices.c.id == device).values(suspect_at=now))
+        elif now - since >= timedelta(days=1):
+            forget(tx, [device], registered_before=now)
+
+
+def trust(tx: Tx, device_ids: Sequence[int]) -> None:
+    """These tokens were accepted: what was suspected is forgotten."""
+    if device_ids:
+        tx.execute(
+            sa.update(devices)
+            .where(devices.c.id.in_(device_ids), devices.c.suspect_at.is_not(None))
+            .values(suspect_at=None)
+        )
+
+
+_HOLDERS = (
+    sa.select(registrations.c.pass_id, devices)
+    .join(devices, devices.c.id == registrations.c.device_id)
+    .where(registrations.c.pass_id.in_(b("ids", expanding=True)))
+)
+
+
+def holders(tx: Tx, pass_ids: Sequence[int]) -> dict[int, list[DeviceRow]]:
+    """Pass key to the devices that hold it."""
+    found: dict[int, list[DeviceRow]] = {}
+    for r in tx.execute(_HOLDERS, {"ids": list(pass_ids)}):
+        found.setdefault(r.pass_id, []).append(DeviceRow(r.id, r.pass_id, r.push_kind, r.push_token, r.registered_at))
+    return found
+
+
+_CHANGED = (
+    sa.select(passes.c.serial, publications.c.tag)
+    .select_from(devices)
+    .join(registrations, registrations.c.device_id == devices.c.id)
+    .join(passes, passes.c.id == registrations.c.pass_id)
+    .join(publications, publications.c.pass_id == passes.c.id)
+    .where(
+        devices.c.library_id == b("library_id"),
+        devices.c.pass_type == b("pass_type"),
+        sa.func.coalesce(publications.c.tag, 0) > b("since"),
+    )
+    .order_by(sa.func.coalesce(publications.c.tag, 0))
+    .limit(10_000)
+)
+
+
+def changed_since(tx: Tx, library_id: str, pass_type: str, since: int) -> list[str]:
+    """Serial numbers of a device's passes whose tag is greater (all of them for -1), the oldest change first."""
+    rows = tx.execute(_CHANGED, {"library_id": library_id, "pass_type": pass_type, "since": since})
+    return [r.serial for r in rows]
+
+
+def add_phone_logs(tx: Tx, lines: Sequence[tuple[str, int | None]], keep: int, now: datetime) -> None:
+    """Keep log lines from phones (text, pass key if both serial and device are known); the oldest go beyond `keep`."""
+    if not lines or not keep:
+        return
+    tx.execute(sa.insert(phone_logs), [{"at": now, "line": text[:500], "pass_id": key} for text, key in lines])
+    newest = tx.execute(sa.select(sa.func.max(phone_logs.c.id))).scalar_one()
+    tx.execute(sa.delete(phone_logs).where(phone_logs.c.id <= newest - keep))
+
+
+def phone_logs_of(tx: Tx, pass_id: int | None, most: int = 100) -> list[tuple[datetime, str]]:
+    """The newest log lines, of one pass or of all."""
+    query = sa.select(phone_logs.c.at, phone_logs.c.line).order_by(phone_logs.c.id.desc()).limit(most)
+    if pass_id is not None:
+        query = query.where(phone_logs.c.pass_id == pass_id)
+    return [(r.at, r.line) for r in tx.execute(query)]

@@ -1,0 +1,263 @@
+"""Owns the outbox: one row per (kind, key), written in the transaction of the change that caused it.
+
+Every put bumps the row's generation. A worker leases a row and names its attempt; settling deletes it only at the
+generation that was claimed, else the lease is given back and the job runs once more: an update that arrives while
+the job runs is never lost. `due_at` is the latest of the three instants that hold a job back (its own time, a
+vendor's rest, a lease), so that one index finds what is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import jobs
+
+COUNTER, SERVICE, BULK = 0, 1, 2
+"""Lanes: someone at a counter looks at the phone; ordinary upkeep; thousands at once."""
+LANES = (COUNTER, SERVICE, BULK)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_WISH = 2**62
+"""`run_at` of a claimed job: whatever is put while it runs brings its own time, which is kept when the lease is
+given back (so that a coalesced refresh is not pulled forward by the one that is just ending)."""
+
+
+@dataclass(frozen=True)
+class Put:
+    """A wish: run `kind` for `key` at `run_at` (UTC) or as soon after it as can be."""
+
+    kind: str
+    key: str
+    lane: int
+    run_at: datetime
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A claimed job: only this attempt may settle it, and only at this generation does settling end it."""
+
+    id: int
+    kind: str
+    key: str
+    lane: int
+    generation: int
+    attempt: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A job as an operator sees it."""
+
+    id: int
+    kind: str
+    key: str
+    lane: int
+    failures: int
+    due_at: datetime
+    dead: bool
+    last_error: str | None
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970, UTC."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(value: int) -> datetime:
+    """Inverse of `micros`."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def _greatest(tx: Tx, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    name = "max" if tx.dialect.name == "sqlite" else "greatest"
+    return getattr(sa.func, name)(*values)  # type: ignore[no-any-return]
+
+
+def _least(tx: Tx, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    name = "min" if tx.dialect.name == "sqlite" else "least"
+    return getattr(sa.func, name)(*values)  # type: ignore[no-any-return]
+
+
+def _put_statement(tx: Tx) -> sa.Insert:
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    insert = make(jobs).values(
+        kind=b("kind"), key=b("key"), lane=b("lane"), run_at=b("run_at"), due_at=b("run_at"), generation=1
+    )
+    run_at = _least(tx, jobs.c.run_at, insert.excluded.run_at)
+    return insert.on_conflict_do_update(
+        index_elements=["kind", "key"],
+        set_={
+            "generation": jobs.c.generation + 1,
+            "lane": _least(tx, jobs.c.lane, insert.excluded.lane),
+            "run_at": run_at,
+            # A vendor's rest and a lease in force are kept: a new wish cannot shorten them.
+            "due_at": _greatest(tx, run_at, jobs.c.rest_until, jobs.c.leased_until),
+            "dead_at": None,
+        },
+    )
+
+
+_STATEMENTS: dict[str, tuple[sa.Insert, sa.Update]] = {}
+
+
+def _statements(tx: Tx) -> tuple[sa.Insert, sa.Update]:
+    name = tx.dialect.name
+    if name not in _STATEMENTS:
+        _STATEMENTS[name] = (_put_statement(tx), _claim_statement(tx))
+    return _STATEMENTS[name]
+
+
+def put(tx: Tx, wishes: Iterable[Put]) -> None:
+    """Write jobs in the caller's transaction, in a fixed order (so that two writers never wait for each other)."""
+    rows = [
+        {"kind": w.kind, "key": w.key, "lane": w.lane, "run_at": micros(w.run_at)}
+        for w in sorted(wishes, key=lambda w: (w.kind, w.key))
+    ]
+    if rows:
+        tx.execute(_statements(tx)[0], rows)
+
+
+def _claim_statement(tx: Tx) -> sa.Update:
+    due = (
+        sa.select(jobs.c.id)
+        .where(jobs.c.lane == b("lane"), jobs.c.due_at <= b("now"), jobs.c.dead_at.is_(None))
+        .order_by(jobs.c.due_at)
+        .limit(b("most"))
+    )
+    if tx.dialect.name != "sqlite":
+        due = due.with_for_update(skip_locked=True)
+    return (
+        sa.update(jobs)
+        .where(jobs.c.id.in_(due.scalar_subquery()))
+        .values(attempt=jobs.c.attempt + 1, leased_until=b("until"), due_at=b("until"), run_at=_NO_WISH)
+        .returning(
+            jobs.c.id,
+            jobs.c.kind,
+            jobs.c.key,
+            jobs.c.lane,
+            jobs.c.generation,
+            jobs.c.attempt,
+            jobs.c.failures,
+        )
+    )
+
+
+def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> list[Lease]:
+    """Lease up to `most` due jobs of a lane, the longest due first."""
+    until = micros(now + timedelta(seconds=lease_seconds))
+    rows = tx.execute(_statements(tx)[1], {"lane": lane, "now": micros(now), "most": most, "until": until})
+    return [Lease(r.id, r.kind, r.key, r.lane, r.generation, r.attempt, r.failures) for r in rows]
+
+
+_SETTLE = sa.delete(jobs).where(
+    jobs.c.id == b("job"), jobs.c.attempt == b("attempt"), jobs.c.generation == b("generation")
+)
+
+
+def settle(tx: Tx, leases: Sequence[Lease], again: dict[int, datetime] | None = None) -> None:
+    """End these jobs. One that was put again meanwhile runs at the time of that put; one whose id is in `again`
+    runs once more at that instant (or at the put's, if that is sooner)."""
+    again = again or {}
+    for lease in sorted(leases, key=lambda one: (one.kind, one.key)):
+        mine = {"job": lease.id, "attempt": lease.attempt}
+        if lease.id not in again and tx.execute(_SETTLE, {**mine, "generation": lease.generation}).rowcount:
+            continue
+        run_at = _least(tx, jobs.c.run_at, sa.literal(micros(again[lease.id]) if lease.id in again else _NO_WISH))
+        tx.execute(
+            sa.update(jobs)
+            .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
+            .values(leased_until=0, rest_until=0, failures=0, last_error=None, run_at=run_at, due_at=run_at)
+        )
+
+
+def rest(tx: Tx, lease: Lease, until: datetime, why: str) -> None:
+    """A vendor asked for a rest: nothing wakes this job before `until`. Counts as a failure."""
+    tx.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
+        .values(
+            rest_until=micros(until),
+            due_at=micros(until),
+            leased_until=0,
+            failures=jobs.c.failures + 1,
+            last_error=why[:500],
+        )
+    )
+
+
+def release(tx: Tx, leases: Sequence[Lease], now: datetime) -> None:
+    """Hand jobs back untouched (the worker is stopping): they are due at once."""
+    for lease in leases:
+        tx.execute(
+            sa.update(jobs)
+            .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
+            .values(leased_until=0, run_at=micros(now), due_at=micros(now))
+        )
+
+
+def bury(tx: Tx, lease: Lease, now: datetime, why: str) -> None:
+    """Set a job aside for an operator, with the reason; a new put of the same key revives it."""
+    tx.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
+        .values(dead_at=micros(now), leased_until=0, last_error=why[:500], failures=jobs.c.failures + 1)
+    )
+
+
+def revive(tx: Tx, now: datetime, kind: str | None = None) -> int:
+    """Run dead letters again (all, or of one kind); returns how many."""
+    query = sa.update(jobs).where(jobs.c.dead_at.is_not(None))
+    if kind:
+        query = query.where(jobs.c.kind == kind)
+    return tx.execute(query.values(dead_at=None, failures=0, rest_until=0, due_at=micros(now))).rowcount
+
+
+def letters(tx: Tx, *, dead: bool, most: int = 100) -> list[Letter]:
+    """Waiting or dead jobs, the longest due first."""
+    rows = tx.execute(
+        sa.select(jobs)
+        .where(jobs.c.dead_at.is_not(None) if dead else jobs.c.dead_at.is_(None))
+        .order_by(jobs.c.due_at)
+        .limit(most)
+    )
+    return [
+        Letter(
+            r.id,
+            r.kind,
+            r.key,
+            r.lane,
+            r.failures,
+            instant(r.due_at),
+            r.dead_at is not None,
+            r.last_error,
+        )
+        for r in rows
+    ]
+
+
+def counts(tx: Tx, now: datetime) -> dict[str, int]:
+    """How many jobs are due, waiting for their time, and dead."""
+    alive = jobs.c.dead_at.is_(None)
+    row = tx.execute(
+        sa.select(
+            sa.func.count().filter(alive & (jobs.c.due_at <= micros(now))).label("due"),
+            sa.func.count().filter(alive & (jobs.c.due_at > micros(now))).label("waiting"),
+            sa.func.count().filter(jobs.c.dead_at.is_not(None)).label("dead"),
+        )
+    ).one()
+    return {"due": row.due, "waiting": row.waiting, "dead": row.dead}
+
+
+def next_due(tx: Tx, lane: int) -> datetime | None:
+    """When the next job of a lane is due; None when the lane is empty."""
+    value = tx.execute(
+        sa.select(sa.func.min(jobs.c.due_at)).where(jobs.c.lane == lane, jobs.c.dead_at.is_(None))
+    ).scalar()
+    return None if value is None else instant(value)

@@ -1,0 +1,310 @@
+"""Owns the books: entries whose postings sum to zero, lots that each award opens, and the members' balances.
+
+The caller holds the member's row lock (on SQLite the one writer's lock), so balances and lots may be read and then
+written. Balances are kept for members only; every other account is summed, because a contra balance would be one
+row that serialises all tills. A debt left by a reversal is a lot with a negative remainder, so that the sum of the
+lots is always the balance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.errors import Conflict
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import (
+    balances,
+    currencies,
+    ledger_accounts,
+    ledger_entries,
+    ledger_postings,
+    lot_allocations,
+    lots,
+)
+
+EARN, BURN, REVERSE = "earn", "burn", "reverse"
+MEMBER, MERCHANT = "member", "merchant"
+AVAILABLE, ISSUED, REDEEMED = "available", "issued", "redeemed"
+MAX_LOTS = 10_000
+
+
+@dataclass(frozen=True)
+class Booking:
+    """Everything an entry says besides its amounts: who, where, under which rule and version, why, and when."""
+
+    public_id: str
+    programme_id: int
+    member_id: int
+    merchant_id: int
+    programme_version_id: int
+    rule_id: str
+    reason: str
+    effective_at: datetime
+    recorded_at: datetime
+    store_id: int | None = None
+    till_id: int | None = None
+    receipt: str | None = None
+    sale_id: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Purse:
+    """A member's account of one currency and what stands on it."""
+
+    account_id: int
+    currency_id: int
+    code: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Posted:
+    """An entry as booked: `amount` is what the member's account changed by, `balance` what stands there now."""
+
+    entry_id: int
+    public_id: str
+    currency: str
+    amount: int
+    balance: int
+    rule_id: str
+    reason: str
+    params: Mapping[str, Any]
+
+
+_PURSES = (
+    sa.select(ledger_accounts.c.id, ledger_accounts.c.currency_id, currencies.c.code, balances.c.amount)
+    .join(balances, balances.c.account_id == ledger_accounts.c.id)
+    .join(currencies, currencies.c.id == ledger_accounts.c.currency_id)
+    .where(balances.c.member_id == b("member_id"))
+)
+_ADD_ENTRY = sa.insert(ledger_entries).returning(ledger_entries.c.id)
+_ADD_POSTING = sa.insert(ledger_postings)
+_MOVE = (
+    sa.update(balances)
+    .where(balances.c.account_id == b("account"))
+    .values(amount=balances.c.amount + b("by"))
+    .returning(balances.c.amount)
+)
+_OPEN_LOT = sa.insert(lots).returning(lots.c.id)
+_LOTS = (
+    sa.select(lots.c.id, lots.c.remaining)
+    .where(
+        lots.c.account_id == b("account"),
+        lots.c.remaining > 0,
+        sa.or_(lots.c.expires_at.is_(None), lots.c.expires_at > b("at")),
+    )
+    .order_by(lots.c.expires_at.asc().nulls_last(), lots.c.id)
+    .limit(MAX_LOTS)
+)
+_DEBTS = (
+    sa.select(lots.c.id, lots.c.remaining)
+    .where(lots.c.account_id == b("account"), lots.c.remaining < 0)
+    .order_by(lots.c.id)
+    .limit(MAX_LOTS)
+)
+_DRAW = sa.update(lots).where(lots.c.id == b("lot")).values(remaining=lots.c.remaining - b("by"))
+_ALLOCATE = sa.insert(lot_allocations)
+
+
+def purses(tx: Tx, member_id: int) -> dict[str, Purse]:
+    """The member's accounts by currency code."""
+    rows = tx.execute(_PURSES, {"member_id": member_id})
+    return {r.code: Purse(r.id, r.currency_id, r.code, r.amount) for r in rows}
+
+
+def open_purses(tx: Tx, programme_id: int, member_id: int, currency_ids: Sequence[int]) -> None:
+    """Open the member's accounts that do not stand yet."""
+    have = {p.currency_id for p in purses(tx, member_id).values()}
+    for currency_id in currency_ids:
+        if currency_id not in have:
+            account = _account(tx, programme_id, currency_id, MEMBER, member_id, AVAILABLE)
+            tx.execute(
+                sa.insert(balances).values(account_id=account, member_id=member_id, currency_id=currency_id, amount=0)
+            )
+
+
+def contra_account(tx: Tx, programme_id: int, currency_id: int, merchant_id: int, purpose: str) -> int:
+    """The merchant's account on the other side of a member's, opened when it is first used."""
+    return _account(tx, programme_id, currency_id, MERCHANT, merchant_id, purpose)
+
+
+_ACCOUNT = sa.select(ledger_accounts.c.id).where(
+    ledger_accounts.c.currency_id == b("currency_id"),
+    ledger_accounts.c.owner_kind == b("owner_kind"),
+    ledger_accounts.c.owner_id == b("owner_id"),
+    ledger_accounts.c.purpose == b("purpose"),
+)
+
+
+def _account(tx: Tx, programme_id: int, currency_id: int, kind: str, owner: int, purpose: str) -> int:
+    key = {"currency_id": currency_id, "owner_kind": kind, "owner_id": owner, "purpose": purpose}
+    found = tx.execute(_ACCOUNT, key).scalar()
+    if found is None:
+        # Two tills may open the same contra account at once: the second waits for the first and finds its row.
+        savepoint = tx.begin_nested()
+        try:
+            row = {"programme_id": programme_id, **key}
+            found = tx.execute(sa.insert(ledger_accounts).values(row).returning(ledger_accounts.c.id)).scalar_one()
+            savepoint.commit()
+        except sa.exc.IntegrityError:
+            savepoint.rollback()
+            found = tx.execute(_ACCOUNT, key).scalar_one()
+    return int(found)
+
+
+def award(tx: Tx, booking: Booking, purse: Purse, amount: int, expires_at: datetime | None) -> Posted:
+    """Give `amount` (> 0): a lot is opened; debts left by reversals are paid out of it first."""
+    if amount <= 0:
+        raise ValueError("an award is positive")
+    contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, ISSUED)
+    posted = _post(tx, booking, EARN, purse, amount, contra, None)
+    lot = _open_lot(tx, purse.account_id, posted.entry_id, amount, booking.effective_at, expires_at)
+    if posted.balance < amount:
+        _take(tx, posted.entry_id, _repay(tx, purse.account_id, {lot: amount}))
+    return posted
+
+
+def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
+    """Take `amount` (> 0) from the lots that expire first. Raises `Conflict` (`not-enough`) rather than overspend."""
+    if amount <= 0:
+        raise ValueError("a burn is positive")
+    takes, rest = _plan(tx, purse.account_id, amount, booking.effective_at)
+    if rest or purse.amount < amount:
+        have = min(purse.amount, amount - rest)
+        raise Conflict(
+            f"There are not enough {purse.code}: {have} of {amount}.",
+            code="not-enough",
+            facts={"available": have, "asked": amount},
+        )
+    contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, REDEEMED)
+    posted = _post(tx, booking, BURN, purse, -amount, contra, None)
+    _take(tx, posted.entry_id, takes)
+    return posted
+
+
+def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int) -> Posted:
+    """Undo one entry in full by a further entry that names it.
+
+    A reversed award takes back what is left of its own lot, then the others, and leaves a debt for the rest (the
+    balance goes below zero and the next awards repay it). A reversed burn gives back to the lots it took from.
+    Raises `Conflict` (`already-reversed`).
+    """
+    if tx.execute(sa.select(ledger_entries.c.id).where(ledger_entries.c.reverses_id == entry_id)).scalar():
+        raise Conflict("This was already reversed.", code="already-reversed")
+    legs = tx.execute(
+        sa.select(ledger_postings.c.account_id, ledger_postings.c.amount).where(ledger_postings.c.entry_id == entry_id)
+    ).all()
+    own = next(leg for leg in legs if leg.account_id == purse.account_id)
+    contra = next(leg for leg in legs if leg.account_id != purse.account_id)
+    posted = _post(tx, booking, REVERSE, purse, -own.amount, contra.account_id, entry_id)
+    if own.amount > 0:
+        takes, rest = _plan(tx, purse.account_id, own.amount, booking.effective_at, first=entry_id)
+        _take(tx, posted.entry_id, takes)
+        if rest:
+            _open_lot(tx, purse.account_id, posted.entry_id, -rest, booking.effective_at, None)
+    else:
+        given = tx.execute(
+            sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount).where(lot_allocations.c.entry_id == entry_id)
+        ).all()
+        back = {row.lot_id: row.amount for row in given}
+        repaid = dict(_repay(tx, purse.account_id, back))
+        net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
+        _take(tx, posted.entry_id, [*net.items(), *repaid.items()])
+    return posted
+
+
+def _post(tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra: int, reverses: int | None) -> Posted:
+    row = {
+        "public_id": booking.public_id,
+        "programme_id": booking.programme_id,
+        "member_id": booking.member_id,
+        "merchant_id": booking.merchant_id,
+        "store_id": booking.store_id,
+        "till_id": booking.till_id,
+        "receipt": booking.receipt,
+        "kind": kind,
+        "sale_id": booking.sale_id,
+        "reverses_id": reverses,
+        "programme_version_id": booking.programme_version_id,
+        "rule_id": booking.rule_id,
+        "reason": booking.reason,
+        "params": dict(booking.params),
+        "state": dict(booking.state),
+        "effective_at": booking.effective_at,
+        "recorded_at": booking.recorded_at,
+    }
+    entry_id = tx.execute(_ADD_ENTRY, row).scalar_one()
+    leg = {"entry_id": entry_id, "currency_id": purse.currency_id}
+    tx.execute(
+        _ADD_POSTING,
+        [{**leg, "account_id": purse.account_id, "amount": amount}, {**leg, "account_id": contra, "amount": -amount}],
+    )
+    balance = tx.execute(_MOVE, {"account": purse.account_id, "by": amount}).scalar_one()
+    return Posted(
+        entry_id, booking.public_id, purse.code, amount, balance, booking.rule_id, booking.reason, booking.params
+    )
+
+
+def _open_lot(tx: Tx, account: int, entry: int, amount: int, at: datetime, expires_at: datetime | None) -> int:
+    row = {
+        "account_id": account,
+        "entry_id": entry,
+        "amount": amount,
+        "remaining": amount,
+        "earned_at": at,
+        "expires_at": expires_at,
+    }
+    return int(tx.execute(_OPEN_LOT, row).scalar_one())
+
+
+def _plan(
+    tx: Tx, account: int, amount: int, at: datetime, first: int | None = None
+) -> tuple[list[tuple[int, int]], int]:
+    """Which lots give how much, first to expire first (the lot of entry `first` before all), and what is missing."""
+    rows = [(r.id, r.remaining) for r in tx.execute(_LOTS, {"account": account, "at": at})]
+    if first is not None:
+        own = tx.execute(
+            sa.select(lots.c.id, lots.c.remaining).where(lots.c.entry_id == first, lots.c.account_id == account)
+        ).all()
+        ahead = [(r.id, r.remaining) for r in own if r.remaining > 0]
+        rows = ahead + [row for row in rows if row not in ahead]
+    takes: list[tuple[int, int]] = []
+    for lot, remaining in rows:
+        if not amount:
+            break
+        part = min(remaining, amount)
+        takes.append((lot, part))
+        amount -= part
+    return takes, amount
+
+
+def _take(tx: Tx, entry: int, takes: Sequence[tuple[int, int]]) -> None:
+    takes = [(lot, part) for lot, part in takes if part]
+    if takes:
+        tx.execute(_DRAW, [{"lot": lot, "by": part} for lot, part in takes])
+        tx.execute(_ALLOCATE, [{"lot_id": lot, "entry_id": entry, "amount": part} for lot, part in takes])
+
+
+def _repay(tx: Tx, account: int, pool: Mapping[int, int]) -> list[tuple[int, int]]:
+    """What the lots of `pool` (lot: amount just put there) pay towards the account's debts: (lot, amount taken)."""
+    left = dict(pool)
+    moves: list[tuple[int, int]] = []
+    taken = dict.fromkeys(pool, 0)
+    for debt in tx.execute(_DEBTS, {"account": account}).all():
+        owed = -debt.remaining
+        for lot in left:
+            part = min(left[lot], owed)
+            left[lot] -= part
+            taken[lot] += part
+            owed -= part
+        if owed != -debt.remaining:
+            moves.append((debt.id, debt.remaining + owed))
+    return [(lot, part) for lot, part in taken.items() if part] + moves

@@ -1,0 +1,48 @@
+"""Owns what processes share so that they keep one limit together: counted windows, and circuits that are open."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import circuits, rate_windows
+
+
+def take(tx: Tx, name: str, window: int, count: int) -> int:
+    """Add `count` to a window's counter and return the new total; windows are small integers that only grow."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(rate_windows)
+    statement = insert.values(name=name, window=window, taken=count).on_conflict_do_update(
+        index_elements=["name", "window"], set_={"taken": rate_windows.c.taken + insert.excluded.taken}
+    )
+    return int(tx.execute(statement.returning(rate_windows.c.taken)).scalar_one())
+
+
+def forget_windows(tx: Tx, before: int) -> int:
+    """Delete counters of windows that are over; returns how many."""
+    return tx.execute(sa.delete(rate_windows).where(rate_windows.c.window < before)).rowcount
+
+
+def open_circuit(tx: Tx, name: str, until: datetime, why: str, now: datetime) -> None:
+    """Nothing more is sent under this name until then."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(circuits)
+    tx.execute(
+        insert.values(name=name, open_until=until, why=why[:500], opened_at=now).on_conflict_do_update(
+            index_elements=["name"], set_={"open_until": insert.excluded.open_until, "why": insert.excluded.why}
+        )
+    )
+
+
+def close_circuit(tx: Tx, name: str) -> None:
+    tx.execute(sa.delete(circuits).where(circuits.c.name == name))
+
+
+_OPEN = sa.select(circuits).where(circuits.c.open_until > b("now"))
+
+
+def open_circuits(tx: Tx, now: datetime) -> dict[str, tuple[datetime, str]]:
+    """Name to (until when, why)."""
+    return {r.name: (r.open_until, r.why) for r in tx.execute(_OPEN, {"now": now})}

@@ -1,0 +1,235 @@
+"""Owns members: who joined which programme, what they consented to, and what may be erased of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.errors import NotFound
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import (
+    announcement_members,
+    codes,
+    consents,
+    identities,
+    members,
+    participations,
+    passes,
+    programme_versions,
+    programmes,
+    stores,
+)
+from wallet_server.records.scope import Scope
+
+PROMOTIONS = "promotions"
+"""The purpose under which announcements are sent."""
+
+
+@dataclass(frozen=True)
+class MemberRow:
+    """A member, the programme and its current version. `code_current` is false for an older issue of a card."""
+
+    id: int
+    public_id: str
+    programme_id: int
+    programme_public_id: str
+    version_id: int
+    version: int
+    tier: str | None
+    language: str
+    home_store_id: int | None
+    joined_at: datetime
+    code_current: bool = True
+
+
+_COLUMNS = (
+    members.c.id,
+    members.c.public_id,
+    members.c.programme_id,
+    programmes.c.public_id.label("programme_public_id"),
+    programme_versions.c.id.label("version_id"),
+    programme_versions.c.number.label("version"),
+    members.c.tier,
+    members.c.language,
+    members.c.home_store_id,
+    members.c.joined_at,
+)
+
+
+def _from_members(source: sa.FromClause) -> sa.Join:
+    return source.join(programmes, programmes.c.id == members.c.programme_id).join(
+        programme_versions,
+        sa.and_(
+            programme_versions.c.programme_id == programmes.c.id,
+            programme_versions.c.number == programmes.c.current_version,
+        ),
+    )
+
+
+_TAKES_PART = sa.and_(
+    participations.c.programme_id == members.c.programme_id,
+    participations.c.merchant_id == b("merchant_id"),
+    participations.c.left_at.is_(None),
+)
+_BY_CODE = (
+    sa.select(*_COLUMNS, codes.c.valid_to, codes.c.revoked_at, passes.c.state.label("pass_state"))
+    .select_from(
+        _from_members(codes.join(members, members.c.id == codes.c.member_id))
+        .join(participations, _TAKES_PART)
+        .outerjoin(passes, passes.c.id == codes.c.pass_id)
+    )
+    .where(codes.c.lookup == b("lookup"))
+)
+_BY_PUBLIC = (
+    sa.select(*_COLUMNS)
+    .select_from(_from_members(members).join(participations, _TAKES_PART))
+    .where(members.c.public_id == b("public_id"))
+)
+_LOCK = (
+    sa.select(members.c.tier, members.c.left_at).where(members.c.id == b("id")).with_for_update()
+)  # SQLite ignores FOR UPDATE: there the whole database is locked for writing
+
+
+def add_member(
+    tx: Tx, public_id: str, programme_id: int, home_store_id: int | None, language: str, tier: str | None, at: datetime
+) -> int:
+    row = {
+        "public_id": public_id,
+        "programme_id": programme_id,
+        "home_store_id": home_store_id,
+        "language": language,
+        "tier": tier,
+        "joined_at": at,
+    }
+    return int(tx.execute(sa.insert(members).returning(members.c.id), row).scalar_one())
+
+
+def member_by_code(tx: Tx, scope: Scope, lookup: bytes, now: datetime) -> MemberRow:
+    """The holder of a card, if the caller's merchant takes part in its programme. Raises `NotFound`."""
+    r = tx.execute(_BY_CODE, {"lookup": lookup, "merchant_id": scope.merchant_id}).first()
+    if r is None:
+        raise NotFound("This card is not known here.", code="unknown-card", field="code")
+    current = r.revoked_at is None and (r.valid_to is None or r.valid_to > now) and r.pass_state in (None, "active")
+    return _member(r, current=current)
+
+
+def member_by_public(tx: Tx, scope: Scope, public_id: str) -> MemberRow:
+    """A member of a programme that the caller's merchant takes part in. Raises `NotFound`."""
+    r = tx.execute(_BY_PUBLIC, {"public_id": public_id, "merchant_id": scope.merchant_id}).first()
+    if r is None:
+        raise NotFound("There is no such member.", field="member")
+    return _member(r)
+
+
+def _member(r: sa.Row, *, current: bool = True) -> MemberRow:  # type: ignore[type-arg]
+    return MemberRow(
+        r.id,
+        r.public_id,
+        r.programme_id,
+        r.programme_public_id,
+        r.version_id,
+        r.version,
+        r.tier,
+        r.language,
+        r.home_store_id,
+        r.joined_at,
+        current,
+    )
+
+
+def lock_member(tx: Tx, member_id: int) -> str | None:
+    """Hold the member's row until the end of the transaction and return the tier that stands now.
+
+    The first lock of every change to a member: before passes, before jobs. Raises `NotFound` when the member left.
+    """
+    row = tx.execute(_LOCK, {"id": member_id}).one()
+    if row.left_at is not None:
+        raise NotFound("This member has left the programme.", code="unknown-card")
+    return row.tier  # type: ignore[no-any-return]
+
+
+def set_tier(tx: Tx, member_id: int, tier: str | None) -> None:
+    tx.execute(sa.update(members).where(members.c.id == member_id).values(tier=tier))
+
+
+def record_consent(tx: Tx, member_id: int, purpose: str, granted: bool, source: str, at: datetime) -> None:
+    """A further line of the record of consent; the last line of a purpose is the one that counts."""
+    tx.execute(sa.insert(consents).values(member_id=member_id, purpose=purpose, granted=granted, source=source, at=at))
+
+
+def consents_of(tx: Tx, member_id: int) -> dict[str, tuple[bool, datetime, str]]:
+    """Purpose to (granted, when, source), as it stands."""
+    rows = tx.execute(sa.select(consents).where(consents.c.member_id == member_id).order_by(consents.c.id))
+    return {r.purpose: (r.granted, r.at, r.source) for r in rows}
+
+
+def add_identity(tx: Tx, programme_id: int, member_id: int, kind: str, value: str) -> bool:
+    """Record an identity (a normalised e-mail address, say); False when another member has it."""
+    savepoint = tx.begin_nested()
+    try:
+        tx.execute(sa.insert(identities).values(programme_id=programme_id, member_id=member_id, kind=kind, value=value))
+        savepoint.commit()
+        return True
+    except sa.exc.IntegrityError:
+        savepoint.rollback()
+        return False
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a walk over the members needs to decide whether one hears an announcement."""
+
+    member_id: int
+    consented: bool
+    reachable: bool
+    zone: str
+    sent_at: tuple[datetime, ...]
+
+
+def walk(
+    tx: Tx, programme_id: int, tier: str | None, after: int, most: int, since: datetime, zone: str
+) -> list[Reached]:
+    """Up to `most` members by key, with their consent, whether they have a live card, and what they were sent since."""
+    query = (
+        sa.select(members.c.id, stores.c.zone)
+        .outerjoin(stores, stores.c.id == members.c.home_store_id)
+        .where(members.c.programme_id == programme_id, members.c.id > after, members.c.left_at.is_(None))
+        .order_by(members.c.id)
+        .limit(most)
+    )
+    if tier is not None:
+        query = query.where(members.c.tier == tier)
+    found = tx.execute(query).all()
+    ids = [r.id for r in found]
+    granted = _consented(tx, ids)
+    live = set(
+        tx.execute(
+            sa.select(passes.c.member_id).where(passes.c.member_id.in_(ids), passes.c.state == "active").distinct()
+        ).scalars()
+    )
+    sent: dict[int, list[datetime]] = {}
+    heard = announcement_members.c
+    for r in tx.execute(
+        sa.select(heard.member_id, heard.decided_at).where(
+            heard.member_id.in_(ids), heard.decided_at > since, heard.outcome == "shown"
+        )
+    ):
+        sent.setdefault(r.member_id, []).append(r.decided_at)
+    return [Reached(r.id, r.id in granted, r.id in live, r.zone or zone, tuple(sent.get(r.id, ()))) for r in found]
+
+
+def _consented(tx: Tx, ids: Sequence[int]) -> set[int]:
+    last = (
+        sa.select(sa.func.max(consents.c.id))
+        .where(consents.c.member_id.in_(ids), consents.c.purpose == PROMOTIONS)
+        .group_by(consents.c.member_id)
+    )
+    return set(
+        tx.execute(
+            sa.select(consents.c.member_id).where(consents.c.id.in_(last), consents.c.granted.is_(True))
+        ).scalars()
+    )

@@ -1,0 +1,221 @@
+"""Owns who takes part: accounts, merchants, stores, tills and the keys that speak for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.errors import NotFound
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import accounts, api_keys, merchants, participations, stores, tills
+from wallet_server.records.scope import Scope
+
+
+@dataclass(frozen=True)
+class StoreRow:
+    """A store; coordinates in degrees (WGS 84), `texts` is what a card says nearby (language to text)."""
+
+    id: int
+    public_id: str
+    merchant_id: int
+    name: str
+    zone: str
+    latitude: float | None
+    longitude: float | None
+    texts: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A key with the scope it speaks for; `live` is false when it was revoked or has expired."""
+
+    secret_sha256: bytes
+    live: bool
+    scope: Scope
+
+
+def add_account(tx: Tx, public_id: str, name: str, issuer_mark: str, at: datetime) -> int:
+    row = {"public_id": public_id, "name": name, "issuer_mark": issuer_mark, "created_at": at}
+    return int(tx.execute(sa.insert(accounts).returning(accounts.c.id), row).scalar_one())
+
+
+def account_named(tx: Tx, name: str) -> int | None:
+    """The oldest account of this name (for set-up commands)."""
+    return tx.execute(sa.select(accounts.c.id).where(accounts.c.name == name).order_by(accounts.c.id)).scalar()
+
+
+def issuer_mark(tx: Tx, account_id: int) -> str:
+    """The public mark that this account's codes carry."""
+    return str(tx.execute(sa.select(accounts.c.issuer_mark).where(accounts.c.id == account_id)).scalar_one())
+
+
+def add_merchant(tx: Tx, public_id: str, account_id: int, name: str, at: datetime) -> int:
+    row = {"public_id": public_id, "account_id": account_id, "name": name, "created_at": at}
+    return int(tx.execute(sa.insert(merchants).returning(merchants.c.id), row).scalar_one())
+
+
+def add_store(
+    tx: Tx,
+    public_id: str,
+    merchant_id: int,
+    name: str,
+    zone: str,
+    latitude: float | None,
+    longitude: float | None,
+    texts: Mapping[str, str] | None,
+    at: datetime,
+) -> int:
+    row = {
+        "public_id": public_id,
+        "merchant_id": merchant_id,
+        "name": name,
+        "zone": zone,
+        "latitude": latitude,
+        "longitude": longitude,
+        "texts": dict(texts) if texts else None,
+        "created_at": at,
+    }
+    return int(tx.execute(sa.insert(stores).returning(stores.c.id), row).scalar_one())
+
+
+def change_store(tx: Tx, store_id: int, values: Mapping[str, object]) -> None:
+    tx.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
+
+
+def stores_of(tx: Tx, scope: Scope) -> list[StoreRow]:
+    """The merchant's open stores, oldest first."""
+    rows = tx.execute(
+        sa.select(stores)
+        .where(stores.c.merchant_id == scope.merchant_id, stores.c.closed_at.is_(None))
+        .order_by(stores.c.id)
+    )
+    return [_store(r) for r in rows]
+
+
+def store_in(tx: Tx, scope: Scope, public_id: str) -> StoreRow:
+    """One of the merchant's stores. Raises `NotFound`."""
+    row = tx.execute(
+        sa.select(stores).where(stores.c.public_id == public_id, stores.c.merchant_id == scope.merchant_id)
+    ).first()
+    if row is None:
+        raise NotFound("There is no such store.", field="store")
+    return _store(row)
+
+
+_PROGRAMME_STORES = (
+    sa.select(stores)
+    .join(participations, participations.c.merchant_id == stores.c.merchant_id)
+    .where(
+        participations.c.programme_id == b("programme_id"),
+        participations.c.left_at.is_(None),
+        stores.c.closed_at.is_(None),
+    )
+    .order_by(stores.c.id)
+    .limit(10_000)
+)
+
+
+def stores_of_programme(tx: Tx, programme_id: int) -> list[StoreRow]:
+    """The open stores of every merchant that takes part."""
+    return [_store(r) for r in tx.execute(_PROGRAMME_STORES, {"programme_id": programme_id})]
+
+
+def _store(row: sa.Row) -> StoreRow:  # type: ignore[type-arg]
+    return StoreRow(row.id, row.public_id, row.merchant_id, row.name, row.zone, row.latitude, row.longitude, row.texts)
+
+
+def add_till(tx: Tx, public_id: str, store_id: int, name: str, at: datetime) -> int:
+    row = {"public_id": public_id, "store_id": store_id, "name": name, "created_at": at}
+    return int(tx.execute(sa.insert(tills).returning(tills.c.id), row).scalar_one())
+
+
+def till_in(tx: Tx, scope: Scope, public_id: str) -> int:
+    """One of the merchant's tills. Raises `NotFound`."""
+    found = tx.execute(
+        sa.select(tills.c.id)
+        .join(stores, stores.c.id == tills.c.store_id)
+        .where(tills.c.public_id == public_id, stores.c.merchant_id == scope.merchant_id)
+    ).scalar()
+    if found is None:
+        raise NotFound("There is no such till.", field="till")
+    return int(found)
+
+
+def add_key(
+    tx: Tx,
+    public_id: str,
+    account_id: int,
+    merchant_id: int,
+    till_id: int | None,
+    scopes: frozenset[str],
+    secret_sha256: bytes,
+    at: datetime,
+) -> None:
+    tx.execute(
+        sa.insert(api_keys).values(
+            public_id=public_id,
+            account_id=account_id,
+            merchant_id=merchant_id,
+            till_id=till_id,
+            scopes=" ".join(sorted(scopes)),
+            secret_sha256=secret_sha256,
+            created_at=at,
+        )
+    )
+
+
+def end_key(tx: Tx, scope: Scope, public_id: str, at: datetime, *, at_once: bool) -> None:
+    """Revoke one of the merchant's keys now, or let it run out at `at` (rotation with an overlap)."""
+    done = tx.execute(
+        sa.update(api_keys)
+        .where(api_keys.c.public_id == public_id, api_keys.c.merchant_id == scope.merchant_id)
+        .values(**{"revoked_at" if at_once else "expires_at": at})
+    ).rowcount
+    if not done:
+        raise NotFound("There is no such key.")
+
+
+_KEY = (
+    sa.select(
+        api_keys,
+        tills.c.public_id.label("till"),
+        stores.c.id.label("store_id"),
+        stores.c.zone,
+        merchants.c.public_id.label("merchant"),
+        accounts.c.issuer_mark,
+    )
+    .join(accounts, accounts.c.id == api_keys.c.account_id)
+    .join(merchants, merchants.c.id == api_keys.c.merchant_id)
+    .outerjoin(tills, tills.c.id == api_keys.c.till_id)
+    .outerjoin(stores, stores.c.id == tills.c.store_id)
+    .where(api_keys.c.public_id == b("public_id"))
+)
+
+
+def key(tx: Tx, public_id: str, now: datetime) -> KeyRow | None:
+    """The key of this public id, whoever it belongs to: this is how a caller gets its scope."""
+    r = tx.execute(_KEY, {"public_id": public_id}).first()
+    if r is None:
+        return None
+    live = r.revoked_at is None and (r.expires_at is None or r.expires_at > now)
+    scope = Scope(
+        account_id=r.account_id,
+        merchant_id=r.merchant_id,
+        principal=r.till or r.merchant,
+        key_id=r.public_id,
+        issuer_mark=r.issuer_mark,
+        scopes=frozenset(r.scopes.split()),
+        store_id=r.store_id,
+        till_id=r.till_id,
+        zone=r.zone or "UTC",
+    )
+    return KeyRow(bytes(r.secret_sha256), live, scope)
+
+
+def principals(scope: Scope) -> tuple[str, str]:
+    """The two names under which a write is claimed: the till's own, and the merchant's."""
+    return scope.principal, f"merchant:{scope.merchant_id}"

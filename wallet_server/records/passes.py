@@ -1,0 +1,316 @@
+"""Owns passes (issued copies), their codes, what was published of them, and the update tags that devices ask by.
+
+Locks: a change holds the member, then bumps passes in the order of their keys; publishing locks passes in the order
+of their keys, then the tag counter of the pass type. Nobody waits the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wallet_server.records.database import Tx
+from wallet_server.records.jobs import micros
+from wallet_server.records.schema import codes, passes, publications, tag_counters
+
+ACTIVE, RETIRED = "active", "retired"
+
+
+@dataclass(frozen=True)
+class PassRow:
+    """An issued copy. `version` counts changes; `loud` is the mask of facets whose change may alert."""
+
+    id: int
+    public_id: str
+    member_id: int
+    wallet: str
+    credential_set_id: int
+    pass_type: str
+    serial: str
+    token_cipher: str
+    token_sha256: bytes
+    state: str
+    version: int
+    loud: int
+    quiet_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What is served of a pass: the neutral card as JSON, its one alerting facet, and the facets that it shows."""
+
+    pass_id: int
+    number: int
+    of_version: int
+    card: str
+    fingerprint: str
+    programme_version_id: int
+    alert: str | None
+    points: int
+    tier: str | None
+    news: str | None
+    last_modified: datetime
+    published_at: datetime
+    tag: int | None
+    tagged: int
+    rung: int
+    fetched: int
+    remote_state: str | None
+
+
+@dataclass(frozen=True)
+class CodeRow:
+    """The newest code of a pass; `cipher` opens to the reference that its text is written from."""
+
+    pass_id: int
+    cipher: str
+    key_id: str
+    issue: int
+
+
+def add_pass(
+    tx: Tx,
+    public_id: str,
+    member_id: int,
+    wallet: str,
+    credential_set_id: int,
+    pass_type: str,
+    serial: str,
+    token_cipher: str,
+    token_sha256: bytes,
+    at: datetime,
+) -> int:
+    row = {
+        "public_id": public_id,
+        "member_id": member_id,
+        "wallet": wallet,
+        "kind": "card",
+        "credential_set_id": credential_set_id,
+        "pass_type": pass_type,
+        "serial": serial,
+        "token_cipher": token_cipher,
+        "token_sha256": token_sha256,
+        "state": ACTIVE,
+        "created_at": at,
+    }
+    return int(tx.execute(sa.insert(passes).returning(passes.c.id), row).scalar_one())
+
+
+def add_code(
+    tx: Tx, pass_id: int, member_id: int, lookup: bytes, cipher: str, key_id: str, issue: int, at: datetime
+) -> None:
+    tx.execute(
+        sa.insert(codes).values(
+            pass_id=pass_id,
+            member_id=member_id,
+            lookup=lookup,
+            cipher=cipher,
+            kind="pass",
+            key_id=key_id,
+            issue=issue,
+            valid_from=at,
+        )
+    )
+
+
+def newest_codes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CodeRow]:
+    """Pass key to the code that its card shows."""
+    rows = tx.execute(
+        sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue)
+        .where(codes.c.pass_id.in_(pass_ids))
+        .order_by(codes.c.issue)
+    )
+    return {r.pass_id: CodeRow(r.pass_id, r.cipher, r.key_id, r.issue) for r in rows}
+
+
+_ROW = sa.select(passes)
+_BY_SERIAL = _ROW.where(passes.c.pass_type == b("pass_type"), passes.c.serial == b("serial"))
+_BY_PUBLIC = _ROW.where(passes.c.public_id == b("public_id"))
+
+
+def _pass(r: sa.Row) -> PassRow:  # type: ignore[type-arg]
+    return PassRow(
+        r.id,
+        r.public_id,
+        r.member_id,
+        r.wallet,
+        r.credential_set_id,
+        r.pass_type,
+        r.serial,
+        r.token_cipher,
+        bytes(r.token_sha256),
+        r.state,
+        r.version,
+        r.loud,
+        r.quiet_until,
+    )
+
+
+def pass_by_serial(tx: Tx, pass_type: str, serial: str) -> PassRow | None:
+    """The pass a device names; the token it presents is what gives access."""
+    r = tx.execute(_BY_SERIAL, {"pass_type": pass_type, "serial": serial}).first()
+    return None if r is None else _pass(r)
+
+
+def pass_by_public(tx: Tx, public_id: str) -> PassRow | None:
+    """The pass a signed link names; the link's signature is what gives access."""
+    r = tx.execute(_BY_PUBLIC, {"public_id": public_id}).first()
+    return None if r is None else _pass(r)
+
+
+def passes_of_member(tx: Tx, member_id: int) -> list[PassRow]:
+    return [_pass(r) for r in tx.execute(_ROW.where(passes.c.member_id == member_id).order_by(passes.c.id))]
+
+
+_BUMP = (
+    sa.update(passes)
+    .where(passes.c.member_id == b("member"), passes.c.state == ACTIVE)
+    .values(version=passes.c.version + 1, loud=passes.c.loud.op("|")(b("mask")))
+    .returning(passes.c.id, passes.c.quiet_until)
+)
+
+
+def bump(tx: Tx, member_id: int, mask: int) -> list[tuple[int, datetime | None]]:
+    """This member's cards are stale: (pass key, until when further refreshes of it are to wait)."""
+    return [(r.id, r.quiet_until) for r in tx.execute(_BUMP, {"member": member_id, "mask": mask})]
+
+
+def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, datetime | None]]:
+    """The same for a slice of members, passes locked in the order of their keys."""
+    ids = tx.execute(
+        sa.select(passes.c.id)
+        .where(passes.c.member_id.in_(member_ids), passes.c.state == ACTIVE)
+        .order_by(passes.c.id)
+        .with_for_update()
+    ).scalars()
+    rows = tx.execute(
+        sa.update(passes)
+        .where(passes.c.id.in_(list(ids)))
+        .values(version=passes.c.version + 1, loud=passes.c.loud.op("|")(mask))
+        .returning(passes.c.id, passes.c.quiet_until)
+    )
+    return [(r.id, r.quiet_until) for r in rows]
+
+
+def lock_passes(tx: Tx, pass_ids: Iterable[int]) -> list[PassRow]:
+    """Hold these passes, in the order of their keys, until the end of the transaction."""
+    rows = tx.execute(_ROW.where(passes.c.id.in_(list(pass_ids))).order_by(passes.c.id).with_for_update())
+    return [_pass(r) for r in rows]
+
+
+def set_loud(tx: Tx, pass_id: int, loud: int, quiet_until: datetime | None) -> None:
+    tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(loud=loud, quiet_until=quiet_until))
+
+
+def retire_pass(tx: Tx, pass_id: int) -> None:
+    tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(state=RETIRED, version=passes.c.version + 1))
+
+
+_PUBLICATIONS = sa.select(publications).where(publications.c.pass_id.in_(b("ids", expanding=True)))
+
+
+def published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
+    """Pass key to what is served of it."""
+    return {r.pass_id: Publication(**r._mapping) for r in tx.execute(_PUBLICATIONS, {"ids": list(pass_ids)})}
+
+
+def publish_first(tx: Tx, row: Publication) -> None:
+    """The first version of a pass, in the transaction that issues it."""
+    tx.execute(sa.insert(publications).values(**vars(row)))
+
+
+_SERVED = (
+    "number",
+    "of_version",
+    "card",
+    "fingerprint",
+    "programme_version_id",
+    "alert",
+    "points",
+    "tier",
+    "news",
+    "last_modified",
+    "published_at",
+)
+_NEXT = (
+    sa.update(publications)
+    .where(publications.c.pass_id == b("of_pass"))
+    .values({name: b(f"new_{name}") for name in _SERVED})
+)
+
+
+def publish_next(tx: Tx, rows: Sequence[Publication]) -> None:
+    """Further versions, in place of the ones that were served."""
+    if rows:
+        tx.execute(_NEXT, [{"of_pass": r.pass_id, **{f"new_{f}": getattr(r, f) for f in _SERVED}} for r in rows])
+
+
+def taken_in(tx: Tx, pass_id: int, of_version: int) -> None:
+    """The change counted `of_version` altered nothing that is shown."""
+    tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(of_version=of_version))
+
+
+def hand_out_tags(tx: Tx, pass_type: str, pass_ids: Sequence[int], now: datetime) -> None:
+    """Give these passes fresh update tags, in the order given, under the pass type's lock, which is held to commit.
+
+    A tag is `max(last + 1, microseconds UTC)`. Because the lock is held until the commit, tags become visible in
+    their own order: a device that was answered up to tag T never misses one below T that commits later.
+    """
+    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    greatest = sa.func.max if tx.dialect.name == "sqlite" else sa.func.greatest
+    start, count = micros(now), len(pass_ids)
+    statement = (
+        insert(tag_counters)
+        .values(pass_type=pass_type, last=start + count - 1)
+        .on_conflict_do_update(
+            index_elements=["pass_type"],
+            set_={"last": greatest(tag_counters.c.last + 1, start) + count - 1},
+        )
+        .returning(tag_counters.c.last)
+    )
+    last = tx.execute(statement).scalar_one()
+    tx.execute(
+        sa.update(publications)
+        .where(publications.c.pass_id == b("of_pass"))
+        .values(tag=b("new_tag"), tagged=publications.c.number),
+        [{"of_pass": key, "new_tag": last - count + 1 + n} for n, key in enumerate(pass_ids)],
+    )
+
+
+def newest_tag(tx: Tx, pass_type: str) -> int:
+    """The greatest tag handed out for a pass type; 0 before the first."""
+    return int(tx.execute(sa.select(tag_counters.c.last).where(tag_counters.c.pass_type == pass_type)).scalar() or 0)
+
+
+def mark_rung(tx: Tx, rung: Sequence[tuple[int, int, str | None]]) -> None:
+    """(pass key, number that the phones were told of, what the vendor last accepted)."""
+    if rung:
+        tx.execute(
+            sa.update(publications)
+            .where(publications.c.pass_id == b("of_pass"), publications.c.rung < b("told"))
+            .values(rung=b("told"), remote_state=b("state")),
+            [{"of_pass": key, "told": number, "state": state} for key, number, state in rung],
+        )
+
+
+_FETCHED = (
+    sa.update(publications)
+    .where(publications.c.pass_id == b("of_pass"), publications.c.fetched < b("number"))
+    .values(fetched=b("number"))
+)
+
+
+def mark_fetched(tx: Tx, pass_id: int, number: int) -> None:
+    """This version was downloaded."""
+    tx.execute(_FETCHED, {"of_pass": pass_id, "number": number})
+
+
+def ring_again(tx: Tx, pass_id: int, *, new_tag: bool) -> None:
+    """Have the next refresh tell the phones again, under a fresh tag if asked."""
+    values = {"rung": 0, "tagged": 0} if new_tag else {"rung": 0}
+    tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(**values))

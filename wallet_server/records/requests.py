@@ -1,0 +1,94 @@
+"""Owns idempotency: what was asked under which key, and what was answered, in the transaction of the change itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import requests
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A name under which a write may happen once: who asks, and the key within that."""
+
+    principal: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What stands under a claim: the hash of what was asked and the answer that was given."""
+
+    route: str
+    request_hash: bytes
+    status: int
+    answer: str
+    at: datetime
+
+
+class AlreadyClaimed(Exception):
+    """Another request holds one of the claims: roll back, then look up its answer."""
+
+
+def _insert(tx: Tx) -> sa.Insert:
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    return make(requests).on_conflict_do_nothing(index_elements=["principal", "key"])
+
+
+_STATEMENTS: dict[str, sa.Insert] = {}
+
+
+def claim(
+    tx: Tx, claims: Sequence[Claim], route: str, request_hash: bytes, status: int, answer: str, at: datetime
+) -> None:
+    """Write the answer under every claim, first thing in the transaction or last: both are one commit.
+
+    Raises `AlreadyClaimed` when another request holds one of them. On PostgreSQL a concurrent holder is waited for.
+    """
+    statement = _STATEMENTS.get(tx.dialect.name)
+    if statement is None:
+        statement = _STATEMENTS[tx.dialect.name] = _insert(tx)
+    for one in sorted(claims, key=lambda c: (c.principal, c.key)):
+        row = {
+            "principal": one.principal,
+            "key": one.key,
+            "route": route,
+            "request_hash": request_hash,
+            "status": status,
+            "answer": answer,
+            "at": at,
+        }
+        if not tx.execute(statement, row).rowcount:
+            raise AlreadyClaimed
+
+
+_ANSWER = sa.update(requests).where(
+    requests.c.principal == b("of_principal"), requests.c.key == b("of_key")
+).values(status=b("new_status"), answer=b("new_answer"))  # fmt: skip
+
+
+def answer(tx: Tx, claims: Sequence[Claim], status: int, text: str) -> None:
+    """Put the answer in the place that the claims hold."""
+    tx.execute(
+        _ANSWER,
+        [{"of_principal": c.principal, "of_key": c.key, "new_status": status, "new_answer": text} for c in claims],
+    )
+
+
+_FIND = sa.select(requests).where(requests.c.principal == b("principal"), requests.c.key == b("key"))
+
+
+def answered(tx: Tx, claims: Sequence[Claim]) -> Answered | None:
+    """What stands under the first of these claims that is held."""
+    for one in claims:
+        r = tx.execute(_FIND, {"principal": one.principal, "key": one.key}).first()
+        if r is not None:
+            return Answered(r.route, bytes(r.request_hash), r.status, r.answer, r.at)
+    return None

@@ -1,0 +1,172 @@
+"""Owns sales, stored as they were sold and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.errors import NotFound
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import (
+    currencies,
+    ledger_accounts,
+    ledger_entries,
+    ledger_postings,
+    sale_lines,
+    sales,
+)
+from wallet_server.records.scope import Scope
+
+
+@dataclass(frozen=True)
+class SaleLine:
+    """One line as sold: quantity in thousandths, amounts in the smallest unit of money, tax included in the amount."""
+
+    sku: str | None
+    category: str | None
+    quantity_milli: int
+    unit_amount_minor: int | None
+    amount_minor: int
+    tax_minor: int
+    excluded: bool
+
+
+@dataclass(frozen=True)
+class NewSale:
+    """A sale about to be stored; `state` is what the decision used (tier, balances)."""
+
+    public_id: str
+    programme_id: int
+    member_id: int
+    merchant_id: int
+    store_id: int
+    till_id: int
+    receipt: str
+    business_day: date
+    occurred_at: datetime
+    recorded_at: datetime
+    money: str
+    amount_minor: int
+    programme_version_id: int
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EntryRow:
+    """An entry of a member's history with the amount that its account changed by."""
+
+    id: int
+    public_id: str
+    member_id: int
+    kind: str
+    currency: str
+    amount: int
+    rule_id: str
+    reason: str
+    params: Mapping[str, Any]
+    receipt: str | None
+    effective_at: datetime
+    reverses_id: int | None
+    sale_id: int | None
+
+
+@dataclass(frozen=True)
+class SaleRow:
+    """A stored sale."""
+
+    id: int
+    public_id: str
+    programme_id: int
+    member_id: int
+    till_id: int
+    receipt: str
+    business_day: date
+    occurred_at: datetime
+    amount_minor: int
+
+
+_ADD = sa.insert(sales).returning(sales.c.id)
+_ADD_LINES = sa.insert(sale_lines)
+
+
+def add_sale(tx: Tx, sale: NewSale, lines: Sequence[SaleLine]) -> int:
+    """Store a sale and its lines. An IntegrityError means that the receipt stands already."""
+    sale_id = int(tx.execute(_ADD, {**vars(sale), "state": dict(sale.state)}).scalar_one())
+    tx.execute(_ADD_LINES, [{"sale_id": sale_id, "number": n, **vars(line)} for n, line in enumerate(lines, 1)])
+    return sale_id
+
+
+def sale_in(tx: Tx, scope: Scope, public_id: str) -> SaleRow:
+    """One of the merchant's sales. Raises `NotFound`."""
+    r = tx.execute(
+        sa.select(sales).where(sales.c.public_id == public_id, sales.c.merchant_id == scope.merchant_id)
+    ).first()
+    if r is None:
+        raise NotFound("There is no such sale.", field="sale")
+    return SaleRow(
+        r.id,
+        r.public_id,
+        r.programme_id,
+        r.member_id,
+        r.till_id,
+        r.receipt,
+        r.business_day,
+        r.occurred_at,
+        r.amount_minor,
+    )
+
+
+_ENTRIES = (
+    sa.select(ledger_entries, currencies.c.code.label("currency"), ledger_postings.c.amount)
+    .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
+    .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
+    .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
+    .where(ledger_accounts.c.owner_kind == "member")
+)
+_ENTRIES_OF_SALE = _ENTRIES.where(ledger_entries.c.sale_id == b("sale_id")).order_by(ledger_entries.c.id)
+
+
+def _entry(r: sa.Row) -> EntryRow:  # type: ignore[type-arg]
+    return EntryRow(
+        r.id,
+        r.public_id,
+        r.member_id,
+        r.kind,
+        r.currency,
+        r.amount,
+        r.rule_id,
+        r.reason,
+        r.params,
+        r.receipt,
+        r.effective_at,
+        r.reverses_id,
+        r.sale_id,
+    )
+
+
+def entries_of_sale(tx: Tx, sale_id: int) -> list[EntryRow]:
+    """Everything that was booked on account of a sale, its reversals too."""
+    return [_entry(r) for r in tx.execute(_ENTRIES_OF_SALE, {"sale_id": sale_id})]
+
+
+def entry_in(tx: Tx, scope: Scope, public_id: str) -> EntryRow:
+    """One entry that the caller's merchant made. Raises `NotFound`."""
+    r = tx.execute(
+        _ENTRIES.where(ledger_entries.c.public_id == public_id, ledger_entries.c.merchant_id == scope.merchant_id)
+    ).first()
+    if r is None:
+        raise NotFound("There is no such entry.", field="entry")
+    return _entry(r)
+
+
+def history(tx: Tx, member_id: int, most: int = 50, before: int | None = None) -> list[EntryRow]:
+    """A member's newest entries."""
+    query = _ENTRIES.where(ledger_entries.c.member_id == member_id).order_by(ledger_entries.c.id.desc()).limit(most)
+    if before is not None:
+        query = query.where(ledger_entries.c.id < before)
+    return [_entry(r) for r in tx.execute(query)]

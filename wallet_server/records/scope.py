@@ -1,0 +1,23 @@
+"""Owns the scope: who is asking, and therefore whose rows a query may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A caller. Every query takes one; rows outside it do not exist for this caller.
+
+    `principal` names the caller in the table of requests and outlives its keys (a rotated key must not count twice).
+    """
+
+    account_id: int
+    merchant_id: int
+    principal: str
+    key_id: str
+    issuer_mark: str
+    scopes: frozenset[str]
+    store_id: int | None = None
+    till_id: int | None = None
+    zone: str = "UTC"

@@ -1,0 +1,193 @@
+"""Owns every setting: its variable, type, default, secrecy and one sentence; nothing else reads the environment.
+
+Each variable `WALLET_X` may be given as `WALLET_X_FILE`, a path whose content is the value (for secrets from a
+mounted file). A value that cannot be read stops the start with a sentence that names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from wallet_server.errors import Misconfigured
+
+LIVE, SANDBOX = "live", "sandbox"
+
+
+def _setting(default: Any, sentence: str, read: Callable[[str], Any], *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"sentence": sentence, "read": read, "secret": secret})
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return value
+
+    return read
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low} to {high} seconds")
+        return value
+
+    return read
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return text
+
+    return read
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://cards.example.com")
+    return text.rstrip("/")
+
+
+def _database(text: str) -> str:
+    if text.startswith(("postgres://", "postgresql://")):
+        return "postgresql+psycopg://" + text.split("://", 1)[1]
+    if not text.startswith(("postgresql+psycopg://", "sqlite:///")):
+        raise ValueError("must start with postgresql:// or sqlite:///")
+    return text
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole configuration, frozen. Build it with `from_env`; tests build it by keyword."""
+
+    environment: str = _setting(
+        LIVE,
+        "`live`, or `sandbox` on a developer's machine: only there are addresses and certificates allowed that are "
+        "not Apple's or Google's.",
+        _one_of(LIVE, SANDBOX),
+    )
+    data_dir: Path = _setting(
+        Path("data"), "Folder for the embedded database, the secret keys and backups.", lambda t: Path(t).absolute()
+    )
+    database_url: str | None = _setting(
+        None,
+        "Database: `postgresql://…`, or `sqlite:////absolute/path`; by default SQLite in the data folder.",
+        _database,
+        secret=True,
+    )
+    secret_keys: str | None = _setting(
+        None,
+        "Keys that encrypt secrets at rest, one `id:base64 of 32 bytes` a line, the current one first; by default "
+        "the file `secret.keys` in the data folder, made at the first start.",
+        str,
+        secret=True,
+    )
+    base_url: str = _setting(
+        "http://127.0.0.1:8080", "Public address of this service, as phones and browsers see it.", _address
+    )
+    host: str = _setting("127.0.0.1", "Address to listen on.", str)
+    port: int = _setting(8080, "Port to listen on.", _whole(1, 65535))
+    workers: int = _setting(1, "Server processes; the embedded database wants 1.", _whole(1, 64))
+    threads: int = _setting(8, "Threads in each server process.", _whole(1, 128))
+    worker: str = _setting(
+        "embedded",
+        "`embedded` runs delivery in a thread of `wallet-server run`; `none` leaves it to `wallet-server worker`.",
+        _one_of("embedded", "none"),
+    )
+    designs_dir: Path | None = _setting(
+        None, "Folder of card designs; by default the shipped ones.", lambda t: Path(t).absolute()
+    )
+    coalesce_seconds: float = _setting(
+        30.0,
+        "After a card was refreshed, further changes within this time become one refresh at its end.",
+        _seconds(0, 3600),
+    )
+    lease_seconds: float = _setting(
+        60.0, "How long a worker may hold a batch of jobs before another takes it over.", _seconds(1, 3600)
+    )
+    batch_size: int = _setting(100, "Jobs claimed at once.", _whole(1, 1000))
+    apns_url: str = _setting(
+        "https://api.push.apple.com", "Address of Apple's push service; only the sandbox may change it.", _address
+    )
+    apns_ca: str | None = _setting(
+        None, "Trust root (PEM) for the push service; only the sandbox may set it.", str, secret=False
+    )
+    apns_push_type: str = _setting(
+        "background", "apns-push-type header of pass pushes.", _one_of("background", "alert", "none")
+    )
+    database_wait_seconds: float = _setting(
+        5.0, "How long a write waits for a locked database before the caller is told to come back.", _seconds(0.05, 60)
+    )
+    pool_size: int = _setting(16, "Database connections kept open in each process.", _whole(1, 200))
+    max_body_bytes: int = _setting(256 * 1024, "Largest request body.", _whole(1024, 16 * 1024 * 1024))
+    requests_per_minute: int = _setting(
+        6000, "Requests that one key may make in a minute, over all processes together.", _whole(1, 10_000_000)
+    )
+    phone_log_lines: int = _setting(
+        10_000, "Log lines from phones that are kept; older ones go first.", _whole(0, 10_000_000)
+    )
+    link_minutes: int = _setting(30, "How long a link to download a pass can be used.", _whole(1, 24 * 60))
+    log_level: str = _setting("info", "Least severe log level.", _one_of("debug", "info", "warning", "error"))
+
+    @property
+    def sandbox(self) -> bool:
+        """True on a developer's machine, where vendors may be simulated."""
+        return self.environment == SANDBOX
+
+    @property
+    def database(self) -> str:
+        """The database's address; SQLite paths are absolute (Flask-SQLAlchemy would put a relative one elsewhere)."""
+        return self.database_url or f"sqlite:///{(self.data_dir.absolute() / 'wallet.db')}"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read `WALLET_*`. Raises `Misconfigured` for a bad or an unknown variable, naming it."""
+        env = os.environ if environ is None else environ
+        known = {variable(f.name): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        for name in sorted(env):
+            if not name.startswith("WALLET_") or name.startswith("WALLET_TEST_"):
+                continue
+            base = name.removesuffix("_FILE")
+            setting = known.get(name) or known.get(base)
+            if setting is None:
+                raise Misconfigured(f"{name} is not a setting of this product; see the settings in the README.")
+            try:
+                text = env[name] if name in known else Path(env[name]).read_text(encoding="utf-8").strip()
+                values[setting.name] = setting.metadata["read"](text)
+            except (ValueError, OSError) as fault:
+                raise Misconfigured(f"{name}: {fault}") from fault
+        settings = cls(**{"data_dir": Path("data").absolute(), **values})
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raises `Misconfigured` where two settings contradict each other or live would trust a stranger."""
+        if not self.sandbox and (self.apns_ca or urlsplit(self.apns_url).hostname != "api.push.apple.com"):
+            raise Misconfigured(
+                "WALLET_APNS_URL and WALLET_APNS_CA may point away from Apple only when WALLET_ENVIRONMENT is sandbox."
+            )
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: `coalesce_seconds` is `WALLET_COALESCE_SECONDS`."""
+    return f"WALLET_{name.upper()}"
+
+
+def table() -> list[tuple[str, str, str, bool]]:
+    """Every setting as (variable, default, sentence, secret), for the README and its test."""
+    rows = []
+    for f in fields(Settings):
+        default = "" if f.default is None or f.default is MISSING else str(f.default)
+        rows.append((variable(f.name), default, f.metadata["sentence"], f.metadata["secret"]))
+    return rows

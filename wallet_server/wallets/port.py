@@ -1,0 +1,130 @@
+"""Owns the one port that every wallet implements, and the values that cross it.
+
+Apple rings devices, which then pull; Google is pushed to; others are told and then pull. The port hides which.
+Expected failures are values (`Later`, `Refused`), never exceptions: the caller settles a job by the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from wallet_server.rules.card import Alert, Card, Texts
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a pass this pass, fixed for life, and the secrets that are re-emitted in its bytes.
+
+    `credential_set` names the certificate or service account that signs it; `code` is the text in its barcode.
+    """
+
+    credential_set: int
+    pass_type: str
+    serial: str
+    token: str = field(repr=False)
+    code: str = field(repr=False)
+    web_service_url: str | None
+
+
+@dataclass(frozen=True)
+class Handle:
+    """One device that holds a pass. `ref` is the caller's own key; `registered_at` is UTC; `kind` is the push
+    service that understands `push_token` (`apns`, `androidpass`)."""
+
+    ref: int
+    kind: str
+    push_token: str = field(repr=False)
+    registered_at: datetime
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A pass whose card has changed since the vendor (or the devices) last saw it. `ref` is the caller's own key;
+    `remote_state` is what this wallet put into its last `Report`, opaque to everyone else."""
+
+    ref: int
+    credential_set: int
+    pass_type: str
+    handles: tuple[Handle, ...]
+    remote_state: str | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The vendor accepted it: every live device has been told (or there was none to tell)."""
+
+
+@dataclass(frozen=True)
+class Later:
+    """Not now: try again after `seconds`; `why` is for the operator."""
+
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """It will not work until a person changes something; `why` says what, in a sentence."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class NotOffered:
+    """This wallet has no such thing."""
+
+
+Verdict = Shown | Later | Refused | NotOffered
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one `Stale`. `dead` handles are gone for good (the vendor said so, later than their
+    registration); `suspect` handles were refused in a way that a wrong setting would cause too, so only a second
+    such answer a day later means that the device is gone. Both are `Handle.ref`s."""
+
+    ref: int
+    verdict: Verdict
+    remote_state: str | None = None
+    dead: tuple[int, ...] = ()
+    suspect: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Issued:
+    """What a customer needs to add the pass: the bytes of a file, or an address to open."""
+
+    media_type: str
+    body: bytes = field(repr=False)
+    link: str | None = None
+
+
+class Wallet(Protocol):
+    """One vendor's wallet. Built with its credentials and the loaded designs; safe to share between threads."""
+
+    name: str
+
+    def publish(self, programme: str, card: Card) -> Verdict:
+        """Make the vendor ready for cards like this one (a class, a template); `NotOffered` where there is none."""
+        ...
+
+    def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
+        """The card in the vendor's own form. `at` (UTC) is the signing time. Raises `errors.Invalid` with every
+        fault when the card breaks one of the vendor's rules: nothing invalid is ever signed."""
+        ...
+
+    def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        """Tell the vendor (or the devices) that these passes changed; exactly one `Report` for each, in any order.
+        Never raises for a vendor's answer or a network fault. Holds no database transaction."""
+        ...
+
+    def tell(self, audience: str, message: Texts) -> Verdict:
+        """One message to everybody at once, where the vendor has that; else `NotOffered`."""
+        ...
+
+    def retire(self, stale: Stale, at: datetime) -> Report:
+        """The pass is void from now on: tell whoever holds it."""
+        ...
