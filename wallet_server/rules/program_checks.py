@@ -7,8 +7,10 @@ check of the shape and a person sees all faults at once, not the second half aft
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from wallet_server.errors import Fault
+from wallet_server.rules.program_document import Language
 
 _EXPONENTS = {
     **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "INR", "MAD", "MXN"), 2),
@@ -129,9 +131,9 @@ def _tier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
 
 
 def _text_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    languages = [language for language in _texts(document.get("languages")) if language is not None]
-    if not languages:
-        return
+    stated = _texts(document.get("languages"))
+    languages = [language for language in stated if language in get_args(Language)]
+    foreign = [] if len(languages) < len(stated) else languages  # a misspelt language is blamed once, not in each text
     for path, text in _places_of_texts(document):
         if not isinstance(text, Mapping):
             continue
@@ -139,7 +141,7 @@ def _text_faults(document: Mapping[str, object]) -> Iterator[Fault]:
             if language not in text:
                 yield Fault(f"{path}.{language}", f"The text in “{language}” is missing; add it.")
         for language in list(text)[:_MOST]:
-            if language not in languages:
+            if foreign and language not in foreign:
                 sentence = f"“{language}” is not among the languages of this programme; add it there or remove this."
                 yield Fault(f"{path}.{language}", sentence)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,7 @@ def default_document(organisation: str, languages: Sequence[str] = ("fr", "en"))
         raise Invalid(f"Choose languages among {', '.join(_DESCRIPTION)}.", field="languages")
 
     def spoken(texts: dict[str, Any]) -> dict[str, Any]:
-        return {language: texts[language] for language in languages}
+        return {language: copy.deepcopy(texts[language]) for language in languages}
 
     def rule(name: str, currency: str) -> dict[str, Any]:
         per = {"amount_minor": 100, "points": 1}

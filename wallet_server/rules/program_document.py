@@ -207,7 +207,7 @@ class ProgrammeShape(_Shape):
     earn: Annotated[list[EarnShape], Field(max_length=MAX_RULES)]
     tiers: TiersShape | None = None
     links: LinksShape = LinksShape()
-    announce: AnnounceShape = AnnounceShape(**{})
+    announce: AnnounceShape = AnnounceShape()
     useful_distance_metres: Metres = 50_000
     max_distance_metres: Metres | None = None
 
