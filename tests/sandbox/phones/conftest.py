@@ -9,6 +9,7 @@ import io
 import json
 import zipfile
 from collections import deque
+from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 
 import pytest
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 from cryptography.x509.oid import NameOID
 
-from wallet_server.sandbox.phones import Behaviour, Fleet, Line, Retry
+from wallet_server.sandbox.phones import Behaviour, Fleet, Line, LinkRefused, Retry, Throttle
 
 PASS_TYPE, TEAM = "pass.example.card", "ABCDE12345"
 ICON = bytes.fromhex("89504e470d0a1a0a")
@@ -140,12 +141,20 @@ class WebService:
         device = "/v1/devices/{device}/registrations/{type}"
         app.router.add_post(device + "/{serial}", self.register)
         app.router.add_delete(device + "/{serial}", self.unregister)
-        app.router.add_get(device, self.serials)
-        app.router.add_get("/v1/passes/{type}/{serial}", self.fetch)
+        app.router.add_get(device, self.hooked("serials"))
+        app.router.add_get("/v1/passes/{type}/{serial}", self.hooked("fetch"))
         app.router.add_post("/v1/log", self.log)
         app.router.add_get("/join/{serial}", self.join)
         app.router.add_get("/short/{serial}", self.short)
         return app
+
+    def hooked(self, name):
+        """The handler of that name at the time of the request: a test may have put its own in its place."""
+
+        async def handle(request):
+            return await getattr(self, name)(request)
+
+        return handle
 
     @web.middleware
     async def guard(self, request, handler):
@@ -245,15 +254,14 @@ class Bench:
         self.make = lambda: Fleet(authority.root_pem, behaviour=behaviour, folder=folder, line=Line(32), **clock)
 
     async def __aenter__(self):
-        self.runner = web.AppRunner(self.service.application(), access_log=None)
-        await self.runner.setup()
-        await self.listen(0)
+        await self.start(0)
         self.fleet = await self.make().__aenter__()
         return self
 
-    async def listen(self, port):
-        self.site = web.TCPSite(self.runner, "127.0.0.1", port, reuse_address=True)
-        await self.site.start()
+    async def start(self, port):
+        self.runner = web.AppRunner(self.service.application(), access_log=None, shutdown_timeout=0.1)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", port, reuse_address=True).start()
         self.port = self.runner.addresses[0][1]
         self.service.base = f"http://127.0.0.1:{self.port}"
 
@@ -264,6 +272,13 @@ class Bench:
     def card(self, serial="S1", points=10, **changes):
         service = {"webServiceURL": self.service.base, "authenticationToken": "sixteen-or-more-chars"}
         return card(serial, points, **(service | changes))
+
+    def pack(self, document, **options):
+        return pack(document, self.authority, **options)
+
+    def hook(self, name, handler):
+        """Put another handler in the place of one of the service's."""
+        setattr(self.service, name, handler)
 
     async def phone_with(self, *serials, language="en"):
         """A phone with a card of 10 points for each serial, registered."""
@@ -303,6 +318,20 @@ def play(authority):
         asyncio.run(whole())
 
     return run
+
+
+@pytest.fixture
+def habits():
+    def change(throttled_after=None, **changes):
+        throttle = Throttle(pushes=throttled_after) if throttled_after else None
+        return replace(QUICK, throttle=throttle, **changes)
+
+    return change
+
+
+@pytest.fixture
+def refused_link():
+    return lambda text: pytest.raises(LinkRefused, match=text)
 
 
 @pytest.fixture

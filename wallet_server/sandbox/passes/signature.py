@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
@@ -32,6 +32,18 @@ MAX_SIGNATURE_BYTES = 64 * 1024
 MAX_CHAIN = 4
 REMEMBERED_CHAINS = 64
 CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+# What `cryptography` raises over certificates that are broken or of a kind it does not know.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class SignatureRefused(Exception):
@@ -218,7 +230,10 @@ class Trust:
         name = hashlib.sha256(b"\0".join((*signed.certificates, signed.sid))).digest()
         known = self._chains.get(name)
         if known is None:
-            known = self._build(signed)
+            try:
+                known = self._build(signed)
+            except _UNREADABLE as error:
+                raise SignatureRefused("the certificate trust chain could not be verified") from error
             self._chains[name] = known
             if len(self._chains) > REMEMBERED_CHAINS:
                 self._chains.popitem(last=False)
@@ -226,10 +241,7 @@ class Trust:
 
     def _build(self, signed: _Signed) -> _Chain:
         """Find the signer's certificate and climb through the included intermediates to the root."""
-        try:
-            included = [x509.load_der_x509_certificate(item) for item in signed.certificates[: MAX_CHAIN + 1]]
-        except ValueError as error:
-            raise SignatureRefused("a certificate in the signature cannot be read") from error
+        included = [x509.load_der_x509_certificate(item) for item in signed.certificates[: MAX_CHAIN + 1]]
         leaf = next((item for item in included if _issuer_and_serial(item) == signed.sid), None)
         if leaf is None:
             raise SignatureRefused("the signer's certificate is not in the signature")
@@ -243,10 +255,7 @@ class Trust:
             raise SignatureRefused("the certificate was not issued by an intermediate (WWDR)")
         path.append(self._root)
         for below, above in itertools.pairwise(path):
-            try:
-                below.verify_directly_issued_by(above)
-            except (ValueError, TypeError, InvalidSignature) as error:
-                raise SignatureRefused("the certificate trust chain could not be verified") from error
+            below.verify_directly_issued_by(above)
         key = leaf.public_key()
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             raise SignatureRefused("the key of the certificate is of an unknown kind")

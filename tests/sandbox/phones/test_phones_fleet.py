@@ -1,0 +1,131 @@
+"""Owns what is known about many phones at once, about phones on disk, and about fleets driven from threads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from wallet_server.sandbox.phones import Fleet, FleetThread, LinkRefused
+
+KEY = ("pass.example.card", "S1")
+
+
+def points(phone, serial="S1"):
+    return phone.cards[KEY[0], serial].file.fields("primaryFields")[0]["value"]
+
+
+def test_a_thousand_phones_are_told_and_updated_quickly(play):
+    async def story(bench):
+        bench.service.put(bench.card())
+        raw = bench.service.pkpass(KEY)
+        phones = [bench.fleet.add_phone() for _ in range(1000)]
+        await asyncio.gather(*(phone.add(raw) for phone in phones))
+        assert len(bench.service.registered) == 1000
+        began = time.monotonic()
+        await bench.change(bench.card(points=11))
+        assert time.monotonic() - began < 20
+        assert {points(phone) for phone in phones} == {11}
+        counters = bench.fleet.counters
+        assert (counters["pushes"], counters["lists"], counters["gets"], counters["alerts"]) == (1000,) * 4
+        assert counters["errors"] == 0
+        assert len(bench.fleet.samples) == 1000
+        assert all(0 < sample.updated_at - sample.pushed_at < 20 for sample in bench.fleet.samples)
+
+    play(story)
+
+
+def test_no_more_requests_are_in_flight_than_the_line_allows(play):
+    async def story(bench):
+        flying, most = 0, 0
+        serials = bench.service.serials
+
+        async def slow(request):
+            nonlocal flying, most
+            flying += 1
+            most = max(most, flying)
+            await asyncio.sleep(0.005)
+            flying -= 1
+            return await serials(request)
+
+        bench.hook("serials", slow)
+        bench.service.put(bench.card())
+        for _ in range(100):
+            await bench.phone_with()
+        await bench.ring("S1")
+        assert 1 < most <= 32
+
+    play(story)
+
+
+def test_events_are_followed_and_a_slow_reader_is_told_what_it_lost(play):
+    async def story(bench):
+        with bench.fleet.subscribe() as quick, bench.fleet.subscribe() as slow:
+            phone = await bench.phone_with()
+            kinds = [(await quick.next(1)).event.kind for _ in range(2)]
+            assert kinds == ["added", "register"]
+            assert await quick.next(0.01) is None
+            for _ in range(300):
+                phone.receive_push("pass.example.unknown")
+            first = await slow.next(1)
+            assert first.lost == 302 - 256
+            assert (await slow.next(1)).lost == 0
+
+    play(story)
+
+
+def test_phones_come_back_from_disk_as_they_were(play, tmp_path):
+    async def story(bench):
+        phone = await bench.phone_with("S1", "S2", language="fr")
+        await bench.change(bench.card(points=11))
+        phone.cards[KEY].notifications = False
+        phone.settings.notifications = False
+        await phone.remove((KEY[0], "S2"))
+        gone = bench.fleet.add_phone()
+        gone.offline()
+        bench.fleet.remove_phone(gone.device_id)
+        await bench.fleet.__aexit__()
+        bench.fleet = await bench.make().__aenter__()
+        assert list(bench.fleet.phones) == [phone.device_id]
+        back = bench.fleet.phones[phone.device_id]
+        assert (back.push_token, back.language, back.tags) == (phone.push_token, "fr", phone.tags)
+        assert list(back.lock_screen) == list(phone.lock_screen)
+        assert not back.settings.notifications
+        assert {key: card.last_modified for key, card in back.cards.items()} == {
+            key: card.last_modified for key, card in phone.cards.items()
+        }
+        assert not back.cards[KEY].notifications
+        assert len(list((tmp_path / phone.device_id).glob("*.pkpass"))) == 1
+        await bench.change(bench.card(points=12))
+        assert points(back) == 12
+
+    play(story, folder=tmp_path)
+
+
+def test_a_phone_on_disk_that_cannot_be_read_is_left_alone(play, tmp_path):
+    for name, text in {"a": "junk", "b": json.dumps({"device_id": "b"})}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "phone.json").write_text(text)
+
+    async def story(bench):
+        assert bench.fleet.phones == {}
+
+    play(story, folder=tmp_path)
+    assert (tmp_path / "a" / "phone.json").read_text() == "junk"
+
+
+def test_a_fleet_is_driven_from_a_plain_thread(authority, make_pass):
+    with FleetThread(lambda: Fleet(authority.root_pem)) as phones:
+        phone = phones.add_phone("fr", "Ada")
+        phones.run(phone.add(make_pass()))
+        assert points(phone) == 10
+        assert phones.push(phone.push_token, KEY[0]) is True
+        assert phones.push("00", KEY[0]) is False
+        phones.settle()
+        phones.until(phone, lambda it: it.last_push_at is not None)
+        with pytest.raises(LinkRefused):
+            phones.open(phone, "http://127.0.0.1:9/nothing-listens-here")
+        with pytest.raises(TimeoutError):
+            phones.until(phone, lambda it: len(it.cards) == 2, 0.05)
