@@ -1,0 +1,139 @@
+"""Owns what every test may ask for: databases of both kinds, and the order and marks of the suite.
+
+For tests of whatever touches the books, take `database_url`: the test then runs twice, on a new, migrated and empty
+SQLite file and on such a PostgreSQL database.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.postgres import GIVEN, MISSING, NoPostgres, Session
+
+KINDS = ("sqlite", "postgresql")
+JOURNEYS = ("stories", "wire")
+SESSION = pytest.StashKey[Session]()
+
+# No deadline: a shared machine sometimes loses a core. The same examples every time in continuous integration.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("suite")
+
+NewDatabase = Callable[..., str]
+"""`new_database(kind, migrated=True)` gives the SQLAlchemy address of a new, empty database."""
+
+
+@pytest.fixture(params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Both kinds in turn: "sqlite", "postgresql"."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database_kind: str, new_database: NewDatabase) -> str:
+    """Address of a new database that is migrated and empty; the test runs once for each kind."""
+    return new_database(database_kind)
+
+
+@pytest.fixture
+def fresh_database_url(database_kind: str, new_database: NewDatabase) -> str:
+    """Address of a new database without any table; the test runs once for each kind."""
+    return new_database(database_kind, migrated=False)
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewDatabase]:
+    """Makes as many databases as a test wants, of the kind it wants; all are dropped when the test ends.
+
+    `new_database("postgresql")` is migrated and empty, `new_database("sqlite", migrated=False)` has no table. Skips
+    the test where no PostgreSQL can be had.
+    """
+    session = request.config.stash[SESSION]
+    made: list[str] = []
+
+    def new(kind: str, *, migrated: bool = True) -> str:
+        if kind == "sqlite":
+            file = tmp_path / f"wallet-{len(list(tmp_path.glob('wallet-*.db')))}.db"
+            if migrated:
+                shutil.copyfile(_migrated_file(session), file)
+            return f"sqlite:///{file}"
+        try:
+            made.append(session.create(session.template(_migrate) if migrated else None))
+        except NoPostgres as fault:
+            pytest.skip(f"{MISSING}{fault}")
+        return made[-1]
+
+    yield new
+    for address in made:
+        session.drop(address)
+
+
+def _migrate(address: str) -> None:
+    importlib.import_module("wallet_server.records.database").upgrade(address)
+
+
+def _migrated_file(session: Session) -> Path:
+    file = session.folder / "template.db"
+    with session.turn():
+        if not file.is_file():
+            half = session.folder / "half.db"
+            _migrate(f"sqlite:///{half}")
+            half.rename(file)
+    return file
+
+
+# ---------------------------------------------------------------------- the suite as a whole
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One folder for the session: made here, or named by the process that began the session."""
+    given = getattr(config, "workerinput", {}).get("session_folder")
+    if given is None:
+        given = tempfile.mkdtemp(prefix="wallet-tests-")
+        Path(given).chmod(0o711)  # the database server, under another user, must find its own folder inside
+    config.stash[SESSION] = Session(Path(given))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell each worker process the session's folder."""
+    node.workerinput["session_folder"] = str(node.config.stash[SESSION].folder)  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The process that began the session ends it."""
+    if not hasattr(config, "workerinput") and SESSION in config.stash:
+        config.stash[SESSION].end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys over the wire are marked by their folder and come last: a small test that fails says more, sooner."""
+    top = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(top) and item.path.relative_to(top).parts[0] in JOURNEYS:
+            item.add_marker(pytest.mark.story)
+    items.sort(key=lambda item: item.get_closest_marker("story") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which PostgreSQL was used, or say loudly that half of the database tests did not run."""
+    skipped = [
+        report.longrepr[2].split(MISSING, 1)[1]
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]
+    ]
+    if skipped:
+        terminalreporter.section("HALF OF THE DATABASE TESTS DID NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(skipped)} tests need a PostgreSQL and found none: {skipped[0]}", red=True)
+        terminalreporter.line(
+            f"Install PostgreSQL, or name a server: {GIVEN}=postgresql://user@host/postgres", red=True
+        )
+    elif server := config.stash[SESSION].known():
+        terminalreporter.line(f"PostgreSQL for the tests: {server.origin}")
