@@ -265,8 +265,12 @@ def _reachable(programs: Path, folder: Path, who: pwd.struct_passwd) -> Path:
     except (PermissionError, NoPostgres):
         copy = Path(tempfile.mkdtemp(dir=folder))
         copy.chmod(0o755)
-        shutil.copytree(programs.parent, copy, symlinks=True, dirs_exist_ok=True)
-        return copy / programs.name
+        package = programs.parents[1]
+        libraries = package.with_name(f"{package.name}.libs")  # where a wheel keeps what its programs link to
+        for source in (programs.parent, libraries):
+            if source.is_dir():
+                shutil.copytree(source, copy / source.relative_to(package.parent), symlinks=True)
+        return copy / programs.relative_to(package.parent)
 
 
 def _stop(pid: int, data: Path) -> None:
