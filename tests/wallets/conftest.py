@@ -1,106 +1,21 @@
-"""A small certificate authority with Apple's names, made anew for each run, and a sample card."""
+"""What the tests of wallets share: certificates, the designs of the product, a card and its wallet."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
-from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Palette, Place, Tier
+from tests.wallets.samples import NOW, TEMPLATES, Authority, Issuer, pem, sample_card, sample_identity, subject
+from wallet_server.rules.card import Card
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.wallet import AppleWallet
 from wallet_server.wallets.designs import Designs, load_designs
 from wallet_server.wallets.drawing import Drawings
 from wallet_server.wallets.port import Identity, Report, Shown, Stale
-
-NOW = datetime(2026, 11, 22, 9, 30, 15, tzinfo=UTC)
-PASS_TYPE, TEAM = "pass.com.example.loyalty", "ABCDE12345"
-TEMPLATES = Path(__file__).parents[2] / "passes" / "templates"
-WWDR_NAME = "Apple Worldwide Developer Relations Certification Authority"
-
-
-def subject(common_name: str, unit: str, *, organisation: str = "Apple Inc.", uid: str | None = None) -> x509.Name:
-    names = [
-        x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
-    ]
-    if uid is not None:
-        names.insert(0, x509.NameAttribute(NameOID.USER_ID, uid))
-    return x509.Name([one for one in names if one.value])
-
-
-@dataclass(frozen=True)
-class Issuer:
-    """Signs certificates in one name with one key."""
-
-    name: x509.Name
-    key: rsa.RSAPrivateKey
-
-    def certify(
-        self, name: x509.Name, key: object, *, starts: datetime, ends: datetime, authority: bool = False
-    ) -> x509.Certificate:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self.name)
-            .public_key(key.public_key())  # type: ignore[attr-defined]
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(starts)
-            .not_valid_after(ends)
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .sign(self.key, hashes.SHA256())
-        )
-
-
-def pem(thing: x509.Certificate | object) -> bytes:
-    if isinstance(thing, x509.Certificate):
-        return thing.public_bytes(Encoding.PEM)
-    return thing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True)
-class Authority:
-    """Root, intermediate and leaf with Apple's names; `wwdr` and `leaf` make variants on the same keys."""
-
-    root_key: rsa.RSAPrivateKey
-    wwdr_key: rsa.RSAPrivateKey
-    leaf_key: rsa.RSAPrivateKey
-    root: x509.Certificate
-
-    def wwdr(self, name: x509.Name | None = None, days: int = 2000, root_name: x509.Name | None = None) -> bytes:
-        issuer = Issuer(root_name or self.root.subject, self.root_key)
-        name = name or subject(WWDR_NAME, "G4")
-        starts = NOW - timedelta(days=900)
-        return pem(
-            issuer.certify(name, self.wwdr_key, starts=starts, ends=NOW + timedelta(days=days), authority=True)
-        )
-
-    def leaf(
-        self,
-        name: x509.Name | None = None,
-        *,
-        starts: datetime = NOW - timedelta(days=30),
-        ends: datetime = NOW + timedelta(days=335, hours=1),
-        key: object = None,
-        issuer: x509.Name | None = None,
-        signed_by: rsa.RSAPrivateKey | None = None,
-    ) -> bytes:
-        name = name or subject(f"Pass Type ID: {PASS_TYPE}", TEAM, organisation="Example Coffee", uid=PASS_TYPE)
-        signing = Issuer(issuer or subject(WWDR_NAME, "G4"), signed_by or self.wwdr_key)
-        return pem(signing.certify(name, key or self.leaf_key, starts=starts, ends=ends))
-
-    @property
-    def key(self) -> bytes:
-        return pem(self.leaf_key)
 
 
 @pytest.fixture(scope="session")
@@ -140,52 +55,9 @@ def card() -> Card:
     return sample_card()
 
 
-def sample_card() -> Card:
-    return Card(
-        languages=("fr", "en"),
-        organisation="Café « Chez Léa »",
-        description={"fr": "Carte de fidélité", "en": "Loyalty card"},
-        design="points",
-        design_version=1,
-        palette=Palette("#1f3a5f", "#ffffff", "#f2b84b"),
-        balance=Balance("points", {"fr": "Points", "en": "Points"}, 1234),
-        tier=Tier("silver", {"fr": "Statut", "en": "Status"}, {"fr": "Argent", "en": "Silver"}),
-        gauge=Gauge(
-            62,
-            1234,
-            2000,
-            {"fr": "Prochain statut", "en": "Next status"},
-            {"fr": "Plus que 766 points avant Or", "en": "766 points to Gold"},
-        ),
-        news=News(
-            {"fr": "Dernière nouvelle", "en": "Latest news"},
-            {"fr": "Ce soir, les « éclairs » sont à moitié prix 🎉", "en": 'Tonight, "éclairs" are half price 🎉'},
-        ),
-        details=(
-            Detail(
-                "terms",
-                {"fr": "Conditions", "en": "Terms"},
-                {"fr": "1 € = 1 point.\nValables un an.", "en": "1 € = 1 point.\nValid for a year."},
-            ),
-            Detail(
-                "stop",
-                {"fr": "Messages", "en": "Messages"},
-                {"fr": "Ne plus recevoir de messages", "en": "Stop messages <here>"},
-                "https://cards.example.com/stop?m=1&k=abc",
-            ),
-        ),
-        places=(
-            Place(48.8566, 2.3522, {"fr": "Chez Léa est à deux pas", "en": "Chez Léa is round the corner"}),
-            Place(45.764, 4.8357, {"fr": "Chez Léa Lyon", "en": "Chez Léa Lyon"}),
-        ),
-        max_distance_metres=100,
-        code_issue=1,
-    )
-
-
 @pytest.fixture
 def identity() -> Identity:
-    return Identity(1, PASS_TYPE, "3f9c1a", "t" * 43, "LP1.acme.k1.1.7Q2M9X", "https://cards.example.com/apple/")
+    return sample_identity()
 
 
 @pytest.fixture
@@ -194,9 +66,7 @@ def rung() -> list[Stale]:
 
 
 @pytest.fixture
-def wallet(
-    designs: Designs, drawings: Drawings, credentials: Credentials, rung: list[Stale]
-) -> AppleWallet:
+def wallet(designs: Designs, drawings: Drawings, credentials: Credentials, rung: list[Stale]) -> AppleWallet:
     def ring(_: Callable[[int], Credentials], stale: object, at: datetime) -> object:
         for one in stale:  # type: ignore[attr-defined]
             rung.append(one)

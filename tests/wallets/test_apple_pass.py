@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.wallets.conftest import NOW
 from tests.wallets.opened import open_pass, verify
+from tests.wallets.samples import NOW
 from wallet_server.rules.card import Card
 from wallet_server.wallets.apple.wallet import AppleWallet
 from wallet_server.wallets.port import Identity

@@ -321,10 +321,12 @@ def _read_images(folder: Traversable, faults: list[Fault]) -> dict[str, bytes]:
         sentence = _image_fault(raw, named[1], int(named[2] or 1))
         if sentence:
             faults.append(Fault(path, sentence))
-    for stem in ("icon", "logo"):
-        for name in (f"{stem}.png", f"{stem}@2x.png", f"{stem}@3x.png"):
-            if name not in found:
-                faults.append(Fault(f"{folder.name}/apple/{name}", "This image is missing; each size is needed."))
+    needed = [f"{stem}{scale}.png" for stem in ("icon", "logo") for scale in ("", "@2x", "@3x")]
+    faults.extend(
+        Fault(f"{folder.name}/apple/{name}", "This image is missing; each size is needed.")
+        for name in needed
+        if name not in found
+    )
     return found
 
 

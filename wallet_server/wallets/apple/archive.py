@@ -46,10 +46,11 @@ def seal(front: Packed, files: Sequence[tuple[str, bytes]], sign: Callable[[byte
     offset = len(front.entries) + sum(map(len, entries))
     closing = (("manifest.json", manifest), ("signature", sign(manifest)))
     closing_entries, closing_directory, _ = _lay(closing, offset, hashed=False)
-    body = b"".join((front.entries, *entries, *closing_entries))
     index = b"".join((front.directory, *directory, *closing_directory))
     count = len(front.names) + len(files) + len(closing)
-    return b"".join((body, index, _END.pack(b"PK\x05\x06", 0, 0, count, count, len(index), len(body), 0)))
+    start = offset + sum(map(len, closing_entries))
+    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, len(index), start, 0)
+    return b"".join((front.entries, *entries, *closing_entries, index, end))
 
 
 def _lay(

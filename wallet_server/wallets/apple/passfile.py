@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -18,6 +20,8 @@ from wallet_server.wallets.drawing import SCALES, Drawings, Kept
 from wallet_server.wallets.port import Identity
 
 MEDIA_TYPE = "application/vnd.apple.pkpass"
+# What JSON makes of controls.
+_ESCAPED_CONTROL = re.compile(rb"\\[ubf]")
 _STRIP_NAMES = tuple("strip.png" if scale == 1 else f"strip@{scale}x.png" for scale in SCALES)
 
 
@@ -41,14 +45,15 @@ class Press:
     ) -> bytes:
         """The signed bytes. Raises `Invalid` with every fault; nothing invalid is ever signed."""
         document, phrases = compose(card, alert, identity, design, credentials.team)
-        tables = phrases.tables()
+        keys, tables = phrases.tables()
+        paths = [f"{language}.lproj/pass.strings" for language, _ in tables]
         pictures = (*design.images, *_STRIP_NAMES) if design.strip else tuple(design.images)
-        names = (*pictures, *(f"{language}.lproj/pass.strings" for language in tables))
-        found = rules.faults(document, names, tables, sandbox=self._sandbox)
+        found = rules.faults(document, (*pictures, *paths), sandbox=self._sandbox)
+        written = _written(document, dict(tables), found)
         if found:
             raise Invalid(_sentence(found), code="invalid-card", faults=found)
-        files = [("pass.json", orjson.dumps(document))]
-        files += [(f"{language}.lproj/pass.strings", strings_file(table)) for language, table in tables.items()]
+        files = [("pass.json", written)]
+        files += [(path, strings_file(keys, said)) for path, (_, said) in zip(paths, tables, strict=True)]
         signer = credentials.signer
         return seal(self._front(card, design), files, lambda manifest: signer.sign(manifest, at))
 
@@ -63,6 +68,26 @@ class Press:
             strip = self._drawings.gauge(design.name, design.version, palette, percent)
             pictures.update(zip(_STRIP_NAMES, strip.pngs, strict=True))
         return pack(pictures)
+
+
+def _written(document: dict[str, Any], tables: dict[str, list[str]], found: list[Fault]) -> bytes:
+    """pass.json; adds a fault for each text that cannot be shown. Going through every text costs more than all the
+    rest of the build, so it is done only when the JSON shows a trace of such a character."""
+    try:
+        written = orjson.dumps(document)
+        said = orjson.dumps(tables)
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair, or an integer beyond 64 bits, which `rules.faults` has named already.
+        found += rules.text_faults(document, tables)
+        return b""
+    if _suspicious(written) or _suspicious(said):
+        found += rules.text_faults(document, tables)
+    return written
+
+
+def _suspicious(written: bytes) -> bool:
+    # DEL, and the last code points of the basic plane in UTF-8, stand in JSON as they are.
+    return b"\x7f" in written or b"\xef\xbf" in written or _ESCAPED_CONTROL.search(written) is not None
 
 
 def _sentence(found: list[Fault]) -> str:
