@@ -12,7 +12,8 @@ Form 1, in characters of QR's alphanumeric mode (ISO/IEC 18004), so that a symbo
     |  public mark of the account that issued it
     format version
 
-All parts after the first are Crockford base32. A form that was ever printed is read for ever: `_READERS` only grows.
+All parts after the first are Crockford base32 (no I, L, O, U). A form that was ever printed is read for ever:
+`_READERS` only grows.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ _KEY_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{1,2}")
 _REFERENCE = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}")
 _ISSUE = re.compile(r"[1-9][0-9]{0,8}")
 _SIGNATURE = re.compile(r"[0-9A-HJKMNP-TV-Z]{0,150}")
-_FIRST = re.compile(r"L([1-9][0-9]{0,2})")
+_FIRST = re.compile(r"1([1-9][0-9]{0,2})")
+"""The letter L and the version, after L was taken for 1."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,7 @@ def write(code: Code) -> str:
     if code.version != "1" or not _well_formed(parts):
         raise ValueError("not a code of format 1")
     body = ".".join(("L1", *parts))
-    text = f"{body}.{_check(body)}"
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"a code has at most {MAX_TEXT} characters")
-    return text
+    return f"{body}.{_check(body)}"
 
 
 def read(text: str) -> Code:
@@ -80,7 +79,7 @@ def read(text: str) -> Code:
     """
     if len(text) > MAX_TEXT or not text.isascii():
         raise _unreadable("This is not the code of a loyalty card. Scan the code on the card.")
-    plain = "".join(text.split()).upper()
+    plain = "".join(text.split()).upper().translate(_CONFUSED)
     first, _, rest = plain.partition(".")
     version = _FIRST.fullmatch(first)
     if version is None or not rest:
@@ -119,7 +118,7 @@ def reference_from_random(random: bytes) -> str:
 
 
 def _read_1(rest: str) -> Code:
-    parts = rest.translate(_CONFUSED).split(".")
+    parts = rest.split(".")
     if len(parts) != 6 or not _well_formed(tuple(parts[:5])):
         raise _unreadable("The code is incomplete or damaged. Scan it again, or type all of it.")
     body = ".".join(("L1", *parts[:5]))
