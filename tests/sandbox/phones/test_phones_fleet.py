@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -116,6 +117,40 @@ def test_a_phone_on_disk_that_cannot_be_read_is_left_alone(play, tmp_path):
     assert (tmp_path / "a" / "phone.json").read_text() == "junk"
 
 
+def test_a_token_is_known_unknown_or_gone_since(play):
+    async def story(bench):
+        phone = bench.fleet.add_phone()
+        old = phone.push_token
+        assert bench.fleet.known_token(old) is True
+        assert bench.fleet.known_token("ab" * 32) is False
+        await bench.fleet.restore(phone.device_id)
+        gone_since = bench.fleet.known_token(old)
+        assert isinstance(gone_since, datetime)
+        assert gone_since.tzinfo is UTC
+        bench.fleet.remove_phone(phone.device_id)
+        assert isinstance(bench.fleet.known_token(phone.push_token), datetime)
+
+    play(story)
+
+
+def test_the_expiry_of_a_push_comes_from_its_headers(play):
+    async def story(bench):
+        phone = await bench.phone_with()
+        phone.offline()
+        bench.service.put(bench.card(points=11))
+        await bench.fleet.on_push(phone.push_token, KEY[0], {"apns-expiration": "0"}, b"{}")
+        await phone.online()
+        await bench.fleet.settle(5)
+        assert points(phone) == 10
+        phone.offline()
+        await bench.fleet.on_push(phone.push_token, KEY[0], {"apns-expiration": "4000000000"}, b"{}")
+        await phone.online()
+        await bench.fleet.settle(5)
+        assert points(phone) == 11
+
+    play(story)
+
+
 def test_a_fleet_is_driven_from_a_plain_thread(authority, make_pass):
     with FleetThread(lambda: Fleet(authority.root_pem)) as phones:
         phone = phones.add_phone("fr", "Ada")
@@ -123,8 +158,11 @@ def test_a_fleet_is_driven_from_a_plain_thread(authority, make_pass):
         assert points(phone) == 10
         assert phones.push(phone.push_token, KEY[0]) is True
         assert phones.push("00", KEY[0]) is False
+        assert phones.fleet.known_token(phone.push_token.upper()) is True
+        phones.run(phones.fleet.restore(phone.device_id))
         phones.settle()
-        phones.until(phone, lambda it: it.last_push_at is not None)
+        phones.on_push(phone.push_token, KEY[0], {"apns-expiration": "0"}, b"{}")
+        phones.until(phone, lambda it: [event.kind for event in it.events].count("push") == 2)
         with pytest.raises(LinkRefused):
             phones.open(phone, "http://127.0.0.1:9/nothing-listens-here")
         with pytest.raises(TimeoutError):

@@ -79,6 +79,7 @@ class Fleet:
         self._subscriptions: list[Subscription] = []
         self._phones: dict[str, Phone] = {}
         self._by_token: dict[str, Phone] = {}
+        self._gone: dict[str, datetime] = {}
         self._store = PhoneStore(folder) if folder else None
         self._world = World(
             web=self._web,
@@ -129,7 +130,7 @@ class Fleet:
     def remove_phone(self, device_id: str) -> None:
         """Throw a phone into the sea: nobody is told, its push token is dead from now on."""
         phone = self._phones.pop(device_id)
-        self._by_token.pop(phone.push_token, None)
+        self._retire(phone)
         phone.offline()
         if self._store is not None:
             self._store.forget(device_id)
@@ -137,7 +138,7 @@ class Fleet:
     async def restore(self, device_id: str, push_token: str | None = None) -> None:
         """Restore a phone from its backup: the old push token is dead, every pass registers with the new one."""
         phone = self._phones[device_id]
-        del self._by_token[phone.push_token]
+        self._retire(phone)
         fresh = push_token or secrets.token_hex(32)
         self._by_token[fresh] = phone
         await phone.restored(fresh)
@@ -157,9 +158,19 @@ class Fleet:
         phone.receive_push(topic, expires_at)
         return True
 
-    def knows(self, token: str) -> bool:
-        """Whether a push to this token reaches a phone."""
-        return token.lower() in self._by_token
+    async def on_push(self, token: str, topic: str, headers: Mapping[str, str], _payload: bytes = b"") -> None:
+        """The hook of an APNs server in the same loop. The payload is ignored, as Wallet ignores it."""
+        expiration = headers.get("apns-expiration", "")
+        await self.push(token, topic, float(expiration) if expiration.isdigit() else None)
+
+    def known_token(self, token: str) -> bool | datetime:
+        """What APNs knows of a token: True, False (never seen), or since when its phone is gone."""
+        token = token.lower()
+        return token in self._by_token or self._gone.get(token, False)
+
+    def _retire(self, phone: Phone) -> None:
+        if self._by_token.pop(phone.push_token, None) is not None and len(self._gone) < MAX_PHONES:
+            self._gone[phone.push_token] = self._world.now()
 
     # What happens
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Self, TypeVar
 
 from wallet_server.sandbox.phones.fleet import Fleet
@@ -76,6 +76,10 @@ class FleetThread:
     def push(self, token: str, topic: str, expires_at: float | None = None) -> bool:
         """Fleet.push, from another thread, as an APNs server there would call it."""
         return self.run(self.fleet.push(token, topic, expires_at))
+
+    def on_push(self, token: str, topic: str, headers: Mapping[str, str], payload: bytes = b"") -> None:
+        """The hook of an APNs server in any other thread: hands the push over and does not wait."""
+        asyncio.run_coroutine_threadsafe(self.fleet.on_push(token, topic, headers, payload), self._loop)
 
     def settle(self, timeout_seconds: float = 30.0) -> None:
         self.run(self.fleet.settle(timeout_seconds), timeout_seconds + 5)
