@@ -1,0 +1,292 @@
+"""Owns ringing iPhones: the pushes that tell a device that one of its passes changed, and what their answers mean.
+
+`Bell` rings devices of one credential; `ring_all` turns the wallet's stale cards into rings and their outcomes into
+reports. A push carries nothing (Apple: an empty JSON dictionary), so sending one twice does no harm and a lost one may
+be sent again. Sources: Apple, "Adding a Web Service to Update Passes", "Sending notification requests to APNs".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from wallet_server.errors import Misconfigured
+from wallet_server.wallets.apple.apns_answers import Alarm, Fate, Outcome, Standing, Target
+from wallet_server.wallets.apple.apns_batch import Batch
+from wallet_server.wallets.apple.apns_link import Dial, Exchange
+from wallet_server.wallets.port import Later, Refused, Report, Shown, Stale, Verdict
+
+__all__ = ["Alarm", "Bell", "BellSettings", "Credentials", "Fate", "Outcome", "Target", "ring_all"]
+
+APPLE = "https://api.push.apple.com"
+APPLE_PORTS = (None, 443, 2197)
+PUSH_KIND = "apns"
+
+IDLE_EXCHANGES = 4  # per credential: one for each worker thread that rings at the same time
+CREDENTIALS_KEPT = 64
+SYSTEM_TRUST = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, the default built into the pycurl wheel
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # macOS
+)
+
+
+@dataclass(frozen=True)
+class BellSettings:
+    """`depth`: most streams in flight on one connection (APNs may allow fewer); `connections`: most connections of one
+    call; `push_type` and `priority` as in APNs' headers (a push type of None sends none; `background` goes with 5);
+    `expiration_seconds`: how long APNs keeps a push for a phone that is off, never 0."""
+
+    depth: int = 1_000
+    connections: int = 4
+    timeout_seconds: float = 15.0
+    push_type: str | None = "background"
+    priority: int = 5
+    expiration_seconds: int = 2 * 24 * 3600
+
+
+class Credential(Protocol):
+    """What rings a pass type's devices: the certificate that signs its passes, and the key, in memory."""
+
+    @property
+    def certificate_pem(self) -> bytes: ...
+    @property
+    def key_pem(self) -> bytes: ...
+    @property
+    def pass_type(self) -> str: ...
+
+
+Credentials = Callable[[int], Credential]
+
+
+class _Account:
+    """One credential: how its answers have been, and the connections that wait for its next call."""
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self.idle: list[Exchange] = []
+
+
+class Bell:
+    """Rings devices through APNs and keeps its connections between calls. Safe from several threads: each call takes
+    whole connections out of a pool for its duration (a libcurl handle is for one thread at a time, and a lock around a
+    shared one would make the counter's ring wait for a campaign's)."""
+
+    def __init__(
+        self,
+        settings: BellSettings | None = None,
+        *,
+        address: str = APPLE,
+        trust_pem: bytes | None = None,
+        sandbox: bool = False,
+    ) -> None:
+        """Raises `Misconfigured` for an address or a trust root that is not Apple's, unless `sandbox`, and for settings
+        that APNs would refuse. Without `trust_pem` the system's collection of roots is trusted."""
+        self._settings = settings or BellSettings()
+        _check(self._settings, address, trust_pem, sandbox)
+        self._address, self._trust, self._sandbox = address.rstrip("/"), trust_pem, sandbox
+        self._trust_file = None if trust_pem is not None else _system_trust()
+        self._accounts: OrderedDict[bytes, _Account] = OrderedDict()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def ring(
+        self, certificate_pem: bytes, key_pem: bytes, topic: str, targets: Iterable[Target], at: datetime
+    ) -> Iterator[Outcome]:
+        """Ring each target once and yield what became of it, in any order; `at` (UTC) is now. Targets are pulled as
+        they are needed: a million cost no more memory than a thousand. A token that comes again within the last 65,536
+        is passed over without an outcome. Never raises for an answer or a network fault: a batch that must stop (a
+        wrong setting, too many refusals) gives everything that is left the same outcome, with its `alarm`. Take the
+        outcomes as they come: while nobody asks for the next one nothing is sent."""
+        key = hashlib.sha256(b"\0".join((certificate_pem, key_pem, topic.encode()))).digest()
+        account, exchange = self._take(key, certificate_pem, key_pem)
+        exchange.prepare(self._headers(topic, at))
+        whole = False
+        try:
+            yield from Batch(exchange, account.standing, targets, self._settings.connections).run()
+            whole = True
+        finally:
+            self._give_back(account, exchange, whole)
+
+    def close(self) -> None:
+        """Close the connections that wait; those in use are closed when their call ends."""
+        with self._lock:
+            self._closed = True
+            idle = [exchange for account in self._accounts.values() for exchange in account.idle]
+            self._accounts.clear()
+        for exchange in idle:
+            exchange.close()
+
+    def _headers(self, topic: str, at: datetime) -> list[str]:
+        settings = self._settings
+        # Up to the next hour: the same bytes for all calls within it, which HPACK then sends as one index.
+        until = int((at + timedelta(seconds=settings.expiration_seconds)).timestamp()) // 3600 * 3600 + 3600
+        headers = [f"apns-topic: {topic}", f"apns-expiration: {until}", f"apns-priority: {settings.priority}"]
+        if settings.push_type is not None:
+            headers.append(f"apns-push-type: {settings.push_type}")
+        return [*headers, "content-type: application/json", "accept:", "user-agent:"]
+
+    def _take(self, key: bytes, certificate_pem: bytes, key_pem: bytes) -> tuple[_Account, Exchange]:
+        surplus: list[Exchange] = []
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this bell has been closed")
+            account = self._accounts.setdefault(key, _Account())
+            self._accounts.move_to_end(key)
+            exchange = account.idle.pop() if account.idle else None
+            if len(self._accounts) > CREDENTIALS_KEPT:
+                surplus = self._accounts.popitem(last=False)[1].idle
+        for one in surplus:
+            one.close()
+        if exchange is None:
+            exchange = Exchange(
+                Dial(
+                    address=self._address,
+                    certificate_pem=certificate_pem,
+                    key_pem=key_pem,
+                    trust=self._trust,
+                    trust_file=self._trust_file,
+                    timeout_seconds=self._settings.timeout_seconds,
+                    depth=self._settings.depth,
+                    direct=self._sandbox,
+                )
+            )
+        return account, exchange
+
+    def _give_back(self, account: _Account, exchange: Exchange, whole: bool) -> None:
+        with self._lock:
+            keep = whole and not self._closed and len(account.idle) < IDLE_EXCHANGES
+            if keep and account in self._accounts.values():
+                account.idle.append(exchange)
+                return
+        exchange.close()
+
+
+def _check(settings: BellSettings, address: str, trust_pem: bytes | None, sandbox: bool) -> None:
+    parts = urlsplit(address)
+    if parts.scheme != "https":
+        raise Misconfigured(f"The push service is reached over https; {address} is not.")
+    if not sandbox and (f"https://{parts.hostname}" != APPLE or parts.port not in APPLE_PORTS or parts.username):
+        raise Misconfigured(
+            f"{address} is not where Apple takes pushes for passes. Use {APPLE} (passes update over the production "
+            "service only, never over api.sandbox.push.apple.com); another address is for the sandbox."
+        )
+    if not sandbox and trust_pem is not None:
+        raise Misconfigured("Only the sandbox may trust a root of its own for the push service; remove that setting.")
+    if settings.expiration_seconds < 3600:
+        raise Misconfigured("A push must be kept for at least an hour, or phones that are off never hear of it.")
+    if settings.priority not in (1, 5, 10) or (settings.push_type == "background" and settings.priority == 10):
+        raise Misconfigured("APNs takes the priorities 1, 5 and 10, and background pushes only with 1 or 5.")
+    if not (1 <= settings.depth <= 5_000 and 1 <= settings.connections <= 4 and settings.timeout_seconds > 0):
+        raise Misconfigured("The bell wants 1 to 5,000 streams, 1 to 4 connections and a timeout above zero.")
+
+
+def _system_trust() -> str:
+    """The file of roots that this system trusts: libcurl in a wheel knows only the place of the system it was built
+    on. SSL_CERT_FILE, which OpenSSL honours, goes first."""
+    places: tuple[str | None, ...] = (ssl.get_default_verify_paths().cafile, *SYSTEM_TRUST)
+    for place in places:
+        if place is not None and Path(place).is_file():
+            return place
+    raise Misconfigured("This system has no trusted root certificates. Install the package ca-certificates.")
+
+
+@dataclass
+class _Due:
+    """One stale card while its devices are being rung."""
+
+    stale: Stale
+    waiting: int = 0
+    verdict: Verdict = Shown()
+    dead: tuple[int, ...] = ()
+    suspect: tuple[int, ...] = ()
+
+    def report(self) -> Report:
+        return Report(self.stale.ref, self.verdict, self.stale.remote_state, self.dead, self.suspect)
+
+
+def ring_all(
+    bell: Bell,
+    credentials: Credentials,
+    stale: Sequence[Stale],
+    at: datetime,
+    on_alarm: Callable[[int, Alarm], None] | None = None,
+) -> Iterator[Report]:
+    """Ring every APNs device of these cards, a device with several of them once; exactly one `Report` for each, in any
+    order. The worst thing that happened to a card's devices is its verdict: Refused, then Later, then Shown. Devices of
+    another kind are not APNs' business and count as told. `credentials(credential_set)` may raise `Misconfigured`: that
+    refuses the cards of that set alone. `on_alarm(credential_set, alarm)` hears of a stopped batch once."""
+    groups: dict[int, list[Stale]] = {}
+    for one in stale:
+        groups.setdefault(one.credential_set, []).append(one)
+    for credential_set, cards in groups.items():
+        try:
+            credential = credentials(credential_set)
+        except Misconfigured as fault:
+            yield from (Report(card.ref, Refused(fault.sentence), card.remote_state) for card in cards)
+            continue
+        alarmed = False
+        for found in _ring_group(bell, credential, cards, at):
+            if isinstance(found, Report):
+                yield found
+            elif on_alarm is not None and not alarmed:
+                alarmed = True
+                on_alarm(credential_set, found)
+
+
+def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: datetime) -> Iterator[Report | Alarm]:
+    devices: dict[str, list[tuple[_Due, int]]] = {}
+    targets: dict[str, Target] = {}
+    for number, card in enumerate(cards):
+        if card.pass_type != credential.pass_type:
+            why = f"The credential set {card.credential_set} is for {credential.pass_type}, not for {card.pass_type}."
+            yield Report(card.ref, Refused(why), card.remote_state)
+            continue
+        due = _Due(card)
+        for place, handle in enumerate(card.handles):
+            if handle.kind != PUSH_KIND:
+                continue
+            token = handle.push_token.lower()
+            known = devices.setdefault(token, [])
+            due.waiting += all(other is not due for other, _ in known)
+            known.append((due, place))
+            first = targets.setdefault(token, Target(token, handle.registered_at, len(targets), number))
+            if handle.registered_at < first.registered_at:
+                targets[token] = replace(first, registered_at=handle.registered_at)
+        if due.waiting == 0:
+            yield due.report()
+    if not targets:
+        return
+    outcomes = bell.ring(credential.certificate_pem, credential.key_pem, credential.pass_type, targets.values(), at)
+    for outcome in outcomes:
+        if outcome.alarm is not None:
+            yield outcome.alarm
+        yield from _settle(outcome, devices[outcome.target.token])
+
+
+def _settle(outcome: Outcome, devices: Sequence[tuple[_Due, int]]) -> Iterator[Report]:
+    """Write an outcome into the cards of its device; report those that were waiting for nothing else."""
+    for due, place in devices:
+        handle = due.stale.handles[place]
+        if outcome.fate is Fate.SUSPECT:
+            due.suspect += (handle.ref,)
+        elif outcome.fate is Fate.DEAD and outcome.gone_at is not None and outcome.gone_at > handle.registered_at:
+            due.dead += (handle.ref,)
+        elif outcome.fate is Fate.REFUSED:
+            due.verdict = Refused(outcome.why)
+        elif outcome.fate is Fate.LATER and not isinstance(due.verdict, Refused):
+            rest = due.verdict.seconds if isinstance(due.verdict, Later) else 0.0
+            due.verdict = Later(max(rest, outcome.seconds), outcome.why)
+    for due in {id(due): due for due, _ in devices}.values():
+        due.waiting -= 1
+        if due.waiting == 0:
+            yield due.report()
