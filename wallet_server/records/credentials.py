@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import credential_sets, passes
+from wallet_server.records.schema import codes, credential_sets, passes
 
 
 @dataclass(frozen=True)
@@ -100,21 +100,47 @@ def all_sets(tx: Tx) -> list[CredentialRow]:
     return [_row(r) for r in rows]
 
 
-def reseal(tx: Tx, set_id: int, key_cipher: str) -> None:
-    """Store a key's envelope under a newer secret key."""
+def reseal_key(tx: Tx, set_id: int, key_cipher: str) -> None:
+    """Store a private key's envelope under a newer secret key."""
     tx.execute(sa.update(credential_sets).where(credential_sets.c.id == set_id).values(key_cipher=key_cipher))
 
 
-def pass_secrets(tx: Tx, after: int, most: int) -> list[tuple[int, str, str]]:
-    """(pass key, serial, token envelope) by key, for a rotation of the secret keys."""
+@dataclass(frozen=True)
+class Kind:
+    """A column of envelopes that belong to passes; `context` is what their encryption authenticates."""
+
+    context: str
+    table: sa.Table
+    column: sa.Column[str]
+    join: sa.FromClause
+
+
+@dataclass(frozen=True)
+class SealedRow:
+    """One envelope and the serial number of its pass."""
+
+    id: int
+    serial: str
+    cipher: str
+
+
+PASS_TOKENS = Kind("pass-token", passes, passes.c.token_cipher, passes)
+CODES = Kind("code", codes, codes.c.cipher, codes.join(passes, passes.c.id == codes.c.pass_id))
+
+
+def sealed(tx: Tx, kind: Kind, after: int, most: int) -> list[SealedRow]:
+    """Envelopes by key, for a rotation of the secret keys."""
+    key = kind.table.c.id
     rows = tx.execute(
-        sa.select(passes.c.id, passes.c.serial, passes.c.token_cipher)
-        .where(passes.c.id > after)
-        .order_by(passes.c.id)
+        sa.select(key, passes.c.serial, kind.column.label("cipher"))
+        .select_from(kind.join)
+        .where(key > after)
+        .order_by(key)
         .limit(most)
     )
-    return [(r.id, r.serial, r.token_cipher) for r in rows]
+    return [SealedRow(r.id, r.serial, r.cipher) for r in rows]
 
 
-def reseal_pass(tx: Tx, pass_id: int, token_cipher: str) -> None:
-    tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(token_cipher=token_cipher))
+def reseal(tx: Tx, kind: Kind, row_id: int, cipher: str) -> None:
+    """Store an envelope under a newer secret key."""
+    tx.execute(sa.update(kind.table).where(kind.table.c.id == row_id).values({kind.column.name: cipher}))

@@ -29,6 +29,7 @@ class DeviceRow:
     push_kind: str
     push_token: str
     registered_at: datetime
+    suspected: bool
 
 
 _DEVICE = sa.select(devices).where(
@@ -138,7 +139,9 @@ def holders(tx: Tx, pass_ids: Sequence[int]) -> dict[int, list[DeviceRow]]:
     """Pass key to the devices that hold it."""
     found: dict[int, list[DeviceRow]] = {}
     for r in tx.execute(_HOLDERS, {"ids": list(pass_ids)}):
-        found.setdefault(r.pass_id, []).append(DeviceRow(r.id, r.pass_id, r.push_kind, r.push_token, r.registered_at))
+        found.setdefault(r.pass_id, []).append(
+            DeviceRow(r.id, r.pass_id, r.push_kind, r.push_token, r.registered_at, r.suspect_at is not None)
+        )
     return found
 
 

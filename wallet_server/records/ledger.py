@@ -120,6 +120,21 @@ def purses(tx: Tx, member_id: int) -> dict[str, Purse]:
     return {r.code: Purse(r.id, r.currency_id, r.code, r.amount) for r in rows}
 
 
+_AMOUNTS = (
+    sa.select(balances.c.member_id, currencies.c.code, balances.c.amount)
+    .join(currencies, currencies.c.id == balances.c.currency_id)
+    .where(balances.c.member_id.in_(b("ids", expanding=True)))
+)
+
+
+def amounts(tx: Tx, member_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Member key to currency code to balance."""
+    found: dict[int, dict[str, int]] = {}
+    for r in tx.execute(_AMOUNTS, {"ids": list(member_ids)}):
+        found.setdefault(r.member_id, {})[r.code] = r.amount
+    return found
+
+
 def open_purses(tx: Tx, programme_id: int, member_id: int, currency_ids: Sequence[int]) -> None:
     """Open the member's accounts that do not stand yet."""
     have = {p.currency_id for p in purses(tx, member_id).values()}
@@ -129,6 +144,12 @@ def open_purses(tx: Tx, programme_id: int, member_id: int, currency_ids: Sequenc
             tx.execute(
                 sa.insert(balances).values(account_id=account, member_id=member_id, currency_id=currency_id, amount=0)
             )
+
+
+def open_all_purses(tx: Tx, programme_id: int, member_id: int) -> None:
+    """Open the member's accounts of every currency that the programme has."""
+    ids = tx.execute(sa.select(currencies.c.id).where(currencies.c.programme_id == programme_id)).scalars()
+    open_purses(tx, programme_id, member_id, list(ids))
 
 
 def contra_account(tx: Tx, programme_id: int, currency_id: int, merchant_id: int, purpose: str) -> int:

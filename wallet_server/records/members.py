@@ -141,6 +141,14 @@ def _member(r: sa.Row, *, current: bool = True) -> MemberRow:  # type: ignore[ty
     )
 
 
+_BY_ID = sa.select(*_COLUMNS).select_from(_from_members(members)).where(members.c.id.in_(b("ids", expanding=True)))
+
+
+def members_by_id(tx: Tx, ids: Sequence[int]) -> dict[int, MemberRow]:
+    """Members by key, for work that the product itself does on its cards."""
+    return {r.id: _member(r) for r in tx.execute(_BY_ID, {"ids": list(ids)})}
+
+
 def lock_member(tx: Tx, member_id: int) -> str | None:
     """Hold the member's row until the end of the transaction and return the tier that stands now.
 
@@ -191,9 +199,17 @@ class Reached:
 
 
 def walk(
-    tx: Tx, programme_id: int, tier: str | None, after: int, most: int, since: datetime, zone: str
+    tx: Tx,
+    programme_id: int,
+    tier: str | None,
+    after: int,
+    most: int,
+    since: datetime,
+    zone: str,
+    only: Sequence[int] | None = None,
 ) -> list[Reached]:
-    """Up to `most` members by key, with their consent, whether they have a live card, and what they were sent since."""
+    """Up to `most` members by key (of `only`, if given), with their consent, whether they have a live card, and what
+    they were sent since. `zone` is for members without a home store."""
     query = (
         sa.select(members.c.id, stores.c.zone)
         .outerjoin(stores, stores.c.id == members.c.home_store_id)
@@ -203,6 +219,8 @@ def walk(
     )
     if tier is not None:
         query = query.where(members.c.tier == tier)
+    if only is not None:
+        query = query.where(members.c.id.in_(list(only)))
     found = tx.execute(query).all()
     ids = [r.id for r in found]
     granted = _consented(tx, ids)
@@ -220,6 +238,17 @@ def walk(
     ):
         sent.setdefault(r.member_id, []).append(r.decided_at)
     return [Reached(r.id, r.id in granted, r.id in live, r.zone or zone, tuple(sent.get(r.id, ()))) for r in found]
+
+
+def next_members(tx: Tx, programme_id: int, after: int, most: int) -> list[int]:
+    """Members of a programme by key, for a walk in slices."""
+    query = (
+        sa.select(members.c.id)
+        .where(members.c.programme_id == programme_id, members.c.id > after, members.c.left_at.is_(None))
+        .order_by(members.c.id)
+        .limit(most)
+    )
+    return list(tx.execute(query).scalars())
 
 
 def _consented(tx: Tx, ids: Sequence[int]) -> set[int]:

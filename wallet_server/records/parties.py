@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -122,6 +122,14 @@ _PROGRAMME_STORES = (
 def stores_of_programme(tx: Tx, programme_id: int) -> list[StoreRow]:
     """The open stores of every merchant that takes part."""
     return [_store(r) for r in tx.execute(_PROGRAMME_STORES, {"programme_id": programme_id})]
+
+
+_BY_ID = sa.select(stores).where(stores.c.id.in_(b("ids", expanding=True)))
+
+
+def stores_by_id(tx: Tx, ids: Sequence[int]) -> list[StoreRow]:
+    """Stores by key, closed ones too (a member's home store may have closed)."""
+    return [_store(r) for r in tx.execute(_BY_ID, {"ids": list(ids)})] if ids else []
 
 
 def _store(row: sa.Row) -> StoreRow:  # type: ignore[type-arg]

@@ -6,6 +6,7 @@ of their keys, then the tag counter of the pass type. Nobody waits the other way
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,6 +127,11 @@ def newest_codes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CodeRow]:
         .order_by(codes.c.issue)
     )
     return {r.pass_id: CodeRow(r.pass_id, r.cipher, r.key_id, r.issue) for r in rows}
+
+
+def lookup_hash(text: str) -> bytes:
+    """SHA-256 under which a code's row is found."""
+    return hashlib.sha256(text.encode()).digest()
 
 
 _ROW = sa.select(passes)

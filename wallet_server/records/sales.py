@@ -9,9 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
+from wallet_server.records.requests import AlreadyClaimed
 from wallet_server.records.schema import (
     currencies,
     ledger_accounts,
@@ -90,15 +92,26 @@ class SaleRow:
     amount_minor: int
 
 
-_ADD = sa.insert(sales).returning(sales.c.id)
+def _add(tx: Tx) -> sa.Insert:
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    natural = ["till_id", "business_day", "receipt"]
+    return make(sales).on_conflict_do_nothing(index_elements=natural).returning(sales.c.id)
+
+
+_ADD: dict[str, sa.Insert] = {}
 _ADD_LINES = sa.insert(sale_lines)
 
 
 def add_sale(tx: Tx, sale: NewSale, lines: Sequence[SaleLine]) -> int:
-    """Store a sale and its lines. An IntegrityError means that the receipt stands already."""
-    sale_id = int(tx.execute(_ADD, {**vars(sale), "state": dict(sale.state)}).scalar_one())
+    """Store a sale and its lines. Raises `AlreadyClaimed` when this receipt of this till and day stands already."""
+    statement = _ADD.get(tx.dialect.name)
+    if statement is None:
+        statement = _ADD[tx.dialect.name] = _add(tx)
+    sale_id = tx.execute(statement, {**vars(sale), "state": dict(sale.state)}).scalar()
+    if sale_id is None:
+        raise AlreadyClaimed
     tx.execute(_ADD_LINES, [{"sale_id": sale_id, "number": n, **vars(line)} for n, line in enumerate(lines, 1)])
-    return sale_id
+    return int(sale_id)
 
 
 def sale_in(tx: Tx, scope: Scope, public_id: str) -> SaleRow:

@@ -1,0 +1,253 @@
+"""Owns the heart: a card is stale, a card is composed and published, the phones are told, the bytes are served.
+
+A sale, a new offer and a moved shop all say `changed`. The refresh job composes the card from the books, decides
+which one change may raise an alert, publishes it with its update tag, and only after that commit tells the wallet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wallet_server.actions.context import Context
+from wallet_server.records import announcements, jobs, ledger, members, parties, passes
+from wallet_server.records.database import Tx
+from wallet_server.records.passes import PassRow, Publication
+from wallet_server.rules import codes, publishing
+from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json
+from wallet_server.rules.compose import Holding, Store, compose
+from wallet_server.rules.program import Programme
+from wallet_server.rules.publishing import Decision, Facets
+from wallet_server.wallets.port import Identity, Issued
+
+REFRESH = "refresh"
+_BIT: Mapping[Facet, int] = {facet: 1 << n for n, facet in enumerate(ALERT_ORDER)}
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A pass after publishing: what is served now, and when it wants to be looked at again."""
+
+    row: PassRow
+    publication: Publication
+    again: datetime | None
+
+
+def mask(facets: Iterable[Facet]) -> int:
+    """The facets as bits, as `passes.loud` stores them."""
+    return sum(_BIT[facet] for facet in set(facets))
+
+
+def _facets(bits: int) -> frozenset[Facet]:
+    return frozenset(facet for facet in ALERT_ORDER if bits & _BIT[facet])
+
+
+def changed(tx: Tx, member_id: int, loud: Iterable[Facet], now: datetime, lane: int = jobs.COUNTER) -> None:
+    """This member's cards are stale; `loud` names what may raise an alert (corrections and recalls name nothing).
+
+    Writes the refresh jobs in the caller's transaction: the first after a quiet spell at once, further ones at the
+    end of the coalescing window. The caller rings the bell after its commit.
+    """
+    _put(tx, passes.bump(tx, member_id, mask(loud)), now, lane)
+
+
+def changed_many(tx: Tx, member_ids: Sequence[int], loud: Iterable[Facet], now: datetime) -> None:
+    """The same for a slice of a mass change, behind the counter's work."""
+    if member_ids:
+        _put(tx, passes.bump_many(tx, member_ids, mask(loud)), now, jobs.BULK)
+
+
+def _put(tx: Tx, bumped: Sequence[tuple[int, datetime | None]], now: datetime, lane: int) -> None:
+    jobs.put(tx, [jobs.Put(REFRESH, str(key), lane, max(now, quiet or now)) for key, quiet in bumped])
+
+
+def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> list[Ready]:
+    """Compose these cards and publish what differs from what is served, each version with a fresh update tag.
+
+    Holds the passes' rows, then the tag counter of each pass type, until the commit.
+    """
+    rows = passes.lock_passes(tx, pass_ids)
+    served = passes.published(tx, [row.id for row in rows])
+    shelf = _Desk(ctx, tx, rows, now)
+    ready: list[Ready] = []
+    fresh: list[Publication] = []
+    untagged: dict[str, list[int]] = {}
+    for row in rows:
+        old = served[row.id]
+        new, decision, change_at = _next_version(shelf, row, old, now)
+        # What is still held back waits for a version of its own, one window later.
+        wait = now + timedelta(seconds=ctx.settings.coalesce_seconds)
+        again = min((at for at in (wait if decision.held else None, change_at) if at is not None), default=None)
+        if new is not None:
+            fresh.append(new)
+        elif old.of_version != row.version:
+            passes.taken_in(tx, row.id, row.version)
+        if new is not None or row.loud != mask(decision.held):
+            passes.set_loud(tx, row.id, mask(decision.held), wait if new is not None else row.quiet_until)
+        if (new or old).number > old.tagged:
+            untagged.setdefault(row.pass_type, []).append(row.id)
+        ready.append(Ready(row, new or old, again))
+    passes.publish_next(tx, fresh)
+    for pass_type in sorted(untagged):
+        passes.hand_out_tags(tx, pass_type, untagged[pass_type], now)
+    return ready
+
+
+def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publication:
+    """The first version of a new pass, in the transaction that issues it; nobody is told of it."""
+    shelf = _Desk(ctx, tx, [row], now)
+    wanted = shelf.wanted(row)
+    card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown, None)
+    first = _publication(row, card, None, wanted, shelf.version_id(row), 1, now.replace(microsecond=0), now)
+    passes.publish_first(tx, first)
+    return first
+
+
+def _next_version(
+    shelf: _Desk, row: PassRow, old: Publication, now: datetime
+) -> tuple[Publication | None, Decision, datetime | None]:
+    wanted = shelf.wanted(row)
+    decision = publishing.decide(Facets(old.points, old.tier, old.news), wanted, _facets(row.loud))
+    kept = card_from_json(old.card).news if "news" in decision.held else None
+    card, change_at = shelf.compose(row, decision.shown, kept.text if kept else None)
+    if card.fingerprint() == old.fingerprint and decision.alert is None:
+        return None, decision, change_at
+    # Whole seconds, strictly increasing: two versions within one second would look alike to If-Modified-Since.
+    modified = max(now.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
+    new = _publication(row, card, decision.alert, decision.shown, shelf.version_id(row), old.number + 1, modified, now)
+    return new, decision, change_at
+
+
+def _publication(
+    row: PassRow,
+    card: Card,
+    alert: Facet | None,
+    shown: Facets,
+    version_id: int,
+    number: int,
+    modified: datetime,
+    now: datetime,
+) -> Publication:
+    return Publication(
+        pass_id=row.id,
+        number=number,
+        of_version=row.version,
+        card=card_to_json(card),
+        fingerprint=card.fingerprint(),
+        programme_version_id=version_id,
+        alert=alert,
+        points=shown.points,
+        tier=shown.tier,
+        news=shown.news,
+        last_modified=modified,
+        published_at=now,
+        tag=None,
+        tagged=0 if number > 1 else 1,
+        rung=0 if number > 1 else 1,
+        fetched=0,
+        remote_state=None,
+    )
+
+
+class _Desk:
+    """What composing a batch of cards needs, read once for the batch."""
+
+    def __init__(self, ctx: Context, tx: Tx, rows: Sequence[PassRow], now: datetime) -> None:
+        self._ctx, self._tx, self._now = ctx, tx, now
+        member_ids = sorted({row.member_id for row in rows})
+        self._members = members.members_by_id(tx, member_ids)
+        self._purses = ledger.amounts(tx, member_ids)
+        self._news = announcements.news_of(tx, member_ids, now)
+        self._codes = passes.newest_codes(tx, [row.id for row in rows])
+        self._stores = {
+            programme_id: tuple(_store(s) for s in parties.stores_of_programme(tx, programme_id))
+            for programme_id in sorted({m.programme_id for m in self._members.values()})
+        }
+        self._homes = {s.id: _store(s) for s in parties.stores_by_id(tx, self._home_ids())}
+
+    def _home_ids(self) -> list[int]:
+        return sorted({m.home_store_id for m in self._members.values() if m.home_store_id is not None})
+
+    def version_id(self, row: PassRow) -> int:
+        return self._members[row.member_id].version_id
+
+    def _programme(self, row: PassRow) -> Programme:
+        return self._ctx.programme(self._tx, self.version_id(row))
+
+    def wanted(self, row: PassRow) -> Facets:
+        """What the books say that this card should show."""
+        member, news = self._members[row.member_id], self._news.get(row.member_id)
+        points = self._purses.get(member.id, {}).get(self._programme(row).balance_currency, 0)
+        return Facets(points, member.tier, news.public_id if news else None)
+
+    def compose(self, row: PassRow, shown: Facets, kept_news: Mapping[str, str] | None) -> tuple[Card, datetime | None]:
+        """The card with these facets; `kept_news` is the text that stays while a newer one is held back."""
+        member, news = self._members[row.member_id], self._news.get(row.member_id)
+        programme = self._programme(row)
+        text = news.texts if news and shown.news == news.public_id else kept_news
+        holding = Holding(
+            balances=self._purses.get(member.id, {}),
+            tier=shown.tier,
+            news=None if shown.news is None else text,
+            home=self._homes.get(member.home_store_id or 0),
+            stores=self._stores[member.programme_id],
+            code_issue=self._codes[row.id].issue,
+            voided=row.state != passes.ACTIVE,
+            stop_link=self._ctx.link("stop", row.public_id),
+            web_link=self._ctx.link("card", row.public_id),
+        )
+        return compose(programme, holding, self._now, [news.ends_at] if news else [])
+
+
+def _store(row: parties.StoreRow) -> Store:
+    return Store(row.name, row.latitude, row.longitude, row.texts, row.public_id)
+
+
+def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple[bytes, str]:
+    """The published card in its wallet's own form, signed when it is first asked for: (body, media type).
+
+    The same version gives the same bytes in every process, so that an unchanged card stays unchanged on the phone.
+    Raises `Misconfigured` when its credentials cannot be used, `Invalid` when the card breaks the wallet's rules.
+    """
+    key = (row.id, publication.number, row.credential_set_id)
+    media_type = "application/vnd.apple.pkpass"
+    body = ctx.signed.get(key)
+    if body is None:
+        issued = issue(ctx, tx, row, publication)
+        body, media_type = issued.body, issued.media_type
+        ctx.signed.put(key, body)
+    return body, media_type
+
+
+def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issued:
+    """Build and sign; `serve` keeps what this gives."""
+    facet = next((f for f in ALERT_ORDER if f == publication.alert), None)
+    # No message of its own: the design words what its fields say when they change.
+    alert = None if facet is None else Alert(facet, {})
+    wallet = ctx.wallets[row.wallet]
+    return wallet.issue(card_from_json(publication.card), alert, identity(ctx, tx, row), publication.published_at)
+
+
+def identity(ctx: Context, tx: Tx, row: PassRow) -> Identity:
+    """What makes this pass this pass, its secrets opened."""
+    code = passes.newest_codes(tx, [row.id])[row.id]
+    return Identity(
+        credential_set=row.credential_set_id,
+        pass_type=row.pass_type,
+        serial=row.serial,
+        token=ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode(),
+        code=ctx.keyring.open(code.cipher, f"code:{row.serial}").decode(),
+        web_service_url=f"{ctx.settings.base_url}/apple",
+    )
+
+
+def new_code(issuer_mark: str, reference: str, issue_number: int) -> tuple[str, bytes]:
+    """The text of a code and the hash under which it is found again."""
+    code = codes.Code("1", issuer_mark, codes.UNSIGNED, reference, issue_number, "")
+    return codes.write(code), code_hash(code)
+
+
+def code_hash(code: codes.Code) -> bytes:
+    """SHA-256 of what identifies a card, whatever format or signature it came in."""
+    return passes.lookup_hash(codes.lookup_key(code))

@@ -1,0 +1,93 @@
+"""Owns the Context: what every use case needs, put together once by the composition root."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wallet_server.records import programmes
+from wallet_server.records.database import Database, Tx
+from wallet_server.records.envelope import Keyring
+from wallet_server.rules.program import Programme, parse
+from wallet_server.settings import Settings
+from wallet_server.wallets.port import Wallet
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+MAX_CACHED_VERSIONS = 1000
+MAX_CACHED_BYTES = 64 * 1024 * 1024
+
+
+def new_id(prefix: str) -> str:
+    """A public id: the prefix and 100 random bits, in an alphabet that reads well aloud."""
+    return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(20))
+
+
+class Shelf:
+    """Bytes kept by key, the least recently used thrown away beyond a bound; safe between threads."""
+
+    def __init__(self, most_bytes: int = MAX_CACHED_BYTES) -> None:
+        self._most, self._held = most_bytes, 0
+        self._items: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[object, ...]) -> bytes | None:
+        with self._lock:
+            body = self._items.get(key)
+            if body is not None:
+                self._items.move_to_end(key)
+            return body
+
+    def put(self, key: tuple[object, ...], body: bytes) -> None:
+        with self._lock:
+            old = self._items.pop(key, b"")
+            self._items[key] = body
+            self._held += len(body) - len(old)
+            while self._held > self._most and self._items:
+                _, gone = self._items.popitem(last=False)
+                self._held -= len(gone)
+
+
+@dataclass
+class Context:
+    """Settings, database, keys, wallets, the clock (UTC) and the doorbell that wakes delivery after a commit."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    clock: Callable[[], datetime]
+    ring: Callable[[], None] = lambda: None
+    wallets: Mapping[str, Wallet] = field(default_factory=dict)
+    signed: Shelf = field(default_factory=Shelf)
+    _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
+
+    def now(self) -> datetime:
+        """The time of this call, UTC."""
+        return self.clock()
+
+    def change(self) -> AbstractContextManager[Tx]:
+        """A transaction that writes; see `records.database.Database.change`."""
+        return self.database.change()
+
+    def look(self) -> AbstractContextManager[Tx]:
+        """A transaction that reads; see `records.database.Database.look`."""
+        return self.database.look()
+
+    def programme(self, tx: Tx, version_id: int) -> Programme:
+        """A parsed programme version (versions never change, so they are kept)."""
+        programme = self._versions.get(version_id)
+        if programme is None:
+            programme = parse(json.loads(programmes.version(tx, version_id).document))
+            self._versions[version_id] = programme
+            while len(self._versions) > MAX_CACHED_VERSIONS:
+                self._versions.popitem(last=False)
+        return programme
+
+    def link(self, purpose: str, public_id: str) -> str:
+        """A long-lived link on a card: the pass's public id and an authenticator for this purpose alone."""
+        return f"{self.settings.base_url}/{purpose}/{public_id}.{self.keyring.sign(purpose, public_id)}"

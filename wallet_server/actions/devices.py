@@ -1,0 +1,111 @@
+"""Owns Apple's web service for passes as use cases: register, unregister, list what changed, get, log.
+
+Source: Apple, "Adding a Web Service to Update Passes". Access is by the pass's own token, compared in constant time;
+the list is open to whoever knows the device library identifier, which is the device's secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context
+from wallet_server.errors import Invalid, Unauthenticated
+from wallet_server.records import devices, jobs, passes
+from wallet_server.records.database import Tx
+from wallet_server.records.envelope import digest
+from wallet_server.records.passes import PassRow
+
+_HEX = re.compile(r"[0-9a-fA-F]{8,512}")
+MAX_LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A pass as served: `body` is None when the phone has this version already."""
+
+    body: bytes | None
+    media_type: str
+    last_modified: datetime
+
+
+def _admit(tx: Tx, pass_type: str, serial: str, token: str | None) -> PassRow:
+    """The pass, if the token is its own. An unknown serial and a wrong token answer alike."""
+    row = passes.pass_by_serial(tx, pass_type, serial)
+    expected = row.token_sha256 if row else bytes(32)
+    if not hmac.compare_digest(digest(token or ""), expected) or row is None:
+        raise Unauthenticated("This pass and this token do not belong together.")
+    return row
+
+
+def register(
+    ctx: Context, library_id: str, pass_type: str, serial: str, token: str | None, push_kind: str, push_token: str
+) -> bool:
+    """A device holds this pass from now on; True when that is new. A new push token takes the place of the old.
+
+    A card that changed between its download and its registration is told of at once.
+    """
+    if push_kind == devices.APNS and not _HEX.fullmatch(push_token):
+        raise Invalid("pushToken is a hexadecimal string.", code="bad-push-token", field="pushToken")
+    if not 1 <= len(library_id) <= 128 or not 1 <= len(push_token) <= 512:
+        raise Invalid("The device identifier or push token is too long.", code="bad-device")
+    now = ctx.now()
+    with ctx.change() as tx:
+        row = _admit(tx, pass_type, serial, token)
+        passes.lock_passes(tx, [row.id])
+        fresh, new_token = devices.register(tx, library_id, pass_type, row.id, push_kind, push_token, now)
+        publication = passes.published(tx, [row.id])[row.id]
+        missed = publication.fetched < publication.number
+        if (fresh and missed) or (new_token and not fresh):
+            passes.ring_again(tx, row.id, new_tag=fresh)
+            jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.COUNTER, now)])
+    ctx.ring()
+    return fresh
+
+
+def unregister(ctx: Context, library_id: str, pass_type: str, serial: str, token: str | None) -> None:
+    """The pass was removed from a device. Harmless when it was not registered."""
+    with ctx.change() as tx:
+        row = _admit(tx, pass_type, serial, token)
+        devices.unregister(tx, library_id, pass_type, row.id)
+
+
+def changed_since(ctx: Context, library_id: str, pass_type: str, tag: str | None) -> tuple[list[str], str] | None:
+    """Serial numbers changed since a tag and the tag to ask by next time; None when there is nothing.
+
+    No tag, junk, or a tag newer than any handed out (as after a restore from a backup) answers all of them.
+    """
+    with ctx.look() as tx:
+        newest = passes.newest_tag(tx, pass_type)
+        since = int(tag) if tag is not None and tag.isascii() and tag.isdigit() and len(tag) <= 18 else -1
+        if since > newest:
+            since = -1
+        serials = devices.changed_since(tx, library_id, pass_type, since)
+    return (serials, str(newest)) if serials else None
+
+
+def fetch(ctx: Context, pass_type: str, serial: str, token: str | None, known: datetime | None) -> Fetched:
+    """The current version of a pass; `known` is the If-Modified-Since of the version that the phone holds."""
+    with ctx.look() as tx:
+        row = _admit(tx, pass_type, serial, token)
+        publication = passes.published(tx, [row.id])[row.id]
+        if known is not None and known == publication.last_modified:
+            return Fetched(None, "", publication.last_modified)
+        body, media_type = cards.serve(ctx, tx, row, publication)
+    if publication.fetched < publication.number:
+        with ctx.change() as tx:
+            passes.mark_fetched(tx, row.id, publication.number)
+    return Fetched(body, media_type, publication.last_modified)
+
+
+def log(ctx: Context, lines: Sequence[str]) -> None:
+    """Keep what phones report, bounded; a line is joined to a pass only where it names a known serial number."""
+    kept = [line[:500] for line in lines[:MAX_LOG_LINES]]
+    if not kept or not ctx.settings.phone_log_lines:
+        return
+    with ctx.change() as tx:
+        devices.add_phone_logs(tx, [(line, None) for line in kept], ctx.settings.phone_log_lines, ctx.now())

@@ -1,0 +1,219 @@
+"""Owns enrolment: a member joins, gets a card, says what may be sent, and may leave messages again in one tap."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.once import Asked, Facts, once
+from wallet_server.errors import Conflict, Invalid, Misconfigured, NotFound
+from wallet_server.records import credentials, jobs, ledger, members, parties, passes, programmes
+from wallet_server.records.database import Tx
+from wallet_server.records.envelope import digest
+from wallet_server.records.members import PROMOTIONS
+from wallet_server.records.passes import PassRow
+from wallet_server.records.programmes import ProgrammeRow
+from wallet_server.records.scope import Scope
+from wallet_server.rules import codes, tiers
+from wallet_server.rules.program import Programme
+
+
+@dataclass(frozen=True)
+class Joining:
+    """What a person gives when joining: all of it optional but the consents, which are never assumed."""
+
+    language: str | None = None
+    home_store: str | None = None
+    email: str | None = None
+    promotions: bool = False
+    source: str = "join-page"
+
+
+def enrol(ctx: Context, scope: Scope, programme: str, joining: Joining, wish: Asked) -> tuple[Facts, bool]:
+    """A merchant's own system enrols a member: (member and pass ids, whether this is a replay)."""
+
+    def act(tx: Tx) -> Facts:
+        return _join(ctx, tx, programmes.programme_in(tx, scope, programme), joining)
+
+    return once(ctx, wish, act)
+
+
+def join(ctx: Context, join_code: str, joining: Joining) -> Facts:
+    """A person joins through the programme's public link."""
+    with ctx.change() as tx:
+        return _join(ctx, tx, programmes.programme_to_join(tx, join_code), joining)
+
+
+def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
+    if not row.version_id:
+        raise Conflict("This programme has not been published yet.", code="not-published")
+    now = ctx.now()
+    programme = ctx.programme(tx, row.version_id)
+    home = _home_store(tx, row.id, joining.home_store)
+    language = joining.language if joining.language in programme.languages else programme.languages[0]
+    tier = tiers.level_for(programme.ladder, 0).code if programme.ladder else None
+    public_id = new_id("mem")
+    member_id = members.add_member(tx, public_id, row.id, home, language, tier, now)
+    members.record_consent(tx, member_id, PROMOTIONS, joining.promotions, joining.source, now)
+    if joining.email and not members.add_identity(tx, row.id, member_id, "email", joining.email):
+        raise Conflict(
+            "This e-mail address already has a card; recover that one instead.", code="already-member", field="email"
+        )
+    ledger.open_all_purses(tx, row.id, member_id)
+    card = issue_pass(ctx, tx, row, member_id, now)
+    return {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier}
+
+
+def _home_store(tx: Tx, programme_id: int, public_id: str | None) -> int | None:
+    stores = parties.stores_of_programme(tx, programme_id)
+    if public_id is None:
+        return stores[0].id if len(stores) == 1 else None
+    found = next((store.id for store in stores if store.public_id == public_id), None)
+    if found is None:
+        raise Invalid("There is no such store in this programme.", code="not-found", field="home_store")
+    return found
+
+
+def issue_pass(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> PassRow:
+    """One further copy for a member: identity, secrets, code and first published version."""
+    if row.credential_set_id is None:
+        raise Misconfigured(
+            "This programme has no Apple certificate yet; run `wallet-server setup apple`, then assign it."
+        )
+    credential = credentials.credential_set(tx, row.credential_set_id)
+    serial, token = secrets.token_hex(16), secrets.token_urlsafe(32)
+    public_id = new_id("pass")
+    pass_id = passes.add_pass(
+        tx,
+        public_id,
+        member_id,
+        credential.wallet,
+        credential.id,
+        credential.pass_type,
+        serial,
+        ctx.keyring.seal(token.encode(), f"pass-token:{serial}"),
+        digest(token),
+        now,
+    )
+    text, lookup = cards.new_code(row.issuer_mark, codes.reference_from_random(secrets.token_bytes(10)), 1)
+    sealed = ctx.keyring.seal(text.encode(), f"code:{serial}")
+    passes.add_code(tx, pass_id, member_id, lookup, sealed, codes.UNSIGNED, 1, now)
+    issued = passes.lock_passes(tx, [pass_id])[0]
+    cards.publish_first(ctx, tx, issued, now)
+    return issued
+
+
+def download_link(ctx: Context, pass_public_id: str) -> str:
+    """An address that gives the pass file for a few minutes (`WALLET_LINK_MINUTES`)."""
+    until = int((ctx.now() + timedelta(minutes=ctx.settings.link_minutes)).timestamp())
+    text = f"{pass_public_id}.{until}"
+    return f"{ctx.settings.base_url}/passes/{text}.{ctx.keyring.sign('download', text)}/card.pkpass"
+
+
+def pass_of_link(ctx: Context, tx: Tx, purpose: str, token: str) -> PassRow:
+    """The pass behind a signed link (`card`, `stop`, or the minutes-long `download`). Raises `NotFound`."""
+    text, _, rest = token.partition(".")
+    if purpose == "download":
+        until, _, rest = rest.partition(".")
+        text = f"{text}.{until}"
+        if not until.isdigit() or len(until) > 12 or int(until) < ctx.now().timestamp():
+            raise NotFound("This link has run out; open your card again to get a new one.", code="link-expired")
+    if not ctx.keyring.verify(purpose, text, rest):
+        raise NotFound("This link is not valid.")
+    row = passes.pass_by_public(tx, text.partition(".")[0])
+    if row is None:
+        raise NotFound("This link is not valid.")
+    return row
+
+
+def download(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
+    """The pass file behind a download link: (body, media type, last modified)."""
+    with ctx.look() as tx:
+        row = pass_of_link(ctx, tx, "download", token)
+        if row.state != passes.ACTIVE:
+            raise NotFound("This card was replaced by another one.")
+        publication = passes.published(tx, [row.id])[row.id]
+        body, media_type = cards.serve(ctx, tx, row, publication)
+    if publication.fetched < publication.number:
+        with ctx.change() as tx:
+            passes.mark_fetched(tx, row.id, publication.number)
+    return body, media_type, publication.last_modified
+
+
+def set_promotions(ctx: Context, token: str, granted: bool, source: str) -> None:
+    """The member, through a link on the card, stops messages or asks for them again."""
+    with ctx.look() as tx:
+        row = pass_of_link(ctx, tx, "stop" if not granted else "card", token)
+    _record(ctx, row.member_id, granted, source)
+
+
+def set_consent(ctx: Context, scope: Scope, member: str, granted: bool, source: str, wish: Asked) -> tuple[Facts, bool]:
+    """The merchant records what the member said."""
+
+    def act(tx: Tx) -> Facts:
+        row = members.member_by_public(tx, scope, member)
+        _write_consent(ctx, tx, row.id, granted, source)
+        return {"member": row.public_id, "purpose": PROMOTIONS, "granted": granted}
+
+    answer = once(ctx, wish, act)
+    ctx.ring()
+    return answer
+
+
+def _record(ctx: Context, member_id: int, granted: bool, source: str) -> None:
+    with ctx.change() as tx:
+        _write_consent(ctx, tx, member_id, granted, source)
+    ctx.ring()
+
+
+def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: str) -> None:
+    members.lock_member(tx, member_id)
+    members.record_consent(tx, member_id, PROMOTIONS, granted, source, ctx.now())
+    cards.changed(tx, member_id, (), ctx.now(), lane=jobs.SERVICE)
+
+
+@dataclass(frozen=True)
+class WebCard:
+    """A member's card for a browser, composed by the same code as the one on a phone."""
+
+    card_json: str
+    code: str
+    pass_public_id: str
+    language: str
+    promotions: bool
+    tag: int
+
+
+def web_card(ctx: Context, token: str) -> WebCard:
+    """The card behind a link on its back. Raises `NotFound`."""
+    with ctx.look() as tx:
+        row = pass_of_link(ctx, tx, "card", token)
+        publication = passes.published(tx, [row.id])[row.id]
+        member = members.members_by_id(tx, [row.member_id])[row.member_id]
+        consent = members.consents_of(tx, row.member_id).get(PROMOTIONS)
+        identity = cards.identity(ctx, tx, row)
+    return WebCard(
+        publication.card,
+        identity.code if row.state == passes.ACTIVE else "",
+        row.public_id,
+        member.language,
+        bool(consent and consent[0]),
+        publication.number,
+    )
+
+
+def card_link(ctx: Context, pass_public_id: str) -> str:
+    """The lasting address of a member's web card."""
+    return ctx.link("card", pass_public_id)
+
+
+def joinable(ctx: Context, join_code: str) -> tuple[Programme, list[parties.StoreRow], str]:
+    """What the join page shows: the programme, its stores, and its public id. Raises `NotFound`."""
+    with ctx.look() as tx:
+        row = programmes.programme_to_join(tx, join_code)
+        if not row.version_id:
+            raise NotFound("This programme has not been published yet.")
+        return ctx.programme(tx, row.version_id), parties.stores_of_programme(tx, row.id), row.public_id

@@ -1,0 +1,227 @@
+"""Owns announcing: a dry run that counts, an explicit confirmation, a walk in slices that a recall stops.
+
+Nobody hears an announcement who has not opted in; nobody hears one in the quiet hours of their store's zone, nor more
+often than the programme allows (once a day and three times a week unless it says otherwise). Who must wait is asked
+again when their time comes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.once import Asked, Facts, once
+from wallet_server.errors import Conflict, Fault, Invalid
+from wallet_server.records import announcements, jobs, members, parties, programmes
+from wallet_server.records.announcements import AnnouncementRow
+from wallet_server.records.database import Tx
+from wallet_server.records.jobs import Lease
+from wallet_server.records.members import Reached
+from wallet_server.records.scope import Scope
+from wallet_server.rules import announcing
+from wallet_server.rules.program import Programme
+
+WALK, WAITERS, UNSAY = "announce", "announce-waiting", "announce-recall"
+SLICE = 500
+LOOK_BACK = timedelta(days=8)
+MAX_TEXT = 300
+MAX_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What to say (language to text), to whom (a tier, or all), and until when it stays on the card."""
+
+    texts: Mapping[str, str]
+    tier: str | None
+    ends_at: datetime
+
+
+def draft(ctx: Context, scope: Scope, programme: str, wanted: Announcement, wish: Asked) -> tuple[Facts, bool]:
+    """Write an announcement down; nobody hears it before it is confirmed. Raises `Invalid` with every fault."""
+
+    def act(tx: Tx) -> Facts:
+        row = programmes.programme_in(tx, scope, programme)
+        _check(ctx.programme(tx, row.version_id), wanted, ctx.now())
+        public_id = new_id("ann")
+        announcements.add(
+            tx, public_id, row.id, scope.merchant_id, wanted.texts, wanted.tier, wanted.ends_at, ctx.now()
+        )
+        return {"announcement": public_id}
+
+    return once(ctx, wish, act)
+
+
+def _check(programme: Programme, wanted: Announcement, now: datetime) -> None:
+    faults = []
+    if programme.languages[0] not in wanted.texts:
+        faults.append(Fault("texts", f"Write the text in {programme.languages[0]}, the programme's first language."))
+    for language, text in wanted.texts.items():
+        if language not in programme.languages:
+            faults.append(Fault(f"texts.{language}", f"This programme speaks {', '.join(programme.languages)}."))
+        if not text.strip() or len(text) > MAX_TEXT:
+            faults.append(Fault(f"texts.{language}", f"Write from 1 to {MAX_TEXT} characters."))
+    tiers = [level.code for level in programme.ladder.levels] if programme.ladder else []
+    if wanted.tier is not None and wanted.tier not in tiers:
+        faults.append(Fault("tier", f"This programme's tiers are {', '.join(tiers) or 'none'}."))
+    if not now < wanted.ends_at <= now + timedelta(days=MAX_DAYS):
+        faults.append(Fault("ends_at", f"It must end in the future, within {MAX_DAYS} days."))
+    if faults:
+        raise Invalid("The announcement cannot be saved.", faults=faults)
+
+
+def count(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
+    """The dry run: how many would be shown it now, would wait (and why), or be left out (and why)."""
+    with ctx.look() as tx:
+        row = announcements.announcement_in(tx, scope, public_id)
+        programme, zone = _of(ctx, tx, row)
+    tally: Counter[str] = Counter()
+    after = 0
+    while True:
+        with ctx.look() as tx:
+            reached = _reached(tx, row, after, zone, ctx.now())
+        for one in reached:
+            verdict = _decide(one, programme, ctx.now())
+            tally["shown" if verdict[0] == announcements.SHOWN else f"{verdict[0]}:{verdict[1]}"] += 1
+        if len(reached) < SLICE:
+            return {"shown": 0, **tally}
+        after = reached[-1].member_id
+
+
+def _of(ctx: Context, tx: Tx, row: AnnouncementRow) -> tuple[Programme, str]:
+    programme = programmes.programme_by_id(tx, row.programme_id)
+    stores = parties.stores_of_programme(tx, row.programme_id)
+    own = [s for s in stores if s.merchant_id == row.merchant_id] or stores
+    return ctx.programme(tx, programme.version_id), own[0].zone if own else "UTC"
+
+
+def _reached(
+    tx: Tx, row: AnnouncementRow, after: int, zone: str, now: datetime, only: Sequence[int] | None = None
+) -> list[Reached]:
+    return members.walk(tx, row.programme_id, row.audience_tier, after, SLICE, now - LOOK_BACK, zone, only)
+
+
+def _decide(one: Reached, programme: Programme, now: datetime) -> tuple[str, str | None, datetime | None]:
+    verdict = announcing.decide(one.consented, one.reachable, one.sent_at, one.zone, now, programme.announce)
+    if isinstance(verdict, announcing.Send):
+        return announcements.SHOWN, None, None
+    if isinstance(verdict, announcing.Wait):
+        return announcements.WAITING, verdict.why, verdict.until
+    return announcements.SKIPPED, verdict.why, None
+
+
+def confirm(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Facts, bool]:
+    """Send it. Raises `Conflict` (`already-confirmed`)."""
+
+    def act(tx: Tx) -> Facts:
+        row = announcements.announcement_in(tx, scope, public_id)
+        if row.state != announcements.DRAFT:
+            raise Conflict("This announcement was confirmed or recalled before.", code="already-confirmed")
+        announcements.set_state(tx, row.id, announcements.CONFIRMED, ctx.now())
+        jobs.put(tx, [jobs.Put(WALK, str(row.id), jobs.BULK, ctx.now())])
+        return {"announcement": public_id, "state": announcements.CONFIRMED}
+
+    answer = once(ctx, wish, act)
+    ctx.ring()
+    return answer
+
+
+def recall(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Facts, bool]:
+    """Take it back: the walk stops, and cards that show it lose it without a sound."""
+
+    def act(tx: Tx) -> Facts:
+        row = announcements.announcement_in(tx, scope, public_id)
+        announcements.set_state(tx, row.id, announcements.RECALLED, ctx.now())
+        jobs.put(tx, [jobs.Put(UNSAY, f"{row.id}:0", jobs.BULK, ctx.now())])
+        return {"announcement": public_id, "state": announcements.RECALLED}
+
+    answer = once(ctx, wish, act)
+    ctx.ring()
+    return answer
+
+
+def status(ctx: Context, scope: Scope, public_id: str) -> dict[str, object]:
+    """Where it stands and what was decided for whom."""
+    with ctx.look() as tx:
+        row = announcements.announcement_in(tx, scope, public_id)
+        tally = announcements.tally(tx, row.id)
+    return _facts(row) | {"members": tally}
+
+
+def _facts(row: AnnouncementRow) -> dict[str, object]:
+    return {
+        "announcement": row.public_id,
+        "texts": dict(row.texts),
+        "tier": row.audience_tier,
+        "state": row.state,
+        "created_at": row.created_at.isoformat(),
+        "ends_at": row.ends_at.isoformat(),
+    }
+
+
+def listed(ctx: Context, scope: Scope) -> list[dict[str, object]]:
+    """The merchant's newest announcements."""
+    with ctx.look() as tx:
+        return [_facts(row) for row in announcements.announcements_of(tx, scope)]
+
+
+def walk(ctx: Context, leases: Sequence[Lease]) -> None:
+    """One slice of the walk over the members for each lease; a crash resumes after the last committed slice."""
+    for lease in leases:
+        with ctx.change() as tx:
+            row = announcements.lock(tx, int(lease.key))
+            again = None
+            if row.state == announcements.CONFIRMED:
+                programme, zone = _of(ctx, tx, row)
+                reached = _reached(tx, row, row.walked_to, zone, ctx.now())
+                _carry_out(ctx, tx, row, reached, programme)
+                if len(reached) == SLICE:
+                    announcements.set_walked(tx, row.id, reached[-1].member_id)
+                    again = {lease.id: ctx.now()}
+                else:
+                    announcements.set_state(tx, row.id, announcements.DONE, ctx.now())
+            jobs.settle(tx, [lease], again)
+    ctx.ring()
+
+
+def _carry_out(ctx: Context, tx: Tx, row: AnnouncementRow, reached: Sequence[Reached], programme: Programme) -> None:
+    now = ctx.now()
+    verdicts = {one.member_id: _decide(one, programme, now) for one in reached}
+    announcements.decide(tx, row.id, [(m, outcome, why) for m, (outcome, why, _) in verdicts.items()], now)
+    cards.changed_many(tx, [m for m, v in verdicts.items() if v[0] == announcements.SHOWN], ["news"], now)
+    due = [until for _, _, until in verdicts.values() if until is not None and until < row.ends_at]
+    if due:
+        jobs.put(tx, [jobs.Put(WAITERS, f"{row.id}:0", jobs.BULK, min(due))])
+
+
+def ask_waiters(ctx: Context, leases: Sequence[Lease]) -> None:
+    """A slice of those who had to wait: is it their time now? Whoever must wait on leaves a job for their time."""
+    for lease in leases:
+        announcement_id, _, after = lease.key.partition(":")
+        with ctx.change() as tx:
+            row = announcements.lock(tx, int(announcement_id))
+            if row.state in (announcements.CONFIRMED, announcements.DONE) and row.ends_at > ctx.now():
+                ids = announcements.members_with(tx, row.id, announcements.WAITING, int(after), SLICE)
+                programme, zone = _of(ctx, tx, row)
+                _carry_out(ctx, tx, row, _reached(tx, row, 0, zone, ctx.now(), ids) if ids else [], programme)
+                if len(ids) == SLICE:
+                    jobs.put(tx, [jobs.Put(WAITERS, f"{row.id}:{ids[-1]}", jobs.BULK, ctx.now())])
+            jobs.settle(tx, [lease])
+    ctx.ring()
+
+
+def unsay(ctx: Context, leases: Sequence[Lease]) -> None:
+    """A slice of the cards that showed a recalled announcement: they are composed anew, silently."""
+    for lease in leases:
+        announcement_id, _, after = lease.key.partition(":")
+        with ctx.change() as tx:
+            ids = announcements.members_with(tx, int(announcement_id), announcements.SHOWN, int(after), SLICE)
+            cards.changed_many(tx, ids, (), ctx.now())
+            if len(ids) == SLICE:
+                jobs.put(tx, [jobs.Put(UNSAY, f"{announcement_id}:{ids[-1]}", jobs.BULK, ctx.now())])
+            jobs.settle(tx, [lease])
+    ctx.ring()

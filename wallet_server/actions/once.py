@@ -1,0 +1,89 @@
+"""Owns the promise that a write from outside happens once, however often it is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wallet_server.actions.context import Context
+from wallet_server.errors import Conflict, Unavailable, WalletError
+from wallet_server.records import parties, requests
+from wallet_server.records.database import Tx
+from wallet_server.records.requests import AlreadyClaimed, Claim
+from wallet_server.records.scope import Scope
+
+Facts = dict[str, Any]
+"""What a write answers: ids and numbers; sentences are made when it is read."""
+MAX_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A write as it was asked: its route, the hash of its validated body, and the names under which it is claimed."""
+
+    route: str
+    request_hash: bytes
+    claims: tuple[Claim, ...]
+
+
+def asked(scope: Scope, route: str, body: Mapping[str, Any], key: str | None, *natural: str) -> Asked:
+    """Name a write: by its Idempotency-Key, if it has one, and by what it is about (a till's receipt).
+
+    With a key, the merchant claims it too, together with the body: a till server that sends the same sale again
+    through another of its tills gets the first answer, while two tills that number their keys alike stay apart.
+    """
+    request_hash = hashlib.sha256(route.encode() + b"\0" + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+    own, merchant = parties.principals(scope)
+    claims = [Claim(own, f"about:{name}") for name in natural]
+    if key is not None:
+        claims = [Claim(own, f"key:{key}"), Claim(merchant, _shared(key, request_hash)), *claims]
+    return Asked(route, request_hash, tuple(claims))
+
+
+def _shared(key: str, request_hash: bytes) -> str:
+    return "same:" + hashlib.sha256(key.encode() + b"\0" + request_hash).hexdigest()
+
+
+def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, bool]:
+    """Do it, or replay what was answered when it was done: (facts, whether this is a replay).
+
+    Raises `Conflict` (`key-reused`) when a claim stands for something else, and whatever `act` raises: then nothing
+    was changed and the claims are free.
+    """
+    for _ in range(MAX_TRIES):
+        refusal: WalletError | None = None
+        try:
+            with ctx.change() as tx:
+                if requests.answered(tx, wish.claims) is not None:
+                    raise AlreadyClaimed
+                facts = act(tx)
+                answer = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
+                requests.claim(tx, wish.claims, wish.route, wish.request_hash, 200, answer, ctx.now())
+            return facts, False
+        except AlreadyClaimed:
+            pass
+        except Unavailable:
+            raise
+        except WalletError as fault:
+            # The same request may have been carried out while this one waited for the member's lock.
+            refusal = fault
+        with ctx.look() as tx:
+            found = requests.answered(tx, wish.claims)
+        if found is not None:
+            return _replay(wish, found), True
+        if refusal is not None:
+            raise refusal
+    raise Unavailable("The same request is being worked on; please try again in a moment.")
+
+
+def _replay(wish: Asked, found: requests.Answered) -> Facts:
+    if found.request_hash != wish.request_hash:
+        raise Conflict(
+            "This key or receipt number was already used for something else; send a new one.", code="key-reused"
+        )
+    facts: Facts = orjson.loads(found.answer)
+    return facts

@@ -1,0 +1,75 @@
+"""Owns what delivery and operators may do with jobs: claim, hand back, rest, bury, list, revive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from wallet_server.actions.context import Context
+from wallet_server.records import jobs
+from wallet_server.records.jobs import BULK, COUNTER, LANES, SERVICE, Lease, Letter
+
+__all__ = ["BULK", "COUNTER", "LANES", "SERVICE", "Lease", "Letter", "bury_or_rest", "claim", "counts", "hand_back"]
+
+MOST_FAILURES = 12
+LONGEST_REST = timedelta(minutes=15)
+
+
+def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
+    """Lease due jobs of a lane; looks before it writes, so that an idle worker never takes the writer's lock."""
+    now = ctx.now()
+    with ctx.look() as tx:
+        due = jobs.next_due(tx, lane)
+    if due is None or due > now:
+        return []
+    with ctx.change() as tx:
+        return jobs.claim(tx, lane, most, now, ctx.settings.lease_seconds)
+
+
+def next_due(ctx: Context) -> datetime | None:
+    """When the next job of any lane is due."""
+    with ctx.look() as tx:
+        found = [jobs.next_due(tx, lane) for lane in LANES]
+    return min((at for at in found if at is not None), default=None)
+
+
+def hand_back(ctx: Context, leases: Sequence[Lease]) -> None:
+    """The worker is stopping: another may have these at once."""
+    if leases:
+        with ctx.change() as tx:
+            jobs.release(tx, leases, ctx.now())
+
+
+def bury_or_rest(ctx: Context, leases: Sequence[Lease], why: str, jitter: float) -> None:
+    """An action failed in a way nobody foresaw: try again later, ever later, and in the end leave it to an operator.
+
+    `jitter` from 0 to 1 spreads the retries.
+    """
+    now = ctx.now()
+    with ctx.change() as tx:
+        for lease in leases:
+            if lease.failures + 1 >= MOST_FAILURES:
+                jobs.bury(tx, lease, now, why)
+            else:
+                pause = min(LONGEST_REST, timedelta(seconds=2 ** min(lease.failures, 12))) * (0.5 + jitter / 2)
+                jobs.rest(tx, lease, now + pause, why)
+
+
+def letters(ctx: Context, *, dead: bool, most: int = 100) -> list[Letter]:
+    """Waiting or dead jobs, for an operator."""
+    with ctx.look() as tx:
+        return jobs.letters(tx, dead=dead, most=most)
+
+
+def revive(ctx: Context, kind: str | None = None) -> int:
+    """Run dead letters again; returns how many."""
+    with ctx.change() as tx:
+        revived = jobs.revive(tx, ctx.now(), kind)
+    ctx.ring()
+    return revived
+
+
+def counts(ctx: Context) -> dict[str, int]:
+    """How many jobs are due, waiting and dead."""
+    with ctx.look() as tx:
+        return jobs.counts(tx, ctx.now())

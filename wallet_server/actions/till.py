@@ -1,0 +1,396 @@
+"""Owns the counter: look up a card, sell, redeem, reverse. Every write happens once, however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.once import Asked, Facts, asked, once
+from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
+from wallet_server.records import ledger, members, sales
+from wallet_server.records.database import Tx
+from wallet_server.records.ledger import Booking, Posted
+from wallet_server.records.members import MemberRow
+from wallet_server.records.sales import EntryRow, NewSale, SaleLine
+from wallet_server.records.scope import Scope
+from wallet_server.rules import codes, earning, tiers
+from wallet_server.rules.card import Facet
+from wallet_server.rules.program import Programme
+
+MAX_AHEAD = timedelta(minutes=10)
+MAX_BEHIND = timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class Sold:
+    """A sale as the till sends it; without lines, `amount_minor` alone is one line."""
+
+    code: str
+    receipt: str
+    amount_minor: int
+    lines: tuple[SaleLine, ...]
+    money: str
+    occurred_at: datetime | None = None
+    business_day: date | None = None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a card, as the till may know it: no personal data."""
+
+    member: str
+    programme: str
+    tier: str | None
+    language: str
+    balances: Mapping[str, int]
+    promotions: bool
+    card_current: bool
+    programme_version: Programme
+
+
+def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
+    """Who holds this card. Raises `Invalid` (`unreadable-code`) and `NotFound` (`other-merchant`, `unknown-card`)."""
+    with ctx.look() as tx:
+        member = _holder(ctx, tx, scope, code)
+        purses = ledger.amounts(tx, [member.id]).get(member.id, {})
+        consent = members.consents_of(tx, member.id).get(members.PROMOTIONS)
+        programme = ctx.programme(tx, member.version_id)
+    return Holder(
+        member.public_id,
+        member.programme_public_id,
+        member.tier,
+        member.language,
+        purses,
+        bool(consent and consent[0]),
+        member.code_current,
+        programme,
+    )
+
+
+def _holder(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
+    code = codes.read(text)
+    if not codes.same_issuer(code, scope.issuer_mark):
+        # Known from the code alone, without a look-up: it does not say whether that card exists.
+        raise NotFound("This card belongs to another merchant.", code="other-merchant", field="code")
+    return members.member_by_code(tx, scope, cards.code_hash(code), ctx.now())
+
+
+def _at_till(scope: Scope) -> tuple[int, int]:
+    if scope.till_id is None or scope.store_id is None:
+        raise Forbidden("This needs the key of a till; a merchant's key cannot sell.", code="needs-till")
+    return scope.till_id, scope.store_id
+
+
+def ask_to_sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> Asked:
+    """Name a sale by its key and by till, business day and receipt number."""
+    day = business_day(scope, sold.business_day, sold.occurred_at or ctx.now())
+    body = {
+        "code": sold.code.strip().upper(),
+        "receipt": sold.receipt,
+        "amount_minor": sold.amount_minor,
+        "money": sold.money,
+        "lines": [vars(line) for line in sold.lines],
+        "occurred_at": sold.occurred_at.isoformat() if sold.occurred_at else None,
+        "business_day": sold.business_day.isoformat() if sold.business_day else None,
+    }
+    return asked(scope, "sell", body, key, f"sale:{day.isoformat()}:{sold.receipt}")
+
+
+def business_day(scope: Scope, given: date | None, at: datetime) -> date:
+    """The day a sale counts to: as the till says, else the date in the store's own zone."""
+    return given or at.astimezone(ZoneInfo(scope.zone)).date()
+
+
+def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts, bool]:
+    """Count a sale: (what was booked, whether this is a replay).
+
+    Stores the sale as sold, awards what the programme's rules give, moves the tier, and leaves the refresh of the
+    cards as a job, all in one transaction. Raises `Conflict` (`key-reused`) when the receipt stands for another sale.
+    """
+    till_id, store_id = _at_till(scope)
+    now = ctx.now()
+    occurred = sold.occurred_at or now
+    _plausible(occurred, now)
+
+    def act(tx: Tx) -> Facts:
+        member = _holder(ctx, tx, scope, sold.code)
+        programme = ctx.programme(tx, member.version_id)
+        if sold.money != programme.money.iso:
+            raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
+        tier = members.lock_member(tx, member.id)
+        purses = _purses(tx, member, programme)
+        new = NewSale(
+            public_id=new_id("sale"),
+            programme_id=member.programme_id,
+            member_id=member.id,
+            merchant_id=scope.merchant_id,
+            store_id=store_id,
+            till_id=till_id,
+            receipt=sold.receipt,
+            business_day=business_day(scope, sold.business_day, occurred),
+            occurred_at=occurred,
+            recorded_at=now,
+            money=sold.money,
+            amount_minor=sold.amount_minor,
+            programme_version_id=member.version_id,
+            state={"tier": tier},
+        )
+        sale_id = sales.add_sale(tx, new, sold.lines)
+        posted = _award(tx, programme, member, scope, new, sale_id, sold.lines, purses)
+        after = _settle_tier(tx, programme, member.id, tier, posted)
+        if posted:
+            cards.changed(tx, member.id, _loud(programme, posted, tier, after), now)
+        balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
+        return _facts(member, new.public_id, posted, tier, after, balances, now, receipt=sold.receipt)
+
+    answer = once(ctx, ask_to_sell(ctx, scope, sold, key), act)
+    ctx.ring()
+    return answer
+
+
+def _plausible(occurred: datetime, now: datetime) -> None:
+    if occurred > now + MAX_AHEAD or occurred < now - MAX_BEHIND:
+        raise Invalid(
+            "The time of the sale is in the future or more than 31 days ago; check the till's clock.",
+            code="implausible-time",
+            field="occurred_at",
+        )
+
+
+def _purses(tx: Tx, member: MemberRow, programme: Programme) -> dict[str, ledger.Purse]:
+    purses = ledger.purses(tx, member.id)
+    if any(currency.code not in purses for currency in programme.currencies):
+        # A newer programme version brought a further currency.
+        ledger.open_all_purses(tx, member.programme_id, member.id)
+        purses = ledger.purses(tx, member.id)
+    return purses
+
+
+def _award(
+    tx: Tx,
+    programme: Programme,
+    member: MemberRow,
+    scope: Scope,
+    sale: NewSale,
+    sale_id: int,
+    lines: Sequence[SaleLine],
+    purses: Mapping[str, ledger.Purse],
+) -> list[Posted]:
+    basket = [earning.Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
+    posted = []
+    for award in earning.rate(programme, basket, sale.occurred_at):
+        booking = Booking(
+            public_id=new_id("ent"),
+            programme_id=member.programme_id,
+            member_id=member.id,
+            merchant_id=scope.merchant_id,
+            store_id=scope.store_id,
+            till_id=scope.till_id,
+            receipt=sale.receipt,
+            sale_id=sale_id,
+            programme_version_id=member.version_id,
+            rule_id=award.rule_id,
+            reason=award.reason,
+            params={**award.params, "receipt": sale.receipt},
+            state=sale.state,
+            effective_at=sale.occurred_at,
+            recorded_at=sale.recorded_at,
+        )
+        posted.append(ledger.award(tx, booking, purses[award.currency], award.amount, award.expires_at))
+    return posted
+
+
+def _settle_tier(
+    tx: Tx, programme: Programme, member_id: int, before: str | None, posted: Sequence[Posted]
+) -> str | None:
+    ladder = programme.ladder
+    moved = next((p for p in reversed(posted) if ladder and p.currency == ladder.currency), None)
+    if ladder is None or moved is None:
+        return before
+    after = tiers.level_for(ladder, moved.balance).code
+    if after != before:
+        members.set_tier(tx, member_id, after)
+    return after
+
+
+def _loud(programme: Programme, posted: Sequence[Posted], before: str | None, after: str | None) -> list[Facet]:
+    loud: list[Facet] = []
+    if any(p.currency == programme.balance_currency for p in posted):
+        loud.append("points")
+    if before != after and _rank(programme, after) > _rank(programme, before):
+        loud.append("tier")
+    return loud
+
+
+def _rank(programme: Programme, tier: str | None) -> int:
+    levels = programme.ladder.levels if programme.ladder else ()
+    return next((n for n, level in enumerate(levels) if level.code == tier), -1)
+
+
+def _facts(
+    member: MemberRow,
+    subject: str,
+    posted: Sequence[Posted],
+    before: str | None,
+    after: str | None,
+    balances: Mapping[str, int],
+    now: datetime,
+    **more: Any,
+) -> Facts:
+    return {
+        "id": subject,
+        "member": member.public_id,
+        "programme": member.programme_public_id,
+        "version": member.version,
+        "entries": [
+            {
+                "id": p.public_id,
+                "currency": p.currency,
+                "amount": p.amount,
+                "rule": p.rule_id,
+                "reason": p.reason,
+                "params": dict(p.params),
+            }
+            for p in posted
+        ],
+        "balances": dict(balances),
+        "tier_before": before,
+        "tier": after,
+        "recorded_at": now.isoformat(),
+        **more,
+    }
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """Units of a currency spent at the till. `reference` is the till's own number for it, once a business day."""
+
+    code: str
+    currency: str | None
+    amount: int
+    reference: str
+
+
+def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tuple[Facts, bool]:
+    """Spend points. Raises `Conflict` (`not-enough`, `not-spendable`, `older-card`); never overspends."""
+    _at_till(scope)
+    now = ctx.now()
+    day = business_day(scope, None, now)
+    body = {**vars(wanted), "code": wanted.code.strip().upper()}
+    wish = asked(scope, "redeem", body, key, f"redeem:{day.isoformat()}:{wanted.reference}")
+
+    def act(tx: Tx) -> Facts:
+        member = _holder(ctx, tx, scope, wanted.code)
+        if not member.code_current:
+            raise Conflict(
+                "This card was replaced by a newer one; ask for the newer card to spend points.", code="older-card"
+            )
+        programme = ctx.programme(tx, member.version_id)
+        currency = _spendable(programme, wanted.currency)
+        tier = members.lock_member(tx, member.id)
+        purses = _purses(tx, member, programme)
+        booking = _counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
+        posted = [ledger.burn(tx, booking, purses[currency], wanted.amount)]
+        cards.changed(tx, member.id, _loud(programme, posted, tier, tier), now)
+        balances = {p.code: p.amount for p in purses.values()} | {currency: posted[0].balance}
+        return _facts(member, posted[0].public_id, posted, tier, tier, balances, now)
+
+    answer = once(ctx, wish, act)
+    ctx.ring()
+    return answer
+
+
+def _spendable(programme: Programme, code: str | None) -> str:
+    wanted = code or programme.balance_currency
+    currency = next((c for c in programme.currencies if c.code == wanted), None)
+    if currency is None:
+        raise Invalid(f"This programme has no currency called {wanted}.", code="unknown-currency", field="currency")
+    if not currency.spendable:
+        raise Conflict(f"{wanted} shows a status and cannot be spent.", code="not-spendable", field="currency")
+    return wanted
+
+
+def _counter_booking(
+    scope: Scope, member: MemberRow, rule: str, reason: str, reference: str, tier: str | None, now: datetime
+) -> Booking:
+    return Booking(
+        public_id=new_id("ent"),
+        programme_id=member.programme_id,
+        member_id=member.id,
+        merchant_id=scope.merchant_id,
+        store_id=scope.store_id,
+        till_id=scope.till_id,
+        receipt=reference,
+        programme_version_id=member.version_id,
+        rule_id=rule,
+        reason=reason,
+        params={"receipt": reference},
+        state={"tier": tier},
+        effective_at=now,
+        recorded_at=now,
+    )
+
+
+def reverse_sale(ctx: Context, scope: Scope, sale: str, key: str | None) -> tuple[Facts, bool]:
+    """Undo everything a sale booked, by further entries that name what they reverse.
+
+    Points already spent leave the balance below zero; the next awards repay it. Raises `Conflict`
+    (`already-reversed`) and `NotFound`.
+    """
+
+    def find(tx: Tx) -> list[EntryRow]:
+        row = sales.sale_in(tx, scope, sale)
+        entries = sales.entries_of_sale(tx, row.id)
+        return [e for e in entries if e.kind == ledger.EARN]
+
+    return _reverse(ctx, scope, sale, "reverse.sale", find, key)
+
+
+def reverse_entry(ctx: Context, scope: Scope, entry: str, key: str | None) -> tuple[Facts, bool]:
+    """Undo one redemption. Raises `Conflict` (`already-reversed`, `not-reversible`) and `NotFound`."""
+
+    def find(tx: Tx) -> list[EntryRow]:
+        row = sales.entry_in(tx, scope, entry)
+        if row.kind != ledger.BURN:
+            raise Conflict("Only a redemption can be reversed by itself; reverse the sale.", code="not-reversible")
+        return [row]
+
+    return _reverse(ctx, scope, entry, "reverse.redeem", find, key)
+
+
+def _reverse(ctx: Context, scope: Scope, subject: str, reason: str, find: Any, key: str | None) -> tuple[Facts, bool]:
+    now = ctx.now()
+    wish = asked(scope, reason, {"subject": subject}, key, f"{reason}:{subject}")
+
+    def act(tx: Tx) -> Facts:
+        entries: list[EntryRow] = find(tx)
+        if not entries:
+            raise Conflict("This sale booked nothing, so there is nothing to reverse.", code="nothing-to-reverse")
+        member = members.members_by_id(tx, [entries[0].member_id])[entries[0].member_id]
+        programme = ctx.programme(tx, member.version_id)
+        tier = members.lock_member(tx, member.id)
+        posted = []
+        for entry in entries:
+            purse = ledger.purses(tx, member.id)[entry.currency]
+            booking = _counter_booking(scope, member, entry.rule_id, reason, entry.receipt or "", tier, now)
+            posted.append(ledger.reverse(tx, booking, purse, entry.id))
+        after = _settle_tier(tx, programme, member.id, tier, posted)
+        # A correction is silent: nobody's phone rings for it.
+        cards.changed(tx, member.id, (), now)
+        balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
+        return _facts(member, subject, posted, tier, after, balances, now)
+
+    answer = once(ctx, wish, act)
+    ctx.ring()
+    return answer
+
+
+def programme_of(ctx: Context, scope: Scope, member: str) -> Programme:
+    """The programme version that a member's facts are told by. Raises `NotFound`."""
+    with ctx.look() as tx:
+        return ctx.programme(tx, members.member_by_public(tx, scope, member).version_id)
