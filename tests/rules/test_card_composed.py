@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.rules.card import Card, card_from_json, card_to_json
@@ -206,6 +206,7 @@ def test_the_fingerprint_is_the_same_in_another_process() -> None:
     assert len(prints.pop().strip()) == 64
 
 
+@settings(max_examples=40)
 @given(
     points=st.integers(0, 2**53),
     status=st.integers(0, 2000),

@@ -65,6 +65,7 @@ def test_a_printed_code_is_read_for_ever() -> None:
     assert write(CARD) == PRINTED
 
 
+@settings(max_examples=40)
 @given(code=anything)
 def test_what_is_written_is_read_and_fits_a_small_symbol(code: Code) -> None:
     text = write(code)
@@ -107,6 +108,7 @@ def test_every_swap_of_neighbours_is_noticed(code: Code) -> None:
             assert refused(swapped), swapped
 
 
+@settings(max_examples=40)
 @given(code=anything, data=st.data())
 @example(code=CARD, data=None)
 def test_any_two_wrong_characters_are_noticed(code: Code, data: st.DataObject | None) -> None:

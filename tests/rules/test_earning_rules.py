@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
@@ -100,6 +100,7 @@ def test_goods_taken_back_count_against_the_sale() -> None:
     assert earned([line(150), line(150), line(-150)], scope="line", rounding="up") == 2
 
 
+@settings(max_examples=40)
 @given(lines=st.lists(amounts, max_size=8), rule=rules)
 def test_never_below_zero_and_the_order_of_the_lines_is_nothing(lines: list[int], rule: dict[str, Any]) -> None:
     forth = earned([line(amount) for amount in lines], **rule)
@@ -108,11 +109,13 @@ def test_never_below_zero_and_the_order_of_the_lines_is_nothing(lines: list[int]
     assert forth >= 0
 
 
+@settings(max_examples=40)
 @given(bought=st.lists(st.integers(1, 100_000), min_size=1, max_size=6), rule=rules)
 def test_bought_and_taken_back_in_one_sale_cancel_exactly(bought: list[int], rule: dict[str, Any]) -> None:
     assert earned([line(amount) for amount in bought] + [line(-amount) for amount in bought], **rule) == 0
 
 
+@settings(max_examples=40)
 @given(paid=st.lists(st.integers(0, 100_000), max_size=6), more=st.integers(0, 100_000), rule=rules)
 def test_paying_more_never_earns_less(paid: list[int], more: int, rule: dict[str, Any]) -> None:
     lines = [line(amount) for amount in paid]

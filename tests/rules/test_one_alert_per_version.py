@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.rules.card import ALERT_ORDER, Facet
@@ -65,6 +65,7 @@ def test_a_new_sale_goes_before_news_that_wait_and_the_news_are_not_lost() -> No
     assert decide(again.shown, Facets(120, "bronze", "n2"), ALL).alert == "news"
 
 
+@settings(max_examples=40)
 @given(published=facets, wanted=facets, loud=louds)
 def test_every_version_rings_for_exactly_the_loud_change_it_shows(
     published: Facets, wanted: Facets, loud: frozenset[Facet]
@@ -93,6 +94,7 @@ def test_at_most_three_versions_reach_what_is_true_and_each_loud_change_rings_on
     assert rung == [f for f in differing(published, wanted) if f in loud and wanted.value(f) is not None]
 
 
+@settings(max_examples=40)
 @given(steps=st.lists(facets, min_size=1, max_size=12))
 def test_under_a_stream_of_changes_no_version_rings_twice_and_the_end_is_true(steps: list[Facets]) -> None:
     shown = OLD

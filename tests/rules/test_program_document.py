@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid, NotFound
@@ -209,11 +209,13 @@ def test_what_is_no_document_is_refused(junk: Any) -> None:
     assert faults_of(junk)
 
 
+@settings(max_examples=40)
 @given(junk=JSON)
 def test_junk_is_refused_and_never_raises_anything_else(junk: Any) -> None:
     assert faults_of(junk)
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_document_with_junk_anywhere_is_accepted_or_refused_with_sentences(data: st.DataObject) -> None:
     document = sound() | {"links": {}, "announce": {"quiet": {"from": "21:00", "to": "09:00"}}}

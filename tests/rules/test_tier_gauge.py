@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.rules.card import Gauge
@@ -102,6 +102,7 @@ def test_no_gauge_at_the_top_nor_without_a_ladder() -> None:
     assert gauge(bare, 10, top, LANGUAGES) is None
 
 
+@settings(max_examples=40)
 @given(
     value=st.integers(-10, 3000),
     steps=st.lists(st.integers(1, 900), min_size=1, max_size=6),
