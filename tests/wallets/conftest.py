@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.wallets.samples import NOW, TEMPLATES, Authority, Issuer, pem, sample_card, sample_identity, subject
 from wallet_server.rules.card import Card
 from wallet_server.wallets.apple.credentials import Credentials
+from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet
 from wallet_server.wallets.designs import Designs, load_designs
 from wallet_server.wallets.drawing import Drawings
-from wallet_server.wallets.port import Identity, Report, Shown, Stale
+from wallet_server.wallets.port import Identity
 
 
 @pytest.fixture(scope="session")
@@ -60,16 +60,6 @@ def identity() -> Identity:
     return sample_identity()
 
 
-@pytest.fixture
-def rung() -> list[Stale]:
-    return []
-
-
-@pytest.fixture
-def wallet(designs: Designs, drawings: Drawings, credentials: Credentials, rung: list[Stale]) -> AppleWallet:
-    def ring(_: Callable[[int], Credentials], stale: object, at: datetime) -> object:
-        for one in stale:  # type: ignore[attr-defined]
-            rung.append(one)
-            yield Report(one.ref, Shown())
-
-    return AppleWallet(designs, drawings, lambda _: credentials, ring)  # type: ignore[arg-type]
+@pytest.fixture(scope="session")
+def wallet(designs: Designs, drawings: Drawings, credentials: Credentials) -> AppleWallet:
+    return AppleWallet(designs, drawings, lambda _: credentials, Bell())

@@ -14,7 +14,7 @@ from wallet_server.wallets.apple import rules
 from wallet_server.wallets.apple.archive import Packed, pack, seal
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.fields import compose
-from wallet_server.wallets.apple.strings import strings_file
+from wallet_server.wallets.apple.strings import Phrases, UnshowableText
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.drawing import SCALES, Drawings, Kept
 from wallet_server.wallets.port import Identity
@@ -45,15 +45,11 @@ class Press:
     ) -> bytes:
         """The signed bytes. Raises `Invalid` with every fault; nothing invalid is ever signed."""
         document, phrases = compose(card, alert, identity, design, credentials.team)
-        keys, tables = phrases.tables()
-        paths = [f"{language}.lproj/pass.strings" for language, _ in tables]
         pictures = (*design.images, *_STRIP_NAMES) if design.strip else tuple(design.images)
-        found = rules.faults(document, (*pictures, *paths), sandbox=self._sandbox)
-        written = _written(document, dict(tables), found)
+        found = rules.faults(document, (*pictures, *phrases.paths()), sandbox=self._sandbox)
+        files = _written(document, phrases, found)
         if found:
             raise Invalid(_sentence(found), code="invalid-card", faults=found)
-        files = [("pass.json", written)]
-        files += [(path, strings_file(keys, said)) for path, (_, said) in zip(paths, tables, strict=True)]
         signer = credentials.signer
         return seal(self._front(card, design), files, lambda manifest: signer.sign(manifest, at))
 
@@ -70,19 +66,19 @@ class Press:
         return pack(pictures)
 
 
-def _written(document: dict[str, Any], tables: dict[str, list[str]], found: list[Fault]) -> bytes:
-    """pass.json; adds a fault for each text that cannot be shown. Going through every text costs more than all the
-    rest of the build, so it is done only when the JSON shows a trace of such a character."""
+def _written(document: dict[str, Any], phrases: Phrases, found: list[Fault]) -> list[tuple[str, bytes]]:
+    """pass.json and the strings files; adds a fault for each text that cannot be shown. Going through every text costs
+    more than all the rest of the build, so it is done only when there is a trace of such a character."""
     try:
         written = orjson.dumps(document)
-        said = orjson.dumps(tables)
-    except orjson.JSONEncodeError:
+        files = [("pass.json", written), *phrases.files()]
+    except (orjson.JSONEncodeError, UnshowableText):
         # Half a surrogate pair, or an integer beyond 64 bits, which `rules.faults` has named already.
-        found += rules.text_faults(document, tables)
-        return b""
-    if _suspicious(written) or _suspicious(said):
-        found += rules.text_faults(document, tables)
-    return written
+        found += rules.text_faults(document, phrases.texts())
+        return []
+    if _suspicious(written):
+        found += rules.text_faults(document, phrases.texts())
+    return files
 
 
 def _suspicious(written: bytes) -> bool:

@@ -9,17 +9,18 @@ declared (and checked in compiled code), and only what concerns several is writt
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import unescape
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Required
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails
-from typing_extensions import Required, TypedDict  # pydantic asks for these below Python 3.12
+from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
 
 from wallet_server.errors import Fault
+from wallet_server.wallets.apple.strings import UNSHOWABLE
 
 MAX_PLACES = 10
 MIN_TOKEN_CHARACTERS = 16
@@ -28,8 +29,6 @@ _ROW_CAPACITY = 4
 _ANCHOR = re.compile(r'<a href="([^"<>]*)">[^<>]*</a>')
 _LINK_SCHEMES = frozenset(("https", "http", "tel", "mailto"))
 _FILE = re.compile(r"(icon|logo|strip)(@[23]x)?\.png|[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\.lproj/pass\.strings")
-# Controls other than tab and line ends, halves of surrogate pairs, and the two non-characters of the basic plane.
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NOT_SHOWN = "This text holds a character that cannot be shown; write it again."
 
 
@@ -48,11 +47,11 @@ def faults(document: Mapping[str, Any], files: Collection[str], *, sandbox: bool
     return found
 
 
-def text_faults(document: Mapping[str, Any], translations: Mapping[str, Sequence[str]]) -> list[Fault]:
-    """Texts, in pass.json and in the languages' tables, that hold characters no phone can show."""
+def text_faults(document: Mapping[str, Any], translations: Iterable[tuple[str, str]]) -> list[Fault]:
+    """Texts, in pass.json and among the translations (language, text), with characters that no phone can show."""
     texts = [*_every_text("", document)]
-    texts += [(f"{tag}.lproj/pass.strings", text) for tag, said in translations.items() for text in said]
-    return [Fault(path, _NOT_SHOWN) for path, text in texts if _UNSHOWABLE.search(text)]
+    texts += [(f"{language}.lproj/pass.strings", text) for language, text in translations]
+    return [Fault(path, _NOT_SHOWN) for path, text in texts if UNSHOWABLE.search(text)]
 
 
 def _every_text(path: str, found: Any) -> Iterator[tuple[str, str]]:

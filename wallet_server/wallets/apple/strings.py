@@ -7,13 +7,22 @@ whose language is not among the card's shows the first language instead of a nam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from wallet_server.rules.card import Texts
 
+# Controls other than tab and line ends, halves of surrogate pairs, and the two non-characters of the basic plane.
+UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # Appended to a key whose text stands there already with other translations; it has no width on any screen.
 _INVISIBLE = "\u200b"
 _BOM = b"\xff\xfe"
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+class UnshowableText(ValueError):
+    """A translation holds a character that no phone can show."""
 
 
 class Phrases:
@@ -27,10 +36,12 @@ class Phrases:
     def key(self, texts: Texts) -> str:
         """The text to write into pass.json. A language without a text of its own gets the first language's."""
         said = tuple(map(texts.get, self.languages))
-        if all(said):
-            return self._put(said)  # type: ignore[arg-type]  # no text is missing
-        first = texts.get(self._first) or next(filter(None, texts.values()), "")
-        return self._put(tuple([text or first for text in said])) if first else ""
+        if not all(said):
+            first = texts.get(self._first) or next(filter(None, texts.values()), "")
+            if not first:
+                return ""
+            said = tuple([text or first for text in said])
+        return self._put(said)  # type: ignore[arg-type]  # no text is missing by now
 
     def same(self, text: str) -> str:
         """The same text in every language, kept apart from a translated one that reads alike."""
@@ -42,25 +53,30 @@ class Phrases:
             key += _INVISIBLE
         return key
 
-    def tables(self) -> tuple[list[str], list[tuple[str, list[str]]]]:
-        """The keys of the texts that need a translation, and for each language its texts in the same order. Both
-        are empty when nothing differs."""
+    def paths(self) -> list[str]:
+        """The names of `files`, without making them."""
+        if all(said.count(key) == len(said) for key, said in self._said.items()):
+            return []
+        return [f"{language}.lproj/pass.strings" for language in self.languages]
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """A pass.strings for each language, the same keys in each, UTF-16 with a byte order mark as Apple asks for
+        text beyond ASCII; none at all when no text needs a translation. Raises `UnshowableText`."""
         count = len(self.languages)
-        keys = [key for key, said in self._said.items() if said.count(key) != count]
-        if not keys:
-            return [], []
-        columns = zip(*[self._said[key] for key in keys], strict=True)
-        return keys, [(tag, list(column)) for tag, column in zip(self.languages, columns, strict=True)]
+        lines = [_lines(key, said) for key, said in self._said.items() if said.count(key) != count]
+        columns = zip(*lines, strict=True)
+        return [(path, _BOM + b"".join(column)) for path, column in zip(self.paths(), columns, strict=True)]
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Every language with each of its texts."""
+        return [one for said in self._said.values() for one in zip(self.languages, said, strict=True)]
 
 
-def strings_file(keys: Sequence[str], said: Sequence[str]) -> bytes:
-    """One pass.strings: UTF-16 with a byte order mark, as Apple asks for text beyond ASCII.
-
-    No text holds a NUL (`rules.text_faults`): it parts them here, so that all are escaped in one go."""
-    raw = "\x00".join([*keys, *said])
-    safe = raw.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    if safe != raw:
-        parts = safe.split("\x00")
-        keys, said = parts[: len(keys)], parts[len(keys) :]
-    lines = [f'"{key}" = "{text}";\n' for key, text in zip(keys, said, strict=True)]
-    return _BOM + "".join(lines).encode("utf-16-le")
+@lru_cache(maxsize=8192)
+def _lines(key: str, said: tuple[str, ...]) -> tuple[bytes, ...]:
+    """The line of one text in each language. Labels, places and terms are the same for all members of a programme,
+    so most lines of most passes are here already."""
+    if any(map(UNSHOWABLE.search, said)):
+        raise UnshowableText
+    safe = key.translate(_ESCAPES)
+    return tuple(f'"{safe}" = "{text.translate(_ESCAPES)}";\n'.encode("utf-16-le") for text in said)

@@ -9,6 +9,7 @@ from wallet_server.errors import Misconfigured
 from wallet_server.rules.card import Alert, Card, Texts
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.passfile import MEDIA_TYPE, Press
+from wallet_server.wallets.apple.push import Alarm, Bell, ring_all
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings
 from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Stale, Verdict
@@ -16,7 +17,8 @@ from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Sta
 CredentialsOf = Callable[[int], Credentials]
 """Credential set to credentials; may raise `errors.Misconfigured`."""
 
-Ring = Callable[[CredentialsOf, Sequence[Stale], datetime], Iterator[Report]]
+OnAlarm = Callable[[int, Alarm], None]
+"""Hears once for each batch that was stopped, with its credential set."""
 
 
 class AppleWallet:
@@ -25,12 +27,20 @@ class AppleWallet:
     name = "apple"
 
     def __init__(
-        self, designs: Designs, drawings: Drawings, credentials: CredentialsOf, ring: Ring, *, sandbox: bool = False
+        self,
+        designs: Designs,
+        drawings: Drawings,
+        credentials: CredentialsOf,
+        bell: Bell,
+        *,
+        on_alarm: OnAlarm | None = None,
+        sandbox: bool = False,
     ) -> None:
         self._designs = designs
         self._press = Press(drawings, sandbox=sandbox)
         self._credentials = credentials
-        self._ring = ring
+        self._bell = bell
+        self._on_alarm = on_alarm
 
     def publish(self, programme: str, card: Card) -> Verdict:
         """Apple knows no programmes: each pass carries everything."""
@@ -57,7 +67,7 @@ class AppleWallet:
 
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Ring the devices; they come and fetch. See the port."""
-        return self._ring(self._credentials, stale, at)
+        return ring_all(self._bell, self._credentials, stale, at, self._on_alarm)
 
     def tell(self, audience: str, message: Texts) -> Verdict:
         """Apple has no message to everybody; news travel on the card."""
@@ -65,4 +75,4 @@ class AppleWallet:
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         """Ring the devices once more: they fetch a voided card that names no service, and never ask again."""
-        return next(iter(self._ring(self._credentials, (stale,), at)))
+        return next(self.refresh((stale,), at))
