@@ -41,7 +41,10 @@ def test_the_timestamp_of_a_410_is_in_milliseconds() -> None:
     assert said.gone_at == datetime.fromtimestamp(1795348800.123, UTC)
 
 
-@given(st.integers(100, 599), st.binary(max_size=200) | st.from_regex(rb'\{"reason":.*\}|\{"timestamp":.*\}', fullmatch=True))
+@given(
+    st.integers(100, 599),
+    st.binary(max_size=200) | st.from_regex(rb'\{"reason":.*\}|\{"timestamp":.*\}', fullmatch=True),
+)
 def test_no_answer_whatever_breaks_the_sorting(status: int, body: bytes) -> None:
     assert sort(status, body).reason
 

@@ -14,12 +14,11 @@ import inspect
 import ipaddress
 import re
 import threading
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
-from wallet_server.sandbox.apns_streams import Answer, Connection, Counts, Request
+from wallet_server.sandbox.apns_streams import NO_ID, Answer, Connection, Counts, Request, is_uuid
 from wallet_server.sandbox.authority import Authority
 
 PAYLOAD_LIMIT = 4096
@@ -219,19 +218,10 @@ def _fault(request: Request, token: str, topic: str) -> Answer | None:
         (headers.get("apns-topic", topic) == topic, 400, "TopicDisallowed"),
         (len(request.body) <= PAYLOAD_LIMIT, 413, "PayloadTooLarge"),
         (len(request.body) > 0, 400, "PayloadEmpty"),
-        (_is_uuid(headers.get("apns-id")), 400, "BadMessageId"),
+        (is_uuid(headers.get("apns-id", NO_ID)), 400, "BadMessageId"),
         (headers.get("apns-expiration", "0").isdigit(), 400, "BadExpirationDate"),
         (headers.get("apns-priority", "10") in ("1", "5", "10"), 400, "BadPriority"),
         (headers.get("apns-push-type", "alert") in _PUSH_TYPES, 400, "InvalidPushType"),
         (len(headers.get("apns-collapse-id", "").encode()) <= COLLAPSE_ID_LIMIT, 400, "BadCollapseId"),
     )
     return next((Answer(status, reason) for right, status, reason in checks if not right), None)
-
-
-def _is_uuid(text: str | None) -> bool:
-    if text is None:
-        return True
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

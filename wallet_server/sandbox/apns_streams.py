@@ -34,6 +34,7 @@ FIRST_LIMIT = 1
 KEPT_BODY = 4096 + 1  # one byte more than APNs takes is enough to know that it is too much
 BODY_LIMIT = 256 * 1024
 LINGER_SECONDS = 0.2
+NO_ID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -219,10 +220,9 @@ class Connection(asyncio.Protocol):
         request = self._open[stream]
         self._move_limit(self._server.streams if answer.status == 200 else FIRST_LIMIT)
         body = answer.body()
-        headers = [
-            (":status", str(answer.status)),
-            ("apns-id", request.headers.get("apns-id") or str(uuid.uuid4()).upper()),
-        ]
+        given = request.headers.get("apns-id", "")
+        number = given if is_uuid(given) else str(uuid.uuid4()).upper()
+        headers = [(":status", str(answer.status)), ("apns-id", number)]
         if body:
             headers += [("content-type", "application/json"), ("content-length", str(len(body)))]
         if answer.retry_after_seconds is not None:
@@ -269,3 +269,11 @@ def _user_id(certificate: dict[str, Any] | None) -> str:
             if name == "userId":
                 return str(value)
     return ""
+
+
+def is_uuid(text: str) -> bool:
+    """Whether this can be the id of a notification: Apple's canonical form, of either case."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
