@@ -42,6 +42,7 @@ def faults(document: Mapping[str, Any], files: Collection[str], *, sandbox: bool
     except ValidationError as error:
         found += _explain(error.errors(include_url=False, include_input=False))
     found += _service(document, sandbox)
+    found += _encodings(document.get("barcodes"))
     found += _style(document.get("storeCard"))
     found += _files(files)
     return found
@@ -192,6 +193,7 @@ class _Pass(TypedDict, total=False):
 
 _PASS: TypeAdapter[_Pass] = TypeAdapter(_Pass)
 _COLOUR = "Write the colour as # and six hexadecimal digits, such as #1a2b3c."
+_LIST = "This part of the card is a list of fields."
 _FLAG = "This is either true or false."
 _SENTENCES = {
     "formatVersion": "The format version of a pass is the number 1.",
@@ -212,6 +214,11 @@ _SENTENCES = {
     "webServiceURL": "The web service's address must be text.",
     "authenticationToken": f"The authentication token needs at least {MIN_TOKEN_CHARACTERS} plain characters.",
     "storeCard": "The card has no fields; a store card needs its storeCard part.",
+    "headerFields": _LIST,
+    "primaryFields": _LIST,
+    "secondaryFields": _LIST,
+    "auxiliaryFields": _LIST,
+    "backFields": _LIST,
     "format": "The barcode's format must be QR, PDF417, Aztec or Code 128.",
     "message": "The barcode needs a text.",
     "messageEncoding": "The barcode's encoding must be iso-8859-1 or utf-8.",
@@ -278,6 +285,16 @@ def _web_service_fault(url: str, sandbox: bool) -> str | None:
     if parts.path.endswith("/"):
         return "The web service's address must not end with a slash: phones append /v1 to it."
     return None
+
+
+def _encodings(barcodes: Any) -> Iterator[Fault]:
+    for index, barcode in enumerate(barcodes if isinstance(barcodes, list) else ()):
+        if not isinstance(barcode, dict) or barcode.get("messageEncoding") != "iso-8859-1":
+            continue
+        message = str(barcode.get("message", ""))
+        if not message.isascii() and max(message) > "\xff":
+            sentence = "The barcode's text does not fit iso-8859-1; its encoding must be utf-8."
+            yield Fault(f"barcodes.{index}.messageEncoding", sentence)
 
 
 def _style(style: Any) -> Iterator[Fault]:

@@ -1,0 +1,174 @@
+"""One finding for each thing that can be wrong with a pass certificate, its key and its intermediate."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
+from cryptography.x509.oid import NameOID
+
+from tests.wallets.samples import NOW, PASS_TYPE, TEAM, WWDR_NAME, Authority, pem, subject
+from wallet_server.errors import Misconfigured
+from wallet_server.wallets.apple.credentials import Credentials, check, from_p12, make_request
+
+DAY = timedelta(days=1)
+
+
+def found(authority: Authority, leaf: bytes = b"", key: bytes = b"", wwdr: bytes = b"", **more: object) -> list[str]:
+    findings = check(leaf or authority.leaf(), key or authority.key, wwdr or authority.wwdr(), NOW, **more)  # type: ignore[arg-type]
+    assert all(one.sentence.endswith(".") and len(one.sentence) > 30 for one in findings)
+    return [f"{one.severity} {one.code}" for one in findings]
+
+
+def test_right_credentials_have_no_fault_but_honesty(authority: Authority) -> None:
+    assert found(authority, pass_type=PASS_TYPE, team=TEAM) == ["notice apple-by-name"]
+
+
+def test_loading_gives_names_and_dates_and_hides_the_key(authority: Authority) -> None:
+    loaded = Credentials.load(authority.leaf(), authority.key, authority.wwdr(), NOW)
+    assert (loaded.pass_type, loaded.team) == (PASS_TYPE, TEAM)
+    assert loaded.not_after == NOW + timedelta(days=335, hours=1)
+    assert loaded.key_pem == authority.key
+    assert b"PRIVATE" not in repr(loaded).encode()
+    again = Credentials.load(loaded.certificate_pem, loaded.key_pem, loaded.wwdr_pem, NOW, key_checked=True)
+    assert again == loaded
+
+
+def test_certificates_may_be_der_as_the_portal_gives_them(authority: Authority) -> None:
+    leaf, wwdr = (x509.load_pem_x509_certificate(one).public_bytes(Encoding.DER) for one in _pair(authority))
+    assert Credentials.load(leaf, authority.key, wwdr, NOW).pass_type == PASS_TYPE
+
+
+def _pair(authority: Authority) -> tuple[bytes, bytes]:
+    return authority.leaf(), authority.wwdr()
+
+
+def test_another_pass_type_or_team(authority: Authority) -> None:
+    codes = found(authority, pass_type="pass.com.example.other", team="ZZZZZ99999")
+    assert codes[:2] == ["error wrong-pass-type", "error wrong-team"]
+
+
+def test_a_certificate_of_another_kind(authority: Authority) -> None:
+    codes = found(authority, authority.leaf(subject("Apple Push Services: x", "", organisation="Example")))
+    assert codes[:2] == ["error no-pass-type", "error no-team"]
+
+
+def test_a_key_that_belongs_to_something_else(authority: Authority) -> None:
+    assert "error key-mismatch" in found(authority, key=pem(authority.wwdr_key))
+
+
+def test_an_intermediate_that_did_not_issue_the_certificate(authority: Authority) -> None:
+    other = authority.leaf(issuer=subject("Somebody", "Else", organisation="Apple Inc."))
+    assert "error issuer-mismatch" in found(authority, other)
+    forged = authority.leaf(signed_by=authority.root_key)
+    assert "error issuer-signature" in found(authority, forged)
+
+
+@pytest.mark.parametrize(
+    ("unit", "code"),
+    [
+        ("Apple Worldwide Developer Relations", "error wwdr-g1"),
+        ("G3", "error wwdr-g3"),
+        ("G7", "warning wwdr-generation"),
+    ],
+)
+def test_the_generation_of_the_intermediate(authority: Authority, unit: str, code: str) -> None:
+    name = subject(WWDR_NAME, unit)
+    assert code in found(authority, authority.leaf(issuer=name), wwdr=authority.wwdr(name))
+
+
+def test_an_authority_that_is_not_apples_is_for_the_sandbox_alone(authority: Authority) -> None:
+    name = subject("Sandbox WWDR", "G4", organisation="Sandbox")
+    leaf, wwdr = authority.leaf(issuer=name), authority.wwdr(name)
+    assert "error not-apple" in found(authority, leaf, wwdr=wwdr)
+    assert found(authority, leaf, wwdr=wwdr, sandbox=True) == []
+    with pytest.raises(Misconfigured, match="not Apple's"):
+        Credentials.load(leaf, authority.key, wwdr, NOW)
+    assert Credentials.load(leaf, authority.key, wwdr, NOW, sandbox=True).team == TEAM
+    under_another_root = authority.wwdr(root_name=subject("Other root", "x", organisation="Other"))
+    assert "error not-apple" in found(authority, wwdr=under_another_root)
+
+
+def test_dates_that_rule_the_certificates_out(authority: Authority) -> None:
+    assert "error certificate-expired" in found(authority, authority.leaf(ends=NOW - DAY))
+    early = authority.leaf(starts=NOW + DAY, ends=NOW + 90 * DAY)
+    assert "error certificate-not-yet-valid" in found(authority, early)
+    assert "error wwdr-expired" in found(authority, wwdr=authority.wwdr(days=-1))
+
+
+@pytest.mark.parametrize(
+    ("left", "within"),
+    [(61 * DAY, None), (60 * DAY, 60), (30 * DAY, 30), (15 * DAY, 30), (14 * DAY, 14), (7 * DAY, 7), (DAY, 1)],
+)
+def test_warnings_before_the_end(authority: Authority, left: timedelta, within: int | None) -> None:
+    warnings = [one for one in found(authority, authority.leaf(ends=NOW + left)) if one.startswith("warning")]
+    assert warnings == ([] if within is None else [f"warning certificate-expires-within-{within}-days"])
+
+
+def test_an_nfc_certificate_is_noticed(authority: Authority) -> None:
+    name = subject(f"Pass Type ID with NFC: {PASS_TYPE}", TEAM, organisation="Example", uid=PASS_TYPE)
+    assert "notice nfc" in found(authority, authority.leaf(name))
+
+
+def test_files_that_cannot_be_read(authority: Authority) -> None:
+    codes = found(authority, b"not a certificate", b"not a key", b"-----BEGIN CERTIFICATE-----\nAAAA\n")
+    assert codes == ["error certificate-unreadable", "error wwdr-unreadable", "error key-unreadable"]
+    with pytest.raises(Misconfigured) as caught:
+        Credentials.load(b"x", b"y", b"z", NOW)
+    assert len(caught.value.faults) == 3
+
+
+def test_an_encrypted_key_needs_its_password(authority: Authority) -> None:
+    locked = authority.leaf_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    assert found(authority, key=locked) == ["error key-encrypted"]
+    assert found(authority, key=locked, password=b"wrong") == ["error key-unreadable"]
+    assert found(authority, key=locked, password=b"secret") == ["notice apple-by-name"]
+    assert found(authority, password=b"for no reason") == ["notice apple-by-name"]
+    loaded = Credentials.load(authority.leaf(), locked, authority.wwdr(), NOW, password=b"secret")
+    assert loaded.key_pem == authority.key
+
+
+def test_keys_that_passes_do_not_use(authority: Authority) -> None:
+    curve = ec.generate_private_key(ec.SECP256R1())
+    assert found(authority, authority.leaf(key=curve), pem(curve)) == ["error key-not-rsa"]
+    small = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - the point of the test
+    assert "error key-short" in found(authority, authority.leaf(key=small), pem(small))
+
+
+def test_a_p12_gives_certificate_and_key(authority: Authority) -> None:
+    leaf = x509.load_pem_x509_certificate(authority.leaf())
+    bundle = pkcs12.serialize_key_and_certificates(
+        b"pass", authority.leaf_key, leaf, None, BestAvailableEncryption(b"secret")
+    )
+    certificate, key = from_p12(bundle, b"secret")
+    assert Credentials.load(certificate, key, authority.wwdr(), NOW).pass_type == PASS_TYPE
+    with pytest.raises(Misconfigured, match="password"):
+        from_p12(bundle, b"wrong")
+    with pytest.raises(Misconfigured, match="cannot be opened"):
+        from_p12(b"junk", None)
+    alone = pkcs12.serialize_key_and_certificates(b"c", None, leaf, None, BestAvailableEncryption(b"secret"))
+    with pytest.raises(Misconfigured, match="no key"):
+        from_p12(alone, b"secret")
+
+
+def test_a_request_carries_its_names_and_is_signed_by_its_key() -> None:
+    key_pem, request_pem = make_request("Léa", "lea@example.com")
+    request = x509.load_pem_x509_csr(request_pem)
+    key = load_pem_private_key(key_pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    assert key.key_size == 2048
+    assert request.is_signature_valid
+    assert request.public_key() == key.public_key()
+    names = {one.oid: one.value for one in request.subject}
+    assert names == {NameOID.COMMON_NAME: "Léa", NameOID.EMAIL_ADDRESS: "lea@example.com"}
+    assert re.search(b"BEGIN PRIVATE KEY", key_pem)
