@@ -105,13 +105,22 @@ class Pass:
 
     def image(self, name: str, language: str) -> bytes | None:
         """The sharpest picture of that name; one in the root hides localised ones of the same name, as on a phone."""
+        path = self._image_path(name, language)
+        if path is None:
+            return None
+        with zipfile.ZipFile(io.BytesIO(self.raw)) as archive:
+            return archive.read(path)
+
+    def has_image(self, name: str, language: str) -> bool:
+        return self._image_path(name, language) is not None
+
+    def _image_path(self, name: str, language: str) -> str | None:
         chosen = choose_language(language, {path.split(".lproj/")[0]: None for path in self.names if ".lproj/" in path})
         for folder in ("", f"{chosen}.lproj/") if chosen else ("",):
             for scale in ("@3x", "@2x", ""):
                 path = f"{folder}{name}{scale}.png"
                 if path in self.names:
-                    with zipfile.ZipFile(io.BytesIO(self.raw)) as archive:
-                        return archive.read(path)
+                    return path
         return None
 
 

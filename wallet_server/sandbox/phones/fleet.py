@@ -52,6 +52,13 @@ class Subscription:
             notice = await asyncio.wait_for(self._queue.get(), timeout_seconds)
         except TimeoutError:
             return None
+        return self._with_lost(notice)
+
+    def next_now(self) -> Notice | None:
+        """The next event if it is there already."""
+        return None if self._queue.empty() else self._with_lost(self._queue.get_nowait())
+
+    def _with_lost(self, notice: Notice) -> Notice:
         lost, self._lost = self._lost, 0
         return replace(notice, lost=lost) if lost else notice
 
@@ -86,7 +93,7 @@ class Fleet:
             trust=Trust(root_pem, now),
             tell=self._heard,
             measure=self.samples.append,
-            spawn=self._spawn,
+            spawn=self.spawn,
             monotonic=time.monotonic,
             now=now,
         )
@@ -200,7 +207,8 @@ class Fleet:
         if self._store is not None and phone is not None:
             self._store.mark(phone)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let a phone do something in the background; `settle` waits for it, the end of the fleet cancels it."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -53,7 +53,7 @@ class Phone:
         self.last_update_at: float | None = None
         self._world = world
         self._behaviour = behaviour
-        self._zone = zone_of(behaviour.time_zone)
+        self.zone = zone_of(behaviour.time_zone)
         self._log = LogBook(world, device_id)
         self._fetching = asyncio.Lock()
         self._wanted: set[str] = set()
@@ -338,7 +338,7 @@ class Phone:
             await self._moved(card, new)
 
     def _show(self, card: Card, old: Pass, new: Pass) -> None:
-        text = alert_text(old, new, self.language, self._zone)
+        text = alert_text(old, new, self.language, self.zone)
         shown = text is not None and self.settings.notifications and card.notifications
         self._note("updated", "card updated" if shown else "card updated silently", card.key)
         if shown and text is not None:
