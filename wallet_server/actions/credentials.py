@@ -11,6 +11,7 @@ from wallet_server.records.credentials import CredentialRow
 from wallet_server.wallets.apple.credentials import Credentials
 
 SLICE = 500
+KEPT_SECONDS = 60
 
 
 def add(ctx: Context, account_id: int | None, certificate_pem: bytes, key_pem: bytes, wwdr_pem: bytes) -> int:
@@ -83,9 +84,10 @@ class Vault:
 
     def __call__(self, set_id: int) -> Credentials:
         """Raises `Misconfigured` when the set cannot be used: only the passes of this set suffer."""
-        moment = self._ctx.now().timestamp()
+        now = self._ctx.now()
+        moment = now.timestamp()
         held = self._loaded.get(set_id)
-        if held is not None and moment - held[0] < 60:
+        if held is not None and moment - held[0] < KEPT_SECONDS and held[2].not_after > now:
             return held[2]
         try:
             with self._ctx.look() as tx:
@@ -94,7 +96,7 @@ class Vault:
             raise Misconfigured("The certificate of this card is gone from the vault.") from fault
         with self._lock:
             held = self._loaded.get(set_id)
-            if held is None or held[1] != row.certificate:
+            if held is None or held[1] != row.certificate or held[2].not_after <= now:
                 key = private_key(self._ctx, row)
                 loaded = Credentials.load(
                     row.certificate.encode(),
@@ -126,12 +128,11 @@ def rotate_secrets(ctx: Context) -> int:
         while True:
             with ctx.change() as tx:
                 rows = credentials.sealed(tx, kind, after, SLICE)
-                old = [row for row in rows if not ctx.keyring.is_current(row.cipher)]
-                for row in old:
-                    context = f"{kind.context}:{row.serial}"
-                    credentials.reseal(
-                        tx, kind, row.id, ctx.keyring.seal(ctx.keyring.open(row.cipher, context), context)
-                    )
+                old = [secret for secret in rows if not ctx.keyring.is_current(secret.cipher)]
+                for secret in old:
+                    context = f"{kind.context}:{secret.serial}"
+                    opened = ctx.keyring.open(secret.cipher, context)
+                    credentials.reseal(tx, kind, secret.id, ctx.keyring.seal(opened, context))
             renewed += len(old)
             if not rows:
                 break

@@ -14,6 +14,8 @@ from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.scope import Scope
 
+__all__ = ["Meter", "Scope", "authenticate", "make_key", "require", "revoke", "rotate"]
+
 TILL = frozenset({"till"})
 MERCHANT = frozenset({"read", "manage", "enrol", "announce"})
 SCOPES = TILL | MERCHANT

@@ -22,6 +22,8 @@ from wallet_server.records.scope import Scope
 from wallet_server.rules import codes
 from wallet_server.rules.program import Programme, fingerprint, parse
 
+__all__ = ["REPUBLISH", "Founded", "NewStore", "ProgrammeRow", "add_store", "found", "publish_version", "republish"]
+
 REPUBLISH = "republish"
 SLICE = 500
 

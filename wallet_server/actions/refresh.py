@@ -75,6 +75,13 @@ def _stale(ready: Ready, held_by: Sequence[DeviceRow]) -> Stale:
     return Stale(row.id, row.credential_set_id, row.pass_type, handles, ready.publication.remote_state)
 
 
+def raise_alarm(ctx: Context, credential_set: int, kind: str, sentence: str) -> None:
+    """A batch was stopped because a setting must be wrong: rest this credential set, and tell the operator why."""
+    now = ctx.now()
+    with ctx.change() as tx:
+        limits.open_circuit(tx, f"apple:{credential_set}", now + REFUSED_REST, f"{kind}: {sentence}", now)
+
+
 def _settle(
     ctx: Context,
     by_pass: Mapping[int, Lease],
@@ -102,10 +109,6 @@ def _settle(
             devices.suspect(tx, suspect, now)
         if accepted := suspected - set(suspect) - set(dead):
             devices.trust(tx, sorted(accepted))
-        for r in unrung:
-            report = reports.get(r.row.id)
-            if report is not None and isinstance(report.verdict, Refused):
-                limits.open_circuit(tx, _circuit(r), now + REFUSED_REST, report.verdict.why, now)
         jobs.settle(tx, [lease for key, lease in by_pass.items() if key not in waits], again)
         for key, (until, why) in waits.items():
             jobs.rest(tx, by_pass[key], until, why)

@@ -22,6 +22,8 @@ from wallet_server.rules import codes, earning, tiers
 from wallet_server.rules.card import Facet
 from wallet_server.rules.program import Programme
 
+__all__ = ["Holder", "Redeemed", "SaleLine", "Sold", "look_up", "redeem", "reverse_entry", "reverse_sale", "sell"]
+
 MAX_AHEAD = timedelta(minutes=10)
 MAX_BEHIND = timedelta(days=31)
 

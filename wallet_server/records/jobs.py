@@ -127,7 +127,7 @@ def put(tx: Tx, wishes: Iterable[Put]) -> None:
 def _claim_statement(tx: Tx) -> sa.Update:
     due = (
         sa.select(jobs.c.id)
-        .where(jobs.c.lane == b("lane"), jobs.c.due_at <= b("now"), jobs.c.dead_at.is_(None))
+        .where(jobs.c.lane == b("of_lane"), jobs.c.due_at <= b("now"), jobs.c.dead_at.is_(None))
         .order_by(jobs.c.due_at)
         .limit(b("most"))
     )
@@ -152,7 +152,7 @@ def _claim_statement(tx: Tx) -> sa.Update:
 def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> list[Lease]:
     """Lease up to `most` due jobs of a lane, the longest due first."""
     until = micros(now + timedelta(seconds=lease_seconds))
-    rows = tx.execute(_statements(tx)[1], {"lane": lane, "now": micros(now), "most": most, "until": until})
+    rows = tx.execute(_statements(tx)[1], {"of_lane": lane, "now": micros(now), "most": most, "until": until})
     return [Lease(r.id, r.kind, r.key, r.lane, r.generation, r.attempt, r.failures) for r in rows]
 
 
@@ -253,6 +253,11 @@ def counts(tx: Tx, now: datetime) -> dict[str, int]:
         )
     ).one()
     return {"due": row.due, "waiting": row.waiting, "dead": row.dead}
+
+
+def stands(tx: Tx, kind: str, key: str) -> bool:
+    """Whether this job is waiting, leased or dead."""
+    return tx.execute(sa.select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.key == key)).first() is not None
 
 
 def next_due(tx: Tx, lane: int) -> datetime | None:

@@ -306,14 +306,14 @@ def mark_rung(tx: Tx, rung: Sequence[tuple[int, int, str | None]]) -> None:
 
 _FETCHED = (
     sa.update(publications)
-    .where(publications.c.pass_id == b("of_pass"), publications.c.fetched < b("number"))
-    .values(fetched=b("number"))
+    .where(publications.c.pass_id == b("of_pass"), publications.c.fetched < b("got"))
+    .values(fetched=b("got"))
 )
 
 
 def mark_fetched(tx: Tx, pass_id: int, number: int) -> None:
     """This version was downloaded."""
-    tx.execute(_FETCHED, {"of_pass": pass_id, "number": number})
+    tx.execute(_FETCHED, {"of_pass": pass_id, "got": number})
 
 
 def ring_again(tx: Tx, pass_id: int, *, new_tag: bool) -> None:

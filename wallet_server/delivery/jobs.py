@@ -1,0 +1,21 @@
+"""Owns the table of job kinds: which action works them. A kind that is not here is left for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from wallet_server.actions import cards, offers, programs, refresh, upkeep
+from wallet_server.actions.context import Context
+from wallet_server.actions.outbox import Lease
+
+Action = Callable[[Context, list[Lease]], object]
+"""Works a batch of leases of one kind and settles each; level-triggered, so that a repeat does no harm."""
+
+KINDS: Mapping[str, Action] = {
+    cards.REFRESH: refresh.refresh,
+    programs.REPUBLISH: programs.republish,
+    offers.WALK: offers.walk,
+    offers.WAITERS: offers.ask_waiters,
+    offers.UNSAY: offers.unsay,
+    upkeep.NIGHTLY: upkeep.nightly,
+}

@@ -1,0 +1,106 @@
+"""Owns the loop of every worker, embedded or a process of its own: claim, run, settle; one loop for each lane.
+
+Lanes have loops and connections of their own, so that a phone at a counter is not rung behind a campaign.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from itertools import groupby
+
+import structlog
+
+from wallet_server.actions import outbox
+from wallet_server.actions.context import Context
+from wallet_server.actions.outbox import Lease
+from wallet_server.delivery.jobs import KINDS
+from wallet_server.errors import WalletError
+
+POLL_SECONDS = 0.5
+"""How soon a job is noticed whose bell was lost or rung in another process."""
+PAUSE_SECONDS = 1.0
+_log = structlog.get_logger("delivery")
+
+
+def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None) -> int:
+    """Claim one batch of a lane and work it; returns how many jobs were claimed."""
+    leases = outbox.claim(ctx, lane, ctx.settings.batch_size)
+    ordered = sorted(leases, key=lambda lease: lease.kind)
+    for kind, group in groupby(ordered, key=lambda lease: lease.kind):
+        batch = list(group)
+        if stopping is not None and stopping.is_set():
+            outbox.hand_back(ctx, batch)
+            continue
+        _work(ctx, kind, batch)
+    return len(leases)
+
+
+def _work(ctx: Context, kind: str, batch: Sequence[Lease]) -> None:
+    action = KINDS.get(kind)
+    try:
+        if action is None:
+            raise LookupError(f"no action for jobs of kind {kind}")
+        action(ctx, list(batch))
+    except Exception as fault:  # noqa: BLE001 - a job must never end the loop; what went wrong is kept with it
+        _log.error("job failed", kind=kind, jobs=len(batch), fault=type(fault).__name__, why=str(fault)[:300])
+        if len(batch) > 1 and not isinstance(fault, WalletError):
+            # One bad job must not keep its neighbours: each gets a turn of its own.
+            for lease in batch:
+                _work(ctx, kind, [lease])
+            return
+        _set_aside(ctx, batch, fault)
+
+
+def _set_aside(ctx: Context, batch: Sequence[Lease], fault: Exception) -> None:
+    try:
+        outbox.bury_or_rest(ctx, batch, f"{type(fault).__name__}: {fault}", random.random())  # noqa: S311
+    except WalletError as away:
+        # The database is away too: the leases run out by themselves.
+        _log.warning("job left to its lease", why=str(away))
+
+
+class Worker:
+    """Loops over the lanes in threads of its own until it is stopped; a batch that was begun is finished."""
+
+    def __init__(self, ctx: Context, lanes: Sequence[int] = outbox.LANES) -> None:
+        self._ctx, self._lanes = ctx, lanes
+        self._stopping = threading.Event()
+        self._bells = {lane: threading.Event() for lane in lanes}
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin; the process that calls this must not fork afterwards."""
+        for lane in self._lanes:
+            thread = threading.Thread(target=self._loop, args=(lane,), name=f"delivery-{lane}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def ring(self) -> None:
+        """The doorbell: something may be due now."""
+        for bell in self._bells.values():
+            bell.set()
+
+    def stop(self, wait_seconds: float = 30.0) -> bool:
+        """Finish what was begun, hand back the rest; True when all loops ended in time."""
+        self._stopping.set()
+        self.ring()
+        end = time.monotonic() + wait_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _loop(self, lane: int) -> None:
+        bell = self._bells[lane]
+        while not self._stopping.is_set():
+            bell.clear()
+            try:
+                worked = run_once(self._ctx, lane, self._stopping)
+            except Exception as fault:  # noqa: BLE001 - the loop outlives whatever happens to the database
+                _log.warning("claim failed", lane=lane, why=str(fault)[:300])
+                self._stopping.wait(PAUSE_SECONDS)
+                continue
+            if not worked:
+                bell.wait(POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""Thin: who calls, parse, one action, present."""

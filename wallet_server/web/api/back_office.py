@@ -1,0 +1,169 @@
+"""Owns the merchant's routes: programmes, members, stores, tills and keys, announcements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+
+from wallet_server.actions import enrol, keys, offers, programs
+from wallet_server.actions.enrol import Joining
+from wallet_server.actions.offers import Announcement
+from wallet_server.actions.programs import NewStore
+from wallet_server.web.api import models
+from wallet_server.web.api.door import SECURITY, admit, answer, context, instant, wish
+
+_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
+back_office = APIBlueprint(
+    "back_office",
+    __name__,
+    url_prefix="/v1",
+    abp_tags=[Tag(name="Merchant", description="With the key of a merchant. Every write needs an Idempotency-Key.")],
+    abp_security=SECURITY,
+    abp_responses=_PROBLEMS,
+)
+
+
+@back_office.get("/programmes", summary="Your programmes")
+def list_programmes() -> Response:
+    """The programmes your merchant takes part in."""
+    rows = programs.list_programmes(context(), admit("read"))
+    return answer({"programmes": [_programme(row) for row in rows]})
+
+
+def _programme(row: programs.ProgrammeRow) -> dict[str, Any]:
+    base = context().settings.base_url
+    return {
+        "id": row.public_id,
+        "name": row.name,
+        "version": row.version,
+        "join_url": f"{base}/join/{row.join_code}",
+    }
+
+
+@back_office.get("/programmes/<id>", summary="A programme and its document")
+def get_programme(path: models.Subject) -> Response:
+    """The current version as it was published."""
+    row, document = programs.programme_facts(context(), admit("read"), path.id)
+    return answer(_programme(row) | {"document": document})
+
+
+@back_office.post("/programmes/<id>/versions", summary="Publish a further version")
+def publish_version(path: models.Subject, body: models.Version) -> Response:
+    """All faults of the document at once, or a new version; the cards follow."""
+    scope = admit("manage")
+    asked = wish(scope, "publish", {"programme": path.id, "document": body.document})
+    facts, replayed = programs.publish_version(context(), scope, path.id, body.document, asked)
+    return answer(facts, replayed=replayed)
+
+
+@back_office.post("/programmes/<id>/members", summary="Enrol a member")
+def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
+    """A member and a card; nothing about the person is required."""
+    scope = admit("enrol")
+    asked = wish(scope, "enrol", {"programme": path.id, **body.model_dump(mode="json")})
+    joining = Joining(body.language, body.home_store, body.email, body.promotions, "api")
+    facts, replayed = enrol.enrol(context(), scope, path.id, joining, asked)
+    links = {
+        "card_url": enrol.card_link(context(), facts["pass"]),
+        "download_url": enrol.download_link(context(), facts["pass"]),
+    }
+    return answer(facts | links, replayed=replayed)
+
+
+@back_office.put("/members/<id>/consents/promotions", summary="Record what a member said about announcements")
+def set_consent(path: models.Subject, body: models.Consent) -> Response:
+    """Kept with time and source; only the last line counts."""
+    scope = admit("enrol")
+    asked = wish(scope, "consent", {"member": path.id, **body.model_dump(mode="json")})
+    facts, replayed = enrol.set_consent(context(), scope, path.id, body.granted, body.source, asked)
+    return answer(facts, replayed=replayed)
+
+
+@back_office.get("/stores", summary="Your stores")
+def list_stores() -> Response:
+    """With their places and texts."""
+    rows = programs.stores(context(), admit("read"))
+    keep = ("name", "zone", "latitude", "longitude", "texts")
+    return answer({"stores": [{"id": r.public_id} | {k: getattr(r, k) for k in keep} for r in rows]})
+
+
+@back_office.post("/stores", summary="Add a store")
+def add_store(body: models.Store) -> Response:
+    """Cards carry the ten stores nearest to the member's own."""
+    scope = admit("manage")
+    asked = wish(scope, "add-store", body.model_dump(mode="json"))
+    facts, replayed = programs.add_store(context(), scope, NewStore(**body.model_dump()), asked)
+    return answer(facts, replayed=replayed)
+
+
+@back_office.put("/stores/<id>", summary="Move or rename a store")
+def change_store(path: models.Subject, body: models.Store) -> Response:
+    """The cards that carry it follow."""
+    scope = admit("manage")
+    asked = wish(scope, "move-store", {"store": path.id, **body.model_dump(mode="json")})
+    facts, replayed = programs.move_store(context(), scope, path.id, NewStore(**body.model_dump()), asked)
+    return answer(facts, replayed=replayed)
+
+
+@back_office.post("/tills", summary="Add a till")
+def add_till(body: models.NewTill) -> Response:
+    """The till's key is in the first answer and nowhere else."""
+    scope = admit("manage")
+    asked = wish(scope, "add-till", body.model_dump(mode="json"))
+    facts, replayed = programs.add_till(context(), scope, body.store, body.name, asked)
+    return answer(facts, replayed=replayed)
+
+
+@back_office.delete("/keys/<id>", summary="Revoke a key")
+def revoke_key(path: models.Subject) -> Response:
+    """At once; doing it again changes nothing."""
+    keys.revoke(context(), admit("manage"), path.id)
+    return answer({"key": path.id, "revoked": True})
+
+
+@back_office.get("/announcements", summary="Your announcements")
+def list_announcements() -> Response:
+    """The newest first."""
+    return answer({"announcements": offers.listed(context(), admit("read"))})
+
+
+@back_office.post("/announcements", summary="Write an announcement")
+def draft_announcement(body: models.Announce) -> Response:
+    """A draft: nobody hears it before you confirm it."""
+    scope = admit("announce")
+    asked = wish(scope, "announce", body.model_dump(mode="json"))
+    ends_at = instant(body.ends_at) or body.ends_at
+    facts, replayed = offers.draft(
+        context(), scope, body.programme, Announcement(body.texts, body.tier, ends_at), asked
+    )
+    return answer(facts, replayed=replayed)
+
+
+@back_office.get("/announcements/<id>", summary="Where an announcement stands")
+def get_announcement(path: models.Subject) -> Response:
+    """And what was decided for how many members."""
+    return answer(offers.status(context(), admit("read"), path.id))
+
+
+@back_office.get("/announcements/<id>/count", summary="Dry run")
+def count_announcement(path: models.Subject) -> Response:
+    """How many would see it now, would wait and why, are left out and why."""
+    return answer({"members": offers.count(context(), admit("announce"), path.id)})
+
+
+@back_office.post("/announcements/<id>/confirmation", summary="Send it")
+def confirm_announcement(path: models.Subject) -> Response:
+    """From here on it goes out, behind the work of the counters."""
+    scope = admit("announce")
+    facts, replayed = offers.confirm(context(), scope, path.id, wish(scope, "confirm", {"announcement": path.id}))
+    return answer(facts, replayed=replayed)
+
+
+@back_office.post("/announcements/<id>/recall", summary="Take it back")
+def recall_announcement(path: models.Subject) -> Response:
+    """The walk stops; cards that show it lose it without a sound."""
+    scope = admit("announce")
+    facts, replayed = offers.recall(context(), scope, path.id, wish(scope, "recall", {"announcement": path.id}))
+    return answer(facts, replayed=replayed)

@@ -1,0 +1,90 @@
+"""Owns the door of the JSON interface: which key calls, what it may do, how much is left, and its idempotency key."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from flask import Response, current_app, g, request
+from flask_openapi3 import SecurityScheme
+
+from wallet_server.actions import keys
+from wallet_server.actions.context import Context
+from wallet_server.actions.once import Asked, asked
+from wallet_server.errors import Invalid
+from wallet_server.web.problems import request_id
+
+KEY = re.compile(r"[\x21-\x7e]{1,100}")
+SECURITY: list[dict[str, list[Any]]] = [{"key": []}]
+SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A till's or a merchant's key, `key_….…`."},
+}
+
+
+def context() -> Context:
+    """The context of this installation."""
+    ctx: Context = current_app.extensions["wallet"]
+    return ctx
+
+
+def admit(scope_name: str) -> keys.Scope:
+    """The caller's scope, if its key covers this. Counts the request against the key's limit."""
+    header = request.headers.get("Authorization", "")
+    scheme, _, presented = header.partition(" ")
+    scope = keys.authenticate(context(), presented.strip() if scheme.lower() == "bearer" else None)
+    meter: keys.Meter = current_app.extensions["wallet-meter"]
+    g.allowance = meter.count(context(), scope)
+    keys.require(scope, scope_name)
+    return scope
+
+
+def idempotency_key(*, required: bool = False) -> str | None:
+    """The Idempotency-Key header. Raises `Invalid` (`bad-idempotency-key`, `idempotency-key-required`)."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        if required:
+            raise Invalid(
+                "Send an Idempotency-Key header (a UUID, say): the same key never does this twice.",
+                code="idempotency-key-required",
+                field="Idempotency-Key",
+            )
+        return None
+    if not KEY.fullmatch(key):
+        raise Invalid(
+            "An Idempotency-Key has from 1 to 100 visible ASCII characters.",
+            code="bad-idempotency-key",
+            field="Idempotency-Key",
+        )
+    return key
+
+
+def wish(scope: keys.Scope, route: str, body: dict[str, Any]) -> Asked:
+    """Name a write that has nothing but its Idempotency-Key to be known by."""
+    return asked(scope, route, body, idempotency_key(required=True))
+
+
+def answer(body: object, *, replayed: bool = False, status: int = 200) -> Response:
+    """A JSON answer with the limits of the key."""
+    response = Response(orjson.dumps(body), status, mimetype="application/json")
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def stamp(response: Response) -> Response:
+    """What is left of the key's limit, on every answer."""
+    allowance = g.get("allowance")
+    if allowance is not None:
+        response.headers["RateLimit-Limit"] = str(allowance.limit)
+        response.headers["RateLimit-Remaining"] = str(allowance.remaining)
+        response.headers["RateLimit-Reset"] = str(allowance.reset_seconds)
+    response.headers["X-Request-Id"] = request_id()
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def instant(value: datetime | None) -> datetime | None:
+    """A time from outside, in UTC; pydantic has seen to it that it carries a zone."""
+    return None if value is None else value.astimezone(UTC)

@@ -1,0 +1,197 @@
+"""Owns the form of what comes in and goes out of the JSON interface."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+MAX_AMOUNT = 2**53 - 1
+MAX_LINES = 1000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def _plain(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("this text has characters that cannot be stored")
+    return text
+
+
+Plain = Annotated[str, AfterValidator(_plain)]
+Prose = Annotated[str, AfterValidator(_storable)]
+Amount = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT, strict=True)]
+Public = Annotated[str, Field(pattern=r"^[a-z]{2,8}_[0-9a-z]{8,32}$")]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+
+
+class Form(BaseModel):
+    """Nothing unknown, nothing guessed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Subject(BaseModel):
+    """The public id in a path."""
+
+    id: Public
+
+
+class Lookup(Form):
+    code: Annotated[Plain, Field(min_length=1, max_length=200, description="What the scanner read, or what was typed.")]
+    language: Language = Field("en", description="Language of the sentences in the answer.")
+
+
+class Line(Form):
+    sku: Annotated[Plain, Field(max_length=80)] | None = None
+    category: Annotated[Plain, Field(max_length=80)] | None = None
+    quantity: Annotated[float, Field(ge=-1_000_000, le=1_000_000, description="At most three decimals.")] = 1
+    unit_amount_minor: Amount | None = Field(None, description="In the smallest unit of the currency.")
+    amount_minor: Amount | None = Field(
+        None, description="The line as sold, discounts deducted, tax included; by default unit amount times quantity."
+    )
+    tax_minor: Amount = Field(0, description="The tax contained in the amount.")
+    excluded: bool = Field(False, description="This line earns nothing.")
+
+    @model_validator(mode="after")
+    def _has_amount(self) -> Line:
+        if self.amount_minor is None and self.unit_amount_minor is None:
+            raise ValueError("give unit_amount_minor or amount_minor")
+        if abs(self.total_minor()) > MAX_AMOUNT:
+            raise ValueError("the line's amount is too large")
+        return self
+
+    def quantity_milli(self) -> int:
+        """Thousandths."""
+        return round(self.quantity * 1000)
+
+    def total_minor(self) -> int:
+        """What the line comes to."""
+        if self.amount_minor is not None:
+            return self.amount_minor
+        exact = (self.unit_amount_minor or 0) * self.quantity_milli()
+        return (abs(exact) + 500) // 1000 * (1 if exact >= 0 else -1)
+
+
+class Sale(Form):
+    code: Annotated[Plain, Field(min_length=1, max_length=200)]
+    receipt: Annotated[
+        Plain, Field(min_length=1, max_length=80, description="The receipt number: once per till and business day.")
+    ]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
+    amount_minor: Amount | None = Field(None, description="The sum of the lines; an amount alone is one line.")
+    lines: Annotated[list[Line], Field(max_length=MAX_LINES)] = Field(default_factory=list)
+    occurred_at: AwareDatetime | None = Field(None, description="When it was sold, with its zone; by default now.")
+    business_day: date | None = Field(None, description="By default the date in the store's own zone.")
+    language: Language = "en"
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Sale:
+        if not self.lines and self.amount_minor is None:
+            raise ValueError("give lines, or amount_minor alone")
+        total = sum(line.total_minor() for line in self.lines)
+        if self.lines and self.amount_minor is not None and total != self.amount_minor:
+            raise ValueError(f"the lines come to {total}, not to amount_minor")
+        if abs(total) > MAX_AMOUNT:
+            raise ValueError("the sale's amount is too large")
+        return self
+
+
+class Redemption(Form):
+    code: Annotated[Plain, Field(min_length=1, max_length=200)]
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
+    currency: Annotated[Plain, Field(max_length=40, description="By default the one the card shows.")] | None = None
+    reference: Annotated[Plain, Field(min_length=1, max_length=80, description="The till's own number for this.")]
+    language: Language = "en"
+
+
+class Reversal(Form):
+    language: Language = "en"
+
+
+class NewMember(Form):
+    language: Language | None = None
+    home_store: Public | None = None
+    email: Annotated[Plain, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
+    promotions: bool = Field(False, description="The member agreed to receive announcements.")
+
+
+class Consent(Form):
+    granted: bool
+    source: Annotated[Plain, Field(min_length=1, max_length=80)] = "api"
+
+
+class Store(Form):
+    name: Annotated[Plain, Field(min_length=1, max_length=200)]
+    zone: Annotated[Plain, Field(max_length=64)] = "Europe/Paris"
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    texts: dict[Language, Annotated[Prose, Field(max_length=200)]] | None = None
+
+
+class NewTill(Form):
+    store: Public
+    name: Annotated[Plain, Field(min_length=1, max_length=200)]
+
+
+class Announce(Form):
+    programme: Public
+    texts: Annotated[dict[Language, Prose], Field(min_length=1, max_length=20)]
+    tier: Annotated[Plain, Field(max_length=40)] | None = None
+    ends_at: AwareDatetime
+
+
+class Version(Form):
+    document: dict[str, Any]
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    request_id: str
+    field: str | None = None
+    faults: list[dict[str, str]] | None = None
+
+
+class Entry(BaseModel):
+    id: str
+    currency: str
+    amount: int
+    rule: str
+    reason: str
+    sentence: str
+
+
+class Counted(BaseModel):
+    """What a sale, a redemption or a reversal booked."""
+
+    id: str
+    member: str
+    programme: str
+    version: int
+    entries: list[Entry]
+    balances: dict[str, int]
+    tier: str | None
+    sentence: str
+
+
+class Holder(BaseModel):
+    member: str
+    programme: str
+    tier: str | None
+    tier_name: str | None
+    balances: dict[str, int]
+    promotions: bool
+    card_current: bool
+    sentence: str

@@ -1,0 +1,126 @@
+"""Owns Apple's web service for passes on the wire: liberal in what it reads, exact in what it answers.
+
+Source: Apple, "Adding a Web Service to Update Passes"; the 304 and HEAD behaviour is what phones in the field use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app, request
+
+from wallet_server.actions import devices
+from wallet_server.actions.context import Context
+from wallet_server.errors import Invalid
+
+apple = Blueprint("apple", __name__, url_prefix="/apple/v1")
+PUSH_KINDS = {"applepass": "apns", "androidpass": "androidpass"}
+MAX_LOG_BYTES = 64 * 1024
+
+
+def _context() -> Context:
+    ctx: Context = current_app.extensions["wallet"]
+    return ctx
+
+
+def _token() -> tuple[str | None, str]:
+    """The pass's token and the kind of push that its scheme stands for."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    kind = PUSH_KINDS.get(scheme.lower())
+    return (token.strip() or None, kind) if kind else (None, "apns")
+
+
+def _json(most_bytes: int) -> Any:
+    """The body whatever its Content-Type says; None when it is not JSON."""
+    body = request.get_data(cache=False)
+    if len(body) > most_bytes:
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+_REGISTRATION = "/devices/<library_id>/registrations/<pass_type>/<serial>"
+
+
+@apple.post(_REGISTRATION)
+def register(library_id: str, pass_type: str, serial: str) -> Response:
+    """201 for a new registration, 200 for one that stood."""
+    token, kind = _token()
+    body = _json(4096)
+    push_token = body.get("pushToken") if isinstance(body, dict) else None
+    if not isinstance(push_token, str) or not push_token.isprintable():
+        raise Invalid("Send a JSON object with a pushToken.", code="bad-push-token", field="pushToken")
+    fresh = devices.register(_context(), library_id, pass_type, serial, token, kind, push_token)
+    return Response(status=201 if fresh else 200)
+
+
+@apple.delete(_REGISTRATION)
+def unregister(library_id: str, pass_type: str, serial: str) -> Response:
+    """200, also when it was not registered."""
+    token, _ = _token()
+    devices.unregister(_context(), library_id, pass_type, serial, token)
+    return Response(status=200)
+
+
+@apple.get("/devices/<library_id>/registrations/<pass_type>")
+def list_changed(library_id: str, pass_type: str) -> Response:
+    """200 with the serial numbers and the tag to ask by next time, or 204."""
+    found = devices.changed_since(_context(), library_id, pass_type, request.args.get("passesUpdatedSince"))
+    if found is None:
+        return Response(status=204)
+    serials, tag = found
+    body = orjson.dumps({"serialNumbers": serials, "lastUpdated": tag})
+    return Response(body, mimetype="application/json", headers={"Cache-Control": "no-store"})
+
+
+@apple.get("/passes/<pass_type>/<serial>")
+def fetch(pass_type: str, serial: str) -> Response:
+    """The current version, or 304 when the phone holds it."""
+    token, _ = _token()
+    got = devices.fetch(_context(), pass_type, serial, token, _since(request.headers.get("If-Modified-Since")))
+    headers = {"Last-Modified": format_datetime(got.last_modified, usegmt=True), "Cache-Control": "no-cache"}
+    if got.body is None:
+        return Response(status=304, headers=headers)
+    headers["Content-Disposition"] = "attachment; filename=card.pkpass"
+    return Response(got.body, content_type=got.media_type, headers=headers)
+
+
+def _since(value: str | None) -> datetime | None:
+    if not value:
+        return None
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+@apple.post("/log")
+def log() -> Response:
+    """Keep what the phone reports; junk is dropped without a word, as the phone expects a 200."""
+    body = _json(MAX_LOG_BYTES)
+    lines = body.get("logs") if isinstance(body, dict) else body
+    if isinstance(lines, list):
+        devices.log(_context(), [line for line in lines if isinstance(line, str)])
+    return Response(status=200)
+
+
+class OneSlash:
+    """WSGI: some clients ask for `//v1/…` when an address ends in a slash; they mean `/v1/…`."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/apple/") and "//" in path:
+            while "//" in path:
+                path = path.replace("//", "/")
+            environ["PATH_INFO"] = path
+        return self._app(environ, start_response)

@@ -1,0 +1,123 @@
+"""Owns the map from error codes to HTTP: RFC 9457 problem details with a stable code, a sentence and a request id."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from wallet_server.errors import (
+    Conflict,
+    Fault,
+    Forbidden,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    WalletError,
+)
+
+STATUS: tuple[tuple[type[WalletError], int], ...] = (
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (TooMany, 429),
+    (Invalid, 400),
+    (Unavailable, 503),
+    (Misconfigured, 503),
+)
+BY_CODE = {"key-reused": 422}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_log = structlog.get_logger("web")
+
+
+def request_id() -> str:
+    """This request's id: the caller's own, if it sent a plain one, else a random one."""
+    if "request_id" not in g:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(10)}"
+    return str(g.request_id)
+
+
+def problem(
+    status: int, code: str, sentence: str, *, field: str | None = None, faults: Sequence[Fault] = (), **more: Any
+) -> Response:
+    """One problem document."""
+    body: dict[str, Any] = {
+        "type": f"https://wallet-server.invalid/problems/{code}",
+        "title": sentence,
+        "status": status,
+        "code": code,
+        "request_id": request_id(),
+        **more,
+    }
+    if field:
+        body["field"] = field
+    if faults:
+        body["faults"] = [{"path": f.path, "sentence": f.sentence} for f in faults]
+    return Response(orjson.dumps(body), status, mimetype="application/problem+json")
+
+
+def refused(fault: WalletError) -> Response:
+    """A refusal of the product, told to the caller."""
+    status = BY_CODE.get(fault.code) or next((s for kind, s in STATUS if isinstance(fault, kind)), 400)
+    response = problem(status, fault.code, fault.sentence, field=fault.field, faults=fault.faults, **fault.facts)
+    if isinstance(fault, TooMany | Unavailable):
+        response.headers["Retry-After"] = str(fault.retry_after_seconds)
+    elif status == 503:
+        response.headers["Retry-After"] = "60"
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status >= 500:
+        _log.warning("unavailable", code=fault.code, why=fault.sentence, request_id=request_id())
+    return response
+
+
+def invalid(fault: ValidationError) -> Response:
+    """A body or parameter that does not have the documented form: all faults at once."""
+    faults = [
+        Fault(".".join(str(part) for part in error["loc"]) or "body", str(error["msg"]))
+        for error in fault.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return problem(
+        422, "invalid", "The request does not have the documented form.", field=faults[0].path, faults=faults[:50]
+    )
+
+
+def install(app: Flask) -> None:
+    """Answer every error of every route as a problem document."""
+
+    @app.errorhandler(WalletError)
+    def _refused(fault: WalletError) -> Response:
+        return refused(fault)
+
+    @app.errorhandler(HTTPException)
+    def _http(fault: HTTPException) -> Response:
+        status = fault.code or 500
+        code = (fault.name or "error").lower().replace(" ", "-")
+        response = problem(status, code, fault.description or fault.name)
+        for name, value in fault.get_headers():
+            if name.lower() not in ("content-type", "content-length"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def _unforeseen(fault: Exception) -> Response:
+        _log.exception("unforeseen", request_id=request_id(), fault=type(fault).__name__)
+        return problem(500, "unforeseen", "Something went wrong on our side; the request id finds it in our log.")
+
+    @app.after_request
+    def _stamp(response: Response) -> Response:
+        response.headers["X-Request-Id"] = request_id()
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
