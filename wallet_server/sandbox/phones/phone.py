@@ -15,7 +15,6 @@ Where Apple documents nothing, the phone takes the side that is less kind to the
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -23,7 +22,7 @@ from wallet_server.sandbox.passes import Pass, PassRefused, open_pass
 from wallet_server.sandbox.passes.wording import zone_of
 from wallet_server.sandbox.phones.lockscreen import Alert, alert_text, title_of
 from wallet_server.sandbox.phones.model import Behaviour, Card, Event, Key, Sample, Settings, World
-from wallet_server.sandbox.phones.updates import Listing, LogBook, read_listing
+from wallet_server.sandbox.phones.updates import Listing, LogBook, insist, log_unchanged, read_listing
 from wallet_server.sandbox.phones.webservice import Answer
 
 KEPT_EVENTS = 200
@@ -294,9 +293,7 @@ class Phone:
                 await self._receive(card, answer, base, task, listed, pushed_at)
             elif answer.status == 304:
                 if listed:
-                    self._complain(
-                        base, f"Server requested update to serial number '{key[1]}', but the pass was unchanged."
-                    )
+                    self._complain(base, str(log_unchanged(key[1], None, listed)))
             elif answer.status == 401:
                 self._complain(base, f"{task} encountered error: Authentication failure")
             else:
@@ -327,7 +324,8 @@ class Phone:
             )
         card.last_modified = modified
         if new.digest == old.digest:
-            self._complain_unchanged(base, new.serial, since, listed)
+            if line := log_unchanged(new.serial, since, listed):
+                self._complain(base, line)
             return
         card.file = new
         card.updated_at = self.last_update_at = self._world.monotonic()
@@ -351,16 +349,6 @@ class Phone:
             await self._register(card)
         else:
             self._note("silent", "the pass names no web service any more: never asked for again", card.key)
-
-    def _complain_unchanged(self, base: str, serial: str, since: str | None, listed: bool) -> None:
-        if since is not None:
-            self._complain(
-                base,
-                f"Server ignored the 'if-modified-since' header ({since}) and returned the full unchanged pass data "
-                f"for serial number '{serial}'.",
-            )
-        elif listed:
-            self._complain(base, f"Server requested update to serial number '{serial}', but the pass was unchanged.")
 
     async def _register(self, card: Card) -> None:
         base, file = card.file.web_service, card.file
@@ -393,18 +381,10 @@ class Phone:
             self._note("unregister", f"unregistration answered {answer.status}", key)
 
     async def _insist(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer | None:
-        """Try until there is an answer that a retry would not change. None: no network; a bad last answer as it is."""
-        retry, answer = self._behaviour.retry, None
-        for number in range(retry.attempts):
-            if not self.is_online:
-                return None
-            answer = await attempt()
-            if not answer.worth_retrying or number + 1 == retry.attempts:
-                break
-            self._note("error", answer.reason or f"status {answer.status}")
-            pause = min(retry.first_seconds * 2**number, retry.limit_seconds)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-        return answer
+        return await insist(attempt, self._behaviour.retry, lambda: self.is_online, self._failed)
+
+    def _failed(self, reason: str) -> None:
+        self._note("error", reason)
 
     def _complain(self, base: str, line: str) -> None:
         self._note("log", line)

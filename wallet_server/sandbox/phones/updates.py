@@ -1,12 +1,14 @@
-"""Owns how a phone reads a list of changed passes, and how it reports faults to the server's /v1/log."""
+"""Owns how a phone reads a list of changed passes, insists on an answer, and reports faults to the server's log."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from wallet_server.sandbox.phones.model import World
+from wallet_server.sandbox.phones.model import Retry, World
 from wallet_server.sandbox.phones.webservice import Answer
 
 MAX_SERIALS = 10_000
@@ -41,6 +43,36 @@ def read_listing(answer: Answer) -> Listing | str:
     if not isinstance(serials, list) or not all(isinstance(item, str) for item in serials):
         return "The response has no serialNumbers"
     return Listing(tuple(serials[:MAX_SERIALS]), body["lastUpdated"])
+
+
+def log_unchanged(serial: str, since: str | None, listed: bool) -> str | None:
+    """What iOS logs about a pass that came whole although nothing changed; None when nobody is to blame."""
+    if since is not None:
+        return (
+            f"Server ignored the 'if-modified-since' header ({since}) and returned the full unchanged pass data "
+            f"for serial number '{serial}'."
+        )
+    return f"Server requested update to serial number '{serial}', but the pass was unchanged." if listed else None
+
+
+async def insist(
+    attempt: Callable[[], Awaitable[Answer]],
+    retry: Retry,
+    is_online: Callable[[], bool],
+    failed: Callable[[str], None],
+) -> Answer | None:
+    """Try until there is an answer that a retry would not change. None: no network; a bad last answer as it is."""
+    answer = None
+    for number in range(retry.attempts):
+        if not is_online():
+            return None
+        answer = await attempt()
+        if not answer.worth_retrying or number + 1 == retry.attempts:
+            break
+        failed(answer.reason or f"status {answer.status}")
+        pause = min(retry.first_seconds * 2**number, retry.limit_seconds)
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+    return answer
 
 
 class LogBook:

@@ -32,7 +32,7 @@ export function makePhone(phone, owner, deeds) {
   const element = fromTemplate("phone-template");
   element.setAttribute("aria-label", owner);
   find(element, ".owner").textContent = owner;
-  find(element, ".screen").style.setProperty("--hue", String(parseInt(phone.id.slice(0, 4), 16) % 360));
+  find(element, ".screen").style.setProperty("--hue", String(170 + parseInt(phone.id.slice(0, 4), 16) % 150));
   for (const button of element.querySelectorAll("[data-deed]")) {
     button.addEventListener("click", () => deeds.deed(button.dataset.deed, button));
   }
