@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +19,6 @@ from wallet_server.wallets.drawing import SCALES, Drawings, Kept
 from wallet_server.wallets.port import Identity
 
 MEDIA_TYPE = "application/vnd.apple.pkpass"
-# What JSON makes of controls.
-_ESCAPED_CONTROL = re.compile(rb"\\[ubf]")
 _STRIP_NAMES = tuple("strip.png" if scale == 1 else f"strip@{scale}x.png" for scale in SCALES)
 
 
@@ -45,9 +42,10 @@ class Press:
     ) -> bytes:
         """The signed bytes. Raises `Invalid` with every fault; nothing invalid is ever signed."""
         document, phrases = compose(card, alert, identity, design, credentials.team)
-        pictures = (*design.images, *_STRIP_NAMES) if design.strip else tuple(design.images)
-        found = rules.faults(document, (*pictures, *phrases.paths()), sandbox=self._sandbox)
+        found: list[Fault] = []
         files = _written(document, phrases, found)
+        names = [*design.images, *(_STRIP_NAMES if design.strip else ()), *(name for name, _ in files[1:])]
+        found += rules.faults(document, names, sandbox=self._sandbox)
         if found:
             raise Invalid(_sentence(found), code="invalid-card", faults=found)
         signer = credentials.signer
@@ -82,8 +80,9 @@ def _written(document: dict[str, Any], phrases: Phrases, found: list[Fault]) -> 
 
 
 def _suspicious(written: bytes) -> bool:
-    # DEL, and the last code points of the basic plane in UTF-8, stand in JSON as they are.
-    return b"\x7f" in written or b"\xef\xbf" in written or _ESCAPED_CONTROL.search(written) is not None
+    """Whether JSON may hold what `rules.text_faults` refuses: an escaped control, DEL, U+FFFE or U+FFFF. Searches
+    for a fixed text, each in compiled code."""
+    return b"\x7f" in written or b"\xef\xbf" in written or b"\\u0" in written or b"\\b" in written or b"\\f" in written
 
 
 def _sentence(found: list[Fault]) -> str:

@@ -36,7 +36,7 @@ class Phrases:
     def key(self, texts: Texts) -> str:
         """The text to write into pass.json. A language without a text of its own gets the first language's."""
         said = tuple(map(texts.get, self.languages))
-        if not all(said):
+        if "" in said or None in said:
             first = texts.get(self._first) or next(filter(None, texts.values()), "")
             if not first:
                 return ""
@@ -53,19 +53,15 @@ class Phrases:
             key += _INVISIBLE
         return key
 
-    def paths(self) -> list[str]:
-        """The names of `files`, without making them."""
-        if all(said.count(key) == len(said) for key, said in self._said.items()):
-            return []
-        return [f"{language}.lproj/pass.strings" for language in self.languages]
-
     def files(self) -> list[tuple[str, bytes]]:
         """A pass.strings for each language, the same keys in each, UTF-16 with a byte order mark as Apple asks for
         text beyond ASCII; none at all when no text needs a translation. Raises `UnshowableText`."""
         count = len(self.languages)
-        lines = [_lines(key, said) for key, said in self._said.items() if said.count(key) != count]
-        columns = zip(*lines, strict=True)
-        return [(path, _BOM + b"".join(column)) for path, column in zip(self.paths(), columns, strict=True)]
+        columns = zip(*[_lines(key, said) for key, said in self._said.items() if said.count(key) != count], strict=True)
+        return [
+            (f"{language}.lproj/pass.strings", _BOM + b"".join(column))
+            for language, column in zip(self.languages, columns, strict=False)
+        ]
 
     def texts(self) -> list[tuple[str, str]]:
         """Every language with each of its texts."""
