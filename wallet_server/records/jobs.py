@@ -202,6 +202,15 @@ def release(tx: Tx, leases: Sequence[Lease], now: datetime) -> None:
         )
 
 
+def break_leases(tx: Tx, now: datetime) -> int:
+    """End every lease, whoever holds it; returns how many."""
+    return tx.execute(
+        sa.update(jobs)
+        .where(jobs.c.leased_until > 0, jobs.c.dead_at.is_(None))
+        .values(leased_until=0, run_at=micros(now), due_at=micros(now))
+    ).rowcount
+
+
 def bury(tx: Tx, lease: Lease, now: datetime, why: str) -> None:
     """Set a job aside for an operator, with the reason; a new put of the same key revives it."""
     tx.execute(

@@ -1,0 +1,5 @@
+"""Owns `python -m wallet_server`: the command line."""
+
+from wallet_server.cli import main
+
+main()

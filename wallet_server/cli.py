@@ -1,0 +1,241 @@
+"""Owns the command line, thin over app and actions; `run` starts the embedded worker, in one process only."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import multiprocessing.util
+import secrets
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from wallet_server import __version__
+from wallet_server.actions import credentials as vault
+from wallet_server.actions import demo, outbox, upkeep
+from wallet_server.actions.context import Context
+from wallet_server.app import build_context, create_app
+from wallet_server.delivery.engine import Doorbells, Embedded, Engine
+from wallet_server.errors import Misconfigured, WalletError
+from wallet_server.records.database import open_database, upgrade
+from wallet_server.records.envelope import new_key_line
+from wallet_server.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Loyalty cards in phone wallets, and the books behind them."""
+
+
+def open_context(settings: Settings | None = None) -> Context:
+    """The context of a command, with its database migrated."""
+    settings = settings or Settings.from_env()
+    upgrade(settings.database)
+    return build_context(settings, open_database(settings))
+
+
+def bells_folder(settings: Settings) -> Path:
+    """Where the processes of this host find each other's doorbells."""
+    return settings.data_dir / "bells"
+
+
+def serving() -> Flask:
+    """What each server process runs: the application and, in one of them, the embedded worker."""
+    settings = Settings.from_env()
+    app = create_app(settings)
+    ctx: Context = app.extensions["wallet"]
+    bells = Doorbells(bells_folder(settings))
+    ctx.ring = bells.ring
+    if settings.worker == "embedded":
+        embedded = Embedded(ctx, bells_folder(settings), bells)
+        embedded.start()
+        # Server processes end without running atexit; this is what multiprocessing runs instead.
+        multiprocessing.util.Finalize(None, embedded.stop, exitpriority=10)
+    return app
+
+
+@main.command()
+def run() -> None:
+    """Serve, with the embedded worker unless WALLET_WORKER is none."""
+    settings = Settings.from_env()
+    open_context(settings).database.close()
+    Server(
+        "wallet_server.cli:serving",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        factory=True,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=25,
+    ).serve()
+
+
+@main.command()
+def worker() -> None:
+    """Deliver in a process of its own; several may run at once. SIGTERM finishes what was begun."""
+    ctx = open_context()
+    engine = Engine(ctx, bells_folder(ctx.settings))
+    working = engine.start()
+    ctx.ring = working.ring
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    click.echo("delivering")
+    stop.wait()
+    sys.exit(0 if engine.stop() else 1)
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to the newest migration."""
+    upgrade(Settings.from_env().database)
+    click.echo("The database is up to date.")
+
+
+@main.group("secrets")
+def secret_keys() -> None:
+    """The keys that encrypt secrets at rest."""
+
+
+@secret_keys.command("new")
+def secrets_new() -> None:
+    """Print a fresh key line; put it first in WALLET_SECRET_KEYS, keep the old ones, then run `secrets rotate`."""
+    click.echo(new_key_line(f"k{secrets.token_hex(3)}"))
+
+
+@secret_keys.command("rotate")
+def secrets_rotate() -> None:
+    """Encrypt everything stored under the current key; afterwards the older keys may go."""
+    click.echo(f"{vault.rotate_secrets(open_context())} secrets were encrypted anew.")
+
+
+@main.group("jobs")
+def jobs() -> None:
+    """What delivery has to do."""
+
+
+@jobs.command("list")
+@click.option("--dead", is_flag=True, help="Those that were given up.")
+def jobs_list(dead: bool) -> None:
+    """Waiting or dead jobs, the longest due first."""
+    ctx = open_context()
+    for letter in outbox.letters(ctx, dead=dead):
+        click.echo(
+            f"{letter.kind}\t{letter.key}\tlane {letter.lane}\tdue {letter.due_at:%Y-%m-%d %H:%M:%S}Z"
+            f"\t{letter.failures} failures\t{letter.last_error or ''}"
+        )
+    tally = outbox.counts(ctx)
+    click.echo(f"{tally['due']} due, {tally['waiting']} waiting, {tally['dead']} dead")
+
+
+@jobs.command("retry")
+@click.option("--kind", help="Only jobs of this kind.")
+def jobs_retry(kind: str | None) -> None:
+    """Run dead jobs again."""
+    click.echo(f"{outbox.revive(open_context(), kind)} jobs run again.")
+
+
+@main.command()
+def audit() -> None:
+    """Prove the books: entries, balances and lots agree, and the trial balance is zero. Exit 1 if they do not."""
+    ctx = open_context()
+    for line in upkeep.trial_balance(ctx):
+        click.echo(f"{line.programme}\t{line.currency}\t{line.owner_kind}:{line.purpose}\t{line.amount}")
+    found = upkeep.book_faults(ctx)
+    for sentence in found:
+        click.echo(sentence, err=True)
+    click.echo("The books are true." if not found else f"{len(found)} faults.")
+    sys.exit(1 if found else 0)
+
+
+PASS_TYPE, TEAM = "pass.sandbox.loyalty", "SANDBOX001"
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
+@click.option("--port", default=8080, show_default=True, help="Port of the product; the phones are on the next one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Data folder.")
+@click.option("--database", default="", help="A PostgreSQL address; by default SQLite in the data folder.")
+@click.option("--coalesce", default=30.0, show_default=True, help="WALLET_COALESCE_SECONDS.")
+@click.option("--beyond-loopback", is_flag=True, help="Allow an address that other machines can reach.")
+@click.option("--phones", default=1, show_default=True, help="Simulated iPhones at the start.")
+def sandbox(
+    as_json: bool,
+    port: int,
+    host: str,
+    data: Path,
+    database: str,
+    coalesce: float,
+    beyond_loopback: bool,
+    phones: int,
+) -> None:
+    """Try the product: server, worker, Apple's push service and iPhones, all on this machine."""
+    stand = optional("wallet_server.sandbox.stand", "sandbox")
+    data = data.absolute()
+    base_url = f"http://{host}:{port}"
+
+    def environment(authority: Any, apns: str) -> dict[str, str]:
+        given = {
+            "WALLET_ENVIRONMENT": "sandbox",
+            "WALLET_DATA_DIR": str(data),
+            "WALLET_HOST": host,
+            "WALLET_PORT": str(port),
+            "WALLET_BASE_URL": base_url,
+            "WALLET_APNS_URL": apns,
+            "WALLET_APNS_CA": authority.root_pem.decode(),
+            "WALLET_COALESCE_SECONDS": str(coalesce),
+        }
+        return given | ({"WALLET_DATABASE_URL": database} if database else {})
+
+    def prepare(authority: Any, apns: str) -> dict[str, str]:
+        ctx = open_context(Settings.from_env(environment(authority, apns)))
+        certificate, key = authority.pass_certificate(PASS_TYPE, TEAM)
+        facts = demo.demonstrate(ctx, data / "sandbox.json", certificate, key, authority.wwdr_pem)
+        ctx.database.close()
+        return {
+            "base_url": base_url,
+            "openapi_url": f"{base_url}/openapi/openapi.json",
+            "join_url": f"{base_url}/join/{facts['join_code']}",
+            "till_url": f"{base_url}/till#key={facts['till_key']}",
+            "merchant_key": facts["merchant_key"],
+            "till_key": facts["till_key"],
+            "programme": facts["programme"],
+        }
+
+    command = [sys.executable, "-m", "wallet_server", "run"]
+    plan = stand.Plan(data, host, port, phones, as_json, beyond_loopback, command, environment, prepare)
+    try:
+        asyncio.run(stand.serve(plan))
+    except WalletError as fault:
+        raise click.ClickException(fault.sentence) from fault
+
+
+EXTRAS = {"sandbox": "The sandbox needs a few more packages: pip install 'wallet-server[sandbox]'."}
+
+
+def optional(name: str, extra: str) -> Any:
+    """A module of an optional extra, or a sentence that names the extra."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").startswith("wallet_server"):
+            raise
+        raise Misconfigured(EXTRAS[extra]) from fault

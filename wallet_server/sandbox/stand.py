@@ -1,0 +1,92 @@
+"""Owns the sandbox as a whole: authority, push service, phones, their page, and the product's server as a child.
+
+Knows nothing of the product but its command, its health address and the variables that it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wallet_server.sandbox.apns import ApnsServer
+from wallet_server.sandbox.authority import Authority
+from wallet_server.sandbox.panel import Panel, Sandbox
+from wallet_server.sandbox.phones.fleet import Fleet
+from wallet_server.sandbox.supervisor import Supervisor
+
+Links = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start. `prepare(authority, apns address)` sets the product up and returns the addresses and keys to
+    print, `environment(authority, apns address)` the variables of its server; `command` runs it."""
+
+    data: Path
+    host: str
+    port: int
+    phones: int
+    as_json: bool
+    beyond_loopback: bool
+    command: Sequence[str]
+    environment: Callable[[Authority, str], Mapping[str, str]]
+    prepare: Callable[[Authority, str], Links]
+
+
+async def serve(plan: Plan) -> None:
+    """Run until SIGTERM or SIGINT, then stop everything it started. Raises ServerFailed when the server stays down."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    plan.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    authority = Authority.open(plan.data / "authority", datetime.now(UTC))
+    async with AsyncExitStack() as stack:
+        fleet = await stack.enter_async_context(Fleet(authority.root_pem, folder=plan.data / "phones"))
+        apns = await stack.enter_async_context(
+            ApnsServer(authority, on_push=fleet.on_push, known_tokens=fleet.known_token)
+        )
+        links = await asyncio.to_thread(plan.prepare, authority, apns.address)
+        supervisor = Supervisor(
+            plan.command,
+            f"http://{_reachable(plan.host)}:{plan.port}/health",
+            plan.data / "server.log",
+            env={**os.environ, **plan.environment(authority, apns.address)},
+        )
+        stack.push_async_callback(supervisor.stop)
+        await supervisor.start()
+        shown = {name: links[name] for name in links if name.endswith("_url")}
+        panel = await stack.enter_async_context(
+            Panel(
+                Sandbox(fleet, supervisor, apns, shown),
+                host=plan.host,
+                port=plan.port + 1,
+                beyond_loopback=plan.beyond_loopback,
+            )
+        )
+        while len(fleet.phones) < plan.phones:
+            fleet.add_phone(name=f"iPhone {len(fleet.phones) + 1}")
+        _announce(plan, {**links, "phones_url": panel.url})
+        await stop.wait()
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "") else host  # noqa: S104 - compared, not bound
+
+
+def _announce(plan: Plan, links: Links) -> None:
+    if plan.as_json:
+        print(json.dumps(dict(links)), flush=True)
+        return
+    print("\nThe sandbox is ready. Open the first page in a browser:\n", flush=True)
+    for name, value in links.items():
+        print(f"  {name:<14} {value}", flush=True)
+    print("\nStop it with Ctrl-C.", file=sys.stdout, flush=True)
