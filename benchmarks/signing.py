@@ -51,7 +51,47 @@ class Row:
     note: str = ""
 
     @property
-    def rate(once: Callable[[], object], seconds: float) -> float:
+    def rate(self) -> float:
+        return statistics.median(self.rates)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=0.5, help="how long each is measured, ten times")
+    seconds = parser.parse_args().seconds
+    key, credentials = make_credentials()
+    contestants: dict[str, Callable[[], object]] = {
+        "bare key.sign": bare(key),
+        "product: a full card, 10 places, 3 details": product(credentials, sample_card()),
+        "product: a lean card, no place, 1 detail": product(credentials, lean(sample_card())),
+        "cryptography PKCS7 builder (signature alone)": builder(key, credentials),
+    }
+    peer = wallet_py3k(credentials)
+    if peer:
+        contestants["wallet-py3k (its own smaller pass)"] = peer
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    openssl: list[float] = []
+    for number in range(ROUNDS):
+        if number % 4 == 1:
+            openssl += openssl_speed(2)
+        for name, once in contestants.items():
+            rates[name].append(rate(once, seconds))
+    rows = [Row("openssl speed rsa2048", openssl)] if openssl else []
+    rows += [Row(name, measured) for name, measured in rates.items()]
+    show(rows, statistics.median(rates["bare key.sign"]))
+    if not openssl:
+        print("The openssl program is not here, so its own figure is missing.")
+    if peer is None:
+        print("wallet-py3k is not installed here (pip install wallet-py3k), so it is not compared.")
+
+
+def show(rows: list[Row], limit: float) -> None:
+    print(f"{'one core, RSA-2048':<46}{'per second':>12}{'of key.sign':>13}")
+    for row in rows:
+        print(f"{row.name:<46}{row.rate:>12,.0f}{row.rate / limit:>12.1%}")
+
+
+def rate(once: Callable[[], object], seconds: float) -> float:
     """Calls in a second of processor time, of this process and its children: `openssl speed` counts so too, and what
     others do on the machine disturbs it less than the clock."""
     once()
