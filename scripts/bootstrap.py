@@ -71,26 +71,31 @@ def main() -> int:
 def fill(home: Path, packages: str) -> None:
     """Bring the environment at `home` to the state the lock describes, or leave it alone when it is there already."""
     lock = TOP / "requirements" / f"{packages}.lock"
-    stamp = home / f".{packages}.stamp"
-    state = fingerprint(lock)
-    if stamp.is_file() and stamp.read_text() == state and (home / "bin" / "python").exists():
-        return
-    print(f"setup: installing the packages of '{packages}' into {home.name}", flush=True)
-    make_environment(home, lock)
     python = home / "bin" / "python"
     quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
-    # Wheels only: a bare machine has no compiler, and a source build would run unpinned code. Not compiled: half of the
-    # time would go into modules that nobody imports.
-    wheels = ["--require-hashes", "--only-binary", ":all:", "--no-compile"]
-    run(python, "-m", "pip", "install", *quiet, *wheels, "-r", lock)
-    run(python, "-m", "pip", "install", *quiet, "--no-index", "--no-deps", "--no-build-isolation", "-e", TOP)
-    stamp.write_text(state)
+    locked, itself = home / f".{packages}.stamp", home / ".product.stamp"
+    if not stands(locked, lock, Path(__file__)) or not python.exists():
+        print(f"setup: installing the packages of '{packages}' into {home.name}", flush=True)
+        make_environment(home, lock)
+        # Wheels only: a bare machine has no compiler, and a source build would run unpinned code. Not compiled: half
+        # of the time would go into modules that nobody imports.
+        wheels = ["--require-hashes", "--only-binary", ":all:", "--no-compile"]
+        run(python, "-m", "pip", "install", *quiet, *wheels, "-r", lock)
+        locked.write_text(fingerprint(lock, Path(__file__)))
+    if not stands(itself, TOP / "pyproject.toml"):
+        run(python, "-m", "pip", "install", *quiet, "--no-index", "--no-deps", "--no-build-isolation", "-e", TOP)
+        itself.write_text(fingerprint(TOP / "pyproject.toml"))
 
 
-def fingerprint(lock: Path) -> str:
-    """Changes whenever what would be installed changes."""
-    digest = hashlib.sha256(sys.version.encode())
-    for file in (lock, TOP / "pyproject.toml", Path(__file__)):
+def stands(stamp: Path, *causes: Path) -> bool:
+    """Whether what the stamp stands for was installed from these very files."""
+    return stamp.is_file() and stamp.read_text() == fingerprint(*causes)
+
+
+def fingerprint(*causes: Path) -> str:
+    """Changes with the files, with the Python in use and with the place of the checkout."""
+    digest = hashlib.sha256(f"{sys.version}{TOP}".encode())
+    for file in causes:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

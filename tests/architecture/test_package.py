@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -10,7 +11,9 @@ import socket
 import subprocess
 import sys
 import threading
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +124,37 @@ def free_port() -> int:
     """A port of loopback that nobody listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def test_whatever_the_code_imports_is_declared() -> None:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+    declared = {plain(line) for line in project["dependencies"]} | {"pydantic-core"}  # pydantic pins its own core
+    sandbox = declared | {plain(line) for line in project["optional-dependencies"]["sandbox"]}
+    owners = packages_distributions()
+    missing = set()
+    for module in (TOP / "wallet_server").rglob("*.py"):
+        allowed = sandbox if module.is_relative_to(TOP / "wallet_server" / "sandbox") else declared
+        for name in imported(ast.parse(module.read_text())) - sys.stdlib_module_names - {"wallet_server"}:
+            packages = {plain(owner) for owner in owners.get(name, [name])}
+            if not packages & allowed:
+                missing.add(f"{module.relative_to(TOP)}: {name}")
+    assert not missing
+
+
+def plain(requirement: str) -> str:
+    """The name alone of a requirement, as indexes spell it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", requirement)[0]).lower()
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The top-level names that a module imports."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
 
 
 # ---------------------------------------------------------------------- pip without pip, piece by piece
