@@ -13,6 +13,7 @@ import sys
 import threading
 import tomllib
 import zipfile
+from contextlib import suppress
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -121,9 +122,13 @@ def assert_the_sandbox_runs(command: Path, folder: Path) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port of loopback that nobody listens on just now, nor on the next one, where the phones are."""
+    for _ in range(50):
+        with suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", 0)) as first:
+            port = int(first.getsockname()[1])
+            with socket.create_server(("127.0.0.1", port + 1)):
+                return port
+    raise RuntimeError("no two ports in a row are free")
 
 
 def test_whatever_the_code_imports_is_declared() -> None:
