@@ -146,6 +146,7 @@ class WebService:
         app.router.add_post("/v1/log", self.log)
         app.router.add_get("/join/{serial}", self.join)
         app.router.add_get("/short/{serial}", self.short)
+        app.router.add_get("/used/{serial}", self.used)
         return app
 
     def hooked(self, name):
@@ -239,6 +240,11 @@ class WebService:
     async def join(self, request):
         body = self.pkpass((PASS_TYPE, request.match_info["serial"]))
         return web.Response(body=body, content_type="application/vnd.apple.pkpass")
+
+    async def used(self, request):
+        answer = await self.join(request)
+        answer.set_status(410)
+        return answer
 
     async def short(self, request):
         raise web.HTTPFound(f"/join/{request.match_info['serial']}")

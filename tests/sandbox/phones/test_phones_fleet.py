@@ -18,6 +18,7 @@ def points(phone, serial="S1"):
     return phone.cards[KEY[0], serial].file.fields("primaryFields")[0]["value"]
 
 
+@pytest.mark.slow
 def test_a_thousand_phones_are_told_and_updated_quickly(play):
     async def story(bench):
         bench.service.put(bench.card())

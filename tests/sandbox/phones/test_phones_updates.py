@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from aiohttp import web
 
 KEY = ("pass.example.card", "S1")
@@ -499,5 +501,62 @@ def test_log_lines_of_a_moment_are_sent_together_and_bounded(play):
         await bench.ring("S1")
         assert bench.service.count("POST", "/v1/log") == 1
         assert len(bench.service.logs) == 50
+
+    play(story)
+
+
+def test_each_fetch_carries_the_last_modified_of_the_one_before(play):
+    async def story(bench):
+        phone = await bench.phone_with()
+        await bench.change(bench.card(points=11))
+        await bench.change(bench.card(points=12))
+        assert bench.fleet.counters["not_modified"] == 0
+        await phone.pull_to_refresh(KEY)
+        assert bench.fleet.counters["not_modified"] == 1
+
+    play(story)
+
+
+def test_a_kept_push_that_expires_while_the_phone_is_away_is_not_delivered(play):
+    clock = {"now": datetime.now(UTC)}
+
+    async def story(bench):
+        phone = await bench.phone_with()
+        phone.offline()
+        bench.service.put(bench.card(points=11))
+        await bench.fleet.push(phone.push_token, KEY[0], expires_at=clock["now"].timestamp() + 60)
+        clock["now"] += timedelta(seconds=61)
+        await phone.online()
+        await bench.fleet.settle(5)
+        assert points(phone) == 10
+
+    play(story, now=lambda: clock["now"])
+
+
+def test_a_push_asks_only_for_its_own_pass_type(play):
+    other = "pass.example.other"
+
+    async def story(bench):
+        phone = await bench.phone_with()
+        leaf = bench.authority.pass_certificate(pass_type=other)
+        card = bench.card("S2", passTypeIdentifier=other)
+        bench.service.put(card)
+        await phone.add(bench.pack(card, leaf=leaf))
+        await bench.fleet.push(phone.push_token, other)
+        await bench.fleet.settle(5)
+        device = f"/v1/devices/{phone.device_id}/registrations/"
+        assert bench.service.count("GET", device + other) == 1
+        assert bench.service.count("GET", device + KEY[0]) == 0
+
+    play(story)
+
+
+def test_a_refused_link_is_refused_even_if_it_carries_a_pass(play, refused_link):
+    async def story(bench):
+        bench.service.put(bench.card())
+        phone = bench.fleet.add_phone()
+        with refused_link("410"):
+            await phone.open(f"{bench.service.base}/used/S1")
+        assert not phone.cards
 
     play(story)

@@ -123,6 +123,12 @@ def test_a_missing_intermediate_is_refused(make_pass, trust):
     refuse(make_pass(chain=[]), trust, "signature", "WWDR")
 
 
+def test_a_certificate_straight_from_the_root_is_refused(make_pass, authority, trust):
+    subject = list(authority.leaf.subject)[1:]
+    leaf = authority.certificate("Pass", authority.key, authority.root, authority.root_key, extra=subject)
+    refuse(make_pass(leaf=leaf), trust, "signature", "not issued by an intermediate")
+
+
 def test_an_intermediate_that_is_no_authority_is_refused(make_pass, authority, trust):
     fake = authority.certificate("Test WWDR", authority.wwdr_key, authority.root, authority.root_key, ca=False)
     refuse(make_pass(chain=[fake]), trust, "signature")
