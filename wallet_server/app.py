@@ -27,7 +27,7 @@ from wallet_server.wallets.drawing import Drawings
 from wallet_server.web import problems
 from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.counter import counter
-from wallet_server.web.api.door import SCHEMES, stamp
+from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.apple_service import OneSlash, apple
 
 
@@ -79,7 +79,6 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
     for blueprint in (counter, back_office):
-        blueprint.after_request(stamp)
         app.register_api(blueprint)
     app.register_blueprint(apple)
     app.wsgi_app = OneSlash(app.wsgi_app)  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from wallet_server.actions.enrol import Joining
 from wallet_server.actions.offers import Announcement
 from wallet_server.actions.programs import NewStore
 from wallet_server.web.api import models
-from wallet_server.web.api.door import SECURITY, admit, answer, context, instant, wish
+from wallet_server.web.api.door import SECURITY, admit, answer, context, instant, stamp, wish
 
 _PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 back_office = APIBlueprint(
@@ -23,6 +23,7 @@ back_office = APIBlueprint(
     abp_security=SECURITY,
     abp_responses=_PROBLEMS,
 )
+back_office.after_request(stamp)
 
 
 @back_office.get("/programmes", summary="Your programmes")

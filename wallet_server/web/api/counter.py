@@ -14,7 +14,7 @@ from wallet_server.actions.till import Redeemed, SaleLine, Sold
 from wallet_server.rules import sentences
 from wallet_server.rules.program import Programme
 from wallet_server.web.api import models
-from wallet_server.web.api.door import SECURITY, admit, answer, context, idempotency_key, instant
+from wallet_server.web.api.door import SECURITY, admit, answer, context, idempotency_key, instant, stamp
 
 _PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 counter = APIBlueprint(
@@ -25,6 +25,7 @@ counter = APIBlueprint(
     abp_security=SECURITY,
     abp_responses=_PROBLEMS,
 )
+counter.after_request(stamp)
 
 
 @counter.post("/lookups", summary="Who holds this card?", responses={"200": models.Holder})

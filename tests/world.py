@@ -1,0 +1,269 @@
+"""Owns a working installation for tests: a migrated database, a merchant with a store, a till and a programme.
+
+Everything is real but the clock, which stands where the test puts it, and the wallet's doorbell: `Told` signs passes
+with the shipped wallet and keeps a list of the phones that would have been rung.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import flask
+import flask.testing
+
+from wallet_server.actions import credentials, enrol, keys, programs, till
+from wallet_server.actions.context import Context
+from wallet_server.actions.once import Facts, asked
+from wallet_server.actions.programs import Founded, NewStore
+from wallet_server.app import create_app
+from wallet_server.delivery.worker import run_once
+from wallet_server.records import members, passes
+from wallet_server.records.scope import Scope
+from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.rules.program_default import default_document
+from wallet_server.sandbox.authority import Authority
+from wallet_server.settings import Settings
+from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Shown, Stale, Verdict, Wallet
+
+NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+"""A Wednesday, outside everybody's quiet hours."""
+PASS_TYPE, TEAM = "pass.test.card", "TEAM123456"
+SECRET_KEYS = "k1:" + "QUFB" * 10 + "QUE="
+
+
+@functools.cache
+def authority() -> Authority:
+    """The sandbox's certificate authority, made once for each test process."""
+    folder = Path(tempfile.mkdtemp(prefix="wallet-authority-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Authority.open(folder, NOON - timedelta(days=1))
+
+
+@functools.cache
+def _certificate(pass_type: str) -> tuple[bytes, bytes]:
+    return authority().pass_certificate(pass_type, TEAM)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **by: float) -> datetime:
+        """Move on by a `timedelta(**by)`; returns the new time."""
+        self.at += timedelta(**by)
+        return self.at
+
+
+class Told:
+    """The shipped wallet, but for the network: `rung` lists what would have been rung; `verdict` is the answer."""
+
+    name = "apple"
+
+    def __init__(self, real: Wallet) -> None:
+        self._real = real
+        self.rung: list[Stale] = []
+        self.verdict: Callable[[Stale], Report] = lambda stale: Report(stale.ref, Shown(), stale.remote_state)
+
+    def publish(self, programme: str, card: Card) -> Verdict:
+        return NotOffered()
+
+    def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
+        return self._real.issue(card, alert, identity, at)
+
+    def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        for one in stale:
+            self.rung.append(one)
+            yield self.verdict(one)
+
+    def tell(self, audience: str, message: Texts) -> Verdict:
+        return NotOffered()
+
+    def retire(self, stale: Stale, at: datetime) -> Report:
+        return next(self.refresh((stale,), at))
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An enrolled member with the card's code and the pass's own secrets, as a phone has them."""
+
+    member: str
+    member_id: int
+    pass_public_id: str
+    pass_id: int
+    serial: str
+    token: str
+    code: str
+
+
+@dataclass
+class World:
+    """One installation with one merchant; `founded` holds its keys, shown once."""
+
+    app: flask.Flask
+    ctx: Context
+    clock: Clock
+    told: Told
+    founded: Founded
+    programme: str
+    join_code: str
+    credential_set: int
+    _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
+
+    @property
+    def till(self) -> Scope:
+        """The scope of the till's key."""
+        return keys.authenticate(self.ctx, self.founded.till_key)
+
+    @property
+    def merchant(self) -> Scope:
+        """The scope of the merchant's key."""
+        return keys.authenticate(self.ctx, self.founded.merchant_key)
+
+    def number(self) -> str:
+        """A fresh text, for receipts and idempotency keys."""
+        return f"n{next(self._numbers)}"
+
+    def wish(self, route: str, body: Mapping[str, Any] | None = None) -> Any:
+        """A write by the merchant under a key of its own."""
+        return asked(self.merchant, route, body or {}, self.number())
+
+    def enrol(self, *, promotions: bool = False, **more: Any) -> Holder:
+        """A new member with a card."""
+        joining = enrol.Joining(promotions=promotions, **more)
+        facts, _ = enrol.enrol(self.ctx, self.merchant, self.programme, joining, self.wish("enrol"))
+        return self.holder(facts["pass"])
+
+    def holder(self, pass_public_id: str) -> Holder:
+        """Who holds this pass, with what a phone knows of it."""
+        ctx = self.ctx
+        with ctx.look() as tx:
+            row = passes.pass_by_public(tx, pass_public_id)
+            assert row is not None
+            member = members.members_by_id(tx, [row.member_id])[row.member_id]
+            code = passes.newest_codes(tx, [row.id])[row.id]
+        return Holder(
+            member.public_id,
+            member.id,
+            row.public_id,
+            row.id,
+            row.serial,
+            ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode(),
+            ctx.keyring.open(code.cipher, f"code:{row.serial}").decode(),
+        )
+
+    def sell(
+        self,
+        holder: Holder,
+        amount_minor: int,
+        *,
+        receipt: str | None = None,
+        key: str | None = None,
+        scope: Scope | None = None,
+    ) -> Facts:
+        """A sale at the till; returns what was booked."""
+        line = till.SaleLine(None, None, 1000, amount_minor, amount_minor, 0, False)
+        sold = till.Sold(holder.code, receipt or self.number(), amount_minor, (line,), "EUR")
+        return till.sell(self.ctx, scope or self.till, sold, key)[0]
+
+    def redeem(self, holder: Holder, amount: int, *, reference: str | None = None, key: str | None = None) -> Facts:
+        """Points spent at the till."""
+        wanted = till.Redeemed(holder.code, None, amount, reference or self.number())
+        return till.redeem(self.ctx, self.till, wanted, key)[0]
+
+    def second_till(self) -> str:
+        """The key of a further till of the same store."""
+        wish = self.wish("add-till", {"n": self.number()})
+        return str(programs.add_till(self.ctx, self.merchant, self.founded.store, "2", wish)[0]["key"])
+
+    def work(self, rounds: int = 50) -> int:
+        """Run every due job of every lane until nothing is due at the clock's time; returns how many ran."""
+        total = 0
+        for _ in range(rounds):
+            ran = sum(run_once(self.ctx, lane) for lane in (0, 1, 2))
+            total += ran
+            if not ran:
+                return total
+        raise AssertionError("the jobs never end")
+
+    def client(self) -> flask.testing.FlaskClient:
+        """Flask's own client, without a network."""
+        return self.app.test_client()
+
+    def bearer(self, key: str, idempotency_key: str | None = None) -> dict[str, str]:
+        """Headers of a caller with this key."""
+        headers = {"Authorization": f"Bearer {key}"}
+        return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
+
+
+def settings(database_url: str, folder: Path, **more: Any) -> Settings:
+    """Settings of a sandbox on this database."""
+    plain: dict[str, Any] = {
+        "environment": "sandbox",
+        "data_dir": folder,
+        "database_url": database_url,
+        "secret_keys": SECRET_KEYS,
+        "base_url": "http://127.0.0.1:9",
+        "apns_url": "https://localhost:1",
+        "apns_ca": authority().root_pem.decode(),
+        "log_level": "error",
+    }
+    return Settings(**{**plain, **more})
+
+
+@contextmanager
+def founded(
+    database_url: str, folder: Path, *, document: Mapping[str, Any] | None = None, **more: Any
+) -> Iterator[World]:
+    """A world on a migrated, empty database; its connections are closed at the end."""
+    app = create_app(settings(database_url, folder, **more))
+    ctx: Context = app.extensions["wallet"]
+    clock = Clock(NOON)
+    ctx.clock = clock
+    told = Told(ctx.wallets["apple"])
+    ctx.wallets = {"apple": told}
+    certificate, key = _certificate(PASS_TYPE)
+    try:
+        credential_set = credentials.add(ctx, None, certificate, key, authority().wwdr_pem)
+        who = programs.found(ctx, "Boulangerie", NewStore("Centre", latitude=48.8, longitude=2.3))
+        made = programs.create_programme(
+            ctx, who.account_id, who.merchant_id, document or default_document("Boulangerie"), credential_set
+        )
+        yield World(app, ctx, clock, told, who, made["programme"], made["join_code"], credential_set)
+    finally:
+        ctx.database.close()
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """Run these at the same time, each in a thread of its own; what each returned or raised, in order."""
+    barrier = threading.Barrier(len(calls))
+    results: list[Any] = [None] * len(calls)
+
+    def run(number: int, call: Callable[[], Any]) -> None:
+        barrier.wait(10)
+        try:
+            results[number] = call()
+        except Exception as fault:
+            results[number] = fault
+
+    threads = [threading.Thread(target=run, args=(n, call)) for n, call in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a thread did not end"
+    return results
