@@ -118,9 +118,14 @@ class ApnsServer:
         self._goodbye_after = after
 
     def hang_up(self) -> None:
-        """Cuts every connection without a word. In the server's own thread; from another one `run` it."""
+        """Cuts every connection without a word. In the server's own thread; from another one `hang_up_soon`."""
         for connection in list(self._connections):
             connection.cut()
+
+    def hang_up_soon(self) -> None:
+        """`hang_up`, from any thread, without waiting for it."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.hang_up)
 
     # What a connection asks of its server.
 

@@ -31,7 +31,7 @@ STRIKES = 3
 SOUND_ANSWERS = 100
 UNWELL_IN_A_ROW = 20
 MUCH = 2_000  # sends for which one connection more is worth its handshake
-FAR_SECONDS = 0.01  # nearer than that, one connection is limited by this process, not by the round trip
+FAR_SECONDS = 0.02  # nearer than that, 500 streams carry more than this process can send
 READY_LIMIT = 1_000
 REMEMBERED = 32_768
 

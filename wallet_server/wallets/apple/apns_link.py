@@ -31,6 +31,7 @@ ANSWERS_AT_ONCE = 256
 _SETTINGS_AT_FAULT = frozenset(
     (
         pycurl.E_URL_MALFORMAT,
+        pycurl.E_BAD_FUNCTION_ARGUMENT,  # a key that is not the certificate's
         pycurl.E_SSL_CERTPROBLEM,
         pycurl.E_SSL_CIPHER,
         pycurl.E_PEER_FAILED_VERIFICATION,
@@ -160,8 +161,9 @@ class Link:
 
     @property
     def latency(self) -> float:
-        """Seconds an answer takes when nothing is queued before it: measured on sends that found the connection empty
-        (under load the wait in the queue would ask for a deeper queue, without end)."""
+        """Seconds an answer takes when nothing is queued before it: measured on sends that found the connection empty,
+        above all on the one that goes alone. Under load the wait in the queue would ask for a deeper queue, without
+        end; so from then on it falls at once and rises slowly."""
         return self._latency
 
     def room(self, now: float) -> int:
@@ -225,7 +227,8 @@ class Link:
         status: int = curl.getinfo(pycurl.RESPONSE_CODE)
         self._heard_at = time.monotonic()
         if self._busy[curl].shot is self._probe:
-            self._latency = curl.getinfo(pycurl.TOTAL_TIME) - curl.getinfo(pycurl.PRETRANSFER_TIME)
+            took = curl.getinfo(pycurl.TOTAL_TIME) - curl.getinfo(pycurl.PRETRANSFER_TIME)
+            self._latency = took if proving else min(took, self._latency * 1.25 + 0.001)
         if status == 200:
             if proving:
                 self.phase = Phase.OPEN
@@ -236,6 +239,7 @@ class Link:
 
     def _failed(self, curl: Any, code: int, text: str) -> Reply:
         proving, before = self.phase is Phase.PROVING, self.phase
+        secured = curl.getinfo(pycurl.APPCONNECT_TIME) > 0
         shot = self._release(curl).shot
         if code in _SETTINGS_AT_FAULT or _CERTIFICATE_REFUSED.search(text):
             fault = Fault.MISSET
@@ -246,6 +250,8 @@ class Link:
             shot.tries -= 1
         else:
             fault = Fault.LOST
+            if proving and secured:
+                text = f"it closes connections without an answer, as it would for a certificate it rejects: {text}"
         self.retire()
         return Reply(shot, 0, fault=fault, text=text, proving=proving, broke=before is not Phase.DRAINING)
 
