@@ -145,7 +145,8 @@ def test_the_arithmetic_behind_the_check() -> None:
     [
         "", " ", "L1", "11.", "L1.", "L", ".", "4006381333931", "https://example.com/L1.7K3QZD", PRINTED[:28],
         PRINTED[:-1], PRINTED + "0", PRINTED + ".", PRINTED.replace(".1..", ".0.."), PRINTED.replace(".1..", ".01.."),
-        PRINTED.replace("K", "\u212a"), PRINTED.replace(".1..", ".١.."), "L0" + PRINTED[2:], "L01" + PRINTED[2:],
+        PRINTED.replace("K", "\u212a"), PRINTED.replace(".1..", ".١.."), PRINTED.replace(".1..", ".ı.."),
+        "L0" + PRINTED[2:], "L01" + PRINTED[2:],
         PRINTED + " " * MAX_TEXT, "L1." + "7" * 10_000, "\x00", PRINTED.replace("7K3QZD", "7K3QUD"),
     ],
 )  # fmt: skip
@@ -209,6 +210,7 @@ def test_a_stranger_is_known_by_the_mark() -> None:
 def test_marks_and_references_use_all_their_bits() -> None:
     assert mark_from_random(b"\x00" * 4) == "000000"
     assert mark_from_random(b"\xff" * 4) == "ZZZZZZ"
+    assert mark_from_random(b"\x80\x00\x00\x04") == "G00001"
     assert reference_from_random(b"\x00" * 10) == "0" * 16
     assert reference_from_random(b"\xff" * 10) == "Z" * 16
     for length in (9, 11):

@@ -130,6 +130,16 @@ def test_rounding_agrees_with_decimal_arithmetic(exact: Decimal) -> None:
         assert round_units(Fraction(exact), rounding) == expected  # type: ignore[arg-type]
 
 
+@settings(max_examples=40)
+@given(times=st.integers(1, 1000), rule=rules)
+def test_whole_multiples_earn_exactly_whatever_the_rounding(times: int, rule: dict[str, Any]) -> None:
+    assert earned([line(times * rule["per"]["amount_minor"])], **rule) == times * rule["per"]["points"]
+
+
+def test_an_amount_that_floats_would_get_wrong() -> None:
+    assert earned([line(49)], per={"amount_minor": 49, "points": 1}) == 1
+
+
 def test_amounts_beyond_exact_floats_stay_exact() -> None:
     assert earned([line(MAX_AMOUNT)], per={"amount_minor": 3, "points": 1}) == MAX_AMOUNT // 3
     assert earned([line(MAX_AMOUNT)], per={"amount_minor": 1, "points": 1}) == MAX_AMOUNT
