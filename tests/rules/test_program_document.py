@@ -38,6 +38,8 @@ def faults_of(document: Any) -> dict[str, str]:
     with pytest.raises(Invalid) as refusal:
         parse(document)
     assert refusal.value.code == "invalid"
+    paths = [fault.path for fault in refusal.value.faults]
+    assert len(paths) == len(set(paths)), "a place is blamed once"
     return {fault.path: fault.sentence for fault in refusal.value.faults}
 
 
@@ -114,11 +116,15 @@ def test_the_default_programme_is_refused_in_a_language_nobody_speaks_here() -> 
 
 
 def test_two_default_documents_share_nothing() -> None:
-    first, second = sound(), sound()
+    before = copy.deepcopy(sound())
+    first = sound()
     first["palette"]["background"] = "#000000"
     first["tiers"]["levels"][0]["palette"]["label"] = "#000000"
+    first["tiers"]["levels"][0]["benefits"][0]["fr"] = "Rien"
+    first["tiers"]["levels"][0]["names"]["fr"] = "Fer"
     first["currencies"][0]["names"]["fr"]["one"] = "grain"
-    assert second == sound()
+    first["earn"][0]["per"]["points"] = 9
+    assert sound() == before
 
 
 FAULTY: list[tuple[str, Any, str, str]] = [
@@ -161,6 +167,7 @@ FAULTY: list[tuple[str, Any, str, str]] = [
     ("tiers.currency", "miles", "tiers.currency", "There is no currency “miles”"),
     ("tiers.levels", [], "tiers.levels", "At least 1"),
     ("tiers.levels.0.threshold", 5, "tiers.levels.0.threshold", "write 0"),
+    ("tiers.levels.0.threshold", -5, "tiers.levels.0.threshold", "at least 0"),
     ("tiers.levels.2.threshold", 300, "tiers.levels.2.threshold", "more than 300"),
     ("tiers.levels.1.code", "bronze", "tiers.levels.1.code", "another code"),
     ("tiers.levels.1.names.fr", ..., "tiers.levels.1.names.fr", "missing"),
@@ -188,7 +195,7 @@ def test_all_faults_of_shape_and_sense_are_named_at_once() -> None:
     document = sound()
     at_once = [
         "money.exponent", "palette.background", "description.fr", "currencies.2.code", "earn.0.currency",
-        "earn.0.per.points", "tiers.levels.0.threshold", "tiers.levels.2.threshold", "useful_distance_metres",
+        "earn.0.per.points", "tiers.levels.2.threshold", "useful_distance_metres",
     ]  # fmt: skip
     for path, value, at, _ in FAULTY:
         if at in at_once:
@@ -199,9 +206,9 @@ def test_all_faults_of_shape_and_sense_are_named_at_once() -> None:
 
 def test_a_second_tier_below_zero_is_measured_against_the_highest_before_it() -> None:
     document = put(put(sound(), "tiers.levels.1.threshold", 2000), "tiers.levels.2.threshold", 1000)
-    assert faults_of(document) == {
-        "tiers.levels.2.threshold": "Each tier starts higher than the one before; write more than 2000."
-    }
+    document["tiers"]["levels"].append(document["tiers"]["levels"][2] | {"code": "jet", "threshold": 1500})
+    sentence = "Each tier starts higher than the one before; write more than 2000."
+    assert faults_of(document) == {f"tiers.levels.{index}.threshold": sentence for index in (2, 3)}
 
 
 @pytest.mark.parametrize("junk", [None, [], 3, "x", {}, {1: 2}, {"format": 1, "currencies": [None], "tiers": [1]}])
@@ -270,9 +277,9 @@ def test_feminine_nouns_are_kept() -> None:
 
 
 def test_no_quiet_hours_and_no_tiers_are_possible() -> None:
-    programme = parse(sound() | {"announce": {"per_day": 2, "quiet": None}, "tiers": None})
+    programme = parse(sound() | {"announce": {"per_day": 3, "quiet": None}, "tiers": None})
     assert programme.announce.quiet is None
-    assert programme.announce.limits == Limits(2, 3)
+    assert programme.announce.limits == Limits(3, 3)
     assert programme.ladder is None
 
 

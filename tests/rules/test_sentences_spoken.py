@@ -77,8 +77,8 @@ def test_money_as_each_language_writes_it(minor: int, money: Money, french: str,
 @pytest.mark.parametrize(
     ("name", "elided"),
     [
-        ("Or", "d'Or"), ("Argent", "d'Argent"), ("Émeraude", "d'Émeraude"), ("Ivoire", "d'Ivoire"), ("Union", "d'Union"),
-         ("Œillet", "d'Œillet"),
+        ("Or", "d'Or"), ("Argent", "d'Argent"), ("Émeraude", "d'Émeraude"), ("Ivoire", "d'Ivoire"),
+        ("Union", "d'Union"), ("Œillet", "d'Œillet"),
         ("Honneur", "d'Honneur"), ("Héros", "de Héros"), ("Bronze", "de Bronze"), ("1er rang", "de 1er rang"),
     ],
 )  # fmt: skip
