@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import re
 import runpy
 import socket
@@ -122,12 +123,17 @@ def assert_the_sandbox_runs(command: Path, folder: Path) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on just now, nor on the next one, where the phones are."""
-    for _ in range(50):
-        with suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", 0)) as first:
-            port = int(first.getsockname()[1])
-            with socket.create_server(("127.0.0.1", port + 1)):
-                return port
+    """A port of loopback that nobody listens on just now, nor on the next one, where the phones are.
+
+    Below the range from which the system takes ports for outgoing connections: one of those may come in between.
+    """
+    for port in random.sample(range(20_000, 32_000, 2), 50):
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", port)),
+            socket.create_server(("127.0.0.1", port + 1)),
+        ):
+            return port
     raise RuntimeError("no two ports in a row are free")
 
 
