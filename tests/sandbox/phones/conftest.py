@@ -27,6 +27,7 @@ PASS_TYPE, TEAM = "pass.example.card", "ABCDE12345"
 ICON = bytes.fromhex("89504e470d0a1a0a")
 DAY = dt.timedelta(days=1)
 QUICK = Behaviour(debounce_seconds=0.01, retry=Retry(attempts=4, first_seconds=0.01, limit_seconds=0.05))
+LINE = Line(concurrency=32)
 
 
 class Authority:
@@ -64,8 +65,8 @@ class Authority:
         name = f"Pass Type ID: {pass_type}"
         return self.certificate(name, key or self.key, self.wwdr, self.wwdr_key, days=days, extra=extra)
 
-    def sign(self, manifest, leaf=None, key=None, chain=None, options=(PKCS7Options.DetachedSignature,)):
-        builder = PKCS7SignatureBuilder().set_data(manifest).add_signer(leaf or self.leaf, key or self.key, SHA256())
+    def sign(self, manifest, leaf=None, key=None, chain=None, digest=SHA256, options=(PKCS7Options.DetachedSignature,)):
+        builder = PKCS7SignatureBuilder().set_data(manifest).add_signer(leaf or self.leaf, key or self.key, digest())
         for certificate in [self.wwdr] if chain is None else chain:
             builder = builder.add_certificate(certificate)
         return builder.sign(Encoding.DER, [PKCS7Options.Binary, *options])
@@ -215,8 +216,8 @@ class WebService:
     async def serials(self, request):
         device, kind = request.match_info["device"], request.match_info["type"]
         since = int(request.query.get("passesUpdatedSince", "0"))
-        mine = [key[2] for key in self.registered if key[:2] == (device, kind)]
-        fresh = [serial for serial in mine if self.passes[kind, serial].tag > since] + list(self.list_also or ())
+        mine = [key for key in self.passes if key[0] == kind and (device, *key) in self.registered]
+        fresh = [key[1] for key in mine if self.passes[key].tag > since] + list(self.list_also or ())
         if not fresh:
             return web.Response(status=204)
         return web.json_response({"serialNumbers": fresh, "lastUpdated": self.tag_text(self.tag)})
@@ -253,11 +254,11 @@ class WebService:
 class Bench:
     """The web service running on loopback, a fleet of phones beside it, and the way a change takes between them."""
 
-    def __init__(self, authority, behaviour=QUICK, folder=None, now=None):
+    def __init__(self, authority, behaviour=QUICK, folder=None, now=None, line=LINE):
         self.authority = authority
         self.service = WebService(authority)
         clock = {"now": now} if now else {}
-        self.make = lambda: Fleet(authority.root_pem, behaviour=behaviour, folder=folder, line=Line(32), **clock)
+        self.make = lambda: Fleet(authority.root_pem, behaviour=behaviour, folder=folder, line=line, **clock)
 
     async def __aenter__(self):
         await self.start(0)
@@ -299,7 +300,7 @@ class Bench:
         """Push to every phone that is registered for these serials, and wait until all is quiet."""
         for token in {token for serial in serials for token in self.service.tokens(serial)}:
             await self.fleet.push(token, PASS_TYPE)
-        await self.fleet.settle(10)
+        await self.fleet.settle(60)
 
     async def change(self, document):
         self.service.put(document)
@@ -317,13 +318,19 @@ def play(authority):
 
     def run(story, **options):
         async def whole():
-            async with asyncio.timeout(30), Bench(authority, **options) as bench:
+            async with asyncio.timeout(120), Bench(authority, **options) as bench:
                 await story(bench)
                 assert bench.fleet.counters["crashes"] == 0
 
         asyncio.run(whole())
 
     return run
+
+
+@pytest.fixture
+def narrow():
+    """A line for two requests at a time that gives each of them a second."""
+    return Line(concurrency=2, request_seconds=1.0)
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ import zipfile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.sandbox.passes import PassRefused, Trust, open_pass
 from wallet_server.sandbox.passes.signature import SignatureRefused
+from wallet_server.sandbox.passes.signature import _read as signature_parts
 
 DAY = dt.timedelta(days=1)
 
@@ -158,6 +160,21 @@ def test_an_attached_signature_is_refused(make_pass, trust):
 def test_a_signature_without_signed_attributes_is_refused(make_pass, trust):
     options = (PKCS7Options.DetachedSignature, PKCS7Options.NoAttributes)
     refuse(make_pass(options=options), trust, "signature")
+
+
+def test_another_digest_than_sha256_is_refused(make_pass, trust):
+    refuse(make_pass(digest=SHA384), trust, "signature", "SHA-256")
+
+
+def test_signed_attributes_out_of_order_are_refused(make_pass, trust):
+    raw = make_pass()
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        signature = archive.read("signature")
+    attributes = signature_parts(signature).attributes
+    swapped = b"".join(item.outer for item in reversed(attributes.children()))
+    spoilt = signature.replace(attributes.value, swapped)
+    assert spoilt != signature
+    refuse(rezip(raw, lambda files: files.update(signature=spoilt)), trust, "signature", "not in DER order")
 
 
 def test_an_elliptic_key_is_accepted(make_pass, authority, trust):
