@@ -24,7 +24,7 @@ from wallet_server.wallets.apple.push import APPLE, Bell, BellSettings
 from wallet_server.wallets.apple.wallet import AppleWallet
 from wallet_server.wallets.designs import load_designs
 from wallet_server.wallets.drawing import Drawings
-from wallet_server.web import problems
+from wallet_server.web import pages, problems
 from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.counter import counter
 from wallet_server.web.api.door import SCHEMES
@@ -81,6 +81,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (counter, back_office):
         app.register_api(blueprint)
     app.register_blueprint(apple)
+    pages.install(app)
     app.wsgi_app = OneSlash(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.get("/health")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from wallet_server.records.envelope import digest
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.passes import PassRow
 from wallet_server.records.programmes import ProgrammeRow
+from wallet_server.records.requests import Claim
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes, tiers
 from wallet_server.rules.program import Programme
@@ -41,10 +43,19 @@ def enrol(ctx: Context, scope: Scope, programme: str, joining: Joining, wish: As
     return once(ctx, wish, act)
 
 
-def join(ctx: Context, join_code: str, joining: Joining) -> Facts:
-    """A person joins through the programme's public link."""
-    with ctx.change() as tx:
+def join(ctx: Context, join_code: str, joining: Joining, form: str | None = None) -> Facts:
+    """A person joins through the programme's public link; the same form sent twice (a double tap) joins once."""
+
+    def act(tx: Tx) -> Facts:
         return _join(ctx, tx, programmes.programme_to_join(tx, join_code), joining)
+
+    if form is None:
+        with ctx.change() as tx:
+            return act(tx)
+    # By the form alone, whatever was changed in it: whoever goes back and sends it again gets the card it made.
+    name = hashlib.sha256(f"{join_code}\0{form}".encode())
+    claim = Claim(f"join:{join_code}"[:60], f"form:{name.hexdigest()}")
+    return once(ctx, Asked("join", name.digest(), (claim,)), act)[0]
 
 
 def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
@@ -143,10 +154,10 @@ def download(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
     return body, media_type, publication.last_modified
 
 
-def set_promotions(ctx: Context, token: str, granted: bool, source: str) -> None:
-    """The member, through a link on the card, stops messages or asks for them again."""
+def set_promotions(ctx: Context, token: str, granted: bool, source: str, *, link: str = "card") -> None:
+    """The member, through a link on the card (`card`, or `stop` with its undo), stops messages or asks for them."""
     with ctx.look() as tx:
-        row = pass_of_link(ctx, tx, "stop" if not granted else "card", token)
+        row = pass_of_link(ctx, tx, link, token)
     _record(ctx, row.member_id, granted, source)
 
 

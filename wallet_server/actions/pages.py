@@ -1,0 +1,83 @@
+"""Owns what the pages for people show before anything is done: an offer to join, who gets messages, whose till."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wallet_server.actions.context import Context
+from wallet_server.actions.enrol import joinable, pass_of_link
+from wallet_server.records import members, parties, passes, programmes
+from wallet_server.records.scope import Scope
+from wallet_server.rules.card import Card, card_from_json
+from wallet_server.rules.compose import Holding, Store, compose
+from wallet_server.rules.program import Programme
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A programme that a person may join: its stores as (public id, name), and the card of a member of one minute."""
+
+    programme: Programme
+    stores: tuple[tuple[str, str], ...]
+    card: Card
+
+
+def offer(ctx: Context, join_code: str) -> Offer:
+    """What stands behind a join link. Raises `NotFound`."""
+    programme, rows, _ = joinable(ctx, join_code)
+    stores = tuple(Store(row.name, row.latitude, row.longitude, row.texts, row.public_id) for row in rows)
+    holding = Holding({}, None, None, None, stores, 1, False, None, None)
+    card, _ = compose(programme, holding, ctx.now())
+    named = sorted((row.name, row.public_id) for row in rows)
+    return Offer(programme, tuple((public_id, name) for name, public_id in named), card)
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Whether a member gets announcements of an organisation, and in which language the member reads."""
+
+    organisation: str
+    language: str
+    granted: bool
+
+
+def messages(ctx: Context, token: str) -> Messages:
+    """The same, behind the link that stops them. Raises `NotFound`."""
+    with ctx.look() as tx:
+        row = pass_of_link(ctx, tx, "stop", token)
+        card = card_from_json(passes.published(tx, [row.id])[row.id].card)
+        consent = members.consents_of(tx, row.member_id).get(members.PROMOTIONS)
+        language = members.members_by_id(tx, [row.member_id])[row.member_id].language
+    return Messages(card.organisation, language, bool(consent and consent[0]))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A programme as a till needs to know it: the money it counts in, and the link by which people join."""
+
+    organisation: str
+    iso: str
+    exponent: int
+    join_link: str
+
+
+@dataclass(frozen=True)
+class Counter:
+    """The store of a till, and the programmes in which it sells, by public id."""
+
+    store: str
+    programmes: dict[str, Counted]
+
+
+def counter(ctx: Context, scope: Scope) -> Counter:
+    """Where the till of this key stands. The scope must be a till's."""
+    with ctx.look() as tx:
+        store = parties.stores_by_id(tx, [] if scope.store_id is None else [scope.store_id])
+        known: dict[str, Counted] = {}
+        for row in programmes.programmes_of(tx, scope):
+            if row.version_id:
+                programme = ctx.programme(tx, row.version_id)
+                link = f"{ctx.settings.base_url}/join/{row.join_code}"
+                money = programme.money
+                known[row.public_id] = Counted(programme.organisation, money.iso, money.exponent, link)
+    return Counter(store[0].name if store else "", known)

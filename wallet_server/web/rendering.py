@@ -1,0 +1,169 @@
+"""Owns how pages are made: the language of an answer, its texts and templates, addresses of static files, symbols."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import segno
+from flask import Response, current_app, request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from wallet_server.actions.context import Context
+from wallet_server.rules.card import Palette, Texts
+
+LANGUAGES = ("fr", "en")
+FOLDER = Path(__file__).parent
+PALETTE = re.compile(r"([0-9a-f]{6})-([0-9a-f]{6})-([0-9a-f]{6})")
+
+
+class Words:
+    """The texts of one language, by name: `words.join.title`. A name that does not exist is an error, not a blank."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._table:
+            raise AttributeError(name)
+        value = self._table[name]
+        return Words(value) if isinstance(value, Mapping) else value
+
+    def of(self, name: str, fallback: str) -> str:
+        """A text by a name that comes from elsewhere (an error code, say)."""
+        return str(self._table.get(name, fallback))
+
+    def json(self) -> str:
+        """All of it, for a script to read from an attribute."""
+        return json.dumps(self._table, ensure_ascii=False)
+
+
+class Press:
+    """Templates, texts and the fingerprints of the static files, read once when the application is built."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        loader = FileSystemLoader(folder / "templates")
+        self._environment = Environment(
+            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        self.words = {tongue: Words(_texts(folder / "texts" / f"{tongue}.toml")) for tongue in LANGUAGES}
+        self.versions = {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in (folder / "static").iterdir()
+        }
+
+    def page(self, template: str, values: Mapping[str, Any]) -> str:
+        """One page or part of a page."""
+        return self._environment.get_template(template).render(values)
+
+
+def _texts(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+def press() -> Press:
+    """The press of this application."""
+    made: Press = current_app.extensions["wallet-pages"]
+    return made
+
+
+def context() -> Context:
+    """The context of this installation."""
+    ctx: Context = current_app.extensions["wallet"]
+    return ctx
+
+
+def language(otherwise: str = "en") -> str:
+    """The language of this answer: asked for by `?lang=`, else by Accept-Language, else `otherwise`, else English."""
+    asked = request.args.get("lang", "")
+    if asked in LANGUAGES:
+        return asked
+    return request.accept_languages.best_match(LANGUAGES) or (otherwise if otherwise in LANGUAGES else "en")
+
+
+def in_language(texts: Texts, tongue: str) -> str:
+    """A text of a card or programme; in its first language where it does not have this one."""
+    return texts[tongue] if tongue in texts else next(iter(texts.values()), "")
+
+
+def root() -> str:
+    """The path under which this service is reached from outside, without a slash at its end; usually empty."""
+    return urlsplit(context().settings.base_url).path.rstrip("/")
+
+
+def static_file(name: str) -> str:
+    """The address of a static file; it changes when the file does, so that it may be kept for ever."""
+    return f"{root()}/static/{name}?v={press().versions[name]}"
+
+
+def here(**changes: str | None) -> str:
+    """This page's path with its query, some parameters changed or (None) left out."""
+    query = {name: value for name, value in request.args.items() if len(value) <= 300} | changes
+    kept = urlencode({name: value for name, value in query.items() if value is not None})
+    return f"{root()}{request.path}" + (f"?{kept}" if kept else "")
+
+
+def chosen_language() -> str | None:
+    """The language that was asked for in the address, if any: links within the pages keep it."""
+    asked = request.args.get("lang")
+    return asked if asked in LANGUAGES else None
+
+
+def render(
+    template: str, tongue: str, *, status: int = 200, palettes: Sequence[Palette] = (), **values: Any
+) -> Response:
+    """One HTML page that nobody may keep. `palettes` are the cards' colours that it shows."""
+    other = next(name for name in LANGUAGES if name != tongue)
+    everything = {
+        "lang": tongue,
+        "t": press().words[tongue],
+        "root": root(),
+        "static": static_file,
+        "palettes": [palette_address(spec) for spec in dict.fromkeys(map(palette_spec, palettes))],
+        "alternates": {name: here(lang=name) for name in LANGUAGES},
+        "other": other,
+        "other_words": press().words[other],
+        **values,
+    }
+    response = Response(press().page(template, everything), status, mimetype="text/html")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Language"] = tongue
+    response.vary.update(("Accept-Language", "User-Agent"))
+    return response
+
+
+def part(template: str, tongue: str, **values: Any) -> str:
+    """A part of a page, for a script that swaps it."""
+    return press().page(template, {"lang": tongue, "t": press().words[tongue], "root": root(), **values})
+
+
+def symbol(text: str, name: str) -> Markup:
+    """A QR symbol as inline SVG, black on white whatever the page's colours; `name` is read to who cannot see it."""
+    code = segno.make(text, error="m", micro=False)
+    drawn = code.svg_inline(omitsize=True, border=4, light="#fff", svgclass="qr", lineclass=None)
+    return Markup("<span class=symbol role=img aria-label='{}'>{}</span>").format(name, Markup(drawn))
+
+
+def palette_spec(palette: Palette) -> str:
+    """The colours as they stand in an address: `12372a-fbf7ec-b9dcc4`."""
+    return "-".join(colour.lstrip("#") for colour in (palette.background, palette.foreground, palette.label))
+
+
+def palette_address(spec: str) -> str:
+    """Where the colours of cards are found: in a style sheet of their own, as no page has inline styles."""
+    return f"{root()}/palette/{spec}.css"
+
+
+def palette_sheet(spec: str) -> str | None:
+    """That style sheet, or None when this is not a palette."""
+    found = PALETTE.fullmatch(spec)
+    if found is None:
+        return None
+    background, foreground, label = found.groups()
+    return f".p-{spec}{{--card:#{background};--on-card:#{foreground};--card-label:#{label}}}"

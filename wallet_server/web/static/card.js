@@ -1,0 +1,69 @@
+// Keeps the card on the page as it is served to phones: asks whether a newer version was published and swaps it in.
+const EVERY = 2000;
+const HIDDEN = 30000;
+const LONGEST = 60000;
+const WAIT = 10000;
+
+const page = document.querySelector("[data-card]");
+const says = document.getElementById("says");
+const linkState = document.getElementById("link-state");
+const shown = new Map();
+let tag = "";
+let number = Number(page.dataset.number);
+let failures = 0;
+let timer = 0;
+
+async function sheet(address) {
+  const known = [...document.styleSheets].some((one) => one.href && new URL(one.href).pathname === address);
+  if (known) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = address;
+  await new Promise((done) => {
+    link.onload = link.onerror = done;
+    document.head.append(link);
+  });
+}
+
+async function swap(card) {
+  await sheet(card.palette);
+  for (const [name, html] of Object.entries(card.parts)) {
+    const place = document.getElementById(name);
+    // Only what differs, so that a link that has the focus stays.
+    if (shown.has(name) ? shown.get(name) !== html : card.number !== number) place.innerHTML = html;
+    shown.set(name, html);
+  }
+  if (card.number !== number) {
+    says.textContent = card.says;
+    document.getElementById("front").firstElementChild?.classList.add("changed");
+  }
+  number = card.number;
+}
+
+async function look() {
+  clearTimeout(timer);
+  try {
+    const headers = tag ? { "If-None-Match": tag } : {};
+    const answer = await fetch(page.dataset.card, { headers, cache: "no-store", signal: AbortSignal.timeout(WAIT) });
+    if (answer.status === 404) return;
+    if (answer.status === 200) {
+      await swap(await answer.json());
+      tag = answer.headers.get("ETag") ?? "";
+    } else if (answer.status !== 304) {
+      throw new Error(`status ${answer.status}`);
+    }
+    failures = 0;
+    linkState.textContent = page.dataset.live;
+    linkState.className = "live";
+  } catch {
+    failures += 1;
+    linkState.textContent = page.dataset.offline;
+    linkState.className = "offline";
+  }
+  const pause = document.hidden ? HIDDEN : Math.min(EVERY * 2 ** Math.min(failures, 6), LONGEST);
+  timer = setTimeout(look, pause);
+}
+
+document.addEventListener("visibilitychange", () => document.hidden || look());
+addEventListener("online", look);
+look();
