@@ -245,6 +245,10 @@ def test_a_document_with_junk_anywhere_is_accepted_or_refused_with_sentences(dat
     assert all(fault.path and fault.sentence for fault in faults)
 
 
+def test_a_language_that_is_no_text_is_blamed_where_it_stands() -> None:
+    assert list(faults_of(put(sound(), "description", {"fr": "Carte", "en": "Card", 1: "Karte"}))) == ["description.1"]
+
+
 def test_a_deeply_nested_document_is_refused() -> None:
     deep: Any = {}
     for _ in range(50_000):
