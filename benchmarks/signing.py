@@ -129,7 +129,7 @@ def product(credentials: Credentials, card: Card) -> Callable[[], object]:
     designs = load_designs(Path(__file__).parents[1] / "passes" / "templates")
     press = Press(Drawings())
     # Made beforehand: cards come out of the books, only passes are made here.
-    cards = cycle([with_balance(card, value) for value in range(10_000)])
+    cards = cycle([with_balance(card, value) for value in range(0, 10_000, 20)])
     design = designs.newest("points")
     identity = Identity(1, PASS_TYPE, "0123456789abcdef", "t" * 43, "LP1.acme.k1.1.7Q2M9X", "https://c.example.com/a")
     alert = Alert("points", design.change_messages["points"])
