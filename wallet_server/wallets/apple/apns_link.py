@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import pycurl
 
@@ -86,9 +86,9 @@ class Shot:
         self.tries = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of a shot: a status, or 0 and the fault. `broke` says that this one ended its connection."""
+class Reply(NamedTuple):
+    """What came of a shot: a status, or 0 and the fault. `broke` says that this one ended its connection. A tuple,
+    because one is made for every push, in a quarter of a dataclass's time."""
 
     shot: Shot
     status: int
