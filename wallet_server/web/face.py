@@ -10,8 +10,8 @@ from wallet_server.rules import sentences
 from wallet_server.rules.card import Card
 from wallet_server.web.rendering import in_language, palette_spec, symbol
 
-WEB_KEYS = frozenset({"web"})
-"""Details that make no sense on the web card: the link to itself."""
+LEFT_OUT = frozenset({"web", "stop"})
+"""Details of the back that the page itself is or has: the link to this page, and the switch for messages."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,6 @@ def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
         back=tuple(
             Side(in_language(detail.label, spoken), in_language(detail.text, spoken), detail.link)
             for detail in card.details
-            if detail.key not in WEB_KEYS
+            if detail.key not in LEFT_OUT
         ),
     )

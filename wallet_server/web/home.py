@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @home.get("/")
 def first_page() -> Response:
-    """`?join=` (up to five) names programmes to try and `?phones=` the simulated phones; `#key=` stays in the browser."""
+    """`?join=` (up to five) names programmes to try, `?phones=` the simulated phones; `#key=` stays in the browser."""
     tongue = language()
     if not context().settings.sandbox:
         return render("live.html", tongue)
