@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -55,12 +56,19 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[New
     `new_database("postgresql")` is migrated and empty, `new_database("sqlite", migrated=False)` has no table. Skips
     the test where no PostgreSQL can be had.
     """
-    session = request.config.stash[SESSION]
+    with databases(request.config, tmp_path) as new:
+        yield new
+
+
+@contextmanager
+def databases(config: pytest.Config, folder: Path) -> Iterator[NewDatabase]:
+    """The same for fixtures of a wider scope than a test."""
+    session = config.stash[SESSION]
     made: list[str] = []
 
     def new(kind: str, *, migrated: bool = True) -> str:
         if kind == "sqlite":
-            file = tmp_path / f"wallet-{len(list(tmp_path.glob('wallet-*.db')))}.db"
+            file = folder / f"wallet-{len(list(folder.glob('wallet-*.db')))}.db"
             if migrated:
                 shutil.copyfile(_migrated_file(session), file)
             return f"sqlite:///{file}"

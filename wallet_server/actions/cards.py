@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
-from wallet_server.records import announcements, jobs, ledger, members, parties, passes
+from wallet_server.records import announcements, devices, jobs, ledger, members, parties, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow, Publication
 from wallet_server.rules import codes, publishing
@@ -22,16 +22,20 @@ from wallet_server.rules.publishing import Decision, Facets
 from wallet_server.wallets.port import Identity, Issued
 
 REFRESH = "refresh"
+AWAIT_FETCH = timedelta(hours=24)
+"""How long a further alert waits for a phone to fetch the version of the one before."""
 _BIT: Mapping[Facet, int] = {facet: 1 << n for n, facet in enumerate(ALERT_ORDER)}
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A pass after publishing: what is served now, and when it wants to be looked at again."""
+    """A pass after publishing: what is served now, when it wants to be looked at again, and whether that is because
+    a change was held back for a version of its own."""
 
     row: PassRow
     publication: Publication
     again: datetime | None
+    held: bool
 
 
 def mask(facets: Iterable[Facet]) -> int:
@@ -69,25 +73,29 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
     """
     rows = passes.lock_passes(tx, pass_ids)
     served = passes.published(tx, [row.id for row in rows])
+    rung = devices.told_by_push(tx, [row.id for row in rows])
     shelf = _Desk(ctx, tx, rows, now)
     ready: list[Ready] = []
     fresh: list[Publication] = []
     untagged: dict[str, list[int]] = {}
     for row in rows:
         old = served[row.id]
-        new, decision, change_at = _next_version(shelf, row, old, now)
-        # What is still held back waits for a version of its own, one window later.
+        awaited = old.published_at + AWAIT_FETCH if row.id in rung and old.seen < old.number else now
+        new, decision, change_at = _next_version(shelf, row, old, now, awaited > now)
         wait = now + timedelta(seconds=ctx.settings.coalesce_seconds)
-        again = min((at for at in (wait if decision.held else None, change_at) if at is not None), default=None)
+        # What is held back waits for a version of its own: for the phone to fetch this one, or for the time limit.
+        turn = max(wait, awaited) if new is None else now + AWAIT_FETCH if row.id in rung else wait
+        again = min((at for at in (turn if decision.held else None, change_at) if at is not None), default=None)
+        loud = mask((*decision.held, decision.alert) if decision.alert and row.id in rung else decision.held)
         if new is not None:
             fresh.append(new)
         elif old.of_version != row.version:
             passes.taken_in(tx, row.id, row.version)
-        if new is not None or row.loud != mask(decision.held):
-            passes.set_loud(tx, row.id, mask(decision.held), wait if new is not None else row.quiet_until)
+        if new is not None or row.loud != loud:
+            passes.set_loud(tx, row.id, loud, wait if new is not None else row.quiet_until)
         if (new or old).number > old.tagged:
             untagged.setdefault(row.pass_type, []).append(row.id)
-        ready.append(Ready(row, new or old, again))
+        ready.append(Ready(row, new or old, again, bool(decision.held)))
     passes.publish_next(tx, fresh)
     for pass_type in sorted(untagged):
         passes.hand_out_tags(tx, pass_type, untagged[pass_type], now)
@@ -105,13 +113,16 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
 
 
 def _next_version(
-    shelf: _Desk, row: PassRow, old: Publication, now: datetime
+    shelf: _Desk, row: PassRow, old: Publication, now: datetime, unseen: bool
 ) -> tuple[Publication | None, Decision, datetime | None]:
     wanted = shelf.wanted(row)
-    decision = publishing.decide(Facets(old.points, old.tier, old.news), wanted, _facets(row.loud))
+    # While no phone has fetched the version served, what rings next is judged by what the phones hold: else an alert
+    # that waits to be fetched would be lost under the next one.
+    before = Facets(old.seen_points, old.seen_tier, old.seen_news) if unseen else Facets(old.points, old.tier, old.news)
+    decision = publishing.decide(before, wanted, _facets(row.loud))
     kept = card_from_json(old.card).news if "news" in decision.held else None
     card, change_at = shelf.compose(row, decision.shown, kept.text if kept else None)
-    if card.fingerprint() == old.fingerprint and decision.alert is None:
+    if card.fingerprint() == old.fingerprint and decision.alert in (None, old.alert):
         return None, decision, change_at
     # Whole seconds, strictly increasing: two versions within one second would look alike to If-Modified-Since.
     modified = max(now.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
@@ -140,6 +151,10 @@ def _publication(
         points=shown.points,
         tier=shown.tier,
         news=shown.news,
+        seen=0,
+        seen_points=shown.points,
+        seen_tier=shown.tier,
+        seen_news=shown.news,
         last_modified=modified,
         published_at=now,
         tag=None,
@@ -218,6 +233,19 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
         body, media_type = issued.body, issued.media_type
         ctx.signed.put(key, body)
     return body, media_type
+
+
+def seen(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> None:
+    """A registered phone holds this version: whatever was held back for it may have its turn."""
+    current = passes.lock_passes(tx, [row.id])[0]
+    if not passes.mark_seen(tx, row.id, publication.number):
+        return
+    held = current.loud & ~mask(f for f in ALERT_ORDER if f == publication.alert)
+    if current.loud != held:
+        passes.set_loud(tx, row.id, held, current.quiet_until)
+    if held:
+        now = ctx.now()
+        jobs.put(tx, [jobs.Put(REFRESH, str(row.id), jobs.SERVICE, max(now, current.quiet_until or now))])
 
 
 def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issued:

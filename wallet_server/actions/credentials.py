@@ -121,8 +121,8 @@ def rotate_secrets(ctx: Context) -> int:
         if not ctx.keyring.is_current(row.key_cipher):
             sealed = ctx.keyring.seal(private_key(ctx, row), f"credential-key:{row.pass_type}")
             with ctx.change() as tx:
-                credentials.reseal_key(tx, row.id, sealed)
-            renewed += 1
+                # A renewal meanwhile has put another key there, sealed under the current secret key.
+                renewed += credentials.reseal_key(tx, row.id, row.key_cipher, sealed)
     for kind in (credentials.PASS_TOKENS, credentials.CODES):
         after = 0
         while True:

@@ -15,13 +15,15 @@ from datetime import datetime
 from wallet_server.actions import cards
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, Unauthenticated
-from wallet_server.records import devices, jobs, passes
+from wallet_server.records import devices, jobs, limits, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.passes import PassRow
 
 _HEX = re.compile(r"[0-9a-fA-F]{8,512}")
 MAX_LOG_LINES = 20
+MAX_LOG_LINES_A_MINUTE = 1000
+LOG_WINDOW = "phone-log"
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,14 @@ class Fetched:
     last_modified: datetime
 
 
+def _plain(*texts: str) -> bool:
+    """Whether a database can look these up at all (PostgreSQL knows no NUL)."""
+    return all(text.isprintable() for text in texts)
+
+
 def _admit(tx: Tx, pass_type: str, serial: str, token: str | None) -> PassRow:
     """The pass, if the token is its own. An unknown serial and a wrong token answer alike."""
-    row = passes.pass_by_serial(tx, pass_type, serial)
+    row = passes.pass_by_serial(tx, pass_type, serial) if _plain(pass_type, serial) else None
     expected = row.token_sha256 if row else bytes(32)
     if not hmac.compare_digest(digest(token or ""), expected) or row is None:
         raise Unauthenticated("This pass and this token do not belong together.")
@@ -51,15 +58,21 @@ def register(
     """
     if push_kind == devices.APNS and not _HEX.fullmatch(push_token):
         raise Invalid("pushToken is a hexadecimal string.", code="bad-push-token", field="pushToken")
-    if not 1 <= len(library_id) <= 128 or not 1 <= len(push_token) <= 512:
-        raise Invalid("The device identifier or push token is too long.", code="bad-device")
+    if not 1 <= len(library_id) <= 128 or not 1 <= len(push_token) <= 512 or not _plain(library_id, push_token):
+        raise Invalid("The device identifier or push token has no sound form.", code="bad-device")
     now = ctx.now()
     with ctx.change() as tx:
         row = _admit(tx, pass_type, serial, token)
         passes.lock_passes(tx, [row.id])
         fresh, new_token = devices.register(tx, library_id, pass_type, row.id, push_kind, push_token, now)
         publication = passes.published(tx, [row.id])[row.id]
-        missed = publication.fetched < publication.number
+        # A file may lie in a mailbox for a year before it is opened: only a download since the last registration
+        # says which version this device holds.
+        missed = publication.number > 1 and publication.fetched < publication.number
+        if fresh:
+            passes.claim_download(tx, row.id)
+            if not missed:
+                cards.seen(ctx, tx, row, publication)
         if (fresh and missed) or (new_token and not fresh):
             passes.ring_again(tx, row.id, new_tag=fresh)
             jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.COUNTER, now)])
@@ -79,6 +92,8 @@ def changed_since(ctx: Context, library_id: str, pass_type: str, tag: str | None
 
     No tag, junk, or a tag newer than any handed out (as after a restore from a backup) answers all of them.
     """
+    if not _plain(library_id, pass_type):
+        return None
     with ctx.look() as tx:
         newest = passes.newest_tag(tx, pass_type)
         since = int(tag) if tag is not None and tag.isascii() and tag.isdigit() and len(tag) <= 18 else -1
@@ -96,16 +111,30 @@ def fetch(ctx: Context, pass_type: str, serial: str, token: str | None, known: d
         if known is not None and known == publication.last_modified:
             return Fetched(None, "", publication.last_modified)
         body, media_type = cards.serve(ctx, tx, row, publication)
-    if publication.fetched < publication.number:
+    if publication.seen < publication.number:
         with ctx.change() as tx:
-            passes.mark_fetched(tx, row.id, publication.number)
+            cards.seen(ctx, tx, row, publication)
+        ctx.ring()
     return Fetched(body, media_type, publication.last_modified)
 
 
 def log(ctx: Context, lines: Sequence[str]) -> None:
-    """Keep what phones report, bounded; a line is joined to a pass only where it names a known serial number."""
-    kept = [line[:500] for line in lines[:MAX_LOG_LINES]]
+    """Keep what phones report: bounded, and so many lines a minute, because anybody may write here.
+
+    A line is joined to no pass: the request names neither a device nor a token that would vouch for it.
+    """
+    kept = [_printable(line[:500]) for line in lines[:MAX_LOG_LINES]]
     if not kept or not ctx.settings.phone_log_lines:
         return
+    now = ctx.now()
+    minute = int(now.timestamp()) // 60
+    with ctx.look() as tx:
+        if limits.taken(tx, LOG_WINDOW, minute) >= MAX_LOG_LINES_A_MINUTE:
+            return
     with ctx.change() as tx:
-        devices.add_phone_logs(tx, [(line, None) for line in kept], ctx.settings.phone_log_lines, ctx.now())
+        limits.take(tx, LOG_WINDOW, minute, len(kept))
+        devices.add_phone_logs(tx, [(line, None) for line in kept], ctx.settings.phone_log_lines, now)
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in line)

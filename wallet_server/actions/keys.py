@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 
 from wallet_server.actions.context import Context, new_id
-from wallet_server.errors import Forbidden, TooMany, Unauthenticated
+from wallet_server.errors import Forbidden, Unauthenticated
 from wallet_server.records import limits, parties
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
@@ -20,6 +21,7 @@ TILL = frozenset({"till"})
 MERCHANT = frozenset({"read", "manage", "enrol", "announce"})
 SCOPES = TILL | MERCHANT
 WINDOW_SECONDS = 60
+MOST_KEYS_HELD = 10_000
 
 
 def make_key(
@@ -52,11 +54,21 @@ def require(scope: Scope, wanted: str) -> None:
 
 @dataclass(frozen=True)
 class Allowance:
-    """What is left of a key's limit in this window."""
+    """What is left of a key's limit in this window; `spent` means that this request is already beyond it."""
 
     limit: int
     remaining: int
     reset_seconds: int
+    spent: bool
+
+
+@dataclass
+class _Held:
+    """What this process may still count in a window, and what all processes together had taken by then."""
+
+    window: int
+    left: int
+    taken: int
 
 
 class Meter:
@@ -65,26 +77,41 @@ class Meter:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._slice = max(1, limit // 20)
-        self._held: dict[str, tuple[int, int, int]] = {}  # key: (window, left of the slice, taken by everyone)
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()
 
     def count(self, ctx: Context, scope: Scope) -> Allowance:
-        """One more request. Raises `TooMany` beyond the limit."""
+        """One more request. Whoever is beyond the limit costs no further write before the next window."""
         second = int(ctx.now().timestamp())
         window, reset = second // WINDOW_SECONDS, WINDOW_SECONDS - second % WINDOW_SECONDS
-        held = self._held.get(scope.key_id)
-        if held is None or held[0] != window or held[1] <= 0:
+        allowance = self._from_slice(scope.key_id, window, reset)
+        while allowance is None:
             with ctx.change() as tx:
                 taken = limits.take(tx, f"key:{scope.key_id}", window, self._slice)
-            held = (window, max(0, min(self._slice, self._limit - taken + self._slice)), taken)
-            if len(self._held) > 10_000:
+            self._add_slice(scope.key_id, window, taken)
+            allowance = self._from_slice(scope.key_id, window, reset)
+        return allowance
+
+    def _from_slice(self, key: str, window: int, reset: int) -> Allowance | None:
+        with self._lock:
+            held = self._held.get(key)
+            if held is None or held.window != window:
+                return None
+            if held.left <= 0:
+                return Allowance(self._limit, 0, reset, True) if held.taken >= self._limit else None
+            held.left -= 1
+            return Allowance(self._limit, max(0, self._limit - held.taken) + held.left, reset, False)
+
+    def _add_slice(self, key: str, window: int, taken: int) -> None:
+        granted = max(0, min(self._slice, self._limit - taken + self._slice))
+        with self._lock:
+            if len(self._held) > MOST_KEYS_HELD:
                 self._held.clear()
-        if held[1] <= 0:
-            self._held[scope.key_id] = held
-            raise TooMany(
-                f"This key may make {self._limit} requests a minute; wait {reset} seconds.", retry_after_seconds=reset
-            )
-        self._held[scope.key_id] = (held[0], held[1] - 1, held[2])
-        return Allowance(self._limit, max(0, self._limit - held[2] + held[1] - 1), reset)
+            held = self._held.get(key)
+            if held is None or held.window != window:
+                held = self._held[key] = _Held(window, 0, 0)
+            held.left += granted
+            held.taken = max(held.taken, taken)
 
 
 def rotate(ctx: Context, scope: Scope, public_id: str, keep_until: datetime) -> None:

@@ -19,7 +19,7 @@ from wallet_server.errors import Conflict, Fault, Invalid
 from wallet_server.records import announcements, jobs, members, parties, programmes
 from wallet_server.records.announcements import AnnouncementRow
 from wallet_server.records.database import Tx
-from wallet_server.records.jobs import Lease
+from wallet_server.records.jobs import Again, Lease
 from wallet_server.records.members import Reached
 from wallet_server.records.scope import Scope
 from wallet_server.rules import announcing
@@ -118,7 +118,7 @@ def confirm(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Fa
     """Send it. Raises `Conflict` (`already-confirmed`)."""
 
     def act(tx: Tx) -> Facts:
-        row = announcements.announcement_in(tx, scope, public_id)
+        row = announcements.announcement_in(tx, scope, public_id, lock=True)
         if row.state != announcements.DRAFT:
             raise Conflict("This announcement was confirmed or recalled before.", code="already-confirmed")
         announcements.set_state(tx, row.id, announcements.CONFIRMED, ctx.now())
@@ -134,7 +134,7 @@ def recall(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Fac
     """Take it back: the walk stops, and cards that show it lose it without a sound."""
 
     def act(tx: Tx) -> Facts:
-        row = announcements.announcement_in(tx, scope, public_id)
+        row = announcements.announcement_in(tx, scope, public_id, lock=True)
         announcements.set_state(tx, row.id, announcements.RECALLED, ctx.now())
         jobs.put(tx, [jobs.Put(UNSAY, f"{row.id}:0", jobs.BULK, ctx.now())])
         return {"announcement": public_id, "state": announcements.RECALLED}
@@ -176,12 +176,13 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
             row = announcements.lock(tx, int(lease.key))
             again = None
             if row.state == announcements.CONFIRMED:
+                programmes.lock_programme(tx, row.programme_id)
                 programme, zone = _of(ctx, tx, row)
                 reached = _reached(tx, row, row.walked_to, zone, ctx.now())
                 _carry_out(ctx, tx, row, reached, programme)
                 if len(reached) == SLICE:
                     announcements.set_walked(tx, row.id, reached[-1].member_id)
-                    again = {lease.id: ctx.now()}
+                    again = {lease.id: Again(ctx.now(), lease.lane)}
                 else:
                     announcements.set_state(tx, row.id, announcements.DONE, ctx.now())
             jobs.settle(tx, [lease], again)
@@ -205,6 +206,7 @@ def ask_waiters(ctx: Context, leases: Sequence[Lease]) -> None:
         with ctx.change() as tx:
             row = announcements.lock(tx, int(announcement_id))
             if row.state in (announcements.CONFIRMED, announcements.DONE) and row.ends_at > ctx.now():
+                programmes.lock_programme(tx, row.programme_id)
                 ids = announcements.members_with(tx, row.id, announcements.WAITING, int(after), SLICE)
                 programme, zone = _of(ctx, tx, row)
                 _carry_out(ctx, tx, row, _reached(tx, row, 0, zone, ctx.now(), ids) if ids else [], programme)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from wallet_server.actions.context import Context
-from wallet_server.errors import Conflict, Unavailable, WalletError
+from wallet_server.errors import Conflict, Invalid, Unavailable, WalletError
 from wallet_server.records import parties, requests
 from wallet_server.records.database import Tx
 from wallet_server.records.requests import AlreadyClaimed, Claim
@@ -35,8 +35,13 @@ def asked(scope: Scope, route: str, body: Mapping[str, Any], key: str | None, *n
 
     With a key, the merchant claims it too, together with the body: a till server that sends the same sale again
     through another of its tills gets the first answer, while two tills that number their keys alike stay apart.
+    Raises `Invalid` (`not-storable`).
     """
-    request_hash = hashlib.sha256(route.encode() + b"\0" + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+    try:
+        canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as fault:
+        raise Invalid("The request holds a text or a number that cannot be stored.", code="not-storable") from fault
+    request_hash = hashlib.sha256(route.encode() + b"\0" + canonical).digest()
     own, merchant = parties.principals(scope)
     claims = [Claim(own, f"about:{name}") for name in natural]
     if key is not None:

@@ -11,7 +11,8 @@ from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
 from wallet_server.records import devices, jobs, limits, passes
 from wallet_server.records.devices import DeviceRow
-from wallet_server.records.jobs import Lease
+from wallet_server.records.jobs import Again, Lease, Rest
+from wallet_server.records.passes import Rung
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
 
 REFUSED_REST = timedelta(minutes=15)
@@ -93,14 +94,25 @@ def _settle(
     now: datetime,
 ) -> None:
     told = [
-        (r.row.id, r.publication.number, reports[r.row.id].remote_state if r.row.id in reports else None)
+        Rung(
+            r.row.id,
+            r.publication.number,
+            r.publication.rung,
+            reports[r.row.id].remote_state if r.row.id in reports else r.publication.remote_state,
+        )
         for r in unrung
         if r.row.id not in waits
     ]
     dead = sorted({ref for report in reports.values() for ref in report.dead})
     suspect = sorted({ref for report in reports.values() for ref in report.suspect})
     suspected = {d.id for rows in holders.values() for d in rows if d.suspected}
-    again = {by_pass[r.row.id].id: r.again for r in ready if r.again is not None}
+    # What is held back belongs to the change that is being told; what changes by its date can wait its turn.
+    again = {
+        by_pass[r.row.id].id: Again(r.again, by_pass[r.row.id].lane if r.held else jobs.BULK)
+        for r in ready
+        if r.again is not None
+    }
+    rests = {by_pass[key].id: Rest(until, why) for key, (until, why) in waits.items()}
     with ctx.change() as tx:
         passes.mark_rung(tx, told)
         if dead:
@@ -109,6 +121,4 @@ def _settle(
             devices.suspect(tx, suspect, now)
         if accepted := suspected - set(suspect) - set(dead):
             devices.trust(tx, sorted(accepted))
-        jobs.settle(tx, [lease for key, lease in by_pass.items() if key not in waits], again)
-        for key, (until, why) in waits.items():
-            jobs.rest(tx, by_pass[key], until, why)
+        jobs.settle(tx, list(by_pass.values()), again, rests)

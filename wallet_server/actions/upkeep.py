@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from wallet_server.actions.context import Context
 from wallet_server.records import audit, jobs, limits
-from wallet_server.records.jobs import Lease
+from wallet_server.records.jobs import Again, Lease
 
 NIGHTLY = "nightly"
 SLICE = 1000
@@ -36,7 +36,7 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
             after = audit.snapshot(tx, yesterday, after, SLICE)
     with ctx.change() as tx:
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
-        jobs.settle(tx, leases, {lease.id: _next_night(now) for lease in leases})
+        jobs.settle(tx, leases, {lease.id: Again(_next_night(now), lease.lane) for lease in leases})
 
 
 def book_faults(ctx: Context) -> list[str]:

@@ -84,13 +84,12 @@ def _row(r: sa.Row) -> AnnouncementRow:  # type: ignore[type-arg]
     )
 
 
-def announcement_in(tx: Tx, scope: Scope, public_id: str) -> AnnouncementRow:
-    """One of the merchant's announcements, locked. Raises `NotFound`."""
-    r = tx.execute(
-        sa.select(announcements)
-        .where(announcements.c.public_id == public_id, announcements.c.merchant_id == scope.merchant_id)
-        .with_for_update()
-    ).first()
+def announcement_in(tx: Tx, scope: Scope, public_id: str, *, lock: bool = False) -> AnnouncementRow:
+    """One of the merchant's announcements, held until the end of the transaction if asked. Raises `NotFound`."""
+    query = sa.select(announcements).where(
+        announcements.c.public_id == public_id, announcements.c.merchant_id == scope.merchant_id
+    )
+    r = tx.execute(query.with_for_update() if lock else query).first()
     if r is None:
         raise NotFound("There is no such announcement.", field="announcement")
     return _row(r)

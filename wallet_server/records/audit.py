@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
@@ -19,6 +20,9 @@ from wallet_server.records.schema import (
     lots,
     programmes,
 )
+
+MOST_FAULTS = 100
+"""Sentences of one kind; whoever has more knows enough."""
 
 
 @dataclass(frozen=True)
@@ -50,51 +54,80 @@ def trial_balance(tx: Tx) -> list[TrialLine]:
 def faults(tx: Tx) -> Iterable[str]:
     """Sentences for everything that does not add up; none when the books are true.
 
-    Checked: each entry sums to zero per currency; each cached balance equals the sum of its postings and the sum of
-    its lots' remainders; each lot's remainder equals its amount less its allocations.
+    Checked: each entry sums to zero per currency, and moves the member's lots by what it posted; each member's cached
+    balance stands and equals the sum of its postings and the sum of its lots' remainders; each lot's remainder equals
+    its amount less its allocations and lies between the two.
     """
+    for check in (_entry_faults, _balance_faults, _lot_faults):
+        yield from check(tx)
+
+
+def _entry_faults(tx: Tx) -> Iterable[str]:
     post = ledger_postings.c
     unbalanced = (
         sa.select(post.entry_id).group_by(post.entry_id, post.currency_id).having(sa.func.sum(post.amount) != 0)
     )
-    for entry in tx.execute(unbalanced.limit(100)).scalars():
+    for entry in tx.execute(unbalanced.limit(MOST_FAULTS)).scalars():
         yield f"Entry {entry} does not sum to zero."
+    unmoved = sa.text(
+        "SELECT e.id, COALESCE(p.amount, 0) AS posted, COALESCE(l.amount, 0) - COALESCE(a.amount, 0) AS moved "
+        "FROM ledger_entries e "
+        "LEFT JOIN (SELECT lp.entry_id, SUM(lp.amount) AS amount FROM ledger_postings lp "
+        "  JOIN ledger_accounts la ON la.id = lp.account_id WHERE la.owner_kind = 'member' GROUP BY lp.entry_id) p "
+        "  ON p.entry_id = e.id "
+        "LEFT JOIN (SELECT entry_id, SUM(amount) AS amount FROM lots GROUP BY entry_id) l ON l.entry_id = e.id "
+        "LEFT JOIN (SELECT entry_id, SUM(amount) AS amount FROM lot_allocations GROUP BY entry_id) a "
+        "  ON a.entry_id = e.id "
+        "WHERE p.amount IS NULL OR p.amount <> COALESCE(l.amount, 0) - COALESCE(a.amount, 0) LIMIT :most"
+    )
+    for row in tx.execute(unmoved, {"most": MOST_FAULTS}):
+        yield f"Entry {row.id} posts {row.posted} to a member but moves lots by {row.moved}."
+
+
+def _balance_faults(tx: Tx) -> Iterable[str]:
+    post = ledger_postings.c
     posted = sa.select(post.account_id, sa.func.sum(post.amount).label("amount")).group_by(post.account_id).subquery()
     owned = (
         sa.select(lots.c.account_id, sa.func.sum(lots.c.remaining).label("amount"))
         .group_by(lots.c.account_id)
         .subquery()
     )
+    of_postings, of_lots = sa.func.coalesce(posted.c.amount, 0), sa.func.coalesce(owned.c.amount, 0)
     compare = (
-        sa.select(
-            balances.c.account_id,
-            balances.c.amount,
-            sa.func.coalesce(posted.c.amount, 0).label("posted"),
-            sa.func.coalesce(owned.c.amount, 0).label("owned"),
-        )
-        .select_from(balances)
-        .outerjoin(posted, posted.c.account_id == balances.c.account_id)
-        .outerjoin(owned, owned.c.account_id == balances.c.account_id)
+        sa.select(ledger_accounts.c.id, balances.c.amount, of_postings.label("posted"), of_lots.label("owned"))
+        .select_from(ledger_accounts)
+        .outerjoin(balances, balances.c.account_id == ledger_accounts.c.id)
+        .outerjoin(posted, posted.c.account_id == ledger_accounts.c.id)
+        .outerjoin(owned, owned.c.account_id == ledger_accounts.c.id)
         .where(
-            sa.or_(
-                balances.c.amount != sa.func.coalesce(posted.c.amount, 0),
-                balances.c.amount != sa.func.coalesce(owned.c.amount, 0),
-            )
+            ledger_accounts.c.owner_kind == "member",
+            sa.or_(balances.c.amount.is_(None), balances.c.amount != of_postings, balances.c.amount != of_lots),
         )
     )
-    for row in tx.execute(compare.limit(100)):
-        yield f"Account {row.account_id}: balance {row.amount}, postings {row.posted}, lots {row.owned}."
+    for row in tx.execute(compare.limit(MOST_FAULTS)):
+        yield f"Account {row.id}: balance {row.amount}, postings {row.posted}, lots {row.owned}."
+
+
+def _lot_faults(tx: Tx) -> Iterable[str]:
     taken = sa.text(
         "SELECT l.id, l.amount, l.remaining, COALESCE(SUM(a.amount), 0) AS taken FROM lots l "
         "LEFT JOIN lot_allocations a ON a.lot_id = l.id GROUP BY l.id, l.amount, l.remaining "
-        "HAVING l.remaining <> l.amount - COALESCE(SUM(a.amount), 0) LIMIT 100"
+        "HAVING l.remaining <> l.amount - COALESCE(SUM(a.amount), 0) LIMIT :most"
     )
-    for row in tx.execute(taken):
+    for row in tx.execute(taken, {"most": MOST_FAULTS}):
         yield f"Lot {row.id}: remaining {row.remaining}, but {row.amount} less {row.taken} allocated."
+    low, high = (
+        sa.case((lots.c.amount < 0, lots.c.amount), else_=0),
+        sa.case((lots.c.amount > 0, lots.c.amount), else_=0),
+    )
+    outside = sa.select(lots).where(sa.or_(lots.c.remaining < low, lots.c.remaining > high)).limit(MOST_FAULTS)
+    for row in tx.execute(outside):
+        yield f"Lot {row.id}: remaining {row.remaining} of {row.amount}."
 
 
 def balance_as_of(tx: Tx, account_id: int, at: datetime) -> int:
     """What stood on an account at an instant of its books (entries recorded up to `at`): snapshot plus tail."""
+    at = at.astimezone(UTC)
     snap = tx.execute(
         sa.select(balance_snapshots.c.amount, balance_snapshots.c.day)
         .where(balance_snapshots.c.account_id == account_id, balance_snapshots.c.day < at.date())
@@ -118,6 +151,21 @@ def _end(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, tzinfo=UTC)
 
 
+_LAST = (
+    sa.select(
+        balance_snapshots.c.account_id,
+        balance_snapshots.c.amount,
+        sa.func.row_number()
+        .over(partition_by=balance_snapshots.c.account_id, order_by=balance_snapshots.c.day.desc())
+        .label("age"),
+    )
+    .where(
+        balance_snapshots.c.account_id.in_(sa.bindparam("ids", expanding=True)),
+        balance_snapshots.c.day <= sa.bindparam("day", type_=sa.Date()),
+    )
+    .subquery()
+)
+_LAST_SNAPSHOTS = sa.select(_LAST.c.account_id, _LAST.c.amount).where(_LAST.c.age == 1)
 _AS_OF_END = (
     sa.select(
         ledger_postings.c.account_id,
@@ -135,19 +183,20 @@ _AS_OF_END = (
 def snapshot(tx: Tx, day: date, after: int, limit: int) -> int | None:
     """Write the balances at the end of `day` (UTC, and over) for up to `limit` accounts whose key is above `after`.
 
-    Returns the last key looked at, or None when none was left. A snapshot that stands already is left alone.
+    Returns the last key looked at, or None when none was left. A snapshot that stands already is left alone, and an
+    account that stands where its last snapshot left it needs no further one.
     """
     account = ledger_accounts.c.id
     ids = list(tx.execute(sa.select(account).where(account > after).order_by(account).limit(limit)).scalars())
     if not ids:
         return None
-    snap = balance_snapshots.c
-    there = set(tx.execute(sa.select(snap.account_id).where(snap.day == day, snap.account_id.in_(ids))).scalars())
+    last = {r.account_id: int(r.amount) for r in tx.execute(_LAST_SNAPSHOTS, {"ids": ids, "day": day})}
     rows = [
         {"account_id": r.account_id, "day": day, "amount": int(r.amount)}
         for r in tx.execute(_AS_OF_END, {"ids": ids, "end": _end(day)})
-        if r.account_id not in there
+        if int(r.amount) != last.get(r.account_id, 0)
     ]
     if rows:
-        tx.execute(sa.insert(balance_snapshots), rows)
+        insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(balance_snapshots)
+        tx.execute(insert.on_conflict_do_nothing(), rows)
     return int(ids[-1])

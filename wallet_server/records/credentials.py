@@ -100,9 +100,10 @@ def all_sets(tx: Tx) -> list[CredentialRow]:
     return [_row(r) for r in rows]
 
 
-def reseal_key(tx: Tx, set_id: int, key_cipher: str) -> None:
-    """Store a private key's envelope under a newer secret key."""
-    tx.execute(sa.update(credential_sets).where(credential_sets.c.id == set_id).values(key_cipher=key_cipher))
+def reseal_key(tx: Tx, set_id: int, old: str, new: str) -> int:
+    """Put a private key's envelope under a newer secret key in place of the old one; 0 when that is gone."""
+    of_set = sa.and_(credential_sets.c.id == set_id, credential_sets.c.key_cipher == old)
+    return tx.execute(sa.update(credential_sets).where(of_set).values(key_cipher=new)).rowcount
 
 
 @dataclass(frozen=True)

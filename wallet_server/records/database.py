@@ -23,7 +23,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.engine import make_url
 
 from wallet_server import resources
-from wallet_server.errors import Unavailable
+from wallet_server.errors import Invalid, Unavailable
 from wallet_server.records.schema import metadata
 from wallet_server.settings import Settings
 
@@ -120,6 +120,8 @@ def _translated() -> Iterator[None]:
     except sa.exc.TimeoutError as fault:
         raise Unavailable("The database is busy; please try again in a moment.") from fault
     except sa.exc.DBAPIError as fault:
+        if isinstance(fault, sa.exc.DataError):
+            raise Invalid("The request holds a text or a number that cannot be stored.", code="not-storable") from fault
         if _passing(fault):
             raise Unavailable("The database cannot be written to just now; please try again in a moment.") from fault
         raise

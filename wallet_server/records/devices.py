@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import devices, passes, phone_logs, publications, registrations
@@ -36,6 +37,8 @@ _DEVICE = sa.select(devices).where(
     devices.c.library_id == b("library_id"), devices.c.pass_type == b("pass_type")
 ).with_for_update()  # fmt: skip
 
+_HOLD = sa.select(devices.c.id).where(devices.c.id == b("device")).with_for_update()
+
 
 def register(
     tx: Tx, library_id: str, pass_type: str, pass_id: int, push_kind: str, push_token: str, now: datetime
@@ -44,16 +47,15 @@ def register(
 
     A further device beyond 50 evicts the pass's oldest registration.
     """
-    found = tx.execute(_DEVICE, {"library_id": library_id, "pass_type": pass_type}).first()
+    name = {"library_id": library_id, "pass_type": pass_type}
+    found = tx.execute(_DEVICE, name).first()
     values = {"push_kind": push_kind, "push_token": push_token, "registered_at": now, "suspect_at": None}
     new_token = found is None or found.push_token != push_token or found.push_kind != push_kind
-    if found is None:
-        device = tx.execute(
-            sa.insert(devices).returning(devices.c.id), {"library_id": library_id, "pass_type": pass_type, **values}
-        ).scalar_one()
-    else:
-        device = found.id
-        tx.execute(sa.update(devices).where(devices.c.id == device).values(**values))
+    # A restored phone registers all of its passes at once: another of them may have brought the device meanwhile.
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(devices).values(**name, **values)
+    device = tx.execute(
+        insert.on_conflict_do_update(index_elements=list(name), set_=values).returning(devices.c.id)
+    ).scalar_one()
     there = tx.execute(
         sa.select(registrations.c.device_id).where(
             registrations.c.device_id == device, registrations.c.pass_id == pass_id
@@ -85,6 +87,8 @@ def unregister(tx: Tx, library_id: str, pass_type: str, pass_id: int) -> bool:
 
 
 def _drop(tx: Tx, device: int, pass_id: int) -> bool:
+    # Held before it is looked whether this was its last: else it could be deleted under a registration just made.
+    tx.execute(_HOLD, {"device": device})
     gone = tx.execute(
         sa.delete(registrations).where(registrations.c.device_id == device, registrations.c.pass_id == pass_id)
     ).rowcount
@@ -98,7 +102,9 @@ def forget(tx: Tx, device_ids: Sequence[int], *, registered_before: datetime) ->
     """The push service says that these are gone; one that has registered anew since is kept."""
     for device in sorted(device_ids):
         still = tx.execute(
-            sa.select(devices.c.id).where(devices.c.id == device, devices.c.registered_at < registered_before)
+            sa.select(devices.c.id)
+            .where(devices.c.id == device, devices.c.registered_at < registered_before)
+            .with_for_update()
         ).scalar()
         if still is not None:
             tx.execute(sa.delete(registrations).where(registrations.c.device_id == device))
@@ -143,6 +149,17 @@ def holders(tx: Tx, pass_ids: Sequence[int]) -> dict[int, list[DeviceRow]]:
             DeviceRow(r.id, r.pass_id, r.push_kind, r.push_token, r.registered_at, r.suspect_at is not None)
         )
     return found
+
+
+def told_by_push(tx: Tx, pass_ids: Sequence[int]) -> set[int]:
+    """Those of the passes that a device holds which can be rung."""
+    rows = tx.execute(
+        sa.select(registrations.c.pass_id)
+        .join(devices, devices.c.id == registrations.c.device_id)
+        .where(registrations.c.pass_id.in_(list(pass_ids)), devices.c.push_kind == APNS)
+        .distinct()
+    )
+    return set(rows.scalars())
 
 
 _CHANGED = (

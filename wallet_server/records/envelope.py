@@ -82,7 +82,8 @@ class Keyring:
         name, _, mac = signature.partition(".")
         if name not in self._mac_keys:
             return False
-        return hmac.compare_digest(self._mac(name, purpose, text), mac)
+        # As bytes: of texts, only ASCII can be compared, and anybody may write anything into a link.
+        return hmac.compare_digest(self._mac(name, purpose, text).encode(), mac.encode("utf-8", "replace"))
 
     def _mac(self, name: str, purpose: str, text: str) -> str:
         return hmac.digest(self._mac_keys[name], f"{purpose}\0{text}".encode(), "sha256")[:16].hex()

@@ -8,7 +8,7 @@ vendor's rest, a lease), so that one index finds what is due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -49,6 +49,14 @@ class Lease:
     generation: int
     attempt: int
     failures: int
+
+
+@dataclass(frozen=True)
+class Again:
+    """A job that has run wants to run once more at `at`, in that lane."""
+
+    at: datetime
+    lane: int
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,8 @@ def _put_statement(tx: Tx) -> sa.Insert:
             "run_at": run_at,
             # A vendor's rest and a lease in force are kept: a new wish cannot shorten them.
             "due_at": _greatest(tx, run_at, jobs.c.rest_until, jobs.c.leased_until),
+            # A dead letter starts anew: with its old failures the first stumble would bury it again.
+            "failures": sa.case((jobs.c.dead_at.is_(None), jobs.c.failures), else_=0),
             "dead_at": None,
         },
     )
@@ -161,32 +171,58 @@ _SETTLE = sa.delete(jobs).where(
 )
 
 
-def settle(tx: Tx, leases: Sequence[Lease], again: dict[int, datetime] | None = None) -> None:
+@dataclass(frozen=True)
+class Rest:
+    """Nothing wakes the job before `until`."""
+
+    until: datetime
+    why: str
+
+
+def settle(
+    tx: Tx,
+    leases: Sequence[Lease],
+    again: Mapping[int, Again] | None = None,
+    rests: Mapping[int, Rest] | None = None,
+) -> None:
     """End these jobs. One that was put again meanwhile runs at the time of that put; one whose id is in `again`
-    runs once more at that instant (or at the put's, if that is sooner)."""
-    again = again or {}
+    runs once more (or at the put's instant, if that is sooner); one whose id is in `rests` was sent away by a vendor,
+    which is no failure of its own. In the order in which `put` locks, so that the two never wait for each other."""
+    again, rests = again or {}, rests or {}
     for lease in sorted(leases, key=lambda one: (one.kind, one.key)):
-        mine = {"job": lease.id, "attempt": lease.attempt}
-        if lease.id not in again and tx.execute(_SETTLE, {**mine, "generation": lease.generation}).rowcount:
-            continue
-        run_at = _least(tx, jobs.c.run_at, sa.literal(micros(again[lease.id]) if lease.id in again else _NO_WISH))
-        tx.execute(
-            sa.update(jobs)
-            .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
-            .values(leased_until=0, rest_until=0, failures=0, last_error=None, run_at=run_at, due_at=run_at)
-        )
+        if lease.id in rests:
+            rest(tx, lease, rests[lease.id].until, rests[lease.id].why, failed=False)
+        elif lease.id in again:
+            _run_again(tx, lease, again[lease.id])
+        elif not tx.execute(
+            _SETTLE, {"job": lease.id, "attempt": lease.attempt, "generation": lease.generation}
+        ).rowcount:
+            _run_again(tx, lease, None)
 
 
-def rest(tx: Tx, lease: Lease, until: datetime, why: str) -> None:
-    """A vendor asked for a rest: nothing wakes this job before `until`. Counts as a failure."""
+def _run_again(tx: Tx, lease: Lease, wish: Again | None) -> None:
+    run_at = _least(tx, jobs.c.run_at, sa.literal(micros(wish.at) if wish else _NO_WISH))
+    # What was urgent has been done. Left in its lane, a job that only waits for a date would draw the next mass
+    # change of its key into the counter's lane.
+    lane = sa.case((jobs.c.generation == lease.generation, wish.lane), else_=jobs.c.lane) if wish else jobs.c.lane
+    tx.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
+        .values(leased_until=0, rest_until=0, failures=0, last_error=None, run_at=run_at, due_at=run_at, lane=lane)
+    )
+
+
+def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True) -> None:
+    """Nothing wakes this job before `until`; `failed` counts it towards the failures that bury a job."""
     tx.execute(
         sa.update(jobs)
         .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
         .values(
+            run_at=_least(tx, jobs.c.run_at, sa.literal(micros(until))),
             rest_until=micros(until),
             due_at=micros(until),
             leased_until=0,
-            failures=jobs.c.failures + 1,
+            failures=jobs.c.failures + int(failed),
             last_error=why[:500],
         )
     )
@@ -225,7 +261,8 @@ def revive(tx: Tx, now: datetime, kind: str | None = None) -> int:
     query = sa.update(jobs).where(jobs.c.dead_at.is_not(None))
     if kind:
         query = query.where(jobs.c.kind == kind)
-    return tx.execute(query.values(dead_at=None, failures=0, rest_until=0, due_at=micros(now))).rowcount
+    alive = {"dead_at": None, "failures": 0, "rest_until": 0, "run_at": micros(now), "due_at": micros(now)}
+    return tx.execute(query.values(**alive)).rowcount
 
 
 def letters(tx: Tx, *, dead: bool, most: int = 100) -> list[Letter]:

@@ -32,6 +32,8 @@ EARN, BURN, REVERSE = "earn", "burn", "reverse"
 MEMBER, MERCHANT = "member", "merchant"
 AVAILABLE, ISSUED, REDEEMED = "available", "issued", "redeemed"
 MAX_LOTS = 10_000
+MAX_BALANCE = 2**53 - 1
+"""Beyond it a JSON number is no longer exact in every language (RFC 8259, 6)."""
 
 
 @dataclass(frozen=True)
@@ -182,9 +184,12 @@ def _account(tx: Tx, programme_id: int, currency_id: int, kind: str, owner: int,
 
 
 def award(tx: Tx, booking: Booking, purse: Purse, amount: int, expires_at: datetime | None) -> Posted:
-    """Give `amount` (> 0): a lot is opened; debts left by reversals are paid out of it first."""
+    """Give `amount` (> 0): a lot is opened; debts left by reversals are paid out of it first. Raises `Conflict`
+    (`balance-too-large`)."""
     if amount <= 0:
         raise ValueError("an award is positive")
+    if purse.amount + amount > MAX_BALANCE:
+        raise Conflict(f"This account cannot hold that many {purse.code}.", code="balance-too-large")
     contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, ISSUED)
     posted = _post(tx, booking, EARN, purse, amount, contra, None)
     lot = _open_lot(tx, purse.account_id, posted.entry_id, amount, booking.effective_at, expires_at)
@@ -216,8 +221,10 @@ def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int) -> Posted:
 
     A reversed award takes back what is left of its own lot, then the others, and leaves a debt for the rest (the
     balance goes below zero and the next awards repay it). A reversed burn gives back to the lots it took from.
-    Raises `Conflict` (`already-reversed`).
+    Raises `Conflict` (`already-reversed`, `not-reversible` for what is itself a reversal).
     """
+    if tx.execute(sa.select(ledger_entries.c.kind).where(ledger_entries.c.id == entry_id)).scalar_one() == REVERSE:
+        raise Conflict("A reversal cannot be reversed; book it anew.", code="not-reversible")
     if tx.execute(sa.select(ledger_entries.c.id).where(ledger_entries.c.reverses_id == entry_id)).scalar():
         raise Conflict("This was already reversed.", code="already-reversed")
     legs = tx.execute(

@@ -21,6 +21,14 @@ def take(tx: Tx, name: str, window: int, count: int) -> int:
     return int(tx.execute(statement.returning(rate_windows.c.taken)).scalar_one())
 
 
+_TAKEN = sa.select(rate_windows.c.taken).where(rate_windows.c.name == b("name"), rate_windows.c.window == b("window"))
+
+
+def taken(tx: Tx, name: str, window: int) -> int:
+    """What a window's counter stands at."""
+    return int(tx.execute(_TAKEN, {"name": name, "window": window}).scalar() or 0)
+
+
 def forget_windows(tx: Tx, before: int) -> int:
     """Delete counters of windows that are over; returns how many."""
     return tx.execute(sa.delete(rate_windows).where(rate_windows.c.window < before)).rowcount

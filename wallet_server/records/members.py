@@ -90,7 +90,8 @@ _BY_PUBLIC = (
     .where(members.c.public_id == b("public_id"))
 )
 _LOCK = (
-    sa.select(members.c.tier, members.c.left_at).where(members.c.id == b("id")).with_for_update()
+    # No key update: rows elsewhere may go on naming this member (a walk that notes whom it told) while a till holds it.
+    sa.select(members.c.tier, members.c.left_at).where(members.c.id == b("id")).with_for_update(key_share=True)
 )  # SQLite ignores FOR UPDATE: there the whole database is locked for writing
 
 

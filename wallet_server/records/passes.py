@@ -55,6 +55,10 @@ class Publication:
     points: int
     tier: str | None
     news: str | None
+    seen: int
+    seen_points: int
+    seen_tier: str | None
+    seen_news: str | None
     last_modified: datetime
     published_at: datetime
     tag: int | None
@@ -173,9 +177,15 @@ def passes_of_member(tx: Tx, member_id: int) -> list[PassRow]:
     return [_pass(r) for r in tx.execute(_ROW.where(passes.c.member_id == member_id).order_by(passes.c.id))]
 
 
+_OF_MEMBER = (
+    sa.select(passes.c.id)
+    .where(passes.c.member_id == b("member"), passes.c.state == ACTIVE)
+    .order_by(passes.c.id)
+    .with_for_update(key_share=True)
+)
 _BUMP = (
     sa.update(passes)
-    .where(passes.c.member_id == b("member"), passes.c.state == ACTIVE)
+    .where(passes.c.id.in_(_OF_MEMBER.scalar_subquery()))
     .values(version=passes.c.version + 1, loud=passes.c.loud.op("|")(b("mask")))
     .returning(passes.c.id, passes.c.quiet_until)
 )
@@ -192,7 +202,7 @@ def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, d
         sa.select(passes.c.id)
         .where(passes.c.member_id.in_(member_ids), passes.c.state == ACTIVE)
         .order_by(passes.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).scalars()
     rows = tx.execute(
         sa.update(passes)
@@ -205,7 +215,8 @@ def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, d
 
 def lock_passes(tx: Tx, pass_ids: Iterable[int]) -> list[PassRow]:
     """Hold these passes, in the order of their keys, until the end of the transaction."""
-    rows = tx.execute(_ROW.where(passes.c.id.in_(list(pass_ids))).order_by(passes.c.id).with_for_update())
+    query = _ROW.where(passes.c.id.in_(list(pass_ids))).order_by(passes.c.id)
+    rows = tx.execute(query.with_for_update(key_share=True))
     return [_pass(r) for r in rows]
 
 
@@ -293,15 +304,33 @@ def newest_tag(tx: Tx, pass_type: str) -> int:
     return int(tx.execute(sa.select(tag_counters.c.last).where(tag_counters.c.pass_type == pass_type)).scalar() or 0)
 
 
-def mark_rung(tx: Tx, rung: Sequence[tuple[int, int, str | None]]) -> None:
-    """(pass key, number that the phones were told of, what the vendor last accepted)."""
+@dataclass(frozen=True)
+class Rung:
+    """Phones were told of version `number`; `before` is `rung` as it stood when their list was read, `remote_state`
+    what the vendor last accepted."""
+
+    pass_id: int
+    number: int
+    before: int
+    remote_state: str | None
+
+
+_MARK_RUNG = (
+    sa.update(publications)
+    .where(publications.c.pass_id == b("of_pass"), publications.c.rung == b("before"))
+    .values(rung=b("told"), remote_state=b("state"))
+)
+
+
+def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
+    """Note what was told. Where somebody asked to `ring_again` meanwhile, the note is dropped: a phone that came with
+    a new push token after the list was read has not been told."""
     if rung:
-        tx.execute(
-            sa.update(publications)
-            .where(publications.c.pass_id == b("of_pass"), publications.c.rung < b("told"))
-            .values(rung=b("told"), remote_state=b("state")),
-            [{"of_pass": key, "told": number, "state": state} for key, number, state in rung],
-        )
+        rows = [
+            {"of_pass": r.pass_id, "told": r.number, "before": r.before, "state": r.remote_state}
+            for r in sorted(rung, key=lambda one: one.pass_id)
+        ]
+        tx.execute(_MARK_RUNG, rows)
 
 
 _FETCHED = (
@@ -312,11 +341,35 @@ _FETCHED = (
 
 
 def mark_fetched(tx: Tx, pass_id: int, number: int) -> None:
-    """This version was downloaded."""
+    """This version was downloaded through a link; the device that did will register next."""
     tx.execute(_FETCHED, {"of_pass": pass_id, "got": number})
+
+
+_SEEN = (
+    sa.update(publications)
+    .where(publications.c.pass_id == b("of_pass"), publications.c.number == b("got"), publications.c.seen < b("got"))
+    .values(
+        seen=b("got"),
+        seen_points=publications.c.points,
+        seen_tier=publications.c.tier,
+        seen_news=publications.c.news,
+    )
+)
+
+
+def mark_seen(tx: Tx, pass_id: int, number: int) -> bool:
+    """A registered phone holds this version; False when that was known, or it is no longer the one that is served."""
+    return bool(tx.execute(_SEEN, {"of_pass": pass_id, "got": number}).rowcount)
+
+
+def claim_download(tx: Tx, pass_id: int) -> None:
+    """A device has registered: the download that stood is its own and says nothing of the next device's copy."""
+    tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(fetched=0))
 
 
 def ring_again(tx: Tx, pass_id: int, *, new_tag: bool) -> None:
     """Have the next refresh tell the phones again, under a fresh tag if asked."""
-    values = {"rung": 0, "tagged": 0} if new_tag else {"rung": 0}
+    # Another number each time, always below every version: `mark_rung` tells by it that this was asked meanwhile.
+    below = sa.case((publications.c.rung > 0, 0), else_=publications.c.rung) - 1
+    values = {"rung": below, "tagged": 0} if new_tag else {"rung": below}
     tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(**values))

@@ -129,8 +129,9 @@ def programme_in(tx: Tx, scope: Scope, public_id: str) -> ProgrammeRow:
 
 
 def lock_programme(tx: Tx, programme_id: int) -> None:
-    """Hold the programme's row until the end of the transaction (publishing a version)."""
-    tx.execute(sa.select(programmes.c.id).where(programmes.c.id == programme_id).with_for_update())
+    """Hold the programme's row until the end of the transaction: versions are published one after the other, and
+    announcements are walked one slice at a time, or two of them could reach a member on the same day. Tills go on."""
+    tx.execute(sa.select(programmes.c.id).where(programmes.c.id == programme_id).with_for_update(key_share=True))
 
 
 def publish_version(

@@ -1,0 +1,136 @@
+"""What must not matter: a server killed, a push service away, a phone restored, a queue of a hundred thousand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from tests.stories.conftest import MakeStage
+from tests.stories.stage import Stage, shown
+from wallet_server.records import jobs
+from wallet_server.sandbox.apns import Answer
+from wallet_server.sandbox.phones.phone import Phone
+
+
+def _sell_through_anything(stage: Stage, code: str, count: int, amount_minor: int, name: str) -> None:
+    """A till that sends each sale until it is answered, always under the same receipt number."""
+    for number in range(count):
+        for attempt in range(400):
+            try:
+                if stage.sell(code, amount_minor, receipt=f"{name}-{number}").status == 200:
+                    break
+            except OSError:
+                pass
+            time.sleep(min(0.05 * (attempt + 1), 0.5))
+        else:
+            raise AssertionError("the sale was never answered")
+
+
+def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(make_stage: MakeStage) -> None:
+    stage = make_stage(coalesce_seconds=0.3)
+    phones = [stage.phone(stage.enrol()) for _ in range(4)]
+    tills = [
+        threading.Thread(target=_sell_through_anything, args=(stage, stage.code(phone), 30, 100, f"t{n}"))
+        for n, phone in enumerate(phones)
+    ]
+    for till in tills:
+        till.start()
+    for _ in range(3):
+        time.sleep(0.4)
+        stage.kill()
+        time.sleep(0.1)
+        stage.start()
+    for till in tills:
+        till.join(120)
+
+    stage.until(lambda: all(shown(phone, "points") == 30 for phone in phones), "every phone shows 30 points")
+    assert stage.book_faults() == []
+
+
+def test_push_service_away_and_back(make_stage: MakeStage) -> None:
+    stage = make_stage(coalesce_seconds=0.2)
+    phone = stage.phone(stage.enrol())
+    stage.run(stage.apns.stop())
+    assert stage.sell(stage.code(phone), 700).status == 200
+    time.sleep(1.5)
+    assert shown(phone, "points") == 0
+
+    stage.run(stage.apns.start())
+
+    stage.until(lambda: shown(phone, "points") == 7, "the phone catches up", 60)
+
+
+def test_a_restored_phone_is_rung_under_its_new_token(make_stage: MakeStage) -> None:
+    stage = make_stage(coalesce_seconds=0.2)
+    phone = stage.phone(stage.enrol())
+    old = phone.push_token
+    stage.run(stage.fleet.restore(phone.device_id))
+    assert phone.push_token != old
+
+    assert stage.sell(stage.code(phone), 900).status == 200
+
+    stage.until(lambda: shown(phone, "points") == 9, "the restored phone shows 9 points")
+
+
+def test_a_queue_of_a_hundred_thousand_does_not_delay_the_counter(make_stage: MakeStage) -> None:
+    stage = make_stage(coalesce_seconds=0.2)
+    bulk: list[Phone] = [stage.phone(stage.enrol()) for _ in range(3)]
+    phone = stage.phone(stage.enrol())
+    now = datetime.now(UTC)
+    for one in bulk:
+        stage.apns.tell(Answer(200, delay_seconds=1.0), one.push_token)
+    for first in range(0, 100_000, 10_000):
+        with stage.ctx.change() as tx:
+            jobs.put(
+                tx,
+                [jobs.Put("refresh", str(10_000_000 + n), jobs.BULK, now) for n in range(first, first + 10_000)],
+            )
+    for one in bulk:
+        stage.sell(stage.code(one), 100)
+
+    begun = time.monotonic()
+    assert stage.sell(stage.code(phone), 300).status == 200
+    stage.until(lambda: shown(phone, "points") == 3, "the counter's phone shows 3 points", 10)
+
+    assert time.monotonic() - begun < 5
+    with stage.ctx.look() as tx:
+        assert jobs.counts(tx, now + timedelta(hours=1))["due"] > 1000
+
+
+def test_a_thousand_phones_a_sale_and_an_announcement_at_once(make_stage: MakeStage) -> None:
+    stage = make_stage(coalesce_seconds=2.0)
+    _speak_at_any_hour(stage)
+    phones = _phones(stage, 200)
+    text = "Fresh bread until seven"
+    drafted = stage.merchant(
+        "POST",
+        "/v1/announcements",
+        {
+            "programme": stage.facts["programme"],
+            "texts": {"fr": "Du pain frais jusqu'à sept heures", "en": text},
+            "ends_at": (datetime.now(UTC) + timedelta(days=2)).isoformat(),
+        },
+    )
+    stage.merchant("POST", f"/v1/announcements/{drafted.body['announcement']}/confirmation")
+    for phone in phones:
+        assert stage.sell(stage.code(phone), 500).status == 200
+
+    stage.until(
+        lambda: all(shown(p, "points") == 5 and any(a.text == text for a in p.lock_screen) for p in phones),
+        "every phone shows the points and has heard the news",
+        120,
+    )
+    said = {alert.text for phone in phones for alert in phone.lock_screen}
+    assert not any("changed" in text for text in said), said
+
+
+def _phones(stage: Stage, count: int) -> list[Phone]:
+    return [stage.phone(stage.enrol(promotions=True)) for _ in range(count)]
+
+
+def _speak_at_any_hour(stage: Stage) -> None:
+    path = f"/v1/programmes/{stage.facts['programme']}"
+    document = stage.merchant("GET", path).body["document"]
+    document["announce"] = {"per_day": 3, "per_week": 9, "quiet": None}
+    assert stage.merchant("POST", f"{path}/versions", {"document": document}).status == 200

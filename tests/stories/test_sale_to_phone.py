@@ -1,0 +1,99 @@
+"""A sale at the till, and what the phone shows a moment later."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tests.stories.stage import Stage, shown
+
+
+def test_a_sale_shows_on_the_phone_and_says_so(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol())
+    assert shown(phone, "points") == 0
+
+    answer = stage.sell(stage.code(phone), 1250)
+
+    assert answer.status == 200
+    assert answer.body["balances"]["points"] == 12
+    stage.until(lambda: shown(phone, "points") == 12, "the phone shows 12 points")
+    stage.until(lambda: bool(phone.lock_screen), "the lock screen says so")
+    assert "12" in phone.lock_screen[-1].text
+    assert stage.book_faults() == []
+
+
+def test_the_same_receipt_is_counted_once_and_another_sale_under_it_is_refused(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol())
+    code = stage.code(phone)
+
+    first = stage.sell(code, 500, receipt="same")
+    again = stage.sell(code, 500, receipt="same")
+    other = stage.sell(code, 900, receipt="same")
+
+    assert (first.status, again.status, other.status) == (200, 200, 422)
+    assert again.body["entries"] == first.body["entries"]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert other.body["code"] == "key-reused"
+    stage.until(lambda: shown(phone, "points") == 5, "the phone shows 5 points")
+
+
+def test_sales_in_quick_succession_reach_the_phone_as_few_updates(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol())
+    code = stage.code(phone)
+    before = stage.apns.counts.accepted
+    for _ in range(20):
+        assert stage.sell(code, 100).status == 200
+    stage.until(lambda: shown(phone, "points") == 20, "the phone shows 20 points")
+    assert stage.apns.counts.accepted - before < 20
+
+
+def test_a_tier_and_news_and_points_come_one_alert_at_a_time(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol(promotions=True))
+    document = stage.merchant("GET", f"/v1/programmes/{stage.facts['programme']}").body["document"]
+    document["announce"] = {"per_day": 3, "per_week": 9, "quiet": None}
+    versions = f"/v1/programmes/{stage.facts['programme']}/versions"
+    assert stage.merchant("POST", versions, {"document": document}).status == 200
+    text = "Tomorrow: everything made of rye"
+    drafted = stage.merchant(
+        "POST",
+        "/v1/announcements",
+        {
+            "programme": stage.facts["programme"],
+            "texts": {"fr": "Demain : tout au seigle", "en": text},
+            "ends_at": (datetime.now(UTC) + timedelta(days=2)).isoformat(),
+        },
+    )
+    assert drafted.status == 200, drafted
+    announcement = drafted.body["announcement"]
+    count = stage.merchant("GET", f"/v1/announcements/{announcement}/count")
+    assert count.body["members"]["shown"] == 1
+
+    stage.sell(stage.code(phone), 35_000)
+    stage.merchant("POST", f"/v1/announcements/{announcement}/confirmation")
+
+    stage.until(lambda: len(phone.lock_screen) >= 3, "three alerts")
+    texts = [alert.text for alert in phone.lock_screen]
+    assert "350" in texts[0]
+    assert "Silver" in texts[1]
+    assert texts[2] == text
+    assert not any("changed" in t for t in texts)
+
+    stage.merchant("POST", f"/v1/announcements/{announcement}/recall")
+    stage.until(lambda: shown(phone, "news") != text, "the news is gone")
+    assert len(phone.lock_screen) == 3
+
+
+def test_a_reversal_is_silent_and_true(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol())
+    sale = stage.sell(stage.code(phone), 4_000)
+    stage.until(lambda: shown(phone, "points") == 40, "40 points")
+    stage.until(lambda: len(phone.lock_screen) == 1, "one alert")
+
+    path = f"/v1/sales/{sale.body['id']}/reversal"
+    reversed_once = stage.call("POST", path, {}, stage.facts["till_key"])
+    reversed_twice = stage.call("POST", path, {}, stage.facts["till_key"])
+
+    assert reversed_once.status == 200
+    assert reversed_twice.body["entries"] == reversed_once.body["entries"]
+    stage.until(lambda: shown(phone, "points") == 0, "0 points")
+    assert len(phone.lock_screen) == 1
+    assert stage.book_faults() == []

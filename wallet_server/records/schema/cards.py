@@ -1,0 +1,144 @@
+"""Owns the tables of members, their passes and codes, what was published of them, and the devices that hold them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from wallet_server.records.schema.columns import Key, at, count, identity_column, metadata, public_id, ref, text
+
+members = sa.Table(
+    "members",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("programme_id", "programmes", index=True),
+    ref("home_store_id", "stores", nullable=True),
+    text("language", 12),
+    text("tier", 40, nullable=True),
+    at("joined_at"),
+    at("left_at", nullable=True),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    identity_column(),
+    ref("programme_id", "programmes"),
+    ref("member_id", "members", index=True),
+    text("kind", 20),
+    text("value", 320),
+    at("verified_at", nullable=True),
+    sa.UniqueConstraint("programme_id", "kind", "value"),
+)
+
+consents = sa.Table(
+    "consents",
+    metadata,
+    identity_column(),
+    ref("member_id", "members"),
+    text("purpose", 40),
+    sa.Column("granted", sa.Boolean(), nullable=False),
+    text("source", 80),
+    at("at"),
+    sa.Index("ix_consents_member_id_purpose_id", "member_id", "purpose", "id"),
+)
+
+passes = sa.Table(
+    "passes",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("member_id", "members", index=True),
+    text("wallet", 20),
+    text("kind", 20),
+    ref("credential_set_id", "credential_sets"),
+    text("pass_type", 255),
+    text("serial", 64),
+    sa.Column("token_cipher", sa.Text(), nullable=False),
+    sa.Column("token_sha256", sa.LargeBinary(32), nullable=False),
+    text("state", 20),
+    count("version", 1),
+    sa.Column("loud", sa.Integer(), nullable=False, server_default="0"),
+    at("quiet_until", nullable=True),
+    at("created_at"),
+    sa.UniqueConstraint("pass_type", "serial"),
+)
+
+publications = sa.Table(
+    "publications",
+    metadata,
+    sa.Column("pass_id", Key, sa.ForeignKey("passes.id"), primary_key=True, autoincrement=False),
+    count("number", 1),  # versions served so far; the first is 1
+    count("of_version", 1),  # passes.version that this publication has taken in
+    sa.Column("card", sa.Text(), nullable=False),
+    text("fingerprint", 64),
+    ref("programme_version_id", "programme_versions"),
+    text("alert", 20, nullable=True),
+    sa.Column("points", sa.BigInteger(), nullable=False),
+    text("tier", 40, nullable=True),
+    text("news", 40, nullable=True),
+    count("seen"),  # highest number that a registered phone holds, and its three facets
+    sa.Column("seen_points", sa.BigInteger(), nullable=False),
+    text("seen_tier", 40, nullable=True),
+    text("seen_news", 40, nullable=True),
+    at("last_modified"),
+    at("published_at"),
+    sa.Column("tag", sa.BigInteger(), nullable=True, index=True),
+    count("tagged"),  # number that the tag stands for
+    count("rung"),  # number that phones were last told of
+    count("fetched"),  # highest number downloaded through a link since the last device registered
+    text("remote_state", 4000, nullable=True),
+)
+
+tag_counters = sa.Table(
+    "tag_counters",
+    metadata,
+    sa.Column("pass_type", sa.String(255), primary_key=True),
+    sa.Column("last", sa.BigInteger(), nullable=False),
+)
+
+codes = sa.Table(
+    "codes",
+    metadata,
+    identity_column(),
+    ref("pass_id", "passes", nullable=True, index=True),
+    ref("member_id", "members", index=True),
+    sa.Column("lookup", sa.LargeBinary(32), nullable=False, unique=True),
+    sa.Column("cipher", sa.Text(), nullable=False),
+    text("kind", 20),
+    text("key_id", 8),
+    sa.Column("issue", sa.Integer(), nullable=False),
+    at("valid_from"),
+    at("valid_to", nullable=True),
+    at("revoked_at", nullable=True),
+)
+
+devices = sa.Table(
+    "devices",
+    metadata,
+    identity_column(),
+    text("library_id", 128),
+    text("pass_type", 255),
+    text("push_kind", 20),
+    text("push_token", 512),
+    at("registered_at"),
+    at("suspect_at", nullable=True),
+    sa.UniqueConstraint("library_id", "pass_type"),
+)
+
+registrations = sa.Table(
+    "registrations",
+    metadata,
+    sa.Column("device_id", Key, sa.ForeignKey("devices.id"), primary_key=True),
+    sa.Column("pass_id", Key, sa.ForeignKey("passes.id"), primary_key=True, index=True),
+    at("registered_at"),
+)
+
+phone_logs = sa.Table(
+    "phone_logs",
+    metadata,
+    identity_column(),
+    at("at"),
+    text("line", 500),
+    ref("pass_id", "passes", nullable=True, index=True),
+)

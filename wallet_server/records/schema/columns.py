@@ -1,0 +1,69 @@
+"""Owns the column types and conventions that all tables share.
+
+Conventions: internal keys are BIGINT; public ids are prefixed and random; amounts are BIGINT in the smallest unit of
+their currency; instants are UTC. Ledger tables refuse UPDATE and DELETE by trigger (see the migrations).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = sa.MetaData(naming_convention=NAMING)
+
+Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant in UTC: TIMESTAMPTZ on PostgreSQL, text with a fixed width on SQLite. Refuses naive values."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def identity_column() -> sa.Column[Any]:
+    return sa.Column("id", Key, primary_key=True, autoincrement=True)
+
+
+def public_id() -> sa.Column[Any]:
+    return sa.Column("public_id", sa.String(40), nullable=False, unique=True)
+
+
+def ref(name: str, target: str, *, nullable: bool = False, index: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, Key, sa.ForeignKey(f"{target}.id"), nullable=nullable, index=index)
+
+
+def at(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, Instant(), nullable=nullable)
+
+
+def text(name: str, length: int, *, nullable: bool = False, **more: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.String(length), nullable=nullable, **more)
+
+
+def count(name: str, default: int = 0) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger(), nullable=False, server_default=str(default))

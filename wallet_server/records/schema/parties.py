@@ -1,0 +1,132 @@
+"""Owns the tables of who takes part: accounts, merchants, stores, tills, keys, certificates, programmes."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from wallet_server.records.schema.columns import Json, Key, at, identity_column, metadata, public_id, ref, text
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    identity_column(),
+    public_id(),
+    text("name", 200),
+    text("issuer_mark", 12, unique=True),
+    at("created_at"),
+)
+
+merchants = sa.Table(
+    "merchants",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("account_id", "accounts", index=True),
+    text("name", 200),
+    at("created_at"),
+)
+
+stores = sa.Table(
+    "stores",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("merchant_id", "merchants", index=True),
+    text("name", 200),
+    text("zone", 64),
+    sa.Column("latitude", sa.Float(), nullable=True),
+    sa.Column("longitude", sa.Float(), nullable=True),
+    sa.Column("texts", Json, nullable=True),
+    at("created_at"),
+    at("closed_at", nullable=True),
+)
+
+tills = sa.Table(
+    "tills",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("store_id", "stores", index=True),
+    text("name", 200),
+    at("created_at"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("account_id", "accounts", index=True),
+    ref("merchant_id", "merchants"),
+    ref("till_id", "tills", nullable=True),
+    text("scopes", 400),
+    sa.Column("secret_sha256", sa.LargeBinary(32), nullable=False),
+    at("created_at"),
+    at("expires_at", nullable=True),
+    at("revoked_at", nullable=True),
+)
+
+credential_sets = sa.Table(
+    "credential_sets",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("account_id", "accounts", nullable=True, index=True),  # null: the platform's own
+    text("wallet", 20),
+    text("pass_type", 255),
+    text("team", 64),
+    sa.Column("certificate", sa.Text(), nullable=False),
+    sa.Column("chain", sa.Text(), nullable=False),
+    sa.Column("key_cipher", sa.Text(), nullable=False),
+    at("not_before"),
+    at("not_after"),
+    at("created_at"),
+    at("retired_at", nullable=True),
+)
+
+
+programmes = sa.Table(
+    "programmes",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("account_id", "accounts", index=True),
+    text("name", 200),
+    text("join_code", 40, unique=True),
+    ref("credential_set_id", "credential_sets", nullable=True),
+    sa.Column("current_version", sa.Integer(), nullable=False, server_default="0"),
+    at("created_at"),
+)
+
+programme_versions = sa.Table(
+    "programme_versions",
+    metadata,
+    identity_column(),
+    ref("programme_id", "programmes"),
+    sa.Column("number", sa.Integer(), nullable=False),
+    sa.Column("document", sa.Text(), nullable=False),
+    text("fingerprint", 64),
+    at("published_at"),
+    sa.UniqueConstraint("programme_id", "number"),
+)
+
+participations = sa.Table(
+    "participations",
+    metadata,
+    sa.Column("programme_id", Key, sa.ForeignKey("programmes.id"), primary_key=True),
+    sa.Column("merchant_id", Key, sa.ForeignKey("merchants.id"), primary_key=True),
+    at("joined_at"),
+    at("left_at", nullable=True),
+)
+
+currencies = sa.Table(
+    "currencies",
+    metadata,
+    identity_column(),
+    ref("programme_id", "programmes"),
+    text("code", 40),
+    text("kind", 20),
+    text("iso", 3, nullable=True),
+    sa.Column("exponent", sa.Integer(), nullable=False, server_default="0"),
+    sa.UniqueConstraint("programme_id", "code"),
+)
