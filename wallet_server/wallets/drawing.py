@@ -106,8 +106,7 @@ def contrast(one: RGB, other: RGB) -> float:
 
 @dataclass(frozen=True)
 class _Inks:
-    top: RGB
-    bottom: RGB
+    ground: RGB
     ornament: RGB
     track: RGB
     fill: RGB
@@ -123,8 +122,7 @@ def _inks(palette: Palette) -> _Inks:
     fill = _legible(track, (accent, ink))
     away = _WHITE if _luminance(fill) > _luminance(track) else _BLACK
     return _Inks(
-        top=_mix(ground, _BLACK, 0.04 if _luminance(ground) > 0.4 else 0.10),
-        bottom=_mix(ground, ink, 0.05),
+        ground=ground,
         ornament=_mix(ground, accent if contrast(accent, ground) > 1.5 else ink, 0.5),
         track=track,
         fill=fill,
@@ -163,14 +161,15 @@ def _luminance(colour: RGB) -> float:
 def _ground(inks: _Inks, scale: int) -> Image.Image:
     """What all percents of one palette share: the colours and the rings behind the text."""
     size = (STRIP_POINTS[0] * scale, STRIP_POINTS[1] * scale)
-    picture = _gradient(size, inks.top, inks.bottom, upright=True)
+    # The card's own colour, so that the strip has no edges; flat areas also make small files.
+    picture = Image.new("RGB", size, inks.ground)
     picture.paste(inks.ornament, mask=_rings(size, scale))
     return picture
 
 
-def _gradient(size: tuple[int, int], start: RGB, end: RGB, *, upright: bool) -> Image.Image:
-    ramp = Image.linear_gradient("L")
-    ramp = (ramp if upright else ramp.transpose(Image.Transpose.ROTATE_90)).resize(size)
+def _gradient(size: tuple[int, int], start: RGB, end: RGB) -> Image.Image:
+    """From left to right."""
+    ramp = Image.linear_gradient("L").transpose(Image.Transpose.ROTATE_90).resize(size)
     return Image.composite(Image.new("RGB", size, end), Image.new("RGB", size, start), ramp)
 
 
@@ -192,7 +191,7 @@ def _bar(picture: Image.Image, inks: _Inks, percent: int, scale: int) -> None:
     band = picture.crop((0, _BAND_TOP * scale, picture.width, picture.height))
     reached = _BAR_LEFT + _BAR_HALF + (_BAR_RIGHT - _BAR_LEFT - 2 * _BAR_HALF) * percent / 100
     band.paste(inks.track, mask=_pill(_BAR_RIGHT, scale))
-    band.paste(_gradient(band.size, inks.fill, inks.tip, upright=False), mask=_pill(reached + _BAR_HALF, scale))
+    band.paste(_gradient(band.size, inks.fill, inks.tip), mask=_pill(reached + _BAR_HALF, scale))
     band.paste(inks.fill if percent == 100 else inks.track, mask=_star(scale))
     knob = _disc(reached, _KNOB_RADIUS, scale)
     shadow = ImageChops.offset(knob, 0, scale).filter(ImageFilter.GaussianBlur(1.6 * scale))
