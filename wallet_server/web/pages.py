@@ -64,9 +64,9 @@ def install(app: Flask) -> None:
     """Put the pages, their files and their guards into the application. Comes after `problems.install`."""
     app.extensions["wallet-pages"] = Press()
     for blueprint in PAGES:
-        blueprint.register_error_handler(WalletError, _refused)
-        blueprint.register_error_handler(HTTPException, _http)
-        blueprint.register_error_handler(Exception, _unforeseen)
+        # Into this application's table: a blueprint itself takes no handler once another application has it.
+        handlers = app.error_handler_spec[blueprint.name][None]
+        handlers.update({WalletError: _refused, HTTPException: _http, Exception: _unforeseen})
     for blueprint in (*PAGES, *DATA, files):
         app.register_blueprint(blueprint)
     app.register_error_handler(404, _nowhere)

@@ -1,0 +1,98 @@
+"""The tables as declared, as migrated and as the database holds them are the same; the books refuse to be edited."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from tests.conftest import NewDatabase
+from tests.world import World
+from wallet_server.actions import upkeep
+from wallet_server.records import database
+from wallet_server.records.schema import LEDGER_TABLES, metadata
+
+
+def _shape(engine: sa.Engine) -> list[tuple[str, ...]]:
+    """Every column, constraint and index in the database's own words, in the order of their names."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            rows = connection.exec_driver_sql(
+                "SELECT m.name, i.name, i.type || i.\"notnull\" || COALESCE(i.dflt_value, '') || i.pk "
+                "FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.type = 'table' "
+                'UNION ALL SELECT m.name, i."from", i."table" || i."to" '
+                "FROM sqlite_master m, pragma_foreign_key_list(m.name) i WHERE m.type = 'table' "
+                "UNION ALL SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
+                "UNION ALL SELECT m.name, 'unique' || i.\"unique\" || i.origin, GROUP_CONCAT(x.name) "
+                "FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_info(i.name) x "
+                "WHERE m.type = 'table' AND i.origin <> 'c' GROUP BY m.name, i.name, i.origin"
+            ).fetchall()
+        else:
+            rows = connection.exec_driver_sql(
+                "SELECT table_name, column_name, concat_ws(' ', data_type, character_maximum_length, is_nullable, "
+                "regexp_replace(column_default, '_id_seq.*', '')) "
+                "FROM information_schema.columns WHERE table_schema = 'public' "
+                "UNION ALL SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+                "WHERE connamespace = 'public'::regnamespace "
+                "UNION ALL SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+            ).fetchall()
+    plain = (tuple(re.sub(r"[\s\"]+", " ", str(part)) for part in row) for row in rows)
+    return sorted(row for row in plain if row[0] != "alembic_version")
+
+
+def test_what_is_declared_and_what_the_migrations_make_agree(database_url: str) -> None:
+    engine = sa.create_engine(database_url, poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_database_made_from_the_declaration_is_the_migrated_one_to_the_letter(
+    database_url: str, fresh_database_url: str
+) -> None:
+    migrated = sa.create_engine(database_url, poolclass=sa.pool.NullPool)
+    declared = sa.create_engine(fresh_database_url, poolclass=sa.pool.NullPool)
+    metadata.create_all(declared)
+    shape = _shape(migrated)
+    assert shape == _shape(declared)
+    assert len(shape) > 250  # the comparison has looked at something
+
+
+def test_upgrading_again_changes_nothing(world: World, database_url: str) -> None:
+    world.sell(world.enrol(), 1200)
+    engine = world.ctx.database.engine
+    before = _shape(engine)
+    database.upgrade(database_url)
+    assert _shape(engine) == before
+    assert world.sell(world.enrol(), 1200)["balances"]["points"] == 12
+
+
+@pytest.mark.parametrize("verb", ["UPDATE", "DELETE"])
+def test_the_books_refuse_to_be_edited(world: World, verb: str) -> None:
+    holder = world.enrol()
+    world.sell(holder, 5000)
+    world.redeem(holder, 20)
+    world.clock.forward(days=1)
+    upkeep.schedule(world.ctx)
+    world.clock.forward(days=1)
+    world.work()
+    for name in LEDGER_TABLES:
+        table = metadata.tables[name]
+        column = next(iter(table.columns)).name
+        statement = f"DELETE FROM {name}" if verb == "DELETE" else f"UPDATE {name} SET {column} = {column}"
+        with world.ctx.look() as tx:
+            count = tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        assert count, f"{name} is empty, so nothing was proved"
+        with pytest.raises(sa.exc.DBAPIError, match="is never changed"), world.ctx.change() as tx:
+            tx.exec_driver_sql(statement)
+        with world.ctx.look() as tx:
+            assert tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() == count
+
+
+def test_the_books_refuse_to_be_emptied_at_once(new_database: NewDatabase) -> None:
+    engine = sa.create_engine(new_database("postgresql"), poolclass=sa.pool.NullPool)  # SQLite has no TRUNCATE
+    with pytest.raises(sa.exc.DBAPIError, match="is never changed"), engine.begin() as connection:
+        connection.exec_driver_sql("TRUNCATE ledger_postings")
