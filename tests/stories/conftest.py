@@ -33,6 +33,5 @@ def make_stage(tmp_path: Path, database_url: str) -> Iterator[MakeStage]:
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One stage for all stories of a module, which keep apart by having members of their own."""
     folder = tmp_path_factory.mktemp("stage")
-    with databases(request.config, folder) as new_database:
-        with Stage(folder, new_database(request.param)) as stage:
-            yield stage
+    with databases(request.config, folder) as new_database, Stage(folder, new_database(request.param)) as stage:
+        yield stage

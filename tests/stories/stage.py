@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from wallet_server.actions import demo, upkeep
@@ -86,7 +86,7 @@ class Stage:
 
     # -- the world ------------------------------------------------------------------------------------------------
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         self._thread.start()
         try:
             self.authority = Authority.open(self.folder / "authority", datetime.now(UTC))
@@ -139,7 +139,7 @@ class Stage:
             stderr=log,
             start_new_session=True,
         )
-        self.until(lambda: self._answers(), "the server answers")
+        self.until(self._answers, "the server answers")
 
     def _answers(self) -> bool:
         if self._process is None or self._process.poll() is not None:
