@@ -17,7 +17,7 @@ from wallet_server.actions import outbox
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 from wallet_server.delivery.jobs import KINDS
-from wallet_server.errors import WalletError
+from wallet_server.errors import Unavailable, WalletError
 
 POLL_SECONDS = 0.5
 """How soon a job is noticed whose bell was lost or rung in another process."""
@@ -46,7 +46,7 @@ def _work(ctx: Context, kind: str, batch: Sequence[Lease]) -> None:
         action(ctx, list(batch))
     except Exception as fault:  # noqa: BLE001 - a job must never end the loop; what went wrong is kept with it
         _log.error("job failed", kind=kind, jobs=len(batch), fault=type(fault).__name__, why=str(fault)[:300])
-        if len(batch) > 1 and not isinstance(fault, WalletError):
+        if len(batch) > 1 and not isinstance(fault, Unavailable):
             # One bad job must not keep its neighbours: each gets a turn of its own.
             for lease in batch:
                 _work(ctx, kind, [lease])

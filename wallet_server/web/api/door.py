@@ -13,7 +13,7 @@ from flask_openapi3 import SecurityScheme
 from wallet_server.actions import keys
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Asked, asked
-from wallet_server.errors import Invalid
+from wallet_server.errors import Invalid, TooMany
 from wallet_server.web.problems import request_id
 
 KEY = re.compile(r"[\x21-\x7e]{1,100}")
@@ -36,6 +36,11 @@ def admit(scope_name: str) -> keys.Scope:
     scope = keys.authenticate(context(), presented.strip() if scheme.lower() == "bearer" else None)
     meter: keys.Meter = current_app.extensions["wallet-meter"]
     g.allowance = meter.count(context(), scope)
+    if g.allowance.spent:
+        raise TooMany(
+            f"This key may make {g.allowance.limit} requests a minute; wait {g.allowance.reset_seconds} seconds.",
+            retry_after_seconds=g.allowance.reset_seconds,
+        )
     keys.require(scope, scope_name)
     return scope
 
@@ -86,5 +91,8 @@ def stamp(response: Response) -> Response:
 
 
 def instant(value: datetime | None) -> datetime | None:
-    """A time from outside, in UTC; pydantic has seen to it that it carries a zone."""
-    return None if value is None else value.astimezone(UTC)
+    """A time from outside, in UTC; pydantic has seen to it that it carries a zone. Raises `Invalid`."""
+    try:
+        return None if value is None else value.astimezone(UTC)
+    except OverflowError as fault:
+        raise Invalid("This time is before the year 1 or after the year 9999.", code="implausible-time") from fault
