@@ -1,5 +1,5 @@
 """Owns the comparison of our APNs client with the limit of the machine: the same pushes to the same server, in one run,
-by h2load (C, no answer looked at) and by the product's bell.
+by h2load (C) and by the product's bell.
 
 Client and server are pinned to a core each. The server is nghttpd, which is fast enough not to be what is measured; it
 keeps no count, so a second part rings the sandbox's APNs server (strict, in Python), which counts what it accepted.
@@ -36,6 +36,9 @@ from wallet_server.wallets.apple.push import Bell, BellSettings, Fate, Target
 PASS_TYPE = "pass.com.example.card"
 TEAM = "ABCDE12345"
 SENDS_LIMIT = 2_000_000
+# nghttpd serves files: one empty file answers every device, whose path is moved into the query. (Its --echo-upload
+# would answer any path, but makes a temporary file for each push, and then the file system is what is measured.)
+TAKEN = "taken"
 SEARCHED = "/usr/sbin:/usr/bin:/usr/local/bin"
 
 
@@ -75,7 +78,7 @@ def main() -> int:
         rows = []
         with nghttpd(folder, authority, cores[-1]) as port:
             limits = [h2load(folder, port, options.sends) for _ in range(options.rounds)]
-            ours = [bell(f"https://127.0.0.1:{port}", authority, options.sends) for _ in range(options.rounds)]
+            ours = [bell(f"https://127.0.0.1:{port}/{TAKEN}?", authority, options.sends) for _ in range(options.rounds)]
             rows += [max(limits, key=lambda row: row.rate), max(ours, key=lambda row: row.rate)]
         if options.sandbox_sends:
             rows.append(strict(folder, authority, options.sandbox_sends, cores[-1]))
@@ -92,7 +95,8 @@ def nghttpd(folder: Path, authority: Authority, core: int) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     program = shutil.which("nghttpd", path=SEARCHED) or "nghttpd"
-    flags = ["-a", "127.0.0.1", "-m", "1000", "--echo-upload"]
+    (folder / TAKEN).touch()
+    flags = ["-a", "127.0.0.1", "-m", "1000", "-d", "."]
     command = ["taskset", "-c", str(core), program, *flags, str(port), "key", "certificate"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
         for _ in range(100):
@@ -108,7 +112,7 @@ def nghttpd(folder: Path, authority: Authority, core: int) -> Iterator[int]:
 
 def h2load(folder: Path, port: int, sends: int) -> Row:
     (folder / "payload").write_bytes(b"{}")
-    url = f"https://127.0.0.1:{port}/3/device/{'ab' * 32}"
+    url = f"https://127.0.0.1:{port}/{TAKEN}?/3/device/{'ab' * 32}"
     program = shutil.which("h2load", path=SEARCHED) or "h2load"
     headers = ["-H", f"apns-topic: {PASS_TYPE}", "-H", "apns-priority: 5", "-H", "apns-push-type: background"]
     command = [program, "-n", str(sends), "-c", "1", "-t", "1", "-m", "100", "-d", "payload", *headers, url]

@@ -501,11 +501,12 @@ def nghttpd(apns_authority: Authority, tmp_path: Path) -> Iterator[str]:
     certificate, key = apns_authority.server_identity()
     (tmp_path / "certificate").write_bytes(certificate)
     (tmp_path / "key").write_bytes(key)
+    (tmp_path / "taken").touch()
     port = free_port()
-    command = [program, "-a", "127.0.0.1", "-V", "--echo-upload", str(port), "key", "certificate"]
+    command = [program, "-a", "127.0.0.1", "-V", "-d", ".", str(port), "key", "certificate"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
         wait_for(port)
-        yield f"https://127.0.0.1:{port}"
+        yield f"https://127.0.0.1:{port}/taken?"  # it serves files: one answers every device, named in the query
         process.terminate()
 
 
