@@ -12,6 +12,7 @@ let tag = "";
 let number = Number(page.dataset.number);
 let failures = 0;
 let timer = 0;
+let looking = false;
 
 async function sheet(address) {
   const known = [...document.styleSheets].some((one) => one.href && new URL(one.href).pathname === address);
@@ -41,11 +42,22 @@ async function swap(card) {
 }
 
 async function look() {
+  if (looking) return;
+  looking = true;
   clearTimeout(timer);
+  if (await ask()) {
+    const pause = document.hidden ? HIDDEN : Math.min(EVERY * 2 ** Math.min(failures, 6), LONGEST);
+    timer = setTimeout(look, pause);
+  }
+  looking = false;
+}
+
+// Whether it is worth asking again: not when the link is no longer valid.
+async function ask() {
   try {
     const headers = tag ? { "If-None-Match": tag } : {};
     const answer = await fetch(page.dataset.card, { headers, cache: "no-store", signal: AbortSignal.timeout(WAIT) });
-    if (answer.status === 404) return;
+    if (answer.status === 404) return false;
     if (answer.status === 200) {
       await swap(await answer.json());
       tag = answer.headers.get("ETag") ?? "";
@@ -60,8 +72,7 @@ async function look() {
     linkState.textContent = page.dataset.offline;
     linkState.className = "offline";
   }
-  const pause = document.hidden ? HIDDEN : Math.min(EVERY * 2 ** Math.min(failures, 6), LONGEST);
-  timer = setTimeout(look, pause);
+  return true;
 }
 
 document.addEventListener("visibilitychange", () => document.hidden || look());

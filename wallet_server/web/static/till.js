@@ -32,10 +32,10 @@ let working = false;
 
 // ------------------------------------------------------------------ telling
 
-function say(kind, text) {
+function say(kind, text, title = words[kind]) {
   const answer = at("answer");
   answer.className = `answer ${kind}`;
-  answer.children[0].textContent = words[kind];
+  answer.children[0].textContent = title;
   answer.children[1].textContent = text;
   answer.hidden = false;
 }
@@ -148,7 +148,7 @@ async function lookUp(code) {
   const facts = await ask("/v1/lookups", { code, language }, words.looking);
   if (!facts) return at("code").select();
   show(code, facts);
-  say("ok", [words.found, facts.tier_name, facts.sentence].filter(Boolean).join(" · "));
+  say("ok", [facts.tier_name, facts.sentence].filter(Boolean).join(" · "), words.found);
   at("amount").focus();
 }
 

@@ -1,0 +1,80 @@
+"""Owns what is known about the texts of the pages: both languages say everything, in whole sentences."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, Words
+
+PLACE = re.compile(r"\{\w*\}")
+CODE = re.compile(r'code="([a-z-]+)"')
+
+
+def texts(language: str) -> dict[str, str]:
+    flat: dict[str, str] = {}
+
+    def walk(table: dict[str, object], path: str) -> None:
+        for name, value in table.items():
+            if isinstance(value, dict):
+                walk(value, f"{path}{name}.")
+            else:
+                assert isinstance(value, str)
+                flat[path + name] = value
+
+    walk(tomllib.loads((FOLDER / "texts" / f"{language}.toml").read_text("utf-8")), "")
+    return flat
+
+
+def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
+    french, english = texts("fr"), texts("en")
+    assert french.keys() == english.keys()
+    assert len(french) > 100
+    for name, text in french.items():
+        assert text.strip()
+        assert sorted(PLACE.findall(text)) == sorted(PLACE.findall(english[name])), name
+
+
+def test_no_text_was_left_in_the_other_language() -> None:
+    french, english = texts("fr"), texts("en")
+    same = {name for name in french if french[name] == english[name] and len(french[name]) > 3}
+    assert same == {"site.product", "card.messages", "till.script.at"}
+
+
+def test_french_puts_its_spaces() -> None:
+    for name, text in texts("fr").items():
+        assert not re.search(r" [?!;:»]|« |[^\s\u202f][?!;](?:\s|$)", text), name
+
+
+def test_every_text_is_used_somewhere() -> None:
+    written = "".join(
+        file.read_text("utf-8") for kind in ("templates/*", "static/*.js", "*.py") for file in FOLDER.glob(kind)
+    )
+    by_name = ("till.script.problems.", "join.faults.", "errors.")  # looked up by a code
+    unused = [
+        name
+        for name in texts("en")
+        if not name.startswith(by_name) and not re.search(rf"\b{name.split('.')[-1]}\b", written)
+    ]
+    assert not unused
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_till_has_words_for_every_refusal_it_may_meet(language: str) -> None:
+    package = Path(FOLDER).parent
+    places = ("actions/till.py", "actions/once.py", "actions/keys.py", "records/ledger.py", "rules/codes.py")
+    codes = {code for place in places for code in CODE.findall((package / place).read_text())}
+    known = {name.rsplit(".", 1)[1] for name in texts(language) if name.startswith("till.script.problems.")}
+    merchant_only = {"no-such-key"}
+    assert "not-enough" in codes
+    assert codes - known - merchant_only == set()
+
+
+def test_a_text_that_does_not_exist_is_no_blank() -> None:
+    words = Press().words["fr"]
+    assert isinstance(words.join, Words)
+    with pytest.raises(AttributeError):
+        words.join.nonsense  # noqa: B018
