@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import ipaddress
+import json
 import multiprocessing.util
 import secrets
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 from flask import Flask
@@ -165,6 +170,7 @@ def audit() -> None:
     sys.exit(1 if found else 0)
 
 
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where --beyond-loopback asks for it
 PASS_TYPE, TEAM = "pass.sandbox.loyalty", "SANDBOX001"
 
 
@@ -190,7 +196,13 @@ def sandbox(
     """Try the product: server, worker, Apple's push service and iPhones, all on this machine."""
     stand = optional("wallet_server.sandbox.stand", "sandbox")
     data = data.absolute()
-    base_url = f"http://{host}:{port}"
+    if not (beyond_loopback or _is_loopback(host)):
+        raise click.ClickException(
+            "The sandbox's keys are for this machine alone. To reach it from your own phone, ask for it with "
+            "--beyond-loopback, on a network that you trust."
+        )
+    phones_url = f"http://{lan_address() if host == EVERY_ADDRESS else host}:{port + 1}"
+    base_url = f"http://{lan_address() if host == EVERY_ADDRESS else host}:{port}"
 
     def environment(authority: Any, apns: str) -> dict[str, str]:
         given = {
@@ -210,10 +222,13 @@ def sandbox(
         certificate, key = authority.pass_certificate(PASS_TYPE, TEAM)
         facts = demo.demonstrate(ctx, data / "sandbox.json", certificate, key, authority.wwdr_pem)
         ctx.database.close()
+        join_url = f"{base_url}/join/{facts['join_code']}"
         return {
+            "first_page": f"{base_url}/?{urlencode({'join': facts['join_code'], 'phones': phones_url})}#key={facts['till_key']}",
             "base_url": base_url,
             "openapi_url": f"{base_url}/openapi/openapi.json",
-            "join_url": f"{base_url}/join/{facts['join_code']}",
+            "join_url": join_url,
+            "phones_url": phones_url,
             "till_url": f"{base_url}/till#key={facts['till_key']}",
             "merchant_key": facts["merchant_key"],
             "till_key": facts["till_key"],
@@ -221,11 +236,44 @@ def sandbox(
         }
 
     command = [sys.executable, "-m", "wallet_server", "run"]
-    plan = stand.Plan(data, host, port, phones, as_json, beyond_loopback, command, environment, prepare)
+    ready = _print_line if as_json else _welcome
+    plan = stand.Plan(data, host, port, phones, beyond_loopback, command, environment, prepare, ready)
     try:
         asyncio.run(stand.serve(plan))
     except WalletError as fault:
         raise click.ClickException(fault.sentence) from fault
+
+
+def _print_line(links: Mapping[str, str]) -> None:
+    click.echo(json.dumps(dict(links)))
+    sys.stdout.flush()
+
+
+def _welcome(links: Mapping[str, str]) -> None:
+    click.echo("\nThe sandbox is ready. Start on this page:\n")
+    click.secho(f"  {links['first_page']}\n", bold=True)
+    for name in ("phones_url", "join_url", "till_url", "openapi_url", "merchant_key"):
+        click.echo(f"  {name:<13} {links[name]}")
+    click.echo("\nStop it with Ctrl-C.")
+    if sys.stdout.isatty():
+        click.launch(links["first_page"])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def lan_address() -> str:
+    """This machine's address on its network, as its routes have it; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
 
 
 EXTRAS = {"sandbox": "The sandbox needs a few more packages: pip install 'wallet-server[sandbox]'."}

@@ -212,10 +212,7 @@ class Stage:
     def phone(self, member: dict[str, Any], language: str = "en") -> Phone:
         """A simulated iPhone that opens the download link and has registered."""
         phone: Phone = self.run(_call(self.fleet.add_phone, language))
-        from wallet_server.actions import enrol as _e
-
-        raw = _e.download(self.ctx, member["download_url"].split("/passes/")[1].split("/")[0])[0]
-        self.run(phone.add(raw))
+        self.run(phone.open(member["download_url"]))
         self.until(lambda: all(card.registered for card in phone.cards.values()), "the phone has registered")
         return phone
 

@@ -6,10 +6,8 @@ Knows nothing of the product but its command, its health address and the variabl
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,18 +25,19 @@ Links = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start. `prepare(authority, apns address)` sets the product up and returns the addresses and keys to
-    print, `environment(authority, apns address)` the variables of its server; `command` runs it."""
+    """What to start. `prepare(authority, apns address)` sets the product up and returns its addresses and keys,
+    `environment(authority, apns address)` the variables of its server, which `command` runs; `ready(links)` is called
+    when everything answers."""
 
     data: Path
     host: str
     port: int
     phones: int
-    as_json: bool
     beyond_loopback: bool
     command: Sequence[str]
     environment: Callable[[Authority, str], Mapping[str, str]]
     prepare: Callable[[Authority, str], Links]
+    ready: Callable[[Links], None]
 
 
 async def serve(plan: Plan) -> None:
@@ -74,19 +73,9 @@ async def serve(plan: Plan) -> None:
         )
         while len(fleet.phones) < plan.phones:
             fleet.add_phone(name=f"iPhone {len(fleet.phones) + 1}")
-        _announce(plan, {**links, "phones_url": panel.url})
+        plan.ready({"phones_url": panel.url, **links})
         await stop.wait()
 
 
 def _reachable(host: str) -> str:
     return "127.0.0.1" if host in ("0.0.0.0", "") else host  # noqa: S104 - compared, not bound
-
-
-def _announce(plan: Plan, links: Links) -> None:
-    if plan.as_json:
-        print(json.dumps(dict(links)), flush=True)
-        return
-    print("\nThe sandbox is ready. Open the first page in a browser:\n", flush=True)
-    for name, value in links.items():
-        print(f"  {name:<14} {value}", flush=True)
-    print("\nStop it with Ctrl-C.", file=sys.stdout, flush=True)
