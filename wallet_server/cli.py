@@ -223,8 +223,9 @@ def sandbox(
         facts = demo.demonstrate(ctx, data / "sandbox.json", certificate, key, authority.wwdr_pem)
         ctx.database.close()
         join_url = f"{base_url}/join/{facts['join_code']}"
+        shown = urlencode({"join": facts["join_code"], "phones": phones_url})
         return {
-            "first_page": f"{base_url}/?{urlencode({'join': facts['join_code'], 'phones': phones_url})}#key={facts['till_key']}",
+            "first_page": f"{base_url}/?{shown}#key={facts['till_key']}",
             "base_url": base_url,
             "openapi_url": f"{base_url}/openapi/openapi.json",
             "join_url": join_url,
