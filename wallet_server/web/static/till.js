@@ -313,6 +313,7 @@ page.addEventListener("keydown", (event) => {
 });
 addEventListener("online", () => at("stuck").hidden || again());
 
+at("asleep").hidden = true;
 const given = new URLSearchParams(location.hash.slice(1)).get("key");
 if (given) {
   keep("key", given);
