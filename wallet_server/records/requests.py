@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import requests
@@ -37,12 +38,14 @@ class AlreadyClaimed(Exception):
     """Another request holds one of the claims: roll back, then look up its answer."""
 
 
-def _insert(tx: Tx) -> sa.Insert:
+def _insert(tx: Tx) -> ReturningInsert[tuple[int]]:
     make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    return make(requests).on_conflict_do_nothing(index_elements=["principal", "key"])
+    # The key comes back of what was written; a count of rows does not (the driver's cursor is closed by then, and its
+    # -1 once passed for a row: the same sale sent through two tills at once was counted twice).
+    return make(requests).on_conflict_do_nothing(index_elements=["principal", "key"]).returning(requests.c.id)
 
 
-_STATEMENTS: dict[str, sa.Insert] = {}
+_STATEMENTS: dict[str, ReturningInsert[tuple[int]]] = {}
 
 
 def claim(
@@ -65,7 +68,7 @@ def claim(
             "answer": answer,
             "at": at,
         }
-        if not tx.execute(statement, row).rowcount:
+        if tx.execute(statement, row).scalar() is None:
             raise AlreadyClaimed
 
 

@@ -1,0 +1,213 @@
+"""A backup holds everything, a restore gives it back, on either database, and neither ever spoils anything."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import NewDatabase
+from tests.world import NOON, Holder, World
+from wallet_server.actions import offers, safekeeping, upkeep
+from wallet_server.actions.context import Context
+from wallet_server.actions.offers import Announcement
+from wallet_server.app import build_context
+from wallet_server.errors import Conflict, Invalid, Misconfigured
+from wallet_server.records.database import open_database
+from wallet_server.records.envelope import Keyring, new_key_line
+from wallet_server.settings import Settings
+
+
+def busy(world: World) -> Holder:
+    """A world in which most tables hold something; returns a member with 39 points."""
+    holder = world.enrol(promotions=True, language="en")
+    world.enrol()
+    world.sell(holder, 5000)
+    world.redeem(holder, 11)
+    world.work()
+    wanted = Announcement({"fr": "Demain : tout au seigle « \u0153 »"}, None, world.clock.forward(days=2))
+    world.clock.forward(days=-2)
+    made, _ = offers.draft(world.ctx, world.merchant, world.programme, wanted, world.wish("draft"))
+    offers.confirm(world.ctx, world.merchant, made["announcement"], world.wish("confirm"))
+    upkeep.schedule(world.ctx)
+    world.clock.forward(days=1)
+    world.work()
+    world.sell(holder, 0)
+    return holder
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Context]:
+    ctx = build_context(settings, open_database(settings))
+    ctx.clock = lambda: NOON
+    try:
+        yield ctx
+    finally:
+        ctx.database.close()
+
+
+def elsewhere(world: World, url: str) -> Settings:
+    return replace(world.ctx.settings, database_url=url)
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_backup_restore_backup_gives_the_same_content(
+    world: World, tmp_path: Path, new_database: NewDatabase, target: str
+) -> None:
+    busy(world)
+    first = safekeeping.backup(world.ctx.settings, tmp_path / "first", NOON)
+    there = elsewhere(world, new_database(target, migrated=False))
+
+    safekeeping.restore(there, tmp_path / "first", verify=True)
+    second = safekeeping.backup(there, tmp_path / "second", NOON)
+
+    assert second.parts == first.parts
+    filled = {part.shape.name for part in first.parts if part.content.rows}
+    assert {"ledger_postings", "sales", "balance_snapshots", "announcements", "jobs", "stores"} <= filled
+    with opened(there) as ctx:
+        assert [proof for proof in safekeeping.proofs(ctx) if not proof.true] == []
+        # Keys go on above those that came in, and the books still refuse to be edited.
+        programs_id = world.programme
+        assert programs_id
+        with pytest.raises(sa.exc.DBAPIError, match="is never changed"), ctx.change() as tx:
+            tx.exec_driver_sql("DELETE FROM ledger_postings")
+
+
+def test_the_restored_installation_sells_on(world: World, tmp_path: Path, database_kind: str, new_database: NewDatabase) -> None:
+    holder = busy(world)
+    safekeeping.backup(world.ctx.settings, tmp_path / "b", NOON)
+    there = elsewhere(world, new_database(database_kind))
+    safekeeping.restore(there, tmp_path / "b")
+    world.ctx.database.close()
+    with opened(there) as ctx:
+        world.ctx = ctx
+        assert world.sell(holder, 1000)["balances"]["points"] == 49
+        world.enrol()
+        assert upkeep.book_faults(ctx) == []
+
+
+def test_from_sqlite_to_postgresql_and_back_nothing_changes(
+    tmp_path: Path, new_database: NewDatabase, world: World
+) -> None:
+    busy(world)
+    there = elsewhere(world, new_database("postgresql"))
+    back = elsewhere(world, new_database("sqlite", migrated=False))
+    first = safekeeping.move(world.ctx.settings, there.database)
+    second = safekeeping.move(there, back.database)
+    assert second.parts == first.parts
+    assert first.rows > 50
+
+
+def test_a_backup_is_one_moment_while_tills_sell(world: World, tmp_path: Path, new_database: NewDatabase) -> None:
+    holder = world.enrol()
+    stop = threading.Event()
+
+    def sell() -> None:
+        while not stop.is_set():
+            world.sell(holder, 100)
+
+    till = threading.Thread(target=sell)
+    till.start()
+    try:
+        for n in range(3):
+            safekeeping.backup(world.ctx.settings, tmp_path / f"b{n}", NOON)
+    finally:
+        stop.set()
+        till.join(30)
+    for n in range(3):
+        there = elsewhere(world, new_database("sqlite", migrated=False))
+        manifest = safekeeping.restore(there, tmp_path / f"b{n}", verify=True)
+        assert manifest.rows
+        with opened(there) as ctx:
+            assert upkeep.book_faults(ctx) == []
+
+
+def test_a_backup_is_private_and_holds_no_key_and_no_open_secret(world: World, tmp_path: Path) -> None:
+    holder = busy(world)
+    file = tmp_path / "b.zip"
+    safekeeping.backup(world.ctx.settings, file, NOON)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.glob("b.zip*")] == ["b.zip"]
+    with zipfile.ZipFile(file) as archive:
+        assert archive.testzip() is None
+        everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert holder.serial.encode() in everything
+    for secret in (holder.token, holder.code, world.founded.till_key.split(".")[1], "PRIVATE KEY"):
+        assert secret.encode() not in everything
+    with pytest.raises(Conflict, match="never overwrites"):
+        safekeeping.backup(world.ctx.settings, file, NOON)
+
+
+def test_a_restore_never_touches_what_holds_something(world: World, tmp_path: Path) -> None:
+    holder = busy(world)
+    safekeeping.backup(world.ctx.settings, tmp_path / "b", NOON)
+    with pytest.raises(Conflict, match="not empty") as refused:
+        safekeeping.restore(world.ctx.settings, tmp_path / "b")
+    assert refused.value.code == "not-empty"
+    assert world.sell(holder, 1000)["balances"]["points"] == 49
+
+
+def _spoilt(source: Path, target: Path, name: str, change: bytes | None) -> None:
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.namelist():
+            body = old.read(entry)
+            if entry == name:
+                body = body.replace(b'"card"', b'"kard"') if change is None else change
+            new.writestr(entry, body)
+
+
+@pytest.mark.parametrize("name", ["tables/passes.jsonl", "tables/balances.jsonl", "manifest.json"])
+def test_a_spoilt_backup_restores_nothing(world: World, tmp_path: Path, new_database: NewDatabase, name: str) -> None:
+    busy(world)
+    safekeeping.backup(world.ctx.settings, tmp_path / "b", NOON)
+    there = elsewhere(world, new_database("sqlite", migrated=False))
+    change = {"tables/balances.jsonl": b"[1,1,1,5]\n", "manifest.json": b"{}"}.get(name)
+    _spoilt(tmp_path / "b", tmp_path / "spoilt", name, change)
+    with pytest.raises((Invalid, Conflict)):
+        safekeeping.restore(there, tmp_path / "spoilt")
+    with pytest.raises(Invalid, match="no backup"):
+        (tmp_path / "text").write_text("hello")
+        safekeeping.restore(there, tmp_path / "text")
+    safekeeping.restore(there, tmp_path / "b", verify=True)  # it is still empty
+
+
+def test_a_backup_of_an_unknown_migration_is_refused(world: World, tmp_path: Path, new_database: NewDatabase) -> None:
+    safekeeping.backup(world.ctx.settings, tmp_path / "b", NOON)
+    with zipfile.ZipFile(tmp_path / "b") as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    manifest["revision"] = "9999"
+    _spoilt(tmp_path / "b", tmp_path / "later", "manifest.json", json.dumps(manifest).encode())
+    with pytest.raises(Misconfigured, match="does not know"):
+        safekeeping.restore(elsewhere(world, new_database("sqlite", migrated=False)), tmp_path / "later")
+
+
+def test_with_other_secret_keys_the_proofs_say_so(world: World) -> None:
+    busy(world)
+    world.ctx.keyring = Keyring.parse(new_key_line("k1"))
+    found = safekeeping.proofs(world.ctx)
+    assert [proof.true for proof in found] == [True, False, False]
+    assert "secret keys" in found[1].sentence
+
+
+def test_a_changed_token_is_seen(world: World) -> None:
+    world.enrol()
+    with world.ctx.change() as tx:
+        tx.exec_driver_sql("UPDATE passes SET token_sha256 = token_sha256 || token_sha256" if False else
+                           "UPDATE passes SET token_sha256 = CAST('x' AS BLOB)" if world.ctx.database.sqlite else
+                           "UPDATE passes SET token_sha256 = 'x'::bytea")
+    assert [proof.true for proof in safekeeping.proofs(world.ctx)] == [True, False, True]
+
+
+def test_every_fault_of_the_books_is_a_proof_that_fails(world: World) -> None:
+    busy(world)
+    with world.ctx.change() as tx:
+        tx.exec_driver_sql("UPDATE balances SET amount = amount + 1")
+    assert not safekeeping.proofs(world.ctx)[0].true
