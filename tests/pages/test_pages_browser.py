@@ -180,7 +180,9 @@ def test_a_cashier_sells_spends_and_reverses_by_keyboard_alone(opened: Open, hou
         expect(page.locator("#code")).to_be_focused()
         tab_to(page, "How many")
         scan(page, "50")
-        expect(page.get_by_role("dialog")).to_contain_text("Spend 50 from this card?")
+        expect(page.get_by_role("dialog")).to_contain_text("Spend 50 points from this card?")
+        scan(page, member.card.code)  # a scanner answers no question
+        expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")

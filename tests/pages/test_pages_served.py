@@ -303,6 +303,8 @@ def test_a_till_learns_where_it_stands(client: FlaskClient, house: House) -> Non
     (programme,) = facts["programmes"].values()
     assert programme["organisation"] == ORGANISATION
     assert (programme["iso"], programme["exponent"]) == ("EUR", 2)
+    assert programme["unit"]["fr"] == ["point", "points"]
+    assert programme["join_link"] == f"{house.base}/join/{house.shop.join_code}"
     assert ask(house.shop.merchant_key).status_code == 403
     assert ask("key_0.none").status_code == 401
     assert client.get("/till/counter").status_code == 401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wallet_server.actions.context import Context
@@ -53,12 +54,14 @@ def messages(ctx: Context, token: str) -> Messages:
 
 @dataclass(frozen=True)
 class Counted:
-    """A programme as a till needs to know it: the money it counts in, and the link by which people join."""
+    """A programme as a till needs to know it: the money it counts in, the link by which people join, and what members
+    spend, by language, as (one, several)."""
 
     organisation: str
     iso: str
     exponent: int
     join_link: str
+    unit: Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -79,5 +82,7 @@ def counter(ctx: Context, scope: Scope) -> Counter:
                 programme = ctx.programme(tx, row.version_id)
                 link = f"{ctx.settings.base_url}/join/{row.join_code}"
                 money = programme.money
-                known[row.public_id] = Counted(programme.organisation, money.iso, money.exponent, link)
+                names = programme.currency(programme.balance_currency).names
+                unit = {language: (noun.one, noun.other) for language, noun in names.items()}
+                known[row.public_id] = Counted(programme.organisation, money.iso, money.exponent, link, unit)
     return Counter(store[0].name if store else "", known)

@@ -29,6 +29,7 @@ function uuid() {
 let counter = null;
 let holder = null;
 let working = false;
+let typed = -Infinity;
 
 // ------------------------------------------------------------------ telling
 
@@ -174,6 +175,14 @@ function minor(text, exponent) {
   return amount > 0 ? amount : null;
 }
 
+// "1 point", "20 points", in the page's language where the programme speaks it.
+function counted(units, programme) {
+  const spoken = programme.unit[language] ? language : Object.keys(programme.unit)[0];
+  const [one, several] = programme.unit[spoken];
+  const single = new Intl.PluralRules(spoken).select(units) === "one";
+  return `${units.toLocaleString(spoken)} ${single ? one : several}`;
+}
+
 // Receipt numbers start from a random series, so that a reopened page never repeats one of today's.
 function nextReceipt() {
   const number = (kept("receipt") ?? 0) + 1;
@@ -231,9 +240,16 @@ function misplaced(field) {
   return true;
 }
 
+// A card that is scanned while a question stands must not answer it: a scanner's Enter comes at once after its letters.
+at("sure").addEventListener("keydown", (event) => {
+  if (event.key.length === 1 && event.key !== " ") typed = event.timeStamp;
+  if (event.key === "Enter" && event.timeStamp - typed < 500) event.preventDefault();
+});
+
 function sure(question) {
   at("question").textContent = question;
   at("sure").returnValue = "no";
+  typed = -Infinity;
   at("sure").showModal();
   return new Promise((done) => at("sure").addEventListener("close", () => done(at("sure").returnValue === "yes"), { once: true }));
 }
@@ -262,8 +278,8 @@ async function redeem() {
   if (!holder) return say("refused", words.no_card);
   const units = minor(field.value, 0);
   if (units === null) return refuse(field, words.bad_units);
-  const { code } = holder;
-  if (!(await sure(fill(words.confirm_redeem, { units: units.toLocaleString(language) })))) return field.focus();
+  const { code, programme } = holder;
+  if (!(await sure(fill(words.confirm_redeem, { units: counted(units, programme) })))) return field.focus();
   write("redemption", "/v1/redemptions", { code, amount: units, reference: at("receipt").value.trim() || uuid() }, code);
 }
 
@@ -303,6 +319,7 @@ at("leave").addEventListener("click", () => {
   at("code").focus();
 });
 at("forget").addEventListener("click", () => {
+  if (kept("pending")) return at("stuck").hidden || at("retry").focus();
   for (const name of Object.keys(KEPT)) drop(name);
   location.reload();
 });
