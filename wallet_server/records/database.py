@@ -7,6 +7,8 @@ hundred times lose most of the additions without an error. A look is a read tran
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,9 +66,11 @@ def engine_options(url: str, settings: Settings) -> dict[str, Any]:
 class Database:
     """An engine with the two kinds of transaction that the product uses."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, wait_seconds: float = 5.0) -> None:
         self.engine = engine
+        self._wait_seconds = wait_seconds
         self.sqlite = engine.dialect.name == "sqlite"
+        self._turns = Turns()
         if self.sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
@@ -78,10 +82,24 @@ class Database:
 
         Raises `Unavailable` when the database is locked, full or away; then nothing was changed.
         """
-        with _translated(), self.engine.connect() as connection:
+        with self._turn(), _translated(), self.engine.connect() as connection:
             connection.execution_options(**{_CHANGE: True})
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """On SQLite the writers of this process take turns: its own waiting is not fair, and under load one writer of
+        eight starved for seconds while the others went on."""
+        if not self.sqlite:
+            yield
+            return
+        if not self._turns.take(self._wait_seconds):
+            raise Unavailable("The database is busy; please try again in a moment.")
+        try:
+            yield
+        finally:
+            self._turns.give_back()
 
     @contextmanager
     def look(self) -> Iterator[Tx]:
@@ -95,6 +113,39 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+class Turns:
+    """A lock that is handed on in the order of asking."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
+
+    def take(self, wait_seconds: float) -> bool:
+        """Wait for one's turn; False when it did not come in time."""
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return True
+            mine = threading.Event()
+            self._waiting.append(mine)
+        if mine.wait(wait_seconds):
+            return True
+        with self._guard:
+            if mine.is_set():  # it came in the very last moment
+                return True
+            self._waiting.remove(mine)
+            return False
+
+    def give_back(self) -> None:
+        """The next one in line has it."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._taken = False
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -145,7 +196,7 @@ def open_database(settings: Settings) -> Database:
     """A database without Flask, for the command line and tests."""
     url = settings.database
     _make_folder(url)
-    return Database(sa.create_engine(url, **engine_options(url, settings)))
+    return Database(sa.create_engine(url, **engine_options(url, settings)), settings.database_wait_seconds)
 
 
 def attach(app: Flask, settings: Settings) -> Database:
@@ -157,7 +208,7 @@ def attach(app: Flask, settings: Settings) -> Database:
     db.init_app(app)
     Migrate(app, db, directory=str(resources.migrations()))
     with app.app_context():
-        return Database(db.engine)
+        return Database(db.engine, settings.database_wait_seconds)
 
 
 def _make_folder(url: str) -> None:
@@ -172,12 +223,12 @@ def _alembic() -> Config:
     return config
 
 
-def upgrade(url: str) -> None:
-    """Bring the database at this address to the newest migration."""
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database at this address to a migration, the newest unless told otherwise."""
     config = _alembic()
     _make_folder(url)
     database = Database(sa.create_engine(url, poolclass=sa.pool.NullPool))
     with database.change() as tx:
         config.attributes["connection"] = tx
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     database.close()

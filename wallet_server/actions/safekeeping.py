@@ -1,0 +1,336 @@
+"""Owns safekeeping: a backup while the server runs, a restore that proves itself, a move to another database.
+
+A backup is a zip with `manifest.json` and one part of JSON lines for each table; its form is that of
+`records.copying`, the same for SQLite and PostgreSQL. Secrets stay sealed in it: the keys that open them are not
+inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import orjson
+
+from wallet_server.actions import credentials as vault
+from wallet_server.actions import upkeep
+from wallet_server.actions.context import Context
+from wallet_server.errors import Conflict, Invalid, Misconfigured
+from wallet_server.records import copying, credentials, database
+from wallet_server.records.copying import Content, Shape, Tally
+from wallet_server.records.database import Tx
+from wallet_server.records.envelope import digest
+from wallet_server.settings import Settings
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MOST_MANIFEST_BYTES = 1024 * 1024
+MOST_LINE_BYTES = 64 * 1024 * 1024
+SAMPLE = 200
+"""Sealed secrets of each kind that a verification opens."""
+
+
+class Watch(Protocol):
+    """Hears how far a copy is: `begin` for each table with the rows to come (None: not known), then `row` by row."""
+
+    def begin(self, table: str, rows: int | None) -> None: ...
+
+    def row(self) -> None: ...
+
+
+class Unwatched:
+    """Nobody watches."""
+
+    def begin(self, table: str, rows: int | None) -> None:
+        """See `Watch`."""
+
+    def row(self) -> None:
+        """See `Watch`."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table of a backup: its shape, and what it holds."""
+
+    shape: Shape
+    content: Content
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup says of itself."""
+
+    revision: str
+    created_at: str
+    source: str
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables together."""
+        return sum(part.content.rows for part in self.parts)
+
+
+# --- backup ----------------------------------------------------------------------------------------------------
+
+
+def backup(settings: Settings, file: Path, now: datetime, watch: Watch | None = None) -> Manifest:
+    """Write everything that the database holds into a new file (mode 0600), as it stood at one moment.
+
+    Raises `Conflict` when the file exists, `Unavailable` when the database does not answer or is damaged.
+    """
+    if file.exists():
+        raise Conflict(f"{file} exists already; a backup never overwrites: give another name.", code="file-exists")
+    half = file.with_name(file.name + ".partial")
+    descriptor = os.open(half, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "w+b") as handle:
+            os.fchmod(handle.fileno(), 0o600)
+            with copying.snapshot(settings.database, file) as tx:
+                manifest = _write(tx, handle, now, watch or Unwatched())
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.link(half, file)  # unlike a rename, it refuses to take another file's place
+    finally:
+        half.unlink(missing_ok=True)
+    return manifest
+
+
+def _write(tx: Tx, handle: IO[bytes], now: datetime, watch: Watch) -> Manifest:
+    revision = copying.revision(tx)
+    if revision is None:
+        raise Misconfigured("The database has no tables yet; there is nothing to back up.")
+    parts = []
+    with zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for shape in copying.shapes(tx):
+            watch.begin(shape.name, None)
+            tally = Tally()
+            with archive.open(_part_name(shape.name), "w", force_zip64=True) as part:
+                for row in copying.rows(tx, shape):
+                    part.write(tally.line(row))
+                    watch.row()
+            parts.append(Part(shape, tally.content()))
+        manifest = Manifest(revision, now.isoformat(), tx.dialect.name, tuple(parts))
+        archive.writestr(MANIFEST, json.dumps(_manifest_facts(manifest), indent=1))
+    return manifest
+
+
+def _part_name(table: str) -> str:
+    return f"tables/{table}.jsonl"
+
+
+def _manifest_facts(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "revision": manifest.revision,
+        "created_at": manifest.created_at,
+        "source": manifest.source,
+        "tables": [
+            {
+                "name": part.shape.name,
+                "columns": [list(column) for column in part.shape.columns],
+                "key": list(part.shape.key),
+                "rows": part.content.rows,
+                "sha256": part.content.sha256,
+            }
+            for part in manifest.parts
+        ],
+    }
+
+
+def read_manifest(archive: zipfile.ZipFile) -> Manifest:
+    """Raises `Invalid` for a file that is no backup of this product, or of a later form."""
+    try:
+        with archive.open(MANIFEST) as part:
+            facts = json.loads(part.read(MOST_MANIFEST_BYTES))
+        if facts["format"] != FORMAT:
+            raise Invalid("This backup was written by a newer version of the product: restore it with that version.")
+        parts = [
+            Part(
+                Shape(str(t["name"]), tuple((str(n), str(k)) for n, k in t["columns"]), tuple(map(str, t["key"]))),
+                Content(int(t["rows"]), str(t["sha256"])),
+            )
+            for t in facts["tables"]
+        ]
+        return Manifest(str(facts["revision"]), str(facts["created_at"]), str(facts["source"]), tuple(parts))
+    except (KeyError, ValueError, TypeError) as fault:
+        raise Invalid("The file's manifest cannot be read: it is no backup of this product.") from fault
+
+
+# --- restore ---------------------------------------------------------------------------------------------------
+
+
+def restore(settings: Settings, file: Path, *, verify: bool = False, watch: Watch | None = None) -> Manifest:
+    """Fill the configured database, which must be empty, with a backup, and migrate it to the newest revision.
+
+    Everything is inserted in one transaction, so that a backup that is damaged or does not fit leaves nothing behind.
+    With `verify` each table is also read back and compared before that transaction ends; `proofs` does the rest.
+    Raises `Conflict` (`not-empty`, or a row that does not fit), `Invalid` for a file that is damaged or no backup.
+    """
+    watch = watch or Unwatched()
+    try:
+        with zipfile.ZipFile(file) as archive:
+            manifest = read_manifest(archive)
+            copying.bring_to(settings.database, manifest.revision)
+            with copying.filling(settings.database) as tx:
+                _insert_all(tx, archive, manifest, watch)
+                if verify:
+                    _compare(tx, manifest, watch)
+    except FileNotFoundError as fault:
+        raise Invalid(f"There is no file {file}.") from fault
+    except (zipfile.BadZipFile, EOFError) as fault:
+        raise Invalid(f"{file} is no backup, or is damaged ({fault}): nothing was restored.") from fault
+    database.upgrade(settings.database)
+    return manifest
+
+
+def _insert_all(tx: Tx, archive: zipfile.ZipFile, manifest: Manifest, watch: Watch) -> None:
+    here = {shape.name: shape for shape in copying.shapes(tx)}
+    told = {part.shape.name: part for part in manifest.parts}
+    if {n: dict(s.columns) for n, s in here.items()} != {n: dict(p.shape.columns) for n, p in told.items()}:
+        raise Invalid("The backup's tables are not those of its migration: it was changed, or is damaged.")
+    for name in here:  # in the order of this database: referenced tables first
+        part = told[name]
+        watch.begin(name, part.content.rows)
+        tally = Tally()
+        with archive.open(_part_name(name)) as lines:
+            try:
+                copying.insert(tx, part.shape, _rows(lines, tally, watch))
+            except ValueError as fault:
+                raise Invalid(f"A row of {name} in the backup cannot be read: nothing was restored.") from fault
+        if tally.content() != part.content:
+            raise Invalid(f"The backup's part {name} is not what its manifest says: nothing was restored.")
+    copying.set_sequences(tx)
+
+
+def _rows(lines: IO[bytes], tally: Tally, watch: Watch) -> Iterator[copying.Row]:
+    while line := lines.readline(MOST_LINE_BYTES):
+        tally.count(line)
+        watch.row()
+        row = orjson.loads(line)
+        if not isinstance(row, list):
+            raise ValueError("a row is a list")
+        yield row
+
+
+def _compare(tx: Tx, manifest: Manifest, watch: Watch) -> None:
+    for part in manifest.parts:
+        watch.begin(f"{part.shape.name}, read back", part.content.rows)
+        if copying.content(tx, part.shape, watch.row) != part.content:
+            raise Conflict(f"The table {part.shape.name} reads back otherwise than it was written: nothing was kept.")
+
+
+# --- move ------------------------------------------------------------------------------------------------------
+
+
+def move(settings: Settings, url: str, watch: Watch | None = None) -> Manifest:
+    """Copy the configured database into an empty one at another address and compare what stands there; the old one
+    is left as it is. Raises as `restore` does."""
+    watch = watch or Unwatched()
+    if url == settings.database:
+        raise Conflict("That is the database in use already; give the address of another, empty one.")
+    with copying.still(settings.database) as source:
+        revision = copying.revision(source)
+        if revision is None:
+            raise Misconfigured("The database in use has no tables yet; there is nothing to move.")
+        copying.bring_to(url, revision)
+        with copying.filling(url) as target:
+            parts = [_carry_over(source, target, shape, watch) for shape in copying.shapes(source)]
+            copying.set_sequences(target)
+            manifest = Manifest(revision, "", source.dialect.name, tuple(parts))
+            _compare(target, manifest, watch)
+    database.upgrade(url)
+    return manifest
+
+
+def _carry_over(source: Tx, target: Tx, shape: Shape, watch: Watch) -> Part:
+    watch.begin(shape.name, None)
+    tally = Tally()
+
+    def passing() -> Iterator[copying.Row]:
+        for row in copying.rows(source, shape):
+            tally.line(row)
+            watch.row()
+            yield row
+
+    copying.insert(target, shape, passing())
+    return Part(shape, tally.content())
+
+
+# --- proofs ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One thing that was looked at after a restore or a move."""
+
+    true: bool
+    sentence: str
+
+
+def proofs(ctx: Context) -> list[Proof]:
+    """Whether what stands in the database can be worked with: books, pass tokens, codes and certificates' keys."""
+    faults = upkeep.book_faults(ctx)
+    found = [Proof(False, fault) for fault in faults] or [
+        Proof(True, "The books are true: balances, postings and lots agree, and every entry sums to zero.")
+    ]
+    return [*found, _proof("pass tokens", lambda: _tokens(ctx)), _proof("secrets", lambda: _secrets(ctx))]
+
+
+def _proof(what: str, look: Callable[[], str]) -> Proof:
+    try:
+        return Proof(True, look())
+    except Misconfigured as fault:
+        return Proof(False, f"Checking {what}: {fault.sentence} Put back the secret keys of the old installation.")
+
+
+def _tokens(ctx: Context) -> str:
+    with ctx.look() as tx:
+        some = copying.some_tokens(tx, SAMPLE)
+    for one in some:
+        token = ctx.keyring.open(one.cipher, f"pass-token:{one.serial}").decode()
+        if not hmac.compare_digest(digest(token), one.sha256):
+            raise Misconfigured(f"The token of pass {one.serial[:8]}… is not the one that its phone knows.")
+    return f"Serial numbers and tokens are intact ({len(some)} looked at): phones go on updating."
+
+
+def _secrets(ctx: Context) -> str:
+    sets = vault.all_sets(ctx)
+    for row in sets:
+        vault.private_key(ctx, row)
+    with ctx.look() as tx:
+        codes = credentials.sealed(tx, credentials.CODES, 0, SAMPLE)
+    for code in codes:
+        ctx.keyring.open(code.cipher, f"code:{code.serial}")
+    return f"The secret keys open {len(sets)} certificates' keys and {len(codes)} codes."
+
+
+def where_keys_are(settings: Settings) -> str:
+    """A sentence for whoever keeps a backup: without these keys it cannot be used."""
+    if settings.secret_keys is not None:
+        return "The secret keys are not inside: keep what WALLET_SECRET_KEYS (or its file) says, in another place."
+    return f"The secret keys are not inside: keep {settings.data_dir / 'secret.keys'} too, in another place."
+
+
+def keys_missing(settings: Settings) -> str | None:
+    """What to do when there are no secret keys here yet; None when there are."""
+    if settings.secret_keys is not None or (settings.data_dir / "secret.keys").is_file():
+        return None
+    return (
+        f"There are no secret keys here: put the old installation's into {settings.data_dir / 'secret.keys'}, or into "
+        "WALLET_SECRET_KEYS, before the server starts. A fresh key would open none of the stored secrets."
+    )
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 (hex) of a file, for whoever wants to see that it arrived whole."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
