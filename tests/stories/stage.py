@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,6 +80,7 @@ class Stage:
             **(extra or {"WALLET_LEASE_SECONDS": "10"}),
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._workers: list[subprocess.Popen[bytes]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._stack = AsyncExitStack()
@@ -112,6 +114,10 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        for worker in self._workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait(10)
         if hasattr(self, "ctx"):
             self.ctx.database.close()
         self.run(self._stack.aclose())
@@ -168,6 +174,19 @@ class Stage:
             os.killpg(process.pid, signal.SIGKILL)
             raise
 
+    def worker(self) -> subprocess.Popen[bytes]:
+        """Start a delivery process of its own beside the server; it is killed when the stage is struck."""
+        log = (self.folder / "worker.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "wallet_server", "worker"],
+            env={**os.environ, **self._variables},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self._workers.append(process)
+        return process
+
     def command(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one command of the product beside the server."""
         return subprocess.run(
@@ -215,6 +234,19 @@ class Stage:
         self.run(phone.open(member["download_url"]))
         self.until(lambda: all(card.registered for card in phone.cards.values()), "the phone has registered")
         return phone
+
+    def crowd(self, count: int, **member: object) -> list[Phone]:
+        """As many members, each with an iPhone of their own, arriving all at once."""
+        with ThreadPoolExecutor(8) as doors:
+            joined = list(doors.map(lambda _: self.enrol(**member), range(count)))
+        phones: list[Phone] = self.run(self._arrive([one["download_url"] for one in joined]), 300)
+        self.until(lambda: all(c.registered for p in phones for c in p.cards.values()), "all have registered", 120)
+        return phones
+
+    async def _arrive(self, links: list[str]) -> list[Phone]:
+        phones = [self.fleet.add_phone("en") for _ in links]
+        await asyncio.gather(*(phone.open(link) for phone, link in zip(phones, links, strict=True)))
+        return phones
 
     def code(self, phone: Phone) -> str:
         """What a scanner reads off the phone's card."""

@@ -34,6 +34,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-quic",
 ]
+VIEW = {"width": 1100, "height": 760}
+WHOLE_PHONES = {"width": 960, "height": 1460}
 PATIENCE_MS = 20_000
 LARGEST_PICTURE = 250_000
 PROMOTION = {"en": "Saturday: double points on everything made of rye", "fr": "Samedi : points doublés sur le seigle"}
@@ -60,7 +62,7 @@ def visitor(running: Running) -> Iterator[BrowserContext]:
     faults: list[str] = []
     with sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900}, device_scale_factor=1.5)
+        context = browser.new_context(locale="en-GB", viewport=VIEW)
         context.set_default_timeout(PATIENCE_MS)
         context.on("weberror", lambda one: faults.append(str(one.error)))
         context.on("request", lambda sent: None if sent.url.startswith(ours) else faults.append(f"asked {sent.url}"))
@@ -87,14 +89,18 @@ def test_from_joining_to_the_pulled_plug(running: Running, visitor: BrowserConte
     expect(card.locator(".card .balance strong")).to_have_text("128", timeout=PATIENCE_MS)
     expect(shown(phone, "points")).to_have_text("128", timeout=PATIENCE_MS)
     expect(alerts(phone).first).to_contain_text("128")
-    take(till.locator("main"), pictures / "till.png")
-    take(card.locator(".split"), pictures / "card.png")
+    neighbour = a_french_neighbour(links, phone.page)
+    take(till, pictures / "till.png")
+    take(card, pictures / "card.png")
 
     announce(links)
     expect(alerts(phone).first).to_contain_text(PROMOTION["en"], timeout=PATIENCE_MS)
     expect(card.locator(".card .news")).to_contain_text(PROMOTION["en"], timeout=PATIENCE_MS)
     expect(alerts(phone)).to_have_count(2)
+    expect(alerts(neighbour).first).to_contain_text(PROMOTION["fr"], timeout=PATIENCE_MS)
     take(phone.locator(".device"), pictures / "lockscreen.png")
+    phone.page.set_viewport_size(WHOLE_PHONES)
+    phone.page.evaluate("scrollTo(0, 0)")
     take(phone.page, pictures / "sandbox.png")
 
     sell(till, code, "41.70", "+41 points, new balance 169")
@@ -119,7 +125,8 @@ def join(visitor: BrowserContext, links: Mapping[str, str], pictures: Path) -> P
     page.goto(links["first_page"])
     page.get_by_role("link", name="Join Boulangerie Claire").click()
     page.get_by_label("Yes, send me news").check()
-    take(page.locator(".split"), pictures / "join.png")
+    page.evaluate("scrollTo(0, 0)")
+    take(page, pictures / "join.png")
     page.get_by_role("button", name="Get my card").click()
     page.wait_for_url("**/card/**")
     expect(page.get_by_text("Up to date")).to_be_visible()
@@ -137,6 +144,22 @@ def put_on_the_phone(visitor: BrowserContext, links: Mapping[str, str], card: Pa
     phone.get_by_role("button", name="Open").click()
     expect(shown(phone, "points")).to_have_text("0")
     expect(page.get_by_text("The card is in the wallet.")).to_be_visible()
+    expect(page.locator("#toast")).to_be_empty(timeout=PATIENCE_MS)
+    return phone
+
+
+def a_french_neighbour(links: Mapping[str, str], page: Page) -> Locator:
+    """A second member with a phone of their own, both speaking French; enrolled as an app would do it."""
+    member = ask(
+        links, "merchant_key", f"/v1/programmes/{links['programme']}/members", {"language": "fr", "promotions": True}
+    )
+    page.get_by_label("Whose phone is it?").fill("Inès")
+    page.get_by_label("Language of the phone").select_option("fr")
+    page.get_by_role("button", name="Add a phone").click()
+    phone = page.get_by_role("article", name="Inès")
+    phone.get_by_label("Link of a pass").fill(member["download_url"])
+    phone.get_by_role("button", name="Open").click()
+    expect(phone.get_by_text("Plus que 300 points")).to_be_visible()
     expect(page.locator("#toast")).to_be_empty(timeout=PATIENCE_MS)
     return phone
 
@@ -168,7 +191,7 @@ def announce(links: Mapping[str, str]) -> None:
     ends_at = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     wanted = {"programme": links["programme"], "texts": PROMOTION, "ends_at": ends_at}
     path = f"/v1/announcements/{ask(links, 'merchant_key', '/v1/announcements', wanted)['announcement']}"
-    assert ask(links, "merchant_key", f"{path}/count")["members"] == {"shown": 1}
+    assert ask(links, "merchant_key", f"{path}/count")["members"] == {"shown": 2}
     ask(links, "merchant_key", f"{path}/confirmation", {})
 
 
@@ -189,9 +212,7 @@ def alerts(phone: Locator) -> Locator:
 
 
 def take(what: Page | Locator, file: Path) -> None:
-    """A picture in 256 colours, which is all these pages need."""
-    picture = Image.open(io.BytesIO(what.screenshot(animations="disabled"))).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    Image.open(io.BytesIO(what.screenshot(animations="disabled"))).convert("RGB").save(file, optimize=True)
     assert file.stat().st_size < LARGEST_PICTURE, f"{file.name} is too large for a README"
 
 

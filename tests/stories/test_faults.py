@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from tests.stories.conftest import MakeStage
@@ -45,6 +46,22 @@ def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(make_stage: Ma
         till.join(120)
 
     stage.until(lambda: all(shown(phone, "points") == 30 for phone in phones), "every phone shows 30 points")
+    assert stage.book_faults() == []
+
+
+def test_a_worker_killed_in_the_middle_leaves_its_work_to_another(make_stage: MakeStage) -> None:
+    stage = make_stage(coalesce_seconds=0.2, extra={"WALLET_WORKER": "none", "WALLET_LEASE_SECONDS": "3"})
+    phones = stage.crowd(20)
+    first, _ = stage.worker(), stage.worker()
+    for one in phones:
+        stage.apns.tell(Answer(200, delay_seconds=0.5), one.push_token)
+    with ThreadPoolExecutor(4) as tills:
+        list(tills.map(lambda phone: stage.sell(stage.code(phone), 800).status, phones))
+    stage.until(lambda: stage.apns.counts.accepted > 0, "the workers are ringing")
+
+    first.kill()
+
+    stage.until(lambda: all(shown(phone, "points") == 8 for phone in phones), "every phone shows 8 points", 60)
     assert stage.book_faults() == []
 
 
@@ -101,7 +118,7 @@ def test_a_queue_of_a_hundred_thousand_does_not_delay_the_counter(make_stage: Ma
 def test_a_thousand_phones_a_sale_and_an_announcement_at_once(make_stage: MakeStage) -> None:
     stage = make_stage(coalesce_seconds=2.0)
     _speak_at_any_hour(stage)
-    phones = _phones(stage, 200)
+    phones = stage.crowd(1000, promotions=True)
     text = "Fresh bread until seven"
     drafted = stage.merchant(
         "POST",
@@ -113,8 +130,9 @@ def test_a_thousand_phones_a_sale_and_an_announcement_at_once(make_stage: MakeSt
         },
     )
     stage.merchant("POST", f"/v1/announcements/{drafted.body['announcement']}/confirmation")
-    for phone in phones:
-        assert stage.sell(stage.code(phone), 500).status == 200
+    with ThreadPoolExecutor(8) as tills:
+        sold = list(tills.map(lambda phone: stage.sell(stage.code(phone), 500).status, phones))
+    assert set(sold) == {200}
 
     stage.until(
         lambda: all(shown(p, "points") == 5 and any(a.text == text for a in p.lock_screen) for p in phones),
@@ -123,10 +141,6 @@ def test_a_thousand_phones_a_sale_and_an_announcement_at_once(make_stage: MakeSt
     )
     said = {alert.text for phone in phones for alert in phone.lock_screen}
     assert not any("changed" in text for text in said), said
-
-
-def _phones(stage: Stage, count: int) -> list[Phone]:
-    return [stage.phone(stage.enrol(promotions=True)) for _ in range(count)]
 
 
 def _speak_at_any_hour(stage: Stage) -> None:
