@@ -27,30 +27,26 @@ from wallet_server import __version__
 from wallet_server.actions import credentials as vault
 from wallet_server.actions import demo, outbox, upkeep
 from wallet_server.actions.context import Context
-from wallet_server.app import build_context, create_app
+from wallet_server.app import create_app
+from wallet_server.cli.opening import Commands, bells_folder, open_context
+from wallet_server.cli.safekeeping import backup, move, restore
 from wallet_server.delivery.engine import Doorbells, Embedded, Engine
 from wallet_server.errors import Misconfigured, WalletError
-from wallet_server.records.database import open_database, upgrade
+from wallet_server.records.database import upgrade
 from wallet_server.records.envelope import new_key_line
 from wallet_server.settings import Settings
 
+__all__ = ["PASS_TYPE", "TEAM", "main", "open_context", "serving"]
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """Loyalty cards in phone wallets, and the books behind them."""
 
 
-def open_context(settings: Settings | None = None) -> Context:
-    """The context of a command, with its database migrated."""
-    settings = settings or Settings.from_env()
-    upgrade(settings.database)
-    return build_context(settings, open_database(settings))
-
-
-def bells_folder(settings: Settings) -> Path:
-    """Where the processes of this host find each other's doorbells."""
-    return settings.data_dir / "bells"
+for command in (backup, restore, move):
+    main.add_command(command)
 
 
 def serving() -> Flask:
