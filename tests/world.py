@@ -21,7 +21,7 @@ from typing import Any
 import flask
 import flask.testing
 
-from wallet_server.actions import credentials, enrol, keys, programs, till
+from wallet_server.actions import credentials, enrol, keys, offers, programs, till
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Facts, asked
 from wallet_server.actions.programs import Founded, NewStore
@@ -189,6 +189,22 @@ class World:
         """The key of a further till of the same store."""
         wish = self.wish("add-till", {"n": self.number()})
         return str(programs.add_till(self.ctx, self.merchant, self.founded.store, "2", wish)[0]["key"])
+
+    def draft(self, text: str = "Nouveaux croissants", *, tier: str | None = None, days: float = 7) -> str:
+        """An announcement that nobody has heard yet; its id."""
+        wanted = offers.Announcement({"fr": text}, tier, self.clock() + timedelta(days=days))
+        facts, _ = offers.draft(self.ctx, self.merchant, self.programme, wanted, self.wish("announce"))
+        return str(facts["announcement"])
+
+    def announce(self, text: str = "Nouveaux croissants", *, tier: str | None = None, days: float = 7) -> str:
+        """An announcement on its way."""
+        announcement = self.draft(text, tier=tier, days=days)
+        offers.confirm(self.ctx, self.merchant, announcement, self.wish("confirm"))
+        return announcement
+
+    def recall(self, announcement: str) -> None:
+        """Take it back."""
+        offers.recall(self.ctx, self.merchant, announcement, self.wish("recall"))
 
     def work(self, rounds: int = 50) -> int:
         """Run every due job of every lane until nothing is due at the clock's time; returns how many ran."""

@@ -1,0 +1,245 @@
+"""Registrations: nobody misses a change, tokens are replaced, the vendor's word is heeded, and nothing grows unbounded."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from tests.phone import Phone
+from tests.world import PASS_TYPE, World, together
+from wallet_server.actions import devices, outbox, refresh
+from wallet_server.records import limits
+from wallet_server.records.schema import devices as devices_table
+from wallet_server.records.schema import phone_logs, registrations
+from wallet_server.wallets.port import Later, Refused, Report, Shown, Stale
+
+
+def _count(world: World, table: sa.Table) -> int:
+    with world.ctx.look() as tx:
+        return int(tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
+def test_a_card_that_changed_between_download_and_registration_rings_the_phone(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    phone.unregister()
+    late = Phone(world, phone.holder, "library-2", "cd" * 32)
+    late.card, late.modified = phone.card, phone.modified
+    world.sell(phone.holder, 1000)
+    world.work()
+    assert not late.rung()
+    assert late.register()
+    world.work()
+    assert late.rung()
+    late.tag = phone.tag
+    assert late.pull()
+    assert late.value("points") == 10
+
+
+def test_a_card_registered_as_it_was_downloaded_rings_nobody(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 1000)
+    world.work()
+    phone = Phone(world, holder).add()
+    assert world.work() == 0
+    assert not phone.rung()
+
+
+def test_an_old_file_opened_on_a_second_device_is_brought_up_to_date(world: World) -> None:
+    """The first device has long fetched the newest version; that says nothing of a file that lay in a mailbox."""
+    first = Phone(world, world.enrol()).add()
+    second = Phone(world, first.holder, "library-2", "cd" * 32)
+    second.card, second.modified = first.card, first.modified
+    world.sell(first.holder, 1000)
+    world.work()
+    assert first.pull()
+    first.rung()
+    second.register()
+    world.work()
+    assert second.rung()
+    assert second.pull()
+    assert second.value("points") == 10
+
+
+def test_a_new_push_token_takes_the_place_of_the_old_one_and_rings(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    phone.token = "cd" * 32
+    assert not phone.register()
+    world.work()
+    assert phone.rung()
+    world.sell(phone.holder, 100)
+    world.work()
+    (stale,) = world.told.rung
+    assert [handle.push_token for handle in stale.handles] == ["cd" * 32]
+    assert _count(world, devices_table) == 1
+
+
+def test_a_new_push_token_that_comes_while_the_old_one_is_being_rung_is_rung_too(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    restored = Phone(world, phone.holder, token="cd" * 32)
+    came: list[bool] = []
+
+    def answer(stale: Stale) -> Report:
+        if not came:
+            came.append(restored.register())
+        return Report(stale.ref, Shown())
+
+    world.told.verdict = answer
+    world.sell(phone.holder, 100)
+    world.work()
+    assert came == [False]
+    assert restored.rung()
+
+
+def test_a_restored_phone_that_registers_all_its_cards_at_once_is_one_device(world: World) -> None:
+    phones = [Phone(world, world.enrol()) for _ in range(6)]
+    assert together(*[phone.register for phone in phones]) == [True] * 6
+    assert (_count(world, devices_table), _count(world, registrations)) == (1, 6)
+    assert together(*[phone.register for phone in phones]) == [False] * 6
+
+
+def test_registering_and_removing_at_once_leave_no_device_without_a_card(world: World) -> None:
+    phones = [Phone(world, world.enrol()) for _ in range(4)]
+    for phone in phones[:2]:
+        phone.register()
+    results = together(*[phone.unregister for phone in phones[:2]], *[phone.register for phone in phones[2:]])
+    assert results == [None, None, True, True]
+    assert (_count(world, devices_table), _count(world, registrations)) == (1, 2)
+
+
+def test_the_fifty_first_device_evicts_the_oldest(world: World) -> None:
+    holder = world.enrol()
+    for number in range(52):
+        world.clock.forward(seconds=1)
+        Phone(world, holder, f"library-{number}", f"{number:064x}").register()
+    assert (_count(world, registrations), _count(world, devices_table)) == (50, 50)
+    for number, listed in ((0, []), (1, []), (2, [holder.serial]), (51, [holder.serial])):
+        assert Phone(world, holder, f"library-{number}").ask() == listed
+
+
+def test_a_list_holds_the_cards_of_its_pass_type_alone(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    assert devices.changed_since(world.ctx, phone.library, PASS_TYPE, None) == ([phone.holder.serial], "0")
+    assert devices.changed_since(world.ctx, phone.library, "pass.test.other", None) is None
+    assert devices.changed_since(world.ctx, "somebody-else", PASS_TYPE, None) is None
+
+
+def test_the_last_card_takes_its_device_with_it(world: World) -> None:
+    one, two = Phone(world, world.enrol()).add(), Phone(world, world.enrol()).add()
+    one.unregister()
+    one.unregister()
+    assert (_count(world, devices_table), one.ask()) == (1, [two.holder.serial])
+    two.unregister()
+    assert _count(world, devices_table) == 0
+
+
+def test_a_device_of_another_protocol_is_listed_and_served_but_its_token_never_passes_for_apples(world: World) -> None:
+    phone = Phone(world, world.enrol(), kind="androidpass", token="not-hex-at-all").add()
+    world.sell(phone.holder, 100)
+    world.work()
+    (stale,) = world.told.rung
+    assert [handle.kind for handle in stale.handles] == ["androidpass"]
+    assert phone.pull()
+    assert phone.value("points") == 1
+
+
+def test_a_vendors_rest_is_kept_counts_as_no_failure_and_ends_by_itself(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    world.told.verdict = lambda stale: Report(stale.ref, Later(120.0, "slow down"))
+    world.sell(phone.holder, 100)
+    world.work()
+    world.sell(phone.holder, 100)
+    (job,) = outbox.letters(world.ctx, dead=False)
+    assert ((job.due_at - world.clock()).total_seconds(), job.failures, job.last_error) == (120, 0, "slow down")
+    world.told.verdict = lambda stale: Report(stale.ref, Shown())
+    world.told.rung.clear()
+    world.clock.forward(seconds=120)
+    world.work()
+    assert phone.rung()
+    assert phone.pull()
+    assert phone.value("points") == 2
+
+
+def test_a_refusal_rests_for_a_quarter_of_an_hour_and_an_alarm_rests_the_whole_credential_set(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    world.told.verdict = lambda stale: Report(stale.ref, Refused("BadCertificate"))
+    world.sell(phone.holder, 100)
+    world.work()
+    (job,) = outbox.letters(world.ctx, dead=False)
+    assert job.due_at == world.clock() + refresh.REFUSED_REST
+    refresh.raise_alarm(world.ctx, world.credential_set, "configuration", "Apple refuses this certificate.")
+    other = Phone(world, world.enrol(), "library-2", "cd" * 32).add()
+    world.sell(other.holder, 100)
+    world.told.rung.clear()
+    world.work()
+    assert world.told.rung == []
+    world.told.verdict = lambda stale: Report(stale.ref, Shown())
+    world.clock.forward(minutes=16)
+    world.work()
+    assert {stale.ref for stale in world.told.rung} == {phone.holder.pass_id, other.holder.pass_id}
+
+
+def test_a_device_the_vendor_calls_dead_is_forgotten_unless_it_came_back_meanwhile(world: World) -> None:
+    gone = Phone(world, world.enrol()).add()
+    world.told.verdict = lambda stale: Report(stale.ref, Shown(), dead=tuple(h.ref for h in stale.handles))
+    world.clock.forward(seconds=1)
+    world.sell(gone.holder, 100)
+    world.work()
+    assert _count(world, devices_table) == 0
+    back = Phone(world, world.enrol()).add()
+
+    def answer(stale: Stale) -> Report:
+        world.clock.forward(seconds=1)
+        back.register()
+        return Report(stale.ref, Shown(), dead=tuple(h.ref for h in stale.handles))
+
+    world.told.verdict = answer
+    world.sell(back.holder, 100)
+    world.work()
+    assert _count(world, devices_table) == 1
+
+
+def test_a_suspected_device_is_forgotten_on_a_second_refusal_a_day_later_or_trusted_again(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+
+    def refuse(stale: Stale) -> Report:
+        return Report(stale.ref, Shown(), suspect=tuple(h.ref for h in stale.handles))
+
+    def sell_and_work(hours: float) -> int:
+        world.clock.forward(hours=hours)
+        world.sell(phone.holder, 100)
+        world.work()
+        return _count(world, devices_table)
+
+    world.told.verdict = refuse
+    assert sell_and_work(1) == 1
+    assert sell_and_work(23) == 1
+    world.told.verdict = lambda stale: Report(stale.ref, Shown())
+    assert sell_and_work(1) == 1  # accepted: nothing is held against it any more
+    world.told.verdict = refuse
+    assert sell_and_work(1) == 1
+    assert sell_and_work(24) == 0
+
+
+def test_logs_are_bounded_in_length_number_and_rate(world: World) -> None:
+    ctx = world.ctx
+    devices.log(ctx, ["x" * 5000, "tab\there\x00", *["line"] * 100])
+    assert _count(world, phone_logs) == devices.MAX_LOG_LINES
+    with ctx.look() as tx:
+        lines = list(tx.execute(sa.select(phone_logs.c.line).order_by(phone_logs.c.id)).scalars())
+    assert lines[:2] == ["x" * 500, "tab\ufffdhere\ufffd"]
+    with ctx.change() as tx:
+        limits.take(tx, devices.LOG_WINDOW, int(world.clock().timestamp()) // 60, devices.MAX_LOG_LINES_A_MINUTE)
+    devices.log(ctx, ["one too many"])
+    assert _count(world, phone_logs) == devices.MAX_LOG_LINES
+    world.clock.forward(minutes=1)
+    devices.log(ctx, ["a minute later"])
+    assert _count(world, phone_logs) == devices.MAX_LOG_LINES + 1
+
+
+def test_the_log_keeps_the_newest_lines_alone(world: World) -> None:
+    object.__setattr__(world.ctx.settings, "phone_log_lines", 25)
+    for number in range(3):
+        devices.log(world.ctx, [f"{number}.{n}" for n in range(20)])
+    with world.ctx.look() as tx:
+        lines = list(tx.execute(sa.select(phone_logs.c.line).order_by(phone_logs.c.id)).scalars())
+    assert len(lines) == 25
+    assert lines[-1] == "2.19"
