@@ -21,18 +21,26 @@ from typing import Any
 import flask
 import flask.testing
 
-from wallet_server.actions import credentials, enrol, keys, offers, programs, till
-from wallet_server.actions.context import Context
+from wallet_server import resources
+from wallet_server.actions import enrol, keys, offers, programs, till
+from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Facts, asked
 from wallet_server.actions.programs import Founded, NewStore
 from wallet_server.app import create_app
 from wallet_server.delivery.worker import run_once
-from wallet_server.records import members, passes
+from wallet_server.records import credentials, members, passes
+from wallet_server.records.database import open_database
+from wallet_server.records.envelope import Keyring
 from wallet_server.records.scope import Scope
 from wallet_server.rules.card import Alert, Card, Texts
 from wallet_server.rules.program_default import default_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
+from wallet_server.wallets.apple.credentials import Credentials
+from wallet_server.wallets.apple.push import Bell
+from wallet_server.wallets.apple.wallet import AppleWallet
+from wallet_server.wallets.designs import load_designs
+from wallet_server.wallets.drawing import Drawings
 from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Shown, Stale, Verdict, Wallet
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
@@ -50,8 +58,17 @@ def authority() -> Authority:
 
 
 @functools.cache
-def _certificate(pass_type: str) -> tuple[bytes, bytes]:
-    return authority().pass_certificate(pass_type, TEAM)
+def _credentials() -> Credentials:
+    certificate, key = authority().pass_certificate(PASS_TYPE, TEAM)
+    return Credentials.load(certificate, key, authority().wwdr_pem, NOON, sandbox=True)
+
+
+@functools.cache
+def _wallet() -> AppleWallet:
+    """The shipped wallet, built once for each test process: drawing a gauge and loading a key cost a while."""
+    bell = Bell(address="https://localhost:1", sandbox=True)
+    designs = load_designs(resources.templates())
+    return AppleWallet(designs, Drawings(), lambda _set: _credentials(), bell, sandbox=True)
 
 
 class Clock:
@@ -114,7 +131,6 @@ class Holder:
 class World:
     """One installation with one merchant; `founded` holds its keys, shown once."""
 
-    app: flask.Flask
     ctx: Context
     clock: Clock
     told: Told
@@ -123,6 +139,13 @@ class World:
     join_code: str
     credential_set: int
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
+
+    @functools.cached_property
+    def app(self) -> flask.Flask:
+        """The application over this installation, made when it is first asked for."""
+        app = create_app(self.ctx.settings)
+        app.extensions["wallet"] = self.ctx
+        return app
 
     @property
     def till(self) -> Scope:
@@ -246,22 +269,38 @@ def founded(
     database_url: str, folder: Path, *, document: Mapping[str, Any] | None = None, **more: Any
 ) -> Iterator[World]:
     """A world on a migrated, empty database; its connections are closed at the end."""
-    app = create_app(settings(database_url, folder, **more))
-    ctx: Context = app.extensions["wallet"]
-    clock = Clock(NOON)
-    ctx.clock = clock
-    told = Told(ctx.wallets["apple"])
-    ctx.wallets = {"apple": told}
-    certificate, key = _certificate(PASS_TYPE)
+    plain = settings(database_url, folder, **more)
+    clock, told = Clock(NOON), Told(_wallet())
+    database = open_database(plain)
+    ctx = Context(plain, database, Keyring.parse(SECRET_KEYS), clock, wallets={"apple": told})
     try:
-        credential_set = credentials.add(ctx, None, certificate, key, authority().wwdr_pem)
+        credential_set = _add_credentials(ctx)
         who = programs.found(ctx, "Boulangerie", NewStore("Centre", latitude=48.8, longitude=2.3))
         made = programs.create_programme(
             ctx, who.account_id, who.merchant_id, document or default_document("Boulangerie"), credential_set
         )
-        yield World(app, ctx, clock, told, who, made["programme"], made["join_code"], credential_set)
+        yield World(ctx, clock, told, who, made["programme"], made["join_code"], credential_set)
     finally:
-        ctx.database.close()
+        database.close()
+
+
+def _add_credentials(ctx: Context) -> int:
+    loaded = _credentials()
+    with ctx.change() as tx:
+        return credentials.add(
+            tx,
+            new_id("cred"),
+            None,
+            "apple",
+            loaded.pass_type,
+            loaded.team,
+            loaded.certificate_pem.decode(),
+            authority().wwdr_pem.decode(),
+            ctx.keyring.seal(loaded.key_pem, f"credential-key:{loaded.pass_type}"),
+            loaded.not_before,
+            loaded.not_after,
+            ctx.now(),
+        )
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:

@@ -1,11 +1,11 @@
-"""A changed card is published once, with a tag nobody misses and one alert at most; the loud wait, the silent do not."""
+"""A changed card is published once, with a tag nobody misses and one alert at most; only the loud wait their turn."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from datetime import timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from tests.phone import Phone, ringing
@@ -171,7 +171,7 @@ def test_last_modified_is_in_whole_seconds_and_always_rises(world: World) -> Non
             cards.publish(world.ctx, tx, [holder.pass_id], world.clock.forward(milliseconds=50))
         seen.append(_served(world, holder).last_modified)
     assert all(moment.microsecond == 0 for moment in seen)
-    assert all(later > earlier for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later > earlier for earlier, later in itertools.pairwise(seen))
     assert seen[-1] - seen[0] == timedelta(seconds=4)
 
 
@@ -276,9 +276,9 @@ def test_tags_rise_even_when_the_clock_goes_back(world: World) -> None:
     assert int(one.tag or 0) > int(tag)
 
 
-@pytest.mark.parametrize("tag", [None, "", "x", "-1", "12.5", "٣", "9" * 30, "9" * 18, "\x00"])
-def test_no_tag_junk_and_a_tag_from_the_future_list_every_card(world: World, tag: str | None) -> None:
+def test_no_tag_junk_and_a_tag_from_the_future_list_every_card(world: World) -> None:
     one, two, _ = _two(world)
-    one.tag = tag
-    assert sorted(one.ask()) == sorted([one.holder.serial, two.holder.serial])
-    assert one.ask() == []
+    for tag in (None, "", "x", "-1", "12.5", "٣", "9" * 30, "9" * 18, "\x00"):
+        one.tag = tag
+        assert sorted(one.ask()) == sorted([one.holder.serial, two.holder.serial]), tag
+        assert one.ask() == []

@@ -1,4 +1,4 @@
-"""Registrations: nobody misses a change, tokens are replaced, the vendor's word is heeded, and nothing grows unbounded."""
+"""Registrations: nobody misses a change, tokens are replaced, the vendor's word is heeded, nothing grows for ever."""
 
 from __future__ import annotations
 
