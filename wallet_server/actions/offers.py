@@ -115,12 +115,14 @@ def _decide(one: Reached, programme: Programme, now: datetime) -> tuple[str, str
 
 
 def confirm(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Facts, bool]:
-    """Send it. Raises `Conflict` (`already-confirmed`)."""
+    """Send it. Raises `Conflict` (`already-confirmed`, `announcement-over`)."""
 
     def act(tx: Tx) -> Facts:
         row = announcements.announcement_in(tx, scope, public_id, lock=True)
         if row.state != announcements.DRAFT:
             raise Conflict("This announcement was confirmed or recalled before.", code="already-confirmed")
+        if row.ends_at <= ctx.now():
+            raise Conflict("This announcement has ended already; write a new one.", code="announcement-over")
         announcements.set_state(tx, row.id, announcements.CONFIRMED, ctx.now())
         jobs.put(tx, [jobs.Put(WALK, str(row.id), jobs.BULK, ctx.now())])
         return {"announcement": public_id, "state": announcements.CONFIRMED}
@@ -178,7 +180,9 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
             if row.state == announcements.CONFIRMED:
                 programmes.lock_programme(tx, row.programme_id)
                 programme, zone = _of(ctx, tx, row)
-                reached = _reached(tx, row, row.walked_to, zone, ctx.now())
+                # Nobody is told what is over, and it uses up nobody's one a day.
+                over = row.ends_at <= ctx.now()
+                reached = [] if over else _reached(tx, row, row.walked_to, zone, ctx.now())
                 _carry_out(ctx, tx, row, reached, programme)
                 if len(reached) == SLICE:
                     announcements.set_walked(tx, row.id, reached[-1].member_id)
