@@ -37,7 +37,7 @@ lint: ## Check style, types and the layers
 
 replay: ## Replay real baskets through the till API and check every balance
 	@$(SETUP) replay
-	@$(BIN)/wallet-server replay
+	@$(BIN)/python -m benchmarks.replay $(REPLAY)
 
 lock: ## Write the locks again after a change of pyproject.toml
 	@$(SETUP) test

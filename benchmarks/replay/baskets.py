@@ -115,7 +115,13 @@ def _with_lines(chosen: pl.DataFrame) -> list[Basket]:
     for basket, product, category, quantity, dollars in rows.iter_rows():
         lines.setdefault(basket, []).append(Line(str(product), category, quantity, cents(dollars)))
     return [
-        Basket(str(row["basket_id"]), row["household_id"], turn, row["at"].replace(tzinfo=UTC), tuple(lines[row["basket_id"]]))
+        Basket(
+            str(row["basket_id"]),
+            row["household_id"],
+            turn,
+            row["at"].replace(tzinfo=UTC),
+            tuple(lines[row["basket_id"]]),
+        )
         for row, turn in _numbered(chosen)
     ]
 

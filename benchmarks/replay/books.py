@@ -18,9 +18,7 @@ SELECT m.public_id, c.code,
 FROM ledger_accounts a JOIN currencies c ON c.id = a.currency_id JOIN members m ON m.id = a.owner_id
 WHERE a.owner_kind = 'member'
 """
-_TRIAL = (
-    "SELECT c.code, SUM(p.amount) FROM ledger_postings p JOIN currencies c ON c.id = p.currency_id GROUP BY c.code"
-)
+_TRIAL = "SELECT c.code, SUM(p.amount) FROM ledger_postings p JOIN currencies c ON c.id = p.currency_id GROUP BY c.code"
 _SALES = "SELECT COUNT(*), COUNT(DISTINCT receipt) FROM sales"
 _LINES = "SELECT COUNT(*) FROM sale_lines"
 _VERSIONS = "SELECT COALESCE(SUM(number - 1), 0) FROM publications"

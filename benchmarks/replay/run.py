@@ -45,6 +45,7 @@ class Outcome:
 
     answers: Sequence[Answered]
     seconds: float
+    phones: Mapping[int, Phone]
     main: Latencies
     quiet: Latencies
     showings: Sequence[float]
@@ -57,7 +58,7 @@ def replay(
     stage: Stage,
     baskets: list[Basket],
     coalesce_seconds: float,
-    tell: Told = lambda what, done, of: None,
+    tell: Told = lambda *_: None,
     quiet_per_second: float = 20.0,
 ) -> Outcome:
     """Send these baskets through the stage's tills and check every figure. `tell` may pull the plug meanwhile."""
@@ -88,6 +89,7 @@ def replay(
     return Outcome(
         answers=[*answers, *quiet],
         seconds=seconds,
+        phones=phones,
         main=latencies(answers, phones, seen, coalesce_seconds),
         quiet=latencies(quiet, phones, seen, coalesce_seconds),
         showings=_moments(seen, begun),
@@ -176,7 +178,9 @@ def _differences(
                 figures["phone"] = shown(member.phone, "points")
             if set(figures.values()) != {expected[household]}:
                 differences.append(f"Household {household}, {currency}: oracle {expected[household]}, {figures}")
-    differences += [f"The postings of {code} come to {total}, not to zero" for code, total in found.trial.items() if total]
+    differences += [
+        f"The postings of {code} come to {total}, not to zero" for code, total in found.trial.items() if total
+    ]
     lines = sum(len(basket.lines) for basket in baskets)
     for what, stands, wanted in (
         ("sales", found.sales, len(baskets)),
