@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,13 +70,18 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
     public_id = new_id("mem")
     member_id = members.add_member(tx, public_id, row.id, home, language, tier, now)
     members.record_consent(tx, member_id, PROMOTIONS, joining.promotions, joining.source, now)
-    if joining.email and not members.add_identity(tx, row.id, member_id, "email", joining.email):
+    if joining.email and not members.add_identity(tx, row.id, member_id, "email", _normal(joining.email)):
         raise Conflict(
             "This e-mail address already has a card; recover that one instead.", code="already-member", field="email"
         )
     ledger.open_all_purses(tx, row.id, member_id)
     card = issue_pass(ctx, tx, row, member_id, now)
     return {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier}
+
+
+def _normal(email: str) -> str:
+    """One form for what is one mailbox nearly everywhere: without blanks around it, in small letters."""
+    return unicodedata.normalize("NFC", email.strip()).casefold()
 
 
 def _home_store(tx: Tx, programme_id: int, public_id: str | None) -> int | None:
@@ -130,7 +136,7 @@ def pass_of_link(ctx: Context, tx: Tx, purpose: str, token: str) -> PassRow:
     if purpose == "download":
         until, _, rest = rest.partition(".")
         text = f"{text}.{until}"
-        if not until.isdigit() or len(until) > 12 or int(until) < ctx.now().timestamp():
+        if not (until.isascii() and until.isdigit()) or len(until) > 12 or int(until) < ctx.now().timestamp():
             raise NotFound("This link has run out; open your card again to get a new one.", code="link-expired")
     if not ctx.keyring.verify(purpose, text, rest):
         raise NotFound("This link is not valid.")
