@@ -22,9 +22,11 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import make_url
 
+from wallet_server import resources
 from wallet_server.errors import Conflict, Misconfigured, Unavailable
 from wallet_server.records.database import Database, Tx, upgrade
 from wallet_server.records.schema import Instant, passes
@@ -155,6 +157,19 @@ def _copy_file(source: Path, target: Path) -> None:
 def revision(tx: Tx) -> str | None:
     """The migration at which this database stands; None before the first."""
     return MigrationContext.configure(tx).get_current_revision()
+
+
+def standing(url: str) -> tuple[str | None, str | None]:
+    """The migration of the database at this address, and the newest that this version of the product knows.
+
+    Makes no file and changes nothing. Raises `Unavailable` when the database does not answer.
+    """
+    newest = ScriptDirectory(str(resources.migrations())).get_current_head()
+    file = Path(make_url(url).database or "")
+    if url.startswith("sqlite") and not file.is_file():
+        return None, newest
+    with _opened(url) as engine, engine.connect() as tx:
+        return revision(tx), newest
 
 
 def shapes(tx: Tx) -> list[Shape]:

@@ -1,0 +1,249 @@
+"""Owns the doctor: looks at an installation from its settings to its books and says of each thing what to do.
+
+It changes nothing. `examine_settings` and `examine_database` need no context, so that they can speak where none can
+be built; `examine` goes on from there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from wallet_server.actions import cards, outbox, safekeeping, upkeep
+from wallet_server.actions import credentials as vault
+from wallet_server.actions.context import Context
+from wallet_server.errors import WalletError
+from wallet_server.records import copying, credentials, limits, operating, parties
+from wallet_server.records.programmes import ProgrammeRow
+from wallet_server.rules.card import ALERT_ORDER, Alert
+from wallet_server.rules.compose import Holding, Store, compose
+from wallet_server.settings import Settings
+from wallet_server.wallets.apple.credentials import check
+from wallet_server.wallets.port import Identity
+
+Level = Literal["ok", "warning", "error"]
+APPLE_HOST = "api.push.apple.com"
+LITTLE_SPACE, NO_SPACE = 1024**3, 100 * 1024**2
+LATE, STUCK = timedelta(minutes=5), timedelta(hours=1)
+_LEVELS: dict[str, Level] = {"error": "error", "warning": "warning", "notice": "ok"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `check` is stable; `sentence` says what is so and, unless it is ok, what to do."""
+
+    check: str
+    level: Level
+    sentence: str
+
+
+def refused(check_name: str, fault: WalletError) -> Finding:
+    """An error as a finding, with everything that it lists."""
+    details = [f"{one.path}: {one.sentence}" for one in fault.faults if one.sentence != fault.sentence]
+    return Finding(check_name, "error", " ".join([fault.sentence, *details]))
+
+
+# --- the place -------------------------------------------------------------------------------------------------
+
+
+def examine_settings(
+    settings: Settings, free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+) -> list[Finding]:
+    """The public address, Apple's address, the secret keys' place, the disk. `free_bytes` of a folder that exists."""
+    found = [Finding("settings", "ok", f"The settings can be read; the environment is {settings.environment}.")]
+    found += _base_url(settings)
+    found += _apns(settings)
+    missing = safekeeping.keys_missing(settings)
+    if missing is not None:
+        found.append(Finding("secret-keys", "warning", f"{missing} A new installation makes its own at first start."))
+    folder = next(path for path in (settings.data_dir, *settings.data_dir.parents) if path.is_dir())
+    free = free_bytes(folder)
+    level: Level = "error" if free < NO_SPACE else "warning" if free < LITTLE_SPACE else "ok"
+    advice = "" if level == "ok" else " Make room, or sales will be refused when it is full."
+    found.append(Finding("disk", level, f"{free // 1024**2} MB are free at {settings.data_dir}.{advice}"))
+    return found
+
+
+def _base_url(settings: Settings) -> Iterator[Finding]:
+    url, parts = settings.base_url, urlsplit(settings.base_url)
+    host = parts.hostname or ""
+    if settings.sandbox:
+        yield Finding("base-url", "ok", f"Phones of the sandbox reach {url}.")
+        return
+    if parts.scheme != "https":
+        sentence = f"WALLET_BASE_URL is {url}: iPhones update cards over https only. Give the public https address."
+        yield Finding("base-url", "error", sentence)
+    if _loopback(host):
+        sentence = f"WALLET_BASE_URL names {host}, which is each phone itself: give the public name of this service."
+        yield Finding("base-url", "error", sentence)
+    elif _private(host) or "." not in host:
+        sentence = f"WALLET_BASE_URL names {host}, which phones reach on your own network alone: give a public name."
+        yield Finding("base-url", "warning", sentence)
+    elif parts.scheme == "https":
+        yield Finding("base-url", "ok", f"Phones reach {url}.")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback or address.is_unspecified
+
+
+def _private(host: str) -> bool:
+    address = _address(host)
+    return host.endswith((".local", ".lan", ".internal")) if address is None else address.is_private
+
+
+def _apns(settings: Settings) -> Iterator[Finding]:
+    host = urlsplit(settings.apns_url).hostname
+    if host == APPLE_HOST and settings.apns_ca is None:
+        yield Finding("apns", "ok", "Phones are rung through Apple's push service.")
+    elif settings.sandbox:
+        yield Finding("apns", "ok", f"This is a sandbox: phones are rung through {host}, which is not Apple.")
+    else:
+        sentence = f"NO PHONE IS RUNG THROUGH APPLE: WALLET_APNS_URL or WALLET_APNS_CA points to {host}. Remove both."
+        yield Finding("apns", "error", sentence)
+
+
+def examine_database(settings: Settings) -> list[Finding]:
+    """Whether the database answers and stands at the newest migration; nothing is made or changed."""
+    kind = "SQLite" if settings.database.startswith("sqlite") else "PostgreSQL"
+    try:
+        stands, newest = copying.standing(settings.database)
+    except WalletError as fault:
+        return [refused("database", fault)]
+    if stands is None:
+        sentence = "The database has no tables yet: `wallet-server run` or `wallet-server db upgrade` makes them."
+        return [Finding("database", "error", sentence)]
+    if stands != newest:
+        sentence = (
+            f"The database stands at migration {stands}, this version of the product needs {newest}: make a backup, "
+            "then `wallet-server db upgrade` (or install the newer version, if the database is ahead)."
+        )
+        return [Finding("database", "error", sentence)]
+    findings = [Finding("database", "ok", f"{kind} answers and stands at migration {stands}, the newest.")]
+    if kind == "SQLite" and settings.workers > 1:
+        sentence = f"WALLET_WORKERS is {settings.workers}; SQLite has one writer: set 1, or move to PostgreSQL."
+        findings.append(Finding("database", "warning", sentence))
+    return findings
+
+
+# --- what stands in it -----------------------------------------------------------------------------------------
+
+
+def examine(ctx: Context, *, books: bool = False) -> list[Finding]:
+    """Secrets, certificates, programmes and their designs, delivery; with `books` the long audit too."""
+    proofs = safekeeping.proofs(ctx, books=False)
+    found = [Finding("secrets", "ok" if proof.true else "error", proof.sentence) for proof in proofs]
+    found += _certificates(ctx)
+    found += _programmes(ctx)
+    found += _delivery(ctx)
+    if books:
+        faults = upkeep.book_faults(ctx)
+        advice = "Stop selling and keep a copy of the database before anything else."
+        found += [Finding("books", "error", f"{fault} {advice}") for fault in faults]
+        found += [] if faults else [Finding("books", "ok", "The books are true.")]
+    return found
+
+
+def _certificates(ctx: Context) -> Iterator[Finding]:
+    rows = vault.all_sets(ctx)
+    if not rows:
+        sentence = "There is no Apple certificate: `wallet-server setup apple` leads you to one."
+        yield Finding("certificate", "warning", sentence)
+    for row in rows:
+        try:
+            key = vault.private_key(ctx, row)
+        except WalletError as fault:
+            yield refused("certificate", fault)
+            continue
+        now = ctx.now()
+        seen = check(row.certificate.encode(), key, row.chain.encode(), now, sandbox=ctx.settings.sandbox)
+        for one in seen:
+            yield Finding("certificate", _LEVELS[one.severity], f"{row.pass_type}: {one.sentence}")
+        if all(one.severity == "notice" for one in seen):
+            days = (row.not_after - now).days
+            yield Finding("certificate", "ok", f"{row.pass_type} of team {row.team}: {days} days left.")
+
+
+def _programmes(ctx: Context) -> Iterator[Finding]:
+    with ctx.look() as tx:
+        rows = operating.all_programmes(tx)
+    if not rows:
+        yield Finding("programme", "warning", "There is no programme yet: publish one, so that members can join.")
+    for row in rows:
+        try:
+            _sample_card(ctx, row)
+        except WalletError as fault:
+            one = refused("programme", fault)
+            yield Finding("programme", "error", f"{row.name} ({row.public_id}): {one.sentence}")
+        else:
+            sentence = f"{row.name} ({row.public_id}), version {row.version}: a sample card can be made and signed."
+            yield Finding("programme", "ok", sentence)
+
+
+def _sample_card(ctx: Context, row: ProgrammeRow) -> None:
+    """Compose, check and sign a card as a new member would get it, plain and with each alert; nothing is stored."""
+    if not row.version_id:
+        raise WalletError("It has no published version: publish one.")
+    if row.credential_set_id is None:
+        raise WalletError("It has no certificate: `wallet-server setup apple install --programme` assigns one.")
+    with ctx.look() as tx:
+        programme = ctx.programme(tx, row.version_id)
+        signer = credentials.credential_set(tx, row.credential_set_id)
+        stores = parties.stores_of_programme(tx, row.id)
+    places = tuple(Store(s.name, s.latitude, s.longitude, s.texts, s.public_id) for s in stores)
+    now = ctx.now()
+    news = dict.fromkeys(programme.languages, "…")
+    link = f"{ctx.settings.base_url}/card/sample"
+    holding = Holding({}, None, news, places[0] if places else None, places, 1, False, link, link)
+    card, _ = compose(programme, holding, now)
+    identity = Identity(
+        signer.id,
+        signer.pass_type,
+        serial="0" * 32,
+        token="0" * 43,
+        code=cards.new_code(row.issuer_mark, "0" * 16, 1)[0],
+        web_service_url=f"{ctx.settings.base_url}/apple",
+    )
+    for alert in (None, *(Alert(facet, {}) for facet in ALERT_ORDER)):
+        ctx.wallets[signer.wallet].issue(card, alert, identity, now)
+
+
+def _delivery(ctx: Context) -> Iterator[Finding]:
+    tally, due, now = outbox.counts(ctx), outbox.next_due(ctx), ctx.now()
+    if tally["dead"]:
+        sentence = (
+            f"{tally['dead']} jobs were given up: see `wallet-server jobs list --dead` for the reason, mend it, then "
+            "`wallet-server jobs retry`."
+        )
+        yield Finding("jobs", "error", sentence)
+    late = now - due if due is not None and due < now else timedelta(0)
+    level: Level = "error" if late > STUCK else "warning" if late > LATE else "ok"
+    advice = "" if level == "ok" else " Nobody delivers, or not fast enough: is `wallet-server run` or `worker` up?"
+    minutes = int(late.total_seconds() // 60)
+    sentence = f"{tally['due']} jobs are due, the oldest for {minutes} minutes; {tally['waiting']} wait for their time."
+    yield Finding("jobs", level, sentence + advice)
+    with ctx.look() as tx:
+        closed = limits.open_circuits(tx, now)
+    for name, (until, why) in sorted(closed.items()):
+        sentence = f"Nothing is sent to {name} until {until:%H:%M} UTC: {why}. Mend that; it is tried again by itself."
+        yield Finding("circuit", "warning", sentence)
+
+
+def worst(findings: Sequence[Finding]) -> Level:
+    """The level of the worst."""
+    levels = {one.level for one in findings}
+    return "error" if "error" in levels else "warning" if "warning" in levels else "ok"
