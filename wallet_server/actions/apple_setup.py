@@ -1,0 +1,143 @@
+"""Owns the way to real Apple certificates: the key and its request, what to click, and the checks before the vault."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from wallet_server.actions import credentials as vault
+from wallet_server.actions.context import Context
+from wallet_server.errors import Conflict, Invalid, Misconfigured
+from wallet_server.records import operating
+from wallet_server.wallets.apple.credentials import Credentials, Finding, check, from_p12, make_request
+
+MOST_BYTES = 256 * 1024
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+PORTAL = """\
+1. Open https://developer.apple.com/account/resources/identifiers/list/passTypeId (you need a paid developer account).
+   If your pass type is not listed: + > Pass Type IDs > Continue; give a description and an identifier such as
+   pass.com.example.card. It is fixed for life: cards on phones know it.
+2. Choose that pass type, then Create Certificate, and upload {request}
+3. Download the certificate (pass.cer).
+4. Open https://www.apple.com/certificateauthority/ and download "Worldwide Developer Relations - G4".
+5. Your team id stands at the top right of the portal, or under Membership (ten letters and digits)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The two files of a certificate request; `key` must be kept and never leaves this machine."""
+
+    key: Path
+    request: Path
+
+
+@dataclass(frozen=True)
+class Papers:
+    """What Apple's portal and the request gave, as read from files; `password` opens the key, if it has one."""
+
+    certificate: bytes
+    key: bytes
+    wwdr: bytes
+    password: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A set that is in the vault now. `renewed` when its pass type was there before."""
+
+    set_id: int
+    pass_type: str
+    team: str
+    renewed: bool
+
+
+def files_of(folder: Path, name: str) -> Request:
+    """Where a request of this name lies, whether it was made or not."""
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "card"
+    return Request(folder / f"{stem}.key.pem", folder / f"{stem}.certSigningRequest")
+
+
+def make(folder: Path, name: str, email: str) -> Request:
+    """A new key (mode 0600) and its request. Raises `Conflict` when either is there: a key is never overwritten."""
+    if not EMAIL.fullmatch(email):
+        raise Invalid("Give the e-mail address of your Apple developer account.", field="email")
+    if not name.strip() or len(name) > 64:
+        raise Invalid("Give a name of 1 to 64 characters.", field="name")
+    files = files_of(folder, name)
+    for path in (files.key, files.request):
+        if path.exists():
+            raise Conflict(f"{path} is there already, and keys are never overwritten: give another --name.")
+    key, request = make_request(name, email)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path, body in ((files.key, key), (files.request, request)):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(body)
+    return files
+
+
+def read(path: Path, what: str) -> bytes:
+    """The bytes of a file of at most 256 KiB. Raises `Invalid` with a sentence."""
+    try:
+        with path.open("rb") as handle:
+            body = handle.read(MOST_BYTES + 1)
+    except OSError as fault:
+        raise Invalid(f"The {what} cannot be read from {path}: {fault.strerror}.") from fault
+    if not body or len(body) > MOST_BYTES:
+        raise Invalid(f"{path} is {'empty' if not body else 'too large'}: it is no {what}.")
+    return body
+
+
+def unpack(bundle: bytes, wwdr: bytes, password: bytes | None) -> Papers:
+    """Papers out of a .p12 that Keychain Access exported. Raises `Misconfigured`."""
+    certificate, key = from_p12(bundle, password)
+    return Papers(certificate, key, wwdr)
+
+
+def look_at(ctx: Context, papers: Papers, pass_type: str | None = None, team: str | None = None) -> list[Finding]:
+    """Everything worth saying of these papers, worst first; an `error` means that they cannot be installed."""
+    return check(
+        papers.certificate,
+        papers.key,
+        papers.wwdr,
+        ctx.now(),
+        password=papers.password,
+        pass_type=pass_type,
+        team=team,
+        sandbox=ctx.settings.sandbox,
+    )
+
+
+def install(ctx: Context, papers: Papers, programme: str | None = None) -> Installed:
+    """Put the set into the vault, in the place of the one of its pass type if there is one, and let it sign the new
+    cards of a programme. Raises `Misconfigured` for papers with an error, `NotFound` for the programme."""
+    loaded = Credentials.load(
+        papers.certificate,
+        papers.key,
+        papers.wwdr,
+        ctx.now(),
+        password=papers.password,
+        sandbox=ctx.settings.sandbox,
+    )
+    parts = (loaded.certificate_pem, loaded.key_pem, loaded.wwdr_pem)
+    programme_id = None
+    if programme is not None:
+        with ctx.look() as tx:
+            programme_id = operating.programme(tx, programme).id
+    there = next((row for row in vault.all_sets(ctx) if row.pass_type == loaded.pass_type), None)
+    if there is None:
+        set_id = vault.add(ctx, None, *parts)
+    elif there.not_after > loaded.not_after:
+        raise Misconfigured(
+            f"A certificate for {loaded.pass_type} is installed that is valid longer, until "
+            f"{there.not_after:%d %B %Y}: this one is older, and was left alone."
+        )
+    else:
+        set_id = there.id
+        vault.renew(ctx, set_id, *parts)
+    if programme_id is not None:
+        vault.assign(ctx, programme_id, set_id)
+    return Installed(set_id, loaded.pass_type, loaded.team, there is not None)
