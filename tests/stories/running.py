@@ -47,7 +47,7 @@ def sandbox(folder: Path, *options: str) -> Iterator[Running]:
     """Start one on two free ports, with its data in `folder`; ends it with SIGTERM and expects it to leave quietly."""
     log = folder / "sandbox.log"
     command = [sys.executable, "-m", "wallet_server", "sandbox", "--json"]
-    command += ["--port", str(_free_pair()), "--data", str(folder / "data"), *options]
+    command += ["--port", str(free_pair()), "--data", str(folder / "data"), *options]
     with log.open("wb") as errors:
         process = subprocess.Popen(
             command, env=clean(), stdout=subprocess.PIPE, stderr=errors, start_new_session=True, text=True
@@ -77,7 +77,7 @@ def _first_line(process: subprocess.Popen[str], log: Path) -> str:
     raise AssertionError(f"the sandbox was not ready within {READY_SECONDS:.0f} s: {log.read_text()[-2000:]}")
 
 
-def _free_pair() -> int:
+def free_pair() -> int:
     """A port nobody listens on, whose neighbour is free as well (the phones' page lives there)."""
     for _ in range(50):
         with socket.socket() as one, socket.socket() as two:

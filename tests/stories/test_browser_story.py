@@ -35,7 +35,7 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 VIEW = {"width": 1100, "height": 760}
-WHOLE_PHONES = {"width": 960, "height": 1460}
+WHOLE_PHONES = {"width": 1060, "height": 1180}
 PATIENCE_MS = 20_000
 LARGEST_PICTURE = 250_000
 PROMOTION = {"en": "Saturday: double points on everything made of rye", "fr": "Samedi : points doublés sur le seigle"}
