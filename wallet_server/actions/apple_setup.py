@@ -82,7 +82,7 @@ def make(folder: Path, name: str, email: str) -> Request:
 def read(path: Path, what: str) -> bytes:
     """The bytes of a file of at most 256 KiB. Raises `Invalid` with a sentence."""
     try:
-        with path.open("rb") as handle:
+        with path.expanduser().open("rb") as handle:
             body = handle.read(MOST_BYTES + 1)
     except OSError as fault:
         raise Invalid(f"The {what} cannot be read from {path}: {fault.strerror}.") from fault

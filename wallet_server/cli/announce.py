@@ -15,6 +15,7 @@ from wallet_server.actions.once import asked
 from wallet_server.cli.opening import open_context
 
 WHY = {
+    "shown": "see it now",
     "waiting:quiet-hours": "will see it after their quiet hours",
     "waiting:per-day": "will see it later: they heard something today",
     "waiting:per-week": "will see it later: they heard enough this week",
@@ -73,9 +74,9 @@ def _announce(ctx: Context, scope: Scope, programme: str, wanted: Announcement, 
     made, _ = offers.draft(ctx, scope, programme, wanted, asked(scope, "draft", {}, str(uuid4())))
     announcement = str(made["announcement"])
     tally = offers.count(ctx, scope, announcement)
-    click.echo(f"{tally.pop('shown')} members see it now.")
+    click.echo("Of the members asked for,")
     for outcome, number in sorted(tally.items()):
-        click.echo(f"{number} {WHY.get(outcome, outcome.replace(':', ': '))}.")
+        click.echo(f"{number:>8} {WHY.get(outcome, outcome)}")
     if not (yes or click.confirm("Announce it?")):
         click.echo(f"Nobody hears it; {announcement} stays a draft.")
         return

@@ -1,0 +1,148 @@
+"""The commands of whoever runs an installation: what they say, what they leave behind, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.cli.conftest import House
+from tests.conftest import NewDatabase
+from wallet_server.actions import enrol, offers, operator, programs
+from wallet_server.actions.once import asked
+from wallet_server.errors import NotFound
+
+
+def test_backup_and_restore_tell_what_they_did_and_where_the_keys_are(
+    house: House, database_kind: str, new_database: NewDatabase
+) -> None:
+    file = house.folder / "b.zip"
+    saved = house.run("backup", str(file))
+    assert saved.exit_code == 0, saved.output
+    assert re.search(r"holds \d+ rows of \d+ tables \(migration \w+\), SHA-256 [0-9a-f]{64}", saved.output)
+    assert "WALLET_SECRET_KEYS" in saved.output
+    again = house.run("backup", str(file))
+    assert (again.exit_code, "never overwrites" in again.output) == (1, True)
+
+    full = house.run("restore", str(file))
+    assert (full.exit_code, "not empty" in full.output) == (1, True)
+    empty = {"WALLET_DATABASE_URL": new_database(database_kind, migrated=False)}
+    restored = house.run("restore", str(file), "--verify", **empty)
+    assert restored.exit_code == 0, restored.output
+    assert "books are true" in restored.output
+    assert "tokens are intact" in restored.output
+
+
+def test_a_restore_without_the_secret_keys_says_so_and_makes_none(house: House, new_database: NewDatabase) -> None:
+    file = house.folder / "b.zip"
+    house.run("backup", str(file))
+    empty = {
+        "WALLET_DATABASE_URL": new_database("sqlite", migrated=False),
+        "WALLET_DATA_DIR": str(house.folder / "new"),
+    }
+    del house.variables["WALLET_SECRET_KEYS"]
+    restored = house.run("restore", str(file), "--verify", **empty)
+    assert restored.exit_code == 1
+    assert "secret.keys" in restored.output
+    assert not (house.folder / "new" / "secret.keys").exists()
+    looked = house.run("doctor", **empty)
+    assert (looked.exit_code, "put back the keys" in looked.output) == (1, True)
+    assert not (house.folder / "new" / "secret.keys").exists()
+
+
+def test_a_move_asks_for_the_address_and_says_what_to_set(house: House, new_database: NewDatabase) -> None:
+    url = new_database("postgresql", migrated=False)
+    moved = house.run("move", typed=f"{url}\n")
+    assert moved.exit_code == 0, moved.output
+    assert "books are true" in moved.output
+    assert "Now set WALLET_DATABASE_URL" in moved.output
+    twice = house.run("move", "--to", url)
+    assert (twice.exit_code, "not empty" in twice.output or "in use already" in twice.output) == (1, True)
+
+
+def test_the_doctor_reads_and_speaks_json(house: House) -> None:
+    well = house.run("doctor", "--books")
+    assert well.exit_code == 0, well.output
+    assert "error" not in well.output
+    assert "days left" in well.output
+    facts = json.loads(house.run("doctor", "--json").output)
+    assert facts["worst"] == "ok"
+    assert {one["check"] for one in facts["findings"]} >= {
+        "settings",
+        "database",
+        "secrets",
+        "certificate",
+        "programme",
+    }
+
+    live = house.run("doctor", WALLET_ENVIRONMENT="live", WALLET_BASE_URL="https://cards.example.com")
+    assert live.exit_code == 1
+    assert "WALLET_APNS_URL" in live.output
+
+
+def test_a_setting_that_cannot_be_read_is_a_sentence(house: House) -> None:
+    refused = house.run("audit", WALLET_PORT="many")
+    assert (refused.exit_code, refused.output[:20]) == (1, "Error: WALLET_PORT: ")
+    assert house.run("doctor", WALLET_PORT="many").exit_code == 1
+
+
+def _members(house: House, *opted_in: bool) -> None:
+    """Members of a programme without quiet hours, so that it does not matter when this test runs."""
+    programme = house.facts["programme"]
+    scope = operator.scope_in(house.ctx, programme, None)
+    document = programs.programme_facts(house.ctx, scope, programme)[1]
+    document["announce"] = {"per_day": 3, "per_week": 9, "quiet": None}
+    programs.publish_version(house.ctx, scope, programme, document, asked(scope, "publish", {}, "one"))
+    for number, promotions in enumerate(opted_in):
+        joining = enrol.Joining(promotions=promotions)
+        enrol.enrol(house.ctx, scope, programme, joining, asked(scope, "enrol", {}, f"n{number}"))
+
+
+TEXTS = ("--text", "fr=Demain : tout au seigle", "--text", "en=Tomorrow: rye")
+
+
+def test_an_announcement_is_counted_asked_about_and_can_be_taken_back(house: House) -> None:
+    _members(house, True, True, False)
+    words = ("announce", "--programme", house.facts["programme"], *TEXTS)
+    dry = house.run(*words, typed="n\n")
+    assert dry.exit_code == 0, dry.output
+    assert "2 see it now\n" in dry.output
+    assert "1 did not opt in\n" in dry.output
+    draft = re.findall(r"ann_\w+", dry.output)[-1]
+    scope = operator.scope_behind(house.ctx, draft)
+    assert offers.status(house.ctx, scope, draft)["state"] == "draft"
+
+    sent = house.run(*words, "--days", "3", "--yes")
+    announcement = re.findall(r"ann_\w+", sent.output)[-1]
+    state = offers.status(house.ctx, scope, announcement)
+    assert state["state"] == "confirmed"
+    assert state["texts"] == {"fr": "Demain : tout au seigle", "en": "Tomorrow: rye"}
+    soon = (house.ctx.now() + timedelta(days=3, minutes=5)).isoformat()
+    assert str(state["ends_at"]) < soon
+
+    recalled = house.run("announce", "--recall", announcement)
+    assert recalled.exit_code == 0, recalled.output
+    assert offers.status(house.ctx, scope, announcement)["state"] == "recalled"
+
+
+def test_an_announcement_that_cannot_be_made_says_why(house: House) -> None:
+    programme = house.facts["programme"]
+    for words, said in (
+        (("--programme", programme, "--text", "de=Hallo"), "Write the text in fr"),
+        (("--programme", "prog_nobody", *TEXTS), "no programme prog_nobody"),
+        (("--programme", programme, *TEXTS, "--merchant", "mer_other"), "--merchant"),
+        (("--recall", "ann_none"), "no announcement ann_none"),
+    ):
+        refused = house.run("announce", *words)
+        assert (refused.exit_code, said in refused.output) == (1, True), refused.output
+    for words in (("--programme", programme), ("--programme", programme, "--text", "Bonjour"), ()):
+        assert house.run("announce", *words).exit_code == 2
+
+
+def test_acting_for_a_merchant_that_is_not_there(house: House) -> None:
+    merchant = operator.scope_in(house.ctx, house.facts["programme"], None).principal
+    assert operator.scope_of(house.ctx, merchant).principal == merchant
+    with pytest.raises(NotFound):
+        operator.scope_of(house.ctx, "mer_none")
