@@ -63,9 +63,9 @@ def replay(
 ) -> Outcome:
     """Send these baskets through the stage's tills and check every figure. `tell` may pull the plug meanwhile."""
     _count_in_dollars(stage)
-    members = _enrol(stage, [*dict.fromkeys(basket.household for basket in baskets)], tell)
+    members = enrol(stage, [*dict.fromkeys(basket.household for basket in baskets)], tell)
     phones = {household: member.phone for household, member in members.items()}
-    keys = _tills(stage)
+    keys = add_tills(stage)
     sent = dict(zip((b.receipt for b in baskets), shrunk(baskets, datetime.now(UTC)), strict=True))
     bulk, last = ([_errand(b, members, sent) for b in part] for part in split_last(baskets))
     stage.apns.counts.accepted = 0
@@ -108,19 +108,20 @@ def _count_in_dollars(stage: Stage) -> None:
     assert answer.status == 200, answer
 
 
-def _tills(stage: Stage) -> list[str]:
+def add_tills(stage: Stage) -> list[str]:
+    """The keys of as many tills as the replay has, the demonstration's own first."""
     store = stage.merchant("GET", "/v1/stores").body["stores"][0]["id"]
     made = [stage.merchant("POST", "/v1/tills", {"store": store, "name": f"Till {n}"}) for n in range(2, TILLS + 1)]
     return [stage.facts["till_key"], *(answer.body["key"] for answer in made)]
 
 
-def _enrol(stage: Stage, households: Sequence[int], tell: Told) -> dict[int, Member]:
+def enrol(stage: Stage, households: Sequence[int], tell: Told) -> dict[int, Member]:
     """One member for each household, its pass downloaded from the link and registered by a phone of its own."""
 
     async def new_phone() -> Phone:
         return stage.fleet.add_phone("en")
 
-    def enrol(household: int) -> tuple[int, Member]:
+    def join(household: int) -> tuple[int, Member]:
         facts = stage.enrol(language="en")
         phone: Phone = stage.run(new_phone())
         stage.run(phone.open(facts["download_url"]))
@@ -129,7 +130,7 @@ def _enrol(stage: Stage, households: Sequence[int], tell: Told) -> dict[int, Mem
 
     members: dict[int, Member] = {}
     with ThreadPoolExecutor(ENROL_THREADS) as pool:
-        for household, member in pool.map(enrol, households):
+        for household, member in pool.map(join, households):
             members[household] = member
             tell("members with a phone", len(members), len(households))
     return members

@@ -1,0 +1,214 @@
+"""Owns the comparison of our sales with the limit of the database: the same statements straight through the driver.
+
+Four ways to count the same sales, on each database, in one run: over HTTP from eight tills, over HTTP from one,
+`actions.till.sell` in this process, and the very statements and values of those sales (recorded as they were
+executed), sent through sqlite3 or psycopg to a copy of the database as it stood before them, with the same
+durability. Nobody delivers meanwhile. Prints medians and ratios; asserts nothing about time.
+
+    python -m benchmarks.sales_per_second --sales 400 --rounds 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.databases import KINDS, NoPostgres, database
+from benchmarks.replay.run import Member, add_tills, enrol
+from benchmarks.replay.tills import Errand, shop
+from tests.stories.stage import Stage
+from wallet_server.actions import keys as doors
+from wallet_server.actions import till
+from wallet_server.actions.context import Context
+from wallet_server.actions.till import SaleLine, Sold
+
+MEMBERS = 40
+LINES = 9
+"""As many as the data set's baskets have on average."""
+COMMIT = "COMMIT"
+
+Statement = tuple[str, Any, bool]
+"""Text, values, and whether the values are a list of rows."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Sales a second of each way, one figure a round; and the statements of one sale, by their first words."""
+
+    rates: dict[str, list[float]]
+    statements: Counter[str]
+    sales: int
+
+
+def measure(kind: str, sales: int, rounds: int) -> Figures:
+    """Raises NoPostgres."""
+    rates: dict[str, list[float]] = {}
+    statements: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="wallet-sales-") as name:
+        Path(name).chmod(0o711)
+        extra = {"WALLET_WORKER": "none", "WALLET_REQUESTS_PER_MINUTE": "10000000"}
+        with database(kind, Path(name)) as (address, _), Stage(Path(name), address, extra=extra) as stage:
+            members = enrol(stage, range(MEMBERS), lambda *_: None)
+            tills = add_tills(stage)
+            _over_http(stage, tills, members, 100, "warm")
+            for number in range(rounds):
+                for count in (len(tills), 1):
+                    rate = _over_http(stage, tills[:count], members, sales, f"http-{number}-{count}")
+                    rates.setdefault(f"HTTP, {count} till{'s' * (count > 1)}", []).append(rate)
+            stage.stop()
+            for number in range(rounds):
+                stage.ctx.database.close()
+                with _copied(address, Path(name) / "copy.db") as copy:
+                    rate, recorded = _by_action(stage.ctx, stage.facts["till_key"], members, sales, f"act-{number}")
+                    rates.setdefault("actions.till.sell, 1 thread", []).append(rate)
+                    rates.setdefault("the same statements, driver alone", []).append(_by_driver(copy, recorded, sales))
+                statements = Counter(_gist(text) for text, _, _ in recorded)
+    return Figures(rates, statements, sales)
+
+
+def _over_http(stage: Stage, keys: Sequence[str], members: dict[int, Member], sales: int, name: str) -> float:
+    errands = [Errand(n % MEMBERS, n // MEMBERS, _body(members[n % MEMBERS].code, f"{name}-{n}")) for n in range(sales)]
+    with shop(stage.base, keys, errands) as coming:
+        answers = list(coming)
+    assert not any(answer.fault for answer in answers), answers[0]
+    return sales / (max(a.answered_at for a in answers) - min(a.begun_at for a in answers))
+
+
+def _body(code: str, receipt: str) -> bytes:
+    lines = [{"sku": str(n), "category": "BREAD", "amount_minor": 250 + n} for n in range(LINES)]
+    return json.dumps({"code": code, "receipt": receipt, "currency": "EUR", "lines": lines}).encode()
+
+
+def _by_action(
+    ctx: Context, key: str, members: dict[int, Member], sales: int, name: str
+) -> tuple[float, list[Statement]]:
+    scope = doors.authenticate(ctx, key)
+    lines = tuple(SaleLine(str(n), "BREAD", 1000, None, 250 + n, 0, False) for n in range(LINES))
+    amount = sum(line.amount_minor for line in lines)
+    with _recording(ctx.database.engine) as recorded:
+        begun = time.perf_counter()
+        for n in range(sales):
+            till.sell(ctx, scope, Sold(members[n % MEMBERS].code, f"{name}-{n}", amount, lines, "EUR"), None)
+        seconds = time.perf_counter() - begun
+    return sales / seconds, recorded
+
+
+@contextmanager
+def _recording(engine: sa.Engine) -> Iterator[list[Statement]]:
+    recorded: list[Statement] = []
+
+    def executed(_c: object, _cursor: object, text: str, values: Any, _x: object, many: bool) -> None:
+        recorded.append((text, values, many))
+
+    def committed(_c: object) -> None:
+        recorded.append((COMMIT, (), False))
+
+    sa.event.listen(engine, "before_cursor_execute", executed)
+    sa.event.listen(engine, "commit", committed)
+    yield recorded
+    sa.event.remove(engine, "before_cursor_execute", executed)
+    sa.event.remove(engine, "commit", committed)
+
+
+@contextmanager
+def _copied(address: str, file: Path) -> Iterator[str]:
+    """The database as it stands, once more: keys that the sales are about to be given will be given again."""
+    url = sa.make_url(address)
+    if url.get_backend_name() == "sqlite":
+        for old in file.parent.glob(file.name + "*"):
+            old.unlink()
+        with sqlite3.connect(url.database or "") as source, sqlite3.connect(file) as copy:
+            source.backup(copy)
+        yield str(file)
+        return
+    admin = url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    name = f"{url.database}_copy"
+    with psycopg.connect(admin, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+        yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _by_driver(copy: str, recorded: Sequence[Statement], sales: int) -> float:
+    if copy.startswith("postgresql"):
+        connection: Any = psycopg.connect(copy, options="-c timezone=UTC")
+    else:
+        connection = sqlite3.connect(copy, isolation_level=None)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+    try:
+        cursor = connection.cursor()
+        begun = time.perf_counter()
+        for text, values, many in recorded:
+            if text == COMMIT:
+                connection.commit()
+            elif many:
+                cursor.executemany(text, values)
+            else:
+                cursor.execute(text, values)
+                if cursor.description:
+                    cursor.fetchall()
+        seconds = time.perf_counter() - begun
+        stands = cursor.execute("SELECT COUNT(*) FROM sales").fetchone()[0]
+        assert stands >= sales, "the copy did not take the sales"
+    finally:
+        connection.close()
+    return sales / seconds
+
+
+def _gist(text: str) -> str:
+    words = text.replace('"', "").split()
+    if words[0] == "SELECT":
+        return f"SELECT {words[words.index('FROM') + 1]}"
+    if words[0] == "INSERT":
+        return f"INSERT {words[2]}"
+    return " ".join(words[:2])
+
+
+def show(console: Console, kind: str, figures: Figures, rounds: int) -> None:
+    """Print one database's table: medians, spread and what each is of the driver's."""
+    limit = statistics.median(figures.rates["the same statements, driver alone"])
+    table = Table(f"{kind}: sales/s", "median", "least", "most", "of the driver's", box=None, pad_edge=False)
+    for what, rates in figures.rates.items():
+        middle = statistics.median(rates)
+        table.add_row(what, f"{middle:,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}", f"{middle / limit:.2f}")
+    console.print(table)
+    per_sale = {gist: count / figures.sales for gist, count in figures.statements.items()}
+    asked = sum(n for gist, n in per_sale.items() if not gist.startswith(("BEGIN", "COMMIT")))
+    console.print(f"{rounds} rounds of {figures.sales} sales of {LINES} lines; {asked:.1f} statements a sale:")
+    console.print(", ".join(f"{gist} {n:.3g}" for gist, n in sorted(per_sale.items(), key=lambda item: -item[1])))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Sales a second beside the database driver's own.")
+    parser.add_argument("--database", choices=KINDS, help="only this one; by default both in turn")
+    parser.add_argument("--sales", type=int, default=400, help="sales of each way and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    console = Console()
+    for kind in [options.database] if options.database else KINDS:
+        try:
+            show(console, kind, measure(kind, options.sales, options.rounds), options.rounds)
+        except NoPostgres as fault:
+            console.print(f"no PostgreSQL: {fault}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
