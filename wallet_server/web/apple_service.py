@@ -96,9 +96,9 @@ def _since(value: str | None) -> datetime | None:
         return None
     try:
         at = parsedate_to_datetime(value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 @apple.post("/log")

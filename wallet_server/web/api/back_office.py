@@ -26,7 +26,7 @@ back_office = APIBlueprint(
 back_office.after_request(stamp)
 
 
-@back_office.get("/programmes", summary="Your programmes")
+@back_office.get("/programmes", summary="Your programmes", responses={"200": models.ProgrammeList})
 def list_programmes() -> Response:
     """The programmes your merchant takes part in."""
     rows = programs.list_programmes(context(), admit("read"))
@@ -43,14 +43,14 @@ def _programme(row: programs.ProgrammeRow) -> dict[str, Any]:
     }
 
 
-@back_office.get("/programmes/<id>", summary="A programme and its document")
+@back_office.get("/programmes/<id>", summary="A programme and its document", responses={"200": models.ProgrammeWhole})
 def get_programme(path: models.Subject) -> Response:
     """The current version as it was published."""
     row, document = programs.programme_facts(context(), admit("read"), path.id)
     return answer(_programme(row) | {"document": document})
 
 
-@back_office.post("/programmes/<id>/versions", summary="Publish a further version")
+@back_office.post("/programmes/<id>/versions", summary="Publish a further version", responses={"200": models.Published})
 def publish_version(path: models.Subject, body: models.Version) -> Response:
     """All faults of the document at once, or a new version; the cards follow."""
     scope = admit("manage")
@@ -59,7 +59,7 @@ def publish_version(path: models.Subject, body: models.Version) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@back_office.post("/programmes/<id>/members", summary="Enrol a member")
+@back_office.post("/programmes/<id>/members", summary="Enrol a member", responses={"200": models.Enrolled})
 def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     """A member and a card; nothing about the person is required."""
     scope = admit("enrol")
@@ -73,7 +73,11 @@ def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     return answer(facts | links, replayed=replayed)
 
 
-@back_office.put("/members/<id>/consents/promotions", summary="Record what a member said about announcements")
+@back_office.put(
+    "/members/<id>/consents/promotions",
+    summary="Record what a member said about announcements",
+    responses={"200": models.ConsentKept},
+)
 def set_consent(path: models.Subject, body: models.Consent) -> Response:
     """Kept with time and source; only the last line counts."""
     scope = admit("enrol")
@@ -82,7 +86,7 @@ def set_consent(path: models.Subject, body: models.Consent) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@back_office.get("/stores", summary="Your stores")
+@back_office.get("/stores", summary="Your stores", responses={"200": models.StoreList})
 def list_stores() -> Response:
     """With their places and texts."""
     rows = programs.stores(context(), admit("read"))
@@ -90,7 +94,7 @@ def list_stores() -> Response:
     return answer({"stores": [{"id": r.public_id} | {k: getattr(r, k) for k in keep} for r in rows]})
 
 
-@back_office.post("/stores", summary="Add a store")
+@back_office.post("/stores", summary="Add a store", responses={"200": models.StoreKept})
 def add_store(body: models.Store) -> Response:
     """Cards carry the ten stores nearest to the member's own."""
     scope = admit("manage")
@@ -99,7 +103,7 @@ def add_store(body: models.Store) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@back_office.put("/stores/<id>", summary="Move or rename a store")
+@back_office.put("/stores/<id>", summary="Move or rename a store", responses={"200": models.StoreKept})
 def change_store(path: models.Subject, body: models.Store) -> Response:
     """The cards that carry it follow."""
     scope = admit("manage")
@@ -108,7 +112,7 @@ def change_store(path: models.Subject, body: models.Store) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@back_office.post("/tills", summary="Add a till")
+@back_office.post("/tills", summary="Add a till", responses={"200": models.TillMade})
 def add_till(body: models.NewTill) -> Response:
     """The till's key is in the first answer and nowhere else."""
     scope = admit("manage")
@@ -117,20 +121,20 @@ def add_till(body: models.NewTill) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@back_office.delete("/keys/<id>", summary="Revoke a key")
+@back_office.delete("/keys/<id>", summary="Revoke a key", responses={"200": models.KeyRevoked})
 def revoke_key(path: models.Subject) -> Response:
     """At once; doing it again changes nothing."""
     keys.revoke(context(), admit("manage"), path.id)
     return answer({"key": path.id, "revoked": True})
 
 
-@back_office.get("/announcements", summary="Your announcements")
+@back_office.get("/announcements", summary="Your announcements", responses={"200": models.AnnouncementList})
 def list_announcements() -> Response:
     """The newest first."""
     return answer({"announcements": offers.listed(context(), admit("read"))})
 
 
-@back_office.post("/announcements", summary="Write an announcement")
+@back_office.post("/announcements", summary="Write an announcement", responses={"200": models.Drafted})
 def draft_announcement(body: models.Announce) -> Response:
     """A draft: nobody hears it before you confirm it."""
     scope = admit("announce")
@@ -142,19 +146,21 @@ def draft_announcement(body: models.Announce) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@back_office.get("/announcements/<id>", summary="Where an announcement stands")
+@back_office.get(
+    "/announcements/<id>", summary="Where an announcement stands", responses={"200": models.AnnouncementStatus}
+)
 def get_announcement(path: models.Subject) -> Response:
     """And what was decided for how many members."""
     return answer(offers.status(context(), admit("read"), path.id))
 
 
-@back_office.get("/announcements/<id>/count", summary="Dry run")
+@back_office.get("/announcements/<id>/count", summary="Dry run", responses={"200": models.AnnouncementCount})
 def count_announcement(path: models.Subject) -> Response:
     """How many would see it now, would wait and why, are left out and why."""
     return answer({"members": offers.count(context(), admit("announce"), path.id)})
 
 
-@back_office.post("/announcements/<id>/confirmation", summary="Send it")
+@back_office.post("/announcements/<id>/confirmation", summary="Send it", responses={"200": models.AnnouncementMoved})
 def confirm_announcement(path: models.Subject) -> Response:
     """From here on it goes out, behind the work of the counters."""
     scope = admit("announce")
@@ -162,7 +168,7 @@ def confirm_announcement(path: models.Subject) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@back_office.post("/announcements/<id>/recall", summary="Take it back")
+@back_office.post("/announcements/<id>/recall", summary="Take it back", responses={"200": models.AnnouncementMoved})
 def recall_announcement(path: models.Subject) -> Response:
     """The walk stops; cards that show it lose it without a sound."""
     scope = admit("announce")

@@ -195,3 +195,104 @@ class Holder(BaseModel):
     promotions: bool
     card_current: bool
     sentence: str
+
+
+class ProgrammeLine(BaseModel):
+    id: str
+    name: str
+    version: int
+    join_url: str
+
+
+class ProgrammeList(BaseModel):
+    programmes: list[ProgrammeLine]
+
+
+class ProgrammeWhole(ProgrammeLine):
+    """A programme and its current document as it was published."""
+
+    document: dict[str, Any]
+
+
+class Published(BaseModel):
+    programme: str
+    version: int
+
+
+class Enrolled(BaseModel):
+    """A new member and the links to the card: on the web for good, as a file for some minutes."""
+
+    member: str
+    programme: str
+    pass_: str = Field(alias="pass")
+    tier: str | None
+    card_url: str
+    download_url: str
+
+
+class ConsentKept(BaseModel):
+    member: str
+    purpose: str
+    granted: bool
+
+
+class StoreLine(BaseModel):
+    id: str
+    name: str
+    zone: str
+    latitude: float | None
+    longitude: float | None
+    texts: dict[str, str] | None
+
+
+class StoreList(BaseModel):
+    stores: list[StoreLine]
+
+
+class StoreKept(BaseModel):
+    store: str
+
+
+class TillMade(BaseModel):
+    """`key` is in the first answer and in no replay of it."""
+
+    till: str
+    store: str
+    key: str | None = None
+
+
+class KeyRevoked(BaseModel):
+    key: str
+    revoked: bool
+
+
+class AnnouncementLine(BaseModel):
+    announcement: str
+    texts: dict[str, str]
+    tier: str | None
+    state: str
+    created_at: str
+    ends_at: str
+
+
+class AnnouncementList(BaseModel):
+    announcements: list[AnnouncementLine]
+
+
+class AnnouncementStatus(AnnouncementLine):
+    """`members`: what was decided (`shown`, or `waiting:` or `skipped:` and why) for how many."""
+
+    members: dict[str, int]
+
+
+class AnnouncementCount(BaseModel):
+    members: dict[str, int]
+
+
+class Drafted(BaseModel):
+    announcement: str
+
+
+class AnnouncementMoved(BaseModel):
+    announcement: str
+    state: str

@@ -1,0 +1,346 @@
+"""The doors of the JSON interface: who may come in, what a stranger's things look like, limits, and how it refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.world import Holder, World, founded
+from wallet_server.actions import keys, programs
+from wallet_server.actions.context import new_id
+from wallet_server.actions.programs import Founded, NewStore
+from wallet_server.records import parties
+from wallet_server.rules.program_default import default_document
+
+PUBLIC = {
+    # Whoever asks has no key: phones (they bring their passes' own tokens), people with a link, browsers, probes.
+    *("apple.register", "apple.unregister", "apple.list_changed", "apple.fetch", "apple.log"),
+    *("customer.join_page", "customer.join", "customer.card_page", "customer.choose_messages", "customer.download"),
+    *("customer.stop_page", "customer.stop", "card-state.state"),
+    *("home.first_page", "till-page.page", "files.static_file", "files.palette", "health"),
+    *("swagger.static", "swagger.swagger", "swagger.oauth2-redirect"),
+    *("openapi.static", "openapi.doc_url", "openapi.openapi"),
+}
+"""Every other route answers 401 without a key. Whoever adds a route decides here which of the two it is."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The owner's things, a colleague (another merchant of the same account, not in the programme), a stranger."""
+
+    world: World
+    holder: Holder
+    sale: str
+    redemption: str
+    announcement: str
+    colleague: Founded
+    stranger: Founded
+
+    def call(self, method: str, path: str, key: str | None, body: Any = None) -> TestResponse:
+        headers = {} if key is None else self.world.bearer(key, self.world.number())
+        return self.world.client().open(path, method=method, json=body, headers=headers)
+
+
+def _colleague(world: World) -> Founded:
+    """A second merchant of the same account with its own store, till and keys, taking part in nothing."""
+    ctx, now = world.ctx, world.clock()
+    with ctx.change() as tx:
+        account = world.founded.account_id
+        merchant = parties.add_merchant(tx, new_id("mer"), account, "Colleague", now)
+        store_public, till_public = new_id("sto"), new_id("till")
+        store = parties.add_store(tx, store_public, merchant, "Colleague", "Europe/Paris", None, None, None, now)
+        till = parties.add_till(tx, till_public, store, "1", now)
+        merchant_key = keys.make_key(tx, account, merchant, None, keys.MERCHANT, now)
+        till_key = keys.make_key(tx, account, merchant, till, keys.TILL, now)
+    return Founded(account, merchant, "", store_public, till_public, merchant_key, till_key)
+
+
+@pytest.fixture
+def cast(world: World) -> Cast:
+    holder = world.enrol(promotions=True)
+    sale = world.sell(holder, 1000)["id"]
+    redemption = world.redeem(holder, 1)["id"]
+    stranger = programs.found(world.ctx, "Stranger", NewStore("Elsewhere"))
+    return Cast(world, holder, sale, redemption, world.draft(), _colleague(world), stranger)
+
+
+def _requests(cast: Cast) -> list[tuple[str, str, Any, str]]:
+    """Every call that names one of the owner's things: (method, path, body, scope that it needs)."""
+    world, code = cast.world, cast.holder.code
+    store = world.founded.store
+    key = world.founded.till_key.partition(".")[0]
+    return [
+        ("POST", "/v1/lookups", {"code": code}, "till"),
+        ("POST", "/v1/sales", {"code": code, "receipt": "9", "currency": "EUR", "amount_minor": 100}, "till"),
+        ("POST", "/v1/redemptions", {"code": code, "amount": 1, "reference": "9"}, "till"),
+        ("POST", f"/v1/sales/{cast.sale}/reversal", {}, "till"),
+        ("POST", f"/v1/redemptions/{cast.redemption}/reversal", {}, "till"),
+        ("GET", f"/v1/programmes/{world.programme}", None, "read"),
+        ("POST", f"/v1/programmes/{world.programme}/versions", {"document": default_document("Theirs")}, "manage"),
+        ("POST", f"/v1/programmes/{world.programme}/members", {}, "enrol"),
+        ("PUT", f"/v1/members/{cast.holder.member}/consents/promotions", {"granted": False}, "enrol"),
+        ("PUT", f"/v1/stores/{store}", {"name": "Mine now"}, "manage"),
+        ("POST", "/v1/tills", {"store": store, "name": "9"}, "manage"),
+        ("DELETE", f"/v1/keys/{key}", None, "manage"),
+        (
+            "POST",
+            "/v1/announcements",
+            {"programme": world.programme, "texts": {"fr": "x"}, "ends_at": "2026-11-20T00:00:00Z"},
+            "announce",
+        ),
+        ("GET", f"/v1/announcements/{cast.announcement}", None, "read"),
+        ("GET", f"/v1/announcements/{cast.announcement}/count", None, "announce"),
+        ("POST", f"/v1/announcements/{cast.announcement}/confirmation", None, "announce"),
+        ("POST", f"/v1/announcements/{cast.announcement}/recall", None, "announce"),
+    ]
+
+
+def _owner_key(cast: Cast, scope: str) -> str:
+    return cast.world.founded.till_key if scope == "till" else cast.world.founded.merchant_key
+
+
+def test_what_belongs_to_another_is_not_found_and_stays_as_it_was(cast: Cast) -> None:
+    for other in (cast.colleague, cast.stranger):
+        for method, path, body, scope in _requests(cast):
+            answer = cast.call(method, path, other.till_key if scope == "till" else other.merchant_key, body)
+            assert answer.status_code == 404, (method, path, answer.json)
+            assert answer.json["code"] in ("not-found", "unknown-card", "other-merchant"), (method, path)
+        for path, name in (("/v1/programmes", "programmes"), ("/v1/announcements", "announcements")):
+            assert cast.call("GET", path, other.merchant_key).json == {name: []}
+    assert keys.authenticate(cast.world.ctx, cast.world.founded.till_key)
+    for method, path, body, scope in _requests(cast):
+        answer = cast.call(method, path, _owner_key(cast, scope), body)
+        assert answer.status_code == 200, (method, path, answer.json)
+
+
+def test_every_answer_has_the_form_that_the_document_gives_it(cast: Cast) -> None:
+    document = cast.world.client().get("/openapi/openapi.json").json
+    calls = [("GET", "/v1/programmes", None, "read"), ("GET", "/v1/announcements", None, "announce")]
+    calls += [("GET", "/v1/stores", None, "read"), ("POST", "/v1/stores", {"name": "Second"}, "manage")]
+    seen = set()
+    for method, path, body, scope in calls + _requests(cast):
+        answer = cast.call(method, path, _owner_key(cast, scope), body)
+        operation = _operation(document, method, path)
+        seen.add(operation["operationId"])
+        form = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
+        jsonschema.Draft202012Validator({**form, "components": document["components"]}).validate(answer.json)
+        refused = cast.call(method, path, None, body)
+        problem = operation["responses"]["401"]["content"]["application/json"]["schema"]
+        jsonschema.Draft202012Validator({**problem, "components": document["components"]}).validate(refused.json)
+    assert len(seen) == 21
+
+
+def _operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    for pattern, item in document["paths"].items():
+        if re.fullmatch(pattern.replace("{id}", "[a-z]+_[0-9a-z]+"), path):
+            return dict(item[method.lower()])
+    raise AssertionError(f"{path} is not documented")
+
+
+def test_a_card_of_another_account_and_one_that_never_was_say_nothing_of_each_other(cast: Cast) -> None:
+    answer = cast.call("POST", "/v1/lookups", cast.stranger.till_key, {"code": cast.holder.code})
+    assert answer.json["code"] == "other-merchant"
+    colleague = cast.call("POST", "/v1/lookups", cast.colleague.till_key, {"code": cast.holder.code})
+    assert colleague.json["code"] == "unknown-card"
+
+
+def test_a_key_does_what_its_scopes_say_and_no_more(cast: Cast) -> None:
+    for method, path, body, scope in _requests(cast):
+        wrong = cast.world.founded.merchant_key if scope == "till" else cast.world.founded.till_key
+        answer = cast.call(method, path, wrong, body)
+        assert (answer.status_code, answer.json["code"]) == (403, "needs-scope"), (method, path)
+
+
+def test_no_key_a_junk_key_a_revoked_one_and_one_that_ran_out_are_401(cast: Cast) -> None:
+    world = cast.world
+    spare, second = world.second_till(), world.second_till()
+    assert cast.call("DELETE", f"/v1/keys/{spare.partition('.')[0]}", world.founded.merchant_key).status_code == 200
+    keys.rotate(world.ctx, world.merchant, second.partition(".")[0], world.clock() + timedelta(hours=1))
+    assert cast.call("POST", "/v1/lookups", second, {"code": cast.holder.code}).status_code == 200
+    world.clock.forward(hours=1)
+    good = world.founded.till_key
+    mixed = world.founded.merchant_key.partition(".")[0] + "." + good.partition(".")[2]
+    for junk in (None, "", "x", ".", good + "x", good[:-1], mixed, "key_unknown.secret", "k" * 500, spare, second):
+        answer = cast.call("POST", "/v1/lookups", junk, {"code": cast.holder.code})
+        assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated"), junk
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    basic = {"Authorization": f"Basic {good}"}
+    assert world.client().post("/v1/lookups", json={"code": "x"}, headers=basic).status_code == 401
+
+
+def test_every_route_is_public_by_decision_or_asks_for_a_key(world: World) -> None:
+    client, endpoints = world.client(), set()
+    for rule in world.app.url_map.iter_rules():
+        endpoints.add(rule.endpoint)
+        if rule.endpoint in PUBLIC:
+            assert not rule.rule.startswith("/v1"), f"{rule.rule} is for keys alone"
+            continue
+        # A path that names nothing of the right form is refused for its form before anybody is asked who he is.
+        path = rule.rule.replace("<id>", new_id("key")).replace("<string:id>", new_id("key"))
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            answer = client.open(path, method=method, json=_well_formed(rule.rule, method))
+            assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated"), (method, rule.rule)
+    assert endpoints >= PUBLIC
+    assert len(endpoints - PUBLIC) >= 19
+
+
+def _well_formed(rule: str, method: str) -> Any:
+    """A body of the documented form for each route that takes one."""
+    bodies = {
+        "/v1/lookups": {"code": "x"},
+        "/v1/sales": {"code": "x", "receipt": "1", "currency": "EUR", "amount_minor": 1},
+        "/v1/redemptions": {"code": "x", "amount": 1, "reference": "1"},
+        "/v1/programmes/<id>/versions": {"document": {}},
+        "/v1/members/<id>/consents/promotions": {"granted": True},
+        "/v1/stores": {"name": "x"},
+        "/v1/stores/<id>": {"name": "x"},
+        "/v1/tills": {"store": "sto_00000000", "name": "x"},
+        "/v1/announcements": {"programme": "prog_00000000", "texts": {"fr": "x"}, "ends_at": "2030-01-01T00:00:00Z"},
+    }
+    return {} if method == "GET" else bodies.get(rule.replace("<string:id>", "<id>"), {})
+
+
+def test_every_refusal_is_a_problem_document_with_a_request_id(cast: Cast) -> None:
+    world, till, code = cast.world, cast.world.founded.till_key, cast.holder.code
+    sale = {"code": code, "receipt": "5", "currency": "EUR", "amount_minor": 100}
+    attempts = [
+        (404, "not-found", world.client().get("/v1/nothing")),
+        (405, "method-not-allowed", world.client().put("/v1/sales")),
+        (401, "unauthenticated", cast.call("POST", "/v1/sales", None, sale)),
+        (422, "invalid", cast.call("POST", "/v1/sales", till, {})),
+        (422, "invalid", cast.call("POST", "/v1/sales", till, sale | {"surprise": 1})),
+        (422, "invalid", cast.call("POST", "/v1/sales", till, sale | {"amount_minor": 1.5})),
+        (422, "invalid", cast.call("POST", "/v1/sales", till, sale | {"amount_minor": 2**53})),
+        (422, "invalid", cast.call("POST", "/v1/sales", till, sale | {"receipt": "nul\x00"})),
+        (422, "invalid", cast.call("POST", "/v1/sales/%20/reversal", till, {})),
+        (400, "unreadable-code", cast.call("POST", "/v1/sales", till, sale | {"code": "hello"})),
+        (400, "wrong-currency", cast.call("POST", "/v1/sales", till, sale | {"currency": "USD"})),
+        (400, "implausible-time", cast.call("POST", "/v1/sales", till, sale | {"occurred_at": "2020-01-01T00:00:00Z"})),
+        (
+            400,
+            "implausible-time",
+            cast.call("POST", "/v1/sales", till, sale | {"occurred_at": "0001-01-01T00:00:00+14:00"}),
+        ),
+        (
+            409,
+            "not-enough",
+            cast.call("POST", "/v1/redemptions", till, {"code": code, "amount": 999, "reference": "5"}),
+        ),
+        (
+            409,
+            "not-spendable",
+            cast.call(
+                "POST", "/v1/redemptions", till, {"code": code, "amount": 1, "reference": "6", "currency": "status"}
+            ),
+        ),
+        (
+            400,
+            "unknown-currency",
+            cast.call("POST", "/v1/redemptions", till, {"code": code, "amount": 1, "reference": "7", "currency": "x"}),
+        ),
+        (
+            400,
+            "idempotency-key-required",
+            world.client().post(
+                "/v1/tills",
+                json={"store": world.founded.store, "name": "2"},
+                headers=world.bearer(world.founded.merchant_key),
+            ),
+        ),
+        (
+            400,
+            "bad-idempotency-key",
+            world.client().post("/v1/sales", json=sale, headers=world.bearer(till, "x" * 101)),
+        ),
+        (413, "request-entity-too-large", cast.call("POST", "/v1/sales", till, sale | {"receipt": "x" * 300_000})),
+        (
+            400,
+            "not-storable",
+            cast.call(
+                "POST",
+                f"/v1/programmes/{world.programme}/versions",
+                world.founded.merchant_key,
+                {"document": {"n": 10**30}},
+            ),
+        ),
+    ]
+    for status, name, answer in attempts:
+        assert (answer.status_code, answer.json and answer.json["code"]) == (status, name), answer.json
+        assert answer.mimetype == "application/problem+json"
+        assert answer.json["status"] == status
+        assert answer.json["type"].endswith(name)
+        assert answer.json["title"]
+        assert answer.json["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_a_callers_own_request_id_is_kept_if_it_is_plain(cast: Cast) -> None:
+    client = cast.world.client()
+    assert client.get("/v1/stores", headers={"X-Request-Id": "till-7.42"}).json["request_id"] == "till-7.42"
+    for odd in ("x" * 65, "a b", "<script>"):
+        assert client.get("/v1/stores", headers={"X-Request-Id": odd}).json["request_id"].startswith("req_")
+
+
+def test_a_reversal_twice_a_sale_that_earned_nothing_and_an_entry_of_a_sale(cast: Cast) -> None:
+    world, till = cast.world, cast.world.founded.till_key
+    path = f"/v1/sales/{cast.sale}/reversal"
+    first = cast.call("POST", path, till, {})
+    again = cast.call("POST", path, till, {})
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = cast.call("POST", path, world.second_till(), {})
+    assert (other.status_code, other.json["code"]) == (409, "already-reversed")
+    nothing = world.sell(cast.holder, 10)["id"]
+    answer = cast.call("POST", f"/v1/sales/{nothing}/reversal", till, {})
+    assert (answer.status_code, answer.json["code"]) == (409, "nothing-to-reverse")
+    entry = world.sell(cast.holder, 1000)["entries"][0]["id"]
+    answer = cast.call("POST", f"/v1/redemptions/{entry}/reversal", till, {})
+    assert (answer.status_code, answer.json["code"]) == (409, "not-reversible")
+
+
+# ---------------------------------------------------------------------------------------------------------- limits
+
+
+@pytest.fixture
+def limited(database_url: str, tmp_path: Path) -> Iterator[World]:
+    """Ten requests a minute for each key."""
+    with founded(database_url, tmp_path, requests_per_minute=10) as made:
+        yield made
+
+
+def test_a_key_has_so_many_requests_a_minute_over_all_processes_and_is_told_how_many_are_left(limited: World) -> None:
+    world = limited
+    headers = world.bearer(world.founded.merchant_key)
+    answers = [world.client().get("/v1/stores", headers=headers) for _ in range(7)]
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == [str(n) for n in range(9, 2, -1)]
+    assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"10"}
+    second = World(**{name: getattr(world, name) for name in world.__dataclass_fields__})  # another process
+    answers = [second.client().get("/v1/stores", headers=headers) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 3
+    refused = answers[-1]
+    assert refused.json["code"] == "too-many-requests"
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert refused.headers["RateLimit-Remaining"] == "0"
+    other = world.client().post("/v1/lookups", json={"code": "x"}, headers=world.bearer(world.founded.till_key))
+    assert other.status_code == 400  # another key has its own
+    world.clock.forward(seconds=60)
+    assert world.client().get("/v1/stores", headers=headers).status_code == 200
+
+
+def test_whoever_is_over_the_limit_writes_nothing_more(limited: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = limited
+    headers, client = world.bearer(world.founded.merchant_key), world.client()
+    for _ in range(11):
+        client.get("/v1/stores", headers=headers)
+    writes: list[int] = []
+    change = world.ctx.database.change
+    monkeypatch.setattr(world.ctx.database, "change", lambda: (writes.append(1), change())[1])
+    assert {client.get("/v1/stores", headers=headers).status_code for _ in range(20)} == {429}
+    assert writes == []
