@@ -68,6 +68,12 @@ def found(ctx: Context, name: str, store: NewStore) -> Founded:
     return Founded(account, merchant, merchant_public, store_public, till_public, merchant_key, till_key)
 
 
+def count_accounts(ctx: Context) -> int:
+    """How many accounts this installation has."""
+    with ctx.look() as tx:
+        return parties.count_accounts(tx)
+
+
 def _check_store(store: NewStore) -> None:
     faults = []
     if not store.name.strip() or len(store.name) > 200:

@@ -31,6 +31,7 @@ from wallet_server.app import create_app
 from wallet_server.cli.announce import announce
 from wallet_server.cli.apple_setup import setup
 from wallet_server.cli.doctor import doctor
+from wallet_server.cli.found import found
 from wallet_server.cli.opening import Commands, bells_folder, open_context
 from wallet_server.cli.safekeeping import backup, move, restore
 from wallet_server.delivery.engine import Doorbells, Embedded, Engine
@@ -48,7 +49,7 @@ def main() -> None:
     """Loyalty cards in phone wallets, and the books behind them."""
 
 
-for command in (backup, restore, move, doctor, setup, announce):
+for command in (found, backup, restore, move, doctor, setup, announce):
     main.add_command(command)
 
 

@@ -43,14 +43,9 @@ def add_account(tx: Tx, public_id: str, name: str, issuer_mark: str, at: datetim
     return int(tx.execute(sa.insert(accounts).returning(accounts.c.id), row).scalar_one())
 
 
-def account_named(tx: Tx, name: str) -> int | None:
-    """The oldest account of this name (for set-up commands)."""
-    return tx.execute(sa.select(accounts.c.id).where(accounts.c.name == name).order_by(accounts.c.id)).scalar()
-
-
-def issuer_mark(tx: Tx, account_id: int) -> str:
-    """The public mark that this account's codes carry."""
-    return str(tx.execute(sa.select(accounts.c.issuer_mark).where(accounts.c.id == account_id)).scalar_one())
+def count_accounts(tx: Tx) -> int:
+    """How many accounts this installation has."""
+    return int(tx.execute(sa.select(sa.func.count()).select_from(accounts)).scalar_one())
 
 
 def add_merchant(tx: Tx, public_id: str, account_id: int, name: str, at: datetime) -> int:

@@ -1,0 +1,36 @@
+"""Founding a merchant from the command line: its keys work at once, its faults change nothing."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.conftest import House
+from wallet_server.actions import keys, programs
+
+
+def test_founding_prints_keys_that_work_and_a_programme_of_its_own(house: House) -> None:
+    made = house.run("found", "Épicerie du Port", "--zone", "Europe/Paris", "--at", "43.3", "5.37")
+    assert made.exit_code == 0, made.output
+    facts = json.loads(made.output[made.output.index("{") : made.output.rindex("}") + 1])
+
+    till = keys.authenticate(house.ctx, facts["till_key"])
+    merchant = keys.authenticate(house.ctx, facts["merchant_key"])
+
+    assert till.till_id is not None
+    assert [row.public_id for row in programs.list_programmes(house.ctx, merchant)] == [facts["programme"]]
+    assert [(s.name, s.latitude) for s in programs.stores(house.ctx, merchant)] == [("Épicerie du Port", 43.3)]
+
+
+def test_a_document_with_faults_founds_nobody_and_names_them_all(house: House) -> None:
+    file = house.folder / "programme.toml"
+    file.write_text('format = 1\norganisation = ""\nlanguages = ["fr"]\n', encoding="utf-8")
+    before = programs.count_accounts(house.ctx)
+
+    refused = house.run("found", "Nobody", "--document", str(file))
+
+    assert refused.exit_code == 1
+    assert "organisation" in refused.output
+    assert "currencies" in refused.output
+    assert programs.count_accounts(house.ctx) == before
+    assert house.run("found", "Nobody", "--zone", "Mars/Olympus").exit_code == 1
+    assert programs.count_accounts(house.ctx) == before

@@ -1,0 +1,65 @@
+"""Owns `wallet-server found`: the first merchant of an installation, with a store, a till, keys and a programme."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wallet_server.actions import programs
+from wallet_server.actions.programs import NewStore
+from wallet_server.cli.opening import open_context
+from wallet_server.errors import Invalid
+from wallet_server.rules.program_default import default_document
+
+MAX_DOCUMENT_BYTES = 1_000_000
+
+
+@click.command()
+@click.argument("name")
+@click.option("--store", help="Name of the first store; by default the merchant's name.")
+@click.option("--zone", default="Europe/Paris", show_default=True, help="The store's time zone.")
+@click.option("--at", nargs=2, type=float, help="The store's latitude and longitude, in degrees.")
+@click.option(
+    "--document",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The programme, as JSON or TOML; by default one point per euro and three tiers.",
+)
+def found(name: str, store: str | None, zone: str, at: tuple[float, float] | None, document: Path | None) -> None:
+    """Found a merchant; prints its keys this once.
+
+    Cards can be issued once the programme has a certificate: `wallet-server setup apple`.
+    """
+    wanted = default_document(name) if document is None else _read(document)
+    programs.read_document(wanted)  # all faults before anything is written
+    ctx = open_context()
+    latitude, longitude = at or (None, None)
+    founded = programs.found(ctx, name, NewStore(store or name, zone, latitude, longitude))
+    made = programs.create_programme(ctx, founded.account_id, founded.merchant_id, wanted, None)
+    facts = {
+        "merchant": founded.merchant,
+        "store": founded.store,
+        "till": founded.till,
+        "programme": made["programme"],
+        "join_url": f"{ctx.settings.base_url}/join/{made['join_code']}",
+        "merchant_key": founded.merchant_key,
+        "till_key": founded.till_key,
+    }
+    click.echo(json.dumps(facts, indent=2))
+    click.echo("Keep the two keys now: they are stored as hashes and cannot be shown again.", err=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    raw = path.read_bytes()
+    try:
+        if len(raw) > MAX_DOCUMENT_BYTES:
+            raise ValueError("it is too large")
+        read = tomllib.loads(raw.decode()) if path.suffix == ".toml" else json.loads(raw)
+        if not isinstance(read, dict):
+            raise ValueError("it is not an object")
+    except ValueError as fault:
+        raise Invalid(f"{path.name} cannot be read as a programme: {fault}.", code="unreadable-document") from fault
+    return read
