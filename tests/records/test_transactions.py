@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,35 +48,40 @@ def _add_one(tx: Tx) -> None:
     tx.execute(sa.update(rate_windows).values(taken=taken + 1))
 
 
-def _count_to_800(database: Database, begin: Callable[[], Any]) -> tuple[int, int]:
-    """Eight threads add one a hundred times each: (what stands in the end, how many were refused)."""
+def _count_to_800(
+    database: Database, begin: Callable[[Database], AbstractContextManager[Tx]], processes: list[Database]
+) -> tuple[int, int]:
+    """Eight writers add one a hundred times each: (what stands in the end, how many were refused)."""
     with database.change() as tx:
         limits.take(tx, "n", 0, 0)
     refused = []
 
-    def add() -> None:
+    def add(own: Database) -> None:
         for _ in range(100):
             try:
-                with begin() as tx:
+                with begin(own) as tx:
                     _add_one(tx)
             except (Unavailable, sa.exc.OperationalError) as fault:
                 refused.append(fault)
 
-    assert together(*[add] * 8) == [None] * 8
+    assert together(*[functools.partial(add, processes[n % len(processes)]) for n in range(8)]) == [None] * 8
     with database.look() as tx:
         return limits.taken(tx, "n", 0), len(refused)
 
 
 def test_eight_writers_of_a_hundred_each_make_eight_hundred(new_database: NewDatabase, tmp_path: Path) -> None:
-    database = open_database(settings(new_database("sqlite"), tmp_path, database_wait_seconds=30.0))
-    assert _count_to_800(database, database.change) == (800, 0)
-    database.close()
+    """With connections, and turns, of their own, as in several processes."""
+    plain = settings(new_database("sqlite"), tmp_path, database_wait_seconds=30.0)
+    processes = [open_database(plain) for _ in range(4)]
+    assert _count_to_800(processes[0], Database.change, processes) == (800, 0)
+    for database in processes:
+        database.close()
 
 
 def test_without_begin_immediate_the_same_writers_fail(new_database: NewDatabase, tmp_path: Path) -> None:
     """The counter-test: a transaction that begins by reading cannot count on writing afterwards."""
     database = open_database(settings(new_database("sqlite"), tmp_path))
-    total, refused = _count_to_800(database, database.look)
+    total, refused = _count_to_800(database, Database.look, [database])
     assert total < 800
     assert refused == 800 - total
     database.close()
