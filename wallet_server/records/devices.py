@@ -191,11 +191,3 @@ def add_phone_logs(tx: Tx, lines: Sequence[tuple[str, int | None]], keep: int, n
     tx.execute(sa.insert(phone_logs), [{"at": now, "line": text[:500], "pass_id": key} for text, key in lines])
     newest = tx.execute(sa.select(sa.func.max(phone_logs.c.id))).scalar_one()
     tx.execute(sa.delete(phone_logs).where(phone_logs.c.id <= newest - keep))
-
-
-def phone_logs_of(tx: Tx, pass_id: int | None, most: int = 100) -> list[tuple[datetime, str]]:
-    """The newest log lines, of one pass or of all."""
-    query = sa.select(phone_logs.c.at, phone_logs.c.line).order_by(phone_logs.c.id.desc()).limit(most)
-    if pass_id is not None:
-        query = query.where(phone_logs.c.pass_id == pass_id)
-    return [(r.at, r.line) for r in tx.execute(query)]

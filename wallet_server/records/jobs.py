@@ -306,9 +306,10 @@ def stands(tx: Tx, kind: str, key: str) -> bool:
     return tx.execute(sa.select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.key == key)).first() is not None
 
 
+_NEXT_DUE = sa.select(sa.func.min(jobs.c.due_at)).where(jobs.c.lane == b("of_lane"), jobs.c.dead_at.is_(None))
+
+
 def next_due(tx: Tx, lane: int) -> datetime | None:
     """When the next job of a lane is due; None when the lane is empty."""
-    value = tx.execute(
-        sa.select(sa.func.min(jobs.c.due_at)).where(jobs.c.lane == lane, jobs.c.dead_at.is_(None))
-    ).scalar()
+    value = tx.execute(_NEXT_DUE, {"of_lane": lane}).scalar()
     return None if value is None else instant(value)

@@ -136,18 +136,6 @@ def add_till(tx: Tx, public_id: str, store_id: int, name: str, at: datetime) -> 
     return int(tx.execute(sa.insert(tills).returning(tills.c.id), row).scalar_one())
 
 
-def till_in(tx: Tx, scope: Scope, public_id: str) -> int:
-    """One of the merchant's tills. Raises `NotFound`."""
-    found = tx.execute(
-        sa.select(tills.c.id)
-        .join(stores, stores.c.id == tills.c.store_id)
-        .where(tills.c.public_id == public_id, stores.c.merchant_id == scope.merchant_id)
-    ).scalar()
-    if found is None:
-        raise NotFound("There is no such till.", field="till")
-    return int(found)
-
-
 def add_key(
     tx: Tx,
     public_id: str,

@@ -173,10 +173,6 @@ def pass_by_public(tx: Tx, public_id: str) -> PassRow | None:
     return None if r is None else _pass(r)
 
 
-def passes_of_member(tx: Tx, member_id: int) -> list[PassRow]:
-    return [_pass(r) for r in tx.execute(_ROW.where(passes.c.member_id == member_id).order_by(passes.c.id))]
-
-
 _OF_MEMBER = (
     sa.select(passes.c.id)
     .where(passes.c.member_id == b("member"), passes.c.state == ACTIVE)

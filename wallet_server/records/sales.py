@@ -175,11 +175,3 @@ def entry_in(tx: Tx, scope: Scope, public_id: str) -> EntryRow:
     if r is None:
         raise NotFound("There is no such entry.", field="entry")
     return _entry(r)
-
-
-def history(tx: Tx, member_id: int, most: int = 50, before: int | None = None) -> list[EntryRow]:
-    """A member's newest entries."""
-    query = _ENTRIES.where(ledger_entries.c.member_id == member_id).order_by(ledger_entries.c.id.desc()).limit(most)
-    if before is not None:
-        query = query.where(ledger_entries.c.id < before)
-    return [_entry(r) for r in tx.execute(query)]
