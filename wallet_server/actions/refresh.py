@@ -114,11 +114,12 @@ def _settle(
     }
     rests = {by_pass[key].id: Rest(until, why) for key, (until, why) in waits.items()}
     with ctx.change() as tx:
-        passes.mark_rung(tx, told)
         if dead:
             devices.forget(tx, dead, registered_before=now)
         if suspect:
             devices.suspect(tx, suspect, now)
         if accepted := suspected - set(suspect) - set(dead):
             devices.trust(tx, sorted(accepted))
+        # Devices before what is noted of their passes, as a registration locks them.
+        passes.mark_rung(tx, told)
         jobs.settle(tx, list(by_pass.values()), again, rests)
