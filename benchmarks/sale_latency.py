@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,13 +44,14 @@ ARRIVAL_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds of every sale, and of every bare push."""
+    """Seconds of every sale, and of every bare push; processor seconds that server and worker spent on one sale."""
 
     answered: list[float]
     pushed: list[float]
     updated: list[float]
     bare: list[float]
     lost: int
+    server_cpu: float
 
 
 class Watch:
@@ -80,12 +83,23 @@ def measure(kind: str, sales: int, per_second: float) -> Run:
             keys = add_tills(stage)
             _sell(stage, keys, members, WARM_UP * count, per_second, "warm")
             _rest(stage)
-            watch = Watch()
+            watch, before = Watch(), _cpu_seconds(stage)
             with stage.fleet.subscribe() as subscription:
                 subscription.put = watch.heard  # type: ignore[method-assign]
                 answers = _sell(stage, keys, members, sales, per_second, "timed")
                 _rest(stage)
-            return _joined(answers, members, watch, _bare(stage))
+            spent = (_cpu_seconds(stage) - before) / sales
+            return _joined(answers, members, watch, _bare(stage), spent)
+
+
+def _cpu_seconds(stage: Stage) -> float:
+    """What the server and every process it started have spent so far: user and system (proc(5), fields 14 and 15)."""
+    group, ticks = os.getpgid(stage._process.pid) if stage._process else 0, 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = file.read_text().rsplit(")", 1)[1].split()
+            ticks += (int(fields[11]) + int(fields[12])) * (int(fields[2]) == group)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _rest(stage: Stage) -> None:
@@ -116,7 +130,9 @@ def _body(member: Member, receipt: str) -> bytes:
     return json.dumps(sale).encode()
 
 
-def _joined(answers: Sequence[Answered], members: dict[int, Member], watch: Watch, bare: list[float]) -> Run:
+def _joined(
+    answers: Sequence[Answered], members: dict[int, Member], watch: Watch, bare: list[float], server_cpu: float
+) -> Run:
     pushed, updated, lost = [], [], 0
     for answer in answers:
         phone = members[answer.household].phone
@@ -127,7 +143,7 @@ def _joined(answers: Sequence[Answered], members: dict[int, Member], watch: Watc
             continue
         pushed.append(push - answer.begun_at)
         updated.append(change - answer.begun_at)
-    return Run([a.answered_at - a.begun_at for a in answers], pushed, updated, bare, lost)
+    return Run([a.answered_at - a.begun_at for a in answers], pushed, updated, bare, lost, server_cpu)
 
 
 def _bare(stage: Stage, rings: int = 200) -> list[float]:
@@ -164,6 +180,7 @@ def show(console: Console, kind: str, run: Run, per_second: float) -> None:
     console.print(table)
     ratio = percentile(run.pushed, 50) / percentile(run.bare, 50)
     console.print(f"sale to push is {ratio:.0f} bare round trips at p50; {run.lost} sales lost")
+    console.print(f"server and worker: {run.server_cpu * 1000:.1f} ms of processor a sale, from the till to the fetch")
 
 
 def main() -> int:

@@ -107,7 +107,8 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
     shelf = _Desk(ctx, tx, [row], now)
     wanted = shelf.wanted(row)
     card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown, None)
-    first = _publication(row, card, None, wanted, shelf.version_id(row), 1, now.replace(microsecond=0), now)
+    version_id, modified = shelf.version_id(row), now.replace(microsecond=0)
+    first = _publication(row, card, card.fingerprint(), None, wanted, version_id, 1, modified, now)
     passes.publish_first(tx, first)
     return first
 
@@ -122,17 +123,20 @@ def _next_version(
     decision = publishing.decide(before, wanted, _facets(row.loud))
     kept = card_from_json(old.card).news if "news" in decision.held else None
     card, change_at = shelf.compose(row, decision.shown, kept.text if kept else None)
-    if card.fingerprint() == old.fingerprint and decision.alert in (None, old.alert):
+    fingerprint = card.fingerprint()
+    if fingerprint == old.fingerprint and decision.alert in (None, old.alert):
         return None, decision, change_at
     # Whole seconds, strictly increasing: two versions within one second would look alike to If-Modified-Since.
     modified = max(now.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
-    new = _publication(row, card, decision.alert, decision.shown, shelf.version_id(row), old.number + 1, modified, now)
+    version_id, number = shelf.version_id(row), old.number + 1
+    new = _publication(row, card, fingerprint, decision.alert, decision.shown, version_id, number, modified, now)
     return new, decision, change_at
 
 
 def _publication(
     row: PassRow,
     card: Card,
+    fingerprint: str,
     alert: Facet | None,
     shown: Facets,
     version_id: int,
@@ -145,7 +149,7 @@ def _publication(
         number=number,
         of_version=row.version,
         card=card_to_json(card),
-        fingerprint=card.fingerprint(),
+        fingerprint=fingerprint,
         programme_version_id=version_id,
         alert=alert,
         points=shown.points,
