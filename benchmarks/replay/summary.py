@@ -101,11 +101,11 @@ def _flow(axis: Any, outcome: Outcome) -> None:
         for moment in moments:
             heights[min(len(heights) - 1, max(0, int(moment / step)))] += 1
         axis.stairs([h / step for h in heights], edges, color=colour, linewidth=1.6, label=label)
-    _clean(axis, "A second of the replay")
+    _clean(axis, "Every second of the replay")
     axis.set_xlabel("seconds since the first basket")
     axis.set_ylabel("per second")
     axis.grid(axis="y", color=GRID)
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, axis.get_ylim()[1] * 1.15)
     axis.legend(frameon=False, loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.02))
 
 
@@ -118,7 +118,7 @@ def _bars(axis: Any, outcome: Outcome) -> None:
             value = percentile(values, percent) * 1000
             axis.barh(row, value, height=0.42, color=colour, alpha=shades[percent])
         texts = "   ".join(f"p{p} {percentile(values, p) * 1000:,.0f}" for p in PERCENTS)
-        axis.text(0, row - 0.32, f"{what}:  {texts} ms", va="bottom", fontsize=9.5, color=INK)
+        axis.text(0, row - 0.28, f"{what}:  {texts} ms", va="bottom", fontsize=9.5, color=INK)
     axis.set_yticks([])
     axis.set_ylim(len(timed) - 0.4, -0.75)
     _clean(axis, "How long it takes (p50 dark, p95, p99 light)")
@@ -143,7 +143,7 @@ def _curves(axis: Any, outcome: Outcome, window: float) -> None:
     axis.set_ylabel("%")
     axis.set_ylim(0, 101)
     axis.grid(color=GRID)
-    axis.legend(frameon=False, fontsize=8.5, loc="upper left")
+    axis.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(-0.02, -0.38), ncols=2)
 
 
 def _numbers(axis: Any, outcome: Outcome) -> None:
