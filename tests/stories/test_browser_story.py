@@ -37,7 +37,7 @@ ARGUMENTS = [
 VIEW = {"width": 1100, "height": 760}
 WHOLE_TILL = {"width": 1180, "height": 820}
 WHOLE_PHONES = {"width": 1100, "height": 1240}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 LARGEST_PICTURE = 250_000
 PROMOTION = {"en": "Saturday: double points on everything made of rye", "fr": "Samedi : points doublés sur le seigle"}
 
@@ -89,7 +89,7 @@ def test_from_joining_to_the_pulled_plug(running: Running, visitor: BrowserConte
     sell(till, code, "128.40", "+128 points, new balance 128")
     expect(card.locator(".card .balance strong")).to_have_text("128", timeout=PATIENCE_MS)
     expect(shown(phone, "points")).to_have_text("128", timeout=PATIENCE_MS)
-    expect(alerts(phone).first).to_contain_text("128")
+    expect(alerts(phone).first).to_contain_text("128", timeout=PATIENCE_MS)
     neighbour = a_french_neighbour(links, phone.page)
     till.set_viewport_size(WHOLE_TILL)
     take(till, pictures / "till.png")
@@ -98,8 +98,9 @@ def test_from_joining_to_the_pulled_plug(running: Running, visitor: BrowserConte
     announce(links)
     expect(alerts(phone).first).to_contain_text(PROMOTION["en"], timeout=PATIENCE_MS)
     expect(card.locator(".card .news")).to_contain_text(PROMOTION["en"], timeout=PATIENCE_MS)
-    expect(alerts(phone)).to_have_count(2)
+    expect(alerts(phone)).to_have_count(2, timeout=PATIENCE_MS)
     expect(alerts(neighbour).first).to_contain_text(PROMOTION["fr"], timeout=PATIENCE_MS)
+    expect(phone.page.locator("#toast")).to_be_empty(timeout=PATIENCE_MS)
     take(phone.locator(".device"), pictures / "lockscreen.png")
     phone.page.set_viewport_size(WHOLE_PHONES)
     phone.page.evaluate("scrollTo(0, 0)")
@@ -113,7 +114,7 @@ def test_from_joining_to_the_pulled_plug(running: Running, visitor: BrowserConte
     expect(shown(phone, "points")).to_have_text("369", timeout=PATIENCE_MS)
     expect(shown(phone, "tier")).to_have_text("Silver", timeout=PATIENCE_MS)
     expect(card.locator(".card .balance strong")).to_have_text("369", timeout=PATIENCE_MS)
-    expect(alerts(phone).filter(has_text="369")).to_have_count(1)
+    expect(alerts(phone).filter(has_text="369")).to_have_count(1, timeout=PATIENCE_MS)
 
     holder = ask(links, "till_key", "/v1/lookups", {"code": code})
     assert holder["balances"] == {"points": 369, "status": 369}
@@ -131,8 +132,8 @@ def join(visitor: BrowserContext, links: Mapping[str, str], pictures: Path) -> P
     take(page, pictures / "join.png")
     page.get_by_role("button", name="Get my card").click()
     page.wait_for_url("**/card/**")
-    expect(page.get_by_text("Up to date")).to_be_visible()
-    expect(page.locator(".card .balance strong")).to_have_text("0")
+    expect(page.get_by_text("Up to date")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".card .balance strong")).to_have_text("0", timeout=PATIENCE_MS)
     return page
 
 
@@ -144,9 +145,8 @@ def put_on_the_phone(visitor: BrowserContext, links: Mapping[str, str], card: Pa
     phone = page.get_by_role("article", name="iPhone 1")
     phone.get_by_label("Link of a pass").fill(f"{links['base_url']}{download}")
     phone.get_by_role("button", name="Open").click()
-    expect(shown(phone, "points")).to_have_text("0")
-    expect(page.get_by_text("The card is in the wallet.")).to_be_visible()
-    expect(page.locator("#toast")).to_be_empty(timeout=PATIENCE_MS)
+    expect(shown(phone, "points")).to_have_text("0", timeout=PATIENCE_MS)
+    expect(page.get_by_text("The card is in the wallet.")).to_be_visible(timeout=PATIENCE_MS)
     return phone
 
 
@@ -161,15 +161,14 @@ def a_french_neighbour(links: Mapping[str, str], page: Page) -> Locator:
     phone = page.get_by_role("article", name="Inès")
     phone.get_by_label("Link of a pass").fill(member["download_url"])
     phone.get_by_role("button", name="Open").click()
-    expect(phone.get_by_text("Plus que 300 points")).to_be_visible()
-    expect(page.locator("#toast")).to_be_empty(timeout=PATIENCE_MS)
+    expect(phone.get_by_text("Plus que 300 points")).to_be_visible(timeout=PATIENCE_MS)
     return phone
 
 
 def open_the_till(visitor: BrowserContext, links: Mapping[str, str]) -> Page:
     page = visitor.new_page()
     page.goto(links["till_url"])
-    expect(page.locator("#answer")).to_contain_text("Scan a card")
+    expect(page.locator("#answer")).to_contain_text("Scan a card", timeout=PATIENCE_MS)
     assert links["till_key"] not in page.url
     return page
 
@@ -178,10 +177,10 @@ def sell(till: Page, code: str, amount: str, answer: str) -> None:
     """As a cashier does it: scan, type, Enter."""
     till.get_by_label("Card code").fill(code)
     till.keyboard.press("Enter")
-    expect(till.locator("#answer")).to_contain_text("Card found")
+    expect(till.locator("#answer")).to_contain_text("Card found", timeout=PATIENCE_MS)
     till.get_by_label("Amount in EUR").fill(amount)
     till.keyboard.press("Enter")
-    expect(till.locator("#answer")).to_contain_text(answer)
+    expect(till.locator("#answer")).to_contain_text(answer, timeout=PATIENCE_MS)
 
 
 def announce(links: Mapping[str, str]) -> None:
@@ -199,9 +198,9 @@ def announce(links: Mapping[str, str]) -> None:
 
 def pull_the_plug(page: Page) -> None:
     page.get_by_role("button", name="Pull the plug").click()
-    expect(page.get_by_text("The server was killed and is back.")).to_be_visible(timeout=2 * PATIENCE_MS)
-    expect(page.locator("#server-state")).to_have_text("running")
-    expect(page.locator("#server-starts")).to_contain_text(re.compile(r"plug pulled: 1"))
+    expect(page.get_by_text("The server was killed and is back.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#server-state")).to_have_text("running", timeout=PATIENCE_MS)
+    expect(page.locator("#server-starts")).to_contain_text(re.compile(r"plug pulled: 1"), timeout=PATIENCE_MS)
 
 
 def shown(phone: Locator, field: str) -> Locator:
