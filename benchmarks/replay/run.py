@@ -71,14 +71,13 @@ def replay(
     stage.apns.counts.accepted = 0
     stage.fleet.counters.clear()
     with watching(stage.fleet) as seen:
-        begun = time.monotonic()
         answers = _send(stage, keys, bulk, None, "baskets", tell)
-        seconds = time.monotonic() - begun
         _drain(stage, phones, answers, tell)
         # Whatever window the last update of any card opened is over.
         time.sleep(coalesce_seconds + 0.5)
         quiet = _send(stage, keys[:1], last, quiet_per_second, "each household's last, spaced", tell)
         _drain(stage, phones, [*answers, *quiet], tell)
+    begun = min(answer.begun_at for answer in answers)
     found = books.read(stage.settings.database)
     audit = stage.command("audit")
     differences = [
@@ -88,7 +87,7 @@ def replay(
     ]
     return Outcome(
         answers=[*answers, *quiet],
-        seconds=seconds,
+        seconds=max(answer.answered_at for answer in answers) - begun,
         phones=phones,
         main=latencies(answers, phones, seen, coalesce_seconds),
         quiet=latencies(quiet, phones, seen, coalesce_seconds),

@@ -30,9 +30,9 @@ def latencies(outcome: Outcome) -> list[tuple[str, list[float]]]:
     """What was timed, in seconds, in the order in which it is shown."""
     return [
         ("till: sale to answer", [a.answered_at - a.begun_at for a in outcome.answers if not a.fault]),
-        ("phone: sale to card, spaced sales", list(outcome.quiet.unheld)),
-        ("phone: sale to card, full speed, not held back", list(outcome.main.unheld)),
-        ("phone: sale to card, full speed, all", list(outcome.main.every)),
+        ("phone: spaced sales", list(outcome.quiet.unheld)),
+        ("phone: full speed, not held back", list(outcome.main.unheld)),
+        ("phone: full speed, all sales", list(outcome.main.every)),
     ]
 
 
@@ -106,7 +106,7 @@ def _flow(axis: Any, outcome: Outcome) -> None:
     axis.set_ylabel("per second")
     axis.grid(axis="y", color=GRID)
     axis.set_ylim(0, axis.get_ylim()[1] * 1.15)
-    axis.legend(frameon=False, loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.02))
+    axis.legend(frameon=False, loc="upper right", ncols=2)
 
 
 def _bars(axis: Any, outcome: Outcome) -> None:
@@ -129,11 +129,12 @@ def _bars(axis: Any, outcome: Outcome) -> None:
 
 def _curves(axis: Any, outcome: Outcome, window: float) -> None:
     colours = (TILL, PHONE, HELD, WORK)
-    for (what, values), colour in zip(latencies(outcome), colours, strict=True):
+    names = ("till answers", "phone, spaced sales", "phone, not held back", "phone, all sales")
+    for short, (_, values), colour in zip(names, latencies(outcome), colours, strict=True):
         if values:
             ordered = sorted(max(value * 1000, 0.5) for value in values)
             shares = [100 * (n + 1) / len(ordered) for n in range(len(ordered))]
-            axis.plot(ordered, shares, color=colour, linewidth=1.8, label=what)
+            axis.plot(ordered, shares, color=colour, linewidth=1.8, label=short)
     axis.axvline(window * 1000, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
     axis.text(window * 1000, 3, f" window {window:g} s", color=SOFT, fontsize=9)
     axis.set_xscale("log")
@@ -143,7 +144,7 @@ def _curves(axis: Any, outcome: Outcome, window: float) -> None:
     axis.set_ylabel("%")
     axis.set_ylim(0, 101)
     axis.grid(color=GRID)
-    axis.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(-0.02, -0.38), ncols=2)
+    axis.legend(frameon=False, fontsize=9, loc="upper left")
 
 
 def _numbers(axis: Any, outcome: Outcome) -> None:
