@@ -68,6 +68,23 @@ def test_further_sales_while_alerts_wait_lose_none_of_them(world: World) -> None
     assert (phone.value("points"), phone.value("tier"), phone.value("news")) == (360, "Argent", "Galette des rois")
 
 
+def test_news_that_follow_news_keep_their_own_text_while_they_wait(world: World) -> None:
+    phone = Phone(world, world.enrol(promotions=True)).add()
+    world.announce("Galette des rois")
+    _live(world, phone)
+    assert phone.heard == ["news"]
+    world.clock.forward(days=2)
+    world.announce("Brioche")
+    world.work()  # published, but the phone has not fetched it
+    world.clock.forward(seconds=WINDOW)
+    world.sell(phone.holder, 1000)
+    world.work()
+    phone.pull()
+    assert (phone.heard, phone.value("news")) == (["news", "points"], "Galette des rois")
+    _live(world, phone)
+    assert (phone.heard, phone.value("news")) == (["news", "points", "news"], "Brioche")
+
+
 def test_without_a_phone_that_can_be_rung_the_card_catches_up_all_the_same(world: World) -> None:
     holder = world.enrol(promotions=True)
     world.sell(holder, 35000)

@@ -47,6 +47,7 @@ def test_after_a_restore_phones_from_the_future_go_on_updating(
     assert restored.returncode == 0, restored.stderr + restored.stdout
     assert "tokens are intact" in restored.stdout
     _start(stage)
+    stage.until(lambda: all(shown(phone, "points") == 10 for phone in phones), "10 points, as the books say now")
 
     # The sale of 5 euros is gone with the disk: what is booked now stands on the balances of the backup.
     for code in codes:

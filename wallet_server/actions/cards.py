@@ -106,7 +106,7 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
     """The first version of a new pass, in the transaction that issues it; nobody is told of it."""
     shelf = _Desk(ctx, tx, [row], now)
     wanted = shelf.wanted(row)
-    card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown, None)
+    card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown)
     version_id, modified = shelf.version_id(row), now.replace(microsecond=0)
     first = _publication(row, card, card.fingerprint(), None, wanted, version_id, 1, modified, now)
     passes.publish_first(tx, first)
@@ -121,8 +121,7 @@ def _next_version(
     # that waits to be fetched would be lost under the next one.
     before = Facets(old.seen_points, old.seen_tier, old.seen_news) if unseen else Facets(old.points, old.tier, old.news)
     decision = publishing.decide(before, wanted, _facets(row.loud))
-    kept = card_from_json(old.card).news if "news" in decision.held else None
-    card, change_at = shelf.compose(row, decision.shown, kept.text if kept else None)
+    card, change_at = shelf.compose(row, decision.shown)
     fingerprint = card.fingerprint()
     if fingerprint == old.fingerprint and decision.alert in (None, old.alert):
         return None, decision, change_at
@@ -200,11 +199,12 @@ class _Desk:
         points = self._purses.get(member.id, {}).get(self._programme(row).balance_currency, 0)
         return Facets(points, member.tier, news.public_id if news else None)
 
-    def compose(self, row: PassRow, shown: Facets, kept_news: Mapping[str, str] | None) -> tuple[Card, datetime | None]:
-        """The card with these facets; `kept_news` is the text that stays while a newer one is held back."""
+    def compose(self, row: PassRow, shown: Facets) -> tuple[Card, datetime | None]:
+        """The card with these facets, whether they are what the books say or what stays while that is held back."""
         member, news = self._members[row.member_id], self._news.get(row.member_id)
         programme = self._programme(row)
-        text = news.texts if news and shown.news == news.public_id else kept_news
+        kept = shown.news is not None and (news is None or shown.news != news.public_id)
+        text = announcements.texts(self._tx, shown.news) if shown.news and kept else news.texts if news else None
         holding = Holding(
             balances=self._purses.get(member.id, {}),
             tier=shown.tier,

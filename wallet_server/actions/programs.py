@@ -14,7 +14,7 @@ from wallet_server.actions import cards, keys
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid
-from wallet_server.records import jobs, members, parties, programmes
+from wallet_server.records import jobs, members, operating, parties, passes, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Lease
 from wallet_server.records.programmes import ProgrammeRow
@@ -230,6 +230,14 @@ def list_programmes(ctx: Context, scope: Scope) -> list[ProgrammeRow]:
     """The programmes that the caller's merchant takes part in."""
     with ctx.look() as tx:
         return programmes.programmes_of(tx, scope)
+
+
+def tell_every_phone(ctx: Context) -> None:
+    """After a restore: phones may show what came after the backup, so each is asked to fetch its card anew."""
+    with ctx.change() as tx:
+        passes.ring_everybody(tx)
+        rows = operating.all_programmes(tx)
+        jobs.put(tx, [jobs.Put(REPUBLISH, f"{row.id}:0", jobs.BULK, ctx.now()) for row in rows if row.version_id])
 
 
 def republish(ctx: Context, leases: list[Lease]) -> None:

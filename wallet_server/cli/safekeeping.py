@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import safekeeping
+from wallet_server.actions import programs, safekeeping
 from wallet_server.actions.safekeeping import Manifest
 from wallet_server.cli.opening import Bars, open_context
 from wallet_server.settings import Settings
@@ -47,6 +47,10 @@ def restore(file: Path, verify: bool) -> None:
         sys.exit(1 if verify else 0)
     if verify:
         _prove(settings)
+    ctx = open_context(settings)
+    programs.tell_every_phone(ctx)
+    ctx.database.close()
+    click.echo("When the server starts, every phone is told to fetch its card anew.")
 
 
 def _prove(settings: Settings) -> None:

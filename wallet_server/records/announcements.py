@@ -186,6 +186,12 @@ _NEWS = (
 )
 
 
+def texts(tx: Tx, public_id: str) -> Mapping[str, str] | None:
+    """What an announcement says, whatever became of it since: a card may still show it."""
+    found = tx.execute(sa.select(announcements.c.texts).where(announcements.c.public_id == public_id)).scalar()
+    return None if found is None else dict(found)
+
+
 def news_of(tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, NewsRow]:
     """Member key to the latest announcement that stands for it."""
     rows = tx.execute(_NEWS, {"ids": list(member_ids), "now": now})

@@ -363,6 +363,12 @@ def claim_download(tx: Tx, pass_id: int) -> None:
     tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(fetched=0))
 
 
+def ring_everybody(tx: Tx) -> None:
+    """Every card is to be told of anew under a fresh tag, whatever the phones believe that they hold."""
+    below = sa.case((publications.c.rung > 0, 0), else_=publications.c.rung) - 1
+    tx.execute(sa.update(publications).values(rung=below, tagged=0))
+
+
 def ring_again(tx: Tx, pass_id: int, *, new_tag: bool) -> None:
     """Have the next refresh tell the phones again, under a fresh tag if asked."""
     # Another number each time, always below every version: `mark_rung` tells by it that this was asked meanwhile.
