@@ -31,6 +31,12 @@ CORRUPTIONS = {
     "a lot spent below zero": "UPDATE lots SET remaining = remaining - 1000, amount = amount - 1000",
     "an allocation lost": "DELETE FROM lot_allocations",
     "an allocation changed": "UPDATE lot_allocations SET amount = amount + 1",
+    "what one lot lost another has": (
+        "UPDATE lots SET remaining = remaining + CASE WHEN expires_at IS NULL THEN -5 ELSE 5 END"
+    ),
+    "an allocation under another entry's name": (
+        "UPDATE lot_allocations SET entry_id = (SELECT MIN(entry_id) FROM lots)"
+    ),
     "spent from nowhere": (
         "INSERT INTO lot_allocations (lot_id, entry_id, amount) "
         "SELECT MAX(id), (SELECT MIN(entry_id) FROM lots), 1 FROM lots"
@@ -93,8 +99,18 @@ def test_what_stood_at_an_instant_is_a_plain_sum_with_and_without_snapshots(
         for number in snapshots:
             audit.snapshot(tx, (start + timedelta(days=number)).date(), 0, 1000)
         assert [audit.balance_as_of(tx, account, at) for at in instants] == plain
-        abroad = timezone(timedelta(hours=-11))
-        assert [audit.balance_as_of(tx, account, at.astimezone(abroad)) for at in instants] == plain
+
+
+def test_an_instant_is_the_same_wherever_it_is_asked_about(world: World) -> None:
+    """Where it is tomorrow already, today's snapshot is not yet to be used."""
+    with _unguarded(world) as tx:
+        books = Books(world, tx, 1)
+        account = books.purse(books.members[0]).account_id
+        books.award(books.members[0], 7, recorded_at=NOON - timedelta(hours=1))
+        books.award(books.members[0], 5, recorded_at=NOON + timedelta(hours=1))
+        audit.snapshot(tx, NOON.date(), 0, 1000)
+        for hours in (-12, 0, 14):
+            assert audit.balance_as_of(tx, account, NOON.astimezone(timezone(timedelta(hours=hours)))) == 7
 
 
 def _plain_sum(tx: Tx, account: int, at: datetime) -> int:
