@@ -197,10 +197,11 @@ class World:
         receipt: str | None = None,
         key: str | None = None,
         scope: Scope | None = None,
+        occurred_at: datetime | None = None,
     ) -> Facts:
         """A sale at the till; returns what was booked."""
         line = till.SaleLine(None, None, 1000, amount_minor, amount_minor, 0, False)
-        sold = till.Sold(holder.code, receipt or self.number(), amount_minor, (line,), "EUR")
+        sold = till.Sold(holder.code, receipt or self.number(), amount_minor, (line,), "EUR", occurred_at)
         return till.sell(self.ctx, scope or self.till, sold, key)[0]
 
     def redeem(self, holder: Holder, amount: int, *, reference: str | None = None, key: str | None = None) -> Facts:

@@ -542,12 +542,12 @@ def upgrade() -> None:
         sa.Column("seen_points", sa.BigInteger(), nullable=False),
         sa.Column("seen_tier", sa.String(length=40), nullable=True),
         sa.Column("seen_news", sa.String(length=40), nullable=True),
+        sa.Column("unseen_since", Instant(timezone=True), nullable=False),
         sa.Column("last_modified", Instant(timezone=True), nullable=False),
         sa.Column("published_at", Instant(timezone=True), nullable=False),
         sa.Column("tag", sa.BigInteger(), nullable=True),
         sa.Column("tagged", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("rung", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("fetched", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("remote_state", sa.String(length=4000), nullable=True),
         sa.ForeignKeyConstraint(["pass_id"], ["passes.id"], name=op.f("fk_publications_pass_id_passes")),
         sa.ForeignKeyConstraint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -100,7 +101,17 @@ def test_one_a_day_and_three_a_week_and_who_must_wait_is_told_when_the_time_come
     assert _shows(world, holder)
 
 
-def test_two_announcements_walked_at_the_same_time_do_not_both_reach_a_member_on_one_day(world: World) -> None:
+def test_two_announcements_walked_at_the_same_time_do_not_both_reach_a_member_on_one_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each walk pauses between asking what a member has heard and writing down what it hears now."""
+    carry_out = offers._carry_out
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(0.2)
+        carry_out(*arguments)
+
+    monkeypatch.setattr(offers, "_carry_out", slowly)
     holders = [world.enrol(promotions=True) for _ in range(6)]
     pair = [world.announce("1"), world.announce("2")]
     object.__setattr__(world.ctx.settings, "batch_size", 1)

@@ -85,6 +85,17 @@ def test_news_that_follow_news_keep_their_own_text_while_they_wait(world: World)
     assert (phone.heard, phone.value("news")) == (["news", "points", "news"], "Brioche")
 
 
+def test_a_sale_between_publishing_and_fetching_is_told_too(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    world.sell(phone.holder, 1000)
+    world.work()
+    world.clock.forward(seconds=5)
+    world.sell(phone.holder, 1000)
+    phone.pull()
+    _live(world, phone)
+    assert (phone.heard, phone.value("points")) == (["points", "points"], 20)
+
+
 def test_without_a_phone_that_can_be_rung_the_card_catches_up_all_the_same(world: World) -> None:
     holder = world.enrol(promotions=True)
     world.sell(holder, 35000)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from tests.phone import Phone
 from tests.world import PASS_TYPE, World, together
 from wallet_server.actions import devices, outbox, refresh
-from wallet_server.records import limits
+from wallet_server.records import limits, passes
 from wallet_server.records.schema import devices as devices_table
 from wallet_server.records.schema import phone_logs, registrations
 from wallet_server.wallets.port import Later, Refused, Report, Shown, Stale
@@ -34,29 +34,39 @@ def test_a_card_that_changed_between_download_and_registration_rings_the_phone(w
     assert late.value("points") == 10
 
 
-def test_a_card_registered_as_it_was_downloaded_rings_nobody(world: World) -> None:
-    holder = world.enrol()
-    world.sell(holder, 1000)
-    world.work()
-    phone = Phone(world, holder).add()
+def test_a_card_that_never_changed_rings_nobody_when_it_is_registered(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
     assert world.work() == 0
     assert not phone.rung()
 
 
 def test_an_old_file_opened_on_a_second_device_is_brought_up_to_date(world: World) -> None:
-    """The first device has long fetched the newest version; that says nothing of a file that lay in a mailbox."""
-    first = Phone(world, world.enrol()).add()
-    second = Phone(world, first.holder, "library-2", "cd" * 32)
-    second.card, second.modified = first.card, first.modified
-    world.sell(first.holder, 1000)
+    """The first device has downloaded the newest version; that says nothing of a file that lay in a mailbox."""
+    holder = world.enrol()
+    second = Phone(world, holder, "library-2", "cd" * 32).add()
+    second.unregister()
+    world.sell(holder, 1000)
     world.work()
-    assert first.pull()
+    first = Phone(world, holder).add()
+    assert first.value("points") == 10
+    world.work()
     first.rung()
     second.register()
     world.work()
     assert second.rung()
     assert second.pull()
     assert second.value("points") == 10
+
+
+def test_asking_for_the_head_alone_says_nothing_of_what_the_phone_holds(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    world.sell(phone.holder, 1000)
+    world.work()
+    serial, token = phone.card["serialNumber"], phone.card["authenticationToken"]
+    for taken, seen in ((False, 1), (True, 2)):
+        devices.fetch(world.ctx, PASS_TYPE, serial, token, None, taken=taken)
+        with world.ctx.look() as tx:
+            assert passes.published(tx, [phone.holder.pass_id])[phone.holder.pass_id].seen == seen
 
 
 def test_a_new_push_token_takes_the_place_of_the_old_one_and_rings(world: World) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
-from tests.world import Holder, World, together
+from tests.world import NOON, Holder, World, together
 from wallet_server.actions import keys, till, upkeep
 from wallet_server.errors import Conflict, Unavailable
 from wallet_server.records import sales
@@ -65,10 +67,11 @@ def test_the_same_receipt_three_times_at_once_is_one_sale_a_till(world: World) -
 def test_the_same_key_and_sale_through_two_tills_at_once_is_one_sale(world: World) -> None:
     holder = world.enrol()
     other = keys.authenticate(world.ctx, world.second_till())
+    sale: dict[str, Any] = {"receipt": "77", "key": "k", "occurred_at": world.clock()}
     results = together(
-        lambda: world.sell(holder, 1000, receipt="77", key="k"),
-        lambda: world.sell(holder, 1000, receipt="77", key="k", scope=other),
-        lambda: world.sell(holder, 1000, receipt="77", key="k"),
+        lambda: world.sell(holder, 1000, **sale),
+        lambda: world.sell(holder, 1000, **sale, scope=other),
+        lambda: world.sell(holder, 1000, **sale),
     )
     assert results[0] == results[1] == results[2]
     assert _sales(world) == 1
@@ -80,6 +83,29 @@ def test_two_tills_that_number_their_keys_alike_stay_apart(world: World) -> None
     first = world.sell(holder, 1000, receipt="1", key="1")
     second = world.sell(holder, 2000, receipt="1", key="1", scope=other)
     assert first["id"] != second["id"]
+
+
+def test_two_equal_sales_at_two_tills_under_equal_numbers_are_two_sales(world: World) -> None:
+    holder = world.enrol()
+    other = keys.authenticate(world.ctx, world.second_till())
+    world.sell(holder, 1000, receipt="12", key="12")
+    world.sell(holder, 1000, receipt="12", key="12", scope=other)
+    assert _points(world, holder) == 20
+
+
+def test_what_is_sent_again_over_midnight_is_counted_once(world: World) -> None:
+    holder = world.enrol()
+    zone = ZoneInfo(world.till.zone)
+    midnight = datetime.combine(NOON.astimezone(zone).date() + timedelta(days=1), time.min, zone)
+    world.clock.at = midnight.astimezone(UTC) - timedelta(seconds=1)
+    sale = world.sell(holder, 5000, receipt="9")
+    spent = world.redeem(holder, 10, reference="9")
+    world.clock.forward(seconds=2)
+    assert world.sell(holder, 5000, receipt="9") == sale
+    assert world.redeem(holder, 10, reference="9") == spent
+    assert _points(world, holder) == 40
+    world.clock.forward(hours=1)
+    assert world.sell(holder, 5000, receipt="9")["id"] != sale["id"]  # a new day's ninth receipt
 
 
 def _reused(call: Any) -> None:

@@ -7,7 +7,7 @@ which one change may raise an alert, publishes it with its update tag, and only 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
@@ -80,13 +80,13 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
     untagged: dict[str, list[int]] = {}
     for row in rows:
         old = served[row.id]
-        awaited = old.published_at + AWAIT_FETCH if row.id in rung and old.seen < old.number else now
+        awaited = old.unseen_since + AWAIT_FETCH if row.id in rung and old.seen < old.number else now
         new, decision, change_at = _next_version(shelf, row, old, now, awaited > now)
         wait = now + timedelta(seconds=ctx.settings.coalesce_seconds)
         # What is held back waits for a version of its own: for the phone to fetch this one, or for the time limit.
         turn = max(wait, awaited) if new is None else now + AWAIT_FETCH if row.id in rung else wait
         again = min((at for at in (turn if decision.held else None, change_at) if at is not None), default=None)
-        loud = mask((*decision.held, decision.alert) if decision.alert and row.id in rung else decision.held)
+        loud = mask(decision.held)
         if new is not None:
             fresh.append(new)
         elif old.of_version != row.version:
@@ -120,7 +120,11 @@ def _next_version(
     # While no phone has fetched the version served, what rings next is judged by what the phones hold: else an alert
     # that waits to be fetched would be lost under the next one.
     before = Facets(old.seen_points, old.seen_tier, old.seen_news) if unseen else Facets(old.points, old.tier, old.news)
-    decision = publishing.decide(before, wanted, _facets(row.loud))
+    awaited = frozenset(f for f in ALERT_ORDER if unseen and f == old.alert)
+    decision = publishing.decide(before, wanted, _facets(row.loud) | awaited)
+    if "news" in decision.held and not shelf.stands(decision.shown.news):
+        # What was to stay meanwhile has been recalled or is over.
+        decision = replace(decision, shown=replace(decision.shown, news=None))
     card, change_at = shelf.compose(row, decision.shown)
     fingerprint = card.fingerprint()
     if fingerprint == old.fingerprint and decision.alert in (None, old.alert):
@@ -129,6 +133,8 @@ def _next_version(
     modified = max(now.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
     version_id, number = shelf.version_id(row), old.number + 1
     new = _publication(row, card, fingerprint, decision.alert, decision.shown, version_id, number, modified, now)
+    if unseen:
+        new = replace(new, unseen_since=old.unseen_since)
     return new, decision, change_at
 
 
@@ -158,12 +164,12 @@ def _publication(
         seen_points=shown.points,
         seen_tier=shown.tier,
         seen_news=shown.news,
+        unseen_since=now,
         last_modified=modified,
         published_at=now,
         tag=None,
         tagged=0 if number > 1 else 1,
         rung=0 if number > 1 else 1,
-        fetched=0,
         remote_state=None,
     )
 
@@ -198,6 +204,10 @@ class _Desk:
         member, news = self._members[row.member_id], self._news.get(row.member_id)
         points = self._purses.get(member.id, {}).get(self._programme(row).balance_currency, 0)
         return Facets(points, member.tier, news.public_id if news else None)
+
+    def stands(self, news: str | None) -> bool:
+        """Whether this announcement may stay on a card: neither recalled nor over."""
+        return news is not None and announcements.stands(self._tx, news, self._now)
 
     def compose(self, row: PassRow, shown: Facets) -> tuple[Card, datetime | None]:
         """The card with these facets, whether they are what the books say or what stays while that is held back."""
@@ -244,10 +254,7 @@ def seen(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> None:
     current = passes.lock_passes(tx, [row.id])[0]
     if not passes.mark_seen(tx, row.id, publication.number):
         return
-    held = current.loud & ~mask(f for f in ALERT_ORDER if f == publication.alert)
-    if current.loud != held:
-        passes.set_loud(tx, row.id, held, current.quiet_until)
-    if held:
+    if current.loud:
         now = ctx.now()
         jobs.put(tx, [jobs.Put(REFRESH, str(row.id), jobs.SERVICE, max(now, current.quiet_until or now))])
 

@@ -66,13 +66,11 @@ def register(
         passes.lock_passes(tx, [row.id])
         fresh, new_token = devices.register(tx, library_id, pass_type, row.id, push_kind, push_token, now)
         publication = passes.published(tx, [row.id])[row.id]
-        # A file may lie in a mailbox for a year before it is opened: only a download since the last registration
-        # says which version this device holds.
-        missed = publication.number > 1 and publication.fetched < publication.number
-        if fresh:
-            passes.claim_download(tx, row.id)
-            if not missed:
-                cards.seen(ctx, tx, row, publication)
+        # A file may lie in a mailbox for a year before it is opened: only a card that was never changed is surely the
+        # one that this device holds.
+        missed = publication.number > 1
+        if fresh and not missed:
+            cards.seen(ctx, tx, row, publication)
         if (fresh and missed) or (new_token and not fresh):
             passes.ring_again(tx, row.id, new_tag=fresh)
             jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.COUNTER, now)])
@@ -103,15 +101,21 @@ def changed_since(ctx: Context, library_id: str, pass_type: str, tag: str | None
     return (serials, str(newest)) if serials else None
 
 
-def fetch(ctx: Context, pass_type: str, serial: str, token: str | None, known: datetime | None) -> Fetched:
-    """The current version of a pass; `known` is the If-Modified-Since of the version that the phone holds."""
+def fetch(
+    ctx: Context, pass_type: str, serial: str, token: str | None, known: datetime | None, *, taken: bool = True
+) -> Fetched:
+    """The current version of a pass; `known` is the If-Modified-Since of the version that the phone holds.
+
+    `taken` says that the phone will hold what is answered (not so for a HEAD).
+    """
+    body: bytes | None = None
+    media_type = ""
     with ctx.look() as tx:
         row = _admit(tx, pass_type, serial, token)
         publication = passes.published(tx, [row.id])[row.id]
-        if known is not None and known == publication.last_modified:
-            return Fetched(None, "", publication.last_modified)
-        body, media_type = cards.serve(ctx, tx, row, publication)
-    if publication.seen < publication.number:
+        if known is None or known != publication.last_modified:
+            body, media_type = cards.serve(ctx, tx, row, publication)
+    if taken and publication.seen < publication.number:
         with ctx.change() as tx:
             cards.seen(ctx, tx, row, publication)
         ctx.ring()

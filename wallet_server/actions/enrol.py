@@ -154,9 +154,6 @@ def download(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
             raise NotFound("This card was replaced by another one.")
         publication = passes.published(tx, [row.id])[row.id]
         body, media_type = cards.serve(ctx, tx, row, publication)
-    if publication.fetched < publication.number:
-        with ctx.change() as tx:
-            passes.mark_fetched(tx, row.id, publication.number)
     return body, media_type, publication.last_modified
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -28,14 +29,28 @@ class Asked:
     route: str
     request_hash: bytes
     claims: tuple[Claim, ...]
+    echoes: tuple[Claim, ...] = ()
 
 
-def asked(scope: Scope, route: str, body: Mapping[str, Any], key: str | None, *natural: str) -> Asked:
+ECHO = timedelta(minutes=15)
+"""How long after a write the same one, sent again under the next date, is still taken for its echo."""
+
+
+def asked(
+    scope: Scope,
+    route: str,
+    body: Mapping[str, Any],
+    key: str | None,
+    *natural: str,
+    dated: bool = False,
+    echoes: Sequence[str] = (),
+) -> Asked:
     """Name a write: by its Idempotency-Key, if it has one, and by what it is about (a till's receipt).
 
-    With a key, the merchant claims it too, together with the body: a till server that sends the same sale again
-    through another of its tills gets the first answer, while two tills that number their keys alike stay apart.
-    Raises `Invalid` (`not-storable`).
+    A `dated` write (its body says when it happened) with a key is claimed by the merchant too, together with its body:
+    a till server that sends the same sale again through another of its tills gets the first answer, while two tills
+    that number their keys alike stay apart. `echoes` are names that the same write would have had a moment ago (a till
+    that resends over midnight what carries no date). Raises `Invalid` (`not-storable`).
     """
     try:
         canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
@@ -44,9 +59,11 @@ def asked(scope: Scope, route: str, body: Mapping[str, Any], key: str | None, *n
     request_hash = hashlib.sha256(route.encode() + b"\0" + canonical).digest()
     own, merchant = parties.principals(scope)
     claims = [Claim(own, f"about:{name}") for name in natural]
+    if key is not None and dated:
+        claims = [Claim(merchant, _shared(key, request_hash)), *claims]
     if key is not None:
-        claims = [Claim(own, f"key:{key}"), Claim(merchant, _shared(key, request_hash)), *claims]
-    return Asked(route, request_hash, tuple(claims))
+        claims = [Claim(own, f"key:{key}"), *claims]
+    return Asked(route, request_hash, tuple(claims), tuple(Claim(own, f"about:{name}") for name in echoes))
 
 
 def _shared(key: str, request_hash: bytes) -> str:
@@ -65,6 +82,8 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
             with ctx.change() as tx:
                 if requests.answered(tx, wish.claims) is not None:
                     raise AlreadyClaimed
+                if (echo := requests.answered(tx, wish.echoes)) is not None and _is_echo(wish, echo, ctx.now()):
+                    return _replay(wish, echo), True
                 facts = act(tx)
                 answer = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
                 requests.claim(tx, wish.claims, wish.route, wish.request_hash, 200, answer, ctx.now())
@@ -83,6 +102,10 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
         if refusal is not None:
             raise refusal
     raise Unavailable("The same request is being worked on; please try again in a moment.")
+
+
+def _is_echo(wish: Asked, found: requests.Answered, now: datetime) -> bool:
+    return found.request_hash == wish.request_hash and now - found.at <= ECHO
 
 
 def _replay(wish: Asked, found: requests.Answered) -> Facts:

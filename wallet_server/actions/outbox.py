@@ -40,19 +40,18 @@ def hand_back(ctx: Context, leases: Sequence[Lease]) -> None:
             jobs.release(tx, leases, ctx.now())
 
 
-def bury_or_rest(ctx: Context, leases: Sequence[Lease], why: str, jitter: float) -> None:
+def bury_or_rest(ctx: Context, leases: Sequence[Lease], why: str, jitter: float, *, hopeless: bool = True) -> None:
     """An action failed in a way nobody foresaw: try again later, ever later, and in the end leave it to an operator.
 
-    `jitter` from 0 to 1 spreads the retries.
+    `jitter` from 0 to 1 spreads the retries; a job that is not `hopeless` (the database was busy) is never given up.
     """
     now = ctx.now()
     with ctx.change() as tx:
         for lease in leases:
-            if lease.failures + 1 >= MOST_FAILURES:
-                jobs.bury(tx, lease, now, why)
-            else:
-                pause = min(LONGEST_REST, timedelta(seconds=2 ** min(lease.failures, 12))) * (0.5 + jitter / 2)
-                jobs.rest(tx, lease, now + pause, why)
+            if hopeless and lease.failures + 1 >= MOST_FAILURES and jobs.bury(tx, lease, now, why):
+                continue
+            pause = min(LONGEST_REST, timedelta(seconds=2 ** min(lease.failures, 12))) * (0.5 + jitter / 2)
+            jobs.rest(tx, lease, now + pause, why)
 
 
 def take_over(ctx: Context) -> int:

@@ -88,9 +88,10 @@ def _at_till(scope: Scope) -> tuple[int, int]:
     return scope.till_id, scope.store_id
 
 
-def ask_to_sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> Asked:
+def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Asked:
     """Name a sale by its key and by till, business day and receipt number."""
-    day = business_day(scope, sold.business_day, sold.occurred_at or ctx.now())
+    day = business_day(scope, sold.business_day, sold.occurred_at or now)
+    dated = sold.occurred_at is not None or sold.business_day is not None
     body = {
         "code": sold.code.strip().upper(),
         "receipt": sold.receipt,
@@ -100,7 +101,9 @@ def ask_to_sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> Aske
         "occurred_at": sold.occurred_at.isoformat() if sold.occurred_at else None,
         "business_day": sold.business_day.isoformat() if sold.business_day else None,
     }
-    return asked(scope, "sell", body, key, f"sale:{day.isoformat()}:{sold.receipt}")
+    echoes = [] if dated else [f"sale:{(day - timedelta(days=1)).isoformat()}:{sold.receipt}"]
+    name = f"sale:{day.isoformat()}:{sold.receipt}"
+    return asked(scope, "sell", body, key, name, dated=sold.occurred_at is not None, echoes=echoes)
 
 
 def business_day(scope: Scope, given: date | None, at: datetime) -> date:
@@ -150,7 +153,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
         return _facts(member, new.public_id, posted, tier, after, balances, now, receipt=sold.receipt)
 
-    answer = once(ctx, ask_to_sell(ctx, scope, sold, key), act)
+    answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
     ctx.ring()
     return answer
 
@@ -284,7 +287,8 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
     now = ctx.now()
     day = business_day(scope, None, now)
     body = {**vars(wanted), "code": wanted.code.strip().upper()}
-    wish = asked(scope, "redeem", body, key, f"redeem:{day.isoformat()}:{wanted.reference}")
+    before = f"redeem:{(day - timedelta(days=1)).isoformat()}:{wanted.reference}"
+    wish = asked(scope, "redeem", body, key, f"redeem:{day.isoformat()}:{wanted.reference}", echoes=[before])
 
     def act(tx: Tx) -> Facts:
         member = _holder(ctx, tx, scope, wanted.code)

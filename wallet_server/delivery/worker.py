@@ -59,7 +59,8 @@ def _work(ctx: Context, kind: str, batch: Sequence[Lease]) -> None:
 
 def _set_aside(ctx: Context, batch: Sequence[Lease], fault: Exception) -> None:
     try:
-        outbox.bury_or_rest(ctx, batch, f"{type(fault).__name__}: {fault}", random.random())  # noqa: S311
+        why, busy = f"{type(fault).__name__}: {fault}", isinstance(fault, Unavailable)
+        outbox.bury_or_rest(ctx, batch, why, random.random(), hopeless=not busy)  # noqa: S311
     except WalletError as away:
         # The database is away too: the leases run out by themselves.
         _log.warning("job left to its lease", why=str(away))

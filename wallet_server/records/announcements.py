@@ -186,6 +186,13 @@ _NEWS = (
 )
 
 
+def stands(tx: Tx, public_id: str, now: datetime) -> bool:
+    """Whether an announcement is neither recalled nor over."""
+    a = announcements.c
+    query = sa.select(a.id).where(a.public_id == public_id, a.state != RECALLED, a.ends_at > now)
+    return tx.execute(query).scalar() is not None
+
+
 def texts(tx: Tx, public_id: str) -> Mapping[str, str] | None:
     """What an announcement says, whatever became of it since: a card may still show it."""
     found = tx.execute(sa.select(announcements.c.texts).where(announcements.c.public_id == public_id)).scalar()

@@ -50,6 +50,8 @@ def engine_options(url: str, settings: Settings) -> dict[str, Any]:
         "pool_timeout": settings.database_wait_seconds,
         # Statements are built once with bind parameters; the cache must hold them all.
         "query_cache_size": 1000,
+        # An error must not carry an address or a push token into the log.
+        "hide_parameters": True,
     }
     if url.startswith("sqlite"):
         options["connect_args"] = {"timeout": settings.database_wait_seconds, "check_same_thread": False}

@@ -247,13 +247,18 @@ def break_leases(tx: Tx, now: datetime) -> int:
     ).rowcount
 
 
-def bury(tx: Tx, lease: Lease, now: datetime, why: str) -> None:
-    """Set a job aside for an operator, with the reason; a new put of the same key revives it."""
-    tx.execute(
+def bury(tx: Tx, lease: Lease, now: datetime, why: str) -> bool:
+    """Set a job aside for an operator, with the reason; a new put of the same key revives it.
+
+    False when it was put again while it ran: that wish is not buried with this attempt.
+    """
+    mine = (jobs.c.id == lease.id, jobs.c.attempt == lease.attempt, jobs.c.generation == lease.generation)
+    buried = (
         sa.update(jobs)
-        .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
+        .where(*mine)
         .values(dead_at=micros(now), leased_until=0, last_error=why[:500], failures=jobs.c.failures + 1)
     )
+    return bool(tx.execute(buried).rowcount)
 
 
 def revive(tx: Tx, now: datetime, kind: str | None = None) -> int:

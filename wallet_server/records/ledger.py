@@ -193,8 +193,8 @@ def award(tx: Tx, booking: Booking, purse: Purse, amount: int, expires_at: datet
     contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, ISSUED)
     posted = _post(tx, booking, EARN, purse, amount, contra, None)
     lot = _open_lot(tx, purse.account_id, posted.entry_id, amount, booking.effective_at, expires_at)
-    if posted.balance < amount:
-        _take(tx, posted.entry_id, _repay(tx, purse.account_id, {lot: amount}))
+    # Always looked at: beside a lot that has expired, a balance of zero may hide a debt.
+    _take(tx, posted.entry_id, _repay(tx, purse.account_id, {lot: amount}))
     return posted
 
 

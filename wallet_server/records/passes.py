@@ -59,12 +59,12 @@ class Publication:
     seen_points: int
     seen_tier: str | None
     seen_news: str | None
+    unseen_since: datetime
     last_modified: datetime
     published_at: datetime
     tag: int | None
     tagged: int
     rung: int
-    fetched: int
     remote_state: str | None
 
 
@@ -247,6 +247,7 @@ _SERVED = (
     "points",
     "tier",
     "news",
+    "unseen_since",
     "last_modified",
     "published_at",
 )
@@ -329,18 +330,6 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
         tx.execute(_MARK_RUNG, rows)
 
 
-_FETCHED = (
-    sa.update(publications)
-    .where(publications.c.pass_id == b("of_pass"), publications.c.fetched < b("got"))
-    .values(fetched=b("got"))
-)
-
-
-def mark_fetched(tx: Tx, pass_id: int, number: int) -> None:
-    """This version was downloaded through a link; the device that did will register next."""
-    tx.execute(_FETCHED, {"of_pass": pass_id, "got": number})
-
-
 _SEEN = (
     sa.update(publications)
     .where(publications.c.pass_id == b("of_pass"), publications.c.number == b("got"), publications.c.seen < b("got"))
@@ -356,11 +345,6 @@ _SEEN = (
 def mark_seen(tx: Tx, pass_id: int, number: int) -> bool:
     """A registered phone holds this version; False when that was known, or it is no longer the one that is served."""
     return bool(tx.execute(_SEEN, {"of_pass": pass_id, "got": number}).rowcount)
-
-
-def claim_download(tx: Tx, pass_id: int) -> None:
-    """A device has registered: the download that stood is its own and says nothing of the next device's copy."""
-    tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(fetched=0))
 
 
 def ring_everybody(tx: Tx) -> None:

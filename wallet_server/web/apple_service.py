@@ -83,7 +83,8 @@ def list_changed(library_id: str, pass_type: str) -> Response:
 def fetch(pass_type: str, serial: str) -> Response:
     """The current version, or 304 when the phone holds it."""
     token, _ = _token()
-    got = devices.fetch(_context(), pass_type, serial, token, _since(request.headers.get("If-Modified-Since")))
+    known = _since(request.headers.get("If-Modified-Since"))
+    got = devices.fetch(_context(), pass_type, serial, token, known, taken=request.method == "GET")
     headers = {"Last-Modified": format_datetime(got.last_modified, usegmt=True), "Cache-Control": "no-cache"}
     if got.body is None:
         return Response(status=304, headers=headers)

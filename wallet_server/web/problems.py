@@ -111,6 +111,10 @@ def install(app: Flask) -> None:
                 response.headers[name] = value
         return response
 
+    @app.errorhandler(RecursionError)
+    def _too_deep(_fault: RecursionError) -> Response:
+        return problem(400, "bad-request", "This JSON is nested too deeply.")
+
     @app.errorhandler(Exception)
     def _unforeseen(fault: Exception) -> Response:
         _log.exception("unforeseen", request_id=request_id(), fault=type(fault).__name__)

@@ -81,12 +81,12 @@ publications = sa.Table(
     sa.Column("seen_points", sa.BigInteger(), nullable=False),
     text("seen_tier", 40, nullable=True),
     text("seen_news", 40, nullable=True),
+    at("unseen_since"),  # when the phones first fell behind what is served
     at("last_modified"),
     at("published_at"),
     sa.Column("tag", sa.BigInteger(), nullable=True, index=True),
     count("tagged"),  # number that the tag stands for
     count("rung"),  # number that phones were last told of
-    count("fetched"),  # highest number downloaded through a link since the last device registered
     text("remote_state", 4000, nullable=True),
 )
 

@@ -246,7 +246,7 @@ def ring_all(
 def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: datetime) -> Iterator[Report | Alarm]:
     devices: dict[str, list[tuple[_Due, int]]] = {}
     targets: dict[str, Target] = {}
-    for number, card in enumerate(cards):
+    for card in cards:
         if card.pass_type != credential.pass_type:
             why = f"The credential set {card.credential_set} is for {credential.pass_type}, not for {card.pass_type}."
             yield Report(card.ref, Refused(why), card.remote_state)
@@ -259,7 +259,7 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
             known = devices.setdefault(token, [])
             due.waiting += all(other is not due for other, _ in known)
             known.append((due, place))
-            first = targets.setdefault(token, Target(token, handle.registered_at, len(targets), number))
+            first = targets.setdefault(token, Target(token, handle.registered_at, len(targets), card.ref))
             if handle.registered_at < first.registered_at:
                 targets[token] = replace(first, registered_at=handle.registered_at)
         if due.waiting == 0:
