@@ -105,10 +105,10 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[Tx]:
-        """A transaction that only reads, on one snapshot where the database gives one. Raises `Unavailable`."""
+        """A transaction that only reads, all of it on one snapshot. Raises `Unavailable`."""
         with _translated(), self.engine.connect() as connection:
             if not self.sqlite:
-                connection.execution_options(postgresql_readonly=True)
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
 
