@@ -69,7 +69,7 @@ def test_no_request_made_from_the_document_is_a_fault_of_ours(
             negative = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
             @settings(
-                max_examples=4,
+                max_examples=3,
                 phases=[Phase.generate],
                 database=None,
                 suppress_health_check=list(HealthCheck),
