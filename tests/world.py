@@ -20,6 +20,8 @@ from typing import Any
 
 import flask
 import flask.testing
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from wallet_server import resources
 from wallet_server.actions import enrol, keys, offers, programs, till
@@ -29,7 +31,7 @@ from wallet_server.actions.programs import Founded, NewStore
 from wallet_server.app import create_app
 from wallet_server.delivery.worker import run_once
 from wallet_server.records import credentials, members, passes
-from wallet_server.records.database import open_database
+from wallet_server.records.database import Database, engine_options, open_database
 from wallet_server.records.envelope import Keyring
 from wallet_server.records.scope import Scope
 from wallet_server.rules.card import Alert, Card, Texts
@@ -272,7 +274,7 @@ def founded(
     """A world on a migrated, empty database; its connections are closed at the end."""
     plain = settings(database_url, folder, **more)
     clock, told = Clock(NOON), Told(_wallet())
-    database = open_database(plain)
+    database = _database(plain)
     ctx = Context(plain, database, Keyring.parse(SECRET_KEYS), clock, wallets={"apple": told})
     try:
         credential_set = _add_credentials(ctx)
@@ -283,6 +285,34 @@ def founded(
         yield World(ctx, clock, told, who, made["programme"], made["join_code"], credential_set)
     finally:
         database.close()
+
+
+_AT: dict[str, Settings] = {}
+"""Where each kind of engine connects to just now."""
+
+
+@functools.cache
+def _engine(kind: str) -> sa.Engine:
+    """One engine of each kind for each test process: its statements are compiled once, not once a test."""
+    engine = open_database(_AT[kind]).engine
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _to_the_database_of_this_test(dialect: sa.Dialect, _record: Any, args: list[Any], named: dict[str, Any]) -> Any:
+        url = make_url(_AT[kind].database)
+        options = engine_options(_AT[kind].database, _AT[kind])
+        args[:], found = dialect.create_connect_args(url)
+        named.clear()
+        named.update(found | options["connect_args"])
+
+    return engine
+
+
+def _database(plain: Settings) -> Database:
+    kind = make_url(plain.database).get_backend_name()
+    _AT[kind] = plain
+    engine = _engine(kind)
+    engine.dispose()
+    return Database(engine, plain.database_wait_seconds)
 
 
 def _add_credentials(ctx: Context) -> int:

@@ -153,7 +153,7 @@ def test_a_full_disk_is_a_503_that_says_when_to_come_back_and_leaves_no_half_sal
         assert {answer.status_code for answer in refused} == {503}
         assert {answer.json["code"] for answer in refused} == {"unavailable"}
         assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
-        pages[0] = 1_000_000
+        pages[0] = 1_000_000  # the engine serves other tests after this one
         assert _everything(world)["sales"] == counted + 1
         assert upkeep.book_faults(world.ctx) == []
         first = 1 + next(n for n, answer in enumerate(answers) if answer.status_code == 503)

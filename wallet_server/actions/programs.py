@@ -226,6 +226,12 @@ def programme_facts(ctx: Context, scope: Scope, public_id: str) -> tuple[Program
         return row, json.loads(programmes.version(tx, row.version_id).document) if row.version_id else {}
 
 
+def programme_of(ctx: Context, scope: Scope, member: str) -> Programme:
+    """The programme version that a member's facts are told by. Raises `NotFound`."""
+    with ctx.look() as tx:
+        return ctx.programme(tx, members.member_by_public(tx, scope, member).version_id)
+
+
 def list_programmes(ctx: Context, scope: Scope) -> list[ProgrammeRow]:
     """The programmes that the caller's merchant takes part in."""
     with ctx.look() as tx:

@@ -394,9 +394,3 @@ def _reverse(ctx: Context, scope: Scope, subject: str, reason: str, find: Any, k
     answer = once(ctx, wish, act)
     ctx.ring()
     return answer
-
-
-def programme_of(ctx: Context, scope: Scope, member: str) -> Programme:
-    """The programme version that a member's facts are told by. Raises `NotFound`."""
-    with ctx.look() as tx:
-        return ctx.programme(tx, members.member_by_public(tx, scope, member).version_id)

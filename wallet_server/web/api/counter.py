@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import till
+from wallet_server.actions import programs, till
 from wallet_server.actions.once import Facts
 from wallet_server.actions.till import Redeemed, SaleLine, Sold
 from wallet_server.rules import sentences
@@ -80,7 +80,7 @@ def sell(body: models.Sale) -> Response:
         business_day=body.business_day,
     )
     facts, replayed = till.sell(context(), scope, sold, idempotency_key())
-    programme = till.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_of(context(), scope, facts["member"])
     return _counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
 
 
@@ -90,7 +90,7 @@ def redeem(body: models.Redemption) -> Response:
     scope = admit("till")
     wanted = Redeemed(body.code, body.currency, body.amount, body.reference)
     facts, replayed = till.redeem(context(), scope, wanted, idempotency_key())
-    programme = till.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_of(context(), scope, facts["member"])
     return _counted(facts, programme, body.language, "redeemed", replayed)
 
 
@@ -99,7 +99,7 @@ def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
     """Undo everything this sale booked, by further entries that name what they reverse."""
     scope = admit("till")
     facts, replayed = till.reverse_sale(context(), scope, path.id, idempotency_key())
-    programme = till.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_of(context(), scope, facts["member"])
     return _counted(facts, programme, body.language, "reversed", replayed)
 
 
@@ -108,7 +108,7 @@ def reverse_redemption(path: models.Subject, body: models.Reversal) -> Response:
     """Give back what a redemption took, to the lots it took it from."""
     scope = admit("till")
     facts, replayed = till.reverse_entry(context(), scope, path.id, idempotency_key())
-    programme = till.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_of(context(), scope, facts["member"])
     return _counted(facts, programme, body.language, "reversed", replayed)
 
 
