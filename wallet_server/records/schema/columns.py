@@ -53,8 +53,11 @@ def public_id() -> sa.Column[Any]:
     return sa.Column("public_id", sa.String(40), nullable=False, unique=True)
 
 
-def ref(name: str, target: str, *, nullable: bool = False, index: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, Key, sa.ForeignKey(f"{target}.id"), nullable=nullable, index=index)
+def ref(name: str, target: str, *, nullable: bool = False, index: bool = False, unique: bool = False) -> sa.Column[Any]:
+    # None and not False: False would be an index that says that it is not unique.
+    return sa.Column(
+        name, Key, sa.ForeignKey(f"{target}.id"), nullable=nullable, index=index or None, unique=unique or None
+    )
 
 
 def at(name: str, *, nullable: bool = False) -> sa.Column[Any]:

@@ -60,6 +60,7 @@ api_keys = sa.Table(
     ref("merchant_id", "merchants"),
     ref("till_id", "tills", nullable=True),
     text("scopes", 400),
+    text("name", 100, nullable=True),  # of a paired device, for the list of those that may be revoked
     sa.Column("secret_sha256", sa.LargeBinary(32), nullable=False),
     at("created_at"),
     at("expires_at", nullable=True),
