@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, Words
 
@@ -15,17 +15,15 @@ CODE = re.compile(r'code="([a-z-]+)"')
 
 
 def texts(language: str) -> dict[str, str]:
+    """Every text by its name; where the number decides, each form is one."""
     flat: dict[str, str] = {}
-
-    def walk(table: dict[str, object], path: str) -> None:
-        for name, value in table.items():
-            if isinstance(value, dict):
-                walk(value, f"{path}{name}.")
-            else:
-                assert isinstance(value, str)
-                flat[path + name] = value
-
-    walk(tomllib.loads((FOLDER / "texts" / f"{language}.toml").read_text("utf-8")), "")
+    for file in sorted((FOLDER / "texts" / language).glob("*.po")):
+        with file.open("rb") as lines:
+            for message in read_po(lines):
+                if isinstance(message.id, tuple):
+                    flat |= {f"{file.stem}.{message.id[0]}[{n}]": form for n, form in enumerate(message.string)}
+                elif message.id:
+                    flat[f"{file.stem}.{message.id}"] = str(message.string)
     return flat
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gettext
 import hashlib
+import io
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import segno
+from babel.messages.catalog import Message
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from flask import Response, current_app, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,24 +30,66 @@ PALETTE = re.compile(r"([0-9a-f]{6})-([0-9a-f]{6})-([0-9a-f]{6})")
 
 
 class Words:
-    """The texts of one language, by name: `words.join.title`. A name that does not exist is an error, not a blank."""
+    """The texts of one language, by area and name: `words.join.title`; `words.today.count("stamps", 3)` where the
+    number decides. A name that does not exist is an error, not a blank."""
 
-    def __init__(self, table: Mapping[str, Any]) -> None:
-        self._table = table
+    def __init__(self, areas: Mapping[str, Catalogue], prefix: str = "") -> None:
+        self._areas, self._prefix = areas, prefix
 
     def __getattr__(self, name: str) -> Any:
-        if name not in self._table:
+        known = self._areas.get(name) if not self._prefix else None
+        if known is not None:
+            return Words({name: known}, f"{name}.")
+        return self._text(name)
+
+    def _text(self, name: str) -> Any:
+        area, _, path = f"{self._prefix}{name}".partition(".")
+        catalogue = self._areas.get(area)
+        if catalogue is None or not path:
             raise AttributeError(name)
-        value = self._table[name]
-        return Words(value) if isinstance(value, Mapping) else value
+        if path in catalogue.names:
+            return catalogue.texts.gettext(path)
+        if any(known.startswith(f"{path}.") for known in catalogue.names):
+            return Words({area: catalogue}, f"{area}.{path}.")
+        raise AttributeError(name)
 
     def of(self, name: str, fallback: str) -> str:
         """A text by a name that comes from elsewhere (an error code, say)."""
-        return str(self._table.get(name, fallback))
+        try:
+            found = self._text(name)
+        except AttributeError:
+            return fallback
+        return found if isinstance(found, str) else fallback
+
+    def count(self, name: str, number: int, *more: object) -> str:
+        """The form of a text that fits the number, which goes into its first place."""
+        area, _, path = f"{self._prefix}{name}".partition(".")
+        catalogue = self._areas[area]
+        if path not in catalogue.names:
+            raise AttributeError(name)
+        return catalogue.texts.ngettext(path, path, number).format(number, *more)
 
     def json(self) -> str:
         """All of it, for a script to read from an attribute."""
-        return json.dumps(self._table, ensure_ascii=False)
+        area, _, path = self._prefix.partition(".")
+        catalogue = self._areas[area]
+        table: dict[str, Any] = {}
+        for name in catalogue.names:
+            if name.startswith(path):
+                *steps, last = name.removeprefix(path).split(".")
+                place = table
+                for step in steps:
+                    place = place.setdefault(step, {})
+                place[last] = catalogue.texts.gettext(name)
+        return json.dumps(table, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """One area's texts in one language: a gettext domain, and the names (msgids) that it knows."""
+
+    texts: gettext.NullTranslations
+    names: tuple[str, ...]
 
 
 class Press:
@@ -53,7 +100,7 @@ class Press:
         self._environment = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        self.words = {tongue: Words(_texts(folder / "texts" / f"{tongue}.toml")) for tongue in LANGUAGES}
+        self.words = {tongue: Words(catalogues(folder / "texts" / tongue)) for tongue in LANGUAGES}
         self.versions = {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in (folder / "static").iterdir()
         }
@@ -63,8 +110,22 @@ class Press:
         return self._environment.get_template(template).render(values)
 
 
-def _texts(file: Path) -> dict[str, Any]:
-    return tomllib.loads(file.read_text("utf-8"))
+def catalogues(folder: Path) -> dict[str, Catalogue]:
+    """Every area of one language: the .po files that translators edit, compiled here, so that none is ever stale."""
+    found = {}
+    for file in sorted(folder.glob("*.po")):
+        with file.open("rb") as lines:
+            messages = read_po(lines)
+        compiled = io.BytesIO()
+        write_mo(compiled, messages)
+        compiled.seek(0)
+        names = tuple(_name(message) for message in messages if message.id)
+        found[file.stem] = Catalogue(gettext.GNUTranslations(compiled), names)
+    return found
+
+
+def _name(message: Message) -> str:
+    return str(message.id[0] if isinstance(message.id, (tuple, list)) else message.id)
 
 
 def press() -> Press:
