@@ -6,7 +6,7 @@ from benchmarks.replay import baskets, oracle
 from benchmarks.replay.run import replay
 from tests.stories.conftest import MakeStage
 
-HOUSEHOLDS, BASKETS = 12, 150
+HOUSEHOLDS, BASKETS, CUT_SHORT = 12, 150, 80
 
 
 def test_a_slice_of_real_baskets_is_true_to_the_point(make_stage: MakeStage) -> None:
@@ -23,8 +23,8 @@ def test_a_slice_of_real_baskets_is_true_to_the_point(make_stage: MakeStage) -> 
 
 def test_killed_in_the_middle_of_the_replay(make_stage: MakeStage) -> None:
     stage = make_stage(coalesce_seconds=0.5, extra={"WALLET_LEASE_SECONDS": "3"})
-    chosen = baskets.choose(HOUSEHOLDS, BASKETS)
-    plugs = [BASKETS // 4, BASKETS // 2]
+    chosen = baskets.choose(HOUSEHOLDS, CUT_SHORT)
+    plugs = [CUT_SHORT // 4, CUT_SHORT // 2]
 
     def pull_the_plug(what: str, done: int, _of: int) -> None:
         if what == "baskets" and plugs and done == plugs[0]:
