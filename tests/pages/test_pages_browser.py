@@ -290,7 +290,7 @@ def every_page(house: House) -> list[str]:
     member = house.member(promotions=True)
     member.buy(f"pages-{member.pass_id}", 15000)
     paths = [f"/?join={house.shop.join_code}", f"/join/{house.shop.join_code}", f"{member.path}?new=1"]
-    return [*paths, member.stop_path, f"/till#key={house.shop.till_key}", "/nothing/here"]
+    return [*paths, member.stop_path, f"/till#key={house.shop.till_key}", "/look", "/nothing/here"]
 
 
 def settle(page: Page, path: str) -> None:

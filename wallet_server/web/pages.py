@@ -8,12 +8,15 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from wallet_server.errors import WalletError
 from wallet_server.web import problems
+from wallet_server.web.console import CONSOLE
+from wallet_server.web.console.door import guard, remember_visitor
 from wallet_server.web.customer import card_state, customer
 from wallet_server.web.home import home
+from wallet_server.web.look import look
 from wallet_server.web.rendering import FOLDER, Press, language, palette_sheet, press, render
 from wallet_server.web.till_page import till_facts, till_page
 
-PAGES = (home, customer, till_page)
+PAGES = (home, customer, till_page, look)
 DATA = (card_state, till_facts)
 API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/")
 KINDS = {404: "missing", 429: "later", 503: "later"}
@@ -63,12 +66,15 @@ def palette(spec: str) -> Response:
 def install(app: Flask) -> None:
     """Put the pages, their files and their guards into the application. Comes after `problems.install`."""
     app.extensions["wallet-pages"] = Press()
-    for blueprint in PAGES:
+    for blueprint in (*PAGES, *CONSOLE):
         # Into this application's table: a blueprint itself takes no handler once another application has it.
         handlers = app.error_handler_spec[blueprint.name][None]
         handlers.update({WalletError: _refused, HTTPException: _http, Exception: _unforeseen})
-    for blueprint in (*PAGES, *DATA, files):
+    for blueprint in (*PAGES, *CONSOLE, *DATA, files):
         app.register_blueprint(blueprint)
+    for blueprint in CONSOLE:
+        app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+        app.after_request_funcs.setdefault(blueprint.name, []).append(remember_visitor)
     app.register_error_handler(404, _nowhere)
     # No picture is asked of the makers of Swagger UI to say that the document is valid.
     app.config.setdefault("SWAGGER_CONFIG", {"validatorUrl": None})
