@@ -19,6 +19,7 @@ from wallet_server.web.till_page import till_facts, till_page
 PAGES = (home, customer, till_page, look)
 DATA = (card_state, till_facts)
 API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/")
+BY_CODE = {"link-expired": "expired", "not-your-role": "role", "forged": "stale"}
 KINDS = {404: "missing", 429: "later", 503: "later"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -115,7 +116,7 @@ def _nowhere(fault: HTTPException) -> Response:
 def _told(status: int, code: str, retry_after: str | None = None) -> Response:
     """A refusal as a page: in words for a person, who needs no code."""
     tongue = language()
-    kind = "expired" if code == "link-expired" else KINDS.get(status, "broken" if status >= 500 else "refused")
+    kind = BY_CODE.get(code) or KINDS.get(status, "broken" if status >= 500 else "refused")
     words = getattr(press().words[tongue].errors, kind)
     page = render("error.html", tongue, status=status, words=words, request_id=problems.request_id())
     if retry_after:

@@ -60,6 +60,8 @@ invitations = sa.Table(
     ref("account_id", "accounts", nullable=True),  # null: the first owner, who founds an account
     ref("merchant_id", "merchants", nullable=True, index=True),
     ref("invited_by", "staff", nullable=True),
+    text("purpose", 20),  # found, join, reset, enter
+    ref("staff_id", "staff", nullable=True),  # who chooses a new password, or enters
     text("email", 320, nullable=True),
     text("role", 20),
     sa.Column("secret_sha256", sa.LargeBinary(32), nullable=False, unique=True),
@@ -77,6 +79,7 @@ sessions = sa.Table(
     ref("staff_id", "staff", index=True),
     sa.Column("secret_sha256", sa.LargeBinary(32), nullable=False, unique=True),
     text("device", 200),  # what the browser says it is, for the person's own list
+    sa.Column("remembered", sa.Boolean(), nullable=False),  # on the person's own device: it lasts longer
     at("created_at"),
     at("seen_at"),
     at("expires_at"),

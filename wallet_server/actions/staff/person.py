@@ -1,0 +1,50 @@
+"""Owns what a signed-in person is to the product: a name, a role, and the scope that the role gives."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from wallet_server.records.scope import Scope
+from wallet_server.records.staff import StaffRow
+
+OWNER, MARKETER, CASHIER = "owner", "marketer", "cashier"
+SCOPES = {
+    OWNER: frozenset({"read", "manage", "enrol", "announce", "staff", "read-counter"}),
+    MARKETER: frozenset({"read", "announce", "enrol"}),
+    CASHIER: frozenset({"read-counter"}),
+}
+ROLES = tuple(SCOPES)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who has signed in; `scope` is what the role may touch and names this session in `key_id`."""
+
+    staff_id: int
+    public_id: str
+    name: str
+    email: str
+    role: str
+    language: str
+    merchant: str
+    scope: Scope
+
+
+def person_of(row: StaffRow, session: str) -> Person:
+    """The person behind a row, speaking through a session."""
+    scope = Scope(
+        account_id=row.account_id,
+        merchant_id=row.merchant_id,
+        principal=f"staff:{row.public_id}",
+        key_id=session,
+        issuer_mark=row.issuer_mark,
+        scopes=SCOPES.get(row.role, frozenset()),
+        zone=row.zone,
+    )
+    return Person(row.id, row.public_id, row.name, row.email, row.role, row.language, row.merchant, scope)
+
+
+def normal_email(text: str) -> str:
+    """An address as it is stored and compared."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()[:320]
