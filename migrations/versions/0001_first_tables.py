@@ -344,9 +344,16 @@ def upgrade() -> None:
             ["programme_id"], ["programmes.id"], name=op.f("fk_identities_programme_id_programmes")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identities")),
-        sa.UniqueConstraint("programme_id", "kind", "value", name=op.f("uq_identities_programme_id_kind_value")),
     )
     op.create_index(op.f("ix_identities_member_id"), "identities", ["member_id"], unique=False)
+    op.create_index(
+        "ux_identities_verified",
+        "identities",
+        ["programme_id", "kind", "value"],
+        unique=True,
+        sqlite_where=sa.text("verified_at IS NOT NULL"),
+        postgresql_where=sa.text("verified_at IS NOT NULL"),
+    )
     op.create_table(
         "ledger_accounts",
         sa.Column("id", Key, autoincrement=True, nullable=False),
@@ -627,6 +634,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("remaining <> 0"),
         postgresql_where=sa.text("remaining <> 0"),
     )
+    op.create_index(
+        "ix_lots_lapsing",
+        "lots",
+        ["expires_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("remaining > 0 AND expires_at IS NOT NULL"),
+        postgresql_where=sa.text("remaining > 0 AND expires_at IS NOT NULL"),
+    )
     op.create_table(
         "lot_allocations",
         sa.Column("lot_id", Key, autoincrement=False, nullable=False),
@@ -638,6 +653,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["lot_id"], ["lots.id"], name=op.f("fk_lot_allocations_lot_id_lots")),
         sa.PrimaryKeyConstraint("lot_id", "entry_id", name=op.f("pk_lot_allocations")),
     )
+    op.create_index(op.f("ix_lot_allocations_entry_id"), "lot_allocations", ["entry_id"], unique=False)
 
     _refuse_changes()
 

@@ -42,10 +42,13 @@ class Books:
         for member in self.members:
             ledger.open_all_purses(tx, row.id, member)
 
+    def _name(self) -> str:
+        return f"ent_{next(self._numbers)}"
+
     def booking(self, member: int, recorded_at: datetime | None = None) -> Booking:
         """The words of an entry about this member, now."""
         return Booking(
-            public_id=f"ent_{next(self._numbers)}",
+            public_id=self._name(),
             programme_id=self._programme,
             member_id=member,
             merchant_id=self._scope.merchant_id,
@@ -80,8 +83,9 @@ class Books:
         return ledger.burn(self.tx, self.booking(member), self.purse(member, currency), amount)
 
     def reverse(self, member: int, posted: Posted) -> Posted:
-        """Undo an entry."""
-        return ledger.reverse(self.tx, self.booking(member), self.purse(member, posted.currency), posted.entry_id)
+        """Undo an entry; what is returned is the last of the entries that this took."""
+        purse = self.purse(member, posted.currency)
+        return ledger.reverse(self.tx, self.booking(member), purse, posted.entry_id, self._name)[-1]
 
     def lots(self, member: int, currency: str = "points") -> list[LotRow]:
         """The account's lots, oldest first."""

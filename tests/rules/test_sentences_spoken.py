@@ -157,6 +157,8 @@ def test_pounds_are_feminine_in_french_and_a_strange_money_is_shown_by_its_code(
         ("burn.redeem", {}, "Récompense utilisée.", "Reward redeemed."),
         ("reverse.sale", {"receipt": "R-7"}, "Achat annulé, ticket R-7.", "Purchase reversed, receipt R-7."),
         ("reverse.redeem", {}, "Récompense annulée.", "Reward reversed."),
+        ("expire.lot", {"entry": "ent_1"}, "Arrivé à expiration.", "Expired."),
+        ("reverse.expire", {"receipt": "R-7"}, "Expiration annulée, ticket R-7.", "Expiry reversed, receipt R-7."),
         ("later.kind", {}, "Autre mouvement (later.kind).", "Other movement (later.kind)."),
     ],
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, asked, once
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
@@ -18,7 +18,7 @@ from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.members import MemberRow
 from wallet_server.records.sales import EntryRow, NewSale, SaleLine
 from wallet_server.records.scope import Scope
-from wallet_server.rules import codes, earning, tiers
+from wallet_server.rules import codes, earning
 from wallet_server.rules.card import Facet
 from wallet_server.rules.program import Programme
 
@@ -147,7 +147,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         )
         sale_id = sales.add_sale(tx, new, sold.lines)
         posted = _award(tx, programme, member, scope, new, sale_id, sold.lines, purses)
-        after = _settle_tier(tx, programme, member.id, tier, posted)
+        after = standing.settle_tier(tx, programme, member.id, tier, posted)
         if posted:
             cards.changed(tx, member.id, _loud(programme, posted, tier, after), now)
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
@@ -208,19 +208,6 @@ def _award(
         )
         posted.append(ledger.award(tx, booking, purses[award.currency], award.amount, award.expires_at))
     return posted
-
-
-def _settle_tier(
-    tx: Tx, programme: Programme, member_id: int, before: str | None, posted: Sequence[Posted]
-) -> str | None:
-    ladder = programme.ladder
-    moved = next((p for p in reversed(posted) if ladder and p.currency == ladder.currency), None)
-    if ladder is None or moved is None:
-        return before
-    after = tiers.level_for(ladder, moved.balance).code
-    if after != before:
-        members.set_tier(tx, member_id, after)
-    return after
 
 
 def _loud(programme: Programme, posted: Sequence[Posted], before: str | None, after: str | None) -> list[Facet]:
@@ -345,8 +332,8 @@ def _counter_booking(
 def reverse_sale(ctx: Context, scope: Scope, sale: str, key: str | None) -> tuple[Facts, bool]:
     """Undo everything a sale booked, by further entries that name what they reverse.
 
-    Points already spent leave the balance below zero; the next awards repay it. Raises `Conflict`
-    (`already-reversed`) and `NotFound`.
+    Points already spent leave the balance below zero; the next awards repay it. Points that have expired since are
+    not taken a second time. Raises `Conflict` (`already-reversed`) and `NotFound`.
     """
 
     def find(tx: Tx) -> list[EntryRow]:
@@ -380,12 +367,13 @@ def _reverse(ctx: Context, scope: Scope, subject: str, reason: str, find: Any, k
         member = members.members_by_id(tx, [entries[0].member_id])[entries[0].member_id]
         programme = ctx.programme(tx, member.version_id)
         tier = members.lock_member(tx, member.id)
-        posted = []
+        posted: list[Posted] = []
         for entry in entries:
             purse = ledger.purses(tx, member.id)[entry.currency]
             booking = _counter_booking(scope, member, entry.rule_id, reason, entry.receipt or "", tier, now)
-            posted.append(ledger.reverse(tx, booking, purse, entry.id))
-        after = _settle_tier(tx, programme, member.id, tier, posted)
+            booking = replace(booking, sale_id=entry.sale_id)
+            posted += ledger.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))
+        after = standing.settle_tier(tx, programme, member.id, tier, posted)
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
         balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}

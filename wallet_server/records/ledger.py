@@ -3,13 +3,13 @@
 The caller holds the member's row lock (on SQLite the one writer's lock), so balances and lots may be read and then
 written. Balances are kept for members only; every other account is summed, because a contra balance would be one
 row that serialises all tills. A debt left by a reversal is a lot with a negative remainder, so that the sum of the
-lots is always the balance.
+lots is always the balance. What is left of a lot when it runs out goes to the breakage of the merchant that gave it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +28,10 @@ from wallet_server.records.schema import (
     lots,
 )
 
-EARN, BURN, REVERSE = "earn", "burn", "reverse"
+EARN, BURN, REVERSE, EXPIRE = "earn", "burn", "reverse", "expire"
 MEMBER, MERCHANT = "member", "merchant"
-AVAILABLE, ISSUED, REDEEMED = "available", "issued", "redeemed"
+AVAILABLE, ISSUED, REDEEMED, BREAKAGE = "available", "issued", "redeemed", "breakage"
+EXPIRY_UNDONE = "reverse.expire"
 MAX_LOTS = 10_000
 MAX_BALANCE = 2**53 - 1
 """Beyond it a JSON number is no longer exact in every language (RFC 8259, 6)."""
@@ -96,10 +97,13 @@ _MOVE = (
     .returning(balances.c.amount)
 )
 _OPEN_LOT = sa.insert(lots).returning(lots.c.id)
+# Written out, not bound: by a bound value a database cannot tell that the partial index of the open lots holds the row.
+_OPEN = lots.c.remaining != sa.literal_column("0")
 _LOTS = (
     sa.select(lots.c.id, lots.c.remaining)
     .where(
         lots.c.account_id == b("account"),
+        _OPEN,
         lots.c.remaining > 0,
         sa.or_(lots.c.expires_at.is_(None), lots.c.expires_at > b("at")),
     )
@@ -108,7 +112,7 @@ _LOTS = (
 )
 _DEBTS = (
     sa.select(lots.c.id, lots.c.remaining)
-    .where(lots.c.account_id == b("account"), lots.c.remaining < 0)
+    .where(lots.c.account_id == b("account"), _OPEN, lots.c.remaining < 0)
     .order_by(lots.c.id)
     .limit(MAX_LOTS)
 )
@@ -216,36 +220,77 @@ def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
     return posted
 
 
-def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int) -> Posted:
-    """Undo one entry in full by a further entry that names it.
+_LAPSED = sa.select(lots.c.remaining).where(
+    lots.c.id == b("lot"), lots.c.account_id == b("account"), lots.c.remaining > 0, lots.c.expires_at <= b("at")
+)
+
+
+def expire(tx: Tx, booking: Booking, purse: Purse, lot: int) -> Posted | None:
+    """Take what is left of a lot that has run out by `recorded_at`; None when nothing is left or it still counts."""
+    left = tx.execute(_LAPSED, {"lot": lot, "account": purse.account_id, "at": booking.recorded_at}).scalar()
+    if left is None:
+        return None
+    contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, BREAKAGE)
+    posted = _post(tx, booking, EXPIRE, purse, -left, contra, None)
+    _take(tx, posted.entry_id, [(lot, left)])
+    return posted
+
+
+_EXPIRIES = (
+    sa.select(ledger_entries.c.id)
+    .join(lot_allocations, lot_allocations.c.entry_id == ledger_entries.c.id)
+    .join(lots, lots.c.id == lot_allocations.c.lot_id)
+    .where(lots.c.entry_id == b("award"), ledger_entries.c.kind == EXPIRE)
+    .order_by(ledger_entries.c.id)
+)
+
+
+def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int, new_id: Callable[[], str]) -> list[Posted]:
+    """Undo one entry in full by a further entry that names it, the last of those returned.
 
     A reversed award takes back what is left of its own lot, then the others, and leaves a debt for the rest (the
-    balance goes below zero and the next awards repay it). A reversed burn gives back to the lots it took from.
-    Raises `Conflict` (`already-reversed`, `not-reversible` for what is itself a reversal).
+    balance goes below zero and the next awards repay it). What of it has expired is put back first, each expiry undone
+    by an entry of its own (with ids from `new_id`): else it would be taken twice. A reversed burn gives back to the
+    lots it took from. Raises `Conflict` (`already-reversed`, `not-reversible` for reversals and expiries).
     """
-    if tx.execute(sa.select(ledger_entries.c.kind).where(ledger_entries.c.id == entry_id)).scalar_one() == REVERSE:
+    kind = tx.execute(sa.select(ledger_entries.c.kind).where(ledger_entries.c.id == entry_id)).scalar_one()
+    if kind == REVERSE:
         raise Conflict("A reversal cannot be reversed; book it anew.", code="not-reversible")
+    if kind == EXPIRE:
+        raise Conflict("What has expired comes back with its sale alone; reverse the sale.", code="not-reversible")
     if tx.execute(sa.select(ledger_entries.c.id).where(ledger_entries.c.reverses_id == entry_id)).scalar():
         raise Conflict("This was already reversed.", code="already-reversed")
+    expiries = tx.execute(_EXPIRIES, {"award": entry_id}).scalars().all() if kind == EARN else ()
+    undone = [
+        _undo(tx, replace(booking, public_id=new_id(), reason=EXPIRY_UNDONE), purse, expiry, EXPIRE)
+        for expiry in expiries
+    ]
+    return [*undone, _undo(tx, booking, purse, entry_id, kind)]
+
+
+def _undo(tx: Tx, booking: Booking, purse: Purse, entry_id: int, kind: str) -> Posted:
     legs = tx.execute(
         sa.select(ledger_postings.c.account_id, ledger_postings.c.amount).where(ledger_postings.c.entry_id == entry_id)
     ).all()
     own = next(leg for leg in legs if leg.account_id == purse.account_id)
     contra = next(leg for leg in legs if leg.account_id != purse.account_id)
     posted = _post(tx, booking, REVERSE, purse, -own.amount, contra.account_id, entry_id)
-    if own.amount > 0:
+    if kind == EARN:
         takes, rest = _plan(tx, purse.account_id, own.amount, booking.effective_at, first=entry_id)
         _take(tx, posted.entry_id, takes)
         if rest:
             _open_lot(tx, purse.account_id, posted.entry_id, -rest, booking.effective_at, None)
-    else:
-        given = tx.execute(
-            sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount).where(lot_allocations.c.entry_id == entry_id)
-        ).all()
-        back = {row.lot_id: row.amount for row in given}
-        repaid = dict(_repay(tx, purse.account_id, back))
-        net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
-        _take(tx, posted.entry_id, [*net.items(), *repaid.items()])
+        return posted
+    given = tx.execute(
+        sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount)
+        .where(lot_allocations.c.entry_id == entry_id)
+        .order_by(lot_allocations.c.lot_id)
+    ).all()
+    back = {row.lot_id: row.amount for row in given}
+    # What had expired is put back only to be taken away with its award: it pays no debt on the way.
+    repaid = dict(_repay(tx, purse.account_id, back)) if kind == BURN else {}
+    net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
+    _take(tx, posted.entry_id, [*net.items(), *repaid.items()])
     return posted
 
 

@@ -52,6 +52,8 @@ _REASONS = {
         "burn.redeem": "Récompense utilisée",
         "reverse.sale": "Achat annulé",
         "reverse.redeem": "Récompense annulée",
+        "expire.lot": "Arrivé à expiration",
+        "reverse.expire": "Expiration annulée",
     },
     "en": {
         "earn.sale": "Purchase",
@@ -59,6 +61,8 @@ _REASONS = {
         "burn.redeem": "Reward redeemed",
         "reverse.sale": "Purchase reversed",
         "reverse.redeem": "Reward reversed",
+        "expire.lot": "Expired",
+        "reverse.expire": "Expiry reversed",
     },
 }
 

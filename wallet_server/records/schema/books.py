@@ -133,13 +133,16 @@ lots = sa.Table(
     at("expires_at", nullable=True),
     sa.Index("ix_lots_open", "account_id", "id", sqlite_where=sa.text("remaining <> 0"),
              postgresql_where=sa.text("remaining <> 0")),
+    sa.Index("ix_lots_lapsing", "expires_at", "id",
+             sqlite_where=sa.text("remaining > 0 AND expires_at IS NOT NULL"),
+             postgresql_where=sa.text("remaining > 0 AND expires_at IS NOT NULL")),
 )  # fmt: skip
 
 lot_allocations = sa.Table(
     "lot_allocations",
     metadata,
     sa.Column("lot_id", Key, sa.ForeignKey("lots.id"), primary_key=True, autoincrement=False),
-    sa.Column("entry_id", Key, sa.ForeignKey("ledger_entries.id"), primary_key=True, autoincrement=False),
+    sa.Column("entry_id", Key, sa.ForeignKey("ledger_entries.id"), primary_key=True, autoincrement=False, index=True),
     sa.Column("amount", sa.BigInteger(), nullable=False),  # what the entry took from the lot; negative: gave back
 )
 

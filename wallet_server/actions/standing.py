@@ -1,0 +1,25 @@
+"""Owns what a change of a member's balance does to the tier, whoever booked it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wallet_server.records import members
+from wallet_server.records.database import Tx
+from wallet_server.records.ledger import Posted
+from wallet_server.rules import tiers
+from wallet_server.rules.program import Programme
+
+
+def settle_tier(
+    tx: Tx, programme: Programme, member_id: int, before: str | None, posted: Sequence[Posted]
+) -> str | None:
+    """The tier after these entries (in the order of booking), stored when it is another; the member is locked."""
+    ladder = programme.ladder
+    moved = next((p for p in reversed(posted) if ladder and p.currency == ladder.currency), None)
+    if ladder is None or moved is None:
+        return before
+    after = tiers.level_for(ladder, moved.balance).code
+    if after != before:
+        members.set_tier(tx, member_id, after)
+    return after

@@ -1,0 +1,83 @@
+"""Owns which lots have run out and are not booked off yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.records.database import Tx
+from wallet_server.records.ledger import Purse
+from wallet_server.records.schema import balances, currencies, ledger_entries, lots, members
+
+
+@dataclass(frozen=True)
+class Lapsed:
+    """A lot that has run out, whose it is, and the award that opened it: who gave it, under which rule and version."""
+
+    lot_id: int
+    member_id: int
+    purse: Purse
+    earned_at: datetime
+    expires_at: datetime
+    award: str
+    programme_id: int
+    merchant_id: int
+    programme_version_id: int
+    rule_id: str
+
+
+_LAPSED = (
+    sa.select(
+        lots.c.id,
+        lots.c.account_id,
+        lots.c.earned_at,
+        lots.c.expires_at,
+        balances.c.member_id,
+        balances.c.amount,
+        balances.c.currency_id,
+        currencies.c.code,
+        ledger_entries.c.public_id,
+        ledger_entries.c.programme_id,
+        ledger_entries.c.merchant_id,
+        ledger_entries.c.programme_version_id,
+        ledger_entries.c.rule_id,
+    )
+    .select_from(lots)
+    .join(balances, balances.c.account_id == lots.c.account_id)
+    .join(members, members.c.id == balances.c.member_id)
+    .join(currencies, currencies.c.id == balances.c.currency_id)
+    .join(ledger_entries, ledger_entries.c.id == lots.c.entry_id)
+    .where(
+        # Written out, not bound: else neither database would use the partial index.
+        lots.c.remaining > sa.literal_column("0"),
+        lots.c.expires_at <= b("at"),
+        members.c.left_at.is_(None),
+    )
+    .order_by(lots.c.expires_at, lots.c.id)
+    .limit(b("most"))
+)
+
+
+def lapsed(tx: Tx, at: datetime, most: int) -> list[Lapsed]:
+    """Up to `most` lots that have run out by then, the longest gone first.
+
+    Read without a lock: what is left of each is looked at again (`ledger.expire`) when its member is held.
+    """
+    return [
+        Lapsed(
+            lot_id=r.id,
+            member_id=r.member_id,
+            purse=Purse(r.account_id, r.currency_id, r.code, r.amount),
+            earned_at=r.earned_at,
+            expires_at=r.expires_at,
+            award=r.public_id,
+            programme_id=r.programme_id,
+            merchant_id=r.merchant_id,
+            programme_version_id=r.programme_version_id,
+            rule_id=r.rule_id,
+        )
+        for r in tx.execute(_LAPSED, {"at": at, "most": most})
+    ]
