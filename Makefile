@@ -13,9 +13,9 @@ SETUP := $(PYTHON) scripts/bootstrap.py
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-run: ## Start the product with the sandbox beside it (PORT=8080 DATA=data)
+run: ## Start the product with the sandbox beside it (PORT=8080 DATA=data; HTTPS=1 for phones on your network)
 	@$(SETUP) run
-	@$(BIN)/wallet-server sandbox --port $(PORT) --data $(DATA)
+	@$(BIN)/wallet-server sandbox --port $(PORT) --data $(DATA) $(if $(HTTPS),--https --host 0.0.0.0 --beyond-loopback)
 
 test: lint ## Run every check and every test, on SQLite and on PostgreSQL
 	@echo "==> tests: rules to records, then whole journeys over the wire"

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from wallet_server.errors import Misconfigured
 
 LIVE, SANDBOX = "live", "sandbox"
+OFF, LOCAL, FILES = "off", "local", "files"
 
 
 def _setting(default: Any, sentence: str, read: Callable[[str], Any], *, secret: bool = False) -> Any:
@@ -97,6 +98,24 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "Address to listen on.", str)
     port: int = _setting(8080, "Port to listen on.", _whole(1, 65535))
+    tls: str = _setting(
+        OFF,
+        "`off` behind a proxy that speaks https; `local` for https on the local network, with a certificate of the "
+        "product's own; `files` with yours.",
+        _one_of(OFF, LOCAL, FILES),
+    )
+    tls_certificate: Path | None = _setting(
+        None, "With `files`: the certificate and its chain, one PEM file.", lambda t: Path(t).absolute()
+    )
+    tls_key: Path | None = _setting(
+        None, "With `files`: the file of the certificate's private key (PEM).", lambda t: Path(t).absolute()
+    )
+    trust_port: int | None = _setting(
+        None,
+        "With `local`: port of the plain page that helps devices to trust the certificate; by default the second "
+        "after WALLET_PORT.",
+        _whole(1, 65535),
+    )
     workers: int = _setting(1, "Server processes; the embedded database wants 1.", _whole(1, 64))
     threads: int = _setting(8, "Threads in each server process.", _whole(1, 128))
     worker: str = _setting(
@@ -133,6 +152,22 @@ class Settings:
     requests_per_minute: int = _setting(
         6000, "Requests that one key may make in a minute, over all processes together.", _whole(1, 10_000_000)
     )
+    trusted_proxies: int = _setting(
+        0,
+        "Proxies before this service whose X-Forwarded headers are believed: without it every visitor behind a proxy "
+        "looks like one.",
+        _whole(0, 10),
+    )
+    joins_per_hour: int = _setting(
+        60, "Cards that may be made on the join page from one address in an hour (a shop's Wi-Fi is one address).",
+        _whole(1, 1_000_000),
+    )
+    joins_per_minute: int = _setting(
+        300, "Cards that may be made on one programme's join page in a minute.", _whole(1, 1_000_000)
+    )
+    guesses_per_hour: int = _setting(
+        20, "Recovery codes that may be tried from one address in an hour.", _whole(1, 1_000_000)
+    )
     phone_log_lines: int = _setting(
         10_000, "Log lines from phones that are kept; older ones go first.", _whole(0, 10_000_000)
     )
@@ -148,6 +183,14 @@ class Settings:
     def database(self) -> str:
         """The database's address; SQLite paths are absolute (Flask-SQLAlchemy would put a relative one elsewhere)."""
         return self.database_url or f"sqlite:///{(self.data_dir.absolute() / 'wallet.db')}"
+
+    @property
+    def trust_address(self) -> str | None:
+        """Where devices on the local network learn to trust the product's own certificate; plain http, on purpose."""
+        if self.tls != LOCAL:
+            return None
+        host = urlsplit(self.base_url).hostname or self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.trust_port or self.port + 2}/trust"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -177,6 +220,18 @@ class Settings:
             raise Misconfigured(
                 "WALLET_APNS_URL and WALLET_APNS_CA may point away from Apple only when WALLET_ENVIRONMENT is sandbox."
             )
+        given = {self.tls_certificate is not None, self.tls_key is not None}
+        if given != {self.tls == FILES}:
+            raise Misconfigured(
+                "WALLET_TLS_CERTIFICATE and WALLET_TLS_KEY go together with WALLET_TLS=files, and only with it."
+            )
+        if self.tls != OFF and not self.base_url.startswith("https://"):
+            raise Misconfigured(
+                "With WALLET_TLS, phones and browsers come over https: WALLET_BASE_URL must begin with https://, such "
+                "as https://shop.local:8080."
+            )
+        if self.tls == LOCAL and self.trust_port == self.port:
+            raise Misconfigured("WALLET_TRUST_PORT and WALLET_PORT must differ; one speaks http, the other https.")
 
 
 def variable(name: str) -> str:

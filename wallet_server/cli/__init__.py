@@ -1,4 +1,4 @@
-"""Owns the command line, thin over app and actions; `run` starts the embedded worker, in one process only."""
+"""Owns the command line, thin over app and actions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import importlib
 import ipaddress
 import json
-import multiprocessing.util
 import secrets
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Mapping
@@ -18,23 +18,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 import click
-from flask import Flask
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server import Server
 
 from wallet_server import __version__
 from wallet_server.actions import credentials as vault
-from wallet_server.actions import demo, outbox, upkeep
+from wallet_server.actions import demo, local_tls, outbox, upkeep
 from wallet_server.actions.context import Context
-from wallet_server.app import create_app
 from wallet_server.cli.announce import announce
 from wallet_server.cli.apple_setup import setup
 from wallet_server.cli.doctor import doctor
 from wallet_server.cli.found import found
 from wallet_server.cli.opening import Commands, bells_folder, open_context
 from wallet_server.cli.safekeeping import backup, move, restore
-from wallet_server.delivery.engine import Doorbells, Embedded, Engine
+from wallet_server.cli.serve import run, serving, show_trust
+from wallet_server.delivery.engine import Engine
 from wallet_server.errors import Misconfigured, WalletError
 from wallet_server.records.database import upgrade
 from wallet_server.records.envelope import new_key_line
@@ -49,42 +45,8 @@ def main() -> None:
     """Loyalty cards in phone wallets, and the books behind them."""
 
 
-for command in (found, backup, restore, move, doctor, setup, announce):
+for command in (run, found, backup, restore, move, doctor, setup, announce):
     main.add_command(command)
-
-
-def serving() -> Flask:
-    """What each server process runs: the application and, in one of them, the embedded worker."""
-    settings = Settings.from_env()
-    app = create_app(settings)
-    ctx: Context = app.extensions["wallet"]
-    bells = Doorbells(bells_folder(settings))
-    ctx.ring = bells.ring
-    if settings.worker == "embedded":
-        embedded = Embedded(ctx, bells_folder(settings), bells)
-        embedded.start()
-        # Server processes end without running atexit; this is what multiprocessing runs instead.
-        multiprocessing.util.Finalize(None, embedded.stop, exitpriority=10)
-    return app
-
-
-@main.command()
-def run() -> None:
-    """Serve, with the embedded worker unless WALLET_WORKER is none."""
-    settings = Settings.from_env()
-    open_context(settings).database.close()
-    Server(
-        "wallet_server.cli:serving",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        workers=settings.workers,
-        blocking_threads=settings.threads,
-        factory=True,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-        workers_kill_timeout=25,
-    ).serve()
 
 
 @main.command()
@@ -128,7 +90,8 @@ def secrets_new() -> None:
 @secret_keys.command("rotate")
 def secrets_rotate() -> None:
     """Encrypt everything stored under the current key; afterwards the older keys may go."""
-    click.echo(f"{vault.rotate_secrets(open_context())} secrets were encrypted anew.")
+    ctx = open_context()
+    click.echo(f"{vault.rotate_secrets(ctx) + local_tls.reseal(ctx)} secrets were encrypted anew.")
 
 
 @main.group("jobs")
@@ -181,6 +144,7 @@ PASS_TYPE, TEAM = "pass.sandbox.loyalty", "SANDBOX001"
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Data folder.")
 @click.option("--database", default="", help="A PostgreSQL address; by default SQLite in the data folder.")
 @click.option("--coalesce", default=30.0, show_default=True, help="WALLET_COALESCE_SECONDS.")
+@click.option("--https", "secure", is_flag=True, help="Serve https with a certificate of its own (WALLET_TLS=local).")
 @click.option("--beyond-loopback", is_flag=True, help="Allow an address that other machines can reach.")
 @click.option("--phones", default=1, show_default=True, help="Simulated iPhones at the start.")
 def sandbox(
@@ -190,6 +154,7 @@ def sandbox(
     data: Path,
     database: str,
     coalesce: float,
+    secure: bool,
     beyond_loopback: bool,
     phones: int,
 ) -> None:
@@ -201,8 +166,10 @@ def sandbox(
             "The sandbox's keys are for this machine alone. To reach it from your own phone, ask for it with "
             "--beyond-loopback, on a network that you trust."
         )
-    phones_url = f"http://{lan_address() if host == EVERY_ADDRESS else host}:{port + 1}"
-    base_url = f"http://{lan_address() if host == EVERY_ADDRESS else host}:{port}"
+    shown_host = lan_address() if host == EVERY_ADDRESS else host
+    phones_url = f"http://{shown_host}:{port + 1}"
+    base_url = f"{'https' if secure else 'http'}://{shown_host}:{port}"
+    trusted = ssl.create_default_context() if secure else None
 
     def environment(authority: Any, apns: str) -> dict[str, str]:
         given = {
@@ -214,6 +181,7 @@ def sandbox(
             "WALLET_APNS_URL": apns,
             "WALLET_APNS_CA": authority.root_pem.decode(),
             "WALLET_COALESCE_SECONDS": str(coalesce),
+            "WALLET_TLS": "local" if secure else "off",
         }
         return given | ({"WALLET_DATABASE_URL": database} if database else {})
 
@@ -221,6 +189,7 @@ def sandbox(
         ctx = open_context(Settings.from_env(environment(authority, apns)))
         certificate, key = authority.pass_certificate(PASS_TYPE, TEAM)
         facts = demo.demonstrate(ctx, data / "sandbox.json", certificate, key, authority.wwdr_pem)
+        trust = _trust(ctx, trusted)
         ctx.database.close()
         join_url = f"{base_url}/join/{facts['join_code']}"
         shown = urlencode({"join": facts["join_code"], "phones": phones_url})
@@ -234,15 +203,28 @@ def sandbox(
             "merchant_key": facts["merchant_key"],
             "till_key": facts["till_key"],
             "programme": facts["programme"],
+            **trust,
         }
 
     command = [sys.executable, "-m", "wallet_server", "run"]
     ready = _print_line if as_json else _welcome
-    plan = stand.Plan(data, host, port, phones, beyond_loopback, command, environment, prepare, ready)
+    plan = stand.Plan(data, host, port, phones, beyond_loopback, command, environment, prepare, ready, trusted)
     try:
         asyncio.run(stand.serve(plan))
     except WalletError as fault:
         raise click.ClickException(fault.sentence) from fault
+
+
+def _trust(ctx: Context, trusted: ssl.SSLContext | None) -> dict[str, str]:
+    """Over https: the simulated phones trust the product's certificate from the start, and people are told how to."""
+    if trusted is None:
+        return {}
+    local_tls.prepare(ctx, local_tls.this_machine())
+    authority = local_tls.authority_of(ctx)
+    if authority is None:
+        return {}
+    trusted.load_verify_locations(cadata=authority.der)
+    return {"trust_url": ctx.settings.trust_address or "", "trust_fingerprint": authority.fingerprint}
 
 
 def _print_line(links: Mapping[str, str]) -> None:
@@ -255,6 +237,8 @@ def _welcome(links: Mapping[str, str]) -> None:
     click.secho(f"  {links['first_page']}\n", bold=True)
     for name in ("phones_url", "join_url", "till_url", "openapi_url", "merchant_key"):
         click.echo(f"  {name:<13} {links[name]}")
+    if "trust_url" in links:
+        show_trust(links["trust_url"], links["trust_fingerprint"])
     click.echo("\nStop it with Ctrl-C.")
     if sys.stdout.isatty():
         click.launch(links["first_page"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.panel import Panel, Sandbox
 from wallet_server.sandbox.phones.fleet import Fleet
+from wallet_server.sandbox.phones.webservice import Line
 from wallet_server.sandbox.supervisor import Supervisor
 
 Links = Mapping[str, str]
@@ -27,7 +29,7 @@ Links = Mapping[str, str]
 class Plan:
     """What to start. `prepare(authority, apns address)` sets the product up and returns its addresses and keys,
     `environment(authority, apns address)` the variables of its server, which `command` runs; `ready(links)` is called
-    when everything answers."""
+    when everything answers. With `tls` the product speaks https, and `prepare` has put there what to trust."""
 
     data: Path
     host: str
@@ -38,6 +40,7 @@ class Plan:
     environment: Callable[[Authority, str], Mapping[str, str]]
     prepare: Callable[[Authority, str], Links]
     ready: Callable[[Links], None]
+    tls: ssl.SSLContext | None = None
 
 
 async def serve(plan: Plan) -> None:
@@ -49,15 +52,18 @@ async def serve(plan: Plan) -> None:
     plan.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = Authority.open(plan.data / "authority", datetime.now(UTC))
     async with AsyncExitStack() as stack:
-        fleet = await stack.enter_async_context(Fleet(authority.root_pem, folder=plan.data / "phones"))
+        fleet = await stack.enter_async_context(
+            Fleet(authority.root_pem, folder=plan.data / "phones", line=Line(tls=plan.tls))
+        )
         apns = await stack.enter_async_context(
             ApnsServer(authority, on_push=fleet.on_push, known_tokens=fleet.known_token)
         )
         links = await asyncio.to_thread(plan.prepare, authority, apns.address)
         supervisor = Supervisor(
             plan.command,
-            f"http://{_reachable(plan.host)}:{plan.port}/health",
+            f"{'https' if plan.tls else 'http'}://{_reachable(plan.host)}:{plan.port}/health",
             plan.data / "server.log",
+            tls=plan.tls,
             env={**os.environ, **plan.environment(authority, apns.address)},
         )
         stack.push_async_callback(supervisor.stop)

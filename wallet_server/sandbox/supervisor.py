@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,8 @@ class Patience:
 
 
 class Supervisor:
-    """One server process. `command` is run with `env` (the whole environment); it is up when `health_url` answers 200.
+    """One server process. `command` is run with `env` (the whole environment); it is up when `health_url` answers 200,
+    over https to what `tls` trusts.
 
     `state` is one of stopped, starting, running, killed, failed; `changed` is called after each change of it.
     """
@@ -65,6 +67,7 @@ class Supervisor:
         log_path: Path,
         *,
         env: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
         patience: Patience = Patience(),
         changed: Callable[[str], None] | None = None,
     ) -> None:
@@ -74,6 +77,7 @@ class Supervisor:
         self._command = list(command)
         self._health_url = health_url
         self._log_path = log_path
+        self._tls = tls
         self._env = dict(env) if env is not None else None
         self._patience = patience
         self._changed = changed
@@ -151,7 +155,7 @@ class Supervisor:
                 if process.returncode is not None:
                     raise ServerFailed(f"The server ended with code {process.returncode}.\n{self._tail()}")
                 with suppress(aiohttp.ClientError, OSError, TimeoutError):
-                    async with session.get(self._health_url) as answer:
+                    async with session.get(self._health_url, ssl=self._tls or True) as answer:
                         if answer.status == 200:
                             return
                 await asyncio.sleep(HEALTH_PAUSE_SECONDS)

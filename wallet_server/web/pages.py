@@ -15,8 +15,9 @@ from wallet_server.web.home import home
 from wallet_server.web.look import look
 from wallet_server.web.rendering import FOLDER, Press, language, palette_sheet, press, render
 from wallet_server.web.till_page import till_facts, till_page
+from wallet_server.web.trust import trust
 
-PAGES = (home, customer, till_page, look)
+PAGES = (home, customer, till_page, trust, look)
 DATA = (card_state, till_facts)
 API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/")
 BY_CODE = {"link-expired": "expired", "not-your-role": "role", "forged": "stale"}
