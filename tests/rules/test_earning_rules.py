@@ -22,6 +22,7 @@ from wallet_server.rules.earning import (
     explain,
     rate,
     round_units,
+    visit_span,
 )
 from wallet_server.rules.program import Programme, default_document, parse
 
@@ -212,6 +213,93 @@ def test_expiry_keeps_the_wall_clock_of_the_zone_it_was_asked_in() -> None:
     assert add_months(datetime(2026, 1, 31, 23, 30, tzinfo=paris), 6) == datetime(2026, 7, 31, 23, 30, tzinfo=paris)
     plain = timezone(timedelta(hours=2))
     assert add_months(datetime(2026, 1, 31, tzinfo=plain), 1) == datetime(2026, 2, 28, tzinfo=plain)
+
+
+# --- visits and items ------------------------------------------------------------------------------------------
+
+
+def other_way(name: str, **way: Any) -> Programme:
+    document = default_document("Boulangerie Claire")
+    document["earn"] = [{"id": name, "currency": "points", name: {"units": 1} | way}]
+    return parse(document)
+
+
+def visits(lines: list[Line], nearest: datetime | None = None, **way: Any) -> int:
+    awards = rate(other_way("visit", **way), lines, AT, {} if nearest is None else {"visit": nearest})
+    return sum(award.amount for award in awards)
+
+
+def test_a_visit_counts_once_whatever_was_bought() -> None:
+    assert visits([line(120), line(950)]) == 1
+    assert visits([line(0)]) == 1
+    assert visits([line(120)], units=3) == 3
+    assert rate(other_way("visit"), [line(120), line(80)], AT)[0].params == {"basis_minor": 200, "lines": 2}
+
+
+def test_a_visit_needs_its_minimum_of_what_counts() -> None:
+    assert visits([line(499)], minimum_minor=500) == 0
+    assert visits([line(500)], minimum_minor=500) == 1
+    assert visits([line(900), line(-500)], minimum_minor=500) == 0
+    assert visits([line(400), line(5000, excluded=True)], minimum_minor=500) == 0
+
+
+def test_a_sale_of_what_earns_nothing_or_takes_back_more_is_no_visit() -> None:
+    assert visits([line(500, excluded=True)]) == 0
+    assert visits([]) == 0
+    assert visits([line(100), line(-200)]) == 0
+
+
+@given(apart=st.integers(-100_000, 100_000), minutes=st.integers(0, 44_640))
+def test_two_sales_nearer_than_the_interval_are_one_visit_in_either_order(apart: int, minutes: int) -> None:
+    nearest = AT - timedelta(seconds=apart)
+    assert visits([line(100)], nearest, interval_minutes=minutes) == int(abs(apart) >= minutes * 60)
+
+
+def test_only_the_rule_that_counted_waits() -> None:
+    document = default_document("Boulangerie Claire")
+    way = {"currency": "points", "visit": {"units": 1, "interval_minutes": 60}}
+    document["earn"] = [{"id": "a", **way}, {"id": "b", **way}]
+    awards = rate(parse(document), [line(100)], AT, {"a": AT - timedelta(minutes=59)})
+    assert [award.rule_id for award in awards] == ["b"]
+
+
+def test_the_longest_interval_is_how_far_one_has_to_look() -> None:
+    assert visit_span(programme()) == timedelta(0)
+    assert visit_span(other_way("visit", interval_minutes=90)) == timedelta(minutes=90)
+
+
+def goods(
+    quantity_milli: int, amount_minor: int = 250, category: str | None = "coffee", sku: str | None = None
+) -> Line:
+    return Line(sku, category, quantity_milli, amount_minor, 0, False)
+
+
+def items(lines: list[Line], **way: Any) -> int:
+    return sum(award.amount for award in rate(other_way("item", **way), lines, AT))
+
+
+def test_items_of_the_named_goods_count_by_whole_pieces() -> None:
+    lines = [goods(2000), goods(1000, category="tea"), goods(3000, category=None, sku="42"), goods(1000, category=None)]
+    assert items(lines, categories=["coffee"]) == 2
+    assert items(lines, skus=["42"]) == 3
+    assert items(lines, categories=["coffee", "tea"], skus=["42"]) == 6
+    assert items(lines) == 7
+    assert items(lines, units=2, categories=["tea"]) == 2
+    assert items([goods(400), goods(700)]) == 1
+    assert items([goods(900)]) == 0
+    assert items([goods(1000, 0)]) == 1
+
+
+@settings(max_examples=40)
+@given(lines=st.lists(st.tuples(st.integers(0, 9_000), amounts), max_size=6), units=st.integers(1, 9))
+def test_items_taken_back_cancel_and_never_go_below_zero(lines: list[tuple[int, int]], units: int) -> None:
+    bought = [goods(quantity, abs(amount)) for quantity, amount in lines]
+    back = [goods(-quantity, abs(amount)) for quantity, amount in lines]
+    assert items(bought + back, units=units) == 0
+    assert items(back, units=units) == 0
+    assert items(bought, units=units) == units * (sum(quantity for quantity, _ in lines) // 1000)
+    assert items(bought[::-1] + back[:1], units=units) == items(back[:1] + bought, units=units)
+    assert items([goods(1000, -250), goods(1000)]) == 0
 
 
 def test_an_award_is_explained_in_one_sentence() -> None:

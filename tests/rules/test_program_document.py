@@ -6,7 +6,7 @@ import copy
 import json
 import re
 import tomllib
-from datetime import time
+from datetime import time, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,20 @@ from hypothesis import strategies as st
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.rules import sentences
 from wallet_server.rules.announcing import Limits, Quiet
-from wallet_server.rules.program import Plural, default_document, document_schema, fingerprint, parse
+from wallet_server.rules.card import Palette
+from wallet_server.rules.program import (
+    Amount,
+    Item,
+    Per,
+    Plural,
+    Reward,
+    Visit,
+    default_document,
+    document_schema,
+    fingerprint,
+    parse,
+)
+from wallet_server.rules.program_simple import stamp_document
 
 PAGE = Path(__file__).parents[2] / "docs" / "programme.md"
 
@@ -32,6 +45,12 @@ JSON = st.recursive(
 
 def sound() -> dict[str, Any]:
     return default_document("Boulangerie Claire")
+
+
+def stamps() -> dict[str, Any]:
+    names = {"fr": "un café", "en": "a coffee"}
+    palette = Palette("#12372a", "#fbf7ec", "#b9dcc4")
+    return stamp_document("Chez Marie", palette=palette, reward_names=names, reward_value_minor=250, welcome=1)
 
 
 def faults_of(document: Any) -> dict[str, str]:
@@ -75,10 +94,11 @@ def test_the_default_programme_is_the_promised_one() -> None:
     programme = parse(sound())
     assert programme.languages == ("fr", "en")
     assert (programme.money.iso, programme.money.exponent) == ("EUR", 2)
-    assert [(rule.currency, rule.rate, rule.rounding, rule.scope) for rule in programme.earn] == [
-        ("points", Fraction(1, 100), "down", "basket"),
-        ("status", Fraction(1, 100), "down", "basket"),
+    assert [(rule.currency, rule.way) for rule in programme.earn] == [
+        ("points", Per(Fraction(1, 100), "down", "basket")),
+        ("status", Per(Fraction(1, 100), "down", "basket")),
     ]
+    assert (programme.rewards, programme.welcome, programme.logo) == ((), None, None)
     assert programme.currency("points").spendable
     assert not programme.currency("status").spendable
     assert programme.ladder is not None
@@ -189,6 +209,67 @@ def test_one_fault_is_named_where_it_is_and_nothing_else_is_blamed(path: str, va
     faults = faults_of(put(sound(), path, value))
     assert word in faults.pop(at)
     assert faults == {}
+
+
+MENDED: list[tuple[str, Any, str, str]] = [
+    ("earn.0.per", {"amount_minor": 100, "points": 1}, "earn.0", "exactly one way"),
+    ("earn.0.visit", ..., "earn.0", "exactly one way"),
+    ("earn.0.visit.units", 0, "earn.0.visit.units", "at least 1"),
+    ("earn.0.visit.minimum_minor", -1, "earn.0.visit.minimum_minor", "at least 0"),
+    ("earn.0.visit.interval_minutes", 44_641, "earn.0.visit.interval_minutes", "at most 44640"),
+    ("earn.0.visit.interval_minutes", 1.5, "earn.0.visit.interval_minutes", "whole number"),
+    ("earn.0.visit.points", 1, "earn.0.visit.points", "no such field"),
+    ("earn.0.scope", "line", "earn.0.scope", "Only a rule with per"),
+    ("earn.0.rounding", "up", "earn.0.rounding", "Only a rule with per"),
+    ("earn.0.id", "welcome", "earn.0.id", "welcome gift"),
+    ("rewards.1", stamps()["rewards"][0], "rewards.1.code", "another code"),
+    ("rewards.0.names.en", ..., "rewards.0.names.en", "missing"),
+    ("rewards.0.names.de", "ein Kaffee", "rewards.0.names.de", "not among the languages"),
+    ("rewards.0.names.fr", " ", "rewards.0.names.fr", "blank"),
+    ("rewards.0.value_minor", 0, "rewards.0.value_minor", "at least 1"),
+    ("rewards.0.cost.currency", "miles", "rewards.0.cost.currency", "There is no currency “miles”"),
+    ("rewards.0.cost.amount", 21, "rewards", "2 to 20"),
+    ("rewards.0.cost.amount", 1, "rewards", "2 to 20"),
+    ("rewards", [], "rewards", "2 to 20"),
+    ("welcome.currency", "miles", "welcome.currency", "There is no currency “miles”"),
+    ("welcome.amount", 0, "welcome.amount", "at least 1"),
+    ("branding.logo", "A" * 64, "branding.logo", "64 small hexadecimal digits"),
+    ("branding.colour", "#fff", "branding.colour", "no such field"),
+    ("currencies.0.kind", "points", "balance_currency", "of kind stamps"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "at", "word"), MENDED, ids=[f"{n}-{f[2]}" for n, f in enumerate(MENDED)])
+def test_a_fault_of_a_stamp_card_is_named_alone(path: str, value: Any, at: str, word: str) -> None:
+    document = stamps() if path == "rewards.0.cost.currency" else stamps() | {"design": {"id": "stamps", "version": 1}}
+    faults = faults_of(put(document, path, value))
+    assert word in faults.pop(at)
+    assert set(faults) <= ({"rewards"} if path == "rewards.0.cost.currency" else set())
+
+
+def test_a_stamp_card_says_what_earns_what_it_gives_and_how_it_begins() -> None:
+    programme = parse(stamps() | {"branding": {"logo": "ab" * 32}})
+    assert [rule.way for rule in programme.earn] == [Visit(1, 0, timedelta(minutes=10))]
+    names = {"fr": "un café", "en": "a coffee"}
+    assert programme.rewards == (Reward("reward", names, Amount("stamps", 10), 250),)
+    assert programme.reward("reward") == programme.rewards[0]
+    assert programme.reward("gone") is None
+    assert programme.welcome == Amount("stamps", 1)
+    assert programme.logo == "ab" * 32
+
+
+def test_an_item_rule_names_each_of_its_goods_once() -> None:
+    item = {"units": 2, "categories": ["coffee", "tea"], "skus": ["42"]}
+    document = put(put(stamps(), "earn.0.visit", ...), "earn.0.item", item)
+    (rule,) = parse(document).earn
+    assert rule.way == Item(2, frozenset({"coffee", "tea"}), frozenset({"42"}))
+    twice = put(put(document, "earn.0.item.categories.2", "tea"), "earn.0.item.skus.1", "42")
+    assert list(faults_of(twice)) == ["earn.0.item.categories.2", "earn.0.item.skus.1"]
+
+
+def test_what_cannot_be_spent_buys_no_reward() -> None:
+    reward = {"code": "cake", "names": {"fr": "un gâteau", "en": "a cake"}, "cost": {"currency": "status", "amount": 5}}
+    assert list(faults_of(sound() | {"rewards": [reward]})) == ["rewards.0.cost.currency"]
 
 
 def test_all_faults_of_shape_and_sense_are_named_at_once() -> None:
@@ -336,7 +417,7 @@ def test_toml_is_read_like_json() -> None:
         per = { amount_minor = 150, points = 2 }
     """
     programme = parse(tomllib.loads(text))
-    assert programme.earn[0].rate == Fraction(2, 150)
+    assert programme.earn[0].way == Per(Fraction(2, 150), "down", "basket")
     assert programme.palette.background == "#12372a"
 
 

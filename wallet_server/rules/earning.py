@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from wallet_server.errors import Fault, Invalid
-from wallet_server.rules.program import EarnRule, Programme, Rounding
+from wallet_server.rules.program import EarnRule, Item, Per, Programme, Rounding, Visit
 from wallet_server.rules.sentences import counted, noun_of, reason_sentence, rule_sentence, spoken
 
 MAX_AMOUNT = 2**53 - 1
@@ -47,9 +47,13 @@ class Award:
     expires_at: datetime | None
 
 
-def rate(programme: Programme, lines: Sequence[Line], at: datetime) -> tuple[Award, ...]:
+def rate(
+    programme: Programme, lines: Sequence[Line], at: datetime, visits: Mapping[str, datetime] | None = None
+) -> tuple[Award, ...]:
     """What a sale at `at` earns, at most one award a rule, in the order of the rules; awards of nothing are left out.
 
+    `visits` is what a visit rule needs to know of the past: rule id to the time, nearest to `at`, at which that rule
+    counted a sale of this member (sales may arrive out of order). A rule that is missing there never counted one.
     Goods taken back count against the rest of the sale, never below zero for a rule. A line taken back is rounded as
     its purchase was, so that the two cancel exactly. Raises Invalid beyond MAX_AMOUNT or MAX_LINES, listing every
     fault, and ValueError when `at` carries no zone.
@@ -59,16 +63,28 @@ def rate(programme: Programme, lines: Sequence[Line], at: datetime) -> tuple[Awa
     _refuse_excess(lines)
     awards = []
     for rule in programme.earn:
-        amounts = [line.amount_minor for line in lines if _counts(line, rule)]
-        units = max(0, _units(amounts, rule))
+        counted_lines = [line for line in lines if _counts(line, rule)]
+        units = max(0, _units(rule, counted_lines, at, (visits or {}).get(rule.id)))
         if units > MAX_AMOUNT:
             raise Invalid("This sale would earn more than an account can hold.", field="lines")
         if units:
-            months = programme.currency(rule.currency).expires_after_months
-            params: dict[str, int | str] = {"basis_minor": sum(amounts), "lines": len(amounts)}
-            expires_at = None if months is None else add_months(at, months)
+            basis = sum(line.amount_minor for line in counted_lines)
+            params: dict[str, int | str] = {"basis_minor": basis, "lines": len(counted_lines)}
+            expires_at = expiry(programme, rule.currency, at)
             awards.append(Award(rule.currency, units, rule.id, "earn.sale", params, expires_at))
     return tuple(awards)
+
+
+def expiry(programme: Programme, currency: str, at: datetime) -> datetime | None:
+    """Until when units given at `at` count; None for ever."""
+    months = programme.currency(currency).expires_after_months
+    return None if months is None else add_months(at, months)
+
+
+def visit_span(programme: Programme) -> timedelta:
+    """How far from a sale another one may lie and still keep it from counting as a visit; zero without such a rule."""
+    ways = [rule.way for rule in programme.earn]
+    return max((way.interval for way in ways if isinstance(way, Visit)), default=timedelta(0))
 
 
 def explain(award: Award, language: str, programme: Programme) -> str:
@@ -105,13 +121,32 @@ def round_units(exact: Fraction, rounding: Rounding) -> int:
 
 
 def _counts(line: Line, rule: EarnRule) -> bool:
-    return not line.excluded and (line.category is None or line.category not in rule.excluded_categories)
+    if line.excluded or (line.category is not None and line.category in rule.excluded_categories):
+        return False
+    way = rule.way
+    if not isinstance(way, Item) or not (way.categories or way.skus):
+        return True
+    return line.category in way.categories or line.sku in way.skus
 
 
-def _units(amounts: Sequence[int], rule: EarnRule) -> int:
-    if rule.scope == "basket":
-        return round_units(sum(amounts) * rule.rate, rule.rounding)
-    return sum(round_units(amount * rule.rate, rule.rounding) for amount in amounts)
+def _units(rule: EarnRule, lines: Sequence[Line], at: datetime, nearest: datetime | None) -> int:
+    way = rule.way
+    if isinstance(way, Per):
+        amounts = [line.amount_minor for line in lines]
+        if way.scope == "basket":
+            return round_units(sum(amounts) * way.rate, way.rounding)
+        return sum(round_units(amount * way.rate, way.rounding) for amount in amounts)
+    if isinstance(way, Item):
+        return way.units * (max(0, sum(map(_pieces, lines))) // 1000)
+    enough = bool(lines) and sum(line.amount_minor for line in lines) >= way.minimum_minor
+    apart = nearest is None or abs(at - nearest) >= way.interval
+    return way.units if enough and apart else 0
+
+
+def _pieces(line: Line) -> int:
+    """The quantity in thousandths, below zero for goods taken back, whichever of the two the till gave a sign."""
+    taken_back = line.amount_minor < 0 or line.quantity_milli < 0
+    return -abs(line.quantity_milli) if taken_back else line.quantity_milli
 
 
 def _refuse_excess(lines: Sequence[Line]) -> None:

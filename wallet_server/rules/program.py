@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from wallet_server.rules.card import Palette, Texts
 from wallet_server.rules.program_checks import cross_faults
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_document import (
+    AmountShape,
     AnnounceShape,
     CurrencyShape,
     EarnShape,
@@ -31,16 +32,21 @@ from wallet_server.rules.program_document import (
 )
 
 __all__ = [
+    "Amount",
     "Currency",
     "CurrencyKind",
     "EarnRule",
+    "Item",
     "Ladder",
     "Level",
     "Money",
+    "Per",
     "Plural",
     "Programme",
+    "Reward",
     "Rounding",
     "Scope",
+    "Visit",
     "default_document",
     "document_schema",
     "fingerprint",
@@ -86,15 +92,59 @@ class Currency:
 
 
 @dataclass(frozen=True)
-class EarnRule:
-    """`rate` is in units of `currency` per minor unit of money, exact."""
+class Per:
+    """`rate` is in units per minor unit of money, exact."""
 
-    id: str
-    currency: str
     rate: Fraction
     rounding: Rounding
     scope: Scope
+
+
+@dataclass(frozen=True)
+class Visit:
+    """`units` for each sale of at least `minimum_minor`; of sales less than `interval` apart the first alone counts."""
+
+    units: int
+    minimum_minor: int
+    interval: timedelta
+
+
+@dataclass(frozen=True)
+class Item:
+    """`units` for each whole piece of the goods of these categories or skus; without either, of all goods."""
+
+    units: int
+    categories: frozenset[str]
+    skus: frozenset[str]
+
+
+@dataclass(frozen=True)
+class EarnRule:
+    """One way to earn units of `currency`."""
+
+    id: str
+    currency: str
+    way: Per | Visit | Item
     excluded_categories: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """So many units of one currency."""
+
+    currency: str
+    units: int
+
+
+@dataclass(frozen=True)
+class Reward:
+    """What members get for their units. `names` as the merchant wrote them, best with their article ("un café");
+    `value_minor` is what it would cost them, in minor units of the programme's money."""
+
+    code: str
+    names: Texts
+    cost: Amount
+    value_minor: int | None
 
 
 @dataclass(frozen=True)
@@ -136,6 +186,9 @@ class Programme:
     balance_currency: str
     earn: tuple[EarnRule, ...]
     ladder: Ladder | None
+    rewards: tuple[Reward, ...]
+    welcome: Amount | None
+    logo: str | None
     announce: AnnouncePolicy
     useful_distance_metres: int
     max_distance_metres: int | None
@@ -147,6 +200,10 @@ class Programme:
             if currency.code == code:
                 return currency
         raise NotFound(f"This programme has no currency “{code}”.", field="currency")
+
+    def reward(self, code: str) -> Reward | None:
+        """The reward of this code, or None (a code of an older document may be gone)."""
+        return next((reward for reward in self.rewards if reward.code == code), None)
 
 
 def parse(document: Mapping[str, object]) -> Programme:
@@ -210,6 +267,9 @@ def _programme(shape: ProgrammeShape) -> Programme:
         balance_currency=shape.balance_currency,
         earn=tuple(_rule(rule) for rule in shape.earn),
         ladder=None if shape.tiers is None else _ladder(shape.tiers),
+        rewards=tuple(Reward(row.code, dict(row.names), _amount(row.cost), row.value_minor) for row in shape.rewards),
+        welcome=None if shape.welcome is None else _amount(shape.welcome),
+        logo=shape.branding.logo,
         announce=_policy(shape.announce),
         useful_distance_metres=shape.useful_distance_metres,
         max_distance_metres=shape.max_distance_metres,
@@ -238,11 +298,24 @@ def _rule(shape: EarnShape) -> EarnRule:
     return EarnRule(
         id=shape.id,
         currency=shape.currency,
-        rate=Fraction(shape.per.points, shape.per.amount_minor),
-        rounding=shape.rounding,
-        scope=shape.scope,
+        way=_way(shape),
         excluded_categories=frozenset(shape.excluded_categories),
     )
+
+
+def _way(shape: EarnShape) -> Per | Visit | Item:
+    if shape.visit is not None:
+        visit = shape.visit
+        return Visit(visit.units, visit.minimum_minor, timedelta(minutes=visit.interval_minutes))
+    if shape.item is not None:
+        return Item(shape.item.units, frozenset(shape.item.categories), frozenset(shape.item.skus))
+    if shape.per is None:
+        raise ValueError("a rule earns in exactly one way")
+    return Per(Fraction(shape.per.points, shape.per.amount_minor), shape.rounding, shape.scope)
+
+
+def _amount(shape: AmountShape) -> Amount:
+    return Amount(shape.currency, shape.amount)
 
 
 def _ladder(shape: TiersShape) -> Ladder:

@@ -20,6 +20,13 @@ _EXPONENTS = {
 }
 """Decimals of the commoner currencies (ISO 4217); a wrong one would make every amount ten or a hundred times off."""
 
+WELCOME = "welcome"
+"""The rule under which the welcome gift stands in the books."""
+
+STAMP_BOXES = range(2, 21)
+"""How many boxes a stamp card can show."""
+
+_WAYS = ("per", "visit", "item")
 _MOST = 300
 """No list of a sound document is longer; of a longer one we check the beginning, the shape refuses it anyway."""
 
@@ -32,6 +39,8 @@ def cross_faults(document: Mapping[str, object]) -> list[Fault]:
         *_currency_faults(document),
         *_earn_faults(document),
         *_tier_faults(document),
+        *_reward_faults(document),
+        *_stamp_faults(document),
         *_text_faults(document),
         *_announce_faults(document),
     ]
@@ -107,8 +116,27 @@ def _earn_faults(document: Mapping[str, object]) -> Iterator[Fault]:
         yield Fault(f"earn.{index}.id", f"Two rules have the id “{name}”; give one another id.")
     for index, row in enumerate(rows):
         yield from _known_currency(f"earn.{index}.currency", row.get("currency"), document)
-        for place, category in _repeats(_texts(row.get("excluded_categories"))):
-            yield Fault(f"earn.{index}.excluded_categories.{place}", f"“{category}” stands here twice; remove one.")
+        if row.get("id") == WELCOME:
+            yield Fault(f"earn.{index}.id", f"“{WELCOME}” names the welcome gift in the books; write another id.")
+        yield from _way_faults(f"earn.{index}", row)
+        item = _table(row.get("item"))
+        for name, named in (
+            ("excluded_categories", row.get("excluded_categories")),
+            ("item.categories", item.get("categories")),
+            ("item.skus", item.get("skus")),
+        ):
+            for place, text in _repeats(_texts(named)):
+                yield Fault(f"earn.{index}.{name}.{place}", f"“{text}” stands here twice; remove one.")
+
+
+def _way_faults(path: str, row: Mapping[object, object]) -> Iterator[Fault]:
+    ways = [way for way in _WAYS if row.get(way) is not None]
+    if len(ways) != 1 and row:
+        yield Fault(path, "Say in exactly one way how this rule earns: per, visit or item.")
+    elif ways != ["per"]:
+        for name in ("rounding", "scope"):
+            if name in row:
+                yield Fault(f"{path}.{name}", "Only a rule with per has this; remove it.")
 
 
 def _tier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
@@ -128,6 +156,42 @@ def _tier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
         elif below is not None and threshold <= below:
             yield Fault(path, f"Each tier starts higher than the one before; write more than {below}.")
         below = threshold if below is None else max(below, threshold)
+
+
+def _reward_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    rows = _rows(document.get("rewards"))
+    for index, code in _repeats(_column(rows, "code")):
+        yield Fault(f"rewards.{index}.code", f"Two rewards have the code “{code}”; give one another code.")
+    currencies = [row for row in _rows(document.get("currencies")) if _is_code(row)]
+    unspendable = {row["code"] for row in currencies if row.get("spendable") is False}
+    for index, row in enumerate(rows):
+        currency = _table(row.get("cost")).get("currency")
+        yield from _known_currency(f"rewards.{index}.cost.currency", currency, document)
+        if isinstance(currency, str) and currency in unspendable:
+            yield Fault(f"rewards.{index}.cost.currency", f"“{currency}” cannot be spent; choose another currency.")
+    yield from _known_currency("welcome.currency", _table(document.get("welcome")).get("currency"), document)
+
+
+def _stamp_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    if _table(document.get("design")).get("id") != "stamps":
+        return
+    shown = document.get("balance_currency")
+    kinds = {row.get("code"): row.get("kind") for row in _rows(document.get("currencies")) if _is_code(row)}
+    if not isinstance(shown, str) or not isinstance(document.get("rewards", []), list):
+        return
+    costs = [_table(row.get("cost")) for row in _rows(document.get("rewards"))]
+    if kinds.get(shown) in ("points", "money"):
+        yield Fault("balance_currency", "The design “stamps” shows a currency of kind stamps; choose one.")
+    elif not any(cost.get("currency") == shown and cost.get("amount") in STAMP_BOXES for cost in costs):
+        least, most = STAMP_BOXES[0], STAMP_BOXES[-1]
+        sentence = (
+            f"The design “stamps” needs a reward that costs {least} to {most} “{shown}”: that many boxes it draws."
+        )
+        yield Fault("rewards", sentence)
+
+
+def _is_code(row: Mapping[object, object]) -> bool:
+    return isinstance(row.get("code"), str)
 
 
 def _text_faults(document: Mapping[str, object]) -> Iterator[Fault]:
@@ -154,6 +218,8 @@ def _places_of_texts(document: Mapping[str, object]) -> Iterator[tuple[str, obje
         yield f"tiers.levels.{index}.names", row.get("names")
         for place, benefit in enumerate(_rows(row.get("benefits"))):
             yield f"tiers.levels.{index}.benefits.{place}", benefit
+    for index, row in enumerate(_rows(document.get("rewards"))):
+        yield f"rewards.{index}.names", row.get("names")
 
 
 def _announce_faults(document: Mapping[str, object]) -> Iterator[Fault]:

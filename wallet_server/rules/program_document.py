@@ -18,17 +18,21 @@ MAX_LEVELS = 12
 MAX_CURRENCIES = 8
 MAX_BENEFITS = 10
 MAX_CATEGORIES = 200
+MAX_REWARDS = 20
+MAX_INTERVAL_MINUTES = 31 * 24 * 60
 MAX_UNITS = 1_000_000_000
 MAX_THRESHOLD = 2**53 - 1
 
 _CODE = "^[a-z][a-z0-9_-]{0,31}$"
 _COLOUR = "^#[0-9a-fA-F]{6}$"
 _ISO = "^[A-Z]{3}$"
+_SHA256 = "^[0-9a-f]{64}$"
 _CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 _PATTERN_SENTENCES = {
     _CODE: "Write a short code: a small letter, then small letters, digits, - or _, at most 32 in all.",
     _COLOUR: "Write a colour as # and six hexadecimal digits, such as #12372a.",
+    _SHA256: "Write the 64 small hexadecimal digits under which the picture is kept.",
     _ISO: "Write the three capital letters of the currency (ISO 4217), such as EUR.",
     _CLOCK: "Write a time of day as HH:MM, such as 21:00.",
 }
@@ -82,6 +86,8 @@ Word = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_one_li
 Title = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_one_line)]
 Sentence = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Category = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
+Sku = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
+Asset = Annotated[str, Field(pattern=_SHA256)]
 Address = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_web_address)]
 Language = Literal["fr", "en"]
 Months = Annotated[int, Field(ge=1, le=120)]
@@ -143,12 +149,30 @@ class PerShape(_Shape):
     points: Units
 
 
+class VisitShape(_Shape):
+    """So many units for each sale of `minimum_minor` or more, `interval_minutes` away from the last that counted."""
+
+    units: Units
+    minimum_minor: Annotated[int, Field(ge=0, le=MAX_UNITS)] = 0
+    interval_minutes: Annotated[int, Field(ge=0, le=MAX_INTERVAL_MINUTES)] = 0
+
+
+class ItemShape(_Shape):
+    """So many units for each whole piece of the goods named; with neither categories nor skus, of all goods."""
+
+    units: Units
+    categories: Annotated[list[Category], Field(max_length=MAX_CATEGORIES)] = []
+    skus: Annotated[list[Sku], Field(max_length=MAX_CATEGORIES)] = []
+
+
 class EarnShape(_Shape):
-    """One way to earn."""
+    """One way to earn: exactly one of `per`, `visit` and `item`; `rounding` and `scope` belong to `per`."""
 
     id: Code
     currency: Code
-    per: PerShape
+    per: PerShape | None = None
+    visit: VisitShape | None = None
+    item: ItemShape | None = None
     rounding: Literal["down", "up", "half_up", "half_even"] = "down"
     scope: Literal["basket", "line"] = "basket"
     excluded_categories: Annotated[list[Category], Field(max_length=MAX_CATEGORIES)] = []
@@ -169,6 +193,28 @@ class TiersShape(_Shape):
 
     currency: Code
     levels: Annotated[list[LevelShape], Field(min_length=1, max_length=MAX_LEVELS)]
+
+
+class AmountShape(_Shape):
+    """So many units of one currency."""
+
+    currency: Code
+    amount: Units
+
+
+class RewardShape(_Shape):
+    """What members get for their units; `names` with their article ("un café"), `value_minor` what it is worth."""
+
+    code: Code
+    names: dict[str, Title]
+    cost: AmountShape
+    value_minor: Units | None = None
+
+
+class BrandingShape(_Shape):
+    """The merchant's own pictures, each named by the SHA-256 of its bytes."""
+
+    logo: Asset | None = None
 
 
 class LinksShape(_Shape):
@@ -206,6 +252,9 @@ class ProgrammeShape(_Shape):
     balance_currency: Code
     earn: Annotated[list[EarnShape], Field(max_length=MAX_RULES)]
     tiers: TiersShape | None = None
+    rewards: Annotated[list[RewardShape], Field(max_length=MAX_REWARDS)] = []
+    welcome: AmountShape | None = None
+    branding: BrandingShape = BrandingShape()
     links: LinksShape = LinksShape()
     announce: AnnounceShape = AnnounceShape()
     useful_distance_metres: Metres = 50_000

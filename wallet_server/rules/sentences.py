@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal
 
 from wallet_server.rules.card import Texts
-from wallet_server.rules.program import EarnRule, Money, Plural, Programme
+from wallet_server.rules.gifts import Gift, english, french
+from wallet_server.rules.program import EarnRule, Item, Money, Per, Plural, Programme, Reward, Visit
 
 LANGUAGES = ("fr", "en")
 
@@ -31,6 +33,13 @@ _MAJOR = {
 _ASPIRATED = ("hall", "haut", "héro", "hibou", "homard", "hors", "huit")
 _POINT = Plural("point", "points")
 
+LONG_VISIT = timedelta(hours=1)
+"""Sales nearer to each other than this are one visit in everybody's eyes: a shorter interval needs no word."""
+
+_SPANS = {
+    "fr": ((1440, "jour", "jours"), (60, "heure", "heures"), (1, "minute", "minutes")),
+    "en": ((1440, "day", "days"), (60, "hour", "hours"), (1, "minute", "minutes")),
+}
 _ROUNDING = {
     "fr": {
         "down": "arrondi à l'inférieur",
@@ -49,7 +58,9 @@ _REASONS = {
     "fr": {
         "earn.sale": "Achat",
         "earn.goodwill": "Geste commercial",
+        "earn.welcome": "Cadeau de bienvenue",
         "burn.redeem": "Récompense utilisée",
+        "burn.reward": "Récompense utilisée",
         "reverse.sale": "Achat annulé",
         "reverse.redeem": "Récompense annulée",
         "expire.lot": "Arrivé à expiration",
@@ -58,7 +69,9 @@ _REASONS = {
     "en": {
         "earn.sale": "Purchase",
         "earn.goodwill": "Goodwill gesture",
+        "earn.welcome": "Welcome gift",
         "burn.redeem": "Reward redeemed",
+        "burn.reward": "Reward redeemed",
         "reverse.sale": "Purchase reversed",
         "reverse.redeem": "Reward reversed",
         "expire.lot": "Expired",
@@ -133,24 +146,135 @@ def rule_sentences(programme: Programme) -> Texts:
 
 
 def rule_sentence(rule: EarnRule, programme: Programme, language: str) -> str:
-    """One rule in words: `1 point per euro spent, rounded down.`"""
+    """One rule in words: `1 point per euro spent, rounded down.`, `1 stamp for each visit.`"""
     tongue = spoken(language)
-    units, spent = _proportion(rule, programme.money, tongue)
-    words = [f"{counted(units, noun_of(programme, rule.currency, tongue), tongue)} {spent}"]
-    if rule.rate.denominator != 1:
-        words.append(_ROUNDING[tongue][rule.rounding])
-        if rule.scope == "line":
-            words.append("article par article" if tongue == "fr" else "line by line")
-    sentence = ", ".join(words) + "."
+    way = rule.way
+    if isinstance(way, Per):
+        sentence = _per(way, rule, programme, tongue)
+    else:
+        earned = counted(way.units, noun_of(programme, rule.currency, tongue), tongue)
+        sentence = f"{earned} {_visit(way, programme.money, tongue) if isinstance(way, Visit) else _item(way, tongue)}."
     if rule.excluded_categories:
-        listed = ", ".join(sorted(rule.excluded_categories)[:10])
-        sentence += f" Hors{_FIXED}: {listed}." if tongue == "fr" else f" Not counted: {listed}."
+        sentence += f" Hors{_FIXED}: " if tongue == "fr" else " Not counted: "
+        sentence += f"{_listed(rule.excluded_categories)}."
     return sentence
 
 
-def _proportion(rule: EarnRule, money: Money, tongue: str) -> tuple[int, str]:
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)[:10])
+
+
+def _per(way: Per, rule: EarnRule, programme: Programme, tongue: str) -> str:
+    units, spent = _proportion(way, programme.money, tongue)
+    words = [f"{counted(units, noun_of(programme, rule.currency, tongue), tongue)} {spent}"]
+    if way.rate.denominator != 1:
+        words.append(_ROUNDING[tongue][way.rounding])
+        if way.scope == "line":
+            words.append("article par article" if tongue == "fr" else "line by line")
+    return ", ".join(words) + "."
+
+
+def _visit(way: Visit, money: Money, tongue: str) -> str:
+    words = "à chaque visite" if tongue == "fr" else "for each visit"
+    if way.minimum_minor:
+        least = money_text(way.minimum_minor, money, tongue)
+        words += f" dès {least} d'achat" if tongue == "fr" else f" of {least} or more"
+    if way.interval >= LONG_VISIT:
+        words += (
+            f", au plus une fois {_every(way.interval, tongue)}"
+            if tongue == "fr"
+            else (f", at most once {_every(way.interval, tongue)}")
+        )
+    return words
+
+
+def _every(span: timedelta, tongue: str) -> str:
+    minutes = int(span.total_seconds()) // 60
+    # One day is said as 24 hours: "a day" would be heard as "once every calendar day".
+    size, one, several = next(
+        unit for unit in _SPANS[tongue] if minutes % unit[0] == 0 and (minutes, unit[0]) != (1440, 1440)
+    )
+    count = minutes // size
+    if count == 1:
+        return f"par {one}" if tongue == "fr" else f"{'an' if one == 'hour' else 'a'} {one}"
+    if tongue == "en":
+        return f"every {count} {several}"
+    return f"{'toutes' if several.endswith('es') else 'tous'} les {count} {several}"
+
+
+def _item(way: Item, tongue: str) -> str:
+    named = _listed(way.categories | way.skus)
+    if tongue == "fr":
+        return f"par article acheté parmi{_FIXED}: {named}" if named else "par article acheté"
+    return f"for each item bought among: {named}" if named else "for each item bought"
+
+
+def reward_sentences(programme: Programme) -> Texts:
+    """What members get for what they collect, one sentence a reward, in the order of the rewards."""
+    return {
+        language: " ".join(f"{reward_sentence(reward, programme, language)}." for reward in programme.rewards)
+        for language in programme.languages
+    }
+
+
+def reward_sentence(reward: Reward, programme: Programme, language: str) -> str:
+    """One reward and its value, without a full stop: `10 stamps = a free coffee (worth €2.50)`."""
+    tongue = spoken(language)
+    cost = counted(reward.cost.units, noun_of(programme, reward.cost.currency, tongue), tongue)
+    return f"{cost} = {gift(reward, programme, tongue).offered}{_worth(reward, programme, tongue)}"
+
+
+def reward_name(reward: Reward, programme: Programme, language: str) -> str:
+    """The reward as the merchant named it, in this language or in the programme's first."""
+    return reward.names.get(spoken(language)) or reward.names[programme.languages[0]]
+
+
+def gift(reward: Reward, programme: Programme, language: str) -> Gift:
+    """The forms of a reward's name, by the grammar of the language that it is written in."""
+    tongue = spoken(language) if spoken(language) in reward.names else programme.languages[0]
+    return (french if tongue == "fr" else english)(reward.names[tongue])
+
+
+def _worth(reward: Reward, programme: Programme, tongue: str) -> str:
+    if reward.value_minor is None:
+        return ""
+    value = money_text(reward.value_minor, programme.money, tongue)
+    return f" (valeur {value})" if tongue == "fr" else f" (worth {value})"
+
+
+def progress_sentence(reward: Reward, missing: int, programme: Programme, language: str) -> str:
+    """What is missing for a reward (at least 1 unit): `Plus que 3 tampons et un café vous est offert`."""
+    tongue = spoken(language)
+    noun, present = noun_of(programme, reward.cost.currency, tongue), gift(reward, programme, tongue)
+    if tongue == "en":
+        return f"Only {counted(missing, noun, tongue)} to go and you get {present.offered}"
+    left = f"{plus_que(missing, noun)}"
+    if present.given is not None:
+        return f"{left} et {present.given}"
+    return f"{left} avant votre récompense{_FIXED}: {reward_name(reward, programme, tongue)}"
+
+
+def plus_que(missing: int, noun: Plural) -> str:
+    """French "only so many more": `Plus que 3 tampons`, `Plus qu'une étoile`."""
+    if missing == 1:
+        return f"Plus qu'{'une' if noun.feminine else 'un'} {noun.one}"
+    return f"Plus que {counted(missing, noun, 'fr')}"
+
+
+def waiting_sentence(reward: Reward, times: int, programme: Programme, language: str) -> str:
+    """That a reward can be had now, so many times: `Votre café offert vous attend`."""
+    tongue = spoken(language)
+    present = gift(reward, programme, tongue)
+    if times == 1:
+        return present.waiting
+    if tongue == "fr":
+        return f"{times} récompenses vous attendent{_FIXED}: {times} fois {present.offered}"
+    return f"{times} rewards are waiting: {times} times {present.offered}"
+
+
+def _proportion(way: Per, money: Money, tongue: str) -> tuple[int, str]:
     """Units, and the money they are given for, in the roundest words: per euro, per 10 euros, for every 1.50."""
-    units, minor = rule.rate.numerator, rule.rate.denominator
+    units, minor = way.rate.numerator, way.rate.denominator
     major = 10**money.exponent
     if major % minor == 0:
         units, minor = units * (major // minor), major
@@ -169,8 +293,9 @@ def _proportion(rule: EarnRule, money: Money, tongue: str) -> tuple[int, str]:
 def reason_sentence(code: str, params: Params, language: str, programme: Programme | None = None) -> str:
     """Why an entry stands in a member's history.
 
-    `code` is a reason code of the ledger; of `params` it uses `basis_minor` (money that counted; said only when the
-    programme is given) and `receipt`. An unknown code is shown as it is: a history never hides an entry.
+    `code` is a reason code of the ledger; of `params` it uses `basis_minor` (money that counted) and `reward` (its
+    code), both said only when the programme is given, and `receipt`. An unknown code is shown as it is: a history
+    never hides an entry.
     """
     tongue = spoken(language)
     reason = _REASONS[tongue].get(code)
@@ -179,6 +304,9 @@ def reason_sentence(code: str, params: Params, language: str, programme: Program
     basis = params.get("basis_minor")
     if code == "earn.sale" and programme is not None and isinstance(basis, int):
         reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(basis, programme.money, tongue)}"
+    known = programme.reward(str(params.get("reward"))) if code == "burn.reward" and programme is not None else None
+    if known is not None and programme is not None:
+        reason += f"{_FIXED if tongue == 'fr' else ''}: {reward_name(known, programme, tongue)}"
     if receipt := params.get("receipt"):
         reason += f", {'ticket' if tongue == 'fr' else 'receipt'} {receipt}"
     return reason + "."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from wallet_server.rules.card import Gauge
 from wallet_server.rules.program import Ladder, Level, Plural, Programme
-from wallet_server.rules.sentences import counted, noun_of, of, spoken
+from wallet_server.rules.sentences import counted, noun_of, of, plus_que, spoken
 
 
 def level_for(ladder: Ladder, value: int) -> Level:
@@ -55,9 +55,7 @@ def _sentence(missing: int, name: str, noun: Plural, language: str) -> str:
     if spoken(language) == "fr":
         if missing <= 0:
             return f"Le seuil {of(name)} est atteint, votre nouveau statut arrive"
-        one = f"'{'une' if noun.feminine else 'un'} {noun.one}"
-        left = one if missing == 1 else f"e {counted(missing, noun, language)}"
-        return f"Plus qu{left} et vous passez au statut {name}"
+        return f"{plus_que(missing, noun)} et vous passez au statut {name}"
     if missing <= 0:
         return f"You have reached {name}, your new status is on its way"
     return f"Only {counted(missing, noun, language)} to go to reach {name}"
