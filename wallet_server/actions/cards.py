@@ -69,10 +69,10 @@ def _put(tx: Tx, bumped: Sequence[tuple[int, datetime | None]], now: datetime, l
 def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> list[Ready]:
     """Compose these cards and publish what differs from what is served, each version with a fresh update tag.
 
-    Holds the passes' rows, then the tag counter of each pass type, until the commit.
+    Holds the passes' rows, then their publications, then the tag counter of each pass type, until the commit.
     """
     rows = passes.lock_passes(tx, pass_ids)
-    served = passes.published(tx, [row.id for row in rows])
+    served = passes.hold_published(tx, [row.id for row in rows])
     rung = devices.told_by_push(tx, [row.id for row in rows])
     shelf = _Desk(ctx, tx, rows, now)
     ready: list[Ready] = []

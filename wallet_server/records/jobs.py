@@ -160,10 +160,17 @@ def _claim_statement(tx: Tx) -> sa.Update:
 
 
 def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> list[Lease]:
-    """Lease up to `most` due jobs of a lane, the longest due first."""
+    """Lease up to `most` due jobs of a lane, those that are due for longest; given in the order in which `put` locks,
+    so that whoever walks the batch and rests or buries each keeps that order too."""
     until = micros(now + timedelta(seconds=lease_seconds))
     rows = tx.execute(_statements(tx)[1], {"of_lane": lane, "now": micros(now), "most": most, "until": until})
-    return [Lease(r.id, r.kind, r.key, r.lane, r.generation, r.attempt, r.failures) for r in rows]
+    leases = (Lease(r.id, r.kind, r.key, r.lane, r.generation, r.attempt, r.failures) for r in rows)
+    return sorted(leases, key=_place)
+
+
+def _place(lease: Lease) -> tuple[str, str]:
+    """Where a job stands in the order in which rows are locked."""
+    return lease.kind, lease.key
 
 
 _SETTLE = sa.delete(jobs).where(
@@ -189,7 +196,7 @@ def settle(
     runs once more (or at the put's instant, if that is sooner); one whose id is in `rests` was sent away by a vendor,
     which is no failure of its own. In the order in which `put` locks, so that the two never wait for each other."""
     again, rests = again or {}, rests or {}
-    for lease in sorted(leases, key=lambda one: (one.kind, one.key)):
+    for lease in sorted(leases, key=_place):
         if lease.id in rests:
             rest(tx, lease, rests[lease.id].until, rests[lease.id].why, failed=False)
         elif lease.id in again:
@@ -229,8 +236,8 @@ def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True
 
 
 def release(tx: Tx, leases: Sequence[Lease], now: datetime) -> None:
-    """Hand jobs back untouched (the worker is stopping): they are due at once."""
-    for lease in leases:
+    """Hand jobs back untouched (the worker is stopping): they are due at once. Locks in the order of `put`."""
+    for lease in sorted(leases, key=_place):
         tx.execute(
             sa.update(jobs)
             .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
@@ -238,19 +245,30 @@ def release(tx: Tx, leases: Sequence[Lease], now: datetime) -> None:
         )
 
 
+def _in_order(tx: Tx, *which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    """Keys of these jobs, their rows locked in the order of `put` before the statement around it changes any.
+
+    By code point, as Python sorts: the collation of a database may pass over the colon of a key. SQLite has one writer.
+    """
+    query = sa.select(jobs.c.id).where(*which)
+    if tx.dialect.name != "sqlite":
+        places = (sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C"))
+        query = query.order_by(*places).with_for_update()
+    return query.scalar_subquery()
+
+
 def break_leases(tx: Tx, now: datetime) -> int:
     """End every lease, whoever holds it; returns how many."""
-    return tx.execute(
-        sa.update(jobs)
-        .where(jobs.c.leased_until > 0, jobs.c.dead_at.is_(None))
-        .values(leased_until=0, run_at=micros(now), due_at=micros(now))
-    ).rowcount
+    leased = _in_order(tx, jobs.c.leased_until > 0, jobs.c.dead_at.is_(None))
+    free = {"leased_until": 0, "run_at": micros(now), "due_at": micros(now)}
+    return tx.execute(sa.update(jobs).where(jobs.c.id.in_(leased)).values(**free)).rowcount
 
 
 def bury(tx: Tx, lease: Lease, now: datetime, why: str) -> bool:
     """Set a job aside for an operator, with the reason; a new put of the same key revives it.
 
-    False when it was put again while it ran: that wish is not buried with this attempt.
+    False when it was put again while it ran: that wish is not buried with this attempt. One row; whoever buries
+    several goes by the order in which `claim` gave them.
     """
     mine = (jobs.c.id == lease.id, jobs.c.attempt == lease.attempt, jobs.c.generation == lease.generation)
     buried = (
@@ -263,11 +281,9 @@ def bury(tx: Tx, lease: Lease, now: datetime, why: str) -> bool:
 
 def revive(tx: Tx, now: datetime, kind: str | None = None) -> int:
     """Run dead letters again (all, or of one kind); returns how many."""
-    query = sa.update(jobs).where(jobs.c.dead_at.is_not(None))
-    if kind:
-        query = query.where(jobs.c.kind == kind)
+    which = [jobs.c.dead_at.is_not(None), *([jobs.c.kind == kind] if kind else [])]
     alive = {"dead_at": None, "failures": 0, "rest_until": 0, "run_at": micros(now), "due_at": micros(now)}
-    return tx.execute(query.values(**alive)).rowcount
+    return tx.execute(sa.update(jobs).where(jobs.c.id.in_(_in_order(tx, *which))).values(**alive)).rowcount
 
 
 def letters(tx: Tx, *, dead: bool, most: int = 100) -> list[Letter]:

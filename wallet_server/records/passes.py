@@ -1,7 +1,8 @@
 """Owns passes (issued copies), their codes, what was published of them, and the update tags that devices ask by.
 
 Locks: a change holds the member, then bumps passes in the order of their keys; publishing locks passes in the order
-of their keys, then the tag counter of the pass type. Nobody waits the other way round.
+of their keys, then their publications in the same order (all of them before it changes any), then the tag counter of
+the pass type. Nobody waits the other way round.
 """
 
 from __future__ import annotations
@@ -232,6 +233,13 @@ def published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
     return {r.pass_id: Publication(**r._mapping) for r in tx.execute(_PUBLICATIONS, {"ids": list(pass_ids)})}
 
 
+def hold_published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
+    """The same, each held until the end of the transaction, in the order of the passes' keys: what is taken in, what is
+    published and what gets a tag are different sets of one batch, and would else be locked in several passages."""
+    query = _PUBLICATIONS.order_by(publications.c.pass_id).with_for_update(key_share=True)
+    return {r.pass_id: Publication(**r._mapping) for r in tx.execute(query, {"ids": list(pass_ids)})}
+
+
 def publish_first(tx: Tx, row: Publication) -> None:
     """The first version of a pass, in the transaction that issues it."""
     tx.execute(sa.insert(publications).values(**vars(row)))
@@ -259,21 +267,23 @@ _NEXT = (
 
 
 def publish_next(tx: Tx, rows: Sequence[Publication]) -> None:
-    """Further versions, in place of the ones that were served."""
+    """Further versions, in place of the ones that were served, in the order of the passes' keys."""
     if rows:
-        tx.execute(_NEXT, [{"of_pass": r.pass_id, **{f"new_{f}": getattr(r, f) for f in _SERVED}} for r in rows])
+        ordered = sorted(rows, key=lambda one: one.pass_id)
+        tx.execute(_NEXT, [{"of_pass": r.pass_id, **{f"new_{f}": getattr(r, f) for f in _SERVED}} for r in ordered])
 
 
 def taken_in(tx: Tx, pass_id: int, of_version: int) -> None:
-    """The change counted `of_version` altered nothing that is shown."""
+    """The change counted `of_version` altered nothing that is shown. One row, held before (`hold_published`)."""
     tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(of_version=of_version))
 
 
 def hand_out_tags(tx: Tx, pass_type: str, pass_ids: Sequence[int], now: datetime) -> None:
-    """Give these passes fresh update tags, in the order given, under the pass type's lock, which is held to commit.
+    """Give these passes fresh update tags, in the order of their keys, under the pass type's lock, held to commit.
 
     A tag is `max(last + 1, microseconds UTC)`. Because the lock is held until the commit, tags become visible in
-    their own order: a device that was answered up to tag T never misses one below T that commits later.
+    their own order: a device that was answered up to tag T never misses one below T that commits later. Which pass of
+    one batch has the lower tag says nothing: they become visible together.
     """
     insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
     greatest = sa.func.max if tx.dialect.name == "sqlite" else sa.func.greatest
@@ -292,7 +302,7 @@ def hand_out_tags(tx: Tx, pass_type: str, pass_ids: Sequence[int], now: datetime
         sa.update(publications)
         .where(publications.c.pass_id == b("of_pass"))
         .values(tag=b("new_tag"), tagged=publications.c.number),
-        [{"of_pass": key, "new_tag": last - count + 1 + n} for n, key in enumerate(pass_ids)],
+        [{"of_pass": key, "new_tag": last - count + 1 + n} for n, key in enumerate(sorted(pass_ids))],
     )
 
 
@@ -348,9 +358,12 @@ def mark_seen(tx: Tx, pass_id: int, number: int) -> bool:
 
 
 def ring_everybody(tx: Tx) -> None:
-    """Every card is to be told of anew under a fresh tag, whatever the phones believe that they hold."""
+    """Every card is to be told of anew under a fresh tag, whatever the phones believe that they hold. Locks them all,
+    in the order of the passes' keys."""
     below = sa.case((publications.c.rung > 0, 0), else_=publications.c.rung) - 1
-    tx.execute(sa.update(publications).values(rung=below, tagged=0))
+    ordered = sa.select(publications.c.pass_id).order_by(publications.c.pass_id).with_for_update(key_share=True)
+    held = publications.c.pass_id.in_(ordered.scalar_subquery())
+    tx.execute(sa.update(publications).where(held).values(rung=below, tagged=0))
 
 
 def ring_again(tx: Tx, pass_id: int, *, new_tag: bool) -> None:

@@ -1,0 +1,129 @@
+"""Whoever locks several rows takes them in one order: while the first is held by another, the rest are still free."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import NewDatabase
+from tests.world import PASS_TYPE, World, founded
+from wallet_server.actions import cards
+from wallet_server.records import jobs, passes
+from wallet_server.records.database import Tx
+from wallet_server.records.jobs import BULK, Put
+from wallet_server.records.schema import jobs as jobs_table
+from wallet_server.records.schema import publications
+
+KEYS = ["12:1", "1:2", "9:0"]
+"""In the order of code points; a collation that passes over the colon has the second one first."""
+
+
+@pytest.fixture
+def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+    """On PostgreSQL: SQLite has one writer and no order."""
+    with founded(new_database("postgresql"), tmp_path) as made:
+        yield made
+
+
+def _free(world: World, table: sa.Table, first: int, act: Callable[[Tx], object]) -> set[int]:
+    """The rows (by primary key) that are free while `act` waits for the row `first`, which another holds."""
+    key = next(iter(table.primary_key.columns))
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            with world.ctx.change() as tx:
+                act(tx)
+        except Exception as fault:  # noqa: BLE001 - the test looks at it
+            faults.append(fault)
+
+    thread = threading.Thread(target=run)
+    with world.ctx.change() as holder:
+        holder.execute(sa.select(key).where(key == first).with_for_update()).one()
+        thread.start()
+        _until_somebody_waits(world)
+        with world.ctx.change() as tx:
+            free = set(tx.execute(sa.select(key).with_for_update(skip_locked=True)).scalars())
+    thread.join(20)
+    assert not thread.is_alive()
+    assert faults == []
+    return free
+
+
+def _until_somebody_waits(world: World) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    pause = threading.Event()
+    for _ in range(500):
+        with world.ctx.look() as tx:
+            if tx.exec_driver_sql(query).scalar_one():
+                return
+        pause.wait(0.02)
+    raise AssertionError("nobody waits for the row")
+
+
+def _jobs(world: World) -> dict[str, int]:
+    """Three jobs, written against their order, by key."""
+    for key in reversed(KEYS):
+        with world.ctx.change() as tx:
+            jobs.put(tx, [Put("walk", key, BULK, world.clock())])
+    with world.ctx.look() as tx:
+        rows = tx.execute(sa.select(jobs_table.c.key, jobs_table.c.id).where(jobs_table.c.kind == "walk"))
+        return {r.key: r.id for r in rows}
+
+
+def test_jobs_are_handed_back_taken_over_and_revived_in_the_order_in_which_they_are_put(world: World) -> None:
+    ids, now = _jobs(world), world.clock()
+    with world.ctx.change() as tx:
+        leases = jobs.claim(tx, BULK, 10, now, 60)
+    assert [lease.key for lease in leases] == KEYS
+    others = {ids[key] for key in KEYS[1:]}
+    assert _free(world, jobs_table, ids[KEYS[0]], lambda tx: jobs.release(tx, leases[::-1], now)) == others
+    with world.ctx.change() as tx:
+        leases = jobs.claim(tx, BULK, 10, now, 60)
+    assert _free(world, jobs_table, ids[KEYS[0]], lambda tx: jobs.break_leases(tx, now)) == others
+    with world.ctx.change() as tx:
+        for lease in jobs.claim(tx, BULK, 10, now, 60):
+            assert jobs.bury(tx, lease, now, "it cannot work")
+    assert _free(world, jobs_table, ids[KEYS[0]], lambda tx: jobs.revive(tx, now)) == others
+    with world.ctx.look() as tx:
+        assert jobs.counts(tx, now) == {"due": 3, "waiting": 0, "dead": 0}
+
+
+def test_publications_are_locked_in_the_order_of_their_passes(world: World) -> None:
+    first, *others = ids = sorted(world.enrol().pass_id for _ in range(3))
+    back = ids[::-1]
+    with world.ctx.change() as tx:
+        rows = [passes.published(tx, ids)[key] for key in back]
+        for key in back:  # written anew against their order
+            tx.execute(sa.update(publications).where(publications.c.pass_id == key).values(rung=1))
+    onward = [replace(row, number=row.number + 1) for row in rows]
+    acts: list[Callable[[Tx], object]] = [
+        lambda tx: passes.hold_published(tx, back),
+        lambda tx: passes.publish_next(tx, onward),
+        lambda tx: passes.hand_out_tags(tx, PASS_TYPE, back, world.clock()),
+        passes.ring_everybody,
+    ]
+    for act in acts:
+        assert _free(world, publications, first, act) == set(others)
+    with world.ctx.look() as tx:
+        tags = {key: one.tag for key, one in passes.published(tx, ids).items()}
+    assert None not in tags.values()
+    assert sorted(ids, key=lambda key: tags[key] or 0) == ids
+
+
+def test_publishing_holds_the_whole_batch_before_it_changes_any(world: World) -> None:
+    """What is taken in without a change and what is published anew are different sets of one batch."""
+    holders = [world.enrol() for _ in range(3)]
+    world.work()
+    world.sell(holders[0], 1000)
+    with world.ctx.change() as tx:
+        for holder in holders[1:]:
+            passes.bump(tx, holder.member_id, 0)
+    first, *others = [holder.pass_id for holder in holders]
+    ids = [first, *others]
+    assert _free(world, publications, first, lambda tx: cards.publish(world.ctx, tx, ids, world.clock())) == set(others)
