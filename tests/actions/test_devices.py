@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tests.phone import Phone
-from tests.world import PASS_TYPE, World, together
-from wallet_server.actions import devices, outbox, refresh
-from wallet_server.records import limits, passes
+from tests.phone import Phone, fields, opened
+from tests.world import NOON, PASS_TYPE, World, together
+from wallet_server.actions import cards, devices, outbox, refresh
+from wallet_server.records import jobs, limits, passes
 from wallet_server.records.schema import devices as devices_table
 from wallet_server.records.schema import phone_logs, registrations
 from wallet_server.wallets.port import Later, Refused, Report, Shown, Stale
@@ -156,16 +156,129 @@ def test_a_vendors_rest_is_kept_counts_as_no_failure_and_ends_by_itself(world: W
     world.told.verdict = lambda stale: Report(stale.ref, Later(120.0, "slow down"))
     world.sell(phone.holder, 100)
     world.work()
-    world.sell(phone.holder, 100)
     (job,) = outbox.letters(world.ctx, dead=False)
-    assert ((job.due_at - world.clock()).total_seconds(), job.failures, job.last_error) == (120, 0, "slow down")
+    assert (job.kind, (job.due_at - world.clock()).total_seconds()) == (refresh.RING, 120)
+    assert (job.failures, job.last_error) == (0, "slow down")
     world.told.verdict = lambda stale: Report(stale.ref, Shown())
     world.told.rung.clear()
-    world.clock.forward(seconds=120)
+    world.sell(phone.holder, 100)
+    world.clock.forward(seconds=119)
+    world.work()
+    assert not phone.rung()
+    (job,) = outbox.letters(world.ctx, dead=False)
+    assert ((job.due_at - world.clock()).total_seconds(), job.last_error) == (1, "slow down")
+    world.clock.forward(seconds=1)
     world.work()
     assert phone.rung()
     assert phone.pull()
     assert phone.value("points") == 2
+
+
+def _served(world: World, phone: Phone) -> object:
+    """The points on the card that anybody who asks just now is served."""
+    serial, token = phone.holder.serial, phone.holder.token
+    got = devices.fetch(world.ctx, PASS_TYPE, serial, token, None, taken=False)
+    return fields(opened(got.body or b""))["points"]["value"]
+
+
+def _number(world: World, phone: Phone) -> int:
+    with world.ctx.look() as tx:
+        return passes.published(tx, [phone.holder.pass_id])[phone.holder.pass_id].number
+
+
+def test_a_rest_holds_back_the_ringing_alone_and_every_sale_is_published_at_once(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    refresh.raise_alarm(world.ctx, world.credential_set, "tokens", "APNs refused too many devices.")
+    for sales in (1, 2):
+        world.sell(phone.holder, 1000)
+        world.work()
+        assert _number(world, phone) == 1 + sales
+        assert _served(world, phone) == 10 * sales
+        assert world.told.rung == []
+        (job,) = outbox.letters(world.ctx, dead=False)
+        assert (job.kind, job.due_at) == (refresh.RING, NOON + refresh.REFUSED_REST)
+        assert "refused too many" in str(job.last_error)
+        world.clock.forward(seconds=world.ctx.settings.coalesce_seconds)
+    world.clock.at = NOON + refresh.REFUSED_REST
+    world.work()
+    assert len(world.told.rung) == 1
+    assert phone.rung()
+    assert _number(world, phone) == 3
+    assert phone.pull()
+    assert (phone.value("points"), phone.versions) == (20, 1)
+    assert outbox.letters(world.ctx, dead=False) == []
+
+
+def test_a_phone_is_rung_once_for_a_version_however_often_its_card_is_looked_at(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    for _ in range(2):
+        world.clock.forward(minutes=1)
+        world.sell(phone.holder, 1000)
+        world.work()
+        assert phone.rung()
+        with world.ctx.change() as tx:
+            jobs.put(tx, [jobs.Put(cards.REFRESH, str(phone.holder.pass_id), jobs.COUNTER, world.clock())])
+        world.work()
+        assert not phone.rung()
+
+
+def test_each_phone_that_waited_is_rung_once_when_the_rest_ends(world: World) -> None:
+    phones = [Phone(world, world.enrol(), f"library-{n}", f"{n:064x}").add() for n in range(5)]
+    refresh.raise_alarm(world.ctx, world.credential_set, "tokens", "APNs refused too many devices.")
+    for phone in phones:
+        world.sell(phone.holder, 100)
+    world.work()
+    world.clock.forward(minutes=5)
+    refresh.raise_alarm(world.ctx, world.credential_set, "tokens", "APNs refused too many devices.")
+    world.clock.forward(minutes=12)
+    world.work()
+    assert world.told.rung == []
+    world.clock.forward(minutes=3)
+    world.work()
+    assert sorted(stale.ref for stale in world.told.rung) == sorted(phone.holder.pass_id for phone in phones)
+
+
+def test_an_alert_that_was_held_back_gets_its_turn_though_the_phone_had_to_wait(world: World) -> None:
+    phone = Phone(world, world.enrol(promotions=True)).add()
+    world.told.verdict = lambda stale: Report(stale.ref, Later(600.0, "slow down"))
+    world.sell(phone.holder, 1000)
+    world.announce()
+    world.work()
+    world.told.verdict = lambda stale: Report(stale.ref, Shown())
+    world.clock.forward(minutes=11)
+    for _ in range(2):
+        world.work()
+        assert phone.rung()
+        assert phone.pull()
+        world.clock.forward(minutes=1)
+    assert phone.heard == ["points", "news"]
+
+
+def test_a_ring_that_was_given_up_is_run_again_by_the_operator_or_by_the_next_sale(world: World) -> None:
+    phone = Phone(world, world.enrol()).add()
+    world.told.verdict = lambda stale: Report(stale.ref, Later(60.0, "slow down"))
+    world.sell(phone.holder, 100)
+    world.work()
+    world.clock.forward(seconds=60)
+
+    def fail(stale: Stale) -> Report:
+        raise RuntimeError("never foreseen")
+
+    world.told.verdict = fail
+    for _ in range(outbox.MOST_FAILURES):
+        world.work()
+        world.clock.forward(minutes=15)
+    (dead,) = outbox.letters(world.ctx, dead=True)
+    assert dead.kind == refresh.RING
+    world.told.verdict = lambda stale: Report(stale.ref, Shown())
+    world.told.rung.clear()
+    world.sell(phone.holder, 100)
+    world.work()
+    assert phone.rung()
+    assert outbox.revive(world.ctx, refresh.RING) == 1
+    world.work()
+    assert not phone.rung()
+    assert outbox.counts(world.ctx) == {"due": 0, "waiting": 0, "dead": 0}
 
 
 def test_a_refusal_rests_for_a_quarter_of_an_hour_and_an_alarm_rests_the_whole_credential_set(world: World) -> None:
@@ -174,7 +287,7 @@ def test_a_refusal_rests_for_a_quarter_of_an_hour_and_an_alarm_rests_the_whole_c
     world.sell(phone.holder, 100)
     world.work()
     (job,) = outbox.letters(world.ctx, dead=False)
-    assert job.due_at == world.clock() + refresh.REFUSED_REST
+    assert (job.kind, job.due_at) == (refresh.RING, world.clock() + refresh.REFUSED_REST)
     refresh.raise_alarm(world.ctx, world.credential_set, "configuration", "Apple refuses this certificate.")
     other = Phone(world, world.enrol(), "library-2", "cd" * 32).add()
     world.sell(other.holder, 100)

@@ -13,6 +13,7 @@ Action = Callable[[Context, list[Lease]], object]
 
 KINDS: Mapping[str, Action] = {
     cards.REFRESH: refresh.refresh,
+    refresh.RING: refresh.refresh,
     programs.REPUBLISH: programs.republish,
     offers.WALK: offers.walk,
     offers.WAITERS: offers.ask_waiters,

@@ -18,12 +18,13 @@ from wallet_server.records.database import Tx
 from wallet_server.records.schema import devices, passes, phone_logs, publications, registrations
 
 MAX_DEVICES_PER_PASS = 50
+SUSPECT_FOR = timedelta(days=1)
 APNS, ANDROID = "apns", "androidpass"
 
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """One device that holds a pass."""
+    """One device that holds a pass. `suspected`: its last push was refused in a way that is not believed at once."""
 
     id: int
     pass_id: int
@@ -38,6 +39,8 @@ _DEVICE = sa.select(devices).where(
 ).with_for_update()  # fmt: skip
 
 _HOLD = sa.select(devices.c.id).where(devices.c.id == b("device")).with_for_update()
+
+_KNOWN = sa.select(devices.c.registered_at, devices.c.suspect_at).where(devices.c.id == b("device")).with_for_update()
 
 
 def register(
@@ -76,7 +79,7 @@ def _evict(tx: Tx, pass_id: int) -> None:
             .offset(MAX_DEVICES_PER_PASS)
         ).scalars()
     )
-    for device in extra:
+    for device in sorted(extra):
         _drop(tx, device, pass_id)
 
 
@@ -98,40 +101,21 @@ def _drop(tx: Tx, device: int, pass_id: int) -> bool:
     return bool(gone)
 
 
-def forget(tx: Tx, device_ids: Sequence[int], *, registered_before: datetime) -> None:
-    """The push service says that these are gone; one that has registered anew since is kept."""
-    for device in sorted(device_ids):
-        still = tx.execute(
-            sa.select(devices.c.id)
-            .where(devices.c.id == device, devices.c.registered_at < registered_before)
-            .with_for_update()
-        ).scalar()
-        if still is not None:
+def heed(tx: Tx, *, dead: set[int], suspect: set[int], trusted: set[int], rung_at: datetime) -> None:
+    """What the push service said of these devices when they were rung: forget the dead, note the suspect, clear the
+    trusted. A suspect is forgotten when the first such answer is a day old; one that has registered anew since it was
+    rung is kept whatever was said of it. In the order of their keys, so that two batches never wait for each other."""
+    for device in sorted(dead | suspect | trusted):
+        row = tx.execute(_KNOWN, {"device": device}).first()
+        if row is None or row.registered_at >= rung_at:
+            continue
+        old = row.suspect_at is not None and rung_at - row.suspect_at >= SUSPECT_FOR
+        if device in dead or (device in suspect and old):
             tx.execute(sa.delete(registrations).where(registrations.c.device_id == device))
             tx.execute(sa.delete(devices).where(devices.c.id == device))
-
-
-def suspect(tx: Tx, device_ids: Sequence[int], now: datetime) -> None:
-    """The push service refused these tokens in a way that a wrong setting would cause too.
-
-    The first refusal is noted; one a day or more after it forgets the device.
-    """
-    for device in sorted(device_ids):
-        since = tx.execute(sa.select(devices.c.suspect_at).where(devices.c.id == device)).scalar()
-        if since is None:
-            tx.execute(sa.update(devices).where(devices.c.id == device).values(suspect_at=now))
-        elif now - since >= timedelta(days=1):
-            forget(tx, [device], registered_before=now)
-
-
-def trust(tx: Tx, device_ids: Sequence[int]) -> None:
-    """These tokens were accepted: what was suspected is forgotten."""
-    if device_ids:
-        tx.execute(
-            sa.update(devices)
-            .where(devices.c.id.in_(device_ids), devices.c.suspect_at.is_not(None))
-            .values(suspect_at=None)
-        )
+        elif device not in suspect or row.suspect_at is None:
+            since = rung_at if device in suspect else None
+            tx.execute(sa.update(devices).where(devices.c.id == device).values(suspect_at=since))
 
 
 _HOLDERS = (
@@ -182,6 +166,25 @@ def changed_since(tx: Tx, library_id: str, pass_type: str, since: int) -> list[s
     """Serial numbers of a device's passes whose tag is greater (all of them for -1), the oldest change first."""
     rows = tx.execute(_CHANGED, {"library_id": library_id, "pass_type": pass_type, "since": since})
     return [r.serial for r in rows]
+
+
+_REGISTERED = (
+    sa.select(registrations.c.pass_id)
+    .join(devices, devices.c.id == registrations.c.device_id)
+    .join(passes, passes.c.id == registrations.c.pass_id)
+    .where(
+        devices.c.library_id == b("library_id"),
+        devices.c.pass_type == b("pass_type"),
+        passes.c.pass_type == b("pass_type"),
+        passes.c.serial == b("serial"),
+    )
+)
+
+
+def registered_pass(tx: Tx, library_id: str, pass_type: str, serial: str) -> int | None:
+    """The key of this pass, if this device is registered for it."""
+    name = {"library_id": library_id, "pass_type": pass_type, "serial": serial}
+    return tx.execute(_REGISTERED, name).scalar()
 
 
 def add_phone_logs(tx: Tx, lines: Sequence[tuple[str, int | None]], keep: int, now: datetime) -> None:

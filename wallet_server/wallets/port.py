@@ -32,12 +32,14 @@ class Identity:
 @dataclass(frozen=True)
 class Handle:
     """One device that holds a pass. `ref` is the caller's own key; `registered_at` is UTC; `kind` is the push
-    service that understands `push_token` (`apns`, `androidpass`)."""
+    service that understands `push_token` (`apns`, `androidpass`); `suspected`: it was reported `suspect` before and
+    has not been told anything since."""
 
     ref: int
     kind: str
     push_token: str = field(repr=False)
     registered_at: datetime
+    suspected: bool = False
 
 
 @dataclass(frozen=True)

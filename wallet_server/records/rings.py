@@ -1,0 +1,66 @@
+"""Owns the wait of cards whose phones cannot be told yet: a job of its own beside the refresh, so that a vendor's rest
+holds back the ringing and never the publishing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.records.database import Tx
+from wallet_server.records.jobs import Put, instant, micros, put
+from wallet_server.records.schema import jobs
+
+RING = "ring"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A card whose phones are not to be rung before `until` (UTC), in which lane after that, and why."""
+
+    pass_id: int
+    lane: int
+    until: datetime
+    why: str
+
+
+# A job in a worker's hands is left to it: it was put again and so runs once more.
+_REST = (
+    sa.update(jobs)
+    .where(
+        jobs.c.kind == RING,
+        jobs.c.key == b("of_pass"),
+        jobs.c.leased_until <= b("now"),
+        jobs.c.rest_until < b("until"),
+    )
+    .values(rest_until=b("until"), due_at=b("until"), last_error=b("why"))
+)
+
+
+def hold(tx: Tx, waits: Iterable[Held], now: datetime) -> None:
+    """Have the phones of these cards rung once their wait is over. A wait that stands is never shortened."""
+    held = sorted(waits, key=lambda one: str(one.pass_id))
+    put(tx, [Put(RING, str(one.pass_id), one.lane, one.until) for one in held])
+    if held:
+        rows = [
+            {"of_pass": str(one.pass_id), "until": micros(one.until), "why": one.why[:500], "now": micros(now)}
+            for one in held
+        ]
+        tx.execute(_REST, rows)
+
+
+_RESTING = sa.select(jobs.c.key, jobs.c.rest_until, jobs.c.last_error).where(
+    jobs.c.kind == RING,
+    jobs.c.key.in_(b("keys", expanding=True)),
+    jobs.c.rest_until > b("now"),
+    jobs.c.dead_at.is_(None),
+)
+
+
+def resting(tx: Tx, pass_ids: Sequence[int], now: datetime) -> dict[int, tuple[datetime, str]]:
+    """Those of the cards whose phones are not to be rung yet: pass key to (until when, why)."""
+    rows = tx.execute(_RESTING, {"keys": [str(key) for key in pass_ids], "now": micros(now)})
+    return {int(r.key): (instant(r.rest_until), r.last_error or "") for r in rows}
