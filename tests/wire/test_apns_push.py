@@ -335,7 +335,7 @@ def test_refusals_add_up_over_calls_and_are_then_not_believed_until_others_are_t
 ) -> None:
     apns.tell(Answer(400, "BadDeviceToken"))
     singles = [ring(targets(1, number))[0] for number in range(7)]
-    assert [one.fate.value for one in singles] == ["suspect"] * 4 + ["later"] * 3
+    assert {one.fate for one in singles} == {Fate.LATER}
     assert [one.alarm is not None for one in singles] == [False] * 4 + [True] + [False] * 2
     apns.tell(None)
     assert fates(ring(300)) == {"told": 300}
@@ -353,7 +353,38 @@ def test_the_devices_of_one_customer_cannot_stop_everybody(apns: ApnsServer, rin
 
 def test_a_phone_that_is_refused_again_and_again_is_one_phone(apns: ApnsServer, ring: Ring) -> None:
     apns.tell(Answer(400, "BadDeviceToken"), token(1))
+    alone = [ring(targets(1, 1))[0] for _ in range(8)]
+    assert {(one.fate, one.alarm) for one in alone} == {(Fate.LATER, None)}
+    assert alone[0].seconds <= 45
+    assert alone[-1].seconds >= 450
+    assert fates(ring(targets(1, 2))) == {"told": 1}
     assert [ring(targets(1, 1))[0].fate for _ in range(8)] == [Fate.SUSPECT] * 8
+
+
+def test_devices_that_are_suspected_or_were_refused_before_an_alarm_are_rung_when_the_others_are_answered(
+    apns_authority: Authority, identity: tuple[bytes, bytes]
+) -> None:
+    heard: list[str] = []
+    with ApnsServer(apns_authority, on_push=lambda device, *_: heard.append(device)).in_thread() as server:
+        bell = Bell(address=server.address, trust_pem=apns_authority.root_pem, sandbox=True)
+
+        def batch() -> list[Outcome]:
+            return list(bell.ring(*identity, PASS_TYPE, [*suspected, *targets(40)], NOW))
+
+        server.tell(Answer(delay_seconds=0.2), token(9))  # the slowest of the others is waited for too
+        suspected = [Target(token(number), NOW, number, suspected=True) for number in (100, 101)]
+        assert fates(batch()) == {"told": 42}
+        assert sorted(heard[:40]) == [token(number) for number in range(40)]
+        for number in range(5):
+            server.tell(Answer(400, "BadDeviceToken"), token(number))
+        assert any(outcome.alarm for outcome in batch())
+        heard.clear()
+        for number in range(5):
+            server.tell(None, token(number))
+        assert fates(batch()) == {"told": 42}
+        bell.close()
+    assert sorted(heard[:35]) == [token(number) for number in range(5, 40)]
+    assert sorted(heard[35:]) == [*(token(number) for number in range(5)), token(100), token(101)]
 
 
 CONFIGURATION = [

@@ -9,24 +9,36 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from typing import NamedTuple
 
 WINDOW = 200
+OWNERS_TAKEN = 3  # after an alarm: so many customers' notifications taken show that the setting is right
+ACCUSED_LIMIT = 10_000
+DOUBT_SECONDS = 900.0
+FIRST_DOUBT_SECONDS = 15.0
 TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: the length may change, do not hard-code it
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """One device to ring. `ref` is the caller's own key; `registered_at` is UTC. `owner` says whose device it is (any
-    number): refusals of one owner's devices count once, so that one customer's junk cannot stop everybody's batch."""
+    number): refusals of one owner's devices count once, so that one customer's junk cannot stop everybody's batch.
+    `suspected`: it was refused the last time and that was believed; it is rung after the others."""
 
     token: str = field(repr=False)
     registered_at: datetime
     ref: int = 0
     owner: int | None = None
+    suspected: bool = False
+
+    @property
+    def blamed(self) -> int | str:
+        """Who counts for a refusal of this device."""
+        return self.token.lower() if self.owner is None else self.owner
 
 
 class Fate(Enum):
@@ -108,33 +120,48 @@ def _read(body: bytes) -> tuple[str, datetime | None]:
         return "", None
 
 
+class _Answer(NamedTuple):
+    """One answer of the window. `kind` is None when the notification was taken; what is `excused` does not count. A
+    tuple, because one is made for every push."""
+
+    kind: Kind | None
+    owner: int | str
+    token: str
+    excused: bool = False
+
+
 class Standing:
     """The last 200 answers under one credential, over all calls and threads, and whether its refusals are believed.
 
-    A wrong certificate or environment makes APNs refuse every device in the same words as a dead one. So when the
-    devices of more than `owners_refused` owners are refused within the window (or more than `devices_gone` answer 410,
-    which no healthy base does) an alarm is raised, and refusals are not believed again until a whole window has passed
-    with few of them: the phones that such a setting refused first would else be forgotten one by one.
+    A wrong certificate or environment makes APNs refuse every device in the same words as a dead one, and take nothing
+    at all. So a refusal is believed only while APNs takes something, and when the devices of more than `owners_refused`
+    owners are refused within the window (or more than `devices_gone` answer 410, which no healthy base does) an alarm
+    is raised: whoever was refused by then is accused, and nothing is believed until the notifications of three owners
+    have been taken since. From the first one on, what was accused or suspected before does not count towards a further
+    alarm: else the same few dead devices of a small shop would rest its pushes for ever.
     """
 
     def __init__(self, owners_refused: int = 4, devices_gone: int = WINDOW // 2) -> None:
         self._owners_refused = owners_refused
         self._devices_gone = devices_gone
-        self._window: deque[tuple[Kind, object] | None] = deque()
-        self._refused: Counter[object] = Counter()
+        self._window: deque[_Answer] = deque()
+        self._refused: Counter[int | str] = Counter()
         self._gone = 0
         self._taken = 0
-        self._doubt = False
+        self._in_vain = 0
+        self._taken_since: set[int | str] | None = None  # who was told since an alarm, while that is too few
+        self._accused: OrderedDict[str, None] = OrderedDict()
         self._failures = 0
         self._lock = threading.Lock()
 
     @property
     def doubt(self) -> bool:
-        return self._doubt
+        """Whether an alarm stands, so that nothing is believed."""
+        return self._taken_since is not None
 
     @property
     def proven(self) -> bool:
-        """Whether APNs took something under this credential within the window."""
+        """Whether APNs took something under this credential within the window (and since an alarm)."""
         return self._taken > 0
 
     @property
@@ -142,24 +169,45 @@ class Standing:
         """How many calls in a row gave up without a single notification taken."""
         return self._failures
 
+    @property
+    def doubt_seconds(self) -> float:
+        """How long a device whose refusal is not believed is left alone: the longer, the longer nothing is taken."""
+        if self.doubt:
+            return DOUBT_SECONDS
+        return min(DOUBT_SECONDS, FIRST_DOUBT_SECONDS * 2.0 ** min(self._in_vain, 10))
+
+    def believes(self, kind: Kind) -> bool:
+        """Whether a refusal counts against its device. A 410 tells of one device and since when, which no wrong
+        setting does: it needs no proof, but an alarm puts it in doubt too."""
+        return not self.doubt and (kind is Kind.GONE or self.proven)
+
+    def accuses(self, token: str) -> bool:
+        """Whether this device was refused when an alarm was raised, and has not been told anything since."""
+        return token.lower() in self._accused
+
     def gave_up(self) -> None:
         with self._lock:
             self._failures += 1
 
-    def took(self) -> None:
+    def took(self, target: Target) -> None:
+        """APNs took the notification for this device."""
         with self._lock:
-            self._failures = 0
-            self._taken += 1
-            self._push(None)
+            token = target.token.lower()
+            self._failures = self._in_vain = 0
+            self._accused.pop(token, None)
+            self._push(_Answer(None, target.blamed, token))
+            if self._taken_since is not None:
+                self._taken_since.add(target.blamed)
+                if len(self._taken_since) >= OWNERS_TAKEN:
+                    self._taken_since = None
 
-    def refused(self, kind: Kind, owner: object) -> Alarm | None:
+    def refused(self, kind: Kind, target: Target) -> Alarm | None:
         """Count a refusal that blames the device; the alarm if this one was too many."""
         with self._lock:
-            if kind is Kind.GONE:
-                self._gone += 1
-            else:
-                self._refused[owner] += 1
-            self._push((kind, owner))
+            token = target.token.lower()
+            self._in_vain += not self.proven
+            known = target.suspected or token in self._accused
+            self._push(_Answer(kind, target.blamed, token, excused=known and self.proven))
             if len(self._refused) <= self._owners_refused and self._gone <= self._devices_gone:
                 return None
             sentence = (
@@ -167,28 +215,34 @@ class Standing:
                 f"{len(self._window)} answers. A wrong certificate or environment looks like that, so the batch was "
                 "stopped and no device forgotten. Check the pass type certificate of this credential set."
             )
-            self._clear()
-            self._doubt = True
+            self._accuse()
             return Alarm("tokens", sentence)
 
-    def _push(self, entry: tuple[Kind, object] | None) -> None:
-        self._window.append(entry)
-        if len(self._window) >= WINDOW:
-            self._doubt = False
-        if len(self._window) > WINDOW:
-            self._drop(self._window.popleft())
-
-    def _drop(self, entry: tuple[Kind, object] | None) -> None:
-        if entry is None:
-            self._taken -= 1
-        elif entry[0] is Kind.GONE:
-            self._gone -= 1
-        else:
-            self._refused[entry[1]] -= 1
-            if self._refused[entry[1]] <= 0:
-                del self._refused[entry[1]]
-
-    def _clear(self) -> None:
+    def _accuse(self) -> None:
+        for answer in self._window:
+            if answer.kind is not None:
+                self._accused[answer.token] = None
+        while len(self._accused) > ACCUSED_LIMIT:
+            self._accused.popitem(last=False)
         self._window.clear()
         self._refused.clear()
         self._gone = self._taken = 0
+        self._taken_since = set()
+
+    def _push(self, answer: _Answer) -> None:
+        self._window.append(answer)
+        self._count(answer, 1)
+        if len(self._window) > WINDOW:
+            self._count(self._window.popleft(), -1)
+
+    def _count(self, answer: _Answer, by: int) -> None:
+        if answer.kind is None:
+            self._taken += by
+        elif answer.excused:
+            return
+        elif answer.kind is Kind.GONE:
+            self._gone += by
+        else:
+            self._refused[answer.owner] += by
+            if self._refused[answer.owner] <= 0:
+                del self._refused[answer.owner]

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from wallet_server.wallets.apple.apns_answers import (
+    DOUBT_SECONDS,
     TOKEN,
     WINDOW,
     Alarm,
@@ -34,6 +35,7 @@ MUCH = 2_000  # sends for which one connection more is worth its handshake
 FAR_SECONDS = 0.02  # nearer than that, 500 streams carry more than this process can send
 READY_LIMIT = 1_000
 REMEMBERED = 32_768
+LAST_LIMIT = 10_000  # devices put off to the end of a batch; further ones are rung in their turn
 
 TURN_SECONDS = 1.0
 RECONNECT_SECONDS = 0.1
@@ -41,7 +43,7 @@ BUSY_SECONDS = 60.0
 BACKOFF_SECONDS = 2.0
 BACKOFF_LIMIT_SECONDS = 300.0
 RETRY_AFTER_LIMIT_SECONDS = 3_600
-ALARM_SECONDS = 900.0
+ALARM_SECONDS = DOUBT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ class _Stop:
     why: str
     alarm: Alarm | None = None
 
-    def outcome(self, target: Target) -> Outcome:
-        seconds = _jitter(self.seconds) if self.fate is Fate.LATER else 0.0
+    def outcome(self, target: Target, *, blamed: bool = False) -> Outcome:
+        """`blamed`: it was refused itself, and comes back when those who were not have been told."""
+        seconds = _jitter(self.seconds) + (self.seconds if blamed else 0.0) if self.fate is Fate.LATER else 0.0
         return Outcome(target, self.fate, seconds, self.why, alarm=self.alarm)
 
 
@@ -69,7 +72,9 @@ class Batch:
         self._exhausted = False
         self._again: deque[Shot] = deque()
         self._ready: list[Outcome] = []
-        self._held: deque[tuple[int, Outcome]] = deque()
+        self._held: deque[tuple[int, Kind, Outcome]] = deque()
+        self._last: deque[Target] = deque()  # suspected and accused devices, while there are others
+        self._last_turn = False
         self._answers = 0
         self._sound = 0  # answers since a connection broke
         self._strikes = 0
@@ -82,17 +87,22 @@ class Batch:
             if self._ready:
                 ready, self._ready = self._ready, []
                 yield from ready
-            if not self._exchange.in_flight and (self._stop or (self._exhausted and not self._again)):
+            if not self._exchange.in_flight and (self._stop or not self._waiting):
                 break
             self._exchange.turn(self._patience())
             for link in self._exchange.links:
                 for reply in link.replies():
                     self._settle(reply, link)
         if self._stop is None:
-            yield from (self._believed(outcome) for _, outcome in self._held)
+            yield from (self._believed(kind, outcome) for _, kind, outcome in self._held)
             return
         yield from (self._stop.outcome(shot.target) for shot in self._again)
+        yield from (self._stop.outcome(target, blamed=True) for target in self._last)
         yield from (self._stop.outcome(target) for target in self._source)
+
+    @property
+    def _waiting(self) -> bool:
+        return not self._exhausted or bool(self._again or self._last)
 
     def _load(self) -> None:
         """Send as much as the connections take."""
@@ -124,12 +134,17 @@ class Batch:
             return self._again.popleft()
         for target in self._source:
             if TOKEN.fullmatch(target.token):
+                if (target.suspected or self._standing.accuses(target.token)) and len(self._last) < LAST_LIMIT:
+                    self._last.append(target)
+                    continue
                 return Shot(target)
             self._ready.append(Outcome(target, Fate.SUSPECT, why="the push token is not hexadecimal"))
             if len(self._ready) >= READY_LIMIT:
                 return None
         self._exhausted = True
-        return None
+        # When the others have been answered: whether APNs takes anything says what a refusal of these is worth.
+        self._last_turn = self._last_turn or not self._exchange.in_flight
+        return Shot(self._last.popleft()) if self._last and self._last_turn else None
 
     def _settle(self, reply: Reply, link: Link) -> None:
         if reply.status == 0:
@@ -141,12 +156,12 @@ class Batch:
             self._strikes = 0
         if reply.status == 200:
             self._unwell = 0
-            self._standing.took()
+            self._standing.took(reply.shot.target)
             self._ready.append(Outcome(reply.shot.target, Fate.TOLD))
         else:
             self._complained(reply, link, sort(reply.status, reply.body))
         while self._held and self._held[0][0] + WINDOW <= self._answers:
-            self._ready.append(self._believed(self._held.popleft()[1]))
+            self._ready.append(self._believed(*self._held.popleft()[1:]))
 
     def _unanswered(self, reply: Reply, link: Link) -> None:
         if reply.fault is Fault.MISSET:
@@ -192,8 +207,7 @@ class Batch:
     def _refused(self, target: Target, said: Complaint) -> None:
         """The answer blames the device. It is held back until a window of further answers shows that it was not
         everybody's."""
-        owner = target.token if target.owner is None else target.owner
-        alarm = self._standing.refused(said.kind, owner)
+        alarm = self._standing.refused(said.kind, target)
         if alarm is not None:
             self._halt(alarm)
         if said.kind is Kind.BAD_TOKEN:
@@ -204,15 +218,15 @@ class Batch:
             self._give(Outcome(target, Fate.TOLD, why=said.reason, gone_at=said.gone_at))
             return
         if self._stop is not None:
-            self._give(self._stop.outcome(target))
+            self._ready.append(self._stop.outcome(target, blamed=True))
         else:
-            self._held.append((self._answers, outcome))
+            self._held.append((self._answers, said.kind, outcome))
 
-    def _believed(self, outcome: Outcome) -> Outcome:
-        if self._standing.doubt:
-            why = f"{outcome.why}, but APNs refused too many devices lately to believe it"
-            return self._later(outcome.target, ALARM_SECONDS, why)
-        return outcome
+    def _believed(self, kind: Kind, outcome: Outcome) -> Outcome:
+        if self._standing.believes(kind):
+            return outcome
+        why = f"{outcome.why}, which is not believed before APNs takes other notifications under this certificate"
+        return self._later(outcome.target, self._standing.doubt_seconds, why)
 
     def _halt(self, alarm: Alarm) -> None:
         """Stop and shout. Whoever was refused before is not forgotten either: it may have been for the same reason."""
@@ -220,14 +234,14 @@ class Batch:
             fate = Fate.LATER if alarm.kind == "tokens" else Fate.REFUSED
             self._stop = _Stop(fate, ALARM_SECONDS, alarm.sentence, alarm)
         while self._held:
-            self._give(self._stop.outcome(self._held.popleft()[1].target))
+            self._ready.append(self._stop.outcome(self._held.popleft()[2].target, blamed=True))
 
     def _give_up(self, why: str, retry_after: int = 0) -> None:
         if self._stop is None:
             self._stop = _Stop(Fate.LATER, retry_after or self._backoff(), why)
             self._standing.gave_up()
             while self._held:
-                self._ready.append(self._believed(self._held.popleft()[1]))
+                self._ready.append(self._believed(*self._held.popleft()[1:]))
 
     def _give(self, outcome: Outcome) -> None:
         if self._stop is not None and self._stop.alarm is not None and outcome.fate is not Fate.TOLD:

@@ -106,7 +106,8 @@ class Bell:
         they are needed: a million cost no more memory than a thousand. A token that comes again within the last 65,536
         is passed over without an outcome. Never raises for an answer or a network fault: a batch that must stop (a
         wrong setting, too many refusals) gives everything that is left the same outcome, with its `alarm`. Take the
-        outcomes as they come: while nobody asks for the next one nothing is sent."""
+        outcomes as they come: while nobody asks for the next one nothing is sent. Targets that are suspected, or were
+        refused when a batch was stopped, are rung when the others have been answered."""
         key = hashlib.sha256(b"\0".join((certificate_pem, key_pem, topic.encode()))).digest()
         account, exchange = self._take(key, certificate_pem, key_pem)
         exchange.prepare(self._headers(topic, at))
@@ -259,7 +260,8 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
             known = devices.setdefault(token, [])
             due.waiting += all(other is not due for other, _ in known)
             known.append((due, place))
-            first = targets.setdefault(token, Target(token, handle.registered_at, len(targets), card.ref))
+            target = Target(token, handle.registered_at, len(targets), card.ref, handle.suspected)
+            first = targets.setdefault(token, target)
             if handle.registered_at < first.registered_at:
                 targets[token] = replace(first, registered_at=handle.registered_at)
         if due.waiting == 0:

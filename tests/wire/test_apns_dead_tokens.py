@@ -1,0 +1,175 @@
+"""Owns the proof that dead tokens rest a small shop once and never for ever, and that a wrong certificate forgets
+nobody however long it stands: sales, jobs and database of the product, over real connections to the sandbox's APNs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.phone import Phone
+from tests.world import PASS_TYPE, TEAM, World, founded
+from wallet_server.actions import refresh
+from wallet_server.records.schema import devices as devices_table
+from wallet_server.sandbox.apns import Answer, ApnsServer
+from wallet_server.sandbox.authority import Authority
+from wallet_server.wallets.apple.push import Alarm, Bell, ring_all
+from wallet_server.wallets.port import Report, Stale
+
+MEMBERS = 10
+
+
+@dataclass(frozen=True)
+class Pair:
+    certificate_pem: bytes
+    key_pem: bytes
+    pass_type: str = PASS_TYPE
+
+
+@dataclass
+class Shop:
+    """Ten members with a phone each, rung through a bell that can be replaced as a restart replaces it."""
+
+    world: World
+    apns: ApnsServer
+    authority: Authority
+    heard: list[str]
+    phones: list[Phone] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for number in range(MEMBERS):
+            phone = Phone(self.world, self.world.enrol(), f"library-{number}", f"{number:064x}").add()
+            self.phones.append(phone)
+        self.pair = Pair(*self.authority.pass_certificate(PASS_TYPE, TEAM))
+        self.bell = self._bell()
+        self.world.told.refresh = self._refresh  # type: ignore[method-assign]
+
+    def _bell(self) -> Bell:
+        return Bell(address=self.apns.address, trust_pem=self.authority.root_pem, sandbox=True)
+
+    def restart(self) -> None:
+        """A new process: it knows what the database knows."""
+        self.bell.close()
+        self.bell = self._bell()
+
+    def _refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        return ring_all(self.bell, lambda _set: self.pair, stale, datetime.now(UTC), self._alarm)
+
+    def _alarm(self, credential_set: int, alarm: Alarm) -> None:
+        self.alarms.append(alarm)
+        refresh.raise_alarm(self.world.ctx, credential_set, alarm.kind, alarm.sentence)
+
+    def sell(self, *numbers: int, each: bool = True) -> None:
+        for number in numbers:
+            self.world.sell(self.phones[number].holder, 100)
+            if each:
+                self.world.work()
+        self.world.work()
+
+    def wait(self, **time: float) -> None:
+        """Let time pass, in steps short enough for every rest to end where it ends."""
+        end = self.world.clock() + timedelta(**time)
+        while self.world.clock() < end:
+            self.world.clock.at = min(end, self.world.clock() + timedelta(minutes=5))
+            self.world.work()
+
+    def refuse(self, *numbers: int) -> None:
+        for number in numbers:
+            self.apns.tell(Answer(400, "BadDeviceToken"), self.phones[number].token)
+
+    def known(self) -> dict[int, bool]:
+        """The phones that are not forgotten, and whether they are suspected."""
+        with self.world.ctx.look() as tx:
+            rows = list(tx.execute(sa.select(devices_table.c.library_id, devices_table.c.suspect_at)))
+        return {int(row.library_id.split("-")[1]): row.suspect_at is not None for row in rows}
+
+    def told(self) -> set[int]:
+        """Which phones were rung since this was last asked."""
+        numbers = {int(token, 16) for token in self.heard}
+        self.heard.clear()
+        return numbers
+
+
+@contextmanager
+def opened(database_url: str, folder: Path, authority: Authority) -> Iterator[Shop]:
+    heard: list[str] = []
+    with (
+        founded(database_url, folder) as world,
+        ApnsServer(authority, on_push=lambda token, *_: heard.append(token)).in_thread() as apns,
+    ):
+        shop = Shop(world, apns, authority, heard)
+        world.clock.forward(minutes=1)
+        yield shop
+        shop.bell.close()
+
+
+@pytest.fixture
+def shop(database_url: str, tmp_path: Path, apns_authority: Authority) -> Iterator[Shop]:
+    with opened(database_url, tmp_path, apns_authority) as made:
+        yield made
+
+
+DEAD, LIVE = range(5), range(5, MEMBERS)
+
+
+@pytest.mark.parametrize("each", [True, False], ids=["one by one", "all at once"])
+def test_a_shop_with_five_dead_tokens_rests_once_and_then_tells_every_living_phone(shop: Shop, each: bool) -> None:
+    shop.refuse(*DEAD)
+    shop.sell(*DEAD, *LIVE, each=each)
+    assert [alarm.kind for alarm in shop.alarms] == ["tokens"]
+    assert shop.known() == dict.fromkeys(range(MEMBERS), False), "an alarm holds nothing against anybody"
+    shop.wait(minutes=40)
+    assert shop.told() == set(LIVE)
+    assert len(shop.alarms) == 1
+    assert shop.known() == {number: number in DEAD for number in range(MEMBERS)}
+
+    shop.world.clock.forward(hours=24)
+    shop.sell(*LIVE, *DEAD, each=each)
+    shop.wait(minutes=20)
+    assert shop.told() == set(LIVE)
+    assert len(shop.alarms) == 1
+    assert shop.known() == dict.fromkeys(LIVE, False)
+
+
+def test_a_sale_to_a_living_phone_is_told_at_once_however_often_the_dead_are_tried(shop: Shop) -> None:
+    shop.refuse(*range(9))
+    shop.sell(*range(9), 9)
+    shop.wait(minutes=40)
+    assert shop.told() == {9}
+    alarms = len(shop.alarms)
+    for _ in range(6):
+        shop.wait(minutes=30)
+        shop.sell(9)
+        assert shop.told() == {9}
+    assert len(shop.alarms) == alarms
+    assert not any(shop.known().values()), "one customer's phone alone vouches for nothing"
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "restarted"])
+def test_a_wrong_certificate_forgets_nobody_in_three_days_and_everybody_is_told_afterwards(
+    shop: Shop, restarts: bool
+) -> None:
+    shop.sell(*range(MEMBERS))
+    assert shop.told() == set(range(MEMBERS))
+    shop.apns.tell(Answer(400, "BadDeviceToken"))
+    for day in range(4):
+        alarms = len(shop.alarms)
+        shop.sell(*range(MEMBERS), each=day % 2 == 0)
+        shop.wait(hours=1)
+        assert len(shop.alarms) > alarms, "the operator hears of it again"
+        if restarts:
+            shop.restart()
+        shop.world.clock.forward(hours=23)
+        shop.wait(minutes=30)
+        assert len(shop.known()) == MEMBERS
+    assert shop.told() == set()
+    shop.apns.tell(None)
+    shop.wait(hours=1)
+    assert shop.told() == set(range(MEMBERS))
+    assert shop.known() == dict.fromkeys(range(MEMBERS), False)
