@@ -254,6 +254,8 @@ def seen(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> None:
     current = passes.lock_passes(tx, [row.id])[0]
     if not passes.mark_seen(tx, row.id, publication.number):
         return
+    if publication.news is not None:
+        announcements.note_fetched(tx, publication.news, row.member_id, publication.alert == "news", ctx.now())
     if current.loud:
         now = ctx.now()
         jobs.put(tx, [jobs.Put(REFRESH, str(row.id), jobs.SERVICE, max(now, current.quiet_until or now))])

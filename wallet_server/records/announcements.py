@@ -186,6 +186,17 @@ _NEWS = (
 )
 
 
+def note_fetched(tx: Tx, public_id: str, member_id: int, alerted: bool, at: datetime) -> None:
+    """A phone of this member holds a card that shows the announcement; the first time counts."""
+    am = announcement_members.c
+    which = sa.select(announcements.c.id).where(announcements.c.public_id == public_id).scalar_subquery()
+    tx.execute(
+        sa.update(announcement_members)
+        .where(am.announcement_id == which, am.member_id == member_id, am.fetched_at.is_(None))
+        .values(fetched_at=at, alerted=alerted)
+    )
+
+
 def stands(tx: Tx, public_id: str, now: datetime) -> bool:
     """Whether an announcement is neither recalled nor over."""
     a = announcements.c

@@ -32,6 +32,8 @@ announcement_members = sa.Table(
     text("outcome", 20),  # shown, waiting, skipped, recalled
     text("why", 40, nullable=True),
     at("decided_at"),
+    at("fetched_at", nullable=True),  # when a phone first took the card that shows it,
+    sa.Column("alerted", sa.Boolean(), nullable=True),  # and whether that version rang with it
     sa.Index("ix_announcement_members_member_id_decided_at", "member_id", "decided_at"),
 )
 
