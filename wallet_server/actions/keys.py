@@ -88,6 +88,7 @@ class Meter:
         while allowance is None:
             with ctx.change() as tx:
                 taken = limits.take(tx, f"key:{scope.key_id}", window, self._slice)
+                parties.note_key(tx, scope.key_id, ctx.now())
             self._add_slice(scope.key_id, window, taken)
             allowance = self._from_slice(scope.key_id, window, reset)
         return allowance

@@ -145,18 +145,28 @@ def add_key(
     scopes: frozenset[str],
     secret_sha256: bytes,
     at: datetime,
-) -> None:
-    tx.execute(
-        sa.insert(api_keys).values(
-            public_id=public_id,
-            account_id=account_id,
-            merchant_id=merchant_id,
-            till_id=till_id,
-            scopes=" ".join(sorted(scopes)),
-            secret_sha256=secret_sha256,
-            created_at=at,
-        )
-    )
+    name: str | None = None,
+) -> int:
+    """A key; `name` is that of the paired device which holds it."""
+    row = {
+        "public_id": public_id,
+        "account_id": account_id,
+        "merchant_id": merchant_id,
+        "till_id": till_id,
+        "scopes": " ".join(sorted(scopes)),
+        "secret_sha256": secret_sha256,
+        "created_at": at,
+        "name": name,
+    }
+    return int(tx.execute(sa.insert(api_keys).returning(api_keys.c.id), row).scalar_one())
+
+
+_USED = sa.update(api_keys).where(api_keys.c.public_id == b("key")).values(used_at=b("at"))
+
+
+def note_key(tx: Tx, public_id: str, at: datetime) -> None:
+    """The key is in use."""
+    tx.execute(_USED, {"key": public_id, "at": at})
 
 
 def end_key(tx: Tx, scope: Scope, public_id: str, at: datetime, *, at_once: bool) -> None:

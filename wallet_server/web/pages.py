@@ -10,15 +10,16 @@ from wallet_server.errors import WalletError
 from wallet_server.web import problems
 from wallet_server.web.console import CONSOLE
 from wallet_server.web.console.door import guard, remember_visitor
-from wallet_server.web.customer import card_state, customer
+from wallet_server.web.customer import CUSTOMER, card_state
 from wallet_server.web.home import home
 from wallet_server.web.look import look
+from wallet_server.web.pair import pair_facts, pair_page
 from wallet_server.web.rendering import FOLDER, Press, language, palette_sheet, press, render
 from wallet_server.web.till_page import till_facts, till_page
 from wallet_server.web.trust import trust
 
-PAGES = (home, customer, till_page, trust, look)
-DATA = (card_state, till_facts)
+PAGES = (home, *CUSTOMER, till_page, pair_page, trust, look)
+DATA = (card_state, till_facts, pair_facts)
 API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/")
 BY_CODE = {"link-expired": "expired", "not-your-role": "role", "forged": "stale"}
 KINDS = {404: "missing", 429: "later", 503: "later"}

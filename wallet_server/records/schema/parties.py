@@ -65,6 +65,7 @@ api_keys = sa.Table(
     at("created_at"),
     at("expires_at", nullable=True),
     at("revoked_at", nullable=True),
+    at("used_at", nullable=True),  # to the minute
 )
 
 credential_sets = sa.Table(
