@@ -252,7 +252,7 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
 def seen(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> None:
     """A registered phone holds this version: whatever was held back for it may have its turn."""
     current = passes.lock_passes(tx, [row.id])[0]
-    if not passes.mark_seen(tx, row.id, publication.number):
+    if not passes.mark_seen(tx, row.id, publication.number, ctx.now()):
         return
     if publication.news is not None:
         announcements.note_fetched(tx, publication.news, row.member_id, publication.alert == "news", ctx.now())

@@ -67,6 +67,7 @@ class Publication:
     tagged: int
     rung: int
     remote_state: str | None
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -345,6 +346,7 @@ _SEEN = (
     .where(publications.c.pass_id == b("of_pass"), publications.c.number == b("got"), publications.c.seen < b("got"))
     .values(
         seen=b("got"),
+        seen_at=b("at"),
         seen_points=publications.c.points,
         seen_tier=publications.c.tier,
         seen_news=publications.c.news,
@@ -352,9 +354,9 @@ _SEEN = (
 )
 
 
-def mark_seen(tx: Tx, pass_id: int, number: int) -> bool:
+def mark_seen(tx: Tx, pass_id: int, number: int, at: datetime) -> bool:
     """A registered phone holds this version; False when that was known, or it is no longer the one that is served."""
-    return bool(tx.execute(_SEEN, {"of_pass": pass_id, "got": number}).rowcount)
+    return bool(tx.execute(_SEEN, {"of_pass": pass_id, "got": number, "at": at}).rowcount)
 
 
 def ring_everybody(tx: Tx) -> None:

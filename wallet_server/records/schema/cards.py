@@ -81,6 +81,7 @@ publications = sa.Table(
     sa.Column("seen_points", sa.BigInteger(), nullable=False),
     text("seen_tier", 40, nullable=True),
     text("seen_news", 40, nullable=True),
+    at("seen_at", nullable=True),  # when a phone first had it
     at("unseen_since"),  # when the phones first fell behind what is served
     at("last_modified"),
     at("published_at"),
