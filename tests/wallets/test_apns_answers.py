@@ -95,7 +95,7 @@ def test_where_nothing_was_ever_taken_no_device_is_held_to_be_dead_and_alarms_go
         counted = len(set(since)) if kind is Kind.BAD_TOKEN else len(since)
         assert alarmed == (counted > 4)
         since = [] if alarmed else since
-        assert not standing.believes(Kind.BAD_TOKEN)
+        assert not standing.believes(Kind.BAD_TOKEN, target(owner).token)
 
 
 Event = tuple[bool, int, bool]
@@ -106,17 +106,21 @@ def test_a_bad_token_is_believed_only_while_others_are_taken_and_after_an_alarm_
     standing = Standing()
     taken: set[int] = set()
     alarmed = False
-    window: list[bool] = []
+    answers: list[int | None] = []
     for took, number, suspected in events:
         if took:
             standing.took(target(number))
             taken.add(number)
-        elif standing.refused(Kind.BAD_TOKEN, target(number, suspected=suspected)) is not None:
-            taken, window, alarmed = set(), [], True
-            assert not standing.believes(Kind.BAD_TOKEN)
+            answers.append(None)
             continue
-        window = [*window, took][-WINDOW:]
-        assert standing.believes(Kind.BAD_TOKEN) == (any(window) and (len(taken) >= 3 or not alarmed))
+        since = answers[max((n + 1 for n, one in enumerate(answers) if one == number), default=0) :]
+        if standing.refused(Kind.BAD_TOKEN, target(number, suspected=suspected)) is not None:
+            taken, answers, alarmed = set(), [], True
+        else:
+            answers.append(number)
+            answers = answers[-WINDOW:]
+        proven = not alarmed or len(taken) >= 3
+        assert standing.believes(Kind.BAD_TOKEN, target(number).token) == (proven and None in since and answers != [])
 
 
 def test_after_an_alarm_the_accused_raise_no_other_once_anything_was_taken_but_new_ones_do() -> None:
@@ -131,7 +135,9 @@ def test_after_an_alarm_the_accused_raise_no_other_once_anything_was_taken_but_n
     take(standing, 12)
     assert not standing.doubt
     assert refuse(standing, *range(5)) == [False] * 5
-    assert standing.believes(Kind.BAD_TOKEN)
+    assert standing.believes(Kind.BAD_TOKEN, target(0).token)
+    refuse(standing, 0)
+    assert not standing.believes(Kind.BAD_TOKEN, target(0).token), "nobody was told since it was refused before"
     assert refuse(standing, 5, 6, 7, 8, 9) == [False] * 4 + [True]
     assert all(standing.accuses(target(number).token) for number in range(10))
     take(standing, 3)
@@ -157,7 +163,7 @@ def test_a_device_that_is_not_believed_is_left_alone_for_ever_longer_until_somet
     assert rests == [30, 60, 120, 240, 480, 900, 900, 900]
     take(standing, 2)
     refuse(standing, 1)
-    assert standing.doubt_seconds == 15
+    assert standing.doubt_seconds == 30
 
 
 def test_dead_devices_are_no_alarm_unless_they_are_most_of_the_base() -> None:
@@ -165,6 +171,6 @@ def test_dead_devices_are_no_alarm_unless_they_are_most_of_the_base() -> None:
     for number in range(WINDOW // 2):
         take(standing, 1_000)
         assert refuse(standing, number, kind=Kind.GONE) == [False]
-        assert standing.believes(Kind.GONE)
+        assert standing.believes(Kind.GONE, target(number).token)
     assert any(refuse(standing, *range(5), kind=Kind.GONE))
-    assert not standing.believes(Kind.GONE)
+    assert not standing.believes(Kind.GONE, target(0).token)

@@ -152,6 +152,28 @@ def test_a_sale_to_a_living_phone_is_told_at_once_however_often_the_dead_are_tri
 
 
 @pytest.mark.parametrize("restarts", [False, True], ids=["one process", "restarted"])
+def test_the_few_customers_of_a_quiet_shop_are_not_forgotten_for_a_wrong_certificate(
+    shop: Shop, restarts: bool
+) -> None:
+    """So few that no alarm is ever raised: what APNs took on the day before must not vouch for their refusals."""
+    shop.sell(*range(MEMBERS))
+    shop.apns.tell(Answer(400, "BadDeviceToken"))
+    for _ in range(4):
+        shop.world.clock.forward(hours=23)
+        shop.sell(0, 1, 2)
+        shop.wait(minutes=30)
+        assert len(shop.known()) == MEMBERS
+        if restarts:
+            shop.restart()
+    assert shop.alarms == []
+    shop.told()
+    shop.apns.tell(None)
+    shop.wait(hours=1)
+    assert shop.told() == {0, 1, 2}
+    assert shop.known() == dict.fromkeys(range(MEMBERS), False)
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "restarted"])
 def test_a_wrong_certificate_forgets_nobody_in_three_days_and_everybody_is_told_afterwards(
     shop: Shop, restarts: bool
 ) -> None:
@@ -165,7 +187,7 @@ def test_a_wrong_certificate_forgets_nobody_in_three_days_and_everybody_is_told_
         assert len(shop.alarms) > alarms, "the operator hears of it again"
         if restarts:
             shop.restart()
-        shop.world.clock.forward(hours=23)
+        shop.world.clock.forward(hours=24)
         shop.wait(minutes=30)
         assert len(shop.known()) == MEMBERS
     assert shop.told() == set()

@@ -148,7 +148,7 @@ class Standing:
         self._refused: Counter[int | str] = Counter()
         self._gone = 0
         self._taken = 0
-        self._in_vain = 0
+        self._in_vain = 0  # refusals since anything was taken
         self._taken_since: set[int | str] | None = None  # who was told since an alarm, while that is too few
         self._accused: OrderedDict[str, None] = OrderedDict()
         self._failures = 0
@@ -176,10 +176,22 @@ class Standing:
             return DOUBT_SECONDS
         return min(DOUBT_SECONDS, FIRST_DOUBT_SECONDS * 2.0 ** min(self._in_vain, 10))
 
-    def believes(self, kind: Kind) -> bool:
-        """Whether a refusal counts against its device. A 410 tells of one device and since when, which no wrong
-        setting does: it needs no proof, but an alarm puts it in doubt too."""
-        return not self.doubt and (kind is Kind.GONE or self.proven)
+    def believes(self, kind: Kind, token: str) -> bool:
+        """Whether the latest refusal of this device counts against it: only if APNs took something since the one
+        before, lest what was taken before a setting went wrong vouch for the same few refusals for days. A 410 tells
+        of one device and since when, which no wrong setting does: it needs no proof, but an alarm puts it in doubt
+        too."""
+        with self._lock:
+            if self.doubt or kind is Kind.GONE:
+                return not self.doubt
+            before = 0
+            for answer in reversed(self._window):
+                if answer.kind is None:
+                    return True
+                before += answer.token == token.lower()
+                if before > 1:
+                    return False
+            return False
 
     def accuses(self, token: str) -> bool:
         """Whether this device was refused when an alarm was raised, and has not been told anything since."""
@@ -205,7 +217,7 @@ class Standing:
         """Count a refusal that blames the device; the alarm if this one was too many."""
         with self._lock:
             token = target.token.lower()
-            self._in_vain += not self.proven
+            self._in_vain += 1
             known = target.suspected or token in self._accused
             self._push(_Answer(kind, target.blamed, token, excused=known and self.proven))
             if len(self._refused) <= self._owners_refused and self._gone <= self._devices_gone:

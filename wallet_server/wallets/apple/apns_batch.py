@@ -223,7 +223,7 @@ class Batch:
             self._held.append((self._answers, said.kind, outcome))
 
     def _believed(self, kind: Kind, outcome: Outcome) -> Outcome:
-        if self._standing.believes(kind):
+        if self._standing.believes(kind, outcome.target.token):
             return outcome
         why = f"{outcome.why}, which is not believed before APNs takes other notifications under this certificate"
         return self._later(outcome.target, self._standing.doubt_seconds, why)
