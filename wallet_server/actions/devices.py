@@ -24,6 +24,11 @@ _HEX = re.compile(r"[0-9a-fA-F]{8,512}")
 MAX_LOG_LINES = 20
 MAX_LOG_LINES_A_MINUTE = 1000
 LOG_WINDOW = "phone-log"
+_NAMED = re.compile(
+    r"\(for device ([^\s,;()]{1,128}), pass type ([^\s,;()]{1,255}), serial number ([^\s,;()]{1,64})[;)]"
+)
+"""How phones name what they were at when they register or unregister a pass: the two tasks whose lines name the device
+and the pass together."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,9 @@ def fetch(
 def log(ctx: Context, lines: Sequence[str]) -> None:
     """Keep what phones report: bounded, and so many lines a minute, because anybody may write here.
 
-    A line is joined to no pass: the request names neither a device nor a token that would vouch for it.
+    A line is joined to a pass when it names the pass and a device that is registered for it: the request has no token,
+    but the identifier of a device is its own secret. What cannot be read so, or names one of the two alone, is kept
+    without a pass.
     """
     kept = [_printable(line[:500]) for line in lines[:MAX_LOG_LINES]]
     if not kept or not ctx.settings.phone_log_lines:
@@ -137,7 +144,12 @@ def log(ctx: Context, lines: Sequence[str]) -> None:
             return
     with ctx.change() as tx:
         limits.take(tx, LOG_WINDOW, minute, len(kept))
-        devices.add_phone_logs(tx, [(line, None) for line in kept], ctx.settings.phone_log_lines, now)
+        devices.add_phone_logs(tx, [(line, _pass_of(tx, line)) for line in kept], ctx.settings.phone_log_lines, now)
+
+
+def _pass_of(tx: Tx, line: str) -> int | None:
+    named = _NAMED.search(line)
+    return None if named is None else devices.registered_pass(tx, *named.groups())
 
 
 def _printable(line: str) -> str:
