@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import structlog
 from flask import Flask, Response
 from flask_openapi3 import Info, OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from wallet_server import __version__, resources
 from wallet_server.actions.context import Context
@@ -84,6 +85,11 @@ def create_app(settings: Settings) -> Flask:
     pages.install(app)
     app.wsgi_app = OneSlash(app.wsgi_app)  # type: ignore[method-assign]
 
+    if settings.trusted_proxies:
+        # Not the host: a proxy that does not set that header would let a visitor choose it.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0
+        )
     @app.get("/health")
     def health() -> Response:
         """The process answers and the database reads."""

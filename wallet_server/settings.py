@@ -159,7 +159,8 @@ class Settings:
         _whole(0, 10),
     )
     joins_per_hour: int = _setting(
-        60, "Cards that may be made on the join page from one address in an hour (a shop's Wi-Fi is one address).",
+        60,
+        "Cards that may be made on the join page from one address in an hour (a shop's Wi-Fi is one address).",
         _whole(1, 1_000_000),
     )
     joins_per_minute: int = _setting(

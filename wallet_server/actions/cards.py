@@ -6,15 +6,16 @@ which one change may raise an alert, publishes it with its update tag, and only 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
-from wallet_server.records import announcements, devices, jobs, ledger, members, parties, passes
+from wallet_server.records import announcements, devices, jobs, ledger, members, parties, passes, recovery
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow, Publication
-from wallet_server.rules import codes, publishing
+from wallet_server.rules import codes, publishing, recovering
 from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json
 from wallet_server.rules.compose import Holding, Store, compose
 from wallet_server.rules.program import Programme
@@ -225,6 +226,8 @@ class _Desk:
             voided=row.state != passes.ACTIVE,
             stop_link=self._ctx.link("stop", row.public_id),
             web_link=self._ctx.link("card", row.public_id),
+            rate_link=self._ctx.link("rate", row.public_id),
+            recover_link=self._ctx.link("recover", row.public_id),
         )
         return compose(programme, holding, self._now, [news.ends_at] if news else [])
 
@@ -267,7 +270,24 @@ def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issue
     # No message of its own: the design words what its fields say when they change.
     alert = None if facet is None else Alert(facet, {})
     wallet = ctx.wallets[row.wallet]
-    return wallet.issue(card_from_json(publication.card), alert, identity(ctx, tx, row), publication.published_at)
+    return wallet.issue(card(ctx, tx, row, publication), alert, identity(ctx, tx, row), publication.published_at)
+
+
+def card(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Card:
+    """The published card as its member sees it: with the recovery code, which no stored card holds."""
+    code = recovery.codes_of(tx, [row.member_id]).get(row.member_id)
+    opened = ctx.keyring.open(code.cipher, f"recovery:{code.member_public_id}").decode() if code else None
+    return recovering.revealed(card_from_json(publication.card), opened)
+
+
+def give_recovery_code(ctx: Context, tx: Tx, member_id: int, member_public_id: str, now: datetime) -> str:
+    """A fresh recovery code for a member in place of any before; returned as it is shown."""
+    code = recovering.from_random(secrets.token_bytes(16))
+    recovery.end_codes(tx, member_id, now)
+    sealed = ctx.keyring.seal(code.encode(), f"recovery:{member_public_id}")
+    lookup = passes.lookup_hash(recovering.lookup_key(code))
+    recovery.add_code(tx, member_id, lookup, sealed, codes.UNSIGNED, now)
+    return code
 
 
 def identity(ctx: Context, tx: Tx, row: PassRow) -> Identity:

@@ -123,14 +123,14 @@ def rotate_secrets(ctx: Context) -> int:
             with ctx.change() as tx:
                 # A renewal meanwhile has put another key there, sealed under the current secret key.
                 renewed += credentials.reseal_key(tx, row.id, row.key_cipher, sealed)
-    for kind in (credentials.PASS_TOKENS, credentials.CODES):
+    for kind in (credentials.PASS_TOKENS, credentials.CODES, credentials.RECOVERY):
         after = 0
         while True:
             with ctx.change() as tx:
                 rows = credentials.sealed(tx, kind, after, SLICE)
                 old = [secret for secret in rows if not ctx.keyring.is_current(secret.cipher)]
                 for secret in old:
-                    context = f"{kind.context}:{secret.serial}"
+                    context = f"{kind.context}:{secret.name}"
                     opened = ctx.keyring.open(secret.cipher, context)
                     credentials.reseal(tx, kind, secret.id, ctx.keyring.seal(opened, context))
             renewed += len(old)

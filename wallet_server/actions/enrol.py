@@ -8,11 +8,12 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, visitors
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
+from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import Conflict, Invalid, Misconfigured, NotFound
-from wallet_server.records import credentials, jobs, ledger, members, parties, passes, programmes
+from wallet_server.records import credentials, devices, jobs, ledger, members, parties, passes, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.members import PROMOTIONS
@@ -21,12 +22,17 @@ from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.requests import Claim
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes, tiers
+from wallet_server.rules.card import Card
 from wallet_server.rules.program import Programme
 
 
 @dataclass(frozen=True)
 class Joining:
-    """What a person gives when joining: all of it optional but the consents, which are never assumed."""
+    """What a person gives when joining: all of it optional but the consents, which are never assumed.
+
+    An e-mail address is a contact that nobody has verified: it may stand at several members, so that joining says
+    nothing about who else has joined.
+    """
 
     language: str | None = None
     home_store: str | None = None
@@ -44,11 +50,17 @@ def enrol(ctx: Context, scope: Scope, programme: str, joining: Joining, wish: As
     return once(ctx, wish, act)
 
 
-def join(ctx: Context, join_code: str, joining: Joining, form: str | None = None) -> Facts:
-    """A person joins through the programme's public link; the same form sent twice (a double tap) joins once."""
+def join(ctx: Context, join_code: str, joining: Joining, form: str | None = None, address: str | None = None) -> Facts:
+    """A person joins through the programme's public link; the same form sent twice (a double tap) joins once.
+
+    `address` is where the visitor comes from. Raises `TooMany` when too many cards were made from there, or in this
+    programme, just now.
+    """
 
     def act(tx: Tx) -> Facts:
-        return _join(ctx, tx, programmes.programme_to_join(tx, join_code), joining)
+        row = programmes.programme_to_join(tx, join_code)
+        visitors.count(ctx, tx, _joins(ctx), row.public_id, address)
+        return _join(ctx, tx, row, joining)
 
     if form is None:
         with ctx.change() as tx:
@@ -57,6 +69,15 @@ def join(ctx: Context, join_code: str, joining: Joining, form: str | None = None
     name = hashlib.sha256(f"{join_code}\0{form}".encode())
     claim = Claim(f"join:{join_code}"[:60], f"form:{name.hexdigest()}")
     return once(ctx, Asked("join", name.digest(), (claim,)), act)[0]
+
+
+def _joins(ctx: Context) -> Allowed:
+    return Allowed(
+        "join",
+        ctx.settings.joins_per_hour,
+        ctx.settings.joins_per_minute,
+        "Too many cards were made from here just now; wait a moment, or leave the Wi-Fi and try again.",
+    )
 
 
 def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
@@ -70,10 +91,9 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
     public_id = new_id("mem")
     member_id = members.add_member(tx, public_id, row.id, home, language, tier, now)
     members.record_consent(tx, member_id, PROMOTIONS, joining.promotions, joining.source, now)
-    if joining.email and not members.add_identity(tx, row.id, member_id, "email", _normal(joining.email)):
-        raise Conflict(
-            "This e-mail address already has a card; recover that one instead.", code="already-member", field="email"
-        )
+    if joining.email:
+        members.add_contact(tx, row.id, member_id, "email", _normal(joining.email))
+    cards.give_recovery_code(ctx, tx, member_id, public_id, now)
     ledger.open_all_purses(tx, row.id, member_id)
     card = issue_pass(ctx, tx, row, member_id, now)
     return {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier}
@@ -191,14 +211,16 @@ def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: 
 
 @dataclass(frozen=True)
 class WebCard:
-    """A member's card for a browser, composed by the same code as the one on a phone."""
+    """A member's card for a browser, composed by the same code as the one on a phone; `in_wallet` says that a phone
+    has registered it."""
 
-    card_json: str
+    card: Card
     code: str
     pass_public_id: str
     language: str
     promotions: bool
     tag: int
+    in_wallet: bool
 
 
 def web_card(ctx: Context, token: str) -> WebCard:
@@ -209,19 +231,42 @@ def web_card(ctx: Context, token: str) -> WebCard:
         member = members.members_by_id(tx, [row.member_id])[row.member_id]
         consent = members.consents_of(tx, row.member_id).get(PROMOTIONS)
         identity = cards.identity(ctx, tx, row)
+        shown = cards.card(ctx, tx, row, publication)
+        held = bool(devices.holders(tx, [row.id]))
     return WebCard(
-        publication.card,
+        shown,
         identity.code if row.state == passes.ACTIVE else "",
         row.public_id,
         member.language,
         bool(consent and consent[0]),
         publication.number,
+        held,
     )
 
 
 def card_link(ctx: Context, pass_public_id: str) -> str:
     """The lasting address of a member's web card."""
     return ctx.link("card", pass_public_id)
+
+
+def token_of_browser(ctx: Context, pass_public_id: str) -> str:
+    """What a browser keeps so that it can be offered its card again; good for nothing else."""
+    return f"{pass_public_id}.{ctx.keyring.sign('browser', pass_public_id)}"
+
+
+def card_of_browser(ctx: Context, join_code: str, token: str) -> str | None:
+    """The pass (public id) that such a token names, if it is good and of this programme. Of a card that was replaced
+    nothing is offered: its successor belongs to whoever recovered it."""
+    public_id, _, signature = token[:200].partition(".")
+    if not public_id or not ctx.keyring.verify("browser", public_id, signature):
+        return None
+    with ctx.look() as tx:
+        row = passes.pass_by_public(tx, public_id)
+        if row is None or row.state != passes.ACTIVE:
+            return None
+        member = members.members_by_id(tx, [row.member_id])[row.member_id]
+        same = programmes.programme_to_join(tx, join_code).id == member.programme_id
+    return public_id if same else None
 
 
 def joinable(ctx: Context, join_code: str) -> tuple[Programme, list[parties.StoreRow], str]:

@@ -310,7 +310,7 @@ def _secrets(ctx: Context) -> str:
     with ctx.look() as tx:
         codes = credentials.sealed(tx, credentials.CODES, 0, SAMPLE)
     for code in codes:
-        ctx.keyring.open(code.cipher, f"code:{code.serial}")
+        ctx.keyring.open(code.cipher, f"code:{code.name}")
     return f"The secret keys open {len(sets)} certificates' keys and {len(codes)} codes."
 
 

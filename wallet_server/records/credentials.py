@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import codes, credential_sets, passes
+from wallet_server.records.schema import codes, credential_sets, members, passes
 
 
 @dataclass(frozen=True)
@@ -108,38 +108,46 @@ def reseal_key(tx: Tx, set_id: int, old: str, new: str) -> int:
 
 @dataclass(frozen=True)
 class Kind:
-    """A column of envelopes that belong to passes; `context` is what their encryption authenticates."""
+    """A column of envelopes; `context` and the name of what each belongs to are what its encryption authenticates."""
 
     context: str
     table: sa.Table
     column: sa.Column[str]
+    name: sa.Column[str]
     join: sa.FromClause
 
 
 @dataclass(frozen=True)
 class SealedRow:
-    """One envelope and the serial number of its pass."""
+    """One envelope and the name of what it belongs to: the serial number of a pass, the public id of a member."""
 
     id: int
-    serial: str
+    name: str
     cipher: str
 
 
-PASS_TOKENS = Kind("pass-token", passes, passes.c.token_cipher, passes)
-CODES = Kind("code", codes, codes.c.cipher, codes.join(passes, passes.c.id == codes.c.pass_id))
+PASS_TOKENS = Kind("pass-token", passes, passes.c.token_cipher, passes.c.serial, passes)
+CODES = Kind("code", codes, codes.c.cipher, passes.c.serial, codes.join(passes, passes.c.id == codes.c.pass_id))
+RECOVERY = Kind(
+    "recovery",
+    codes,
+    codes.c.cipher,
+    members.c.public_id,
+    codes.join(members, sa.and_(members.c.id == codes.c.member_id, codes.c.kind == "recovery")),
+)
 
 
 def sealed(tx: Tx, kind: Kind, after: int, most: int) -> list[SealedRow]:
     """Envelopes by key, for a rotation of the secret keys."""
     key = kind.table.c.id
     rows = tx.execute(
-        sa.select(key, passes.c.serial, kind.column.label("cipher"))
+        sa.select(key, kind.name.label("name"), kind.column.label("cipher"))
         .select_from(kind.join)
         .where(key > after)
         .order_by(key)
         .limit(most)
     )
-    return [SealedRow(r.id, r.serial, r.cipher) for r in rows]
+    return [SealedRow(r.id, r.name, r.cipher) for r in rows]
 
 
 def reseal(tx: Tx, kind: Kind, row_id: int, cipher: str) -> None:

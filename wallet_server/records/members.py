@@ -176,16 +176,12 @@ def consents_of(tx: Tx, member_id: int) -> dict[str, tuple[bool, datetime, str]]
     return {r.purpose: (r.granted, r.at, r.source) for r in rows}
 
 
-def add_identity(tx: Tx, programme_id: int, member_id: int, kind: str, value: str) -> bool:
-    """Record an identity (a normalised e-mail address, say); False when another member has it."""
-    savepoint = tx.begin_nested()
-    try:
-        tx.execute(sa.insert(identities).values(programme_id=programme_id, member_id=member_id, kind=kind, value=value))
-        savepoint.commit()
-        return True
-    except sa.exc.IntegrityError:
-        savepoint.rollback()
-        return False
+def add_contact(tx: Tx, programme_id: int, member_id: int, kind: str, value: str) -> None:
+    """Note what a member said that they are reached under (a normalised e-mail address, say).
+
+    Nobody has proved it, so that several members may name the same; only a verified identity is one member's alone.
+    """
+    tx.execute(sa.insert(identities).values(programme_id=programme_id, member_id=member_id, kind=kind, value=value))
 
 
 @dataclass(frozen=True)

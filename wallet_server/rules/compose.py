@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from wallet_server.rules import recovering
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Palette, Place, Texts, Tier
 from wallet_server.rules.places import Store, nearest
 from wallet_server.rules.program import Level, Programme
@@ -31,6 +32,11 @@ _WORDS: Mapping[str, Texts] = {
     "website": {"fr": "Notre site", "en": "Our website"},
     "stop": {"fr": "Ne plus recevoir de messages", "en": "Stop messages"},
     "stop_text": {"fr": "Arrêter les messages de {}", "en": "Stop messages from {}"},
+    "rate": {"fr": "Votre dernière visite", "en": "Your last visit"},
+    "rate_text": {"fr": "Dites ce que vous en pensez", "en": "Tell us how it was"},
+    "recover": {"fr": "Carte perdue ou effacée", "en": "Card lost or deleted"},
+    "recover_text": {"fr": "Retrouver la carte", "en": "Get the card back"},
+    "recover_code": {"fr": "Code pour la retrouver (à noter)", "en": "Code to get it back (write it down)"},
     "nearby": {"fr": "{} est tout près", "en": "{} is close by"},
     "voided": {"fr": "Carte remplacée ou annulée", "en": "Card replaced or cancelled"},
     "voided_text": {
@@ -43,7 +49,8 @@ _WORDS: Mapping[str, Texts] = {
 @dataclass(frozen=True)
 class Holding:
     """What the books say of one card. `tier` is the code of the level to show (publishing may hold a new one back),
-    None for the one the balance reaches; `balances` by currency code, a missing one is 0."""
+    None for the one the balance reaches; `balances` by currency code, a missing one is 0. The back has a place for the
+    recovery code where there is a `recover_link`; the code is filled in when the card is served."""
 
     balances: Mapping[str, int]
     tier: str | None
@@ -56,6 +63,8 @@ class Holding:
     web_link: str | None
 
 
+    rate_link: str | None = None
+    recover_link: str | None = None
 def compose(
     programme: Programme, holding: Holding, at: datetime, next_instants: Sequence[datetime] = ()
 ) -> tuple[Card, datetime | None]:
@@ -142,6 +151,13 @@ def _details(programme: Programme, holding: Holding, level: Level | None) -> tup
     return tuple(details)
 
 
+    if holding.rate_link is not None:
+        details.append(Detail("rate", _words(programme, "rate"), _words(programme, "rate_text"), holding.rate_link))
+    if holding.recover_link is not None and not holding.voided:
+        text = _words(programme, "recover_text")
+        details.append(Detail("recover", _words(programme, "recover"), text, holding.recover_link))
+        hidden = dict.fromkeys(programme.languages, recovering.HIDDEN)
+        details.append(Detail(recovering.DETAIL, _words(programme, "recover_code"), hidden))
 def _benefits(programme: Programme, level: Level) -> Detail:
     label = {lang: _WORDS["benefits"][lang].format(level.names[lang]) for lang in programme.languages}
     text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in level.benefits) for lang in programme.languages}

@@ -158,6 +158,12 @@ def root() -> str:
     return urlsplit(context().settings.base_url).path.rstrip("/")
 
 
+def public_path(link: str) -> str:
+    """The path of a link of ours: relative, so that a browser that reached this service by another name stays there
+    (and within form-action)."""
+    return urlsplit(link).path
+
+
 def static_file(name: str) -> str:
     """The address of a static file; it changes when the file does, so that it may be kept for ever."""
     return f"{root()}/static/{name}?v={press().versions[name]}"

@@ -28,8 +28,10 @@ identities = sa.Table(
     text("kind", 20),
     text("value", 320),
     at("verified_at", nullable=True),
-    sa.UniqueConstraint("programme_id", "kind", "value"),
-)
+    # What nobody has verified is a contact and no identity: it may stand at several members.
+    sa.Index("ux_identities_verified", "programme_id", "kind", "value", unique=True,
+             sqlite_where=sa.text("verified_at IS NOT NULL"), postgresql_where=sa.text("verified_at IS NOT NULL")),
+)  # fmt: skip
 
 consents = sa.Table(
     "consents",

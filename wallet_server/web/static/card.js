@@ -39,6 +39,13 @@ async function swap(card) {
     document.getElementById("front").firstElementChild?.classList.add("changed");
   }
   number = card.number;
+  if (card.in_wallet) {
+    const held = document.getElementById("held");
+    // Said once, and not at the next change of the card.
+    if (page.dataset.held === "no") says.textContent = held.textContent;
+    page.dataset.held = "yes";
+    held.hidden = false;
+  }
 }
 
 async function look() {

@@ -1,0 +1,131 @@
+"""Owns the card in a browser: its page, the parts that change, the pass file, and leaving messages."""
+
+from __future__ import annotations
+
+from email.utils import format_datetime
+
+import orjson
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as Answer
+
+from wallet_server.actions import enrol, pages
+from wallet_server.rules.card import Card
+from wallet_server.web.face import Face, face
+from wallet_server.web.rendering import (
+    chosen_language,
+    context,
+    here,
+    language,
+    palette_address,
+    part,
+    press,
+    public_path,
+    render,
+    root,
+    symbol,
+)
+from wallet_server.web.visitor import visitor
+
+card_pages = Blueprint("card", __name__)
+card_state = Blueprint("card-state", __name__)
+
+
+@card_pages.get("/card/<token>")
+def card_page(token: str) -> Response:
+    """The card as it is served to phones at this moment, with the ways to put it on one. `?new=1` after joining,
+    `?new=back` after it was recovered."""
+    shown = enrol.web_card(context(), token)
+    tongue = language(shown.language)
+    words = press().words[tongue].card
+    link = enrol.card_link(context(), shown.pass_public_id)
+    return render(
+        "card.html",
+        tongue,
+        palettes=[shown.card.palette],
+        face=_face(shown.card, shown.code, tongue),
+        number=shown.tag,
+        token=token,
+        promotions=shown.promotions,
+        in_wallet=shown.in_wallet,
+        download=public_path(enrol.download_link(context(), shown.pass_public_id)),
+        visitor=visitor(),
+        link=link,
+        page_symbol=symbol(link, words.symbol),
+        language_query=f"?lang={tongue}" if chosen_language() else "",
+        fresh=request.args.get("new", ""),
+        done=request.args.get("messages", ""),
+    )
+
+
+def _face(card: Card, code: str, tongue: str) -> Face:
+    return face(card, code, tongue, press().words[tongue].card.code)
+
+
+@card_state.get("/card/<token>/state")
+def state(token: str) -> Response:
+    """The parts of the card's page that change, for the page's own script, and whether a phone holds the card. 304
+    while neither changed."""
+    shown = enrol.web_card(context(), token)
+    tongue = language(shown.language)
+    tag = f"{shown.tag}-{tongue}-{'held' if shown.in_wallet else 'free'}"
+    response = Response(mimetype="application/json")
+    response.set_etag(tag)
+    if request.if_none_match.contains_weak(tag):
+        response.status_code = 304
+    else:
+        front = _face(shown.card, shown.code, tongue)
+        body = {
+            "number": shown.tag,
+            "in_wallet": shown.in_wallet,
+            "palette": palette_address(front.colours),
+            "says": press().words[tongue].card.changed.format(front.spoken()),
+            "parts": {
+                "front": part("_front.html", tongue, face=front, preview=False),
+                "back": part("_back.html", tongue, face=front),
+            },
+        }
+        response.set_data(orjson.dumps(body))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@card_pages.post("/card/<token>/messages")
+def choose_messages(token: str) -> Answer:
+    """The member asks for messages, or for none."""
+    granted = request.form.get("promotions") == "yes"
+    enrol.set_promotions(context(), token, granted, "web-card")
+    tongue = chosen_language()
+    query = f"?messages={'on' if granted else 'off'}" + (f"&lang={tongue}" if tongue else "")
+    return redirect(f"{root()}/card/{token}{query}#messages", 303)
+
+
+@card_pages.get("/passes/<token>/card.pkpass")
+def download(token: str) -> Response:
+    """The pass file, for the minutes that the link lives."""
+    body, media_type, modified = enrol.download(context(), token)
+    headers = {
+        "Content-Disposition": "attachment; filename=card.pkpass",
+        "Last-Modified": format_datetime(modified, usegmt=True),
+        "Cache-Control": "no-store",
+    }
+    return Response(body, content_type=media_type, headers=headers)
+
+
+# ---------------------------------------------------------------------- messages
+
+
+@card_pages.get("/stop/<token>")
+def stop_page(token: str) -> Response:
+    """One button. Looking at this page changes nothing: programs that read mail open links in advance."""
+    found = pages.messages(context(), token)
+    tongue = language(found.language)
+    done = request.args.get("done", "")
+    return render("stop.html", tongue, found=found, action=here(done=None), done=done)
+
+
+@card_pages.post("/stop/<token>")
+def stop(token: str) -> Answer:
+    """Stop messages, or (`do=resume`, the undo) have them again."""
+    resume = request.form.get("do") == "resume"
+    enrol.set_promotions(context(), token, resume, "stop-link-undo" if resume else "stop-link", link="stop")
+    return redirect(here(done="resumed" if resume else "stopped"), 303)
