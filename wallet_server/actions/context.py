@@ -16,6 +16,9 @@ from wallet_server.records.database import Database, Tx
 from wallet_server.records.envelope import Keyring
 from wallet_server.rules.program import Programme, parse
 from wallet_server.settings import Settings
+from wallet_server.wallets.designs import Designs
+from wallet_server.wallets.drawing import Drawings, Kept
+from wallet_server.wallets.logos import Shares
 from wallet_server.wallets.port import Wallet
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -55,7 +58,11 @@ class Shelf:
 
 @dataclass
 class Context:
-    """Settings, database, keys, wallets, the clock (UTC) and the doorbell that wakes delivery after a commit."""
+    """Settings, database, keys, wallets, the clock (UTC) and the doorbell that wakes delivery after a commit.
+
+    `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
+    so that somebody who tries many colours does not drive those out.
+    """
 
     settings: Settings
     database: Database
@@ -64,6 +71,9 @@ class Context:
     ring: Callable[[], None] = lambda: None
     wallets: Mapping[str, Wallet] = field(default_factory=dict)
     signed: Shelf = field(default_factory=Shelf)
+    designs: Designs = field(default_factory=lambda: Designs({}))
+    drafted: Drawings = field(default_factory=lambda: Drawings(64))
+    logo_colours: Kept[str, Shares] = field(default_factory=lambda: Kept(64))
     _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
 
     def now(self) -> datetime:

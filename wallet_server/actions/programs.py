@@ -189,7 +189,8 @@ def _store_version(
 def publish_version(
     ctx: Context, scope: Scope, programme_public: str, document: Mapping[str, Any], wish: Asked
 ) -> tuple[Facts, bool]:
-    """A further version; the cards follow in slices. Raises `Invalid`, and `Conflict` (`no-change`)."""
+    """A further version, or the first of a programme that was only drafted; the cards follow in slices. Raises
+    `Invalid`, and `Conflict` (`no-change`)."""
     programme, canonical, mark = read_document(document)
 
     def act(tx: Tx) -> Facts:
@@ -198,7 +199,8 @@ def publish_version(
         row = programmes.programme_by_id(tx, row.id)
         if row.version_id and programmes.version(tx, row.version_id).document == canonical:
             raise Conflict("This is the version that stands already.", code="no-change")
-        _keep_currencies(ctx.programme(tx, row.version_id), programme)
+        if row.version_id:
+            _keep_currencies(ctx.programme(tx, row.version_id), programme)
         _store_version(tx, row.id, row.version + 1, programme, canonical, mark, ctx.now())
         jobs.put(tx, [jobs.Put(REPUBLISH, f"{row.id}:0", jobs.BULK, ctx.now())])
         return {"programme": row.public_id, "version": row.version + 1}

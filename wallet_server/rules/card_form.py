@@ -141,7 +141,8 @@ class _Reader:
 
 def cleaned(text: str) -> str:
     """On one line, in composed letters, without controls or space at its ends."""
-    flat = "".join(" " if unicodedata.category(one) in ("Cc", "Zl", "Zp") else one for one in text)
+    flat = "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
+    flat = flat.replace("\ufffe", "").replace("\uffff", "")  # no phone shows these
     return re.sub(r" {2,}", " ", unicodedata.normalize("NFC", flat)).strip()
 
 

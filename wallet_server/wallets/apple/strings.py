@@ -63,6 +63,11 @@ class Phrases:
             for language, column in zip(self.languages, columns, strict=False)
         ]
 
+    def shown(self, language: str) -> dict[str, str]:
+        """What a phone of this language shows for each text of pass.json; the first language's for another."""
+        place = self.languages.index(language) if language in self.languages else 0
+        return {key: said[place] for key, said in self._said.items()}
+
     def texts(self) -> list[tuple[str, str]]:
         """Every language with each of its texts."""
         return [one for said in self._said.values() for one in zip(self.languages, said, strict=True)]
