@@ -52,6 +52,7 @@ def build_context(settings: Settings, database: Database) -> Context:
         sandbox=settings.sandbox,
     )
     ctx.wallets = {apple_wallet.name: apple_wallet}
+    ctx.designs = designs
     return ctx
 
 
