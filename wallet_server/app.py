@@ -85,12 +85,12 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(apple)
     pages.install(app)
     app.wsgi_app = OneSlash(app.wsgi_app)  # type: ignore[method-assign]
-
     if settings.trusted_proxies:
         # Not the host: a proxy that does not set that header would let a visitor choose it.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0
         )
+
     @app.get("/health")
     def health() -> Response:
         """The process answers and the database reads."""

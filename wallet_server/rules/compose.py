@@ -30,13 +30,13 @@ _WORDS: Mapping[str, Texts] = {
     "web": {"fr": "Votre carte sur le web", "en": "Your card on the web"},
     "web_text": {"fr": "Ouvrir la carte", "en": "Open the card"},
     "website": {"fr": "Notre site", "en": "Our website"},
-    "stop": {"fr": "Ne plus recevoir de messages", "en": "Stop messages"},
-    "stop_text": {"fr": "Arrêter les messages de {}", "en": "Stop messages from {}"},
     "rate": {"fr": "Votre dernière visite", "en": "Your last visit"},
     "rate_text": {"fr": "Dites ce que vous en pensez", "en": "Tell us how it was"},
     "recover": {"fr": "Carte perdue ou effacée", "en": "Card lost or deleted"},
     "recover_text": {"fr": "Retrouver la carte", "en": "Get the card back"},
     "recover_code": {"fr": "Code pour la retrouver (à noter)", "en": "Code to get it back (write it down)"},
+    "stop": {"fr": "Ne plus recevoir de messages", "en": "Stop messages"},
+    "stop_text": {"fr": "Arrêter les messages de {}", "en": "Stop messages from {}"},
     "nearby": {"fr": "{} est tout près", "en": "{} is close by"},
     "voided": {"fr": "Carte remplacée ou annulée", "en": "Card replaced or cancelled"},
     "voided_text": {
@@ -61,10 +61,10 @@ class Holding:
     voided: bool
     stop_link: str | None
     web_link: str | None
-
-
     rate_link: str | None = None
     recover_link: str | None = None
+
+
 def compose(
     programme: Programme, holding: Holding, at: datetime, next_instants: Sequence[datetime] = ()
 ) -> tuple[Card, datetime | None]:
@@ -145,12 +145,6 @@ def _details(programme: Programme, holding: Holding, level: Level | None) -> tup
         details.append(Detail("website", _words(programme, "website"), address, programme.website))
     if holding.web_link is not None:
         details.append(Detail("web", _words(programme, "web"), _words(programme, "web_text"), holding.web_link))
-    if holding.stop_link is not None:
-        text = _words(programme, "stop_text", programme.organisation)
-        details.append(Detail("stop", _words(programme, "stop"), text, holding.stop_link))
-    return tuple(details)
-
-
     if holding.rate_link is not None:
         details.append(Detail("rate", _words(programme, "rate"), _words(programme, "rate_text"), holding.rate_link))
     if holding.recover_link is not None and not holding.voided:
@@ -158,6 +152,12 @@ def _details(programme: Programme, holding: Holding, level: Level | None) -> tup
         details.append(Detail("recover", _words(programme, "recover"), text, holding.recover_link))
         hidden = dict.fromkeys(programme.languages, recovering.HIDDEN)
         details.append(Detail(recovering.DETAIL, _words(programme, "recover_code"), hidden))
+    if holding.stop_link is not None:
+        text = _words(programme, "stop_text", programme.organisation)
+        details.append(Detail("stop", _words(programme, "stop"), text, holding.stop_link))
+    return tuple(details)
+
+
 def _benefits(programme: Programme, level: Level) -> Detail:
     label = {lang: _WORDS["benefits"][lang].format(level.names[lang]) for lang in programme.languages}
     text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in level.benefits) for lang in programme.languages}
