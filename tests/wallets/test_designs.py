@@ -42,6 +42,14 @@ def test_the_designs_of_the_product_load(designs: Designs) -> None:
     assert len(designs) == len(list(designs)) >= 1
 
 
+def test_the_stamp_card_shows_the_balance_in_its_own_form(designs: Designs, folder: Path) -> None:
+    stamps = designs.get("stamps", 1)
+    assert stamps.strip == "stamps"
+    assert [placed.item for placed in stamps.slots["header"]] == ["stamps"]
+    edit(folder / "points" / "design.toml", 'header = ["tier"]', 'header = ["stamps"]')
+    assert "two forms of the balance" in faults(folder)["points/design.toml:slots.primary.0"]
+
+
 def test_a_kept_version_stands_beside_the_new_one(folder: Path) -> None:
     shutil.copytree(folder / "points", folder / "points@1")
     edit(folder / "points" / "design.toml", "version = 1", "version = 2")
@@ -51,7 +59,7 @@ def test_a_kept_version_stands_beside_the_new_one(folder: Path) -> None:
     with pytest.raises(Misconfigured, match="points version 3"):
         designs.get("points", 3)
     with pytest.raises(Misconfigured):
-        designs.newest("stamps")
+        designs.newest("vip")
 
 
 def test_two_folders_of_one_version_or_a_folder_that_lies(folder: Path) -> None:

@@ -64,6 +64,21 @@ class Gauge:
 
 
 @dataclass(frozen=True)
+class Stamps:
+    """A stamp card: `filled` of `total` boxes, and how often a full card waits to be redeemed (`ready`).
+
+    `label` is the promise ("10 stamps = a free coffee (worth €2.50)"), `sentence` what comes next. A full card stays
+    full until the next stamp begins a new one.
+    """
+
+    filled: int
+    total: int
+    ready: int
+    label: Texts
+    sentence: Texts
+
+
+@dataclass(frozen=True)
 class News:
     """The latest announcement shown on the card."""
 
@@ -100,7 +115,8 @@ class Alert:
 
 @dataclass(frozen=True)
 class Card:
-    """A member's card at one instant. At most ten places, nearest first."""
+    """A member's card at one instant. At most ten places, nearest first. `logo` is the SHA-256 of the picture that
+    takes the place of the design's own."""
 
     languages: tuple[str, ...]
     organisation: str
@@ -117,15 +133,23 @@ class Card:
     max_distance_metres: int | None
     code_issue: int
     voided: bool = False
+    stamps: Stamps | None = None
+    logo: str | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the card; equal cards have equal fingerprints in every process."""
         return hashlib.sha256(card_to_json(self).encode()).hexdigest()
 
 
+_LATER = ("stamps", "logo")
+"""Parts that came after the first cards were published: left out where there are none, so that an update of the
+product changes no card by itself."""
+
+
 def card_to_json(card: Card) -> str:
     """Canonical JSON of a card: sorted keys, no spaces, so that equal cards are equal texts."""
-    return json.dumps(asdict(card), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    raw = {name: part for name, part in asdict(card).items() if part is not None or name not in _LATER}
+    return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def card_from_json(text: str) -> Card:
@@ -143,6 +167,7 @@ def card_from_json(text: str) -> Card:
             "balance": Balance(**raw["balance"]),
             "tier": maybe(Tier, raw["tier"]),
             "gauge": maybe(Gauge, raw["gauge"]),
+            "stamps": maybe(Stamps, raw.get("stamps")),
             "news": maybe(News, raw["news"]),
             "details": tuple(Detail(**d) for d in raw["details"]),
             "places": tuple(Place(**p) for p in raw["places"]),

@@ -13,7 +13,8 @@ from wallet_server.rules import recovering
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Palette, Place, Texts, Tier
 from wallet_server.rules.places import Store, nearest
 from wallet_server.rules.program import Level, Programme
-from wallet_server.rules.sentences import rule_sentences
+from wallet_server.rules.sentences import reward_sentences, rule_sentences
+from wallet_server.rules.stamps import stamps
 from wallet_server.rules.tiers import gauge, level_for
 
 __all__ = ["Holding", "Store", "compose"]
@@ -25,6 +26,7 @@ _WORDS: Mapping[str, Texts] = {
     "tier": {"fr": "Statut", "en": "Status"},
     "news": {"fr": "Actualité", "en": "Latest news"},
     "rules": {"fr": "Comment ça marche", "en": "How it works"},
+    "rewards": {"fr": "Vos récompenses", "en": "Your rewards"},
     "benefits": {"fr": "Vos avantages au statut {}", "en": "Your {} benefits"},
     "stores": {"fr": "Où nous trouver", "en": "Where to find us"},
     "web": {"fr": "Votre carte sur le web", "en": "Your card on the web"},
@@ -90,6 +92,8 @@ def compose(
         max_distance_metres=programme.max_distance_metres,
         code_issue=holding.code_issue,
         voided=holding.voided,
+        stamps=stamps(programme, holding.balances),
+        logo=programme.logo,
     )
     return card, min((instant for instant in next_instants if instant > at), default=None)
 
@@ -134,6 +138,8 @@ def _details(programme: Programme, holding: Holding, level: Level | None) -> tup
         details.append(Detail("voided", _words(programme, "voided"), _words(programme, "voided_text")))
     if programme.earn:
         details.append(Detail("rules", _words(programme, "rules"), rule_sentences(programme)))
+    if programme.rewards:
+        details.append(Detail("rewards", _words(programme, "rewards"), reward_sentences(programme)))
     if level is not None and level.benefits:
         details.append(_benefits(programme, level))
     if holding.stores:

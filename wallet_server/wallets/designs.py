@@ -21,8 +21,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from wallet_server.errors import Fault, Invalid, Misconfigured
 from wallet_server.rules.card import Alert, Facet, Texts
 
-Item = Literal["points", "tier", "gauge", "progress", "news", "details"]
+Item = Literal["points", "stamps", "tier", "gauge", "progress", "reward", "news", "details"]
 Align = Literal["natural", "left", "centre", "right"]
+Drawing = Literal["gauge", "stamps"]
 BarcodeFormat = Literal["qr", "pdf417", "aztec", "code128"]
 SlotName = Literal["header", "primary", "secondary", "auxiliary", "back"]
 
@@ -56,7 +57,7 @@ class Design:
     slots: Mapping[SlotName, tuple[Placement, ...]]
     barcode_formats: tuple[BarcodeFormat, ...]
     barcode_alt_text: Literal["none", "code"]
-    strip: Literal["gauge"] | None
+    strip: Drawing | None
     logo_text: bool
     labels: Mapping[str, Texts]
     change_messages: Mapping[Facet, Texts]
@@ -160,7 +161,7 @@ class _Barcode(_Document):
 
 
 class _Strip(_Document):
-    drawing: Literal["gauge"]
+    drawing: Drawing
 
 
 class _Apple(_Document):
@@ -259,6 +260,8 @@ def _slot_faults(path: str, slots: _Slots) -> Iterator[Fault]:
             if placed.item in seen:
                 yield Fault(where, f"'{placed.item}' is placed twice; a field of a card must be unique.")
             seen.add(placed.item)
+            if seen >= {"points", "stamps"} and placed.item in ("points", "stamps"):
+                yield Fault(where, "'points' and 'stamps' are two forms of the balance; place one of them.")
             if placed.item == "details" and name != "back":
                 yield Fault(where, "Details have room on the back only; move them to slots.back.")
             if placed.align != "natural" and name in ("primary", "back"):

@@ -1,7 +1,9 @@
-"""Owns what is drawn for a card, for every wallet alike: the gauge that shows the way to the next tier.
+"""Owns what is drawn for a card, for every wallet alike: the gauge that shows the way to the next tier, and the boxes
+of a stamp card.
 
-Drawings are made of the palette and a whole percent alone, hold no text (so no language and no font), come out
-byte for byte equal for equal input, and are kept in a bounded cache: at most 101 states for each palette.
+Drawings are made of the palette and a whole percent, or two counts of boxes, alone; they hold no text (so no language
+and no font), come out byte for byte equal for equal input, and are kept in a bounded cache: at most 101 gauges and 230
+stamp cards for each palette.
 """
 
 from __future__ import annotations
@@ -14,15 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from wallet_server.rules.card import Palette
+from wallet_server.wallets import stamp_card
+from wallet_server.wallets.inks import BLACK, LEGIBLE, RGB, WHITE, colour, contrast, legible, luminance, mix
 
-RGB = tuple[int, int, int]
+__all__ = ["LEGIBLE", "RGB", "SCALES", "STRIP_POINTS", "Drawings", "Kept", "Strip", "contrast"]
+
 STRIP_POINTS = (375, 144)
 SCALES = (1, 2, 3)
-# WCAG 2.2, 1.4.11: graphical objects need 3:1 against what is beside them.
-LEGIBLE = 3.0
 
 # In points. The bar lies below the primary field, whose text a phone sets over the upper part; all y of the bar count
 # from the top of its band.
@@ -31,8 +34,6 @@ _BAR_LEFT, _BAR_RIGHT, _BAR_MIDDLE, _BAR_HALF = 16.0, 330.0, 20.0, 5.0
 _KNOB_RADIUS = 8.5
 _STAR_CENTRE, _STAR_RADIUS = (349.0, 19.6), 10.5
 _SMOOTH = 4
-_WHITE: RGB = (255, 255, 255)
-_BLACK: RGB = (0, 0, 0)
 
 _Key = TypeVar("_Key")
 _Made = TypeVar("_Made")
@@ -76,12 +77,24 @@ class Drawings:
     def __init__(self, limit: int = 512) -> None:
         self._grounds: Kept[Palette, tuple[Image.Image, ...]] = Kept(8)
         self._strips: Kept[tuple[str, int, Palette, int | None], Strip] = Kept(limit)
+        self._stamps: Kept[tuple[str, int, Palette, int, int], Strip] = Kept(limit)
 
     def gauge(self, design: str, version: int, palette: Palette, percent: int | None) -> Strip:
         """The strip behind the primary field. `percent` is cut to 0..100; None draws the ground without a bar (a
         member of the highest tier has nothing left to reach). Raises ValueError for a colour that is none."""
         shown = None if percent is None else max(0, min(100, percent))
         return self._strips.get((design, version, palette, shown), lambda: self._draw(palette, shown))
+
+    def stamps(self, design: str, version: int, palette: Palette, filled: int, total: int) -> Strip:
+        """The strip of a stamp card: `total` boxes (2 to 20), the first `filled` stamped. Raises ValueError for another
+        total and for a colour that is none."""
+        shown = max(0, min(total, filled))
+
+        def draw() -> Strip:
+            pictures = (stamp_card.drawn(palette, shown, total, STRIP_POINTS, scale) for scale in SCALES)
+            return Strip(tuple(map(_png, pictures)))
+
+        return self._stamps.get((design, version, palette, shown, total), draw)
 
     def _draw(self, palette: Palette, percent: int | None) -> Strip:
         inks = _inks(palette)
@@ -93,12 +106,6 @@ class Drawings:
                 _bar(picture, inks, percent, scale)
             pngs.append(_png(picture))
         return Strip(tuple(pngs))
-
-
-def contrast(one: RGB, other: RGB) -> float:
-    """Contrast ratio of two colours, 1 to 21 (WCAG 2.2)."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
 
 
 # --- colours ---------------------------------------------------------------------------------------------------
@@ -116,43 +123,20 @@ class _Inks:
 
 
 def _inks(palette: Palette) -> _Inks:
-    ground, ink, accent = (_colour(c) for c in (palette.background, palette.foreground, palette.label))
-    ink = _legible(ground, (ink,))
-    track = _mix(ground, ink, 0.16 if _luminance(ground) > 0.4 else 0.22)
-    fill = _legible(track, (accent, ink))
-    away = _WHITE if _luminance(fill) > _luminance(track) else _BLACK
+    ground, ink, accent = (colour(c) for c in (palette.background, palette.foreground, palette.label))
+    ink = legible(ground, (ink,))
+    track = mix(ground, ink, 0.16 if luminance(ground) > 0.4 else 0.22)
+    fill = legible(track, (accent, ink))
+    away = WHITE if luminance(fill) > luminance(track) else BLACK
     return _Inks(
         ground=ground,
-        ornament=_mix(ground, accent if contrast(accent, ground) > 1.5 else ink, 0.5),
+        ornament=mix(ground, accent if contrast(accent, ground) > 1.5 else ink, 0.5),
         track=track,
         fill=fill,
-        tip=_mix(fill, away, 0.35),
-        knob=_mix(fill, _WHITE, 0.9),
-        dot=fill if contrast(fill, _WHITE) > 1.3 else ground,
+        tip=mix(fill, away, 0.35),
+        knob=mix(fill, WHITE, 0.9),
+        dot=fill if contrast(fill, WHITE) > 1.3 else ground,
     )
-
-
-def _legible(ground: RGB, wanted: tuple[RGB, ...]) -> RGB:
-    """The first wanted colour that stands out on the ground, or else black or white (one of them always does)."""
-    best = max((_WHITE, _BLACK), key=lambda ink: contrast(ink, ground))
-    return next((ink for ink in wanted if contrast(ink, ground) >= LEGIBLE), best)
-
-
-def _colour(text: str) -> RGB:
-    red, green, blue = ImageColor.getrgb(text)[:3]
-    return red, green, blue
-
-
-def _mix(one: RGB, other: RGB, share: float) -> RGB:
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
-    return red, green, blue
-
-
-def _luminance(colour: RGB) -> float:
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (c / 255 for c in colour)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------
@@ -195,7 +179,7 @@ def _bar(picture: Image.Image, inks: _Inks, percent: int, scale: int) -> None:
     band.paste(inks.fill if percent == 100 else inks.track, mask=_star(scale))
     knob = _disc(reached, _KNOB_RADIUS, scale)
     shadow = ImageChops.offset(knob, 0, scale).filter(ImageFilter.GaussianBlur(1.6 * scale))
-    band.paste(_BLACK, mask=shadow.point([round(level * 0.35) for level in range(256)]))
+    band.paste(BLACK, mask=shadow.point([round(level * 0.35) for level in range(256)]))
     band.paste(inks.knob, mask=knob)
     band.paste(inks.dot, mask=_disc(reached, _KNOB_RADIUS - 4.5, scale))
     picture.paste(band, (0, _BAND_TOP * scale))

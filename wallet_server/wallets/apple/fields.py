@@ -10,9 +10,9 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
-from wallet_server.rules.card import Alert, Card, Detail, Gauge, Texts
+from wallet_server.rules.card import Alert, Card, Detail, Gauge, Stamps, Texts
 from wallet_server.wallets.apple.strings import Phrases
-from wallet_server.wallets.designs import SLOT_NAMES, Align, Design, Placement
+from wallet_server.wallets.designs import SLOT_NAMES, Align, Design, Item, Placement
 from wallet_server.wallets.port import Identity
 
 _BARCODE_FORMATS = {
@@ -28,6 +28,8 @@ _ALIGNMENTS: dict[Align, str] = {
 }
 # A date in a promotion must not become a calendar entry; an address or a telephone number is worth a tap.
 _USEFUL_DETECTORS = ["PKDataDetectorTypePhoneNumber", "PKDataDetectorTypeLink", "PKDataDetectorTypeAddress"]
+# The key of a field whose item is another form of a facet: an alert names the facet, whatever form it has here.
+_KEYS: dict[Item, str] = {"stamps": "points"}
 # Comma for English, a narrow no-break space (SI, French usage) for the others.
 _THOUSANDS = {"en": ","}
 
@@ -76,6 +78,8 @@ def rgb(colour: str) -> str:
 
 def _reserve_alerting_texts(card: Card, design: Design, phrases: Phrases) -> None:
     """Values that can raise an alert get their keys first: another text that reads alike must not move them."""
+    if card.stamps:
+        phrases.same(_filled(card.stamps))
     if card.tier:
         phrases.key(card.tier.name)
     phrases.key(card.news.text if card.news else design.placeholders["news"])
@@ -132,7 +136,8 @@ def _fields(card: Card, placed: Placement, design: Design, phrases: Phrases, bac
     if found is None:
         return
     label, content = found
-    field = {"key": placed.item, "label": phrases.key(label) or phrases.key(design.labels[placed.item]), **content}
+    named = phrases.key(label) or phrases.key(design.labels.get(placed.item, {}))
+    field = {"key": _KEYS.get(placed.item, placed.item), "label": named, **content}
     if placed.align in _ALIGNMENTS:
         field["textAlignment"] = _ALIGNMENTS[placed.align]
     if back:
@@ -146,6 +151,11 @@ def _content(card: Card, placed: Placement, design: Design, phrases: Phrases) ->
         case "points":
             # A number, so that each phone groups its digits in its own way.
             return card.balance.label, {"value": card.balance.value, "numberStyle": "PKNumberStyleDecimal"}
+        case "stamps" if card.stamps:
+            return card.balance.label, {"value": phrases.same(_filled(card.stamps))}
+        case "reward" if card.stamps:
+            # The promise is the label: it stands there from the first stamp on.
+            return card.stamps.label, {"value": phrases.key(card.stamps.sentence)}
         case "tier" if card.tier:
             return card.tier.label, {"value": phrases.key(card.tier.name)}
         case "gauge" if card.gauge:
@@ -157,6 +167,10 @@ def _content(card: Card, placed: Placement, design: Design, phrases: Phrases) ->
             text = card.news.text if card.news else design.placeholders["news"]
             return card.news.label if card.news else design.labels["news"], {"value": phrases.key(text)}
     return None
+
+
+def _filled(stamps: Stamps) -> str:
+    return f"{stamps.filled} / {stamps.total}"
 
 
 def _progress(gauge: Gauge, languages: tuple[str, ...]) -> Texts:

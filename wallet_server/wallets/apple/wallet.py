@@ -8,7 +8,7 @@ from datetime import datetime
 from wallet_server.errors import Misconfigured
 from wallet_server.rules.card import Alert, Card, Texts
 from wallet_server.wallets.apple.credentials import Credentials
-from wallet_server.wallets.apple.passfile import MEDIA_TYPE, Press
+from wallet_server.wallets.apple.passfile import MEDIA_TYPE, Pictures, Press, no_pictures
 from wallet_server.wallets.apple.push import Alarm, Bell, ring_all
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings
@@ -33,11 +33,12 @@ class AppleWallet:
         credentials: CredentialsOf,
         bell: Bell,
         *,
+        pictures: Pictures = no_pictures,
         on_alarm: OnAlarm | None = None,
         sandbox: bool = False,
     ) -> None:
         self._designs = designs
-        self._press = Press(drawings, sandbox=sandbox)
+        self._press = Press(drawings, pictures=pictures, sandbox=sandbox)
         self._credentials = credentials
         self._bell = bell
         self._on_alarm = on_alarm
