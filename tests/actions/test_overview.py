@@ -1,0 +1,68 @@
+"""The day of a shop, in its own zone: who came, what was sold, given and redeemed, and what was undone again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from tests.phone import Phone
+from tests.world import World
+from wallet_server.actions import overview, till
+from wallet_server.records.overview import Day, Moved, days
+
+
+def test_a_day_in_numbers(world: World) -> None:
+    regular, other = world.enrol(), world.enrol(promotions=True)
+    Phone(world, other).add()
+    world.sell(regular, 1250)
+    world.sell(regular, 3050)
+    undone = world.sell(other, 9900)
+    till.reverse_sale(world.ctx, world.till, undone["id"], None)
+    spent = world.redeem(regular, 20)
+    till.reverse_entry(world.ctx, world.till, spent["id"], None)
+    world.redeem(regular, 12)
+    world.announce()
+    world.work()
+    found = overview.today(world.ctx, world.merchant)
+    assert found.day == date(2026, 11, 18)
+    assert found.came == 2
+    assert {guest.visit.member: guest.visit.times > 0 for guest in found.guests} == {
+        regular.member: True,
+        other.member: True,
+    }
+    assert all(len(guest.card) == 4 and guest.card in regular.code + other.code for guest in found.guests)
+    assert found.sales == Day(2, 1, {"EUR": 4300})
+    assert found.moved["points"] == Moved(given=42, redeemed=12, rewards=1)
+    assert (found.joined, found.sent, found.tickets) == (2, 1, 0)
+    assert (len(found.fortnight), found.fortnight[-1]) == (14, (found.day, found.sales))
+    assert (found.published, found.begun) == (True, True)
+
+
+def test_the_day_begins_at_midnight_of_the_store_and_not_of_the_server(world: World) -> None:
+    holder = world.enrol()
+    world.clock.at = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)  # 23:30 in Paris
+    world.sell(holder, 1000)
+    world.clock.forward(hours=1)  # half past midnight in Paris, still the 18th in UTC
+    found = overview.today(world.ctx, world.merchant)
+    assert found.day == date(2026, 11, 19)
+    assert (found.came, found.sales, found.moved) == (0, Day(0, 0, {}), {})
+    assert found.fortnight[-2][1].sales == 1
+    world.sell(holder, 500)
+    assert overview.today(world.ctx, world.merchant).came == 1
+
+
+def test_before_the_first_sale_everything_is_nothing(world: World) -> None:
+    found = overview.today(world.ctx, world.merchant)
+    assert (found.came, found.guests, found.joined, found.begun, found.paired) == (0, (), 0, False, False)
+    assert found.published
+
+
+def test_a_stranger_sees_nothing_of_it(world: World) -> None:
+    world.sell(world.enrol(promotions=True), 1000)
+    world.announce()
+    world.work()
+    stranger = replace(world.merchant, merchant_id=10**6)
+    found = overview.today(world.ctx, stranger)
+    assert (found.came, found.sales.sales, found.joined, found.sent, dict(found.moved)) == (0, 0, 0, 0, {})
+    with world.ctx.look() as tx:
+        assert days(tx, stranger, found.day, found.day) == {}

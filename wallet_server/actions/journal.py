@@ -1,0 +1,148 @@
+"""Owns looking members up: by address, card or id, one page of the newest, and one member with cards and history."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context
+from wallet_server.errors import Invalid, NotFound
+from wallet_server.records import journal, ledger, members, parties, passes
+from wallet_server.records.database import Tx
+from wallet_server.records.journal import CardRow, ConsentRow, Line, Listed
+from wallet_server.records.scope import Scope
+from wallet_server.rules import codes
+from wallet_server.rules.program import Programme
+
+PAGE = 30
+LINES = 25
+MOST_CONSENTS = 20
+MOST_QUERY = 320
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A member in a list: what a shop may call them by, the balances, and the last visit."""
+
+    member: Listed
+    card: str
+    email: str | None
+    balances: Mapping[str, int]
+    programme: Programme
+    last_visit: object
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of members; `more` is the key to go on before, `total` of all."""
+
+    entries: tuple[Entry, ...]
+    more: int | None
+    total: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line of a history with the programme version under which it was booked."""
+
+    line: Line
+    programme: Programme
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """All that a shop may know of one member."""
+
+    member: Listed
+    card: str
+    email: str | None
+    home: str | None
+    programme: Programme
+    balances: Mapping[str, int]
+    cards: tuple[tuple[CardRow, str], ...]
+    consents: tuple[ConsentRow, ...]
+    history: tuple[Told, ...]
+    more: int | None
+
+
+def card_names(ctx: Context, tx: Tx, member_ids: Sequence[int]) -> dict[int, str]:
+    """Member key to the end of the code on their newest card, as they may read it out: `7W3E`."""
+    owned = journal.cards_of(tx, member_ids)
+    newest = {member: found[0] for member, found in owned.items()}
+    return {member: name for member, row in newest.items() if (name := _name(ctx, tx, row))}
+
+
+def _name(ctx: Context, tx: Tx, row: CardRow) -> str:
+    code = passes.newest_codes(tx, [row.id]).get(row.id)
+    if code is None:
+        return ""
+    return codes.read(ctx.keyring.open(code.cipher, f"code:{row.serial}").decode()).reference[-4:]
+
+
+def search(ctx: Context, scope: Scope, asked: str, before: int | None = None) -> Found:
+    """Members by e-mail address, by the code on a card, or by id; the newest for an empty question."""
+    text = asked.strip()[:MOST_QUERY]
+    with ctx.look() as tx:
+        if not text:
+            rows = journal.newest(tx, scope, before, PAGE + 1)
+        elif "@" in text:
+            value = unicodedata.normalize("NFC", text).casefold()
+            rows = journal.with_identity(tx, scope, "email", value, PAGE)
+        else:
+            rows = journal.listed(tx, scope, _one(ctx, tx, scope, text))
+        shown = rows[:PAGE]
+        entries = _entries(ctx, tx, scope, shown)
+        total = journal.count(tx, scope)
+    more = shown[-1].id if len(rows) > PAGE else None
+    return Found(tuple(entries), more, total)
+
+
+def _one(ctx: Context, tx: Tx, scope: Scope, text: str) -> list[int]:
+    try:
+        if text.startswith("mem_"):
+            return [members.member_by_public(tx, scope, text).id]
+        return [members.member_by_code(tx, scope, cards.code_hash(codes.read(text)), ctx.now()).id]
+    except (NotFound, Invalid):
+        return []
+
+
+def _entries(ctx: Context, tx: Tx, scope: Scope, rows: Sequence[Listed]) -> list[Entry]:
+    ids = [row.id for row in rows]
+    names, emails = card_names(ctx, tx, ids), journal.emails_of(tx, ids)
+    amounts, visits = ledger.amounts(tx, ids), journal.last_visits(tx, scope, ids)
+    versions = {row.id: row.version_id for row in members.members_by_id(tx, ids).values()}
+    return [
+        Entry(
+            row,
+            names.get(row.id, ""),
+            emails.get(row.id),
+            amounts.get(row.id, {}),
+            ctx.programme(tx, versions[row.id]),
+            visits.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def portrait(ctx: Context, scope: Scope, public_id: str, before: int | None = None) -> Portrait:
+    """One member with a page of history (before that entry's key). Raises `NotFound` for a stranger's."""
+    with ctx.look() as tx:
+        found = members.member_by_public(tx, scope, public_id)
+        row = journal.listed(tx, scope, [found.id])[0]
+        owned = journal.cards_of(tx, [row.id]).get(row.id, [])
+        lines = journal.history(tx, scope, row.id, before, LINES + 1)
+        homes = parties.stores_by_id(tx, [] if found.home_store_id is None else [found.home_store_id])
+        return Portrait(
+            row,
+            _name(ctx, tx, owned[0]) if owned else "",
+            journal.emails_of(tx, [row.id]).get(row.id),
+            homes[0].name if homes else None,
+            ctx.programme(tx, found.version_id),
+            ledger.amounts(tx, [row.id]).get(row.id, {}),
+            tuple((card, _name(ctx, tx, card)) for card in owned),
+            tuple(journal.consents_of(tx, row.id, MOST_CONSENTS)),
+            tuple(Told(line, ctx.programme(tx, line.version_id)) for line in lines[:LINES]),
+            lines[LINES - 1].id if len(lines) > LINES else None,
+        )

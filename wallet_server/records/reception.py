@@ -1,0 +1,144 @@
+"""Owns how an announcement was received: for whom it rang, who took it silently, who has not taken it, and why.
+
+Told from the decision of the walk, from what phones fetched (noted when they did), and for the others from what is
+published of their card at this moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from wallet_server.records.announcements import RECALLED, SHOWN, AnnouncementRow
+from wallet_server.records.database import Tx
+from wallet_server.records.devices import APNS
+from wallet_server.records.schema import (
+    announcement_members,
+    announcements,
+    devices,
+    members,
+    passes,
+    publications,
+    registrations,
+)
+from wallet_server.records.scope import Scope
+
+RANG, SILENT = "rang", "silent"
+NO_PHONE, SENDING, UNANSWERED, UNRINGABLE = "no-phone", "sending", "unanswered", "unringable"
+TAKEN_BACK, OVER, REPLACED = "recalled", "over", "replaced"
+
+
+@dataclass(frozen=True)
+class Received:
+    """One member's standing to an announcement; `fetched_at` is when a phone of theirs first took it."""
+
+    member_id: int
+    public_id: str
+    decided_at: datetime
+    fetched_at: datetime | None
+
+
+def _standing(row: AnnouncementRow, now: datetime) -> sa.Select[tuple[int, str]]:
+    """Member key, standing, and when, of everybody for whom this announcement was decided."""
+    am = announcement_members.c
+    held = (
+        sa.select(
+            registrations.c.pass_id,
+            sa.func.max(sa.case((devices.c.push_kind == APNS, 1), else_=0)).label("ringable"),
+        )
+        .join(devices, devices.c.id == registrations.c.device_id)
+        .join(passes, passes.c.id == registrations.c.pass_id)
+        .join(announcement_members, am.member_id == passes.c.member_id)
+        .where(am.announcement_id == row.id)
+        .group_by(registrations.c.pass_id)
+        .subquery()
+    )
+    shows = publications.c.news == row.public_id
+    told = sa.and_(shows, publications.c.rung >= publications.c.number)
+    cards = (
+        sa.select(
+            passes.c.member_id,
+            sa.func.max(sa.case((held.c.pass_id.is_not(None), 1), else_=0)).label("phone"),
+            sa.func.max(sa.func.coalesce(held.c.ringable, 0)).label("ringable"),
+            sa.func.max(sa.case((told, 1), else_=0)).label("told"),
+        )
+        .join(publications, publications.c.pass_id == passes.c.id)
+        .outerjoin(held, held.c.pass_id == passes.c.id)
+        .join(announcement_members, am.member_id == passes.c.member_id)
+        .where(am.announcement_id == row.id, passes.c.state == "active")
+        .group_by(passes.c.member_id)
+        .subquery()
+    )
+    ended = TAKEN_BACK if row.state == RECALLED else OVER if row.ends_at <= now else None
+    later = announcement_members.alias("later")
+    replaced = (
+        sa.exists()
+        .where(later.c.member_id == am.member_id, later.c.outcome == SHOWN, later.c.decided_at > am.decided_at)
+        .correlate(announcement_members)
+    )
+    unshown = sa.case((am.why.is_(None), am.outcome), else_=am.outcome + ":" + am.why)
+    if ended is not None:
+        unshown = sa.case((am.outcome == "waiting", f"waiting:{ended}"), else_=unshown)
+    steps = [
+        (am.outcome != SHOWN, unshown),
+        (sa.and_(am.fetched_at.is_not(None), am.alerted.is_(True)), RANG),
+        (am.fetched_at.is_not(None), SILENT),
+        (sa.func.coalesce(cards.c.phone, 0) == 0, NO_PHONE),
+        *([(sa.true(), ended)] if ended is not None else []),
+        (replaced, REPLACED),
+        (cards.c.ringable == 0, UNRINGABLE),
+        (cards.c.told == 1, UNANSWERED),
+    ]
+    return (
+        sa.select(am.member_id, sa.case(*steps, else_=SENDING).label("standing"), am.decided_at, am.fetched_at)
+        .outerjoin(cards, cards.c.member_id == am.member_id)
+        .where(am.announcement_id == row.id)
+    )
+
+
+def standings(tx: Tx, row: AnnouncementRow, now: datetime) -> dict[str, int]:
+    """Standing to how many members."""
+    each = _standing(row, now).subquery()
+    rows = tx.execute(sa.select(each.c.standing, sa.func.count().label("n")).group_by(each.c.standing))
+    return {r.standing: r.n for r in rows}
+
+
+def received(tx: Tx, row: AnnouncementRow, standing: str, after: int, most: int, now: datetime) -> list[Received]:
+    """Members of one standing, by key."""
+    each = _standing(row, now).subquery()
+    rows = tx.execute(
+        sa.select(each.c.member_id, members.c.public_id, each.c.decided_at, each.c.fetched_at)
+        .join(members, members.c.id == each.c.member_id)
+        .where(each.c.standing == standing, each.c.member_id > after)
+        .order_by(each.c.member_id)
+        .limit(most)
+    )
+    return [Received(r.member_id, r.public_id, r.decided_at, r.fetched_at) for r in rows]
+
+
+def audience(tx: Tx, row: AnnouncementRow) -> int:
+    """How many members the walk will ask in all."""
+    query = sa.select(sa.func.count()).where(members.c.programme_id == row.programme_id, members.c.left_at.is_(None))
+    if row.audience_tier is not None:
+        query = query.where(members.c.tier == row.audience_tier)
+    return int(tx.execute(query).scalar_one())
+
+
+def results(tx: Tx, scope: Scope, announcement_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+    """Announcement key to (asked, shown, fetched), of the merchant's own."""
+    am = announcement_members.c
+    rows = tx.execute(
+        sa.select(
+            am.announcement_id,
+            sa.func.count().label("asked"),
+            sa.func.sum(sa.case((am.outcome == SHOWN, 1), else_=0)).label("shown"),
+            sa.func.count(am.fetched_at).label("fetched"),
+        )
+        .join(announcements, announcements.c.id == am.announcement_id)
+        .where(am.announcement_id.in_(list(announcement_ids)), announcements.c.merchant_id == scope.merchant_id)
+        .group_by(am.announcement_id)
+    )
+    return {r.announcement_id: (r.asked, int(r.shown), r.fetched) for r in rows}
