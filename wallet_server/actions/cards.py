@@ -274,8 +274,12 @@ def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issue
 
 
 def card(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Card:
-    """The published card as its member sees it: with the recovery code, which no stored card holds."""
-    code = recovery.codes_of(tx, [row.member_id]).get(row.member_id)
+    """The published card as its member sees it: with the recovery code, which no stored card holds.
+
+    A card that was replaced shows none, even before its last version is published: the code of its successor is not
+    for whoever found the phone.
+    """
+    code = recovery.codes_of(tx, [row.member_id]).get(row.member_id) if row.state == passes.ACTIVE else None
     opened = ctx.keyring.open(code.cipher, f"recovery:{code.member_public_id}").decode() if code else None
     return recovering.revealed(card_from_json(publication.card), opened)
 

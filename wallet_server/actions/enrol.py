@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions import cards, visitors
@@ -231,7 +231,8 @@ def web_card(ctx: Context, token: str) -> WebCard:
         member = members.members_by_id(tx, [row.member_id])[row.member_id]
         consent = members.consents_of(tx, row.member_id).get(PROMOTIONS)
         identity = cards.identity(ctx, tx, row)
-        shown = cards.card(ctx, tx, row, publication)
+        # At once, and not when its last version is published: whoever looks at a replaced card sees that it is one.
+        shown = replace(cards.card(ctx, tx, row, publication), voided=row.state != passes.ACTIVE)
         held = bool(devices.holders(tx, [row.id]))
     return WebCard(
         shown,
