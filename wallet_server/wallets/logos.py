@@ -104,6 +104,11 @@ def files(logo: bytes, ground: str) -> dict[str, bytes]:
     return made
 
 
+def width_of(logo: bytes) -> int:
+    """The pixels across a logo of ours: three to a point."""
+    return _ours(logo).width
+
+
 def shares(logo: bytes) -> Shares:
     """What a logo of ours is made of, in at most two dozen colours."""
     small = _ours(logo)
