@@ -172,6 +172,15 @@ class Settings:
     phone_log_lines: int = _setting(
         10_000, "Log lines from phones that are kept; older ones go first.", _whole(0, 10_000_000)
     )
+    sign_up: str = _setting(
+        "first",
+        "Who may found a shop in the browser: `first` only with the link that `wallet-server run` prints while there "
+        "is no account, `open` anybody, `closed` nobody.",
+        _one_of("first", "open", "closed"),
+    )
+    second_factor_days: int = _setting(
+        7, "Days after which an owner must have a second factor or a passkey.", _whole(0, 365)
+    )
     link_minutes: int = _setting(30, "How long a link to download a pass can be used.", _whole(1, 24 * 60))
     log_level: str = _setting("info", "Least severe log level.", _one_of("debug", "info", "warning", "error"))
 

@@ -86,3 +86,26 @@ def end(tx: Tx, session_id: int, at: datetime) -> None:
     tx.execute(
         sa.update(sessions).where(sessions.c.id == session_id, sessions.c.ended_at.is_(None)).values(ended_at=at)
     )
+
+
+def of_person(tx: Tx, staff_id: int, now: datetime) -> list[SessionRow]:
+    """A person's live sessions, the last seen first."""
+    query = _LIVE.where(sessions.c.staff_id == b("staff_id"), sessions.c.confirmed_at.is_not(None))
+    rows = tx.execute(query.order_by(sessions.c.seen_at.desc()).limit(100), {"staff_id": staff_id, "now": now})
+    return [_row(r) for r in rows]
+
+
+def end_of(tx: Tx, staff_id: int, at: datetime, *, public_id: str | None = None, but: int | None = None) -> int:
+    """End a person's sessions: all, one, or all but one; returns how many ended."""
+    found = sa.update(sessions).where(sessions.c.staff_id == staff_id, sessions.c.ended_at.is_(None))
+    if public_id is not None:
+        found = found.where(sessions.c.public_id == public_id)
+    if but is not None:
+        found = found.where(sessions.c.id != but)
+    return tx.execute(found.values(ended_at=at)).rowcount
+
+
+def forget(tx: Tx, before: datetime) -> int:
+    """Delete sessions that were over before then; returns how many."""
+    over = sa.or_(sessions.c.ended_at < before, sessions.c.expires_at < before)
+    return tx.execute(sa.delete(sessions).where(over)).rowcount

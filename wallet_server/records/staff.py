@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import accounts, merchants, staff, stores
+from wallet_server.records.schema import accounts, merchants, passkeys, sessions, staff, stores
 from wallet_server.records.scope import Scope
+
+MOST_PEOPLE = 500
+"""Of one merchant."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,12 @@ class StaffRow:
     locked_until: datetime | None
     created_at: datetime
     disabled_at: datetime | None
+    passkeys: int
+
+    @property
+    def secured(self) -> bool:
+        """Whether a password alone does not let in."""
+        return self.totp_confirmed_at is not None or self.passkeys > 0
 
 
 _ZONE = (
@@ -47,12 +57,14 @@ _ZONE = (
     .limit(1)
     .scalar_subquery()
 )
+_PASSKEYS = sa.select(sa.func.count()).select_from(passkeys).where(passkeys.c.staff_id == staff.c.id).scalar_subquery()
 COLUMNS = (
     *(column for column in staff.c if column.name != "id"),
     staff.c.id.label("staff_id"),
     merchants.c.name.label("merchant"),
     accounts.c.issuer_mark,
     sa.func.coalesce(_ZONE, "UTC").label("zone"),
+    _PASSKEYS.label("passkeys"),
 )
 """What `row_of` reads, from `JOINED` or a join with it."""
 JOINED = staff.join(merchants, merchants.c.id == staff.c.merchant_id).join(
@@ -60,14 +72,58 @@ JOINED = staff.join(merchants, merchants.c.id == staff.c.merchant_id).join(
 )
 
 
+_NAMES = [one.name for one in fields(StaffRow) if one.name != "id"]
+
+
 def row_of(r: sa.Row) -> StaffRow:  # type: ignore[type-arg]
     """A person from `COLUMNS`."""
-    return StaffRow(id=r.staff_id, **{name: getattr(r, name) for name in StaffRow.__dataclass_fields__ if name != "id"})
+    return StaffRow(id=r.staff_id, **{name: getattr(r, name) for name in _NAMES})
 
 
-def add(tx: Tx, values: Mapping[str, object]) -> int:
-    """A new person; returns the key. The address must be free (see `by_email`)."""
-    return int(tx.execute(sa.insert(staff).returning(staff.c.id), dict(values)).scalar_one())
+def add(tx: Tx, values: Mapping[str, object]) -> int | None:
+    """A new person; returns the key, or None when somebody has the address already."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(staff).values(**values)
+    key = tx.execute(insert.on_conflict_do_nothing(index_elements=["email"]).returning(staff.c.id)).scalar()
+    return None if key is None else int(key)
+
+
+def all_in(tx: Tx, scope: Scope) -> list[tuple[StaffRow, datetime | None]]:
+    """The merchant's people with when each was last seen, those who were disabled last."""
+    seen = sa.select(sa.func.max(sessions.c.seen_at)).where(sessions.c.staff_id == staff.c.id).scalar_subquery()
+    query = sa.select(*COLUMNS, seen.label("last_seen_at")).select_from(JOINED)
+    rows = tx.execute(
+        query.where(staff.c.merchant_id == scope.merchant_id)
+        .order_by(staff.c.disabled_at.is_not(None), staff.c.id)
+        .limit(MOST_PEOPLE)
+    )
+    return [(row_of(r), r.last_seen_at) for r in rows]
+
+
+def count_in(tx: Tx, merchant_id: int) -> int:
+    """How many people a merchant has, disabled ones too."""
+    query = sa.select(sa.func.count()).select_from(staff).where(staff.c.merchant_id == merchant_id)
+    return int(tx.execute(query).scalar_one())
+
+
+def active_owners(tx: Tx, merchant_id: int, role: str) -> list[int]:
+    """The keys of the merchant's active people of this role, held until the end of the transaction, so that of two
+    owners who demote each other one stays."""
+    query = sa.select(staff.c.id).where(
+        staff.c.merchant_id == merchant_id, staff.c.role == role, staff.c.disabled_at.is_(None)
+    )
+    return list(tx.execute(query.order_by(staff.c.id).with_for_update()).scalars())
+
+
+def fail(tx: Tx, staff_id: int) -> int:
+    """Count one more failure in a row; returns how many there are."""
+    update = sa.update(staff).where(staff.c.id == staff_id).values(failures=staff.c.failures + 1)
+    return int(tx.execute(update.returning(staff.c.failures)).scalar_one())
+
+
+def take_step(tx: Tx, staff_id: int, step: int) -> bool:
+    """Use a time step of the one-time codes; False when it, or a later one, was used before."""
+    update = sa.update(staff).where(staff.c.id == staff_id, staff.c.totp_step < step).values(totp_step=step)
+    return tx.execute(update).rowcount == 1
 
 
 def change(tx: Tx, staff_id: int, values: Mapping[str, object]) -> None:

@@ -21,7 +21,7 @@ from wallet_server.web.trust import trust
 PAGES = (home, *CUSTOMER, till_page, pair_page, trust, look)
 DATA = (card_state, till_facts, pair_facts)
 API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/")
-BY_CODE = {"link-expired": "expired", "not-your-role": "role", "forged": "stale"}
+BY_CODE = {"link-expired": "expired", "link-over": "over", "not-your-role": "role", "forged": "stale"}
 KINDS = {404: "missing", 429: "later", 503: "later"}
 FOR_EVER = "public, max-age=31536000, immutable"
 

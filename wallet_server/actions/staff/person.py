@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
+from wallet_server.errors import Invalid
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import StaffRow
 
@@ -15,6 +17,8 @@ SCOPES = {
     CASHIER: frozenset({"read-counter"}),
 }
 ROLES = tuple(SCOPES)
+EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f]+")
+MOST_EMAIL, MOST_NAME = 320, 200
 
 
 @dataclass(frozen=True)
@@ -47,4 +51,20 @@ def person_of(row: StaffRow, session: str) -> Person:
 
 def normal_email(text: str) -> str:
     """An address as it is stored and compared."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()[:320]
+    return unicodedata.normalize("NFKC", text).strip().casefold()[:MOST_EMAIL]
+
+
+def checked_email(text: str) -> str:
+    """The same of an address that is to be stored. Raises `Invalid` (`bad-email`)."""
+    email = normal_email(text)
+    if not EMAIL.fullmatch(email):
+        raise Invalid("Write the address like name@example.com.", code="bad-email", field="email")
+    return email
+
+
+def checked_name(text: str, field: str = "name") -> str:
+    """A name as it is stored. Raises `Invalid` (`bad-name`)."""
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not 1 <= len(name) <= MOST_NAME or not name.isprintable():
+        raise Invalid(f"Give a name of at most {MOST_NAME} characters.", code="bad-name", field=field)
+    return name

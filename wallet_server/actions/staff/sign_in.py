@@ -2,30 +2,109 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from wallet_server.actions.context import Context
-from wallet_server.actions.staff import passwords, sessions
-from wallet_server.actions.staff.person import normal_email
-from wallet_server.errors import Unauthenticated
-from wallet_server.records import staff
+from wallet_server.actions.staff import attempts, passwords, second_factor, sessions
+from wallet_server.actions.staff.person import checked_email, normal_email
+from wallet_server.actions.staff.sessions import Entered, Visit
+from wallet_server.errors import Invalid, Unauthenticated
+from wallet_server.records import factors, staff
+from wallet_server.records import sessions as stored
+from wallet_server.records.database import Tx
+from wallet_server.records.staff import StaffRow
+
+WRONG = "The address or the password is not right, or there were too many tries."
 
 
-@dataclass(frozen=True)
-class Entered:
-    """A browser that was let in: the secret for its cookie, and whether it may keep it."""
+def with_password(ctx: Context, email: str, password: str, device: str, address: str, *, remember: bool) -> Entered:
+    """Sign in; the session is pending where there is a second factor.
 
-    secret: str
-    remembered: bool
-
-
-def with_password(ctx: Context, email: str, password: str, device: str, *, remember: bool) -> Entered:
-    """Sign in. Raises `Unauthenticated` (`wrong-sign-in`), which never tells whether the address exists."""
+    Raises `Unauthenticated` (`wrong-sign-in`), the same and as late for an address that nobody has, for a wrong
+    password, and for who has to wait; and `TooMany`.
+    """
+    attempts.check_address(ctx, address)
     with ctx.look() as tx:
         row = staff.by_email(tx, normal_email(email))
     right = passwords.matches(row.password_hash if row else None, password)
-    if row is None or not right or row.disabled_at is not None:
-        raise Unauthenticated("Address or password is not right.", code="wrong-sign-in")
+    if row is None or not right or row.disabled_at is not None or attempts.locked(row, ctx.now()):
+        attempts.failed(ctx, row, address, "password")
+        raise Unauthenticated(WRONG, code="wrong-sign-in")
+    renewed = passwords.hashed(password) if passwords.outdated(row.password_hash or "") else None
     with ctx.change() as tx:
-        secret = sessions.begin(tx, row, device, remember, True, ctx.now())
-    return Entered(secret, remember)
+        if renewed:
+            staff.change(tx, row.id, {"password_hash": renewed})
+        if not row.secured:
+            attempts.passed(tx, row)
+        return sessions.begin(tx, row, device, remember, ctx.now(), pending=row.secured)
+
+
+def with_code(ctx: Context, waiting: Visit, code: str, device: str, address: str) -> Entered:
+    """The second factor of a pending session: a one-time code or a backup code. The session is a new one.
+
+    Raises `Unauthenticated` (`wrong-code`) and `TooMany`.
+    """
+    attempts.check_address(ctx, address)
+    now = ctx.now()
+    with ctx.look() as tx:
+        row = staff.by_id(tx, waiting.person.staff_id)
+    entered: Entered | None = None
+    if waiting.pending and not attempts.locked(row, now):
+        with ctx.change() as tx:
+            if second_factor.accept(ctx, tx, row, code):
+                attempts.passed(tx, row)
+                stored.end(tx, waiting.session_id, now)
+                entered = sessions.begin(tx, row, device, waiting.remembered, now)
+    if entered is None:
+        attempts.failed(ctx, row, address, "second factor")
+        raise Unauthenticated("This code does not fit, or was used before. Wait for the next one.", code="wrong-code")
+    return entered
+
+
+def reset_by_backup_code(ctx: Context, email: str, code: str, password: str, address: str) -> None:
+    """A new password for who is alone and has forgotten theirs: a backup code shows who they are; it is used up.
+
+    Ends every session. Raises `Unauthenticated` (`wrong-reset`), `Invalid` for a weak password, and `TooMany`.
+    """
+    attempts.check_address(ctx, address)
+    email = checked_email(email)
+    passwords.check(password, email)
+    fresh = passwords.hashed(password)
+    now = ctx.now()
+    with ctx.look() as tx:
+        row = staff.by_email(tx, email)
+    done = False
+    if row is not None and row.disabled_at is None and not attempts.locked(row, now):
+        with ctx.change() as tx:
+            done = factors.use_code(tx, row.id, second_factor.code_hash(row, code), now)
+            if done:
+                set_password(ctx, tx, row, fresh)
+    if not done:
+        attempts.failed(ctx, row, address, "backup code")
+        raise Unauthenticated("The address or the code is not right, or there were too many tries.", code="wrong-reset")
+
+
+def set_password(ctx: Context, tx: Tx, row: StaffRow, fresh: str, *, but: int | None = None) -> None:
+    """Put a hash in the place of the old one; the person's sessions end, but for the one named."""
+    staff.change(tx, row.id, {"password_hash": fresh, "failures": 0, "locked_until": None})
+    stored.end_of(tx, row.id, ctx.now(), but=but)
+    attempts.note("password changed", row)
+
+
+def change_password(ctx: Context, here: Visit, old: str, new: str, address: str) -> None:
+    """Change one's own password; the other sessions end. Raises `Invalid` (`wrong-password` and the weak ones)."""
+    attempts.check_address(ctx, address)
+    with ctx.look() as tx:
+        row = staff.by_id(tx, here.person.staff_id)
+    confirm(ctx, row, old, address)
+    passwords.check(new, row.email)
+    fresh = passwords.hashed(new)
+    with ctx.change() as tx:
+        set_password(ctx, tx, row, fresh, but=here.session_id)
+
+
+def confirm(ctx: Context, row: StaffRow, password: str, address: str) -> None:
+    """Whoever is signed in says the password once more before something that matters. Raises `Invalid`
+    (`wrong-password`); counts as a failure to sign in."""
+    right = passwords.matches(row.password_hash, password)
+    if not right or attempts.locked(row, ctx.now()):
+        attempts.failed(ctx, row, address, "password again")
+        raise Invalid("This is not your password.", code="wrong-password", field="password")

@@ -1,9 +1,17 @@
 """Owns the list of the console's blueprints: a page joins the console by a line here."""
 
+from wallet_server.web.console.account import account
 from wallet_server.web.console.home import home
 from wallet_server.web.console.sign_in import sign_in
+from wallet_server.web.console.start import start
+from wallet_server.web.console.team import team
+from wallet_server.web.console.tills import tills
 
 CONSOLE = (
     sign_in,
+    start,
     home,
+    account,
+    team,
+    tills,
 )

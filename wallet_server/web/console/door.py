@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NoReturn
 from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime
 from flask import Response, abort, current_app, g, redirect, request
 from markupsafe import Markup
 
 from wallet_server.actions.staff import CASHIER, MARKETER, OWNER, Person, sessions
+from wallet_server.actions.staff.passkeys import Party
 from wallet_server.actions.staff.sessions import Visit
-from wallet_server.errors import Forbidden
-from wallet_server.web.rendering import LANGUAGES, chosen_language, context, here, language, render, root
+from wallet_server.errors import Forbidden, WalletError
+from wallet_server.web.rendering import LANGUAGES, chosen_language, context, here, language, press, render, root
 
 EVERYBODY = (OWNER, MARKETER, CASHIER)
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_COOKIE = 100
 
@@ -47,15 +52,24 @@ SECTIONS = (
 # ---------------------------------------------------------------------- who is there
 
 
-def signed_in(*roles: str) -> Person:
-    """The person at this browser. Whoever is not signed in is sent to do so and comes back here afterwards; raises
-    `Forbidden` (`not-your-role`) for a role that is not named."""
+def signed_in(*roles: str, overdue: bool = False) -> Person:
+    """The person at this browser. Whoever is not signed in is sent to do so and comes back here afterwards; so is an
+    owner who has put off the second factor for too long, except (`overdue`) where it is set up. Raises `Forbidden`
+    (`not-your-role`) for a role that is not named."""
+    return entered(*roles, overdue=overdue).person
+
+
+def entered(*roles: str, overdue: bool = False) -> Visit:
+    """The same, with what is known of the session."""
+    g.asked_roles = roles
     found = visit()
     if found is None or found.pending:
-        _send(f"{root()}/console/{'second' if found else 'sign-in'}?{urlencode({'next': _back()})}")
+        _send(f"/console/{'second' if found else 'sign-in'}?{urlencode({'next': _back()})}")
     if found.person.role not in roles:
         raise Forbidden("Your role does not cover this; ask an owner of the shop.", code="not-your-role")
-    return found.person
+    if found.days_left == 0 and not overdue:
+        _send("/console/account#second")
+    return found
 
 
 def visit() -> Visit | None:
@@ -66,8 +80,9 @@ def visit() -> Visit | None:
     return found
 
 
-def _send(address: str) -> None:
+def _send(path: str) -> NoReturn:
     """Go there now; a script that only wanted a part of the page makes the browser go."""
+    address = f"{root()}{path}"
     answer: Any = redirect(address, 303)
     if request.headers.get("HX-Request"):
         answer = Response("", 200, headers={"HX-Redirect": address})
@@ -90,6 +105,25 @@ def within(address: str) -> str:
     return address if plain and (parts.path == start or parts.path.startswith(f"{start}/")) else start
 
 
+def address() -> str:
+    """The network address of the visitor."""
+    return (request.remote_addr or "")[:60]
+
+
+def device() -> str:
+    """What the browser says it is."""
+    return request.user_agent.string[:200]
+
+
+def party() -> Party | None:
+    """For whom passkeys are made at this address; None where there can be none (an IP address, a plain connection)."""
+    name = _hostname()
+    ours = urlsplit(context().settings.base_url).hostname
+    if name != "localhost" and (name != ours or not _secure() or name.replace(".", "").isdigit() or ":" in name):
+        return None
+    return Party(name, f"{'https' if _secure() else 'http'}://{request.host}")
+
+
 # ---------------------------------------------------------------------- cookies
 
 
@@ -99,8 +133,16 @@ def _secure() -> bool:
     public = urlsplit(settings.base_url)
     if request.is_secure or (public.scheme == "https" and request.host == public.netloc):
         return True
-    host = (urlsplit(f"//{request.host}").hostname or "").lower()
-    return not (settings.sandbox or host in LOOPBACK)
+    return not (settings.sandbox or _hostname() in LOOPBACK)
+
+
+def _hostname() -> str:
+    return (urlsplit(f"//{request.host}").hostname or "").lower()
+
+
+def reachable() -> bool:
+    """Whether a browser keeps our cookie at all: over plain http it does on this machine and in the sandbox only."""
+    return request.is_secure or not _secure() or urlsplit(context().settings.base_url).scheme == "https"
 
 
 def _cookie(name: str) -> str:
@@ -189,22 +231,46 @@ def sections(person: Person) -> list[Section]:
 
 def console_page(template: str, person: Person, *, section: str, status: int = 200, **values: Any) -> Response:
     """A page of the console within its shell; `section` is the name of the part that it belongs to."""
-    return render(
-        template,
-        speaks(person),
-        status=status,
-        person=person,
-        section=section,
-        sections=sections(person),
-        back=here(lang=None),
-        csrf=csrf,
-        csrf_token=csrf_token(),
-        **values,
-    )
+    tongue = speaks(person)
+    shared: dict[str, Any] = {
+        "person": person,
+        "section": section,
+        "sections": sections(person),
+        "back": _shown(),
+        "reminder": _reminder(),
+        "when": _speaking(tongue, person.scope.zone),
+        "csrf": csrf,
+        "csrf_token": csrf_token(),
+    }
+    return render(template, tongue, status=status, **(shared | values))
+
+
+def _speaking(tongue: str, zone: str) -> Callable[[datetime], str]:
+    """Times as the shop's clock shows them."""
+    return lambda at: format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=tongue)
+
+
+def _shown() -> str:
+    """This page, to come back to: what a POST shows cannot be opened again, but the page that sent it can."""
+    return here(lang=None) if request.method in SAFE else f"{root()}/console"
+
+
+def _reminder() -> int | None:
+    """The days that an owner has left to set up a second factor, where there is none yet."""
+    found = visit()
+    return found.days_left if found is not None else None
+
+
+def words(fault: WalletError, area: str) -> str:
+    """A refusal in the language of the page: `t.<area>.faults.<code>`, or as the product says it."""
+    found = visit()
+    spoken = press().words[speaks(found.person if found and not found.pending else None)]
+    told: str = spoken.of(f"{area}.faults.{fault.code}", fault.sentence)
+    return told
 
 
 def door_page(template: str, *, status: int = 200, **values: Any) -> Response:
     """A page before the door: signing in, founding, joining the team."""
     kept = f"?lang={speaks()}" if chosen_language() else ""
-    shared = {"language_query": kept, "csrf": csrf, "csrf_token": csrf_token()}
+    shared: dict[str, Any] = {"language_query": kept, "csrf": csrf, "csrf_token": csrf_token()}
     return render(template, speaks(), status=status, **shared, **values)

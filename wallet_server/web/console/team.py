@@ -1,0 +1,109 @@
+"""Owns the team's page: who is in it, who was invited, and help for who is locked out."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as Answer
+
+from wallet_server.actions.staff import OWNER, ROLES, Person, links
+from wallet_server.actions.staff import team as crew
+from wallet_server.errors import Conflict, Invalid, WalletError
+from wallet_server.web.console.door import console_page, signed_in, words
+from wallet_server.web.console.sign_in import status_of, typed
+from wallet_server.web.rendering import context, press, root, symbol
+
+team = Blueprint("console-team", __name__)
+
+REFUSALS = (Invalid, Conflict)
+
+
+@team.get("/console/team")
+def page() -> Response:
+    """People, invitations, and the form for a further one."""
+    return _page(signed_in(OWNER), None)
+
+
+def _page(person: Person, fault: WalletError | None) -> Response:
+    return console_page(
+        "console/team.html",
+        person,
+        section="team",
+        status=status_of(fault),
+        fault=fault and words(fault, "team"),
+        roles=ROLES,
+        people=crew.people(context(), person),
+        waiting=crew.waiting(context(), person),
+        new_secret=links.new_secret,
+        done=request.args.get("done", ""),
+    )
+
+
+def _back(done: str) -> Answer:
+    return redirect(f"{root()}/console/team?done={done}", 303)
+
+
+def _link_page(person: Person, kind: str, link: str, name: str) -> Response:
+    spoken = press().words[person.language].team.link.symbol
+    return console_page(
+        "console/team_link.html", person, section="team", kind=kind, link=link, name=name, drawn=symbol(link, spoken)
+    )
+
+
+@team.post("/console/team/invitations")
+def invite() -> Answer:
+    """Invite by role; shows the link this once."""
+    person = signed_in(OWNER)
+    try:
+        link = crew.invite(context(), person, typed("role"), typed("email"), typed("secret"))
+    except REFUSALS as fault:
+        return _page(person, fault)
+    return _link_page(person, "invite", link, typed("email"))
+
+
+@team.post("/console/team/invitations/<invitation>/end")
+def take_back(invitation: str) -> Answer:
+    """End an invitation."""
+    crew.take_back(context(), signed_in(OWNER), invitation)
+    return _back("taken_back")
+
+
+@team.post("/console/team/<colleague>/role")
+def give_role(colleague: str) -> Answer:
+    """Change what somebody may do."""
+    person = signed_in(OWNER)
+    try:
+        crew.give_role(context(), person, colleague, typed("role"))
+    except REFUSALS as fault:
+        return _page(person, fault)
+    return _back("role")
+
+
+@team.post("/console/team/<colleague>/disable")
+def disable(colleague: str) -> Answer:
+    """Keep somebody out."""
+    person = signed_in(OWNER)
+    try:
+        crew.disable(context(), person, colleague)
+    except REFUSALS as fault:
+        return _page(person, fault)
+    return _back("disabled")
+
+
+@team.post("/console/team/<colleague>/enable")
+def enable(colleague: str) -> Answer:
+    """Let somebody in again, or end the wait of who failed too often."""
+    crew.enable(context(), signed_in(OWNER), colleague)
+    return _back("enabled")
+
+
+@team.post("/console/team/<colleague>/reset")
+def reset(colleague: str) -> Answer:
+    """Make a link by which a colleague chooses a new password; shows it this once."""
+    person = signed_in(OWNER)
+    lost = typed("lost") == "yes"
+    try:
+        link = crew.reset_link(context(), person, colleague, typed("secret"), lost=lost)
+    except REFUSALS as fault:
+        return _page(person, fault)
+    name = next((one.name for one in crew.people(context(), person) if one.public_id == colleague), "")
+    return _link_page(person, "reset", link, name)
