@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from wallet_server.web.card import card_pages, card_state
 from wallet_server.web.join import joining
+from wallet_server.web.rate import rating_pages
 from wallet_server.web.recover import recovering
 
 __all__ = ["CUSTOMER", "card_state"]
 
-CUSTOMER = (joining, card_pages, recovering)
+CUSTOMER = (joining, card_pages, recovering, rating_pages)
