@@ -123,7 +123,7 @@ def rotate_secrets(ctx: Context) -> int:
             with ctx.change() as tx:
                 # A renewal meanwhile has put another key there, sealed under the current secret key.
                 renewed += credentials.reseal_key(tx, row.id, row.key_cipher, sealed)
-    for kind in (credentials.PASS_TOKENS, credentials.CODES, credentials.RECOVERY):
+    for kind in (credentials.PASS_TOKENS, credentials.CODES, credentials.RECOVERY, credentials.TOTP):
         after = 0
         while True:
             with ctx.change() as tx:

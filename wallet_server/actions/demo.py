@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wallet_server.actions import credentials, programs
+from wallet_server.actions import credentials, keys, programs
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.programs import NewStore
+from wallet_server.actions.staff import team
 from wallet_server.records import parties
 from wallet_server.rules.program_default import default_document
 
@@ -19,6 +21,15 @@ _STORES = (
     NewStore("Boulangerie Claire, Nation", latitude=48.8483, longitude=2.3959, texts={"fr": "Le four est ouvert"}),
     NewStore("Boulangerie Claire, Annecy", latitude=45.8992, longitude=6.1294),
 )
+
+
+OWNER_EMAIL = "claire@boulangerie.example"
+
+
+def console_secret(ctx: Context, facts: Mapping[str, Any]) -> str:
+    """What enters the demonstration shop's console once, as its owner; only the sandbox takes it."""
+    merchant = keys.authenticate(ctx, facts["merchant_key"]).principal
+    return team.demo_link(ctx, merchant, "Claire", OWNER_EMAIL)
 
 
 def demonstrate(ctx: Context, file: Path, certificate: bytes, key: bytes, chain: bytes) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from wallet_server.cli.found import found
 from wallet_server.cli.opening import Commands, bells_folder, open_context
 from wallet_server.cli.safekeeping import backup, move, restore
 from wallet_server.cli.serve import run, serving, show_trust
+from wallet_server.cli.staff import staff
 from wallet_server.delivery.engine import Engine
 from wallet_server.errors import Misconfigured, WalletError
 from wallet_server.records.database import upgrade
@@ -45,7 +46,7 @@ def main() -> None:
     """Loyalty cards in phone wallets, and the books behind them."""
 
 
-for command in (run, found, backup, restore, move, doctor, setup, announce):
+for command in (run, found, backup, restore, move, doctor, setup, announce, staff):
     main.add_command(command)
 
 
@@ -190,9 +191,10 @@ def sandbox(
         certificate, key = authority.pass_certificate(PASS_TYPE, TEAM)
         facts = demo.demonstrate(ctx, data / "sandbox.json", certificate, key, authority.wwdr_pem)
         trust = _trust(ctx, trusted)
+        console = demo.console_secret(ctx, facts)
         ctx.database.close()
         join_url = f"{base_url}/join/{facts['join_code']}"
-        shown = urlencode({"join": facts["join_code"], "phones": phones_url})
+        shown = urlencode({"join": facts["join_code"], "phones": phones_url, "console": console})
         return {
             "first_page": f"{base_url}/?{shown}#key={facts['till_key']}",
             "base_url": base_url,

@@ -11,6 +11,7 @@ import click
 
 from wallet_server.actions import programs
 from wallet_server.actions.programs import NewStore
+from wallet_server.actions.staff import OWNER, team
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid
 from wallet_server.rules.program_default import default_document
@@ -44,12 +45,17 @@ def found(name: str, store: str | None, zone: str, at: tuple[float, float] | Non
         "store": founded.store,
         "till": founded.till,
         "programme": made["programme"],
+        "console_url": team.invite_by_operator(ctx, founded.merchant, OWNER),
         "join_url": f"{ctx.settings.base_url}/join/{made['join_code']}",
         "merchant_key": founded.merchant_key,
         "till_key": founded.till_key,
     }
     click.echo(json.dumps(facts, indent=2))
-    click.echo("Keep the two keys now: they are stored as hashes and cannot be shown again.", err=True)
+    click.echo(
+        "Keep the two keys now: they are stored as hashes and cannot be shown again. Whoever opens console_url first, "
+        "within 7 days, becomes the owner in the browser.",
+        err=True,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from wallet_server.actions import local_tls
 from wallet_server.actions.context import Context
 from wallet_server.app import create_app
 from wallet_server.cli.opening import bells_folder, open_context
+from wallet_server.cli.staff import show_setup
 from wallet_server.delivery.engine import Doorbells, Embedded
 from wallet_server.errors import Misconfigured
 from wallet_server.settings import FILES, LOCAL, Settings
@@ -57,6 +58,7 @@ def run() -> None:
     settings = Settings.from_env()
     ctx = open_context(settings)
     identity = local_tls.prepare(ctx, local_tls.this_machine()) if settings.tls == LOCAL else None
+    show_setup(ctx)
     ctx.database.close()
     server = Server(
         "wallet_server.cli.serve:serving",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import codes, credential_sets, members, passes
+from wallet_server.records.schema import codes, credential_sets, members, passes, staff
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,7 @@ RECOVERY = Kind(
     members.c.public_id,
     codes.join(members, sa.and_(members.c.id == codes.c.member_id, codes.c.kind == "recovery")),
 )
+TOTP = Kind("totp", staff, staff.c.totp_cipher, staff.c.public_id, staff)
 
 
 def sealed(tx: Tx, kind: Kind, after: int, most: int) -> list[SealedRow]:
@@ -143,7 +144,7 @@ def sealed(tx: Tx, kind: Kind, after: int, most: int) -> list[SealedRow]:
     rows = tx.execute(
         sa.select(key, kind.name.label("name"), kind.column.label("cipher"))
         .select_from(kind.join)
-        .where(key > after)
+        .where(key > after, kind.column.is_not(None))
         .order_by(key)
         .limit(most)
     )

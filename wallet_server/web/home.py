@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from wallet_server.actions import pages
+from wallet_server.actions.staff import links
 from wallet_server.errors import NotFound
 from wallet_server.web.rendering import context, language, press, render, root, symbol
 
@@ -25,7 +26,22 @@ def first_page() -> Response:
     if not context().settings.sandbox:
         return render("live.html", tongue)
     words = press().words[tongue].home
-    return render("sandbox.html", tongue, offers=_offers(words.symbol), phones=_phones(request.args.get("phones", "")))
+    return render(
+        "sandbox.html",
+        tongue,
+        offers=_offers(words.symbol),
+        phones=_phones(request.args.get("phones", "")),
+        console=_console(request.args.get("console", "")),
+    )
+
+
+def _console(secret: str) -> str:
+    """The way into the demonstration shop: by the one-time link while it works, else as everybody."""
+    try:
+        links.look(context(), secret, links.ENTER)
+    except NotFound:
+        return f"{root()}/console"
+    return f"{root()}/enter/{secret}"
 
 
 def _offers(symbol_name: str) -> list[dict[str, object]]:
