@@ -14,6 +14,7 @@ from flask_openapi3 import Info, OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from wallet_server import __version__, resources
+from wallet_server.actions import assets
 from wallet_server.actions.context import Context
 from wallet_server.actions.credentials import Vault
 from wallet_server.actions.keys import Meter
@@ -48,6 +49,7 @@ def build_context(settings: Settings, database: Database) -> Context:
         Drawings(),
         Vault(ctx),
         bell,
+        pictures=lambda sha256: assets.picture(ctx, sha256),
         on_alarm=lambda credential_set, alarm: raise_alarm(ctx, credential_set, alarm.kind, alarm.sentence),
         sandbox=settings.sandbox,
     )

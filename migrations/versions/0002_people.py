@@ -213,6 +213,12 @@ def upgrade() -> None:
     op.create_index(
         "ix_ledger_entries_merchant_id_recorded_at", "ledger_entries", ["merchant_id", "recorded_at"], unique=False
     )
+    op.create_index(
+        "ix_ledger_entries_member_id_rule_id_effective_at",
+        "ledger_entries",
+        ["member_id", "rule_id", "effective_at"],
+        unique=False,
+    )
 
 
 def downgrade() -> None:

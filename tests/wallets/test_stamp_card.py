@@ -156,8 +156,8 @@ def issue(wallet: AppleWallet, card: Card, identity: Identity, alert: Alert | No
     return open_pass(wallet.issue(card, alert, identity, NOW).body)
 
 
-def test_the_document_is_the_golden_one(wallet: AppleWallet, identity: Identity, designs: Designs) -> None:
-    opened = issue(wallet, stamp_card(7), identity, designs.get("stamps", 1).alert("points"))
+def test_the_document_is_the_golden_one(wallet: AppleWallet, identity: Identity) -> None:
+    opened = issue(wallet, stamp_card(7), identity, Alert("points", {}))
     found = {"pass.json": opened.document, "fr": opened.strings("fr"), "en": opened.strings("en")}
     found["files"] = sorted(opened.files)  # type: ignore[assignment]
     written = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
@@ -194,16 +194,24 @@ def test_the_strip_of_the_pass_is_the_drawing_of_its_state(
         assert opened.fields()["points"]["value"] == f"{filled} / 10"
 
 
-def test_the_alert_counts_the_stamps_and_nothing_else_rings(
-    wallet: AppleWallet, identity: Identity, designs: Designs
+def test_the_alert_counts_the_stamps_says_what_comes_next_and_nothing_else_rings(
+    wallet: AppleWallet, identity: Identity
 ) -> None:
-    design = designs.get("stamps", 1)
     for balance in (7, 10):
-        opened = issue(wallet, stamp_card(balance), identity, design.alert("points"))
+        opened = issue(wallet, stamp_card(balance), identity, Alert("points", {}))
         ringing = {key: field["changeMessage"] for key, field in opened.fields().items() if "changeMessage" in field}
         assert list(ringing) == ["points"]
-        assert opened.said(ringing["points"], "en") == "You have %@ stamps"
-        assert opened.said(ringing["points"], "fr") == "Vous avez %@ tampons"
+        following = "Only 3 stamps to go and you get a free coffee" if balance == 7 else "Your free coffee is waiting"
+        assert opened.said(ringing["points"], "en") == f"You have %@ stamps. {following}"
+        assert opened.said(ringing["points"], "fr").startswith("Vous avez %@ tampons. ")
+
+
+def test_an_alert_holds_no_second_per_cent_sign(wallet: AppleWallet, identity: Identity) -> None:
+    names = {"fr": "10 % de remise", "en": "a treat"}
+    opened = issue(wallet, stamp_card(7, reward_names=names), identity, Alert("points", {}))
+    assert opened.fields()["points"]["changeMessage"] == "Vous avez %@ tampons"
+    own = issue(wallet, stamp_card(7), identity, Alert("points", {"fr": "Bravo : %@", "en": "Well done: %@"}))
+    assert own.fields()["points"]["changeMessage"] == "Bravo : %@"
 
 
 def test_the_longest_reward_a_merchant_can_type_is_issued(wallet: AppleWallet, identity: Identity) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, welcome
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, Unauthenticated
 from wallet_server.records import devices, jobs, limits, passes
@@ -59,7 +59,8 @@ def register(
 ) -> bool:
     """A device holds this pass from now on; True when that is new. A new push token takes the place of the old.
 
-    A card that changed between its download and its registration is told of at once.
+    A card that changed between its download and its registration is told of at once. The first phone that holds a
+    card of a member brings the welcome gift of the programme.
     """
     if push_kind == devices.APNS and not _HEX.fullmatch(push_token):
         raise Invalid("pushToken is a hexadecimal string.", code="bad-push-token", field="pushToken")
@@ -68,6 +69,7 @@ def register(
     now = ctx.now()
     with ctx.change() as tx:
         row = _admit(tx, pass_type, serial, token)
+        gift = welcome.due(ctx, tx, row)
         passes.lock_passes(tx, [row.id])
         fresh, new_token = devices.register(tx, library_id, pass_type, row.id, push_kind, push_token, now)
         publication = passes.published(tx, [row.id])[row.id]
@@ -79,6 +81,8 @@ def register(
         if (fresh and missed) or (new_token and not fresh):
             passes.ring_again(tx, row.id, new_tag=fresh)
             jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.COUNTER, now)])
+        if fresh and gift is not None:
+            welcome.give(tx, gift, now)
     ctx.ring()
     return fresh
 

@@ -1,4 +1,4 @@
-"""Owns what a change of a member's balance does to the tier, whoever booked it."""
+"""Owns what a change of a member's balance does to the tier, and what of it may raise an alert, whoever booked it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from wallet_server.records import members
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Posted
 from wallet_server.rules import tiers
+from wallet_server.rules.card import Facet
 from wallet_server.rules.program import Programme
 
 
@@ -23,3 +24,18 @@ def settle_tier(
     if after != before:
         members.set_tier(tx, member_id, after)
     return after
+
+
+def loud(programme: Programme, posted: Sequence[Posted], before: str | None, after: str | None) -> list[Facet]:
+    """What the member is to be alerted to after these entries: the balance on the card, and a higher tier."""
+    facets: list[Facet] = []
+    if any(p.currency == programme.balance_currency for p in posted):
+        facets.append("points")
+    if before != after and _rank(programme, after) > _rank(programme, before):
+        facets.append("tier")
+    return facets
+
+
+def _rank(programme: Programme, tier: str | None) -> int:
+    levels = programme.ladder.levels if programme.ladder else ()
+    return next((n for n, level in enumerate(levels) if level.code == tier), -1)

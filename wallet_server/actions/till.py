@@ -12,15 +12,14 @@ from wallet_server.actions import cards, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, asked, once
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
-from wallet_server.records import ledger, members, sales
+from wallet_server.records import ledger, members, sales, visits
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.members import MemberRow
 from wallet_server.records.sales import EntryRow, NewSale, SaleLine
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes, earning
-from wallet_server.rules.card import Facet
-from wallet_server.rules.program import Programme
+from wallet_server.rules.program import Programme, Visit
 
 __all__ = ["Holder", "Redeemed", "SaleLine", "Sold", "look_up", "redeem", "reverse_entry", "reverse_sale", "sell"]
 
@@ -129,6 +128,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
             raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
         tier = members.lock_member(tx, member.id)
         purses = _purses(tx, member, programme)
+        visited = _visited(tx, programme, member.id, occurred)
         new = NewSale(
             public_id=new_id("sale"),
             programme_id=member.programme_id,
@@ -143,15 +143,19 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
             money=sold.money,
             amount_minor=sold.amount_minor,
             programme_version_id=member.version_id,
-            state={"tier": tier},
+            state={"tier": tier} | ({"visits": {r: at.isoformat() for r, at in visited.items()}} if visited else {}),
         )
         sale_id = sales.add_sale(tx, new, sold.lines)
-        posted = _award(tx, programme, member, scope, new, sale_id, sold.lines, purses)
+        basket = _basket(sold.lines)
+        awards = earning.rate(programme, basket, occurred, visited)
+        posted = _award(tx, awards, member, scope, new, sale_id, purses)
         after = standing.settle_tier(tx, programme, member.id, tier, posted)
         if posted:
-            cards.changed(tx, member.id, _loud(programme, posted, tier, after), now)
+            cards.changed(tx, member.id, standing.loud(programme, posted, tier, after), now)
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
-        return _facts(member, new.public_id, posted, tier, after, balances, now, receipt=sold.receipt)
+        again = bool(visited) and len(earning.rate(programme, basket, occurred)) > len(awards)
+        more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
+        return _facts(member, new.public_id, posted, tier, after, balances, now, **more)
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
     ctx.ring()
@@ -160,11 +164,8 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
 
 def _plausible(occurred: datetime, now: datetime) -> None:
     if occurred > now + MAX_AHEAD or occurred < now - MAX_BEHIND:
-        raise Invalid(
-            "The time of the sale is in the future or more than 31 days ago; check the till's clock.",
-            code="implausible-time",
-            field="occurred_at",
-        )
+        sentence = "The time of the sale is in the future or more than 31 days ago; check the till's clock."
+        raise Invalid(sentence, code="implausible-time", field="occurred_at")
 
 
 def _purses(tx: Tx, member: MemberRow, programme: Programme) -> dict[str, ledger.Purse]:
@@ -176,19 +177,28 @@ def _purses(tx: Tx, member: MemberRow, programme: Programme) -> dict[str, ledger
     return purses
 
 
+def _visited(tx: Tx, programme: Programme, member_id: int, at: datetime) -> dict[str, datetime]:
+    """What the visit rules need to know of this member; see `earning.rate`."""
+    span = earning.visit_span(programme)
+    rules = [rule.id for rule in programme.earn if isinstance(rule.way, Visit)]
+    return visits.nearest(tx, member_id, rules, at, span) if span else {}
+
+
+def _basket(lines: Sequence[SaleLine]) -> list[earning.Line]:
+    return [earning.Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
+
+
 def _award(
     tx: Tx,
-    programme: Programme,
+    awards: Sequence[earning.Award],
     member: MemberRow,
     scope: Scope,
     sale: NewSale,
     sale_id: int,
-    lines: Sequence[SaleLine],
     purses: Mapping[str, ledger.Purse],
 ) -> list[Posted]:
-    basket = [earning.Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
     posted = []
-    for award in earning.rate(programme, basket, sale.occurred_at):
+    for award in awards:
         booking = Booking(
             public_id=new_id("ent"),
             programme_id=member.programme_id,
@@ -208,20 +218,6 @@ def _award(
         )
         posted.append(ledger.award(tx, booking, purses[award.currency], award.amount, award.expires_at))
     return posted
-
-
-def _loud(programme: Programme, posted: Sequence[Posted], before: str | None, after: str | None) -> list[Facet]:
-    loud: list[Facet] = []
-    if any(p.currency == programme.balance_currency for p in posted):
-        loud.append("points")
-    if before != after and _rank(programme, after) > _rank(programme, before):
-        loud.append("tier")
-    return loud
-
-
-def _rank(programme: Programme, tier: str | None) -> int:
-    levels = programme.ladder.levels if programme.ladder else ()
-    return next((n for n, level in enumerate(levels) if level.code == tier), -1)
 
 
 def _facts(
@@ -260,42 +256,60 @@ def _facts(
 
 @dataclass(frozen=True)
 class Redeemed:
-    """Units of a currency spent at the till. `reference` is the till's own number for it, once a business day."""
+    """What a member gives at the till: `amount` units of a currency, or the cost of a `reward` of the programme.
+    `reference` is the till's own number for it, once a business day."""
 
     code: str
     currency: str | None
     amount: int
     reference: str
+    reward: str | None = None
 
 
 def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tuple[Facts, bool]:
-    """Spend points. Raises `Conflict` (`not-enough`, `not-spendable`, `older-card`); never overspends."""
+    """Spend points, or get a reward for them. Raises `Conflict` (`not-enough`, `not-spendable`, `older-card`) and
+    `Invalid` (`unknown-reward`, `unknown-currency`); never overspends."""
     _at_till(scope)
     now = ctx.now()
     day = business_day(scope, None, now)
-    body = {**vars(wanted), "code": wanted.code.strip().upper()}
+    # What is not said is left out, so that a request of before there were rewards is still the same request.
+    body = {name: value for name, value in vars(wanted).items() if value is not None or name != "reward"}
+    body["code"] = wanted.code.strip().upper()
     before = f"redeem:{(day - timedelta(days=1)).isoformat()}:{wanted.reference}"
     wish = asked(scope, "redeem", body, key, f"redeem:{day.isoformat()}:{wanted.reference}", echoes=[before])
 
     def act(tx: Tx) -> Facts:
         member = _holder(ctx, tx, scope, wanted.code)
         if not member.code_current:
-            raise Conflict(
-                "This card was replaced by a newer one; ask for the newer card to spend points.", code="older-card"
-            )
+            sentence = "This card was replaced by a newer one; ask for the newer card to spend points."
+            raise Conflict(sentence, code="older-card")
         programme = ctx.programme(tx, member.version_id)
-        currency = _spendable(programme, wanted.currency)
+        currency, amount = _price(programme, wanted)
         tier = members.lock_member(tx, member.id)
         purses = _purses(tx, member, programme)
         booking = _counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
-        posted = [ledger.burn(tx, booking, purses[currency], wanted.amount)]
-        cards.changed(tx, member.id, _loud(programme, posted, tier, tier), now)
+        if wanted.reward is not None:
+            params = {**booking.params, "reward": wanted.reward}
+            booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
+        posted = [ledger.burn(tx, booking, purses[currency], amount)]
+        cards.changed(tx, member.id, standing.loud(programme, posted, tier, tier), now)
         balances = {p.code: p.amount for p in purses.values()} | {currency: posted[0].balance}
-        return _facts(member, posted[0].public_id, posted, tier, tier, balances, now)
+        more = {} if wanted.reward is None else {"reward": wanted.reward}
+        return _facts(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
 
     answer = once(ctx, wish, act)
     ctx.ring()
     return answer
+
+
+def _price(programme: Programme, wanted: Redeemed) -> tuple[str, int]:
+    """Which currency is spent, and how much of it."""
+    if wanted.reward is None:
+        return _spendable(programme, wanted.currency), wanted.amount
+    reward = programme.reward(wanted.reward)
+    if reward is None:
+        raise Invalid(f"This programme has no reward called {wanted.reward}.", code="unknown-reward", field="reward")
+    return reward.cost.currency, reward.cost.units
 
 
 def _spendable(programme: Programme, code: str | None) -> str:

@@ -181,5 +181,32 @@ def version(tx: Tx, version_id: int) -> VersionRow:
     return VersionRow(r.id, r.programme_id, r.number, r.document, r.published_at)
 
 
+_STOOD = (
+    sa.select(programme_versions)
+    .where(programme_versions.c.programme_id == b("programme_id"), programme_versions.c.published_at <= b("at"))
+    .order_by(programme_versions.c.number.desc())
+    .limit(1)
+)
+
+
+def version_at(tx: Tx, programme_id: int, at: datetime) -> VersionRow | None:
+    """The version that stood at a time; None before the first."""
+    r = tx.execute(_STOOD, {"programme_id": programme_id, "at": at}).first()
+    return None if r is None else VersionRow(r.id, r.programme_id, r.number, r.document, r.published_at)
+
+
+_FIRST_MERCHANT = (
+    sa.select(participations.c.merchant_id)
+    .where(participations.c.programme_id == b("programme_id"))
+    .order_by(participations.c.left_at.is_not(None), participations.c.joined_at, participations.c.merchant_id)
+    .limit(1)
+)
+
+
+def first_merchant(tx: Tx, programme_id: int) -> int:
+    """The merchant that has taken part for longest: for what the programme gives in nobody's shop."""
+    return int(tx.execute(_FIRST_MERCHANT, {"programme_id": programme_id}).scalar_one())
+
+
 def use_credentials(tx: Tx, programme_id: int, credential_set_id: int) -> None:
     tx.execute(sa.update(programmes).where(programmes.c.id == programme_id).values(credential_set_id=credential_set_id))

@@ -18,7 +18,7 @@ from wallet_server.rules.program import EarnRule, Item, Money, Per, Plural, Prog
 LANGUAGES = ("fr", "en")
 
 Params = Mapping[str, int | str]
-CashierKind = Literal["sold", "already-counted", "redeemed", "reversed", "insufficient"]
+CashierKind = Literal["sold", "visit-counted", "already-counted", "redeemed", "reversed", "insufficient"]
 
 _NARROW = "\u202f"
 _FIXED = "\u00a0"
@@ -316,7 +316,8 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
     """What the till shows after a call.
 
     `params`: `amount` (units; what was earned, spent, asked for, or for `reversed` the signed correction), `balance`
-    (units after the call) and, for a currency that is not called points, what `unit_params` gives.
+    (units after the call) and, for a currency that is not called points, what `unit_params` gives; for `redeemed` the
+    name of the `reward` that was given, if one was.
     Raises KeyError when amount or balance is missing.
     """
     tongue = spoken(language)
@@ -333,8 +334,14 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
         return f"Not enough {noun.other}: {balance} on the card, {asked} needed"
     if kind == "sold":
         return f"{_signed(amount, noun, tongue)}, {after}" if amount else f"{_nothing(noun, tongue)}, {still}"
+    if kind == "visit-counted" and not amount:
+        return f"Visite déjà comptée, {still}" if french else f"This visit was counted already, {still}"
+    if kind == "visit-counted":
+        return f"{_signed(amount, noun, tongue)}, {after}"
     if kind == "redeemed":
-        return f"{_signed(-amount, noun, tongue)}, {after}"
+        name = str(params.get("reward", ""))
+        given = f"{name[:1].upper()}{name[1:]}{_FIXED if french else ''}: " if name else ""
+        return f"{given}{_signed(-amount, noun, tongue)}, {after}"
     if kind == "reversed":
         return f"{f'Annulé{_FIXED}' if french else 'Reversed'}: {_signed(amount, noun, tongue)}, {after}"
     if kind == "already-counted":

@@ -91,6 +91,7 @@ ledger_entries = sa.Table(
     at("recorded_at"),
     sa.UniqueConstraint("reverses_id"),
     sa.Index("ix_ledger_entries_member_id_id", "member_id", "id"),
+    sa.Index("ix_ledger_entries_member_id_rule_id_effective_at", "member_id", "rule_id", "effective_at"),
     sa.Index("ix_ledger_entries_merchant_id_recorded_at", "merchant_id", "recorded_at"),
 )
 

@@ -121,10 +121,22 @@ def _style(card: Card, alert: Alert | None, design: Design, phrases: Phrases) ->
         if found:
             style[f"{slot}Fields"] = found
     if alert is not None:
-        message = phrases.key(alert.message) or phrases.key(design.change_messages[alert.facet])
+        message = phrases.key(_message(card, alert, design))
         for field in (field for fields in style.values() for field in fields if field["key"] == alert.facet):
             field["changeMessage"] = message
     return style
+
+
+def _message(card: Card, alert: Alert, design: Design) -> Texts:
+    """What the lock screen says: the alert's own words, else the design's; for stamps also what comes next."""
+    said = design.change_messages[alert.facet]
+    if any(alert.message.values()):
+        return alert.message
+    if alert.facet != "points" or card.stamps is None:
+        return said
+    # A per cent sign ("10% off") could be taken for a further place of a value.
+    following = {tag: text for tag, text in card.stamps.sentence.items() if "%" not in text}
+    return {tag: f"{text}. {following[tag]}" if tag in following else text for tag, text in said.items()}
 
 
 def _fields(card: Card, placed: Placement, design: Design, phrases: Phrases, back: bool) -> Iterator[Field]:

@@ -12,6 +12,7 @@ from wallet_server.actions import programs, till
 from wallet_server.actions.once import Facts
 from wallet_server.actions.till import Redeemed, SaleLine, Sold
 from wallet_server.rules import sentences
+from wallet_server.rules import stamps as stamp_cards
 from wallet_server.rules.program import Programme
 from wallet_server.web.api import models
 from wallet_server.web.api.door import SECURITY, admit, answer, context, idempotency_key, instant, stamp
@@ -45,6 +46,7 @@ def look_up(body: models.Lookup) -> Response:
             "balances": dict(holder.balances),
             "promotions": holder.promotions,
             "card_current": holder.card_current,
+            **_prospects(programme, holder.balances, body.language),
             "sentence": sentences.counted(points, noun, body.language),
         }
     )
@@ -84,11 +86,12 @@ def sell(body: models.Sale) -> Response:
     return _counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
 
 
-@counter.post("/redemptions", summary="Spend points", responses={"200": models.Counted})
+@counter.post("/redemptions", summary="Give a reward, or spend points", responses={"200": models.Counted})
 def redeem(body: models.Redemption) -> Response:
-    """Take points off the member's balance; never more than there is, whoever asks at the same time."""
+    """Take the cost of a reward, or an amount, off the member's balance; never more than there is, whoever asks at the
+    same time."""
     scope = admit("till")
-    wanted = Redeemed(body.code, body.currency, body.amount, body.reference)
+    wanted = Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward)
     facts, replayed = till.redeem(context(), scope, wanted, idempotency_key())
     programme = programs.programme_of(context(), scope, facts["member"])
     return _counted(facts, programme, body.language, "redeemed", replayed)
@@ -115,13 +118,18 @@ def reverse_redemption(path: models.Subject, body: models.Reversal) -> Response:
 def _counted(
     facts: Facts, programme: Programme, language: str, kind: sentences.CashierKind, replayed: bool
 ) -> Response:
-    shown = programme.balance_currency
+    shown = facts["entries"][0]["currency"] if kind == "redeemed" else programme.balance_currency
     amount = sum(e["amount"] for e in facts["entries"] if e["currency"] == shown)
-    params: Mapping[str, Any] = {
+    params: dict[str, Any] = {
         "amount": amount if kind != "redeemed" else -amount,
         "balance": facts["balances"].get(shown, 0),
         **sentences.unit_params(programme, shown, language),
     }
+    given = programme.reward(facts.get("reward") or "")
+    if given is not None:
+        params["reward"] = sentences.reward_name(given, programme, language)
+    if kind == "sold" and facts.get("counted_before"):
+        kind = "visit-counted"
     entries = [
         {
             "id": e["id"],
@@ -141,6 +149,26 @@ def _counted(
         "entries": entries,
         "balances": facts["balances"],
         "tier": facts["tier"],
+        "reward": facts.get("reward"),
+        **_prospects(programme, facts["balances"], language),
         "sentence": sentences.cashier_sentence(kind, params, language),
     }
     return answer(body, replayed=replayed)
+
+
+def _prospects(programme: Programme, balances: Mapping[str, int], language: str) -> dict[str, Any]:
+    """What the member can have now, and what is missing for the rest."""
+    drawn = stamp_cards.stamps(programme, balances)
+    rewards = [
+        {
+            "code": chance.reward.code,
+            "name": sentences.reward_name(chance.reward, programme, language),
+            "cost": {"currency": chance.reward.cost.currency, "amount": chance.reward.cost.units},
+            "missing": chance.missing,
+            "ready": chance.ready,
+        }
+        for chance in stamp_cards.chances(programme, balances)
+    ]
+    said = drawn and (drawn.sentence.get(sentences.spoken(language)) or drawn.sentence[programme.languages[0]])
+    boxes = drawn and {"filled": drawn.filled, "total": drawn.total, "ready": drawn.ready}
+    return {"rewards": rewards, "stamps": boxes, "progress": said}

@@ -106,10 +106,20 @@ class Sale(Form):
 
 class Redemption(Form):
     code: Annotated[Plain, Field(min_length=1, max_length=200)]
-    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)] | None = None
     currency: Annotated[Plain, Field(max_length=40, description="By default the one the card shows.")] | None = None
+    reward: (
+        Annotated[Plain, Field(min_length=1, max_length=40, description="The code of a reward; its cost is taken.")]
+        | None
+    ) = None
     reference: Annotated[Plain, Field(min_length=1, max_length=80, description="The till's own number for this.")]
     language: Language = "en"
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Redemption:
+        if (self.amount is None) == (self.reward is None) or (self.reward is not None and self.currency is not None):
+            raise ValueError("give either a reward, or an amount and its currency")
+        return self
 
 
 class Reversal(Form):
@@ -173,8 +183,33 @@ class Entry(BaseModel):
     sentence: str
 
 
+class Cost(BaseModel):
+    currency: str
+    amount: int
+
+
+class Reward(BaseModel):
+    """A reward of the programme as it stands for this member: how often it can be had now, or how many units are
+    missing for it."""
+
+    code: str
+    name: str
+    cost: Cost
+    missing: int
+    ready: int
+
+
+class Boxes(BaseModel):
+    """The stamp card as it is drawn; `ready` full cards wait to be redeemed."""
+
+    filled: int
+    total: int
+    ready: int
+
+
 class Counted(BaseModel):
-    """What a sale, a redemption or a reversal booked."""
+    """What a sale, a redemption or a reversal booked, and what the member has after it. `reward` is the code of the
+    reward that was given; `progress` is the sentence of a stamp card."""
 
     id: str
     member: str
@@ -183,6 +218,10 @@ class Counted(BaseModel):
     entries: list[Entry]
     balances: dict[str, int]
     tier: str | None
+    reward: str | None
+    rewards: list[Reward]
+    stamps: Boxes | None
+    progress: str | None
     sentence: str
 
 
@@ -194,6 +233,9 @@ class Holder(BaseModel):
     balances: dict[str, int]
     promotions: bool
     card_current: bool
+    rewards: list[Reward]
+    stamps: Boxes | None
+    progress: str | None
     sentence: str
 
 

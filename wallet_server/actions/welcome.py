@@ -1,0 +1,75 @@
+"""Owns the welcome gift: once for ever for each member, when a phone first holds the card, as the first live update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wallet_server.actions import cards, standing
+from wallet_server.actions.context import Context, new_id
+from wallet_server.records import ledger, members, parties, passes, programmes, visits
+from wallet_server.records.database import Tx
+from wallet_server.records.ledger import Booking
+from wallet_server.records.members import MemberRow
+from wallet_server.records.passes import PassRow
+from wallet_server.rules import earning
+from wallet_server.rules.program import Amount, Programme
+from wallet_server.rules.program_checks import WELCOME
+
+
+@dataclass(frozen=True)
+class Gift:
+    """What a member is owed, by the version of the programme that promised it; `current` is the one that stands."""
+
+    member: MemberRow
+    tier: str | None
+    promise: Programme
+    current: Programme
+    version_id: int
+    amount: Amount
+
+
+def due(ctx: Context, tx: Tx, row: PassRow) -> Gift | None:
+    """The gift that the holder of this pass has not had yet; the member is then locked until the end.
+
+    To be asked before the pass is locked: whoever changes a member locks it before its passes. The promise is that of
+    the version that stood when the member joined: a gift that is promised later is for those who join later, and one
+    that was promised is kept.
+    """
+    if row.state != passes.ACTIVE:
+        return None
+    member = members.members_by_id(tx, [row.member_id])[row.member_id]
+    version = programmes.version_at(tx, member.programme_id, member.joined_at)
+    promise = None if version is None else ctx.programme(tx, version.id)
+    if version is None or promise is None or promise.welcome is None or visits.ever(tx, member.id, WELCOME):
+        return None
+    tier = members.lock_member(tx, member.id)
+    # Two phones may add the card at once: whoever had to wait for the lock finds that it was given.
+    if visits.ever(tx, member.id, WELCOME):
+        return None
+    return Gift(member, tier, promise, ctx.programme(tx, member.version_id), version.id, promise.welcome)
+
+
+def give(tx: Tx, gift: Gift, now: datetime) -> None:
+    """Book the gift that is `due` and have the phone told. A card that was published again before it was registered is
+    told of at once anyway, so no coalescing window holds the gift back."""
+    member = gift.member
+    home = parties.stores_by_id(tx, [] if member.home_store_id is None else [member.home_store_id])
+    ledger.open_all_purses(tx, member.programme_id, member.id)
+    booking = Booking(
+        public_id=new_id("ent"),
+        programme_id=member.programme_id,
+        member_id=member.id,
+        merchant_id=home[0].merchant_id if home else programmes.first_merchant(tx, member.programme_id),
+        programme_version_id=gift.version_id,
+        rule_id=WELCOME,
+        reason="earn.welcome",
+        state={"tier": gift.tier},
+        effective_at=now,
+        recorded_at=now,
+    )
+    purse = ledger.purses(tx, member.id)[gift.amount.currency]
+    expires_at = earning.expiry(gift.promise, gift.amount.currency, now)
+    posted = [ledger.award(tx, booking, purse, gift.amount.units, expires_at)]
+    after = standing.settle_tier(tx, gift.current, member.id, gift.tier, posted)
+    cards.changed(tx, member.id, standing.loud(gift.current, posted, gift.tier, after), now)
