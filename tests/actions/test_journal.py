@@ -60,7 +60,8 @@ def test_a_portrait_with_its_history_page_by_page(world: World, monkeypatch: pyt
     assert phone.pull()
     ((card, _),) = journal.portrait(world.ctx, world.merchant, holder.member).cards
     assert (card.behind, card.seen_at) == (False, world.clock())
-    lines, before = [], None
+    lines: list[journal.Told] = []
+    before = None
     for _ in range(9):
         page = journal.portrait(world.ctx, world.merchant, holder.member, before)
         lines += page.history

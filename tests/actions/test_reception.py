@@ -10,7 +10,7 @@ from tests.phone import Phone
 from tests.world import NOON, World
 from wallet_server.actions import enrol, newsroom
 from wallet_server.errors import Invalid, NotFound
-from wallet_server.records import announcements, passes
+from wallet_server.records import announcements, passes, programmes
 
 
 def _standings(world: World, announcement: str) -> dict[str, int]:
@@ -94,7 +94,7 @@ def test_a_new_card_that_shows_it_from_the_start_took_it_silently(world: World) 
     world.work()
     with world.ctx.change() as tx:
         member_programme = announcements.announcement_in(tx, world.merchant, announcement).programme_id
-        row = newsroom.programmes.programme_by_id(tx, member_programme)
+        row = programmes.programme_by_id(tx, member_programme)
         passes.retire_pass(tx, holder.pass_id)
         issued = enrol.issue_pass(world.ctx, tx, row, holder.member_id, world.clock())
     Phone(world, world.holder(issued.public_id)).add()

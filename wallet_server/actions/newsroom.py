@@ -12,6 +12,7 @@ from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid
 from wallet_server.records import announcements, parties, programmes, reception
 from wallet_server.records.announcements import AnnouncementRow
+from wallet_server.records.database import Tx
 from wallet_server.records.scope import Scope
 from wallet_server.rules.program import Programme
 
@@ -66,7 +67,7 @@ class Addressee:
 def columns(ctx: Context, scope: Scope) -> list[Column]:
     """The merchant's published programmes, oldest first."""
     with ctx.look() as tx:
-        zone = _zone(ctx, parties.stores_of(tx, scope), scope)
+        zone = _zone(tx, scope)
         return [
             Column(row.public_id, row.name, ctx.programme(tx, row.version_id), zone)
             for row in programmes.programmes_of(tx, scope)
@@ -74,7 +75,14 @@ def columns(ctx: Context, scope: Scope) -> list[Column]:
         ]
 
 
-def _zone(_ctx: Context, stores: list[parties.StoreRow], scope: Scope) -> str:
+def zone_of(ctx: Context, scope: Scope) -> str:
+    """The zone in which a merchant's people read times: that of the first store."""
+    with ctx.look() as tx:
+        return _zone(tx, scope)
+
+
+def _zone(tx: Tx, scope: Scope) -> str:
+    stores = parties.stores_of(tx, scope)
     return stores[0].zone if stores else scope.zone
 
 
@@ -98,7 +106,7 @@ def item(ctx: Context, scope: Scope, public_id: str) -> Item:
         asked, shown, fetched = reception.results(tx, scope, [row.id]).get(row.id, (0, 0, 0))
         walking = row.state == announcements.CONFIRMED
         programme = ctx.programme(tx, programmes.programme_by_id(tx, row.programme_id).version_id)
-        zone = _zone(ctx, parties.stores_of(tx, scope), scope)
+        zone = _zone(tx, scope)
     to_ask = max(asked, audience) if walking or drafted else asked
     return _item(row, programme, zone, ctx.now(), (asked, shown, fetched), to_ask, standings)
 
@@ -134,7 +142,7 @@ def past(ctx: Context, scope: Scope) -> list[Item]:
     with ctx.look() as tx:
         rows = announcements.announcements_of(tx, scope, NEWEST)
         results = reception.results(tx, scope, [row.id for row in rows])
-        zone = _zone(ctx, parties.stores_of(tx, scope), scope)
+        zone = _zone(tx, scope)
         versions = {key: programmes.programme_by_id(tx, key).version_id for key in {row.programme_id for row in rows}}
         known = {key: ctx.programme(tx, version) for key, version in versions.items()}
     return [

@@ -18,6 +18,9 @@ from wallet_server.errors import Invalid
 DAY = timedelta(hours=24)
 WEEK = 7 * DAY
 
+LOCK_SCREEN = 178
+"""About as many characters as an iPhone's lock screen shows of one notification (four lines); Apple names no number."""
+
 WaitReason = Literal["quiet-hours", "per-day", "per-week"]
 SkipReason = Literal["no-consent", "not-reachable", "announcing-off"]
 

@@ -1,11 +1,15 @@
 """Owns the list of the console's blueprints: a page joins the console by a line here."""
 
 from wallet_server.web.console.account import account
+from wallet_server.web.console.announce import announce
 from wallet_server.web.console.home import home
+from wallet_server.web.console.members import members
 from wallet_server.web.console.sign_in import sign_in
 from wallet_server.web.console.start import start
 from wallet_server.web.console.team import team
+from wallet_server.web.console.tickets import tickets
 from wallet_server.web.console.tills import tills
+from wallet_server.web.console.today import today
 
 CONSOLE = (
     sign_in,
@@ -14,4 +18,8 @@ CONSOLE = (
     account,
     team,
     tills,
+    announce,
+    members,
+    tickets,
+    today,
 )

@@ -1,0 +1,153 @@
+"""Owns what is known about the console's pages of the day, of members, of announcing and of tickets, as served."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.pages.console import sign_in
+from tests.pages.house import House
+from wallet_server.actions import rating
+from wallet_server.delivery.worker import run_once
+from wallet_server.records.jobs import BULK
+
+INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE)
+CLEAR = re.compile(r"[\s\u00a0\u202f]+")
+
+
+def said(page: TestResponse) -> str:
+    """What a page says, without its tags."""
+    text = re.sub(r"<(head|script)\b.*?</\1>", " ", page.get_data(as_text=True), flags=re.DOTALL)
+    return CLEAR.sub(" ", re.sub(r"<[^>]+>", " ", text))
+
+
+def address(page: TestResponse, pattern: str) -> str:
+    """The first link that looks like this."""
+    found = re.search(rf'(?:href|action|hx-get)="({pattern})"', page.get_data(as_text=True))
+    assert found, page.get_data(as_text=True)
+    return found.group(1).replace("&amp;", "&")
+
+
+@pytest.mark.parametrize("path", ["today", "members", "announce", "tickets"])
+def test_each_page_stands_in_both_languages_and_asks_who_is_there(client: FlaskClient, house: House, path: str) -> None:
+    assert client.get(f"/console/{path}").status_code == 303
+    sign_in(client, house)
+    for lang in ("fr", "en"):
+        page = client.get(f"/console/{path}?lang={lang}")
+        text = page.get_data(as_text=True)
+        assert (page.status_code, page.headers["Content-Language"]) == (200, lang)
+        assert not INLINE.search(text), INLINE.search(text)
+        assert text.count("<h1") == 1
+    cashier = house.app.test_client()
+    sign_in(cashier, house, "cashier")
+    assert cashier.get(f"/console/{path}").status_code == (200 if path == "today" else 403)
+
+
+def test_the_day_fills_itself_and_says_nothing_while_nothing_happens(client: FlaskClient, house: House) -> None:
+    sign_in(client, house)
+    page = client.get("/console/today")
+    poll = address(page, r"/console/today/now\?was=\w+")
+    assert client.get(poll).status_code == 204
+    member = house.member()
+    member.buy("desk-1", 1250)
+    fresh = client.get(poll)
+    assert fresh.status_code == 200
+    end = member.card.code.split(".")[3][-4:]
+    assert f"Card …{end}" in said(fresh)
+    assert "€12.50" in said(fresh) or "€" in said(fresh)
+    assert client.get(address(fresh, r"/console/today/now\?was=\w+")).status_code == 204
+    cashier = house.app.test_client()
+    sign_in(cashier, house, "cashier")
+    seen = cashier.get("/console/today")
+    assert "/console/members/" not in seen.get_data(as_text=True)
+    assert "messages sent" not in said(seen)
+
+
+def test_a_stranger_shop_begins_with_three_steps(client: FlaskClient, house: House) -> None:
+    sign_in(client, house, merchant_key=house.stranger.merchant_key)
+    page = said(client.get("/console/today"))
+    assert "Your first three steps" in page
+    assert "Nobody yet today" in page
+
+
+def test_a_member_is_found_and_told_with_reasons(client: FlaskClient, house: House) -> None:
+    sign_in(client, house)
+    member = house.member(email="zoe@example.com", promotions=True)
+    member.buy("desk-2", 2000)
+    found = client.get("/console/members?q=Zoe@example.com")
+    assert "zoe@example.com" in said(found)
+    path = address(found, r"/console/members/mem_\w+")
+    one = said(client.get(path))
+    for piece in ("20 points", "+20 points", "Purchase of €20.00, receipt desk-2.", "Centre", "Agreed to announcements",
+                  "on the page to join", "in no phone"):  # fmt: skip
+        assert piece in one, piece
+    assert "Achat de 20,00 €, ticket desk-2." in said(client.get(f"{path}?lang=fr"))
+    assert "Nobody matches" in said(client.get("/console/members?q=<script>"))
+    assert client.get(f"{path}?before=x").status_code == 200
+    stranger = house.app.test_client()
+    sign_in(stranger, house, merchant_key=house.stranger.merchant_key)
+    assert stranger.get(path).status_code == 404
+    assert "zoe@example.com" not in said(stranger.get("/console/members?q=zoe@example.com"))
+
+
+def test_an_announcement_from_the_first_word_to_the_recall(client: FlaskClient, house: House) -> None:
+    token = sign_in(client, house)
+    house.member(promotions=True)
+    house.member()
+    page = client.get("/console/announce")
+    form = re.search(r'name="form" value="([^"]+)"', page.get_data(as_text=True))
+    assert form
+    ends = re.search(r'name="ends" type="date" value="([^"]+)"', page.get_data(as_text=True))
+    assert ends
+    typed = {"csrf": token, "form": form.group(1), "text-fr": "Demain : tout au seigle", "ends": ends.group(1)}
+    preview = said(client.post("/console/announce/preview", data=typed | {"text-fr": "x" * 200}))
+    assert "Cut after about 178 of 200 characters" in preview
+    assert "Without a text in this language the card shows the one in French" in preview
+    refused = client.post("/console/announce", data=typed | {"text-fr": " "})
+    assert refused.status_code == 400
+    assert "Write the text in the first language" in said(refused)
+    made = client.post("/console/announce", data=typed)
+    assert made.status_code == 303
+    assert client.post("/console/announce", data=typed).location == made.location, "a double tap is one draft"
+    draft = client.get(made.location)
+    assert re.search(r"(Send to \d+ customer|Send: \d+ customer)", said(draft))
+    assert "Did not agree to announcements" in said(draft)
+    assert client.post(f"{made.location}/send").status_code == 403
+    for _ in range(2):
+        assert client.post(f"{made.location}/send", data={"csrf": token}).status_code == 303
+    run_once(house.ctx, BULK)
+    sent = said(client.get(made.location))
+    assert "cards that carry the text" in sent
+    people = client.get(f"{made.location}/members/skipped:no-consent")
+    assert "Card …" in said(people)
+    assert client.get(f"{made.location}/progress").status_code == 200
+    assert "Demain" in said(client.get("/console/announce"))
+    assert client.post(f"{made.location}/recall", data={"csrf": token}).status_code == 303
+    assert "recalled" in said(client.get(made.location))
+    stranger = house.app.test_client()
+    other = sign_in(stranger, house, merchant_key=house.stranger.merchant_key)
+    for path in (made.location, f"{made.location}/progress", f"{made.location}/count", f"{made.location}/members/rang"):
+        assert stranger.get(path).status_code == 404
+    for verb in ("send", "recall"):
+        assert stranger.post(f"{made.location}/{verb}", data={"csrf": other}).status_code == 404
+
+
+def test_a_low_mark_waits_until_somebody_closes_it(client: FlaskClient, house: House) -> None:
+    token = sign_in(client, house)
+    member = house.member()
+    member.buy("desk-3", 900)
+    assert rating.rate(house.ctx, house.ctx.link("rate", member.pass_id).rsplit("/", 1)[1], 1, "Froid & <dur>")
+    assert "unhappy customer" in said(client.get("/console/today"))
+    page = client.get("/console/tickets")
+    assert "Froid &amp; &lt;dur&gt;" in page.get_data(as_text=True)
+    close = address(page, r"/console/tickets/tic_\w+/close")
+    stranger = house.app.test_client()
+    other = sign_in(stranger, house, merchant_key=house.stranger.merchant_key)
+    assert stranger.post(close, data={"csrf": other}).status_code == 404
+    assert client.post(close, data={"csrf": token, "note": "A croissant on the house"}).status_code == 303
+    after = said(client.get("/console/tickets?done=1"))
+    assert "A croissant on the house" in after
+    assert "Nobody waits" in after

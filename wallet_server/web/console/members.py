@@ -1,0 +1,108 @@
+"""Owns the pages of members: finding one, and one member with cards, consents and history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from wallet_server.actions import journal, newsroom
+from wallet_server.actions.journal import Entry, Portrait, Told
+from wallet_server.actions.staff import MARKETER, OWNER
+from wallet_server.rules import sentences
+from wallet_server.rules.program import Programme
+from wallet_server.web.console.door import console_page, signed_in, speaks
+from wallet_server.web.console.wording import Wording
+from wallet_server.web.rendering import context, in_language, press, root
+
+members = Blueprint("console-members", __name__)
+
+MOST_KEY = 18
+
+
+@members.get("/console/members")
+def page() -> Response:
+    """The newest members, or those who are found."""
+    person = signed_in(OWNER, MARKETER)
+    asked = request.args.get("q", "")[: journal.MOST_QUERY]
+    found = journal.search(context(), person.scope, asked, key("before"))
+    tongue = speaks(person)
+    return console_page(
+        "console/members.html",
+        person,
+        section="members",
+        found=found,
+        asked=asked.strip(),
+        rows=[
+            (entry, balances(entry.programme, entry.balances, tongue), _tier(entry, tongue)) for entry in found.entries
+        ],
+        say=Wording(tongue, newsroom.zone_of(context(), person.scope)),
+        first=key("before") is None,
+    )
+
+
+def key(name: str) -> int | None:
+    """Where a list goes on, from the address."""
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_KEY else None
+
+
+def balances(programme: Programme, held: Any, tongue: str) -> list[str]:
+    """What a member holds, in words."""
+    known = {currency.code for currency in programme.currencies}
+    return [
+        sentences.counted(amount, sentences.noun_of(programme, code, tongue), tongue)
+        for code, amount in sorted(held.items())
+        if code in known and (amount or code == programme.balance_currency)
+    ]
+
+
+def _tier(entry: Entry | Portrait, tongue: str) -> str:
+    level = entry.programme.ladder.level(entry.member.tier) if entry.programme.ladder else None
+    return in_language(level.names, tongue) if level else ""
+
+
+@members.get("/console/members/<member>")
+def one(member: str) -> Response:
+    """One member."""
+    person = signed_in(OWNER, MARKETER)
+    found = journal.portrait(context(), person.scope, member, key("before"))
+    tongue = speaks(person)
+    say = Wording(tongue, newsroom.zone_of(context(), person.scope))
+    words = press().words[tongue].members
+    return console_page(
+        "console/member.html",
+        person,
+        section="members",
+        found=found,
+        holds=balances(found.programme, found.balances, tongue),
+        tier=_tier(found, tongue),
+        consents=[
+            (words.agreed if line.granted else words.declined, words.sources.of(line.source, line.source), line.at)
+            for line in found.consents
+        ],
+        lines=[_line(told, say) for told in found.history],
+        say=say,
+        first=key("before") is None,
+        address=f"{root()}/console/members/{found.member.public_id}",
+    )
+
+
+def _line(told: Told, say: Wording) -> dict[str, Any]:
+    """A line of the history as a sentence, with what was sold where."""
+    line, programme = told.line, told.programme
+    known = any(currency.code == line.currency for currency in programme.currencies)
+    noun = sentences.noun_of(programme, line.currency, say.tongue) if known else None
+    units = sentences.counted(abs(line.amount), noun, say.tongue) if noun else f"{abs(line.amount)} {line.currency}"
+    return {
+        "id": line.public_id,
+        "amount": f"{'+' if line.amount > 0 else '−' if line.amount < 0 else ''}{units}",
+        "why": sentences.reason_sentence(line.reason, line.params, say.tongue, programme),
+        "where": " · ".join(part for part in (line.store, line.till) if part),
+        "own": line.own,
+        "sale": say.money(line.sale_minor, programme.money.iso) if line.sale_minor is not None else "",
+        "at": line.effective_at,
+        "late": line.recorded_at if abs((line.recorded_at - line.effective_at).total_seconds()) > 300 else None,
+        "reverses": line.reverses,
+        "reversed_by": line.reversed_by,
+    }

@@ -1,0 +1,82 @@
+"""Owns the page of the day: what happened in the shop today, refreshed while it is looked at, and the first steps."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from wallet_server.actions import overview
+from wallet_server.actions.overview import Today
+from wallet_server.actions.staff import CASHIER, Person
+from wallet_server.rules import sentences
+from wallet_server.rules.program import Programme
+from wallet_server.web.console.door import EVERYBODY, console_page, signed_in, speaks
+from wallet_server.web.console.plot import columns
+from wallet_server.web.console.wording import Wording
+from wallet_server.web.rendering import context, part, press, root
+
+today = Blueprint("console-today", __name__)
+
+MARK = 16
+
+
+@today.get("/console/today")
+def page() -> Response:
+    """The day so far."""
+    person = signed_in(*EVERYBODY)
+    return console_page("console/today.html", person, section="today", **_shown(person))
+
+
+@today.get("/console/today/now")
+def now() -> Response:
+    """The part of the page that changes; 204 while nothing did (`?was=`)."""
+    person = signed_in(*EVERYBODY)
+    shown = _shown(person)
+    if request.args.get("was") == shown["mark"]:
+        return Response(status=204)
+    body = part("console/_today.html", speaks(person), **shown)
+    return Response(body, mimetype="text/html", headers={"Cache-Control": "no-store"})
+
+
+def _shown(person: Person) -> dict[str, Any]:
+    found = overview.today(context(), person.scope)
+    tongue = speaks(person)
+    say = Wording(tongue, found.zone)
+    words = press().words[tongue].today
+    shown: dict[str, Any] = {
+        "found": found,
+        "say": say,
+        "turnover": " + ".join(say.money(amount, iso) for iso, amount in sorted(found.sales.turnover_minor.items())),
+        "moved": [_moved(found, code, programme, tongue) for programme in found.programmes for code in found.moved
+                  if any(one.code == code and one.spendable for one in programme.currencies)],
+        "plot": columns(
+            [(say.day(day, "EEEEE"), one.sales, str(one.sales or "")) for day, one in found.fortnight]
+        ),
+        "plot_label": words.plot_label.format(
+            sum(one.sales for _, one in found.fortnight),
+            max((one.sales for _, one in found.fortnight), default=0),
+        ),
+        "campaigns": person.role != CASHIER,
+        "steps": _steps(found),
+    }  # fmt: skip
+    text = part("console/_today.html", tongue, **shown, mark="")
+    return {**shown, "mark": hashlib.sha256(text.encode()).hexdigest()[:MARK]}
+
+
+def _moved(found: Today, code: str, programme: Programme, tongue: str) -> dict[str, str | int]:
+    moved = found.moved[code]
+    noun = sentences.noun_of(programme, code, tongue)
+    given = sentences.counted(moved.given, noun, tongue)
+    number, _, name = given.partition(" ")
+    return {"given": number, "noun": name, "rewards": moved.rewards, "code": code}
+
+
+def _steps(found: Today) -> list[tuple[str, bool, str]]:
+    """The first three steps: (name, whether it is done, where it is done)."""
+    return [
+        ("make", found.published, f"{root()}/console/card"),
+        ("poster", found.joined > 0 or found.begun, f"{root()}/console/poster"),
+        ("pair", found.paired, f"{root()}/console/tills"),
+    ]
