@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.world import World, founded
+from wallet_server.actions.staff import passwords
 
 
 @pytest.fixture
@@ -15,3 +17,10 @@ def world(database_url: str, tmp_path: Path) -> Iterator[World]:
     """A merchant ready for its first sale, once on each database."""
     with founded(database_url, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same hash with little memory: what most tests look at does not depend on its cost."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(passwords, "_NOBODY", passwords.hashed("nobody's"))

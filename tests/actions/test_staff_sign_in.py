@@ -1,0 +1,375 @@
+"""Owns what is known about signing in: passwords, second factors, waiting after failures, sessions."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyotp
+import pytest
+import structlog
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+from tests.conftest import NewDatabase
+from tests.world import World, founded
+from wallet_server.actions import credentials
+from wallet_server.actions.context import new_id
+from wallet_server.actions.staff import OWNER, account, attempts, passwords, second_factor, sessions, sign_in
+from wallet_server.actions.staff.sessions import Entered, Visit
+from wallet_server.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
+from wallet_server.records import staff
+from wallet_server.records.envelope import Keyring, new_key_line
+
+PASSWORD = "correct horse 77"
+OLD_WAY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASH = OLD_WAY.hash(PASSWORD)  # cheap, so that the tests are quick; signing in makes it a costly one
+HOME = "192.0.2.7"
+
+
+@pytest.fixture
+def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+    """A merchant with its books on SQLite; what PostgreSQL does otherwise has tests of its own."""
+    with founded(new_database("sqlite"), tmp_path) as made:
+        yield made
+
+
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
+
+
+def hire(world: World, email: str = "marie@example.com", role: str = OWNER, password_hash: str | None = HASH) -> str:
+    """A person of the merchant; the public id."""
+    scope, public_id = world.merchant, new_id("stf")
+    values = {"public_id": public_id, "account_id": scope.account_id, "merchant_id": scope.merchant_id, "role": role}
+    values |= {"email": email, "name": "Marie", "language": "fr", "password_hash": password_hash}
+    with world.ctx.change() as tx:
+        staff.add(tx, {**values, "created_at": world.clock()})
+    return public_id
+
+
+def enter(world: World, password: str = PASSWORD, email: str = "marie@example.com", **more: bool) -> Entered:
+    return sign_in.with_password(world.ctx, email, password, "Firefox", HOME, remember=more.get("remember", False))
+
+
+def visit(world: World, entered: Entered) -> Visit:
+    found = sessions.visit(world.ctx, entered.secret)
+    assert found is not None
+    return found
+
+
+def stored(world: World, email: str = "marie@example.com") -> staff.StaffRow:
+    with world.ctx.look() as tx:
+        row = staff.by_email(tx, email)
+    assert row is not None
+    return row
+
+
+def fail(world: World, times: int, email: str = "marie@example.com") -> None:
+    for _ in range(times):
+        with pytest.raises(Unauthenticated) as refused:
+            enter(world, "not the password", email)
+        assert refused.value.code == "wrong-sign-in"
+
+
+def with_app(world: World) -> tuple[Visit, pyotp.TOTP, tuple[str, ...]]:
+    """Somebody signed in who has an authenticator app, and the backup codes."""
+    here = visit(world, enter(world))
+    second_factor.start(world.ctx, here.person)
+    setup = second_factor.setup(world.ctx, here.person)
+    assert setup is not None
+    totp = pyotp.TOTP(setup.secret)
+    codes = second_factor.confirm(world.ctx, here.person, totp.at(world.clock()))
+    world.clock.forward(minutes=2)
+    return here, totp, codes
+
+
+# ---------------------------------------------------------------------- passwords
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("short", "short-password"),
+        ("x" * 201, "short-password"),
+        ("aaaaaaaaaaaaa", "common-password"),
+        ("1029384756102", "common-password"),
+        ("Password1234!", "common-password"),
+        ("AZERTYUIOP", "common-password"),
+        ("motdepasse2024", "common-password"),
+        ("je suis marie.durand", "own-password"),
+        ("marie.durand@example.com", "own-password"),
+    ],
+)
+def test_what_others_would_guess_is_refused(password: str, code: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        passwords.check(password, "marie.durand@example.com")
+    assert refused.value.code == code
+    passwords.check("three words apart", "marie.durand@example.com")
+
+
+def test_an_old_hash_is_made_anew_at_the_next_sign_in(world: World) -> None:
+    hire(world)
+    enter(world)
+    assert stored(world).password_hash != HASH
+    assert not passwords.outdated(stored(world).password_hash or "")
+    enter(world)
+
+
+def test_nobodys_hash_costs_what_a_real_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    parameters = re.match(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$", passwords.hashed(PASSWORD))
+    assert parameters
+    assert passwords._NOBODY.startswith(parameters.group())
+    with pytest.raises(VerifyMismatchError):
+        PasswordHasher().verify(passwords._NOBODY, "x")
+
+
+def test_an_accent_is_the_same_however_it_is_typed() -> None:
+    assert passwords.matches(passwords.hashed("crème brûlée"), "cre\u0300me bru\u0302le\u0301e")
+
+
+def test_a_stranger_waits_as_long_as_who_mistypes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    hire(world, password_hash=passwords.hashed(PASSWORD))
+    took = {"marie@example.com": [], "nobody@example.com": []}
+    for _ in range(3):
+        for email, times in took.items():
+            begun = time.process_time()
+            fail(world, 1, email)
+            times.append(time.process_time() - begun)
+    known, unknown = (min(times) for times in took.values())
+    assert 0.5 < known / unknown < 2
+
+
+# ---------------------------------------------------------------------- waiting
+
+
+def test_failures_in_a_row_make_one_wait_longer_and_longer(world: World) -> None:
+    hire(world)
+    fail(world, attempts.FREE - 1)
+    enter(world)  # begins anew
+    fail(world, attempts.FREE)
+    waits = []
+    for _ in range(9):
+        until = stored(world).locked_until
+        assert until is not None
+        waits.append((until - world.clock()).total_seconds())
+        fail(world, 1)  # while one waits, nothing is counted
+        with pytest.raises(Unauthenticated):
+            enter(world)
+        world.clock.at = until
+        fail(world, 1)
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    world.clock.forward(hours=1)
+    enter(world)
+    assert stored(world).failures == 0
+
+
+def test_an_address_with_many_failures_waits_for_the_hour_to_end(world: World) -> None:
+    hire(world)
+    for number in range(attempts.FROM_ADDRESS):
+        fail(world, 1, f"nobody-{number}@example.com")
+    with pytest.raises(TooMany) as refused:
+        enter(world)
+    sign_in.with_password(world.ctx, "marie@example.com", PASSWORD, "Firefox", "192.0.2.8", remember=False)
+    world.clock.forward(seconds=refused.value.retry_after_seconds)
+    enter(world)
+
+
+# ---------------------------------------------------------------------- the second factor
+
+
+def test_a_code_lets_in_once_and_gives_a_new_session(world: World) -> None:
+    hire(world)
+    _, totp, _ = with_app(world)
+    waiting = enter(world)
+    assert waiting.pending
+    pending = visit(world, waiting)
+    assert pending.pending
+    code = totp.at(world.clock())
+    entered = sign_in.with_code(world.ctx, pending, f"{code[:3]} {code[3:]}", "Firefox", HOME)
+    assert entered.secret != waiting.secret
+    assert sessions.visit(world.ctx, waiting.secret) is None
+    assert not visit(world, entered).pending
+    again = visit(world, enter(world))
+    with pytest.raises(Unauthenticated):
+        sign_in.with_code(world.ctx, again, code, "Firefox", HOME)
+    late = totp.at(world.clock.forward(seconds=30))
+    world.clock.forward(seconds=30)
+    sign_in.with_code(world.ctx, again, late, "Firefox", HOME)
+
+
+def test_guessing_codes_is_counted_although_the_password_is_right(world: World) -> None:
+    hire(world)
+    _, totp, _ = with_app(world)
+    for _ in range(attempts.FREE):
+        pending = visit(world, enter(world))
+        with pytest.raises(Unauthenticated):
+            sign_in.with_code(world.ctx, pending, "000000", "Firefox", HOME)
+    assert attempts.locked(stored(world), world.clock())
+    with pytest.raises(Unauthenticated):
+        sign_in.with_code(world.ctx, pending, totp.at(world.clock()), "Firefox", HOME)
+    with pytest.raises(Unauthenticated):
+        enter(world)
+
+
+def test_a_backup_code_lets_in_once(world: World) -> None:
+    hire(world)
+    here, _, codes = with_app(world)
+    assert len(set(codes)) == second_factor.BACKUP_CODES == 8
+    typed = codes[0].lower().replace("-", " ")
+    sign_in.with_code(world.ctx, visit(world, enter(world)), typed, "Firefox", HOME)
+    assert second_factor.standing(world.ctx, here.person).codes_left == 7
+    with pytest.raises(Unauthenticated):
+        sign_in.with_code(world.ctx, visit(world, enter(world)), codes[0], "Firefox", HOME)
+    second_factor.renew_codes(world.ctx, here.person)
+    with pytest.raises(Unauthenticated):
+        sign_in.with_code(world.ctx, visit(world, enter(world)), codes[1], "Firefox", HOME)
+
+
+def test_a_backup_code_changes_a_forgotten_password_and_ends_every_session(world: World) -> None:
+    hire(world)
+    here, _, codes = with_app(world)
+    with pytest.raises(Unauthenticated):
+        sign_in.reset_by_backup_code(world.ctx, "marie@example.com", "AAAA-AAAA-AAAA", "another word 9", HOME)
+    with pytest.raises(Unauthenticated):
+        sign_in.reset_by_backup_code(world.ctx, "nobody@example.com", codes[0], "another word 9", HOME)
+    sign_in.reset_by_backup_code(world.ctx, "Marie@Example.com", codes[0], "another word 9", HOME)
+    assert sessions.devices(world.ctx, here.person) == []
+    with pytest.raises(Unauthenticated):
+        enter(world)
+    assert enter(world, "another word 9").pending, "the second factor is still asked for"
+
+
+def test_an_app_is_set_up_with_its_first_code_only(world: World) -> None:
+    hire(world)
+    person = visit(world, enter(world)).person
+    second_factor.start(world.ctx, person)
+    setup = second_factor.setup(world.ctx, person)
+    assert setup is not None
+    with pytest.raises(Invalid):
+        second_factor.confirm(world.ctx, person, "000000")
+    assert not enter(world).pending
+    code = pyotp.TOTP(setup.secret).at(world.clock())
+    second_factor.confirm(world.ctx, person, code)
+    assert second_factor.setup(world.ctx, person) is None, "the secret is not shown again"
+    with pytest.raises(Unauthenticated):
+        sign_in.with_code(world.ctx, visit(world, enter(world)), code, "Firefox", HOME)
+    with pytest.raises(Conflict):
+        second_factor.start(world.ctx, person)
+    with pytest.raises(Invalid):
+        account.confirm(world.ctx, person, "not the password", HOME)
+    second_factor.remove(world.ctx, person)
+    assert not enter(world).pending
+
+
+def test_the_apps_secret_is_sealed_and_follows_the_secret_keys(world: World) -> None:
+    hire(world)
+    _, totp, _ = with_app(world)
+    cipher = stored(world).totp_cipher or ""
+    assert totp.secret not in cipher
+    old = world.ctx.keyring
+    fresh = new_key_line("k2")
+    world.ctx.keyring = Keyring.parse(f"{fresh}\n{world.ctx.settings.secret_keys}")
+    assert credentials.rotate_secrets(world.ctx) > 0
+    assert world.ctx.keyring.is_current(stored(world).totp_cipher or "")
+    assert not old.is_current(stored(world).totp_cipher or "")
+    sign_in.with_code(world.ctx, visit(world, enter(world)), totp.at(world.clock()), "Firefox", HOME)
+
+
+def test_an_owner_has_some_days_to_set_one_up(world: World) -> None:
+    hire(world)
+    hire(world, "zoe@example.com", "cashier")
+    left = []
+    for _ in range(9):
+        left.append(visit(world, enter(world)).days_left)
+        world.clock.forward(days=1)
+    assert left == [7, 6, 5, 4, 3, 2, 1, 0, 0]
+    assert visit(world, enter(world, email="zoe@example.com")).days_left is None
+    here, _, _ = with_app(world)
+    again = sessions.visit(world.ctx, enter(world).secret)
+    assert again is not None
+    assert again.days_left is None
+    assert again.secured
+    assert here.days_left == 0
+
+
+# ---------------------------------------------------------------------- sessions
+
+
+def lasts(world: World, entered: Entered, **step: float) -> float:
+    """For how many hours a session lives that is used once in each step."""
+    begun = world.clock()
+    for _ in range(1000):
+        world.clock.forward(**step)
+        if sessions.visit(world.ctx, entered.secret) is None:
+            return (world.clock() - begun).total_seconds() / 3600
+    raise AssertionError("it never ends")
+
+
+def test_a_session_ends_when_it_is_not_used_and_at_last_in_any_case(world: World) -> None:
+    hire(world)
+    hire(world, "zoe@example.com", "cashier")
+    assert lasts(world, enter(world), hours=13) == 13
+    assert (
+        lasts(world, enter(world, remember=True), hours=13) == 728
+    )  # the first use after 30 days, which are 720 hours
+    assert lasts(world, enter(world, remember=True), days=15) == 24 * 15
+    assert lasts(world, enter(world, email="zoe@example.com", remember=True), hours=13) == 13
+    assert lasts(world, enter(world, email="zoe@example.com"), hours=11) == 726
+
+
+def test_a_session_that_waits_for_the_second_factor_waits_ten_minutes(world: World) -> None:
+    hire(world)
+    with_app(world)
+    waiting = enter(world, remember=True)
+    world.clock.forward(minutes=9)
+    assert visit(world, waiting).pending
+    world.clock.forward(minutes=2)
+    assert sessions.visit(world.ctx, waiting.secret) is None
+
+
+def test_sessions_are_seen_and_ended_by_their_person_alone(world: World) -> None:
+    hire(world)
+    hire(world, "zoe@example.com", "cashier")
+    first, second = visit(world, enter(world)), visit(world, enter(world))
+    zoe = visit(world, enter(world, email="zoe@example.com"))
+    assert {one.session for one in sessions.devices(world.ctx, first.person)} == {first.session, second.session}
+    with pytest.raises(NotFound):
+        sessions.end_one(world.ctx, zoe.person, first.session)
+    sessions.end_one(world.ctx, first.person, second.session)
+    assert [one.session for one in sessions.devices(world.ctx, first.person)] == [first.session]
+    sessions.end_everywhere(world.ctx, first.person)
+    assert sessions.devices(world.ctx, first.person) == []
+    assert len(sessions.devices(world.ctx, zoe.person)) == 1
+
+
+def test_a_changed_password_ends_the_other_sessions(world: World) -> None:
+    hire(world)
+    here, there = enter(world), enter(world)
+    with pytest.raises(Invalid):
+        sign_in.change_password(world.ctx, visit(world, here), "not the password", "another word 9", HOME)
+    sign_in.change_password(world.ctx, visit(world, here), PASSWORD, "another word 9", HOME)
+    assert sessions.visit(world.ctx, there.secret) is None
+    assert not visit(world, here).pending
+    enter(world, "another word 9")
+
+
+def test_no_secret_is_stored_or_logged(world: World) -> None:
+    hire(world)
+    with structlog.testing.capture_logs() as lines:
+        _, totp, codes = with_app(world)
+        entered = sign_in.with_code(world.ctx, visit(world, enter(world)), codes[0], "Firefox", HOME)
+        fail(world, attempts.FREE)
+    told = str(lines)
+    assert {line["event"] for line in lines} >= {"session began", "sign-in failed", "backup code used"}
+    assert any(line.get("locked") for line in lines)
+    world.ctx.database.engine.dispose()
+    kept = b"".join(file.read_bytes() for file in world.ctx.settings.data_dir.glob("wallet-*.db*"))
+    assert len(kept) > 10_000
+    for secret in (PASSWORD, totp.secret, codes[0], codes[1], entered.secret):
+        assert secret not in told
+        assert secret.encode() not in kept
+    assert "marie@example.com" not in told
