@@ -307,7 +307,7 @@ def test_an_award_is_explained_in_one_sentence() -> None:
     award = rate(standard, [line(1299)], AT)[0]
     assert explain(award, "en", standard) == "Purchase of €12.99: 12 points (1 point per euro spent, rounded down)."
     assert explain(award, "fr", standard) == (
-        "Achat de 12,99\u00a0€\u00a0: 12 points (1 point par euro dépensé, arrondi à l'inférieur)."
+        "Achat de 12,99\u00a0€\u00a0: 12 points (1 point par euro dépensé, arrondi à l’inférieur)."
     )
 
 

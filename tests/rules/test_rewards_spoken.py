@@ -41,7 +41,7 @@ def test_the_rule_of_a_stamp_card_is_one_plain_sentence_made_from_the_document()
         ({}, "1 tampon à chaque visite.", "1 stamp for each visit."),
         (
             {"minimum_minor": 500},
-            f"1 tampon à chaque visite dès 5,00{FIXED}€ d'achat.",
+            f"1 tampon à chaque visite dès 5,00{FIXED}€ d’achat.",
             "1 stamp for each visit of €5.00 or more.",
         ),
         (
@@ -98,7 +98,7 @@ def test_the_goods_of_an_item_rule_are_named() -> None:
         ("Deux croissants", "deux croissants en cadeau", None, "Vos deux croissants vous attendent"),
         ("les cafés offerts", "les cafés offerts", "les cafés vous sont offerts", "Vos cafés offerts vous attendent"),
         ("la galette", "la galette offerte", "la galette vous est offerte", "Votre galette offerte vous attend"),
-        ("l'entrée", "l'entrée en cadeau", None, "Votre entrée vous attend"),
+        ("l'entrée", "l’entrée en cadeau", None, "Votre entrée vous attend"),
         ("1 café", "1 café en cadeau", None, "Votre café vous attend"),
         ("10 % de remise", "10 % de remise", None, f"Votre récompense vous attend{FIXED}: 10 % de remise"),
         ("Un cadeau surprise", "Un cadeau surprise", None, f"Votre récompense vous attend{FIXED}: Un cadeau surprise"),
@@ -133,9 +133,9 @@ def test_an_english_reward_takes_its_article(name: str, offered: str, waiting: s
     ("name", "missing", "fr"),
     [
         ("un café", 3, "Plus que 3 tampons et un café vous est offert"),
-        ("un café", 1, "Plus qu'un tampon et un café vous est offert"),
+        ("un café", 1, "Plus qu’un tampon et un café vous est offert"),
         ("une brioche", 2, "Plus que 2 tampons et une brioche vous est offerte"),
-        ("2 baguettes", 1, f"Plus qu'un tampon avant votre récompense{FIXED}: 2 baguettes"),
+        ("2 baguettes", 1, f"Plus qu’un tampon avant votre récompense{FIXED}: 2 baguettes"),
         ("10 % de remise", 4, f"Plus que 4 tampons avant votre récompense{FIXED}: 10 % de remise"),
     ],
 )

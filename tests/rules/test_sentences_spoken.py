@@ -54,7 +54,7 @@ def test_counts_with_their_noun() -> None:
     assert counted(0, POINT, "fr") == "0 point"
     assert counted(0, POINT, "en") == "0 points"
     assert counted(2, STAR, "fr") == "2 étoiles"
-    assert counted(1_000_000, STAR, "fr") == f"1{NARROW}000{NARROW}000 d'étoiles"
+    assert counted(1_000_000, STAR, "fr") == f"1{NARROW}000{NARROW}000 d’étoiles"
     assert counted(3_000_000, POINT, "fr") == f"3{NARROW}000{NARROW}000 de points"
     assert counted(1_000_001, POINT, "fr") == f"1{NARROW}000{NARROW}001 points"
     assert counted(1_000_000, POINT, "en") == "1,000,000 points"
@@ -77,9 +77,9 @@ def test_money_as_each_language_writes_it(minor: int, money: Money, french: str,
 @pytest.mark.parametrize(
     ("name", "elided"),
     [
-        ("Or", "d'Or"), ("Argent", "d'Argent"), ("Émeraude", "d'Émeraude"), ("Ivoire", "d'Ivoire"),
-        ("Union", "d'Union"), ("Œillet", "d'Œillet"),
-        ("Honneur", "d'Honneur"), ("Héros", "de Héros"), ("Bronze", "de Bronze"), ("1er rang", "de 1er rang"),
+        ("Or", "d’Or"), ("Argent", "d’Argent"), ("Émeraude", "d’Émeraude"), ("Ivoire", "d’Ivoire"),
+        ("Union", "d’Union"), ("Œillet", "d’Œillet"),
+        ("Honneur", "d’Honneur"), ("Héros", "de Héros"), ("Bronze", "de Bronze"), ("1er rang", "de 1er rang"),
     ],
 )  # fmt: skip
 def test_elision(name: str, elided: str) -> None:
@@ -95,7 +95,7 @@ def test_the_language_that_answers(asked: str, answered: str) -> None:
 
 def test_the_default_rules_read_alike_and_are_said_once() -> None:
     assert rule_sentences(programme()) == {
-        "fr": "1 point par euro dépensé, arrondi à l'inférieur.",
+        "fr": "1 point par euro dépensé, arrondi à l’inférieur.",
         "en": "1 point per euro spent, rounded down.",
     }
 
@@ -115,12 +115,12 @@ def test_the_default_rules_read_alike_and_are_said_once() -> None:
         ),
         (
             {"per": {"amount_minor": 700, "points": 3}, "scope": "line"},
-            "3 points par tranche de 7 euros, arrondi à l'inférieur, article par article.",
+            "3 points par tranche de 7 euros, arrondi à l’inférieur, article par article.",
             "3 points for every 7 euros spent, rounded down, line by line.",
         ),
         (
             {"per": {"amount_minor": 150, "points": 1}},
-            f"1 point par tranche de 1,50{FIXED}€, arrondi à l'inférieur.",
+            f"1 point par tranche de 1,50{FIXED}€, arrondi à l’inférieur.",
             "1 point for every €1.50 spent, rounded down.",
         ),
         (
@@ -137,7 +137,7 @@ def test_a_rule_in_words(rule: dict[str, Any], french: str, english: str) -> Non
 def test_pounds_are_feminine_in_french_and_a_strange_money_is_shown_by_its_code() -> None:
     pounds = rule_sentences(programme({"iso": "GBP", "exponent": 2}, rounding="down"))
     assert pounds == {
-        "fr": "1 point par livre dépensée, arrondi à l'inférieur.",
+        "fr": "1 point par livre dépensée, arrondi à l’inférieur.",
         "en": "1 point per pound spent, rounded down.",
     }
     yen = rule_sentences(programme({"iso": "JPY", "exponent": 0}, rounding="down"))
@@ -213,7 +213,7 @@ def test_the_till_uses_the_noun_of_the_currency() -> None:
         cashier_sentence("sold", {"amount": 0, "balance": 3} | french, "fr") == "Aucune étoile pour cet achat, solde 3"
     )
     assert cashier_sentence("insufficient", {"amount": 9, "balance": 3} | french, "fr").startswith(
-        "Pas assez d'étoiles"
+        "Pas assez d’étoiles"
     )
     assert cashier_sentence("sold", {"amount": 1, "balance": 3} | english, "en") == "+1 star, new balance 3"
 

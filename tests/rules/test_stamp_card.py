@@ -65,7 +65,7 @@ def test_each_stamp_says_what_comes_next() -> None:
     assert said == {
         0: "Plus que 10 tampons et un café vous est offert",
         7: "Plus que 3 tampons et un café vous est offert",
-        9: "Plus qu'un tampon et un café vous est offert",
+        9: "Plus qu’un tampon et un café vous est offert",
         10: "Votre café offert vous attend",
         11: "Votre café offert vous attend",
         20: f"2 récompenses vous attendent{FIXED}: 2 fois un café offert",

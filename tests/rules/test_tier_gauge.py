@@ -64,7 +64,7 @@ def test_the_sentence_says_what_is_missing() -> None:
         "en": "Only 116 points to go to reach Silver",
     }
     assert drawn(299, "bronze").sentence == {
-        "fr": "Plus qu'un point et vous passez au statut Argent",
+        "fr": "Plus qu’un point et vous passez au statut Argent",
         "en": "Only 1 point to go to reach Silver",
     }
     assert drawn(-1000, "bronze").sentence == {
@@ -79,7 +79,7 @@ def test_the_last_star_is_feminine_in_french() -> None:
         "en": {"one": "star", "other": "stars"},
     }
     assert drawn(299, "bronze", standard(stars)).sentence == {
-        "fr": "Plus qu'une étoile et vous passez au statut Argent",
+        "fr": "Plus qu’une étoile et vous passez au statut Argent",
         "en": "Only 1 star to go to reach Silver",
     }
 
@@ -89,7 +89,7 @@ def test_a_goal_passed_while_the_new_tier_waits_is_a_full_gauge(value: int) -> N
     progress = drawn(value, "silver")
     assert (progress.percent, progress.value, progress.goal) == (100, value, 1000)
     assert progress.sentence == {
-        "fr": "Le seuil d'Or est atteint, votre nouveau statut arrive",
+        "fr": "Le seuil d’Or est atteint, votre nouveau statut arrive",
         "en": "You have reached Gold, your new status is on its way",
     }
 

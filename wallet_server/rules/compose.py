@@ -42,7 +42,7 @@ _WORDS: Mapping[str, Texts] = {
     "nearby": {"fr": "{} est tout près", "en": "{} is close by"},
     "voided": {"fr": "Carte remplacée ou annulée", "en": "Card replaced or cancelled"},
     "voided_text": {
-        "fr": "Cette carte n'est plus valable. Vous pouvez la retirer de votre téléphone.",
+        "fr": "Cette carte n’est plus valable. Vous pouvez la retirer de votre téléphone.",
         "en": "This card is no longer valid. You can remove it from your phone.",
     },
 }

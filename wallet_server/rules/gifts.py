@@ -35,7 +35,7 @@ class Gift:
 @lru_cache(maxsize=1024)
 def french(name: str) -> Gift:
     """The French forms of a name such as `un café`, `une brioche offerte`, `2 baguettes`, `10 % de remise`."""
-    name = name.strip().rstrip(".")
+    name = name.strip().rstrip(".").replace("'", "’")
     said = _FREE_FR.search(name)
     bare = name[: said.start()] if said else name
     ending = f"{said[1].lower()}{said[2].lower()}" if said else None

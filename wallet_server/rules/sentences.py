@@ -42,7 +42,7 @@ _SPANS = {
 }
 _ROUNDING = {
     "fr": {
-        "down": "arrondi à l'inférieur",
+        "down": "arrondi à l’inférieur",
         "up": "arrondi au supérieur",
         "half_up": "arrondi au plus proche",
         "half_even": "arrondi au plus proche (au nombre pair à égalité)",
@@ -111,10 +111,10 @@ def money_text(amount_minor: int, money: Money, language: str) -> str:
 
 
 def of(name: str) -> str:
-    """French `de` before a name, elided where speech elides it: `d'Or`, `d'Argent`, `de Bronze`."""
+    """French `de` before a name, elided where speech elides it: `d’Or`, `d’Argent`, `de Bronze`."""
     first = unicodedata.normalize("NFD", name.replace("œ", "o").replace("Œ", "O"))[:1].lower()
     mute = first == "h" and not name.lower().startswith(_ASPIRATED)
-    return f"d'{name}" if mute or (first and first in "aeiou") else f"de {name}"
+    return f"d’{name}" if mute or (first and first in "aeiou") else f"de {name}"
 
 
 def counted(count: int, noun: Plural, language: str) -> str:
@@ -178,7 +178,7 @@ def _visit(way: Visit, money: Money, tongue: str) -> str:
     words = "à chaque visite" if tongue == "fr" else "for each visit"
     if way.minimum_minor:
         least = money_text(way.minimum_minor, money, tongue)
-        words += f" dès {least} d'achat" if tongue == "fr" else f" of {least} or more"
+        words += f" dès {least} d’achat" if tongue == "fr" else f" of {least} or more"
     if way.interval >= LONG_VISIT:
         words += (
             f", au plus une fois {_every(way.interval, tongue)}"
@@ -255,9 +255,9 @@ def progress_sentence(reward: Reward, missing: int, programme: Programme, langua
 
 
 def plus_que(missing: int, noun: Plural) -> str:
-    """French "only so many more": `Plus que 3 tampons`, `Plus qu'une étoile`."""
+    """French "only so many more": `Plus que 3 tampons`, `Plus qu’une étoile`."""
     if missing == 1:
-        return f"Plus qu'{'une' if noun.feminine else 'un'} {noun.one}"
+        return f"Plus qu’{'une' if noun.feminine else 'un'} {noun.one}"
     return f"Plus que {counted(missing, noun, 'fr')}"
 
 
