@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.enrol import joinable, pass_of_link
-from wallet_server.records import members, parties, passes, programmes
+from wallet_server.records import members, pairings, parties, passes, programmes
 from wallet_server.records.scope import Scope
 from wallet_server.rules.card import Card, card_from_json
 from wallet_server.rules.compose import Holding, Store, compose
-from wallet_server.rules.program import Programme
+from wallet_server.rules.program import Item, Programme, Visit
+
+STAMP = "stamp"
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,31 @@ def messages(ctx: Context, token: str) -> Messages:
 
 @dataclass(frozen=True)
 class Counted:
-    """A programme as a till needs to know it: the money it counts in, the link by which people join, and what members
-    spend, by language, as (one, several)."""
+    """A programme as a till needs to know it: the money it counts in, the link by which people join, what members
+    collect, by language, as (one, several), and what a cashier does for it.
+
+    `gives` is what one sale is at the till: an `amount`, a `visit` or an `item`; `line` is how a stamp for an item is
+    sent.
+    """
 
     organisation: str
     iso: str
     exponent: int
     join_link: str
     unit: Mapping[str, tuple[str, str]]
+    currency: str
+    spendable: bool
+    gives: str
+    minimum_minor: int
+    line: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Counter:
-    """The store of a till, and the programmes in which it sells, by public id."""
+    """The store of a till, the till itself, and the programmes in which it sells, by public id."""
 
     store: str
+    till: str
     programmes: dict[str, Counted]
 
 
@@ -76,13 +88,39 @@ def counter(ctx: Context, scope: Scope) -> Counter:
     """Where the till of this key stands. The scope must be a till's."""
     with ctx.look() as tx:
         store = parties.stores_by_id(tx, [] if scope.store_id is None else [scope.store_id])
+        till = next((row.name for row in pairings.tills_of(tx, scope) if row.id == scope.till_id), "")
         known: dict[str, Counted] = {}
         for row in programmes.programmes_of(tx, scope):
             if row.version_id:
-                programme = ctx.programme(tx, row.version_id)
                 link = f"{ctx.settings.base_url}/join/{row.join_code}"
-                money = programme.money
-                names = programme.currency(programme.balance_currency).names
-                unit = {language: (noun.one, noun.other) for language, noun in names.items()}
-                known[row.public_id] = Counted(programme.organisation, money.iso, money.exponent, link, unit)
-    return Counter(store[0].name if store else "", known)
+                known[row.public_id] = _counted(ctx.programme(tx, row.version_id), link)
+    return Counter(store[0].name if store else "", till, known)
+
+
+def _counted(programme: Programme, link: str) -> Counted:
+    shown = programme.currency(programme.balance_currency)
+    ways = [rule.way for rule in programme.earn if rule.currency == shown.code]
+    visit = next((way for way in ways if isinstance(way, Visit)), None)
+    item = next((way for way in ways if isinstance(way, Item)), None)
+    return Counted(
+        organisation=programme.organisation,
+        iso=programme.money.iso,
+        exponent=programme.money.exponent,
+        join_link=link,
+        unit={language: (noun.one, noun.other) for language, noun in shown.names.items()},
+        currency=shown.code,
+        spendable=shown.spendable,
+        gives="item" if item else "visit" if visit and len(ways) == 1 else "amount",
+        minimum_minor=visit.minimum_minor if visit else 0,
+        line=_line(item),
+    )
+
+
+def _line(item: Item | None) -> dict[str, str]:
+    """Goods that the rule counts: those that it names, else any."""
+    line = {"sku": STAMP, "category": STAMP}
+    if item and item.categories:
+        line["category"] = min(item.categories)
+    elif item and item.skus:
+        line["sku"] = min(item.skus)
+    return line

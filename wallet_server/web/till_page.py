@@ -1,29 +1,65 @@
-"""Owns the cashier's page: a shell whose script calls the till's routes, and what it asks to know where it stands."""
+"""Owns the scan page: a shell whose script calls the till's routes, and what it asks to know where it stands."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
+import orjson
 from flask import Blueprint, Response
 
 from wallet_server.actions import pages
 from wallet_server.web.api.door import admit, answer, context, stamp
-from wallet_server.web.rendering import language, press, render
+from wallet_server.web.rendering import language, press, render, root, static_file
 
 till_page = Blueprint("till-page", __name__)
 till_facts = Blueprint("till-facts", __name__)
 till_facts.after_request(stamp)
+
+# The one page that may use the camera and, where a browser cannot read codes by itself, run our reader: WebAssembly
+# from this service alone, and still no eval of JavaScript.
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
 
 
 @till_page.get("/till")
 def page() -> Response:
     """The page; it holds no key and no card until a person gives them to it."""
     tongue = language()
-    return render("till.html", tongue, spoken=press().words[tongue].till.script.json())
+    response = render("till.html", tongue, spoken=press().words[tongue].till.script.json())
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Permissions-Policy"] = PERMISSIONS
+    return response
+
+
+@till_page.get("/till/app.webmanifest")
+def manifest() -> Response:
+    """What a device needs to put the scan page on its home screen (W3C Web Application Manifest)."""
+    tongue = language()
+    words = press().words[tongue].till
+    body = {
+        "name": words.title,
+        "short_name": words.title,
+        "lang": tongue,
+        "id": f"{root()}/till",
+        "start_url": f"{root()}/till?lang={tongue}",
+        "scope": f"{root()}/",
+        "display": "standalone",
+        "background_color": "#f5f1e9",
+        "theme_color": "#12503c",
+        "icons": [
+            {"src": static_file("till-192.png"), "sizes": "192x192", "type": "image/png", "purpose": "any"},
+            {"src": static_file("till-512.png"), "sizes": "512x512", "type": "image/png", "purpose": "any maskable"},
+            {"src": static_file("icon.svg"), "sizes": "any", "type": "image/svg+xml"},
+        ],
+    }
+    return Response(orjson.dumps(body), mimetype="application/manifest+json")
 
 
 @till_facts.get("/till/counter")
 def counter() -> Response:
-    """The store of the till whose key calls, and the money of its programmes."""
+    """The store of the till whose key calls, and how its programmes are served."""
     found = pages.counter(context(), admit("till"))
     return answer(asdict(found))

@@ -1,35 +1,32 @@
-// The cashier's page. Every write is named by an Idempotency-Key that is kept until it is answered, so that whatever
-// the network does, sending it again is safe. The till's key lives in this tab only and never stands in an address.
-const KEPT = { key: "till-key", pending: "till-pending", last: "till-last", series: "till-series", receipt: "till-receipt" };
-const TRIES = 5;
-const WAIT = 10000;
-const LONGEST = 10000;
-const CODE = /^[A-Za-z]\d+\./;
+// The scan page: a card is scanned, shown, stamped or sold to, and the next one comes.
+import { Camera } from "./till-camera.js";
+import { at, counted, drawRewards, drawStamps, fill, minor, money, signal } from "./till-draw.js";
+import { listen } from "./till-wedge.js";
+import { call, Drawer, persist, uuid } from "./till-wire.js";
+
+const CODE = /^[A-Za-z]\d{1,3}\./;
+const UNDO_SECONDS = 60;
+const SAME_CARD = 4000;
 
 const page = document.querySelector("[data-till]");
 const words = JSON.parse(page.dataset.till);
 const root = page.dataset.root;
 const language = document.documentElement.lang;
-const at = (id) => document.getElementById(id);
-const kept = (name) => JSON.parse(sessionStorage.getItem(KEPT[name]) ?? "null");
-const keep = (name, value) => sessionStorage.setItem(KEPT[name], JSON.stringify(value));
-const drop = (name) => sessionStorage.removeItem(KEPT[name]);
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
-const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+const keyboard = matchMedia("(pointer: fine)").matches;
 
-// Not crypto.randomUUID: browsers offer that over https alone, and a till may be tried over plain http on a local network.
-function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((one) => one.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-}
+const address = new URLSearchParams(location.hash.slice(1));
+const given = address.get("key");
+if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+const drawer = new Drawer(given);
 
 let counter = null;
 let holder = null;
 let working = false;
 let typed = -Infinity;
+let seen = { text: "", at: -Infinity };
+
+const asked = (path, body, key) => call(root, drawer.get("key"), path, body, key);
+const loud = () => localStorage.getItem("till-sound") === "on";
 
 // ------------------------------------------------------------------ telling
 
@@ -39,6 +36,7 @@ function say(kind, text, title = words[kind]) {
   answer.children[0].textContent = title;
   answer.children[1].textContent = text;
   answer.hidden = false;
+  if (kind === "refused") signal("refused", loud());
 }
 
 function told(problem) {
@@ -47,61 +45,40 @@ function told(problem) {
 
 function busy(yes) {
   working = yes;
-  for (const button of page.querySelectorAll("form:not([method]) button, #reverse")) button.disabled = yes;
+  page.classList.toggle("working", yes);
+  for (const button of page.querySelectorAll("#card button, #scan button, #refund, #undo button")) button.disabled = yes || button.dataset.never === "";
 }
 
-// ------------------------------------------------------------------ the wire
-
-async function call(path, body, key) {
-  const headers = { Authorization: `Bearer ${kept("key")}`, "Content-Type": "application/json", Accept: "application/json" };
-  if (key) headers["Idempotency-Key"] = key;
-  const method = body ? "POST" : "GET";
-  const answer = await fetch(root + path, {
-    method,
-    headers,
-    body: body && JSON.stringify(body),
-    cache: "no-store",
-    signal: AbortSignal.timeout(WAIT),
-  });
-  const facts = await answer.json();
-  return { status: answer.status, facts, rest: Number(answer.headers.get("Retry-After")) || 0 };
+function focus(element) {
+  // On a phone the focus of a field would bring up its keyboard, over the camera.
+  (keyboard || !element.matches("input") ? element : at("answer")).focus();
 }
 
 async function ask(path, body, text) {
   say("wait", text);
   busy(true);
   try {
-    const answer = await call(path, body);
-    if (answer.status === 200) return answer.facts;
-    say("refused", told(answer.facts));
+    const answer = await asked(path, body);
+    if (answer.status === 200) return { facts: answer.facts };
+    return { refused: answer.facts };
   } catch {
-    say("unclear", words.silent);
+    return { silent: true };
   } finally {
     busy(false);
   }
-  return null;
 }
 
-// Sends what is pending until it is answered; gives up for now, but forgets nothing, when nobody answers.
+// ------------------------------------------------------------------ writing, once
+
 async function send() {
-  const deed = kept("pending");
+  const deed = drawer.get("pending");
   busy(true);
   at("stuck").hidden = true;
-  let rest = 0;
-  for (let round = 0; round < TRIES; round += 1) {
-    say("wait", round ? words.again : words.sending);
-    if (round) await pause(Math.min(Math.max(rest * 1000, 400 * 2 ** round), LONGEST));
-    try {
-      const answer = await call(deed.path, deed.body, deed.key);
-      rest = answer.rest;
-      if (answer.status < 500 && answer.status !== 429) {
-        busy(false);
-        drop("pending");
-        return answered(deed, answer);
-      }
-    } catch {
-      rest = 0;
-    }
+  const answer = await persist(root, drawer.get("key"), deed, (round) => say("wait", round ? words.again : words.sending));
+  busy(false);
+  if (answer) {
+    drawer.drop("pending");
+    return answered(deed, answer);
   }
   say("unclear", words.silent);
   at("stuck").hidden = false;
@@ -109,135 +86,174 @@ async function send() {
 }
 
 function write(kind, path, body, code) {
-  if (working || kept("pending")) return;
-  keep("pending", { kind, path, body: { ...body, language }, code, key: uuid() });
+  if (working || drawer.get("pending")) return;
+  drawer.keep("pending", { kind, path, body: { ...body, language }, code, key: uuid() });
   send();
 }
 
 async function answered(deed, answer) {
   if (answer.status !== 200) {
     say("refused", told(answer.facts));
-    if (answer.facts.code === "key-reused") nextReceipt();
-    return;
+    if (answer.facts.code === "key-reused") at("receipt").value = drawer.nextReceipt();
+    return refresh(deed.code);
   }
-  const sentence = answer.facts.sentence;
-  if (deed.kind === "reverse") drop("last");
-  else keep("last", { kind: deed.kind, id: answer.facts.id, sentence, code: deed.code });
-  if (deed.kind !== "reverse") nextReceipt();
+  const { id, sentence, entries } = answer.facts;
+  const made = { kind: deed.kind, id, sentence, code: deed.code, at: Date.now() };
+  if (deed.kind === "sale") drawer.keep("sale", made);
+  if (deed.kind === "redemption") drawer.keep("spend", made);
+  if (deed.kind === "refund") drawer.drop("sale");
+  if (deed.kind === "undo") drawer.drop("spend");
+  if (deed.kind === "sale" || deed.kind === "redemption") at("receipt").value = drawer.nextReceipt();
   for (const id of ["amount", "units", "code"]) at(id).value = "";
-  at("reverse").hidden = !kept("last");
   await refresh(deed.code);
-  say("ok", sentence);
-  at("code").focus();
+  say("ok", sentence, deed.kind === "sale" && !entries.length ? words.nothing_given : words.ok);
+  signal("ok", loud());
+  offer();
+  at("next").classList.add("primary");
+  focus(keyboard ? at("code") : at("next"));
 }
 
 // ------------------------------------------------------------------ the card at the till
 
 async function refresh(code) {
+  if (!code) return;
   try {
-    const answer = await call("/v1/lookups", { code, language });
-    if (answer.status === 200) show(code, answer.facts);
+    const answer = await asked("/v1/lookups", { code, language });
+    if (answer.status === 200) return show(code, answer.facts);
   } catch {
-    at("holder").hidden = true;
-    holder = null;
+    // Said where it matters: by the next thing that is asked.
   }
+  clear();
 }
 
-async function lookUp(code) {
-  at("holder").hidden = true;
+// The readings of one scan, likelier first: a scanner that is set to another keyboard garbles the first.
+async function lookUp(texts) {
+  clear();
+  at("code").value = texts[0];
+  let found = {};
+  for (const code of texts) {
+    found = await ask("/v1/lookups", { code, language }, words.looking);
+    if (found.facts) {
+      at("code").value = code;
+      show(code, found.facts);
+      say("ok", [found.facts.tier_name, found.facts.sentence].filter(Boolean).join(" · "), words.found);
+      signal("ok", loud());
+      return focus(firstThingToDo());
+    }
+    if (found.refused?.code !== "unreadable-code") break;
+  }
+  if (found.refused) say("refused", told(found.refused));
+  else say("unclear", words.no_network);
+  watch(true);
+  if (found.refused?.code === "unauthenticated") return locked();
+  if (keyboard) at("code").select();
+}
+
+function clear() {
   holder = null;
-  const facts = await ask("/v1/lookups", { code, language }, words.looking);
-  if (!facts) return at("code").select();
-  show(code, facts);
-  say("ok", [facts.tier_name, facts.sentence].filter(Boolean).join(" · "), words.found);
-  at("amount").focus();
+  at("card").hidden = true;
+  at("next").hidden = true;
 }
 
 function show(code, facts) {
   const programme = counter.programmes[facts.programme];
-  holder = { code, programme };
+  holder = { code, programme, current: facts.card_current };
   at("tier").textContent = facts.tier_name ?? "";
   at("balance").textContent = facts.sentence;
-  at("older").textContent = words.older;
+  drawStamps(at("stamps"), facts.stamps, words);
+  at("progress").textContent = facts.progress ?? "";
+  at("news").textContent = facts.promotions ? words.promotions : words.no_promotions;
+  at("news").className = facts.promotions ? "mark yes" : "mark no";
   at("older").hidden = facts.card_current;
   at("holder-code").textContent = code;
   at("amount-label").textContent = fill(words.money, { iso: programme.iso });
-  at("holder").hidden = false;
+  at("minimum").hidden = !programme.minimum_minor;
+  at("minimum").textContent = fill(words.minimum, { amount: money(programme.minimum_minor, programme) });
+  drawRewards(at("rewards"), facts.rewards, programme, words, facts.card_current, redeem);
+  const stamped = programme.gives === "item" || (programme.gives === "visit" && !programme.minimum_minor);
+  at("sale").hidden = stamped;
+  at("give").hidden = !stamped;
+  at("several").hidden = programme.gives !== "item";
+  at("spend").hidden = !programme.spendable || !facts.card_current;
+  at("comma").hidden = programme.exponent === 0;
+  at("card").hidden = false;
+  at("next").hidden = false;
+  at("next").classList.remove("primary");
+  watch(false);
 }
 
-// ------------------------------------------------------------------ numbers
-
-// "12,50", "12.5" and "1 234.50" in the smallest unit; null for what is no amount.
-function minor(text, exponent) {
-  const found = /^(\d{1,10})(?:[.,](\d+))?$/.exec(text.replace(/[\s\u00a0\u202f']/g, ""));
-  if (!found || (found[2]?.length ?? 0) > exponent) return null;
-  const amount = Number(found[1] + (found[2] ?? "").padEnd(exponent, "0"));
-  return amount > 0 ? amount : null;
-}
-
-// "1 point", "20 points", in the page's language where the programme speaks it.
-function counted(units, programme) {
-  const spoken = programme.unit[language] ? language : Object.keys(programme.unit)[0];
-  const [one, several] = programme.unit[spoken];
-  const single = new Intl.PluralRules(spoken).select(units) === "one";
-  return `${units.toLocaleString(spoken)} ${single ? one : several}`;
-}
-
-// Receipt numbers start from a random series, so that a reopened page never repeats one of today's.
-function nextReceipt() {
-  const number = (kept("receipt") ?? 0) + 1;
-  keep("receipt", number);
-  at("receipt").value = `${kept("series")}-${number}`;
-}
-
-function startSeries() {
-  if (!kept("series")) {
-    const letters = crypto.getRandomValues(new Uint8Array(5));
-    keep("series", [...letters].map((one) => "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"[one % 32]).join(""));
-  }
-  if (kept("receipt")) at("receipt").value = `${kept("series")}-${kept("receipt")}`;
-  else nextReceipt();
+function firstThingToDo() {
+  if (!at("sale").hidden) return at("amount");
+  return at("several").hidden ? at("one") : at("several").querySelector("button");
 }
 
 // ------------------------------------------------------------------ what the cashier does
 
-async function open() {
-  const found = await ask("/till/counter", null, words.opening);
-  const opened = Boolean(found?.store);
-  if (found && !opened) say("refused", words.problems["needs-till"]);
-  const silent = !found && at("answer").classList.contains("unclear");
-  at("stuck").hidden = !silent;
-  at("leave").hidden = silent;
-  at("open").hidden = opened || silent;
-  at("desk").hidden = at("forget").hidden = !opened;
-  if (!opened) return at(silent ? "retry" : "key").focus();
-  counter = found;
-  at("where").textContent = [...new Set(Object.values(found.programmes).map((one) => one.organisation)), found.store].join(" · ");
-  startSeries();
-  at("reverse").hidden = !kept("last");
-  say("ok", words.open);
-  at("code").focus();
-  if (kept("pending")) send();
+function refuse(field, text) {
+  say("refused", text);
+  field.setAttribute("aria-invalid", "true");
+  field.focus();
 }
 
-function again() {
-  return kept("pending") ? send() : open();
+function receipt() {
+  return at("receipt").value.trim() || drawer.receipt();
 }
 
-function scanned(text) {
-  const code = text.trim();
-  if (!code || working || kept("pending")) return;
-  at("code").value = code;
-  lookUp(code);
+function sell() {
+  if (misplaced(at("amount"))) return;
+  if (!holder) return say("refused", words.no_card);
+  const amount = minor(at("amount").value, holder.programme.exponent);
+  if (amount === null) return refuse(at("amount"), words.bad_amount);
+  write("sale", "/v1/sales", { code: holder.code, receipt: receipt(), currency: holder.programme.iso, amount_minor: amount }, holder.code);
 }
 
-// A scanner types into whatever field has the focus: a code is a code wherever it lands.
-function misplaced(field) {
-  const text = field.value.trim();
-  if (!CODE.test(text)) return false;
-  field.value = "";
-  scanned(text);
-  return true;
+function give(quantity) {
+  if (!holder || working) return;
+  const { code, programme } = holder;
+  const line = { ...programme.line, quantity, unit_amount_minor: 0 };
+  write("sale", "/v1/sales", { code, receipt: receipt(), currency: programme.iso, lines: [line] }, code);
+}
+
+async function redeem(reward) {
+  const { code } = holder;
+  if (!(await sure(fill(words.confirm_reward, { reward: reward.name })))) return focus(firstThingToDo());
+  write("redemption", "/v1/redemptions", { code, reward: reward.code, reference: receipt() }, code);
+}
+
+async function spend() {
+  if (misplaced(at("units"))) return;
+  if (!holder) return say("refused", words.no_card);
+  const units = minor(at("units").value, 0);
+  if (units === null) return refuse(at("units"), words.bad_units);
+  const { code, programme } = holder;
+  if (!(await sure(fill(words.confirm_redeem, { units: counted(units, programme) })))) return at("units").focus();
+  write("redemption", "/v1/redemptions", { code, amount: units, reference: receipt() }, code);
+}
+
+async function refund() {
+  const last = drawer.get("sale");
+  if (!last || !(await sure(fill(words.confirm_refund, { what: last.sentence })))) return at("refund").focus();
+  write("refund", `/v1/sales/${last.id}/reversal`, {}, last.code);
+}
+
+function undo() {
+  const last = drawer.get("spend");
+  if (last) write("undo", `/v1/redemptions/${last.id}/reversal`, {}, last.code);
+}
+
+// What may be taken back: the last reward for a minute, the last sale until the next one.
+function offer() {
+  at("refund").hidden = !drawer.get("sale");
+  const last = drawer.get("spend");
+  const left = last ? Math.ceil(UNDO_SECONDS - (Date.now() - last.at) / 1000) : 0;
+  const open = left > 0 && left <= UNDO_SECONDS;
+  if (last && !open) drawer.drop("spend");
+  at("undo").hidden = !open;
+  if (!open) return;
+  at("undo-what").textContent = last.sentence;
+  at("undo-left").textContent = fill(words.seconds, { seconds: left });
+  clearTimeout(offer.next);
+  offer.next = setTimeout(offer, 1000);
 }
 
 // A card that is scanned while a question stands must not answer it: a scanner's Enter comes at once after its letters.
@@ -254,42 +270,100 @@ function sure(question) {
   return new Promise((done) => at("sure").addEventListener("close", () => done(at("sure").returnValue === "yes"), { once: true }));
 }
 
-function refuse(field, text) {
-  say("refused", text);
-  field.setAttribute("aria-invalid", "true");
-  field.focus();
+// ------------------------------------------------------------------ scanning
+
+function scanned(texts) {
+  if (!counter || working || drawer.get("pending") || document.querySelector("dialog[open]")) return;
+  const codes = texts.map((text) => text.trim().slice(0, 200)).filter(Boolean);
+  if (codes.length) lookUp(codes);
 }
 
-function sell() {
-  const field = at("amount");
-  if (misplaced(field)) return;
-  if (!holder) return say("refused", words.no_card);
-  const amount = minor(field.value, holder.programme.exponent);
-  if (amount === null) return refuse(field, words.bad_amount);
-  const receipt = at("receipt").value.trim();
-  if (!receipt) return refuse(at("receipt"), words.bad_receipt);
-  const body = { code: holder.code, receipt, currency: holder.programme.iso, amount_minor: amount };
-  write("sale", "/v1/sales", body, holder.code);
+function misplaced(field) {
+  const text = field.value.trim();
+  if (!CODE.test(text)) return false;
+  field.value = "";
+  scanned([text]);
+  return true;
 }
 
-async function redeem() {
-  const field = at("units");
-  if (misplaced(field)) return;
-  if (!holder) return say("refused", words.no_card);
-  const units = minor(field.value, 0);
-  if (units === null) return refuse(field, words.bad_units);
-  const { code, programme } = holder;
-  if (!(await sure(fill(words.confirm_redeem, { units: counted(units, programme) })))) return field.focus();
-  write("redemption", "/v1/redemptions", { code, amount: units, reference: at("receipt").value.trim() || uuid() }, code);
+const camera = new Camera(
+  at("video"),
+  { script: page.dataset.reader, wasm: page.dataset.wasm },
+  (text) => {
+    // The card that was just served may still lie before the camera.
+    const again = text === seen.text && performance.now() - seen.at < SAME_CARD;
+    seen = { text, at: performance.now() };
+    if (!again) scanned([text]);
+  },
+  (state) => {
+    const on = state === "on";
+    page.dataset.camera = state;
+    at("view").hidden = !on;
+    at("camera-on").hidden = on || state === "starting" || state === "insecure";
+    at("camera-off").hidden = !on;
+    at("why").textContent = { insecure: words.insecure, denied: words.denied, missing: words.no_camera, broken: words.broken_camera }[state] ?? "";
+    at("why").hidden = !at("why").textContent;
+    at("secure").hidden = state !== "insecure";
+  },
+);
+
+function watch(yes) {
+  camera.watching = yes;
+  page.classList.toggle("serving", !yes);
 }
 
-async function reverse() {
-  const last = kept("last");
-  if (!last) return say("refused", words.nothing);
-  if (!(await sure(fill(words.confirm_reverse, { what: last.sentence })))) return at("reverse").focus();
-  const kind = last.kind === "sale" ? "sales" : "redemptions";
-  write("reverse", `/v1/${kind}/${last.id}/reversal`, {}, last.code);
+function next() {
+  clear();
+  at("code").value = "";
+  seen.at = performance.now();
+  watch(true);
+  say("ok", words.open, words.ready);
+  focus(at("code"));
 }
+
+// ------------------------------------------------------------------ opening and closing
+
+async function open() {
+  const found = await ask("/till/counter", null, words.opening);
+  const opened = Boolean(found.facts?.store);
+  if (found.refused) say("refused", told(found.refused));
+  else if (found.facts && !opened) say("refused", words.problems["needs-till"]);
+  else if (found.silent) say("unclear", words.silent);
+  at("stuck").hidden = !found.silent;
+  at("leave").hidden = Boolean(found.silent);
+  at("open").hidden = opened || Boolean(found.silent);
+  at("desk").hidden = at("bar").hidden = !opened;
+  if (!opened) return (found.silent ? at("retry") : at("open").querySelector("summary")).focus();
+  counter = found.facts;
+  const names = new Set(Object.values(counter.programmes).map((one) => one.organisation));
+  at("where").textContent = [...names, counter.store].join(" · ");
+  at("which").textContent = [counter.till, drawer.get("device")].filter(Boolean).join(" · ");
+  at("receipt").value = drawer.receipt();
+  next();
+  offer();
+  if (!window.isSecureContext) camera.start();
+  else if (localStorage.getItem("till-camera") === "on") camera.start();
+  if (drawer.get("pending")) send();
+}
+
+function locked() {
+  at("desk").hidden = at("bar").hidden = true;
+  at("open").hidden = false;
+  camera.stop();
+}
+
+function again() {
+  return drawer.get("pending") ? send() : open();
+}
+
+async function forget() {
+  if (drawer.get("pending")) return at("stuck").hidden || at("retry").focus();
+  if (drawer.paired && !(await sure(words.confirm_forget))) return;
+  drawer.empty();
+  location.reload();
+}
+
+// ------------------------------------------------------------------ wiring
 
 function on(id, act) {
   at(id).addEventListener("submit", (event) => {
@@ -299,45 +373,85 @@ function on(id, act) {
   });
 }
 
+function click(id, act) {
+  at(id).addEventListener("click", act);
+}
+
+function toggle(id, name, act = () => {}) {
+  const button = at(id);
+  const paint = () => button.setAttribute("aria-pressed", String(localStorage.getItem(name) === "on"));
+  button.addEventListener("click", () => {
+    localStorage.setItem(name, localStorage.getItem(name) === "on" ? "off" : "on");
+    paint();
+    act();
+  });
+  paint();
+}
+
 on("open", () => {
   const key = at("key").value.trim();
   if (!/^[\x21-\x7e]{8,300}$/.test(key)) return refuse(at("key"), words.bad_key);
-  keep("key", key);
+  drawer.keep("key", key);
   at("key").value = "";
   open();
 });
-on("scan", () => scanned(at("code").value));
+on("scan", () => scanned([at("code").value]));
 on("sale", () => working || sell());
-on("spend", () => working || redeem());
-at("reverse").addEventListener("click", () => working || reverse());
-at("retry").addEventListener("click", again);
-at("leave").addEventListener("click", () => {
-  drop("pending");
+on("spend", () => working || spend());
+click("one", () => give(1));
+for (const button of at("several").querySelectorAll("button")) button.addEventListener("click", () => give(Number(button.value)));
+for (const key of at("pad").querySelectorAll("button")) {
+  key.addEventListener("click", () => {
+    const field = at("amount");
+    field.value = key.value === "back" ? field.value.slice(0, -1) : (field.value + key.value).slice(0, 13);
+  });
+}
+click("next", next);
+click("refund", () => working || refund());
+click("undo-it", () => working || undo());
+click("retry", again);
+click("leave", () => {
+  drawer.drop("pending");
   busy(false);
   at("stuck").hidden = true;
   say("unclear", words.left);
-  at("code").focus();
+  focus(at("code"));
 });
-at("forget").addEventListener("click", () => {
-  if (kept("pending")) return at("stuck").hidden || at("retry").focus();
-  for (const name of Object.keys(KEPT)) drop(name);
-  location.reload();
+click("forget", forget);
+click("camera-on", () => {
+  localStorage.setItem("till-camera", "on");
+  camera.start();
 });
-page.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || at("sure").open || at("desk").hidden) return;
+click("camera-off", () => {
+  localStorage.setItem("till-camera", "off");
+  camera.stop();
+});
+toggle("sound", "till-sound", () => signal("ok", loud()));
+click("how", () => at("help").showModal());
+if (!keyboard) at("amount").inputMode = "none";
+
+listen(document, (text) => CODE.test(text), scanned);
+document.addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]") || at("desk").hidden) return;
+  if (event.key === "?" && !event.target.matches("input")) at("help").showModal();
+  if (event.key !== "Escape") return;
   at("code").focus();
   at("code").select();
 });
-addEventListener("online", () => at("stuck").hidden || again());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) camera.stop();
+  else if (counter && localStorage.getItem("till-camera") === "on") camera.start();
+});
+function line() {
+  at("offline").hidden = navigator.onLine;
+}
+addEventListener("offline", line);
+addEventListener("online", () => {
+  line();
+  if (!at("stuck").hidden) again();
+});
 
+line();
 at("asleep").hidden = true;
-const given = new URLSearchParams(location.hash.slice(1)).get("key");
-if (given) {
-  keep("key", given);
-  history.replaceState(null, "", location.pathname + location.search);
-}
-if (kept("key")) open();
-else {
-  at("open").hidden = false;
-  at("key").focus();
-}
+if (drawer.get("key")) open();
+else at("open").hidden = false;

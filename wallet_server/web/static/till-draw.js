@@ -1,0 +1,84 @@
+// What the till shows: answers, the card, numbers. No text of its own but what the page brings along.
+export const at = (id) => document.getElementById(id);
+export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+const language = document.documentElement.lang;
+
+export function element(name, attributes = {}, ...content) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key === "click") made.addEventListener("click", value);
+    else made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...content);
+  return made;
+}
+
+// "12,50", "12.5" and "1 234.50" in the smallest unit; null for what is no amount.
+export function minor(text, exponent) {
+  const found = /^(\d{1,10})(?:[.,](\d+))?$/.exec(text.replace(/[\s\u00a0\u202f']/g, ""));
+  if (!found || (found[2]?.length ?? 0) > exponent) return null;
+  const amount = Number(found[1] + (found[2] ?? "").padEnd(exponent, "0"));
+  return amount > 0 ? amount : null;
+}
+
+export function money(amount, programme) {
+  const digits = programme.exponent;
+  const shown = { style: "currency", currency: programme.iso, minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return (amount / 10 ** digits).toLocaleString(language, shown);
+}
+
+// "1 point", "20 points", in the page's language where the programme speaks it.
+export function counted(units, programme) {
+  const spoken = programme.unit[language] ? language : Object.keys(programme.unit)[0];
+  const [one, several] = programme.unit[spoken];
+  const single = new Intl.PluralRules(spoken).select(units) === "one";
+  return `${units.toLocaleString(spoken)} ${single ? one : several}`;
+}
+
+export function drawStamps(place, boxes, words) {
+  place.hidden = !boxes;
+  if (!boxes) return;
+  const { filled, total } = boxes;
+  place.replaceChildren(...Array.from({ length: total }, (_, n) => element("i", { class: n < filled ? "full" : "" }, n < filled ? "✓" : "")));
+  place.setAttribute("aria-label", fill(words.stamps_of, { full: filled, total }));
+}
+
+// `have(reward)` is asked when a reward that waits is touched.
+export function drawRewards(place, rewards, programme, words, may, have) {
+  place.replaceChildren(
+    ...rewards.map((reward) => {
+      const { name } = reward;
+      if (reward.ready) {
+        const label = fill(words.redeem_reward, { reward: name });
+        const many = reward.ready > 1 ? element("span", { class: "times" }, ` × ${reward.ready}`) : "";
+        return element("li", {}, element("button", { type: "button", class: "reward", disabled: !may, "data-never": !may, click: () => have(reward) }, label, many));
+      }
+      const missing = fill(words.missing, { reward: name, missing: counted(reward.missing, programme) });
+      return element("li", { class: "hint" }, missing);
+    }),
+  );
+  place.hidden = !rewards.length;
+}
+
+let audio = null;
+
+// A short sound and, on phones, a touch: high for done, low for refused.
+export function signal(kind, loud) {
+  navigator.vibrate?.(kind === "ok" ? 60 : [90, 70, 90]);
+  if (!loud) return;
+  try {
+    audio ??= new AudioContext();
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    const start = audio.currentTime;
+    tone.frequency.value = kind === "ok" ? 880 : 220;
+    volume.gain.setValueAtTime(0.15, start);
+    volume.gain.exponentialRampToValueAtTime(0.001, start + (kind === "ok" ? 0.15 : 0.35));
+    tone.connect(volume).connect(audio.destination);
+    tone.start(start);
+    tone.stop(start + 0.4);
+  } catch {
+    // A device without sound.
+  }
+}
