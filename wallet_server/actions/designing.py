@@ -26,7 +26,20 @@ from wallet_server.rules.program import Programme, parse
 from wallet_server.wallets import logos
 from wallet_server.wallets.apple.shown import Pass, Shown, shown
 
-__all__ = ["Change", "Desk", "Pass", "Preview", "Shown", "Wrong", "desk", "preview", "publish", "save", "strip"]
+__all__ = [
+    "Change",
+    "Desk",
+    "Pass",
+    "Preview",
+    "Shown",
+    "Wrong",
+    "desk",
+    "preview",
+    "publish",
+    "save",
+    "standing",
+    "strip",
+]
 
 State = Literal["empty", "half", "full"]
 STATES: tuple[State, ...] = ("empty", "half", "full")
@@ -121,7 +134,8 @@ def _differs(typed: Typed, document: Mapping[str, Any]) -> bool:
 def save(ctx: Context, person: Person, typed: Typed, after: int) -> int:
     """Keep the form as a draft in the place of revision `after`; returns the new revision.
 
-    Raises `Conflict` (`draft-moved`) when somebody, or another window, saved meanwhile: nothing is overwritten.
+    Raises `Conflict` (`draft-moved`) when somebody, or another window, saved meanwhile: nothing is overwritten. The
+    same window (`tab`) saves over its own revision, whose number it may have missed.
     """
     form = card_form.kept(typed)
     with ctx.change() as tx:
@@ -131,6 +145,9 @@ def save(ctx: Context, person: Person, typed: Typed, after: int) -> int:
         for name in ("logo", "bare"):
             if form[name] and assets.in_books(tx, form[name]) is None:
                 form[name] = ""
+        stands = drafts.draft(tx, person.scope, rows[0].id)
+        if stands is not None and form["tab"] and stands.form.get("tab") == form["tab"]:
+            after = stands.revision
         revision = drafts.save(tx, rows[0].id, form, after, person.staff_id, ctx.now())
     if revision is None:
         raise Conflict("This card was changed elsewhere meanwhile.", code="draft-moved")
@@ -142,18 +159,27 @@ def save(ctx: Context, person: Person, typed: Typed, after: int) -> int:
 
 def preview(ctx: Context, scope: Scope, typed: Typed, document: Mapping[str, Any] | None, language: str) -> Preview:
     """What this form makes, on top of the document that stands; `language` is that of the person."""
-    reading = card_form.read(typed, document, language)
+    return _preview(ctx, scope, card_form.read(typed, document, language), typed, language)
+
+
+def standing(ctx: Context, scope: Scope, document: Mapping[str, Any], language: str) -> Preview:
+    """The same of a document that the form cannot say."""
+    reading = Reading(dict(document), parse(document), ())
+    return _preview(ctx, scope, reading, {}, language)
+
+
+def _preview(ctx: Context, scope: Scope, reading: Reading, typed: Typed, language: str) -> Preview:
     stores = _stores(ctx, scope)
     samples = {state: _sample(ctx, reading.programme, stores, state, language) for state in STATES}
     logo = _logo(ctx, reading.programme)
     found = warnings(typed, reading.programme, [sample.card for sample in samples.values()], logo)
-    bare = typed.get("bare") or typed.get("logo") or ""
+    wrong = {fault.field for fault in reading.faults}
     return Preview(
         reading=reading,
         samples=samples,
         promise=promise(reading.programme),
-        warnings=tuple(one for one in found if one.field not in {fault.field for fault in reading.faults}),
-        suggested=logos.grounds(assets.colours(ctx, bare)),
+        warnings=tuple(one for one in found if one.field not in wrong),
+        suggested=logos.grounds(assets.colours(ctx, typed.get("bare") or typed.get("logo") or "")),
     )
 
 

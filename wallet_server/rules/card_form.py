@@ -64,6 +64,7 @@ DEFAULTS: Typed = {
     "tier3_fr": "Or",
     "tier3_en": "Gold",
     "tier3_at": "1000",
+    "tab": "",  # the window in which it was typed
 }
 """Every field with what a new form holds."""
 _PAINTS = ("rise", "metals", "none")

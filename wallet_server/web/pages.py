@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from wallet_server.errors import WalletError
 from wallet_server.web import problems
+from wallet_server.web.assets import assets
 from wallet_server.web.console import CONSOLE
 from wallet_server.web.console.door import guard, remember_visitor
 from wallet_server.web.customer import CUSTOMER, card_state
@@ -19,8 +20,8 @@ from wallet_server.web.till_page import till_facts, till_page
 from wallet_server.web.trust import trust
 
 PAGES = (home, *CUSTOMER, till_page, pair_page, trust, look)
-DATA = (card_state, till_facts, pair_facts)
-API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/")
+DATA = (card_state, till_facts, assets, pair_facts)
+API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/", "/asset/")
 BY_CODE = {"link-expired": "expired", "link-over": "over", "not-your-role": "role", "forged": "stale"}
 KINDS = {404: "missing", 429: "later", 503: "later"}
 FOR_EVER = "public, max-age=31536000, immutable"

@@ -2,8 +2,10 @@
 
 from wallet_server.web.console.account import account
 from wallet_server.web.console.announce import announce
+from wallet_server.web.console.card import card
 from wallet_server.web.console.home import home
 from wallet_server.web.console.members import members
+from wallet_server.web.console.posters import posters
 from wallet_server.web.console.sign_in import sign_in
 from wallet_server.web.console.start import start
 from wallet_server.web.console.team import team
@@ -20,6 +22,8 @@ CONSOLE = (
     tills,
     announce,
     members,
+    posters,
     tickets,
     today,
+    card,
 )

@@ -1,0 +1,244 @@
+"""Owns what is known about the page on which a shop makes its card: the live form, drafts, publication."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image, ImageDraw
+from werkzeug.test import TestResponse
+
+from tests.pages.console import sign_in
+from tests.pages.house import House, Shop
+from wallet_server.actions import programs
+from wallet_server.actions.context import new_id
+from wallet_server.records import programmes
+from wallet_server.rules.program_default import default_document
+
+FIELD = re.compile(r'<input(?=[^>]*name="(?P<name>\w+)")(?=[^>]*value="(?P<value>[^"]*)")[^>]*>')
+
+
+@pytest.fixture
+def shop(house: House) -> Shop:
+    """A shop that was founded in the browser: a programme without any version."""
+    made = programs.found(house.ctx, "Chez Marie", programs.NewStore("Chez Marie"))
+    with house.ctx.change() as tx:
+        code = new_id("j")[2:14]
+        programme = programmes.add_programme(tx, new_id("prog"), made.account_id, "x", code, 1, house.ctx.now())
+        programmes.join_programme(tx, programme, made.merchant_id, house.ctx.now())
+    return Shop(code, made.merchant_key, made.till_key)
+
+
+class Form:
+    """The form as a browser without scripts fills and sends it."""
+
+    def __init__(self, client: FlaskClient, csrf: str) -> None:
+        self.client, self.csrf = client, csrf
+        self.open()
+
+    def open(self) -> str:
+        self.page = self.client.get("/console/card").get_data(as_text=True)
+        form = self.page.partition('id="designer"')[2]
+        self.fields: dict[str, Any] = {}
+        for found in FIELD.finditer(form):
+            radio = 'type="radio"' in found[0] or 'type="checkbox"' in found[0]
+            if (not radio or " checked" in found[0]) and 'form="nothing"' not in found[0]:
+                self.fields[found["name"]] = found["value"]
+        return self.page
+
+    def send(self, do: str, headers: dict[str, str] | None = None, **changes: Any) -> TestResponse:
+        self.fields |= changes
+        body = {**self.fields, "csrf": self.csrf, "do": do}
+        return self.client.post("/console/card", data=body, headers=headers)
+
+    def live(self, **changes: Any) -> dict[str, Any]:
+        answer = self.send("live", {"X-Part": "live"}, **changes)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        self.fields["revision"] = str(answer.json["revision"])
+        facts: dict[str, Any] = answer.json
+        return facts
+
+    def confirm(self) -> TestResponse:
+        page = self.client.get("/console/card/publish").get_data(as_text=True)
+        shown = dict(re.findall(r'name="(revision|version)" value="(\d+)"', page))
+        return self.client.post("/console/card/publish", data={**shown, "csrf": self.csrf})
+
+
+@pytest.fixture
+def form(house: House, client: FlaskClient, shop: Shop) -> Iterator[Form]:
+    yield Form(client, sign_in(client, house, merchant_key=shop.merchant_key))
+
+
+def version(house: House, shop: Shop) -> int:
+    with house.ctx.look() as tx:
+        return programmes.programme_to_join(tx, shop.join_code).version
+
+
+def picture(size: tuple[int, int] = (300, 200), colour: str = "#b41e1e") -> bytes:
+    drawn = Image.new("RGBA", size)
+    ImageDraw.Draw(drawn).ellipse((40, 40, size[0] - 40, size[1] - 40), fill=colour)
+    file = io.BytesIO()
+    drawn.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_only_the_reward_must_be_typed(house: House, shop: Shop, form: Form) -> None:
+    assert form.fields["name"] == "Chez Marie"
+    assert "Not published yet" in form.page
+    assert "Write what they get" not in form.page, "nobody is blamed before having typed"
+    refused = form.send("publish")
+    assert refused.status_code == 400
+    assert "Write what they get, for example: a coffee." in refused.get_data(as_text=True)
+    form.open()
+    assert form.send("publish", reward_en="a coffee").location.endswith("/console/card/publish")
+    assert form.client.get(f"/join/{shop.join_code}").status_code != 200
+    assert form.confirm().location.endswith("/console/card/published?first=yes")
+    assert version(house, shop) == 1
+    assert "10 stamps = a free coffee" in form.client.get(f"/join/{shop.join_code}?lang=en").get_data(as_text=True)
+    assert "Pair a phone as a till" in form.client.get("/console/card/published?first=yes").get_data(as_text=True)
+    assert "Published" in form.open()
+
+
+def test_the_card_follows_what_is_typed(form: Form) -> None:
+    news = form.live(reward_fr="un café", reward_en="a coffee", stamps="8", chosen="#6b1f33")
+    assert news["says"] == "1 stamp for each visit. 8 stamps = a free coffee."
+    assert "8 tampons = un café offert" in news["parts"]["shown"]
+    for drawn in ("s0-8", "s4-8", "s8-8"):
+        assert f"/{drawn}.png" in news["parts"]["shown"]
+    assert news["palettes"][0].startswith("/palette/6b1f33-")
+    strip = re.search(r'src="(/console/card/strip/[^"]+s4-8\.png)"', news["parts"]["shown"])
+    assert strip is not None
+    drawn_picture = form.client.get(strip[1])
+    assert Image.open(io.BytesIO(drawn_picture.data)).size == (750, 288)
+    points = form.live(kind="points", cost="50", name="B" * 40)
+    assert "50 points" in points["says"]
+    assert "Google recommends at most 20 characters" in points["notes"]["name"]["html"]
+    assert 'value="BBBB' in form.open(), "what was typed is a draft"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"stamps": "21"}, "stamps", "from 2 to 20"),
+        ({"value": "deux"}, "value", "2 or 2.50"),
+        ({"kind": "points", "tier2_at": "900", "tier3_at": "800"}, "tier3_at", "more than 900"),
+        ({"reward_en": "x" * 61}, "reward_en", "there are 61"),
+        ({"chosen": "own", "colour": "#777777"}, "colour", "halfway between"),
+        ({"reward_en": "a 🥐"}, "reward_en", "in its own way"),
+        ({"welcome": "10", "reward_en": "a tea"}, "welcome", "enough for the reward"),
+    ],
+)
+def test_what_is_wrong_or_will_not_show_stands_at_its_field(
+    form: Form, changes: dict[str, str], field: str, said: str
+) -> None:
+    assert said in form.live(**changes)["notes"][field]["html"]
+
+
+def test_two_windows_do_not_overwrite_each_other_silently(house: House, form: Form) -> None:
+    other = Form(form.client, form.csrf)
+    form.live(reward_en="a coffee")
+    lost = other.send("live", {"X-Part": "live"}, reward_en="a tea")
+    assert lost.status_code == 409
+    assert "Nothing was overwritten" in lost.json["moved"]
+    assert "a coffee" in Form(form.client, form.csrf).page
+    without = other.send("preview")
+    assert without.status_code == 409
+    assert "Keep mine" in without.get_data(as_text=True)
+    assert 'value="a tea"' in without.get_data(as_text=True), "what was typed here is still there"
+    assert other.send("over").status_code == 303
+    assert "a tea" in Form(form.client, form.csrf).page
+
+
+def test_a_window_whose_answer_was_lost_goes_on(form: Form) -> None:
+    stale = dict(form.fields)
+    form.live(reward_en="a coffee")
+    form.fields = stale
+    assert form.live(reward_en="a coffee and a cake")["revision"] == 2
+
+
+def test_publishing_says_what_changes_for_how_many_and_happens_once(house: House, shop: Shop, form: Form) -> None:
+    form.live(reward_en="a coffee", reward_fr="un café")
+    form.confirm()
+    house.member(shop)
+    form.open()
+    form.live(stamps="12", name="Chez Marie et Paul")
+    page = form.client.get("/console/card/publish").get_data(as_text=True)
+    assert "1 customer has this card" in page
+    assert "12 stamps = a free coffee" in page
+    assert "10 stamps = a free coffee" in page
+    shown = dict(re.findall(r'name="(revision|version)" value="(\d+)"', page))
+    answers = [form.client.post("/console/card/publish", data={**shown, "csrf": form.csrf}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert version(house, shop) == 2
+    form.live(stamps="11")
+    late = form.client.post("/console/card/publish", data={**shown, "csrf": form.csrf})
+    assert late.status_code == 409
+    assert "Look at it again before you publish it" in late.get_data(as_text=True)
+    assert version(house, shop) == 2
+
+
+def test_what_the_form_cannot_say_is_shown_and_left_alone(house: House, client: FlaskClient, shop: Shop) -> None:
+    token = sign_in(client, house, merchant_key=shop.merchant_key)
+    form = Form(client, token)
+    form.live(reward_en="a coffee")
+    form.confirm()
+    document = default_document("Chez Marie")
+    document["currencies"].append({"code": "stamps", "kind": "stamps", "names": {
+        "fr": {"one": "tampon", "other": "tampons"}, "en": {"one": "stamp", "other": "stamps"}}})  # fmt: skip
+    document["earn"].append({"id": "more", "currency": "points", "per": {"amount_minor": 1000, "points": 5}})
+    key = {"Authorization": f"Bearer {shop.merchant_key}", "Idempotency-Key": "made"}
+    programme = client.get("/v1/programmes", headers=key).json["programmes"][0]["programme"]
+    made = client.post(f"/v1/programmes/{programme}/versions", json={"document": document}, headers=key)
+    assert made.status_code in (200, 201), made.json
+    page = client.get("/console/card").get_data(as_text=True)
+    assert "This programme says more than this form can say." in page
+    assert 'id="designer"' not in page
+    assert client.post("/console/card", data={"csrf": token, "do": "live"}).status_code == 409
+
+
+def test_a_logo_is_read_shown_and_served(form: Form) -> None:
+    sent = form.send("live", {"X-Part": "live"}, picture=(io.BytesIO(picture(colour="#12402f")), "logo.png"))
+    assert sent.status_code == 200
+    kept = re.search(r'name="logo" value="([0-9a-f]{64})"', sent.json["parts"]["logo"])
+    assert kept is not None
+    assert "hardly shows" in sent.json["notes"]["logo"]["html"], "dark green on dark green"
+    assert 'value="#12' in sent.json["parts"]["suggested"]
+    served = form.client.get(f"/asset/{kept[1]}.png")
+    assert served.mimetype == "image/png"
+    assert "immutable" in served.headers["Cache-Control"]
+    assert served.headers["X-Content-Type-Options"] == "nosniff"
+    form.fields.pop("picture")
+    form.open()
+    assert form.send("plate-light").status_code == 303
+    form.open()
+    assert form.fields["logo"] != form.fields["bare"] == kept[1]
+    assert "hardly shows" not in form.page
+    assert form.client.get(f"/asset/{'0' * 64}.png").status_code == 404
+
+
+def test_a_file_that_is_no_picture_is_refused_and_the_rest_is_kept(form: Form) -> None:
+    sent = form.send("preview", reward_en="a pie", picture=(io.BytesIO(b"<svg xmlns='x'/>"), "logo.svg"))
+    assert sent.status_code == 400
+    assert "Export it as PNG" in sent.get_data(as_text=True)
+    assert "a pie" in form.open()
+
+
+def test_marketers_may_and_cashiers_may_not(house: House, shop: Shop) -> None:
+    for role, status in (("marketer", 200), ("cashier", 403)):
+        client = house.app.test_client()
+        client.environ_base.update({"HTTP_ACCEPT": "text/html", "HTTP_ACCEPT_LANGUAGE": "en"})
+        sign_in(client, house, role, shop.merchant_key)
+        assert client.get("/console/card").status_code == status
+        strip = client.get("/console/card/strip/12372a-fffdf8-b9b6b2/s3-10.png")
+        assert strip.status_code == status
+    assert house.app.test_client().get("/console/card").status_code == 303
+
+
+@pytest.mark.parametrize("drawn", ["s3-21", "s11-10", "g1000", "x", "s3-1"])
+def test_no_other_pictures_are_drawn(house: House, form: Form, drawn: str) -> None:
+    answer = form.client.get(f"/console/card/strip/12372a-fffdf8-b9b6b2/{drawn}.png")
+    assert answer.status_code in (400, 404) or drawn == "g1000"

@@ -1,0 +1,366 @@
+"""Owns the console's page on which a shop makes its card: the live form, the card beside it, and publication."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app, redirect, request
+from markupsafe import Markup
+from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response as Answer
+
+from wallet_server.actions import assets, designing
+from wallet_server.actions.designing import Desk, Preview, Wrong
+from wallet_server.actions.staff import MARKETER, OWNER, Person
+from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
+from wallet_server.rules.card import Card, Palette
+from wallet_server.rules.card_form import DEFAULTS, LANGUAGES, STAMPS, Typed
+from wallet_server.web.assets import asset_path
+from wallet_server.web.console.door import console_page, signed_in, speaks, visit, words
+from wallet_server.web.rendering import (
+    PALETTE,
+    context,
+    in_language,
+    palette_address,
+    palette_spec,
+    part,
+    press,
+    root,
+    symbol,
+)
+
+card = Blueprint("console-card", __name__)
+
+PATH = "/console/card"
+SECTION = "card"
+POSTER = "/console/poster"
+SWATCHES = (
+    ("fir", "#12372a"), ("night", "#1d2b4f"), ("wine", "#6b1f33"), ("brick", "#a63a1e"),
+    ("coffee", "#4a2f20"), ("cream", "#f3e3c3"), ("sky", "#cfe3f1"), ("slate", "#2b2f33"),
+)  # fmt: skip
+"""Grounds on which everything reads well, by the name of their text."""
+PLATES = {"plate-light": "light", "plate-dark": "dark"}
+LATE = ("name_missing", "reward_missing", "tier_missing")
+"""Faults of a form that is not filled in yet: told once somebody wanted to publish it, not from the first letter."""
+HINTS = ("one_language", "no_reward")
+DRAWN = re.compile(r"(?:s(\d{1,2})-(\d{1,2})|g(\d{1,3})|plain)")
+ROOM = 64 * 1024
+FIELDS = tuple(name for name in DEFAULTS if name not in ("bare", "interval", "tab"))
+
+
+@card.before_request
+def roomy() -> None:
+    """A signed-in person may send a picture; before the guard reads the form."""
+    if request.path == f"{PATH}" and request.method == "POST" and visit() is not None:
+        request.max_content_length = assets.MAX_BYTES + ROOM
+
+
+# ---------------------------------------------------------------------- the form
+
+
+@card.get(PATH)
+def page() -> Response:
+    """The form, as it was drafted last."""
+    person = signed_in(OWNER, MARKETER)
+    found = designing.desk(context(), person)
+    return _page(person, found, found.typed)
+
+
+@card.post(PATH)
+def change() -> Answer:
+    """Keep what was typed; `do` says what else the person wants: `live` a new preview, `publish` to go on."""
+    person = signed_in(OWNER, MARKETER)
+    do = request.form.get("do", "preview")
+    live = request.headers.get("X-Part") == "live"
+    found = designing.desk(context(), person)
+    typed = _typed()
+    try:
+        typed = _with_picture(person, typed, do)
+        refused = None
+    except (Invalid, NotFound) as fault:
+        refused = Wrong("logo", "picture", (words(fault, "designer"),))
+    try:
+        _save(person, found, typed, do)
+    except Conflict as fault:
+        if fault.code != "draft-moved":
+            raise
+        return _moved(person, found, typed, live)
+    if live:
+        return _parts(person, refused)
+    return _next(person, do, refused)
+
+
+def _save(person: Person, found: Desk, typed: Typed, do: str) -> None:
+    """Over whatever stands there only when the person says so (`do=over`); what is there already is not saved anew."""
+    if found.typed is None:
+        raise Conflict("This programme is not made in the form.", code="not-simple")
+    after = found.revision if do == "over" else _whole("revision")
+    if found.revision and dict(typed) == found.typed:
+        return
+    designing.save(context(), person, typed, after)
+
+
+def _whole(name: str) -> int:
+    text = request.form.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else 0
+
+
+def _typed() -> dict[str, str]:
+    """The fields as they were sent: the colour is one of those offered or one of the person's own."""
+    typed = {name: request.form.get(name, "" if name == "tiers" else DEFAULTS[name]) for name in DEFAULTS}
+    chosen = request.form.get("chosen", "own")
+    typed["colour"] = request.form.get("colour", DEFAULTS["colour"]) if chosen == "own" else chosen
+    return typed
+
+
+def _with_picture(person: Person, typed: dict[str, str], do: str) -> dict[str, str]:
+    sent = request.files.get("picture")
+    ctx = context()
+    if do == "unlogo":
+        return {**typed, "logo": "", "bare": ""}
+    if isinstance(sent, FileStorage) and sent.filename:
+        kept = assets.keep(ctx, person.scope, sent.stream.read(assets.MAX_BYTES + 1))
+        return {**typed, "logo": kept, "bare": kept}
+    if do in PLATES and typed["bare"]:
+        plate = "light" if do == "plate-light" else "dark"
+        return {**typed, "logo": assets.keep_on_plate(ctx, typed["bare"], plate)}
+    return {**typed, "logo": typed["bare"]} if do == "unplate" else typed
+
+
+def _next(person: Person, do: str, refused: Wrong | None) -> Answer:
+    """Without scripts: the page again, or on to publication when nothing is wrong."""
+    found = designing.desk(context(), person)
+    if refused is None and do != "publish":
+        return redirect(f"{root()}{PATH}", 303)
+    if refused is None and found.typed is not None:
+        reading, _ = designing.pending(found, person.language)
+        if not reading.faults:
+            return redirect(f"{root()}{PATH}/publish", 303)
+    return _page(person, found, found.typed, checked=do == "publish", refused=refused, status=400)
+
+
+def _moved(person: Person, found: Desk, typed: Typed, live: bool) -> Answer:
+    """Another window, or another person, saved meanwhile: both versions stand until the person chooses."""
+    if live:
+        told = part("console/_card_moved.html", speaks(person), found=found)
+        return Response(orjson.dumps({"moved": told}), 409, mimetype="application/json")
+    return _page(person, found, typed, moved=True, status=409)
+
+
+def _page(
+    person: Person,
+    found: Desk,
+    typed: Typed | None,
+    *,
+    status: int = 200,
+    checked: bool = False,
+    moved: bool = False,
+    refused: Wrong | None = None,
+) -> Response:
+    tongue = speaks(person)
+    if typed is None:
+        drawn = designing.standing(context(), person.scope, found.document or {}, tongue)
+        return console_page(
+            "console/card_read_only.html", person, section=SECTION, found=found, **_shown(drawn, tongue)
+        )
+    drawn = designing.preview(context(), person.scope, typed, found.document, tongue)
+    return console_page(
+        "console/card.html",
+        person,
+        section=SECTION,
+        status=status,
+        found=found,
+        typed=typed,
+        tab=secrets.token_urlsafe(9),
+        checked=checked,
+        moved=moved,
+        notes=_notes(drawn, tongue, checked, refused),
+        swatches=SWATCHES,
+        boxes=STAMPS,
+        **_shown(drawn, tongue),
+        **_logo_part(typed, drawn),
+    )
+
+
+def _parts(person: Person, refused: Wrong | None) -> Response:
+    """What of the page changes as one types, for its script."""
+    found = designing.desk(context(), person)
+    tongue = speaks(person)
+    typed = found.typed or dict(DEFAULTS)
+    drawn = designing.preview(context(), person.scope, typed, found.document, tongue)
+    shown = _shown(drawn, tongue)
+    notes = _notes(drawn, tongue, request.form.get("checked") == "yes", refused)
+    body = {
+        "revision": found.revision,
+        "palettes": [palette_address(palette_spec(palette)) for palette in shown.pop("palettes")],
+        "says": in_language(drawn.promise, tongue),
+        "parts": {
+            "shown": part("console/_card_shown.html", tongue, **shown),
+            "logo": part("console/_card_logo.html", tongue, typed=typed, **_logo_part(typed, drawn)),
+            "suggested": part("console/_card_suggested.html", tongue, typed=typed, suggested=drawn.suggested),
+            "standing": part("console/_card_standing.html", tongue, found=found, when=None),
+        },
+        "notes": {
+            name: {"html": part("console/_card_note.html", tongue, notes=said), "wrong": any(n["bad"] for n in said)}
+            for name, said in notes.items()
+        },
+    }
+    response = Response(orjson.dumps(body), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _logo_part(typed: Typed, drawn: Preview) -> dict[str, Any]:
+    hidden = any(one.code == "logo_hidden" for one in drawn.warnings)
+    return {
+        "suggested": drawn.suggested,
+        "logo_path": asset_path(typed["logo"]) if typed["logo"] else "",
+        "on_plate": bool(typed["bare"]) and typed["bare"] != typed["logo"],
+        "needs_plate": hidden,
+    }
+
+
+def _notes(drawn: Preview, tongue: str, checked: bool, refused: Wrong | None) -> dict[str, list[dict[str, Any]]]:
+    """What is to be said under each field: faults first, in the words of the page."""
+    said = press().words[tongue].designer
+    notes: dict[str, list[dict[str, Any]]] = {name: [] for name in FIELDS}
+    faults = [one for one in drawn.reading.faults if checked or one.code not in LATE]
+    found = [(one, True) for one in ([refused] if refused else []) + faults] + [(one, False) for one in drawn.warnings]
+    for one, bad in found:
+        kind = "fault" if bad else "hint" if one.code in HINTS else "warn"
+        text = said.of(f"faults.{one.code}", one.values[0] if one.values else one.code)
+        notes.setdefault(one.field, []).append({"kind": kind, "bad": bad, "text": text.format(*one.values)})
+    return notes
+
+
+# ---------------------------------------------------------------------- the card beside it
+
+
+def _shown(drawn: Preview, tongue: str) -> dict[str, Any]:
+    """The samples for the templates: `states` in the page's language, `promise` in both."""
+    programme = drawn.reading.programme
+    states = [
+        {
+            "name": name,
+            "card": sample.card,
+            "apple": sample.apple,
+            "colours": palette_spec(sample.card.palette),
+            "strip": _strip_path(sample.card),
+            "google": _google(sample.card, tongue),
+        }
+        for name, sample in drawn.samples.items()
+    ]
+    return {
+        "states": states,
+        "organisation": programme.organisation,
+        "card_logo": asset_path(programme.logo) if programme.logo else "",
+        "promise": {tag: drawn.promise[tag] for tag in LANGUAGES if tag in drawn.promise},
+        "code": _sample_code(),
+        "palettes": [sample.card.palette for sample in drawn.samples.values()],
+    }
+
+
+def _google(sample: Card, tongue: str) -> dict[str, Any]:
+    """What Google's loyalty card shows of the same card: its balance, the second value beside it, and the details."""
+    balance = f"{sample.stamps.filled} / {sample.stamps.total}" if sample.stamps else str(sample.balance.value)
+    return {
+        "programme": in_language(sample.description, tongue),
+        "balance": (in_language(sample.balance.label, tongue), balance),
+        "second": (in_language(sample.tier.label, tongue), in_language(sample.tier.name, tongue))
+        if sample.tier
+        else None,
+        "sentence": in_language((sample.stamps or sample.gauge).sentence, tongue)  # type: ignore[union-attr]
+        if sample.stamps or sample.gauge
+        else "",
+        "details": [(in_language(one.label, tongue), in_language(one.text, tongue)) for one in sample.details],
+    }
+
+
+def _sample_code() -> Markup:
+    """A code such as stands on every card; this one belongs to nobody."""
+    return symbol(f"{context().settings.base_url}/", "QR")
+
+
+def _strip_path(sample: Card) -> str:
+    drawn = "plain"
+    if sample.stamps:
+        drawn = f"s{sample.stamps.filled}-{sample.stamps.total}"
+    elif sample.gauge:
+        drawn = f"g{sample.gauge.percent}"
+    return f"{root()}{PATH}/strip/{palette_spec(sample.palette)}/{drawn}.png"
+
+
+@card.get(f"{PATH}/strip/<spec>/<drawn>.png")
+def strip(spec: str, drawn: str) -> Response:
+    """The picture behind a card that nobody has yet: the same that phones get."""
+    person = signed_in(OWNER, MARKETER)
+    colours, state = PALETTE.fullmatch(spec), DRAWN.fullmatch(drawn)
+    if colours is None or state is None:
+        raise NotFound("There is no such picture.")
+    palette = Palette(*(f"#{one}" for one in colours.groups()))
+    filled, total, percent = state.groups()
+    shape = (int(filled), int(total)) if filled else int(percent) if percent else None
+    picture = designing.strip(context(), person.scope, palette, shape)
+    return Response(picture, mimetype="image/png", headers={"Cache-Control": "private, max-age=86400"})
+
+
+# ---------------------------------------------------------------------- publication
+
+
+@card.get(f"{PATH}/publish")
+def confirm(refused: WalletError | None = None) -> Answer:
+    """What publishing would change, and for how many."""
+    person = signed_in(OWNER, MARKETER)
+    found = designing.desk(context(), person)
+    if found.typed is None:
+        return redirect(f"{root()}{PATH}", 303)
+    tongue = speaks(person)
+    reading, differences = designing.pending(found, person.language)
+    if reading.faults and refused is None:
+        return _page(person, found, found.typed, checked=True, status=400)
+    drawn = designing.preview(context(), person.scope, found.typed, found.document, tongue)
+    return console_page(
+        "console/card_publish.html",
+        person,
+        section=SECTION,
+        status=409 if refused else 200,
+        found=found,
+        differences=differences,
+        refused=words(refused, "designer") if refused else "",
+        told=lambda texts: in_language(texts, tongue) if texts else "",
+        **_shown(drawn, tongue),
+    )
+
+
+@card.post(f"{PATH}/publish")
+def publish() -> Answer:
+    """Publish what was shown; a double click publishes once."""
+    person = signed_in(OWNER, MARKETER)
+    version = _whole("version")
+    try:
+        designing.publish(context(), person, _whole("revision"), version)
+    except (Conflict, Invalid) as fault:
+        return confirm(fault)
+    return redirect(f"{root()}{PATH}/published" + ("?first=yes" if version == 0 else ""), 303)
+
+
+@card.get(f"{PATH}/published")
+def published() -> Answer:
+    """It is done, and what comes next."""
+    person = signed_in(OWNER, MARKETER)
+    found = designing.desk(context(), person)
+    if not found.version:
+        return redirect(f"{root()}{PATH}", 303)
+    return console_page(
+        "console/card_published.html",
+        person,
+        section=SECTION,
+        found=found,
+        first=request.args.get("first") == "yes",
+        joining=symbol(found.join_link, press().words[speaks(person)].designer.join_code),
+        owner=person.role == OWNER,
+        poster=POSTER if any(rule.rule == POSTER for rule in current_app.url_map.iter_rules()) else "",
+    )
