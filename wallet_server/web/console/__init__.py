@@ -12,6 +12,7 @@ from wallet_server.web.console.team import team
 from wallet_server.web.console.tickets import tickets
 from wallet_server.web.console.tills import tills
 from wallet_server.web.console.today import today
+from wallet_server.web.console.whatif import whatif
 
 CONSOLE = (
     sign_in,
@@ -26,4 +27,5 @@ CONSOLE = (
     tickets,
     today,
     card,
+    whatif,
 )
