@@ -2,21 +2,154 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyotp
+import pytest
+from flask import g
 from flask.testing import FlaskClient
 
 from tests.pages.console import PASSWORD, hire, sign_in, token_in
 from tests.pages.house import House
+from wallet_server.actions import keys
+from wallet_server.actions.staff import ROLES, founding, sessions, team
+from wallet_server.app import create_app
+from wallet_server.records import staff
+from wallet_server.records.database import upgrade
+from wallet_server.settings import Settings
+from wallet_server.web.console import CONSOLE
+from wallet_server.web.console.door import SECTIONS, within
+
+OPEN = ("console-sign-in", "console-start")
+"""The blueprints before the door; everything else of the console is behind it."""
+NOTHING = "x_00000000000000000000"
 
 
-def test_an_owner_signs_in_and_out(client: FlaskClient, house: House) -> None:
-    token = sign_in(client, house)
-    page = client.get("/console/more")
-    assert page.status_code == 200
-    assert "Boulangerie &amp; Fils" in page.get_data(as_text=True)
+def enter(house: House, client: FlaskClient, email: str) -> None:
+    """Give a browser a session, without the work of a password."""
+    with house.ctx.change() as tx:
+        row = staff.by_email(tx, email)
+        assert row is not None
+        entered = sessions.begin(tx, row, "test", False, house.ctx.now())
+    client.set_cookie("session", entered.secret)
+
+
+def text_of(client: FlaskClient, path: str) -> str:
+    return client.get(path).get_data(as_text=True)
+
+
+def _browser(house: House, email: str) -> tuple[FlaskClient, str]:
+    client = house.app.test_client()
+    enter(house, client, email)
+    return client, token_in(client.get("/console/more"))
+
+
+# ---------------------------------------------------------------------- every route
+
+
+def routes(house: House) -> Iterator[tuple[str, str]]:
+    """Method and path of everything behind the door, with ids of nothing."""
+    ours = {blueprint.name for blueprint in CONSOLE} - set(OPEN)
+    for rule in house.app.url_map.iter_rules():
+        if rule.endpoint.rpartition(".")[0] in ours:
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield method, re.sub(r"<[^>]+>", NOTHING, rule.rule)
+
+
+def test_every_route_of_the_console_lets_in_its_roles_alone(house: House) -> None:
+    emails = {role: hire(house, role) for role in ROLES}
+    browsers = {role: _browser(house, email) for role, email in emails.items()}
+    named: dict[str, tuple[str, ...]] = {}
+    found = list(routes(house))
+    assert len(found) > 20
+    for method, path in found:
+        for role in ROLES:
+            client, token = browsers[role]
+            with client:
+                answer = client.open(path, method=method, data={"csrf": token} if method == "POST" else None)
+                asked = g.get("asked_roles", ())
+            if path.endswith("/sessions/end"):
+                browsers[role] = _browser(house, emails[role])
+            assert asked, f"{method} {path} names no role"
+            assert set(asked) <= set(ROLES)
+            named |= {path: asked} if method == "GET" else {}
+            assert (answer.status_code == 403) == (role not in asked), (method, path, role, answer.status_code)
+            assert answer.status_code < 500, (method, path, role)
+            if NOTHING in path and role in asked:
+                assert answer.status_code in (303, 400, 404), (method, path, role, answer.status_code)
+    for section in SECTIONS:
+        assert named.get(section.path, section.roles) == section.roles
+
+
+def test_strangers_are_sent_to_sign_in_by_every_route(house: House) -> None:
+    client = house.app.test_client()
+    token = token_in(client.get("/console/sign-in"))
+    for method, path in routes(house):
+        data = {"csrf": token} if method == "POST" else None
+        answer = client.open(path, method=method, data=data)
+        assert answer.status_code == 303, (method, path)
+        assert urlsplit(answer.location).path == "/console/sign-in", (method, path)
+
+
+def test_no_post_of_the_console_is_taken_without_the_token_of_its_session(house: House) -> None:
+    mine, other = house.app.test_client(), house.app.test_client()
+    for client in (mine, other):
+        enter(house, client, hire(house))
+    foreign = token_in(other.get("/console/more"))
+    own = token_in(mine.get("/console/more"))
+    everything = {path for method, path in routes(house) if method == "POST"}
+    everything |= {"/console/sign-in", "/console/sign-out", "/console/second", "/console/forgotten", "/start"}
+    everything |= {f"/{one}/{NOTHING}" for one in ("start", "invite", "reset", "enter")}
+    everything |= {"/console/passkey", "/console/passkey/question"}
+    for path in sorted(everything):
+        for data in ({}, {"csrf": foreign}, {"csrf": own[:-1] + ("0" if own[-1] != "0" else "1")}):
+            assert mine.post(path, data=data).status_code == 403, (path, data)
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://evil.example"},
+        ):
+            assert mine.post(path, data={"csrf": own}, headers=headers).status_code == 403, (path, headers)
+    assert mine.get("/console/more").status_code == 200, "nothing of all this was done"
+    kept = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+    assert mine.post("/console/sign-out", data={"csrf": own}, headers=kept).status_code == 303
+
+
+def test_colleagues_of_another_shop_are_not_found(client: FlaskClient, house: House) -> None:
+    token = sign_in(client, house, merchant_key=house.stranger.merchant_key)
+    email = hire(house, "cashier")
+    with house.ctx.look() as tx:
+        theirs = staff.by_email(tx, email)
+    assert theirs is not None
+    for act in ("role", "disable", "enable", "reset"):
+        data = {"csrf": token, "role": "owner", "secret": "s" * 43}
+        assert client.post(f"/console/team/{theirs.public_id}/{act}", data=data).status_code == 404
+    assert theirs.public_id not in text_of(client, "/console/team")
+
+
+# ---------------------------------------------------------------------- signing in
+
+
+def test_an_owner_signs_in_and_out_and_comes_back_where_they_were(client: FlaskClient, house: House) -> None:
+    asked = client.get("/console/team?lang=fr")
+    assert asked.location == "/console/sign-in?next=%2Fconsole%2Fteam%3Flang%3Dfr"
+    page = client.get(asked.location)
+    assert 'value="/console/team?lang=fr"' in page.get_data(as_text=True)
+    form = {"csrf": token_in(page), "email": hire(house), "password": PASSWORD, "next": "/console/team?lang=fr"}
+    entered = client.post("/console/sign-in", data=form)
+    assert entered.location == "/console/team?lang=fr"
+    assert "Équipe" in text_of(client, entered.location)
+    assert "Boulangerie &amp; Fils" in text_of(client, "/console/team")
+    token = token_in(client.get("/console/team"))
+    kept = client.get_cookie("session")
     assert client.post("/console/sign-out", data={"csrf": token}).status_code == 303
-    answer = client.get("/console/more")
-    assert answer.status_code == 303
-    assert answer.location == "/console/sign-in?next=%2Fconsole%2Fmore"
+    assert kept is not None
+    client.set_cookie("session", kept.value)
+    assert client.get("/console/team").status_code == 303, "the session itself has ended"
 
 
 def test_a_wrong_password_and_a_stranger_are_told_the_same(client: FlaskClient, house: House) -> None:
@@ -29,12 +162,142 @@ def test_a_wrong_password_and_a_stranger_are_told_the_same(client: FlaskClient, 
     assert [one.status_code for one in answers] == [400, 400]
     first, second = (one.get_data(as_text=True) for one in answers)
     assert first.replace(email, "") == second.replace("nobody@example.com", "")
-    assert PASSWORD not in first
+    assert 'role="alert"' in first
+    assert "no such word" not in first
 
 
-def test_a_post_without_its_token_changes_nothing(client: FlaskClient, house: House) -> None:
+def test_the_session_is_a_new_one_at_sign_in_and_its_cookie_is_guarded(client: FlaskClient, house: House) -> None:
+    client.set_cookie("session", "planted")
+    form = {"csrf": token_in(client.get("/console/sign-in")), "email": hire(house), "password": PASSWORD}
+    plain = client.post("/console/sign-in", data={**form, "remember": "yes"}).headers.getlist("Set-Cookie")
+    (cookie,) = [one for one in plain if one.startswith("session=")]
+    assert "planted" not in cookie
+    assert {"HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=2592000"} <= set(cookie.split("; "))
+    secure = house.app.test_client()
+    over = {"base_url": "https://localhost"}
+    form["csrf"] = token_in(secure.get("/console/sign-in", **over))
+    answer = secure.post("/console/sign-in", data=form, **over)
+    (cookie,) = [one for one in answer.headers.getlist("Set-Cookie") if one.startswith("__Host-session=")]
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    assert "Max-Age" not in cookie, "it ends with the browser where nobody asked for more"
+    assert secure.get("/console/more", **over).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/console/../x\n",
+        "/consoles",
+        "",
+    ],
+)
+def test_nobody_is_led_astray_after_signing_in(house: House, wanted: str) -> None:
+    with house.app.test_request_context():
+        assert within(wanted) == "/console"
+        assert within("/console/team?done=x") == "/console/team?done=x"
+
+
+def test_the_second_factor_is_set_up_asked_for_and_replaced_by_a_backup_code(client: FlaskClient, house: House) -> None:
     token = sign_in(client, house)
-    assert client.post("/console/sign-out").status_code == 403
-    assert client.post("/console/sign-out", data={"csrf": token[:-1] + "0"}).status_code in (303, 403)
-    foreign = {"Sec-Fetch-Site": "cross-site"}
-    assert client.post("/console/sign-out", data={"csrf": token}, headers=foreign).status_code == 403
+    assert "7 days left" in text_of(client, "/console/more")
+    assert client.post("/console/account/app/start", data={"csrf": token}).location == "/console/account/app"
+    page = text_of(client, "/console/account/app")
+    secret = re.search(r'class="secret">([A-Z2-7 ]+)<', page)
+    assert secret
+    totp = pyotp.TOTP(secret.group(1).replace(" ", ""))
+    assert client.post("/console/account/app", data={"csrf": token, "code": "000000"}).status_code == 400
+    codes_page = client.post("/console/account/app", data={"csrf": token, "code": totp.now()}).get_data(as_text=True)
+    codes = re.findall(r"<code>([A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4})</code>", codes_page)
+    assert len(codes) == 8
+    assert "days left" not in text_of(client, "/console/more")
+    email = re.search(r'class="lead">([^ ]+@example.com)', text_of(client, "/console/account"))
+    assert email
+
+    other = house.app.test_client()
+    form = {"csrf": token_in(other.get("/console/sign-in")), "email": email.group(1), "password": PASSWORD}
+    answer = other.post("/console/sign-in", data={**form, "next": "/console/team"})
+    assert answer.location == "/console/second?next=/console/team"
+    assert other.get("/console/team").location.startswith("/console/second")
+    token = token_in(other.get("/console/second"))
+    assert other.post("/console/second", data={"csrf": token, "code": totp.now()}).status_code == 400, "used already"
+    entered = other.post("/console/second", data={"csrf": token, "code": codes[0], "next": "/console/team"})
+    assert entered.location == "/console/team"
+    assert other.get("/console/team").status_code == 200
+
+
+def test_an_owner_who_put_it_off_may_only_set_it_up(client: FlaskClient, house: House) -> None:
+    email = hire(house)
+    with house.ctx.change() as tx:
+        row = staff.by_email(tx, email)
+        assert row is not None
+        staff.change(tx, row.id, {"created_at": row.created_at.replace(year=2020)})
+    enter(house, client, email)
+    assert client.get("/console/team").location == "/console/account#second"
+    assert client.get("/console/account").status_code == 200
+    assert "The first days are over" in text_of(client, "/console/account")
+
+
+# ---------------------------------------------------------------------- links
+
+
+def test_an_invitation_leads_into_the_team(client: FlaskClient, house: House) -> None:
+    token = sign_in(client, house)
+    form = {"csrf": token, "role": "marketer", "email": "", "secret": "s" * 43}
+    page = client.post("/console/team/invitations", data=form).get_data(as_text=True)
+    link = re.search(r'id="address" value="([^"]+)"', page)
+    assert link
+    assert link.group(1) == f"{house.base}/invite/{'s' * 43}"
+    assert "<svg" in page
+    assert link.group(1) not in text_of(client, "/console/team"), "it is shown once"
+
+    zoe = house.app.test_client()
+    path = urlsplit(link.group(1)).path
+    shown = zoe.get(path)
+    assert "look after the card" in shown.get_data(as_text=True)
+    answers = {"csrf": token_in(shown), "name": "Zoé", "email": f"zoe-{house.base[-4:]}@example.com"}
+    weak = zoe.post(path, data={**answers, "password": "password123"})
+    assert weak.status_code == 400
+    assert "Many people use this password" in weak.get_data(as_text=True)
+    assert zoe.post(path, data={**answers, "password": "three words apart"}).location == "/console"
+    assert zoe.get("/console/team").status_code == 403
+    assert "This is not part of your role" in text_of(zoe, "/console/team")
+    gone = house.app.test_client().get(path, headers={"Accept": "text/html"})
+    assert gone.status_code == 404
+    assert "no longer works" in gone.get_data(as_text=True)
+    assert "Zoé" in text_of(client, "/console/team")
+
+
+def test_the_demonstration_shop_is_entered_from_the_first_page(client: FlaskClient, house: House) -> None:
+    merchant = keys.authenticate(house.ctx, house.shop.merchant_key).principal
+    secret = team.demo_link(house.ctx, merchant, "Claire", "claire@example.com")
+    link = re.search(r'href="(/enter/[^"]+)"', text_of(client, f"/?console={secret}"))
+    assert link
+    token = token_in(client.get(link.group(1)))
+    assert client.post(link.group(1), data={"csrf": token}).location == "/console"
+    assert client.get("/console/more").status_code == 200
+    assert 'href="/console"' in text_of(client, f"/?console={secret}")
+
+
+def test_a_shop_is_founded_in_the_browser(tmp_path: Path) -> None:
+    plain = Settings(data_dir=tmp_path, sign_up="open", base_url="https://shop.example.com", log_level="error")
+    upgrade(plain.database)
+    visitor = create_app(plain).test_client()
+    over = {"base_url": "https://shop.example.com", "headers": {"Accept": "text/html"}}
+    assert visitor.get(f"/start/{NOTHING}", **over).status_code == 404
+    page = visitor.get("/start", **over)
+    assert f'value="{founding.ZONE}"' in page.get_data(as_text=True)
+    form = {"csrf": token_in(page), "shop": "Chez Zoé", "name": "Zoé", "email": "zoe@example.com", "zone": ""}
+    wrong = visitor.post("/start", data={**form, "password": "short"}, **over)
+    assert wrong.status_code == 400
+    assert 'value="Chez Zoé"' in wrong.get_data(as_text=True)
+    assert visitor.post("/start", data={**form, "password": "three words apart"}, **over).location == "/console"
+    assert "Chez Zoé" in visitor.get("/console/more", **over).get_data(as_text=True)
+    assert "https:" not in visitor.get("/console/sign-in", **over).get_data(as_text=True)
+    elsewhere = create_app(replace(plain, base_url="http://shop.example.com")).test_client()
+    told = elsewhere.get("/console/sign-in", base_url="http://shop.example.com").get_data(as_text=True)
+    assert "Open this page with https:" in told, "a cookie would not stay"

@@ -39,7 +39,7 @@ class Section:
 
 
 SECTIONS = (
-    Section("today", "/console/today", (OWNER, MARKETER), first=True),
+    Section("today", "/console/today", EVERYBODY, first=True),
     Section("card", "/console/card", (OWNER, MARKETER), first=True),
     Section("announce", "/console/announce", (OWNER, MARKETER), first=True),
     Section("members", "/console/members", (OWNER, MARKETER), first=True),
