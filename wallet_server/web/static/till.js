@@ -337,7 +337,8 @@ async function open() {
   counter = found.facts;
   const names = new Set(Object.values(counter.programmes).map((one) => one.organisation));
   at("where").textContent = [...names, counter.store].join(" · ");
-  at("which").textContent = [counter.till, drawer.get("device")].filter(Boolean).join(" · ");
+  const till = /^\d+$/.test(counter.till) ? fill(words.numbered, { number: counter.till }) : counter.till;
+  at("which").textContent = [till, drawer.get("device")].filter(Boolean).join(" · ");
   at("receipt").value = drawer.receipt();
   next();
   offer();

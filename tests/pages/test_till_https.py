@@ -1,0 +1,222 @@
+"""The way of a real till: over the product's own https from another name than this machine's, paired by a link, and a
+card that a phone shows is read by the camera and stamped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from PIL import Image, ImageFilter
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+from tests.pages.house import House
+from tests.stories.running import clean, free_pair
+from wallet_server.actions import credentials, enrol, keys, pairing, programs, till
+from wallet_server.actions.context import Context
+from wallet_server.actions.programs import Founded
+from wallet_server.cli import open_context
+from wallet_server.records.scope import Scope
+from wallet_server.rules.card import Palette
+from wallet_server.rules.program_simple import stamp_document
+from wallet_server.sandbox.authority import Authority
+from wallet_server.settings import Settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PICTURE = (640, 480)
+FRAMES = 4
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+
+
+@dataclass(frozen=True)
+class Bakery:
+    """A bakery whose server runs in a process of its own and is called shop.test by everybody."""
+
+    ctx: Context
+    founded: Founded
+    card: str
+    pass_id: str
+    folder: Path
+
+    @property
+    def base(self) -> str:
+        return self.ctx.settings.base_url
+
+    @property
+    def owner(self) -> Scope:
+        merchant = keys.authenticate(self.ctx, self.founded.merchant_key)
+        return replace(merchant, principal="staff:one", scopes=frozenset({"read", "manage"}))
+
+    def stamps(self) -> int:
+        """What the books say."""
+        code = enrol.web_card(self.ctx, self.card.rsplit("/", 1)[1]).code
+        return till.look_up(self.ctx, keys.authenticate(self.ctx, self.founded.till_key), code).balances["stamps"]
+
+
+@pytest.fixture(scope="module")
+def bakery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
+    folder, port = tmp_path_factory.mktemp("bakery"), free_pair()
+    authority = Authority.open(folder / "ca", datetime.now(UTC))
+    variables = {
+        "WALLET_ENVIRONMENT": "sandbox",
+        "WALLET_DATA_DIR": str(folder),
+        "WALLET_TLS": "local",
+        "WALLET_BASE_URL": f"https://shop.test:{port}",
+        "WALLET_PORT": str(port),
+        "WALLET_TRUST_PORT": str(port + 1),
+        "WALLET_APNS_URL": "https://localhost:1",
+        "WALLET_APNS_CA": authority.root_pem.decode(),
+    }
+    ctx = open_context(Settings.from_env(variables))
+    founded = programs.found(ctx, "Fournil", programs.NewStore("Centre", latitude=48.8, longitude=2.3))
+    certificate, key = authority.pass_certificate("pass.test.card", "TEAM123456")
+    credential = credentials.add(ctx, None, certificate, key, authority.wwdr_pem)
+    names = {"fr": "un café", "en": "a coffee"}
+    document = stamp_document("Fournil", palette=Palette("#12372a", "#fbf7ec", "#b9dcc4"), reward_names=names)
+    made = programs.create_programme(ctx, founded.account_id, founded.merchant_id, document, credential)
+    pass_id = enrol.join(ctx, made["join_code"], enrol.Joining())["pass"]
+    with (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "wallet_server", "run"]
+        process = subprocess.Popen(command, env={**clean(), **variables}, stdout=log, stderr=log)
+    try:
+        _listening(process, port)
+        yield Bakery(ctx, founded, enrol.card_link(ctx, pass_id), pass_id, folder)
+    finally:
+        process.terminate()
+        process.wait(30)
+        ctx.database.close()
+
+
+def _listening(process: subprocess.Popen[bytes], port: int) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert process.poll() is None
+        time.sleep(0.1)
+    raise AssertionError("nothing listens")
+
+
+@pytest.fixture(scope="module")
+def device(bakery: Bakery) -> Iterator[BrowserContext]:
+    """A phone on the bakery's network that trusts its certificate; before its camera lies what `film` is."""
+    served = x509.load_pem_x509_certificate((bakery.folder / "tls" / "server.pem").read_bytes())
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    trusted = base64.b64encode(hashlib.sha256(served.public_key().public_bytes(*form)).digest()).decode()
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--host-resolver-rules=MAP shop.test 127.0.0.1",
+        f"--ignore-certificate-errors-spki-list={trusted}",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={bakery.folder / 'film.mjpeg'}",
+    ]
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        screen: Any = {"width": 360, "height": 740}
+        context = browser.new_context(viewport=screen, has_touch=True, is_mobile=True, locale="fr-FR")
+        context.set_default_timeout(20_000)
+        yield context
+        browser.close()
+
+
+def film(bakery: Bakery, shown: bytes) -> None:
+    """What the camera sees: the customer's screen, a little small, a little turned, a little blurred."""
+    screen = Image.open(io.BytesIO(shown)).convert("RGB").resize((250, 250))
+    scene = Image.new("RGB", PICTURE, "#6d6a64")
+    turned = screen.rotate(9, expand=True, fillcolor="#6d6a64").filter(ImageFilter.GaussianBlur(0.8))
+    scene.paste(turned, ((PICTURE[0] - turned.width) // 2 + 15, (PICTURE[1] - turned.height) // 2 - 10))
+    frame = io.BytesIO()
+    scene.save(frame, "JPEG", quality=80)
+    (bakery.folder / "film.mjpeg").write_bytes(frame.getvalue() * FRAMES)
+
+
+def pair(bakery: Bakery, page: Page, name: str) -> None:
+    """As a cashier does it, who scanned the code on the owner's screen."""
+    row = pairing.make_till(bakery.ctx, bakery.owner, bakery.founded.store, "Comptoir")
+    link = pairing.invite(bakery.ctx, bakery.owner, row).link
+    page.goto(link)
+    expect(page.locator("#place")).to_have_text("Fournil, Centre\u00a0: Comptoir")
+    assert "#" not in page.url, "the secret leaves the address at once"
+    page.get_by_label("Comment s’appelle cet appareil").fill(name)
+    page.get_by_role("button", name="Oui, en faire une caisse").click()
+    page.get_by_role("link", name="Ouvrir la caisse").click()
+    expect(page.locator("#which")).to_have_text(f"Comptoir · {name}")
+
+
+def test_a_paired_phone_reads_a_card_with_its_camera_and_stamps_it(bakery: Bakery, device: BrowserContext) -> None:
+    faults: list[str] = []
+    page = device.new_page()
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.goto(bakery.card)
+    film(bakery, page.locator(".card .code").screenshot())
+
+    pair(bakery, page, "Téléphone")
+    device.grant_permissions(["camera"], origin=bakery.base)
+    answer = page.locator("#answer")
+    expect(answer).to_contain_text("Scannez une carte")
+    page.get_by_role("button", name="Utiliser la caméra").click()
+    expect(answer).to_contain_text("Carte trouvée")
+    expect(page.get_by_role("img", name="Tampons\u00a0: 0 sur 10")).to_be_visible()
+    page.get_by_role("button", name="Donner un tampon").click()
+    expect(answer).to_contain_text("+1 tampon")
+    expect(page.get_by_role("img", name="Tampons\u00a0: 1 sur 10")).to_be_visible()
+    assert bakery.stamps() == 1
+    page.get_by_role("button", name="Carte suivante").click()
+    page.wait_for_timeout(800)  # the same card still lies there: it is not read again by itself
+    expect(answer).to_contain_text("Prêt")
+    assert faults == []
+
+    page.reload()
+    expect(page.locator("#which")).to_have_text("Comptoir · Téléphone")
+    expect(answer).to_contain_text("Carte trouvée")  # the camera starts by itself from now on
+    (found,) = [one for one in pairing.tills(bakery.ctx, bakery.owner) if one.devices]
+    assert found.devices[0].used_at is not None
+    pairing.revoke(bakery.ctx, bakery.owner, found.devices[0].public_id)
+    page.get_by_role("button", name="Donner un tampon").click()
+    expect(answer).to_contain_text("n’est plus associé")
+    assert bakery.stamps() == 1
+    page.close()
+
+
+def test_over_plain_http_the_page_says_why_there_is_no_camera(
+    house: House, device: BrowserContext, bakery: Bakery
+) -> None:
+    page = device.new_page()
+    page.goto(f"{house.base.replace('127.0.0.1', 'shop.test')}/till#key={house.shop.till_key}")
+    expect(page.get_by_text("en http simple, et les navigateurs")).to_be_visible()
+    expect(page.get_by_role("button", name="Utiliser la caméra")).to_be_hidden()
+    page.get_by_role("link", name="Comment avoir la caméra").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Faire confiance au serveur de la boutique")
+    expect(page.get_by_text("WALLET_TLS=local")).to_be_visible()
+    page.goto(f"http://shop.test:{bakery.ctx.settings.port + 1}/trust")
+    expect(page.get_by_text("Cet appareil fait confiance au serveur.")).to_be_visible()
+    page.close()
+
+
+def test_the_till_alone_may_use_the_camera_and_run_the_reader(house: House) -> None:
+    client = house.app.test_client()
+    for path in ("/till", "/pair", "/trust", house.member().path, f"/join/{house.shop.join_code}", "/console/sign-in"):
+        headers = client.get(path).headers
+        alone = path == "/till"
+        assert ("camera=(self)" in headers["Permissions-Policy"]) is alone, path
+        assert ("wasm-unsafe-eval" in headers["Content-Security-Policy"]) is alone, path
+        assert "'unsafe-eval'" not in headers["Content-Security-Policy"]
