@@ -28,6 +28,7 @@ from wallet_server.cli.apple_setup import setup
 from wallet_server.cli.doctor import doctor
 from wallet_server.cli.found import found
 from wallet_server.cli.opening import Commands, bells_folder, open_context
+from wallet_server.cli.poster import poster
 from wallet_server.cli.safekeeping import backup, move, restore
 from wallet_server.cli.serve import run, serving, show_trust
 from wallet_server.cli.staff import staff
@@ -46,7 +47,7 @@ def main() -> None:
     """Loyalty cards in phone wallets, and the books behind them."""
 
 
-for command in (run, found, backup, restore, move, doctor, setup, announce, staff):
+for command in (run, found, backup, restore, move, doctor, setup, announce, staff, poster):
     main.add_command(command)
 
 
