@@ -18,6 +18,16 @@ from wallet_server.web.rendering import context, in_language, press, root
 members = Blueprint("console-members", __name__)
 
 MOST_KEY = 18
+SOURCES = {
+    "join-page": "join_page",
+    "card": "web_card",
+    "web-card": "web_card",
+    "stop-link": "stop_link",
+    "stop-link-undo": "stop_link_undo",
+    "counter": "counter",
+    "api": "api",
+}
+"""Where a consent was given, to the name of its text; another source is shown as it is."""
 
 
 @members.get("/console/members")
@@ -78,7 +88,11 @@ def one(member: str) -> Response:
         holds=balances(found.programme, found.balances, tongue),
         tier=_tier(found, tongue),
         consents=[
-            (words.agreed if line.granted else words.declined, words.sources.of(line.source, line.source), line.at)
+            (
+                words.agreed if line.granted else words.declined,
+                words.sources.of(SOURCES.get(line.source, ""), line.source),
+                line.at,
+            )
             for line in found.consents
         ],
         lines=[_line(told, say) for told in found.history],

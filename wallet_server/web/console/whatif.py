@@ -32,6 +32,7 @@ DECIMALS = (",", ".")
 DEFAULTS = {"kind": "stamps", "paid": "10", "gift": "3,00", "minimum": "", "points": "1", "worth": "0,05"}
 FRACTION = re.compile(r"(\d{1,6})(?:[.,](\d{1,4}))?")
 MOST_TYPED = 20
+UNREAD = {"date": "no_date", "amount": "no_amount", "short": "too_few", "quote": "open_quote"}
 
 
 @whatif.before_request
@@ -149,7 +150,7 @@ def _column(name: str) -> int | None:
 def _shown(answer: Answer, offer: Offer, mark: str, say: Wording, iso: str) -> dict[str, Any]:
     layout, export, outcome = answer.layout, answer.export, answer.outcome
     words = press().words[say.tongue].whatif
-    unread = [(one.line, words.unread_why.of(one.why, one.why), one.text) for one in export.unread]
+    unread = [(one.line, words.unread_why.of(UNREAD[one.why], one.why), one.text) for one in export.unread]
     shown = {
         "answered": True,
         "outcome": outcome,
