@@ -13,6 +13,8 @@ from wallet_server.records.scope import Scope
 from wallet_server.wallets import logos
 from wallet_server.wallets.logos import Plate, Shares
 
+__all__ = ["MAX_BYTES", "PNG", "Plate", "asset", "colours", "in_books", "keep", "keep_on_plate", "picture"]
+
 PNG = "image/png"
 MAX_BYTES = logos.MAX_BYTES
 MOST_AN_HOUR = 60

@@ -113,11 +113,11 @@ def shares(logo: bytes) -> Shares:
     """What a logo of ours is made of, in at most two dozen colours."""
     small = _ours(logo)
     small.thumbnail((160, 50), Image.Resampling.BOX)
-    pixels = [pixel[:3] for pixel in small.getdata() if pixel[3] >= _VISIBLE * 4]
+    raw = small.tobytes()
+    pixels = [raw[at : at + 3] for at in range(0, len(raw), 4) if raw[at + 3] >= _VISIBLE * 4]
     if not pixels:
         return ()
-    strip = Image.new("RGB", (len(pixels), 1))
-    strip.putdata(pixels)
+    strip = Image.frombytes("RGB", (len(pixels), 1), b"".join(pixels))
     few = strip.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     colours = few.getpalette() or []
     counted = sorted(((count, index) for count, index in few.getcolors(_COLOURS) or ()), reverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -42,7 +43,7 @@ SWATCHES = (
     ("coffee", "#4a2f20"), ("cream", "#f3e3c3"), ("sky", "#cfe3f1"), ("slate", "#2b2f33"),
 )  # fmt: skip
 """Grounds on which everything reads well, by the name of their text."""
-PLATES = {"plate-light": "light", "plate-dark": "dark"}
+PLATES: Mapping[str, assets.Plate] = {"plate-light": "light", "plate-dark": "dark"}
 LATE = ("name_missing", "reward_missing", "tier_missing")
 """Faults of a form that is not filled in yet: told once somebody wanted to publish it, not from the first letter."""
 HINTS = ("one_language", "no_reward")
@@ -125,8 +126,7 @@ def _with_picture(person: Person, typed: dict[str, str], do: str) -> dict[str, s
         kept = assets.keep(ctx, person.scope, sent.stream.read(assets.MAX_BYTES + 1))
         return {**typed, "logo": kept, "bare": kept}
     if do in PLATES and typed["bare"]:
-        plate = "light" if do == "plate-light" else "dark"
-        return {**typed, "logo": assets.keep_on_plate(ctx, typed["bare"], plate)}
+        return {**typed, "logo": assets.keep_on_plate(ctx, typed["bare"], PLATES[do])}
     return {**typed, "logo": typed["bare"]} if do == "unplate" else typed
 
 
