@@ -16,7 +16,7 @@ from wallet_server.records import announcements, devices, jobs, ledger, members,
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow, Publication
 from wallet_server.rules import codes, publishing, recovering
-from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json
+from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json, fingerprint_of
 from wallet_server.rules.compose import Holding, Store, compose
 from wallet_server.rules.program import Programme
 from wallet_server.rules.publishing import Decision, Facets
@@ -109,7 +109,7 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
     wanted = shelf.wanted(row)
     card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown)
     version_id, modified = shelf.version_id(row), now.replace(microsecond=0)
-    first = _publication(row, card, card.fingerprint(), None, wanted, version_id, 1, modified, now)
+    first = _publication(row, card_to_json(card), None, wanted, version_id, 1, modified, now)
     passes.publish_first(tx, first)
     return first
 
@@ -127,13 +127,15 @@ def _next_version(
         # What was to stay meanwhile has been recalled or is over.
         decision = replace(decision, shown=replace(decision.shown, news=None))
     card, change_at = shelf.compose(row, decision.shown)
-    fingerprint = card.fingerprint()
-    if fingerprint == old.fingerprint and decision.alert in (None, old.alert):
+    text = card_to_json(card)
+    if fingerprint_of(text) == old.fingerprint and decision.alert in (None, old.alert):
         return None, decision, change_at
     # Whole seconds, strictly increasing: two versions within one second would look alike to If-Modified-Since.
     modified = max(now.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
     version_id, number = shelf.version_id(row), old.number + 1
-    new = _publication(row, card, fingerprint, decision.alert, decision.shown, version_id, number, modified, now)
+    new = _publication(row, text, decision.alert, decision.shown, version_id, number, modified, now)
+    # What was rung stays as it was noted: whoever tells the phones of this version names it.
+    new = replace(new, rung=old.rung, remote_state=old.remote_state)
     if unseen:
         new = replace(new, unseen_since=old.unseen_since)
     return new, decision, change_at
@@ -141,8 +143,7 @@ def _next_version(
 
 def _publication(
     row: PassRow,
-    card: Card,
-    fingerprint: str,
+    card: str,
     alert: Facet | None,
     shown: Facets,
     version_id: int,
@@ -154,8 +155,8 @@ def _publication(
         pass_id=row.id,
         number=number,
         of_version=row.version,
-        card=card_to_json(card),
-        fingerprint=fingerprint,
+        card=card,
+        fingerprint=fingerprint_of(card),
         programme_version_id=version_id,
         alert=alert,
         points=shown.points,

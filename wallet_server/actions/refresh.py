@@ -7,7 +7,7 @@ the same lines, and further changes are published meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wallet_server.actions import cards
@@ -43,7 +43,7 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
     by_pass = {int(lease.key): lease for lease in leases}
     with ctx.change() as tx:
         ready = cards.publish(ctx, tx, sorted(by_pass), now)
-        unrung = _unrung(tx, ready)
+        unrung = [r for r in ready if r.publication.rung < r.publication.number]
         holders = devices.holders(tx, [r.row.id for r in unrung]) if unrung else {}
         waits = _waits(tx, by_pass, [r for r in unrung if r.row.id in holders], now)
     reports = _tell(ctx, [r for r in unrung if r.row.id in holders and r.row.id not in waits], holders, now)
@@ -54,14 +54,6 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
             waits[report.ref] = (ctx.now() + REFUSED_REST, report.verdict.why)
     _settle(ctx, by_pass, ready, unrung, holders, reports, waits, now)
     return Tally(len(unrung), sum(r not in waits for r in reports), len(waits))
-
-
-def _unrung(tx: Tx, ready: Sequence[Ready]) -> list[Ready]:
-    """Those whose phones are owed a ring, with what was noted of the last one: a version just published knows nothing
-    of it, and a note on the wrong ring would be dropped."""
-    owed = [r for r in ready if r.publication.rung < r.publication.number]
-    noted = passes.published(tx, [r.row.id for r in owed]) if owed else {}
-    return [replace(r, publication=noted[r.row.id]) for r in owed]
 
 
 def _circuit(ready: Ready) -> str:

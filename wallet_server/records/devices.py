@@ -135,15 +135,17 @@ def holders(tx: Tx, pass_ids: Sequence[int]) -> dict[int, list[DeviceRow]]:
     return found
 
 
+_TOLD_BY_PUSH = (
+    sa.select(registrations.c.pass_id)
+    .join(devices, devices.c.id == registrations.c.device_id)
+    .where(registrations.c.pass_id.in_(b("ids", expanding=True)), devices.c.push_kind == APNS)
+    .distinct()
+)
+
+
 def told_by_push(tx: Tx, pass_ids: Sequence[int]) -> set[int]:
     """Those of the passes that a device holds which can be rung."""
-    rows = tx.execute(
-        sa.select(registrations.c.pass_id)
-        .join(devices, devices.c.id == registrations.c.device_id)
-        .where(registrations.c.pass_id.in_(list(pass_ids)), devices.c.push_kind == APNS)
-        .distinct()
-    )
-    return set(rows.scalars())
+    return set(tx.execute(_TOLD_BY_PUSH, {"ids": list(pass_ids)}).scalars())
 
 
 _CHANGED = (

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -125,13 +126,16 @@ def add_code(
     )
 
 
+_CODES = (
+    sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue)
+    .where(codes.c.pass_id.in_(b("ids", expanding=True)))
+    .order_by(codes.c.issue)
+)
+
+
 def newest_codes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CodeRow]:
     """Pass key to the code that its card shows."""
-    rows = tx.execute(
-        sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue)
-        .where(codes.c.pass_id.in_(pass_ids))
-        .order_by(codes.c.issue)
-    )
+    rows = tx.execute(_CODES, {"ids": list(pass_ids)})
     return {r.pass_id: CodeRow(r.pass_id, r.cipher, r.key_id, r.issue) for r in rows}
 
 
@@ -211,15 +215,19 @@ def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, d
     return [(r.id, r.quiet_until) for r in rows]
 
 
+_LOCK = _ROW.where(passes.c.id.in_(b("ids", expanding=True))).order_by(passes.c.id).with_for_update(key_share=True)
+
+
 def lock_passes(tx: Tx, pass_ids: Iterable[int]) -> list[PassRow]:
     """Hold these passes, in the order of their keys, until the end of the transaction."""
-    query = _ROW.where(passes.c.id.in_(list(pass_ids))).order_by(passes.c.id)
-    rows = tx.execute(query.with_for_update(key_share=True))
-    return [_pass(r) for r in rows]
+    return [_pass(r) for r in tx.execute(_LOCK, {"ids": list(pass_ids)})]
+
+
+_SET_LOUD = sa.update(passes).where(passes.c.id == b("of_pass")).values(loud=b("mask"), quiet_until=b("quiet"))
 
 
 def set_loud(tx: Tx, pass_id: int, loud: int, quiet_until: datetime | None) -> None:
-    tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(loud=loud, quiet_until=quiet_until))
+    tx.execute(_SET_LOUD, {"of_pass": pass_id, "mask": loud, "quiet": quiet_until})
 
 
 def retire_pass(tx: Tx, pass_id: int) -> None:
@@ -244,11 +252,13 @@ def published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
     return {r.pass_id: Publication(**r._mapping) for r in tx.execute(_PUBLICATIONS, {"ids": list(pass_ids)})}
 
 
+_HOLD = _PUBLICATIONS.order_by(publications.c.pass_id).with_for_update(key_share=True)
+
+
 def hold_published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
     """The same, each held until the end of the transaction, in the order of the passes' keys: what is taken in, what is
     published and what gets a tag are different sets of one batch, and would else be locked in several passages."""
-    query = _PUBLICATIONS.order_by(publications.c.pass_id).with_for_update(key_share=True)
-    return {r.pass_id: Publication(**r._mapping) for r in tx.execute(query, {"ids": list(pass_ids)})}
+    return {r.pass_id: Publication(**r._mapping) for r in tx.execute(_HOLD, {"ids": list(pass_ids)})}
 
 
 def publish_first(tx: Tx, row: Publication) -> None:
@@ -289,6 +299,29 @@ def taken_in(tx: Tx, pass_id: int, of_version: int) -> None:
     tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(of_version=of_version))
 
 
+def _next_tags(insert: Any, greatest: Any) -> sa.Insert:
+    first, more = b("start", type_=sa.BigInteger), b("more", type_=sa.BigInteger)
+    return (  # type: ignore[no-any-return]
+        insert(tag_counters)
+        .values(pass_type=b("type"), last=first + more)
+        .on_conflict_do_update(
+            index_elements=["pass_type"], set_={"last": greatest(tag_counters.c.last + 1, first) + more}
+        )
+        .returning(tag_counters.c.last)
+    )
+
+
+_NEXT_TAGS = {
+    "sqlite": _next_tags(sqlite.insert, sa.func.max),
+    "postgresql": _next_tags(postgresql.insert, sa.func.greatest),
+}
+_TAG = (
+    sa.update(publications)
+    .where(publications.c.pass_id == b("of_pass"))
+    .values(tag=b("new_tag"), tagged=publications.c.number)
+)
+
+
 def hand_out_tags(tx: Tx, pass_type: str, pass_ids: Sequence[int], now: datetime) -> None:
     """Give these passes fresh update tags, in the order of their keys, under the pass type's lock, held to commit.
 
@@ -296,23 +329,11 @@ def hand_out_tags(tx: Tx, pass_type: str, pass_ids: Sequence[int], now: datetime
     their own order: a device that was answered up to tag T never misses one below T that commits later. Which pass of
     one batch has the lower tag says nothing: they become visible together.
     """
-    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    greatest = sa.func.max if tx.dialect.name == "sqlite" else sa.func.greatest
-    start, count = micros(now), len(pass_ids)
-    statement = (
-        insert(tag_counters)
-        .values(pass_type=pass_type, last=start + count - 1)
-        .on_conflict_do_update(
-            index_elements=["pass_type"],
-            set_={"last": greatest(tag_counters.c.last + 1, start) + count - 1},
-        )
-        .returning(tag_counters.c.last)
-    )
-    last = tx.execute(statement).scalar_one()
+    count = len(pass_ids)
+    asked = {"type": pass_type, "start": micros(now), "more": count - 1}
+    last = tx.execute(_NEXT_TAGS[tx.dialect.name], asked).scalar_one()
     tx.execute(
-        sa.update(publications)
-        .where(publications.c.pass_id == b("of_pass"))
-        .values(tag=b("new_tag"), tagged=publications.c.number),
+        _TAG,
         [{"of_pass": key, "new_tag": last - count + 1 + n} for n, key in enumerate(sorted(pass_ids))],
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Texts = Mapping[str, str]
@@ -138,7 +138,7 @@ class Card:
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the card; equal cards have equal fingerprints in every process."""
-        return hashlib.sha256(card_to_json(self).encode()).hexdigest()
+        return fingerprint_of(card_to_json(self))
 
 
 _LATER = ("stamps", "logo")
@@ -148,8 +148,13 @@ product changes no card by itself."""
 
 def card_to_json(card: Card) -> str:
     """Canonical JSON of a card: sorted keys, no spaces, so that equal cards are equal texts."""
-    raw = {name: part for name, part in asdict(card).items() if part is not None or name not in _LATER}
-    return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    raw = {name: part for name, part in vars(card).items() if part is not None or name not in _LATER}
+    return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=vars)
+
+
+def fingerprint_of(text: str) -> str:
+    """The fingerprint of a card whose canonical JSON this is."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def card_from_json(text: str) -> Card:
