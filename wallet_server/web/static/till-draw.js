@@ -65,7 +65,8 @@ let audio = null;
 
 // A short sound and, on phones, a touch: high for done, low for refused.
 export function signal(kind, loud) {
-  navigator.vibrate?.(kind === "ok" ? 60 : [90, 70, 90]);
+  // Before anybody touched the page, browsers refuse it and say so aloud.
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(kind === "ok" ? 60 : [90, 70, 90]);
   if (!loud) return;
   try {
     audio ??= new AudioContext();
