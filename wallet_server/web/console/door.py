@@ -25,6 +25,13 @@ EVERYBODY = (OWNER, MARKETER, CASHIER)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_COOKIE = 100
+AGENTS = (
+    (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("SamsungBrowser", "Samsung"),
+     ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari")),
+    (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS"),
+     ("Mac OS X", "Mac"), ("Linux", "Linux")),
+)  # fmt: skip
+"""What names itself in a browser's own words, in the order in which to look: many name others, too."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,9 @@ def address() -> str:
 
 
 def device() -> str:
-    """What the browser says it is."""
-    return request.user_agent.string[:200]
+    """What the browser says it is, in two words that its person recognises: `Safari, iPhone`."""
+    agent = request.user_agent.string
+    return ", ".join(next((name for mark, name in known if mark in agent), "") for known in AGENTS).strip(", ")
 
 
 def party() -> Party | None:
