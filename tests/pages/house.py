@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 from flask import Flask
 from werkzeug.serving import make_server
 
-from wallet_server.actions import credentials, enrol, programs
+from wallet_server.actions import credentials, devices, enrol, programs
 from wallet_server.actions.context import Context
 from wallet_server.app import create_app
 from wallet_server.delivery.worker import run_once
+from wallet_server.records import passes
 from wallet_server.records.database import upgrade
 from wallet_server.rules.program_default import default_document
 from wallet_server.sandbox.authority import Authority
@@ -100,6 +101,15 @@ class Member:
         body = {"code": self.card.code, "receipt": receipt, "currency": "EUR", "amount_minor": amount_minor}
         self.house.call("/v1/sales", body, (shop or self.house.shop).till_key)
         self.house.deliver()
+
+    def add_to_phone(self) -> None:
+        """What an iPhone does when the card is added to its wallet."""
+        ctx = self.house.ctx
+        with ctx.look() as tx:
+            row = passes.pass_by_public(tx, self.pass_id)
+        assert row
+        token = ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode()
+        devices.register(ctx, f"phone-{row.serial[:8]}", row.pass_type, row.serial, token, "apns", "ab" * 32)
 
     def balance(self) -> int:
         """Points, as a till is told."""

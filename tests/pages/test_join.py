@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+import random
 import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 from werkzeug.test import TestResponse
 
-from tests.pages.house import House, Member
+from tests.pages.house import House, Member, Shop
 from tests.pages.test_pages_served import ANDROID, IPHONE, text_of
-from wallet_server.actions import programs
+from wallet_server.actions import assets, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
+from wallet_server.rules.card import Palette
+from wallet_server.rules.program_simple import stamp_document
 from wallet_server.web.visitor import seen
 
 MOST_BYTES = 50_000
@@ -35,15 +40,62 @@ def whole(client: FlaskClient, path: str, **headers: str) -> dict[str, int]:
     return sizes
 
 
+def noise(width: int, height: int) -> bytes:
+    """A picture that no format makes small."""
+    body = io.BytesIO()
+    Image.frombytes("RGB", (width, height), random.Random(5).randbytes(3 * width * height)).save(body, "PNG")
+    return body.getvalue()
+
+
+@pytest.fixture(scope="module")
+def stamped(house: House) -> Shop:
+    """A shop with ten stamps for a coffee, a welcome gift, and a logo."""
+    made = programs.found(house.ctx, "Chez Marie", programs.NewStore("Rue des Halles"))
+    logo = assets.keep(house.ctx, authenticate(house.ctx, made.merchant_key), noise(320, 100))
+    document = stamp_document(
+        "Chez Marie",
+        palette=Palette("#5b2333", "#fff6ef", "#f0c4b0"),
+        reward_names={"fr": "un café", "en": "a coffee"},
+        reward_value_minor=250,
+        welcome=1,
+        logo=logo,
+    )
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    return Shop(programme["join_code"], made.merchant_key, made.till_key)
+
+
 @pytest.mark.parametrize("agent", [IPHONE, ANDROID, DESK, INSTAGRAM])
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_the_whole_join_page_is_under_50_kilobytes(
-    client: FlaskClient, house: House, agent: str, language: str
+    client: FlaskClient, house: House, stamped: Shop, agent: str, language: str
 ) -> None:
     headers = {"User-Agent": agent, "Accept-Language": language}
-    sizes = whole(client, f"/join/{house.shop.join_code}", **headers)
-    assert len(sizes) >= 5
-    assert sum(sizes.values()) < MOST_BYTES, sizes
+    for shop in (house.shop, stamped):
+        sizes = whole(client, f"/join/{shop.join_code}", **headers)
+        assert len(sizes) >= 5
+        assert sum(sizes.values()) < MOST_BYTES, sizes
+
+
+def test_rule_reward_value_gift_and_card_stand_before_the_form(client: FlaskClient, stamped: Shop) -> None:
+    text = text_of(client.get(f"/join/{stamped.join_code}"))
+    asked_from = text.index("<form")
+    for said in (
+        "1 stamp for each visit", "10 stamps = a free coffee (worth €2.50)", "A welcome gift: 1 stamp,",
+        "Only 10 stamps to go and you get a free coffee",
+    ):  # fmt: skip
+        assert 0 < text.find(said) < asked_from, said
+    assert text.count('<span class="free') == 10
+    fields = re.findall(r'<(?:input|select|textarea)(?![^>]*type="hidden")[^>]*name="(\w+)"', text)
+    assert fields == ["promotions", "email"], "one field at most, and the consent"
+    assert text.index("<details") < text.index('name="email"')
+
+
+def test_a_heavy_logo_waits_for_the_card(client: FlaskClient, house: House, stamped: Shop) -> None:
+    assert "/asset/" not in text_of(client.get(f"/join/{stamped.join_code}"))
+    card = text_of(client.get(house.member(stamped).path))
+    logo = re.search(r'<img src="(/asset/[^"]+)" alt=""', card)
+    assert logo
+    assert client.get(logo[1]).mimetype == "image/png"
 
 
 def test_the_poster_brings_the_store_along(client: FlaskClient, house: House) -> None:
@@ -219,11 +271,7 @@ def test_the_card_says_that_it_is_in_the_wallet(client: FlaskClient, house: Hous
     before = client.get(f"{member.path}/state")
     assert before.json["in_wallet"] is False
     assert re.search(r'id="held" hidden', text_of(client.get(member.path)))
-    with house.ctx.change() as tx:
-        serial, token = _pass_of(house, tx, member)
-    path = f"/apple/v1/devices/phone-{serial[:8]}/registrations/pass.test.card/{serial}"
-    headers = {"Authorization": f"ApplePass {token}"}
-    assert client.post(path, json={"pushToken": "ab" * 32}, headers=headers).status_code == 201
+    member.add_to_phone()
     after = client.get(f"{member.path}/state", headers={"If-None-Match": before.headers["ETag"]})
     assert after.status_code == 200
     assert after.json["in_wallet"] is True
@@ -231,10 +279,3 @@ def test_the_card_says_that_it_is_in_the_wallet(client: FlaskClient, house: Hous
     page = text_of(client.get(member.path))
     assert re.search(r'id="held">In your phone<', page)
     assert urlsplit(member.path).path in page
-
-
-def _pass_of(house: House, tx: object, member: Member) -> tuple[str, str]:
-    row = tx.exec_driver_sql(  # type: ignore[attr-defined]
-        f"SELECT serial, token_cipher FROM passes WHERE public_id = '{member.pass_id}'"
-    ).one()
-    return row[0], house.ctx.keyring.open(row[1], f"pass-token:{row[0]}").decode()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import zxingcpp
@@ -109,6 +110,9 @@ def test_joining_by_keyboard_then_the_card_follows_a_sale(opened: Open, house: H
         expect(page.get_by_text("Up to date")).to_be_visible()
         member = Member(house, page.url.split("/card/")[1].split(".")[0])
         assert member.card.promotions
+        expect(page.get_by_text("In your phone")).to_be_hidden()
+        member.add_to_phone()
+        expect(page.get_by_text("In your phone").first).to_be_visible()
         link = page.get_by_role("link", name="Add to Apple Wallet")
         link.focus()
         member.buy("live-1", 1234)
@@ -359,7 +363,8 @@ def every_page(house: House) -> list[str]:
     member = house.member(promotions=True)
     member.buy(f"pages-{member.pass_id}", 15000)
     paths = [f"/?join={house.shop.join_code}", f"/join/{house.shop.join_code}", f"{member.path}?new=1"]
-    return [*paths, member.stop_path, f"/till#key={house.shop.till_key}", "/look", "/nothing/here"]
+    own = [urlsplit(house.ctx.link(kind, member.pass_id)).path for kind in ("recover", "rate")]
+    return [*paths, member.stop_path, *own, "/recover", f"/till#key={house.shop.till_key}", "/look", "/nothing/here"]
 
 
 def settle(page: Page, path: str) -> None:

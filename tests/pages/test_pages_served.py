@@ -8,6 +8,7 @@ import re
 import zipfile
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -37,6 +38,9 @@ def every_page(house: House) -> dict[str, str]:
         "card": member.path,
         "new card": f"{member.path}?new=1",
         "stop": member.stop_path,
+        "recover": urlsplit(house.ctx.link("recover", member.pass_id)).path,
+        "recovery code": "/recover",
+        "rate": urlsplit(house.ctx.link("rate", member.pass_id)).path,
         "till": "/till",
         "nothing": "/nothing/here",
         "bad card": "/card/pass_no.k1.00",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from wallet_server.rules import sentences
-from wallet_server.rules.card import Card
+from wallet_server.rules.card import Card, Stamps
+from wallet_server.web.assets import asset_path
 from wallet_server.web.rendering import in_language, palette_spec, symbol
 
 LEFT_OUT = frozenset({"web", "stop"})
@@ -21,6 +22,22 @@ class Side:
     label: str
     text: str
     link: str | None
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The boxes of a stamp card, with what they are good for and what comes next."""
+
+    filled: int
+    total: int
+    label: str
+    sentence: str
+
+    @property
+    def columns(self) -> int:
+        """Boxes side by side: rows of equal length, at most seven in one."""
+        rows = 1 if self.total <= 5 else -(-self.total // 7) if self.total > 14 else 2
+        return -(-self.total // rows)
 
 
 @dataclass(frozen=True)
@@ -44,13 +61,15 @@ class Face:
     code: str
     symbol: Markup | None
     back: tuple[Side, ...]
+    boxes: Boxes | None
+    logo: str | None
 
     def spoken(self) -> str:
         """The front in one line, for who hears the page."""
         tier = f"{self.tier_label}: {self.tier}" if self.tier else ""
-        return ". ".join(
-            part for part in (f"{self.balance_label}: {self.balance}", tier, self.gauge, self.news) if part
-        )
+        boxes = self.boxes.sentence if self.boxes else ""
+        said = (f"{self.balance_label}: {self.balance}", tier, self.gauge, boxes, self.news)
+        return ". ".join(part for part in said if part)
 
 
 def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
@@ -79,4 +98,13 @@ def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
             for detail in card.details
             if detail.key not in LEFT_OUT
         ),
+        boxes=_boxes(card.stamps, spoken),
+        logo=asset_path(card.logo) if card.logo else None,
     )
+
+
+def _boxes(stamps: Stamps | None, spoken: str) -> Boxes | None:
+    if stamps is None:
+        return None
+    label, sentence = in_language(stamps.label, spoken), in_language(stamps.sentence, spoken)
+    return Boxes(stamps.filled, stamps.total, label, sentence)

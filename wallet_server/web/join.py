@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import enrol, pages
+from wallet_server.actions import assets, enrol, pages
 from wallet_server.errors import Invalid, TooMany, WalletError
 from wallet_server.rules import sentences
+from wallet_server.rules.card import Card
 from wallet_server.rules.program import Programme
 from wallet_server.web.face import face
 from wallet_server.web.rendering import (
@@ -36,6 +38,7 @@ EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x
 MAX_EMAIL = 320
 FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 COOKIE = "card"
+MOST_LOGO_BYTES = 10_000
 COOKIE_SECONDS = 180 * 24 * 3600
 
 
@@ -127,7 +130,7 @@ def _page(join_code: str, fault: WalletError | None) -> Response:
         rewards=[sentences.reward_sentence(reward, programme, spoken) for reward in programme.rewards],
         welcome=_welcome(programme, spoken),
         tiers=_tiers(programme, spoken),
-        face=face(offer.card, "", tongue, ""),
+        face=face(_light(offer.card), "", tongue, ""),
         limits=programme.announce.limits,
         action=here(),
         form=form_name(),
@@ -140,6 +143,12 @@ def _page(join_code: str, fault: WalletError | None) -> Response:
     if isinstance(fault, TooMany):
         response.headers["Retry-After"] = str(fault.retry_after_seconds)
     return response
+
+
+def _light(card: Card) -> Card:
+    """The card without a logo that would make the page heavy for whoever stands in a shop with one bar of network."""
+    body = assets.picture(context(), card.logo) if card.logo else None
+    return card if body is not None and len(body) <= MOST_LOGO_BYTES else replace(card, logo=None)
 
 
 def _place(offer: pages.Offer, join_code: str, tongue: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ button.addEventListener("click", async () => {
   field.select();
   try {
     await navigator.clipboard.writeText(field.value);
-    document.getElementById("copied").textContent = button.dataset.done;
+    const copied = document.getElementById("copied");
+    copied.textContent = button.dataset.done;
+    copied.className = "good";
   } catch {
     field.focus();
   }
