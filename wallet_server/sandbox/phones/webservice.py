@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Self
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
@@ -35,11 +38,26 @@ class Answer:
 
 @dataclass(frozen=True)
 class Line:
-    """How a fleet reaches servers: connections and requests in flight at most, seconds for one request."""
+    """How a fleet reaches servers: connections and requests in flight at most, seconds for one request, what it trusts
+    over TLS, and the names that this network alone knows (name to address)."""
 
     concurrency: int = 64
     request_seconds: float = 30.0
     tls: ssl.SSLContext | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+class Names(ThreadedResolver):
+    """The system's names, and those of a network of one's own."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self._names = names
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return await super().resolve(self._names.get(host, host), port, family)
 
 
 class WebClient:
@@ -51,7 +69,9 @@ class WebClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=self._line.concurrency, ssl=self._line.tls or True)
+        connector = aiohttp.TCPConnector(
+            limit=self._line.concurrency, ssl=self._line.tls or True, resolver=Names(self._line.names)
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._line.request_seconds),

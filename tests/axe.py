@@ -1,0 +1,42 @@
+"""Owns the check of a page for accessibility: axe-core, fetched by npm, run in the page."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+AXE = "axe-core@4.10.3"
+ALL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+FOUND = """async (only) => (await axe.run(document, {runOnly: only})).violations
+  .map(v => v.id + ' ' + v.nodes.map(n => n.html))"""
+
+
+def source(folder: Path) -> str:
+    """The source of axe-core; skips the test, loudly, where it cannot be had."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("THE PAGES WERE NOT CHECKED FOR ACCESSIBILITY: npm, which fetches axe-core, is missing")
+    quiet = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command = [npm, "install", "--prefix", str(folder), *quiet, AXE]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder)
+    except subprocess.TimeoutExpired:
+        pytest.skip("THE PAGES WERE NOT CHECKED FOR ACCESSIBILITY: npm did not fetch axe-core within a minute")
+    if done.returncode:
+        pytest.skip(f"THE PAGES WERE NOT CHECKED FOR ACCESSIBILITY: npm could not fetch axe-core: {done.stderr[-200:]}")
+    return Path(folder, "node_modules", "axe-core", "axe.min.js").read_text("utf-8")
+
+
+def check(page: Page, axe: str, *, both_schemes: bool = True) -> None:
+    """Fails with what axe finds on this page, the contrast in light and dark."""
+    page.evaluate(axe)
+    assert page.evaluate(FOUND, ALL) == [], page.url
+    if both_schemes:
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(FOUND, ["color-contrast"]) == [], f"{page.url} in {scheme}"
+        page.emulate_media()
