@@ -10,6 +10,7 @@ function finish(shown, text) {
   over = true;
   part("code").hidden = true;
   part("left").hidden = true;
+  part("here").hidden = true;
   part(shown).hidden = false;
   if (text) part(shown).textContent = text;
   part("says").textContent = part(shown).textContent;
