@@ -110,9 +110,6 @@ def test_joining_by_keyboard_then_the_card_follows_a_sale(opened: Open, house: H
         expect(page.get_by_text("Up to date")).to_be_visible()
         member = Member(house, page.url.split("/card/")[1].split(".")[0])
         assert member.card.promotions
-        expect(page.get_by_text("In your phone")).to_be_hidden()
-        member.add_to_phone()
-        expect(page.get_by_text("In your phone").first).to_be_visible()
         link = page.get_by_role("link", name="Add to Apple Wallet")
         link.focus()
         member.buy("live-1", 1234)
@@ -126,6 +123,10 @@ def test_joining_by_keyboard_then_the_card_follows_a_sale(opened: Open, house: H
         expect(page.locator(".card .tier strong")).to_have_text("Silver")
         after = page.locator(".card").evaluate("one => getComputedStyle(one).backgroundColor")
         assert (before, after) == ("rgb(90, 56, 35)", "rgb(223, 228, 234)"), "the colours of the tier come along"
+        expect(page.locator("#held")).to_be_hidden()
+        member.add_to_phone()
+        expect(page.locator("#held")).to_be_visible()
+        expect(page.locator("#says")).to_have_text("In your phone")
 
 
 def test_the_card_says_when_it_may_be_old(opened: Open, house: House) -> None:

@@ -38,7 +38,7 @@ EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x
 MAX_EMAIL = 320
 FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 COOKIE = "card"
-MOST_LOGO_BYTES = 10_000
+MOST_LOGO_BYTES = 16_000
 COOKIE_SECONDS = 180 * 24 * 3600
 
 
