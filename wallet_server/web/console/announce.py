@@ -253,6 +253,7 @@ def _shown(found: Item, tongue: str) -> dict[str, Any]:
     return {
         "found": found,
         "tier": tier,
+        "last_day": say.on(found.ends_at - timedelta(seconds=1)),
         "state": _state(found, tongue),
         "groups": groups,
         "told": told,

@@ -59,11 +59,12 @@ def key(name: str) -> int | None:
 
 def balances(programme: Programme, held: Any, tongue: str) -> list[str]:
     """What a member holds, in words."""
-    known = {currency.code for currency in programme.currencies}
+    # What only counts for a status is told by the status.
+    known = {currency.code for currency in programme.currencies if currency.spendable}
     return [
         sentences.counted(amount, sentences.noun_of(programme, code, tongue), tongue)
         for code, amount in sorted(held.items())
-        if code in known and (amount or code == programme.balance_currency)
+        if code == programme.balance_currency or (amount and code in known)
     ]
 
 
@@ -114,6 +115,7 @@ def _line(told: Told, say: Wording) -> dict[str, Any]:
         "why": sentences.reason_sentence(line.reason, line.params, say.tongue, programme),
         "where": " · ".join(part for part in (line.store, line.till) if part),
         "own": line.own,
+        "status": any(currency.code == line.currency and not currency.spendable for currency in programme.currencies),
         "sale": say.money(line.sale_minor, programme.money.iso) if line.sale_minor is not None else "",
         "at": line.effective_at,
         "late": line.recorded_at if abs((line.recorded_at - line.effective_at).total_seconds()) > 300 else None,

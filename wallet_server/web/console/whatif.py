@@ -29,7 +29,7 @@ ROOM = 3 * replaying.MAX_BYTES
 """So much is taken in before it is refused without a word of its own."""
 ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
-DEFAULTS = {"kind": "stamps", "paid": "10", "gift": "3,00", "minimum": "", "points": "1", "worth": "0,05"}
+DEFAULTS = {"kind": "stamps", "paid": "10", "gift": "3.00", "minimum": "", "points": "1", "worth": "0.05"}
 FRACTION = re.compile(r"(\d{1,6})(?:[.,](\d{1,4}))?")
 MOST_TYPED = 20
 UNREAD = {"date": "no_date", "amount": "no_amount", "short": "too_few", "quote": "open_quote"}
@@ -85,7 +85,9 @@ def _page(person: Person, answered: tuple[Answer, Offer, str] | None, fault: Inv
     }
     if answered is not None:
         shown |= _shown(*answered, say, iso)
-    filled = DEFAULTS | {name: request.form[name][:MOST_TYPED] for name in DEFAULTS if name in request.form}
+    filled = {name: text.replace(".", "," if tongue == "fr" else ".") for name, text in DEFAULTS.items()} | {
+        name: request.form[name][:MOST_TYPED] for name in DEFAULTS if name in request.form
+    }
     status = 400 if fault else 200
     if request.headers.get("HX-Request"):
         body = part("console/_outcome.html", tongue, **shown)
@@ -177,7 +179,7 @@ def _told(outcome: Outcome, offer: Offer, say: Wording, iso: str, words: Any) ->
         plot_title = words.plot.stamps if stamps else words.plot.points.format(iso)
     else:
         last = outcome.months[-12:]
-        months = [(f"{one.month:02d}/{one.year % 100:02d}", max(0, one.given_minor)) for one in last]
+        months = [(f"{one.month:02d}", max(0, one.given_minor)) for one in last]
         plot = columns([(name, given, say.number(round(given / 100))) for name, given in months], 420)
         plot_title = words.plot.months.format(iso)
     median = outcome.median_units_year
