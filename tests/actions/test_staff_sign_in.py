@@ -373,3 +373,13 @@ def test_no_secret_is_stored_or_logged(world: World) -> None:
         assert secret not in told
         assert secret.encode() not in kept
     assert "marie@example.com" not in told
+
+
+def test_a_way_to_sign_in_is_added_soon_after_signing_in_alone(world: World) -> None:
+    hire(world)
+    entered = enter(world)
+    world.clock.forward(minutes=29)
+    sessions.require_recent(world.ctx, visit(world, entered))
+    world.clock.forward(minutes=2)
+    with pytest.raises(Conflict):
+        sessions.require_recent(world.ctx, visit(world, entered))

@@ -19,6 +19,7 @@ from wallet_server.actions.context import new_id
 from wallet_server.actions.programs import Founded, NewStore
 from wallet_server.records import parties
 from wallet_server.rules.program_default import default_document
+from wallet_server.web.console import CONSOLE
 
 PUBLIC = {
     # Whoever asks has no key: phones (they bring their passes' own tokens), people with a link, browsers, probes.
@@ -30,6 +31,7 @@ PUBLIC = {
     *("openapi.static", "openapi.doc_url", "openapi.openapi"),
 }
 """Every other route answers 401 without a key. Whoever adds a route decides here which of the two it is."""
+ONE_TIME = ("/start", "/invite/", "/reset/", "/enter/")
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,9 @@ def test_every_route_is_public_by_decision_or_asks_for_a_key(world: World) -> No
     client, endpoints = world.client(), set()
     for rule in world.app.url_map.iter_rules():
         endpoints.add(rule.endpoint)
+        if rule.endpoint.partition(".")[0] in {blueprint.name for blueprint in CONSOLE}:
+            assert rule.rule.startswith(("/console", *ONE_TIME)), "tests/pages/test_console_door.py walks the console"
+            continue
         if rule.endpoint in PUBLIC:
             assert not rule.rule.startswith("/v1"), f"{rule.rule} is for keys alone"
             continue

@@ -194,20 +194,7 @@ def sandbox(
         trust = _trust(ctx, trusted)
         console = demo.console_secret(ctx, facts)
         ctx.database.close()
-        join_url = f"{base_url}/join/{facts['join_code']}"
-        shown = urlencode({"join": facts["join_code"], "phones": phones_url, "console": console})
-        return {
-            "first_page": f"{base_url}/?{shown}#key={facts['till_key']}",
-            "base_url": base_url,
-            "openapi_url": f"{base_url}/openapi/openapi.json",
-            "join_url": join_url,
-            "phones_url": phones_url,
-            "till_url": f"{base_url}/till#key={facts['till_key']}",
-            "merchant_key": facts["merchant_key"],
-            "till_key": facts["till_key"],
-            "programme": facts["programme"],
-            **trust,
-        }
+        return {**_links(base_url, phones_url, facts, console), **trust}
 
     command = [sys.executable, "-m", "wallet_server", "run"]
     ready = _print_line if as_json else _welcome
@@ -216,6 +203,21 @@ def sandbox(
         asyncio.run(stand.serve(plan))
     except WalletError as fault:
         raise click.ClickException(fault.sentence) from fault
+
+
+def _links(base_url: str, phones_url: str, facts: Mapping[str, Any], console: str) -> dict[str, str]:
+    shown = urlencode({"join": facts["join_code"], "phones": phones_url, "console": console})
+    return {
+        "first_page": f"{base_url}/?{shown}#key={facts['till_key']}",
+        "base_url": base_url,
+        "openapi_url": f"{base_url}/openapi/openapi.json",
+        "join_url": f"{base_url}/join/{facts['join_code']}",
+        "phones_url": phones_url,
+        "till_url": f"{base_url}/till#key={facts['till_key']}",
+        "merchant_key": facts["merchant_key"],
+        "till_key": facts["till_key"],
+        "programme": facts["programme"],
+    }
 
 
 def _trust(ctx: Context, trusted: ssl.SSLContext | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts
 from wallet_server.actions.staff.person import OWNER, Person, person_of
-from wallet_server.errors import NotFound
+from wallet_server.errors import Conflict, NotFound
 from wallet_server.records import sessions
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
@@ -25,6 +25,8 @@ NOTED = timedelta(minutes=1)
 """How long a visit may go without being written down: not every page is a write."""
 KEPT = timedelta(days=30)
 """How long ended sessions are kept, for the day when somebody is seen who should not have been."""
+RECENT = timedelta(minutes=30)
+"""How long after signing in one may add another way to sign in: who finds an open browser later may not."""
 MOST_SECRET = 100
 
 
@@ -40,6 +42,7 @@ class Visit:
     remembered: bool
     secured: bool
     days_left: int | None
+    entered_at: datetime
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,14 @@ def _visit(ctx: Context, row: SessionRow, now: datetime) -> Visit:
         grace = timedelta(days=ctx.settings.second_factor_days)
         left = max(0, -((now - who.created_at - grace) // timedelta(days=1)))
     person = person_of(who, row.public_id)
-    return Visit(person, row.public_id, row.id, row.confirmed_at is None, row.remembered, who.secured, left)
+    pending = row.confirmed_at is None
+    return Visit(person, row.public_id, row.id, pending, row.remembered, who.secured, left, row.created_at)
+
+
+def require_recent(ctx: Context, here: Visit) -> None:
+    """Raises `Conflict` (`sign-in-again`) where the sign-in was too long ago for what is to be done."""
+    if ctx.now() - here.entered_at > RECENT:
+        raise Conflict("To be safe: sign out, sign in again, and do this within half an hour.", code="sign-in-again")
 
 
 def devices(ctx: Context, person: Person) -> list[Device]:

@@ -83,7 +83,12 @@ def password() -> Answer:
 @account.post("/console/account/app/start")
 def start_app() -> Answer:
     """Make a secret for an authenticator app."""
-    second_factor.start(context(), signed_in(*EVERYBODY, overdue=True))
+    here = entered(*EVERYBODY, overdue=True)
+    try:
+        sessions.require_recent(context(), here)
+        second_factor.start(context(), here.person)
+    except REFUSALS as fault:
+        return _page(here.person, fault, "second")
     return redirect(f"{root()}/console/account/app", 303)
 
 
@@ -154,9 +159,10 @@ def renew_codes() -> Answer:
 @account.post("/console/account/passkeys/question")
 def passkey_question() -> Response:
     """What the browser needs to make a passkey, for the page's script."""
-    person = signed_in(*EVERYBODY, overdue=True)
+    here = entered(*EVERYBODY, overdue=True)
     try:
-        return Response(passkeys.registration(context(), person, a_party()), mimetype="application/json")
+        sessions.require_recent(context(), here)
+        return Response(passkeys.registration(context(), here.person, a_party()), mimetype="application/json")
     except REFUSALS as fault:
         return told(fault, "sign")
 
@@ -176,7 +182,12 @@ def keep_passkey() -> Response:
 @account.post("/console/account/passkeys/<passkey>/remove")
 def remove_passkey(passkey: str) -> Answer:
     """Forget a passkey."""
-    passkeys.remove(context(), signed_in(*EVERYBODY, overdue=True), passkey)
+    here = entered(*EVERYBODY, overdue=True)
+    try:
+        sessions.require_recent(context(), here)
+        passkeys.remove(context(), here.person, passkey)
+    except REFUSALS as fault:
+        return _page(here.person, fault, "passkeys")
     return _back("removed", "#passkeys")
 
 
