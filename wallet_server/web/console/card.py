@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from flask import Blueprint, Response, current_app, redirect, request
@@ -23,6 +24,7 @@ from wallet_server.web.assets import asset_path
 from wallet_server.web.console.door import console_page, signed_in, speaks, visit, words
 from wallet_server.web.rendering import (
     PALETTE,
+    chosen_language,
     context,
     in_language,
     palette_address,
@@ -94,6 +96,18 @@ def change() -> Answer:
     return _next(person, do, refused)
 
 
+def _to(path: str, **query: str) -> Answer:
+    """On to a page of the card, in the language that was asked for."""
+    tongue = chosen_language()
+    asked = urlencode(query | ({"lang": tongue} if tongue else {}))
+    return redirect(f"{root()}{PATH}{path}" + (f"?{asked}" if asked else ""), 303)
+
+
+def _kept_language() -> str:
+    tongue = chosen_language()
+    return f"?lang={tongue}" if tongue else ""
+
+
 def _save(person: Person, found: Desk, typed: Typed, do: str) -> None:
     """Over whatever stands there only when the person says so (`do=over`); what is there already is not saved anew."""
     if found.typed is None:
@@ -134,18 +148,18 @@ def _next(person: Person, do: str, refused: Wrong | None) -> Answer:
     """Without scripts: the page again, or on to publication when nothing is wrong."""
     found = designing.desk(context(), person)
     if refused is None and do != "publish":
-        return redirect(f"{root()}{PATH}", 303)
+        return _to("")
     if refused is None and found.typed is not None:
         reading, _ = designing.pending(found, person.language)
         if not reading.faults:
-            return redirect(f"{root()}{PATH}/publish", 303)
+            return _to("/publish")
     return _page(person, found, found.typed, checked=do == "publish", refused=refused, status=400)
 
 
 def _moved(person: Person, found: Desk, typed: Typed, live: bool) -> Answer:
     """Another window, or another person, saved meanwhile: both versions stand until the person chooses."""
     if live:
-        told = part("console/_card_moved.html", speaks(person), found=found)
+        told = part("console/_card_moved.html", speaks(person), found=found, language_query=_kept_language())
         return Response(orjson.dumps({"moved": told}), 409, mimetype="application/json")
     return _page(person, found, typed, moved=True, status=409)
 
@@ -171,6 +185,7 @@ def _page(
         "console/card.html",
         person,
         section=SECTION,
+        language_query=_kept_language(),
         status=status,
         found=found,
         typed=typed,
@@ -199,6 +214,7 @@ def _parts(person: Person, refused: Wrong | None) -> Response:
         "says": in_language(drawn.promise, tongue),
         "parts": {
             "shown": part("console/_card_shown.html", tongue, **shown),
+            "mini": part("console/_card_mini.html", tongue, **shown),
             "logo": part("console/_card_logo.html", tongue, typed=typed, **_logo_part(typed, drawn)),
             "suggested": part("console/_card_suggested.html", tongue, typed=typed, suggested=drawn.suggested),
             "standing": part("console/_card_standing.html", tongue, found=found, when=None),
@@ -316,7 +332,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
     person = signed_in(OWNER, MARKETER)
     found = designing.desk(context(), person)
     if found.typed is None:
-        return redirect(f"{root()}{PATH}", 303)
+        return _to("")
     tongue = speaks(person)
     reading, differences = designing.pending(found, person.language)
     if reading.faults and refused is None:
@@ -326,6 +342,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
         "console/card_publish.html",
         person,
         section=SECTION,
+        language_query=_kept_language(),
         status=409 if refused else 200,
         found=found,
         differences=differences,
@@ -344,7 +361,7 @@ def publish() -> Answer:
         designing.publish(context(), person, _whole("revision"), version)
     except (Conflict, Invalid) as fault:
         return confirm(fault)
-    return redirect(f"{root()}{PATH}/published" + ("?first=yes" if version == 0 else ""), 303)
+    return _to("/published", **({"first": "yes"} if version == 0 else {}))
 
 
 @card.get(f"{PATH}/published")
@@ -353,11 +370,12 @@ def published() -> Answer:
     person = signed_in(OWNER, MARKETER)
     found = designing.desk(context(), person)
     if not found.version:
-        return redirect(f"{root()}{PATH}", 303)
+        return _to("")
     return console_page(
         "console/card_published.html",
         person,
         section=SECTION,
+        language_query=_kept_language(),
         found=found,
         first=request.args.get("first") == "yes",
         joining=symbol(found.join_link, press().words[speaks(person)].designer.join_code),
