@@ -49,7 +49,7 @@ def test_each_page_stands_in_both_languages_and_asks_who_is_there(client: FlaskC
 def test_the_day_fills_itself_and_says_nothing_while_nothing_happens(client: FlaskClient, house: House) -> None:
     sign_in(client, house)
     page = client.get("/console/today")
-    poll = address(page, r"/console/today/now\?was=\w+")
+    poll = address(page, r"/console/today/now\?was=\w+&amp;lang=\w+")
     assert client.get(poll).status_code == 204
     member = house.member()
     member.buy("desk-1", 1250)
@@ -58,7 +58,7 @@ def test_the_day_fills_itself_and_says_nothing_while_nothing_happens(client: Fla
     end = member.card.code.split(".")[3][-4:]
     assert f"Card …{end}" in said(fresh)
     assert "€12.50" in said(fresh) or "€" in said(fresh)
-    assert client.get(address(fresh, r"/console/today/now\?was=\w+")).status_code == 204
+    assert client.get(address(fresh, r"/console/today/now\?was=\w+&amp;lang=\w+")).status_code == 204
     cashier = house.app.test_client()
     sign_in(cashier, house, "cashier")
     seen = cashier.get("/console/today")
