@@ -37,8 +37,14 @@ def page(fault: Invalid | None = None) -> Response:
         stores=pairing.stores(context(), person.scope),
         fault=fault,
         done=request.args.get("done", ""),
+        named=_naming(speaks(person)),
         when=_speaking(speaks(person), person.scope.zone),
     )
+
+
+def _naming(tongue: str) -> Callable[[str], str]:
+    """The name of a till; the first one of a shop has but a number."""
+    return lambda name: press().words[tongue].tills.numbered.format(name) if name.isdigit() else name
 
 
 def _speaking(tongue: str, zone: str) -> Callable[[datetime], str]:
@@ -70,6 +76,7 @@ def invite(till: str) -> Response:
         invitation=made,
         drawn=symbol(made.link, words.symbol),
         minutes=int(pairing.LIVES.total_seconds() // 60),
+        named=_naming(speaks(person)),
         spoken=words.script.json(),
         alone=_loopback(context().settings.base_url),
     )

@@ -50,7 +50,8 @@ async function greet() {
     const { ok, facts } = await ask("/pair/greeting", { secret: kept().secret });
     if (!ok) return refuse(facts);
     say("");
-    at("place").textContent = words.place.replace("{merchant}", facts.merchant).replace("{store}", facts.store).replace("{till}", facts.till);
+    const till = /^\d+$/.test(facts.till) ? words.numbered.replace("{number}", facts.till) : facts.till;
+    at("place").textContent = words.place.replace("{merchant}", facts.merchant).replace("{store}", facts.store).replace("{till}", till);
     at("pair").hidden = false;
     at("name").focus();
   } catch {
@@ -73,7 +74,7 @@ async function pair() {
     for (const old of ["till-pending", "till-last"]) localStorage.removeItem(old);
     sessionStorage.removeItem("pairing");
     navigator.storage?.persist?.(); // or a browser may forget the key of a till that was closed for a while
-    say(words.done.replace("{till}", facts.till), "good big-good");
+    say(words.done, "good big-good");
     at("go").hidden = false;
     at("go").querySelector("a").focus();
   } catch {
@@ -81,6 +82,8 @@ async function pair() {
   }
 }
 
+// Another link to this page, followed while it is open.
+addEventListener("hashchange", () => location.reload());
 at("asleep").hidden = true;
 const secret = location.hash.slice(1);
 if (secret) {

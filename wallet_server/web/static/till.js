@@ -12,7 +12,8 @@ const page = document.querySelector("[data-till]");
 const words = JSON.parse(page.dataset.till);
 const root = page.dataset.root;
 const language = document.documentElement.lang;
-const keyboard = matchMedia("(pointer: fine)").matches;
+const touch = matchMedia("(pointer: coarse)").matches || (navigator.maxTouchPoints > 0 && innerWidth < 800);
+const keyboard = !touch;
 
 const address = new URLSearchParams(location.hash.slice(1));
 const given = address.get("key");
@@ -169,7 +170,9 @@ function show(code, facts) {
   at("amount-label").textContent = fill(words.money, { iso: programme.iso });
   at("minimum").hidden = !programme.minimum_minor;
   at("minimum").textContent = fill(words.minimum, { amount: money(programme.minimum_minor, programme) });
-  drawRewards(at("rewards"), facts.rewards, programme, words, facts.card_current, redeem);
+  // A stamp card's own sentence says what is missing for its reward.
+  const rewards = facts.rewards.filter((reward) => reward.ready || !facts.progress);
+  drawRewards(at("rewards"), rewards, programme, words, facts.card_current, redeem);
   const stamped = programme.gives === "item" || (programme.gives === "visit" && !programme.minimum_minor);
   at("sale").hidden = stamped;
   at("give").hidden = !stamped;
@@ -183,8 +186,7 @@ function show(code, facts) {
 }
 
 function firstThingToDo() {
-  if (!at("sale").hidden) return at("amount");
-  return at("several").hidden ? at("one") : at("several").querySelector("button");
+  return at(at("sale").hidden ? "one" : "amount");
 }
 
 // ------------------------------------------------------------------ what the cashier does
@@ -279,10 +281,11 @@ function scanned(texts) {
 }
 
 function misplaced(field) {
-  const text = field.value.trim();
-  if (!CODE.test(text)) return false;
-  field.value = "";
-  scanned([text]);
+  // A slow scanner, behind what stood there already.
+  const found = /[A-Za-z]\d{1,3}\.[\w.]{10,}$/.exec(field.value.trim());
+  if (!found) return false;
+  field.value = field.value.slice(0, found.index);
+  scanned([found[0]]);
   return true;
 }
 
@@ -429,7 +432,8 @@ click("camera-off", () => {
 });
 toggle("sound", "till-sound", () => signal("ok", loud()));
 click("how", () => at("help").showModal());
-if (!keyboard) at("amount").inputMode = "none";
+page.classList.toggle("touch", touch);
+if (touch) at("amount").inputMode = "none";
 
 listen(document, (text) => CODE.test(text), scanned);
 document.addEventListener("keydown", (event) => {
@@ -452,6 +456,8 @@ addEventListener("online", () => {
   if (!at("stuck").hidden) again();
 });
 
+// Another link to this page, followed while it is open.
+addEventListener("hashchange", () => location.reload());
 line();
 at("asleep").hidden = true;
 if (drawer.get("key")) open();
