@@ -10,6 +10,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
@@ -19,6 +20,7 @@ from tests.pages.test_pages_served import ANDROID, IPHONE, text_of
 from wallet_server.actions import assets, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
+from wallet_server.app import create_app
 from wallet_server.rules.card import Palette
 from wallet_server.rules.program_simple import stamp_document
 from wallet_server.web.visitor import seen
@@ -255,6 +257,19 @@ def test_a_programme_makes_so_many_cards_a_minute(house: House, monkeypatch: pyt
     answers = [house.app.test_client().post(f"/join/{house.shop.join_code}") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [303, 303, 429]
     assert house.app.test_client().post(f"/join/{house.stranger.join_code}").status_code == 303
+
+
+def test_a_proxy_is_believed_only_where_the_settings_say_so(house: House) -> None:
+    settings = replace(house.ctx.settings, joins_per_hour=1)
+    told, untold = (create_app(replace(settings, trusted_proxies=hops)) for hops in (1, 0))
+
+    def join(app: Flask, forwarded: str) -> int:
+        headers = {"X-Forwarded-For": forwarded}
+        return app.test_client().post(f"/join/{house.stranger.join_code}", headers=headers).status_code
+
+    visits = ["9.9.9.1", "6.6.6.6, 9.9.9.1", "9.9.9.2"]
+    assert [join(told, forwarded) for forwarded in visits] == [303, 429, 303], "what the visitor adds is not believed"
+    assert [join(untold, "9.9.9.1") for _ in range(2)] == [303, 303]
 
 
 def test_no_address_is_stored(house: House) -> None:
