@@ -24,8 +24,11 @@ from wallet_server.web.console import CONSOLE
 PUBLIC = {
     # Whoever asks has no key: phones (they bring their passes' own tokens), people with a link, browsers, probes.
     *("apple.register", "apple.unregister", "apple.list_changed", "apple.fetch", "apple.log"),
-    *("customer.join_page", "customer.join", "customer.card_page", "customer.choose_messages", "customer.download"),
-    *("customer.stop_page", "customer.stop", "card-state.state"),
+    *("join.join_page", "join.join", "card.card_page", "card.choose_messages", "card.download", "card.stop_page"),
+    *("card.stop", "card-state.state", "recover.code_page", "recover.by_code", "recover.link_page", "recover.by_link"),
+    *("rate.rate_page", "rate.rate"),
+    *("assets.picture", "look.page", "till-page.manifest", "pair-page.page", "pair-facts.greeting", "pair-facts.key"),
+    *("trust.page", "trust.certificate", "trust.certificate_pem", "trust.profile"),
     *("home.first_page", "till-page.page", "files.static_file", "files.palette", "health"),
     *("swagger.static", "swagger.swagger", "swagger.oauth2-redirect"),
     *("openapi.static", "openapi.doc_url", "openapi.openapi"),
