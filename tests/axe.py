@@ -34,9 +34,11 @@ def source(folder: Path) -> str:
 def check(page: Page, axe: str, *, both_schemes: bool = True) -> None:
     """Fails with what axe finds on this page, the contrast in light and dark."""
     page.evaluate(axe)
-    assert page.evaluate(FOUND, ALL) == [], page.url
+    found = page.evaluate(FOUND, ALL)
+    assert not found, f"{page.url}: {found}"
     if both_schemes:
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
-            assert page.evaluate(FOUND, ["color-contrast"]) == [], f"{page.url} in {scheme}"
+            found = page.evaluate(FOUND, ["color-contrast"])
+            assert not found, f"{page.url} in {scheme}: {found}"
         page.emulate_media()
