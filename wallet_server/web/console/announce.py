@@ -259,12 +259,17 @@ def _shown(found: Item, tongue: str) -> dict[str, Any]:
         "told": told,
         "fetched": fetched,
         "share": percent(fetched, found.shown),
-        "pace": (2 if found.state == "confirmed" else 10) if moving and fresh and found.state != "recalled" else 0,
+        "pace": _pace(found) if moving and fresh and found.state != "recalled" else 0,
         "quiet": found.programme.announce.quiet,
         "limits": found.programme.announce.limits,
         "say": say,
         "counted": None,
     }
+
+
+def _pace(found: Item) -> int:
+    """Seconds between two looks: more members take longer to sum, and the tills work beside it."""
+    return min(60, (2 if found.state == "confirmed" else 10) + found.asked // 2000)
 
 
 def _share(found: Item, code: str, whole: int, words: Any, say: Wording) -> Share:
