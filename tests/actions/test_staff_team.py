@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +11,14 @@ import pytest
 
 from tests.actions.test_staff_sign_in import HOME, PASSWORD, enter, hire, stored, visit, with_app
 from tests.conftest import NewDatabase
-from tests.world import World, founded, settings, together
+from tests.world import World, founded, settings
 from wallet_server.actions import programs
 from wallet_server.actions.context import Context
 from wallet_server.actions.staff import CASHIER, MARKETER, OWNER, Person, founding, links, sessions, team
 from wallet_server.actions.staff.founding import Founding
 from wallet_server.actions.staff.links import Newcomer
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated, WalletError
-from wallet_server.records import parties, programmes
+from wallet_server.records import parties, programmes, staff
 from wallet_server.records.database import open_database
 from wallet_server.records.envelope import Keyring
 
@@ -237,14 +239,24 @@ def test_two_owners_who_demote_each_other_leave_one(database_url: str, tmp_path:
     with founded(database_url, tmp_path) as world:
         marie = owner(world)
         zoe = joined(world, marie, OWNER)
-        acts = [
-            lambda: team.give_role(world.ctx, marie, zoe.public_id, CASHIER),
-            lambda: team.give_role(world.ctx, zoe, marie.public_id, CASHIER),
-        ]
-        results = together(*acts)
-        roles = sorted(one.role for one in team.people(world.ctx, marie))
-        assert roles == [CASHIER, OWNER], results
-        assert sum(isinstance(one, WalletError) for one in results) == 1
+        seen: list[Exception] = []
+
+        def demote_marie() -> None:
+            try:
+                team.give_role(world.ctx, zoe, marie.public_id, CASHIER)
+            except WalletError as fault:
+                seen.append(fault)
+
+        other = threading.Thread(target=demote_marie)
+        with world.ctx.change() as tx:  # what demotes Zoé, stopped just before its end
+            assert len(staff.active_owners(tx, zoe.scope.merchant_id, OWNER)) == 2
+            staff.change(tx, zoe.staff_id, {"role": CASHIER})
+            other.start()
+            time.sleep(0.5)
+            assert not seen
+        other.join(10)
+        assert [one.role for one in team.people(world.ctx, marie)] == [OWNER, CASHIER]
+        assert [type(one) for one in seen] == [Conflict]
 
 
 def test_another_merchants_people_do_not_exist(world: World) -> None:
