@@ -117,7 +117,7 @@ def _lock(tx: Tx, member_id: int) -> None:
 
 def _replace(ctx: Context, tx: Tx, member_id: int, now: datetime) -> Facts:
     """Every copy that the member has is over, and there is one new one with a new recovery code."""
-    old = passes.active_passes(tx, member_id)
+    old = recovery.copies(tx, member_id)
     for row in passes.lock_passes(tx, old):
         passes.retire_pass(tx, row.id)
     member = members.members_by_id(tx, [member_id])[member_id]

@@ -236,14 +236,6 @@ def retire_pass(tx: Tx, pass_id: int) -> None:
     tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(**gone))
 
 
-_COPIES = sa.select(passes.c.id).where(passes.c.member_id == b("member"), passes.c.state == ACTIVE)
-
-
-def active_passes(tx: Tx, member_id: int) -> list[int]:
-    """Keys of a member's copies that are valid."""
-    return list(tx.execute(_COPIES.order_by(passes.c.id), {"member": member_id}).scalars())
-
-
 _PUBLICATIONS = sa.select(publications).where(publications.c.pass_id.in_(b("ids", expanding=True)))
 
 

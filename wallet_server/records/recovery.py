@@ -1,4 +1,5 @@
-"""Owns recovery codes: one that is good for each member, found by its hash, sealed for the back of the card."""
+"""Owns recovery codes: one that is good for each member, found by its hash, sealed for the back of the card; and which
+passes a recovery replaces."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import codes, members
+from wallet_server.records.schema import codes, members, passes
 
 KIND = "recovery"
 
@@ -60,6 +61,16 @@ def by_lookup(tx: Tx, lookup: bytes) -> RecoveryRow | None:
     """Whose good code this is: the code is what gives access."""
     r = tx.execute(_BY_LOOKUP, {"lookup": lookup}).first()
     return None if r is None else _row(r)
+
+
+_COPIES = (
+    sa.select(passes.c.id).where(passes.c.member_id == b("member"), passes.c.state == "active").order_by(passes.c.id)
+)
+
+
+def copies(tx: Tx, member_id: int) -> list[int]:
+    """Keys of the member's passes that are valid."""
+    return list(tx.execute(_COPIES, {"member": member_id}).scalars())
 
 
 def end_codes(tx: Tx, member_id: int, at: datetime) -> None:
