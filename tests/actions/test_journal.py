@@ -67,6 +67,7 @@ def test_a_portrait_with_its_history_page_by_page(world: World, monkeypatch: pyt
         lines += page.history
         if (before := page.more) is None:
             break
+    assert len({told.line.id for told in lines}) == len(lines) == 6
     amounts = [told.line.amount for told in lines if told.line.currency == "points"]
     assert amounts == [30, -20, 20]
     back, given = [told.line for told in lines if told.line.currency == "points"][1:]

@@ -55,6 +55,10 @@ def test_what_was_fetched_stays_so_after_a_later_one_and_what_was_not_was_replac
     world.work()
     assert phone.pull()
     fetched_at = world.clock()
+    world.clock.forward(hours=1)
+    world.sell(took, 1000)
+    world.work()
+    assert phone.pull(), "a version that shows it still, and rings for something else"
     world.clock.at = NOON + timedelta(days=2)
     second = world.announce("Deux", days=30)
     world.work()
