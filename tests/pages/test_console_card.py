@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from typing import Any
 
 import pytest
@@ -202,7 +203,7 @@ def test_what_the_form_cannot_say_is_shown_and_left_alone(house: House, client: 
     assert client.post("/console/card", data={"csrf": token, "do": "live"}).status_code == 409
 
 
-def test_a_logo_is_read_shown_and_served(form: Form) -> None:
+def test_a_logo_is_read_shown_served_and_stands_on_the_pass(house: House, shop: Shop, form: Form) -> None:
     sent = form.send("live", {"X-Part": "live"}, picture=(io.BytesIO(picture(colour="#12402f")), "logo.png"))
     assert sent.status_code == 200
     kept = re.search(r'name="logo" value="([0-9a-f]{64})"', sent.json["parts"]["logo"])
@@ -220,6 +221,13 @@ def test_a_logo_is_read_shown_and_served(form: Form) -> None:
     assert form.fields["logo"] != form.fields["bare"] == kept[1]
     assert "hardly shows" not in form.page
     assert form.client.get(f"/asset/{'0' * 64}.png").status_code == 404
+    assert form.send("publish", reward_en="a coffee").status_code == 303
+    assert form.confirm().status_code == 303
+    plate = form.client.get(f"/asset/{form.fields['logo']}.png").data
+    with zipfile.ZipFile(io.BytesIO(form.client.get(house.member(shop).file_path).data)) as card:
+        on_pass = [Image.open(io.BytesIO(raw)).convert("RGBA") for raw in (card.read("logo@3x.png"), plate)]
+        assert on_pass[0] == on_pass[1]
+        assert Image.open(io.BytesIO(card.read("icon@3x.png"))).size == (114, 114)
 
 
 def test_a_file_that_is_no_picture_is_refused_and_the_rest_is_kept(form: Form) -> None:
