@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -58,6 +58,32 @@ EXPIRED_IN_DEBT = [
     ("award", 0, "points", 30, None),
     ("reverse", 0),
 ]
+EXPIRED_PAYS_NO_DEBT = [
+    ("award", 0, "points", 100, 1),
+    ("burn", 0, "points", 100),
+    ("award", 0, "points", 50, None),
+    ("burn", 0, "points", 50),
+    ("reverse", 2),
+    ("wait", 2),
+    ("reverse", 1),
+    ("expire", 1),
+]
+EXPIRED_PAYS_ITS_OWN_DEBT = [
+    ("award", 0, "points", 30, None),
+    ("award", 0, "points", 50, 1),
+    ("burn", 0, "points", 80),
+    ("reverse", 0),
+    ("reverse", 1),
+    ("wait", 2),
+    ("reverse", 2),
+]
+HARD_DAYS = [
+    REVERSED_AFTER_IT_EXPIRED,
+    GIVEN_BACK_TOO_LATE,
+    EXPIRED_IN_DEBT,
+    EXPIRED_PAYS_NO_DEBT,
+    EXPIRED_PAYS_ITS_OWN_DEBT,
+]
 
 
 class _RolledBack(Exception):
@@ -82,20 +108,29 @@ class _Lot:
 
 @dataclass
 class _Account:
-    """What an account should hold, reckoned without any ledger: parcels with a date, and one sum that is owed."""
+    """What an account should hold, reckoned without any ledger: parcels with a date, and what is owed for which."""
 
     lots: list[_Lot] = field(default_factory=list)
-    owed: int = 0
+    owed: list[tuple[_Lot, int]] = field(default_factory=list)
 
     @property
     def balance(self) -> int:
-        return sum(lot.left for lot in self.lots) - self.owed
+        return sum(lot.left for lot in self.lots) - sum(part for _, part in self.owed)
 
     def award(self, amount: int, until: datetime | None) -> _Lot:
-        paid = min(self.owed, amount)
-        self.owed -= paid
-        self.lots.append(_Lot(amount, amount - paid, until))
-        return self.lots[-1]
+        lot = _Lot(amount, 0, until)
+        self.lots.append(lot)
+        lot.left = amount - self._pay(amount, lambda _: True)
+        return lot
+
+    def _pay(self, amount: int, whose: Callable[[_Lot], bool]) -> int:
+        """Pay these debts out of so much, the oldest first; what that took."""
+        before = amount
+        for n, (lot, part) in enumerate(self.owed):
+            paid = min(part, amount) if whose(lot) else 0
+            amount -= paid
+            self.owed[n] = (lot, part - paid)
+        return before - amount
 
     def alive(self, now: datetime) -> list[_Lot]:
         alive = [lot for lot in self.lots if lot.until is None or lot.until > now]
@@ -110,21 +145,27 @@ class _Account:
             taken.append((lot, part))
         return taken
 
-    def give_back(self, taken: list[tuple[_Lot, int]]) -> None:
-        for lot, part in sorted(taken, key=lambda one: self.lots.index(one[0])):
-            paid = min(self.owed, part)
-            self.owed -= paid
-            lot.left += part - paid
+    def give_back(self, taken: list[tuple[_Lot, int]], now: datetime) -> None:
+        """What has run out pays what is owed for itself alone, and before anything else does; then the others pay."""
+        alive = self.alive(now)
+        for lot, part in sorted(taken, key=lambda one: (_known(one[0], alive), self.lots.index(one[0]))):
+            every = _known(lot, alive)
+            lot.left += part - self._pay(part, lambda debt, lot=lot, every=every: every or debt is lot)
 
     def take_back(self, lot: _Lot, now: datetime) -> None:
         missing = lot.amount - lot.gone - lot.left
         lot.gone = lot.left = 0
-        self.owed += missing - sum(part for _, part in self.draw(missing, self.alive(now)))
+        self.owed.append((lot, missing - sum(part for _, part in self.draw(missing, self.alive(now)))))
 
     def expire(self, now: datetime) -> None:
         for lot in self.lots:
             if lot.until is not None and lot.until <= now:
                 lot.gone, lot.left = lot.gone + lot.left, 0
+
+
+def _known(lot: _Lot, among: list[_Lot]) -> bool:
+    """This very one: two lots may look alike."""
+    return any(one is lot for one in among)
 
 
 class _Day:
@@ -177,7 +218,7 @@ class _Day:
         if isinstance(what, _Lot):
             account.take_back(what, self._books.now)
         else:
-            account.give_back(what)
+            account.give_back(what, self._books.now)
         self._done[which] = (member, posted, None)
 
     def _check(self) -> None:
@@ -212,7 +253,7 @@ def test_balance_postings_and_lots_are_what_is_reckoned_beside_them(light_world:
     _play(light_world, steps)
 
 
-@pytest.mark.parametrize("steps", [REVERSED_AFTER_IT_EXPIRED, GIVEN_BACK_TOO_LATE, EXPIRED_IN_DEBT])
+@pytest.mark.parametrize("steps", HARD_DAYS)
 def test_so_they_are_on_the_days_that_are_hard(world: World, steps: list[tuple]) -> None:
     _play(world, steps)
 
@@ -227,6 +268,21 @@ def _play(world: World, steps: list[tuple]) -> None:
         for line in audit.trial_balance(books.tx):
             sums[line.currency] = sums.get(line.currency, 0) + line.amount
         assert set(sums.values()) <= {0}
+
+
+def test_what_has_run_out_pays_no_debt(world: World) -> None:
+    with _books(world, 1) as books:
+        (member,) = books.members
+        books.award(member, 100, days=1)
+        spent = books.burn(member, 100)
+        sale = books.award(member, 50)
+        books.burn(member, 50)
+        books.reverse(member, sale)
+        books.now += timedelta(days=3)
+        books.reverse(member, spent)
+        assert (books.purse(member).amount, [lot.remaining for lot in books.lots(member)]) == (50, [100, 0, -50])
+        upkeep.book_expired(world.ctx, books.tx, books.now)
+        assert (books.purse(member).amount, _breakage(books)) == (-50, 100)
 
 
 def test_an_expiry_says_what_expired_when_and_under_whose_rule(world: World) -> None:

@@ -110,12 +110,15 @@ _LOTS = (
     .order_by(lots.c.expires_at.asc().nulls_last(), lots.c.id)
     .limit(MAX_LOTS)
 )
+# A debt is opened by the reversal of an award: of which one, its entry names.
 _DEBTS = (
-    sa.select(lots.c.id, lots.c.remaining)
+    sa.select(lots.c.id, lots.c.remaining, ledger_entries.c.reverses_id.label("award"))
+    .join(ledger_entries, ledger_entries.c.id == lots.c.entry_id)
     .where(lots.c.account_id == b("account"), _OPEN, lots.c.remaining < 0)
     .order_by(lots.c.id)
     .limit(MAX_LOTS)
 )
+_OPENED = sa.select(lots.c.id, lots.c.entry_id, lots.c.expires_at).where(lots.c.id.in_(b("ids", expanding=True)))
 _DRAW = sa.update(lots).where(lots.c.id == b("lot")).values(remaining=lots.c.remaining - b("by"))
 _ALLOCATE = sa.insert(lot_allocations)
 
@@ -198,7 +201,7 @@ def award(tx: Tx, booking: Booking, purse: Purse, amount: int, expires_at: datet
     posted = _post(tx, booking, EARN, purse, amount, contra, None)
     lot = _open_lot(tx, purse.account_id, posted.entry_id, amount, booking.effective_at, expires_at)
     # Always looked at: beside a lot that has expired, a balance of zero may hide a debt.
-    _take(tx, posted.entry_id, _repay(tx, purse.account_id, {lot: amount}))
+    _take(tx, posted.entry_id, _repay(tx, purse.account_id, {lot: amount}, booking.recorded_at))
     return posted
 
 
@@ -288,7 +291,7 @@ def _undo(tx: Tx, booking: Booking, purse: Purse, entry_id: int, kind: str) -> P
     ).all()
     back = {row.lot_id: row.amount for row in given}
     # What had expired is put back only to be taken away with its award: it pays no debt on the way.
-    repaid = dict(_repay(tx, purse.account_id, back)) if kind == BURN else {}
+    repaid = dict(_repay(tx, purse.account_id, back, booking.recorded_at)) if kind == BURN else {}
     net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
     _take(tx, posted.entry_id, [*net.items(), *repaid.items()])
     return posted
@@ -366,18 +369,26 @@ def _take(tx: Tx, entry: int, takes: Sequence[tuple[int, int]]) -> None:
         tx.execute(_ALLOCATE, [{"lot_id": lot, "entry_id": entry, "amount": part} for lot, part in takes])
 
 
-def _repay(tx: Tx, account: int, pool: Mapping[int, int]) -> list[tuple[int, int]]:
-    """What the lots of `pool` (lot: amount just put there) pay towards the account's debts: (lot, amount taken)."""
+def _repay(tx: Tx, account: int, pool: Mapping[int, int], at: datetime) -> list[tuple[int, int]]:
+    """What the lots of `pool` (lot: amount just put there) pay towards the account's debts: (lot, amount taken).
+
+    A lot that has run out by `at` pays the debt that its own award left, and no other; that debt it pays before others
+    do, because what it does not pay is gone.
+    """
+    debts = tx.execute(_DEBTS, {"account": account}).all()
+    if not debts:
+        return []
+    opened = {r.id: r for r in tx.execute(_OPENED, {"ids": list(pool)})}
+    alive = [lot for lot in pool if opened[lot].expires_at is None or opened[lot].expires_at > at]
     left = dict(pool)
     moves: list[tuple[int, int]] = []
-    taken = dict.fromkeys(pool, 0)
-    for debt in tx.execute(_DEBTS, {"account": account}).all():
+    for debt in debts:
         owed = -debt.remaining
-        for lot in left:
+        own = [lot for lot in pool if lot not in alive and opened[lot].entry_id == debt.award]
+        for lot in (*own, *alive):
             part = min(left[lot], owed)
             left[lot] -= part
-            taken[lot] += part
             owed -= part
         if owed != -debt.remaining:
             moves.append((debt.id, debt.remaining + owed))
-    return [(lot, part) for lot, part in taken.items() if part] + moves
+    return [(lot, pool[lot] - left[lot]) for lot in pool if left[lot] != pool[lot]] + moves
