@@ -352,3 +352,25 @@ def test_whoever_is_over_the_limit_writes_nothing_more(limited: World, monkeypat
     monkeypatch.setattr(world.ctx.database, "change", lambda: (writes.append(1), change())[1])
     assert {client.get("/v1/stores", headers=headers).status_code for _ in range(20)} == {429}
     assert writes == []
+
+
+def test_a_sale_below_zero_is_refused_and_its_receipt_number_stays_free(world: World) -> None:
+    holder = world.enrol()
+
+    def sell(**sale: Any) -> TestResponse:
+        body = {"code": holder.code, "receipt": "R-1", "currency": "EUR", **sale}
+        return world.client().post("/v1/sales", json=body, headers=world.bearer(world.founded.till_key))
+
+    bread, discount = {"sku": "bread", "amount_minor": 1250}, {"category": "discount", "amount_minor": -250}
+    for below in ({"amount_minor": -125}, {"lines": [discount]}, {"lines": [bread, discount, *[discount] * 5]}):
+        refused = sell(**below)
+        assert (refused.status_code, refused.json["code"], refused.json["field"]) == (
+            400,
+            "negative-sale",
+            "amount_minor",
+        )
+        assert "reverse the sale instead" in refused.json["title"]
+    counted = sell(lines=[bread, discount])
+    assert (counted.status_code, counted.json["balances"]["points"]) == (200, 10)
+    assert "Idempotency-Replayed" not in counted.headers
+    assert sell(lines=[bread, {**discount, "amount_minor": -1250}], receipt="R-2").status_code == 200

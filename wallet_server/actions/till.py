@@ -22,7 +22,6 @@ from wallet_server.rules import codes, earning
 from wallet_server.rules.program import Programme, Visit
 
 __all__ = ["Holder", "Redeemed", "SaleLine", "Sold", "look_up", "redeem", "reverse_entry", "reverse_sale", "sell"]
-
 MAX_AHEAD = timedelta(minutes=10)
 MAX_BEHIND = timedelta(days=31)
 
@@ -119,7 +118,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     till_id, store_id = _at_till(scope)
     now = ctx.now()
     occurred = sold.occurred_at or now
-    _plausible(occurred, now)
+    _plausible(sold.amount_minor, occurred, now)
 
     def act(tx: Tx) -> Facts:
         member = _holder(ctx, tx, scope, sold.code)
@@ -162,7 +161,10 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     return answer
 
 
-def _plausible(occurred: datetime, now: datetime) -> None:
+def _plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
+    if amount_minor < 0:
+        why = "A sale cannot come to less than zero. To take goods back, reverse the sale instead."
+        raise Invalid(why, code="negative-sale", field="amount_minor")
     if occurred > now + MAX_AHEAD or occurred < now - MAX_BEHIND:
         sentence = "The time of the sale is in the future or more than 31 days ago; check the till's clock."
         raise Invalid(sentence, code="implausible-time", field="occurred_at")

@@ -55,7 +55,9 @@ class Line(Form):
     quantity: Annotated[float, Field(ge=-1_000_000, le=1_000_000, description="At most three decimals.")] = 1
     unit_amount_minor: Amount | None = Field(None, description="In the smallest unit of the currency.")
     amount_minor: Amount | None = Field(
-        None, description="The line as sold, discounts deducted, tax included; by default unit amount times quantity."
+        None,
+        description="The line as sold, discounts deducted, tax included; by default unit amount times quantity. Below "
+        "zero for a discount or goods taken back in the same sale.",
     )
     tax_minor: Amount = Field(0, description="The tax contained in the amount.")
     excluded: bool = Field(False, description="This line earns nothing.")
@@ -86,7 +88,9 @@ class Sale(Form):
         Plain, Field(min_length=1, max_length=80, description="The receipt number: once per till and business day.")
     ]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
-    amount_minor: Amount | None = Field(None, description="The sum of the lines; an amount alone is one line.")
+    amount_minor: Amount | None = Field(
+        None, description="The sum of the lines, which is never below zero; an amount alone is one line."
+    )
     lines: Annotated[list[Line], Field(max_length=MAX_LINES)] = Field(default_factory=list)
     occurred_at: AwareDatetime | None = Field(None, description="When it was sold, with its zone; by default now.")
     business_day: date | None = Field(None, description="By default the date in the store's own zone.")
@@ -131,6 +135,7 @@ class NewMember(Form):
     home_store: Public | None = None
     email: Annotated[Plain, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     promotions: bool = Field(False, description="The member agreed to receive announcements.")
+    first_name: Annotated[Plain, Field(min_length=1, max_length=60)] | None = None
 
 
 class Consent(Form):
@@ -156,6 +161,7 @@ class Announce(Form):
     texts: Annotated[dict[Language, Prose], Field(min_length=1, max_length=20)]
     tier: Annotated[Plain, Field(max_length=40)] | None = None
     ends_at: AwareDatetime
+    member: Public | None = Field(None, description="One member alone.")
 
 
 class Version(Form):
