@@ -205,8 +205,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("rating_id", name=op.f("uq_tickets_rating_id")),
     )
     op.create_index(op.f("ix_tickets_merchant_id"), "tickets", ["merchant_id"], unique=False)
+    op.add_column("credential_sets", sa.Column("told_at", Instant(timezone=True), nullable=True))
     op.add_column("api_keys", sa.Column("name", sa.String(length=100), nullable=True))
     op.add_column("api_keys", sa.Column("used_at", Instant(timezone=True), nullable=True))
+    op.add_column("announcements", sa.Column("audience_member_id", Key, nullable=True))
     op.add_column("publications", sa.Column("seen_at", Instant(timezone=True), nullable=True))
     op.add_column("announcement_members", sa.Column("fetched_at", Instant(timezone=True), nullable=True))
     op.add_column("announcement_members", sa.Column("alerted", sa.Boolean(), nullable=True))

@@ -12,11 +12,12 @@ import pytest
 
 from tests.phone import Phone
 from tests.world import NOON, World, founded, together
-from wallet_server.actions import enrol, offers, outbox
+from wallet_server.actions import enrol, journal, offers, outbox
 from wallet_server.delivery.worker import run_once
-from wallet_server.errors import Conflict, Invalid
-from wallet_server.records import announcements
+from wallet_server.errors import Conflict, Invalid, NotFound
+from wallet_server.records import announcements, passes
 from wallet_server.records.jobs import BULK
+from wallet_server.rules.card import card_from_json
 from wallet_server.rules.program_default import default_document
 
 QUIET = {"announce": {"quiet": {"from": "20:00", "to": "09:00"}}}
@@ -65,6 +66,36 @@ def test_a_tier_alone_can_be_told(world: World) -> None:
     assert _count(world, announcement) == {"shown": 1}
     world.work()
     assert (_shows(world, bronze), _shows(world, silver)) == (False, True)
+
+
+def test_a_word_for_one_member_is_on_that_card_alone_and_says_the_name(world: World) -> None:
+    claire, other = world.enrol(promotions=True), world.enrol(promotions=True)
+    journal.call(world.ctx, world.merchant, claire.member, "  Claire ")
+    texts = {"fr": "@prénom, votre brioche est prête", "en": "@firstname, your brioche is ready"}
+    wanted = offers.Announcement(texts, None, world.clock() + timedelta(days=2), claire.member)
+    made, _ = offers.draft(world.ctx, world.merchant, world.programme, wanted, world.wish("note"))
+    assert _count(world, made["announcement"]) == {"shown": 1}
+    offers.confirm(world.ctx, world.merchant, made["announcement"], world.wish("confirm"))
+    world.work()
+    assert _news(world, claire) == "Claire, votre brioche est prête"
+    assert _news(world, other) is None
+    world.clock.forward(minutes=2)
+    journal.call(world.ctx, world.merchant, claire.member, "")
+    world.work()
+    assert _news(world, claire) == "Votre brioche est prête"
+
+
+def _news(world: World, holder: Any) -> str | None:
+    with world.ctx.look() as tx:
+        card = card_from_json(passes.published(tx, [holder.pass_id])[holder.pass_id].card)
+    return card.news.text["fr"] if card.news else None
+
+
+def test_a_word_for_a_member_of_nobody_is_not_found(world: World) -> None:
+    until = world.clock() + timedelta(days=2)
+    wanted = offers.Announcement({"fr": "Bonjour", "en": "Hello"}, None, until, "mem_stranger")
+    with pytest.raises(NotFound):
+        offers.draft(world.ctx, world.merchant, world.programme, wanted, world.wish("note"))
 
 
 def test_a_draft_is_heard_by_nobody_and_a_confirmed_one_is_confirmed_once(world: World) -> None:

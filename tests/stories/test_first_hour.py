@@ -165,6 +165,7 @@ def test_the_first_hour(room: Room, record_property: Any) -> None:
     refuse_strangers(room, till)
     announce(room, marie, phone)
     rate_badly(room, card, marie)
+    write_to_one(room, marie, card)
     look_back(room, marie)
     lose_the_phone_and_recover(room, card, (join_link, card_link), phone, till)
     assert room.bakery.book_faults() == []
@@ -321,6 +322,21 @@ def announce(room: Room, page: Page, phone: Phone) -> None:
     text = NEWS[room.tongue]
     room.bakery.until(lambda: any(text in alert.text for alert in phone.lock_screen), "the phone says the news")
     expect(page.locator("main")).to_contain_text({"fr": "1", "en": "1"}[room.tongue])
+    room.check(page)
+
+
+def write_to_one(room: Room, page: Page, card: Page) -> None:
+    """A word for Claire alone, by her name; today's one message is spent, so it waits, and the page says until when."""
+    page.goto(f"{room.bakery.base}/console/members")
+    page.locator("main a[href*='/console/members/mem_']").first.click()
+    page.locator("[name=first_name]").fill("Claire")
+    page.locator("form[action$='/name'] button").click()
+    expect(page.locator("h1")).to_have_text("Claire")
+    page.locator("#text").fill("@prénom, merci d’être venue")
+    room.check(page)
+    page.locator("form[action$='/note'] button").click()
+    expect(page.locator("#preview")).to_contain_text("Claire, merci")
+    expect(page.locator("form[action$='/send'] button")).to_be_visible()
     room.check(page)
 
 

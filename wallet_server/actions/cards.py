@@ -18,6 +18,7 @@ from wallet_server.records.passes import PassRow, Publication
 from wallet_server.rules import codes, publishing, recovering
 from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json, fingerprint_of
 from wallet_server.rules.compose import Holding, Store, compose
+from wallet_server.rules.personal import personal
 from wallet_server.rules.program import Programme
 from wallet_server.rules.publishing import Decision, Facets
 from wallet_server.wallets.port import Identity, Issued
@@ -185,6 +186,7 @@ class _Desk:
         self._members = members.members_by_id(tx, member_ids)
         self._purses = ledger.amounts(tx, member_ids)
         self._news = announcements.news_of(tx, member_ids, now)
+        self._names = members.first_names(tx, member_ids) if self._news else {}
         self._codes = passes.newest_codes(tx, [row.id for row in rows])
         self._stores = {
             programme_id: tuple(_store(s) for s in parties.stores_of_programme(tx, programme_id))
@@ -207,6 +209,9 @@ class _Desk:
         points = self._purses.get(member.id, {}).get(self._programme(row).balance_currency, 0)
         return Facets(points, member.tier, news.public_id if news else None)
 
+    def _said_to(self, member_id: int, texts: Mapping[str, str]) -> Mapping[str, str]:
+        return {language: personal(text, self._names.get(member_id)) for language, text in texts.items()}
+
     def stands(self, news: str | None) -> bool:
         """Whether this announcement may stay on a card: neither recalled nor over."""
         return news is not None and announcements.stands(self._tx, news, self._now)
@@ -220,7 +225,7 @@ class _Desk:
         holding = Holding(
             balances=self._purses.get(member.id, {}),
             tier=shown.tier,
-            news=None if shown.news is None else text,
+            news=None if shown.news is None or text is None else self._said_to(member.id, text),
             home=self._homes.get(member.home_store_id or 0),
             stores=self._stores[member.programme_id],
             code_issue=self._codes[row.id].issue,

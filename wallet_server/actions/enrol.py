@@ -39,6 +39,7 @@ class Joining:
     email: str | None = None
     promotions: bool = False
     source: str = "join-page"
+    first_name: str | None = None
 
 
 def enrol(ctx: Context, scope: Scope, programme: str, joining: Joining, wish: Asked) -> tuple[Facts, bool]:
@@ -93,6 +94,7 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
     members.record_consent(tx, member_id, PROMOTIONS, joining.promotions, joining.source, now)
     if joining.email:
         members.add_contact(tx, row.id, member_id, "email", _normal(joining.email))
+    members.set_first_name(tx, row.id, member_id, joining.first_name)
     cards.give_recovery_code(ctx, tx, member_id, public_id, now)
     ledger.open_all_purses(tx, row.id, member_id)
     card = issue_pass(ctx, tx, row, member_id, now)

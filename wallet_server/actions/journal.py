@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from wallet_server.actions import cards
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, NotFound
-from wallet_server.records import journal, ledger, members, parties, passes
+from wallet_server.records import jobs, journal, ledger, members, parties, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.journal import CardRow, ConsentRow, Line, Listed
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes
+from wallet_server.rules.personal import MAX_NAME
 from wallet_server.rules.program import Programme
 
 PAGE = 30
@@ -58,7 +59,9 @@ class Portrait:
     member: Listed
     card: str
     email: str | None
+    first_name: str | None
     home: str | None
+    programme_id: str
     programme: Programme
     balances: Mapping[str, int]
     cards: tuple[tuple[CardRow, str], ...]
@@ -138,7 +141,9 @@ def portrait(ctx: Context, scope: Scope, public_id: str, before: int | None = No
             row,
             _name(ctx, tx, owned[0]) if owned else "",
             journal.emails_of(tx, [row.id]).get(row.id),
+            members.first_names(tx, [row.id]).get(row.id),
             homes[0].name if homes else None,
+            found.programme_public_id,
             ctx.programme(tx, found.version_id),
             ledger.amounts(tx, [row.id]).get(row.id, {}),
             tuple((card, _name(ctx, tx, card)) for card in owned),
@@ -146,3 +151,17 @@ def portrait(ctx: Context, scope: Scope, public_id: str, before: int | None = No
             tuple(Told(line, ctx.programme(tx, line.version_id)) for line in lines[:LINES]),
             lines[LINES - 1].id if len(lines) > LINES else None,
         )
+
+
+def call(ctx: Context, scope: Scope, member: str, name: str) -> None:
+    """How this member wants to be called; an empty name forgets it. Raises `Invalid` (`bad-name`) and `NotFound`."""
+    name = " ".join(name.split())
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise Invalid(f"Write a first name of at most {MAX_NAME} letters.", code="bad-name", field="first_name")
+    with ctx.change() as tx:
+        found = members.member_by_public(tx, scope, member)
+        members.lock_member(tx, found.id)
+        members.set_first_name(tx, found.programme_id, found.id, name or None)
+        # What stands on the card may say the name.
+        cards.changed(tx, found.id, (), ctx.now(), lane=jobs.SERVICE)
+    ctx.ring()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from wallet_server.actions import journal, offers
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid
-from wallet_server.records import announcements, parties, programmes, reception
+from wallet_server.records import announcements, members, parties, programmes, reception
 from wallet_server.records.announcements import AnnouncementRow
 from wallet_server.records.database import Tx
 from wallet_server.records.scope import Scope
@@ -35,7 +35,8 @@ class Item:
     """An announcement with how far it came: members asked of the whole audience, shown, and fetched by a phone.
 
     `standings` says for how many it stands how (see `records.reception`); `to_ask` is the audience before the walk is
-    through, else those asked.
+    through, else those asked. `alone`: it is for one member, who is
+    `called` that, if the shop knows.
     """
 
     public_id: str
@@ -43,6 +44,7 @@ class Item:
     zone: str
     texts: Mapping[str, str]
     tier: str | None
+    alone: bool
     state: str
     created_at: datetime
     confirmed_at: datetime | None
@@ -53,6 +55,7 @@ class Item:
     fetched: int
     to_ask: int
     standings: Mapping[str, int]
+    called: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,10 @@ def item(ctx: Context, scope: Scope, public_id: str) -> Item:
         walking = row.state == announcements.CONFIRMED
         programme = ctx.programme(tx, programmes.programme_by_id(tx, row.programme_id).version_id)
         zone = _zone(tx, scope)
+        one = row.audience_member_id
+        called = members.first_names(tx, [one]).get(one) if one is not None else None
     to_ask = max(asked, audience) if walking or drafted else asked
-    return _item(row, programme, zone, ctx.now(), (asked, shown, fetched), to_ask, standings)
+    return replace(_item(row, programme, zone, ctx.now(), (asked, shown, fetched), to_ask, standings), called=called)
 
 
 def _item(
@@ -126,6 +131,7 @@ def _item(
         zone,
         row.texts,
         row.audience_tier,
+        row.audience_member_id is not None,
         row.state,
         row.created_at,
         row.confirmed_at,

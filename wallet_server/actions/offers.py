@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from wallet_server.actions import cards
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
-from wallet_server.errors import Conflict, Fault, Invalid
+from wallet_server.errors import Conflict, Fault, Invalid, NotFound
 from wallet_server.records import announcements, jobs, members, parties, programmes
 from wallet_server.records.announcements import AnnouncementRow
 from wallet_server.records.database import Tx
@@ -34,11 +34,13 @@ MAX_DAYS = 90
 
 @dataclass(frozen=True)
 class Announcement:
-    """What to say (language to text), to whom (a tier, or all), and until when it stays on the card."""
+    """What to say (language to text), to whom (a tier, one member by public id, or all), and until when it stays on
+    the card. `@prénom` or `@firstname` in a text becomes each member's own first name."""
 
     texts: Mapping[str, str]
     tier: str | None
     ends_at: datetime
+    member: str | None = None
 
 
 def draft(ctx: Context, scope: Scope, programme: str, wanted: Announcement, wish: Asked) -> tuple[Facts, bool]:
@@ -47,13 +49,21 @@ def draft(ctx: Context, scope: Scope, programme: str, wanted: Announcement, wish
     def act(tx: Tx) -> Facts:
         row = programmes.programme_in(tx, scope, programme)
         _check(ctx.programme(tx, row.version_id), wanted, ctx.now())
+        one = None if wanted.member is None else _member_of(tx, scope, row.id, wanted.member)
         public_id = new_id("ann")
         announcements.add(
-            tx, public_id, row.id, scope.merchant_id, wanted.texts, wanted.tier, wanted.ends_at, ctx.now()
+            tx, public_id, row.id, scope.merchant_id, wanted.texts, wanted.tier, one, wanted.ends_at, ctx.now()
         )
         return {"announcement": public_id}
 
     return once(ctx, wish, act)
+
+
+def _member_of(tx: Tx, scope: Scope, programme_id: int, public_id: str) -> int:
+    found = members.member_by_public(tx, scope, public_id)
+    if found.programme_id != programme_id:
+        raise NotFound("There is no such member in this programme.", field="member")
+    return found.id
 
 
 def _check(programme: Programme, wanted: Announcement, now: datetime) -> None:
@@ -102,6 +112,8 @@ def _of(ctx: Context, tx: Tx, row: AnnouncementRow) -> tuple[Programme, str]:
 def _reached(
     tx: Tx, row: AnnouncementRow, after: int, zone: str, now: datetime, only: Sequence[int] | None = None
 ) -> list[Reached]:
+    if row.audience_member_id is not None:
+        only = [row.audience_member_id]
     return members.walk(tx, row.programme_id, row.audience_tier, after, SLICE, now - LOOK_BACK, zone, only)
 
 

@@ -29,6 +29,7 @@ class AnnouncementRow:
     merchant_id: int
     texts: Mapping[str, str]
     audience_tier: str | None
+    audience_member_id: int | None
     state: str
     created_at: datetime
     confirmed_at: datetime | None
@@ -52,6 +53,7 @@ def add(
     merchant_id: int,
     texts: Mapping[str, str],
     audience_tier: str | None,
+    audience_member_id: int | None,
     ends_at: datetime,
     at: datetime,
 ) -> int:
@@ -61,6 +63,7 @@ def add(
         "merchant_id": merchant_id,
         "texts": dict(texts),
         "audience_tier": audience_tier,
+        "audience_member_id": audience_member_id,
         "state": DRAFT,
         "created_at": at,
         "ends_at": ends_at,
@@ -76,6 +79,7 @@ def _row(r: sa.Row) -> AnnouncementRow:  # type: ignore[type-arg]
         r.merchant_id,
         r.texts,
         r.audience_tier,
+        r.audience_member_id,
         r.state,
         r.created_at,
         r.confirmed_at,

@@ -145,9 +145,28 @@ def _member(r: sa.Row, *, current: bool = True) -> MemberRow:  # type: ignore[ty
 _BY_ID = sa.select(*_COLUMNS).select_from(_from_members(members)).where(members.c.id.in_(b("ids", expanding=True)))
 
 
+_FIRST_NAMES = sa.select(identities.c.member_id, identities.c.value).where(
+    identities.c.member_id.in_(b("ids", expanding=True)), identities.c.kind == "first_name"
+)
+
+
 def members_by_id(tx: Tx, ids: Sequence[int]) -> dict[int, MemberRow]:
     """Members by key, for work that the product itself does on its cards."""
     return {r.id: _member(r) for r in tx.execute(_BY_ID, {"ids": list(ids)})}
+
+
+def first_names(tx: Tx, member_ids: Sequence[int]) -> dict[int, str]:
+    """Member key to the first name, for those who gave one."""
+    rows = tx.execute(_FIRST_NAMES, {"ids": list(member_ids)})
+    return {r.member_id: r.value for r in rows}
+
+
+def set_first_name(tx: Tx, programme_id: int, member_id: int, name: str | None) -> None:
+    """How a member wants to be called; None forgets it."""
+    mine = sa.and_(identities.c.member_id == member_id, identities.c.kind == "first_name")
+    tx.execute(sa.delete(identities).where(mine))
+    if name:
+        add_contact(tx, programme_id, member_id, "first_name", name)
 
 
 def lock_member(tx: Tx, member_id: int) -> str | None:

@@ -122,6 +122,8 @@ def received(tx: Tx, row: AnnouncementRow, standing: str, after: int, most: int,
 def audience(tx: Tx, row: AnnouncementRow) -> int:
     """How many members the walk will ask in all."""
     query = sa.select(sa.func.count()).where(members.c.programme_id == row.programme_id, members.c.left_at.is_(None))
+    if row.audience_member_id is not None:
+        query = query.where(members.c.id == row.audience_member_id)
     if row.audience_tier is not None:
         query = query.where(members.c.tier == row.audience_tier)
     return int(tx.execute(query).scalar_one())

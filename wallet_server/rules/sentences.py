@@ -302,7 +302,10 @@ def reason_sentence(code: str, params: Params, language: str, programme: Program
     if reason is None:
         return f"Autre mouvement ({code})." if tongue == "fr" else f"Other movement ({code})."
     basis = params.get("basis_minor")
-    if code == "earn.sale" and programme is not None and isinstance(basis, int):
+    if code == "earn.sale" and basis == 0:
+        # A stamp for coming, where nobody typed an amount.
+        reason = "Visite" if tongue == "fr" else "Visit"
+    elif code == "earn.sale" and programme is not None and isinstance(basis, int):
         reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(basis, programme.money, tongue)}"
     known = programme.reward(str(params.get("reward"))) if code == "burn.reward" and programme is not None else None
     if known is not None and programme is not None:

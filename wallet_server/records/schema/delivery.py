@@ -15,6 +15,7 @@ announcements = sa.Table(
     ref("merchant_id", "merchants"),
     sa.Column("texts", Json, nullable=False),
     text("audience_tier", 40, nullable=True),
+    sa.Column("audience_member_id", Key, nullable=True),  # a word for one member alone
     text("state", 20),
     at("created_at"),
     at("confirmed_at", nullable=True),

@@ -64,7 +64,7 @@ def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     """A member and a card; nothing about the person is required."""
     scope = admit("enrol")
     asked = wish(scope, "enrol", {"programme": path.id, **body.model_dump(mode="json")})
-    joining = Joining(body.language, body.home_store, body.email, body.promotions, "api")
+    joining = Joining(body.language, body.home_store, body.email, body.promotions, "api", body.first_name)
     facts, replayed = enrol.enrol(context(), scope, path.id, joining, asked)
     links = {
         "card_url": enrol.card_link(context(), facts["pass"]),
@@ -140,9 +140,8 @@ def draft_announcement(body: models.Announce) -> Response:
     scope = admit("announce")
     asked = wish(scope, "announce", body.model_dump(mode="json"))
     ends_at = instant(body.ends_at) or body.ends_at
-    facts, replayed = offers.draft(
-        context(), scope, body.programme, Announcement(body.texts, body.tier, ends_at), asked
-    )
+    wanted = Announcement(body.texts, body.tier, ends_at, body.member)
+    facts, replayed = offers.draft(context(), scope, body.programme, wanted, asked)
     return answer(facts, replayed=replayed)
 
 

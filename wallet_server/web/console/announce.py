@@ -18,6 +18,7 @@ from wallet_server.actions.once import asked
 from wallet_server.actions.staff import MARKETER, OWNER, Person
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.rules.announcing import LOCK_SCREEN
+from wallet_server.rules.personal import personal
 from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import console_page, csrf, csrf_token, signed_in, speaks
 from wallet_server.web.console.members import key
@@ -26,6 +27,9 @@ from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import context, in_language, part, press, root
 
 announce = Blueprint("console-announce", __name__)
+
+SAMPLE_NAME = "Claire"
+"""Who reads the preview of a text that says a first name."""
 
 PATH = "/console/announce"
 GROUPS = (
@@ -181,7 +185,12 @@ def _part(template: str, tongue: str, **values: Any) -> Response:
 
 
 def _previews(
-    programme: Programme, texts: Mapping[str, str], person: Person, tongue: str, before: Mapping[str, str] | None = None
+    programme: Programme,
+    texts: Mapping[str, str],
+    person: Person,
+    tongue: str,
+    before: Mapping[str, str] | None = None,
+    called: str | None = SAMPLE_NAME,
 ) -> list[dict[str, Any]]:
     """For each language: what a lock screen shows, where it is cut, and where a phone would show nothing."""
     words = press().words[tongue].announce
@@ -190,7 +199,7 @@ def _previews(
     shown = []
     for one in programme.languages:
         own = texts.get(one, "")
-        text = own or texts.get(first, "")
+        text = personal(own or texts.get(first, ""), called)
         warnings = []
         if len(text) > LOCK_SCREEN:
             warnings.append(words.warn.cut.format(LOCK_SCREEN, len(text)))
@@ -228,7 +237,12 @@ def one(announcement: str) -> Response:
         person,
         section="announce",
         previews=_previews(
-            found.programme, found.texts, person, speaks(person), {} if found.state != "draft" else None
+            found.programme,
+            found.texts,
+            person,
+            speaks(person),
+            {} if found.state != "draft" else None,
+            found.called if found.alone else SAMPLE_NAME,
         ),
         notice=request.args.get("done", ""),
         in_language=in_language,

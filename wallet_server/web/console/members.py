@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import journal, newsroom
+from wallet_server.actions import journal, newsroom, offers
 from wallet_server.actions.journal import Entry, Portrait, Told
-from wallet_server.actions.staff import MARKETER, OWNER
+from wallet_server.actions.once import asked
+from wallet_server.actions.staff import MARKETER, OWNER, Person
+from wallet_server.errors import Invalid
 from wallet_server.rules import sentences
 from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import console_page, signed_in, speaks
@@ -18,6 +24,8 @@ from wallet_server.web.rendering import context, in_language, press, root
 members = Blueprint("console-members", __name__)
 
 MOST_KEY = 18
+FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
+NOTE_STANDS = timedelta(days=14)
 SOURCES = {
     "join-page": "join_page",
     "card": "web_card",
@@ -76,7 +84,10 @@ def _tier(entry: Entry | Portrait, tongue: str) -> str:
 @members.get("/console/members/<member>")
 def one(member: str) -> Response:
     """One member."""
-    person = signed_in(OWNER, MARKETER)
+    return _one(signed_in(OWNER, MARKETER), member)
+
+
+def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str | None = None) -> Response:
     found = journal.portrait(context(), person.scope, member, key("before"))
     tongue = speaks(person)
     say = Wording(tongue, newsroom.zone_of(context(), person.scope))
@@ -98,9 +109,44 @@ def one(member: str) -> Response:
         ],
         lines=[_line(told, say) for told in found.history],
         say=say,
+        bad_name=bad_name,
+        bad_note=bad_note,
+        form=secrets.token_urlsafe(18),
+        most=offers.MAX_TEXT,
+        status=400 if bad_name or bad_note is not None else 200,
         first=key("before") is None,
         address=f"{root()}/console/members/{found.member.public_id}",
     )
+
+
+@members.post("/console/members/<member>/name")
+def name(member: str) -> Answer:
+    """How the member wants to be called."""
+    person = signed_in(OWNER, MARKETER)
+    try:
+        journal.call(context(), person.scope, member, request.form.get("first_name", "")[:200])
+    except Invalid:
+        return _one(person, member, bad_name=True)
+    return redirect(f"{root()}/console/members/{member}", 303)
+
+
+@members.post("/console/members/<member>/note")
+def note(member: str) -> Answer:
+    """A word for this member alone: kept as a draft, counted and sent like any other. The same form is one draft."""
+    person = signed_in(OWNER, MARKETER)
+    found = journal.portrait(context(), person.scope, member)
+    text = request.form.get("text", "").replace("\r\n", "\n").strip()[: 2 * offers.MAX_TEXT]
+    ends_at = context().now() + NOTE_STANDS
+    wanted = offers.Announcement(dict.fromkeys(found.programme.languages, text), None, ends_at, member)
+    form = request.form.get("form", "")
+    body = {"member": member, "text": text, "form": form}
+    try:
+        key = form if FORM.fullmatch(form) else secrets.token_urlsafe(18)
+        wish = asked(person.scope, "note", body, key)
+        facts, _ = offers.draft(context(), person.scope, found.programme_id, wanted, wish)
+    except Invalid:
+        return _one(person, member, bad_note=text)
+    return redirect(f"{root()}/console/announce/{facts['announcement']}", 303)
 
 
 def _line(told: Told, say: Wording) -> dict[str, Any]:

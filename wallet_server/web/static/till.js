@@ -339,7 +339,7 @@ async function open() {
   if (!opened) return (found.silent ? at("retry") : at("open").querySelector("summary")).focus();
   counter = found.facts;
   const names = new Set(Object.values(counter.programmes).map((one) => one.organisation));
-  at("where").textContent = [...names, counter.store].join(" · ");
+  at("where").textContent = [...new Set([...names, counter.store])].join(" · ");
   const till = /^\d+$/.test(counter.till) ? fill(words.numbered, { number: counter.till }) : counter.till;
   at("which").textContent = [till, drawer.get("device")].filter(Boolean).join(" · ");
   at("receipt").value = drawer.receipt();
