@@ -6,60 +6,22 @@ Starts no thread and touches no table.
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 
 import structlog
 from flask import Flask, Response
 from flask_openapi3 import Info, OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from wallet_server import __version__, resources
-from wallet_server.actions import assets
-from wallet_server.actions.context import Context
-from wallet_server.actions.credentials import Vault
+from wallet_server import __version__
 from wallet_server.actions.keys import Meter
-from wallet_server.actions.refresh import raise_alarm
-from wallet_server.records.database import Database, attach
-from wallet_server.records.envelope import Keyring, keyring_file
+from wallet_server.installation import build_context
+from wallet_server.records.database import attach
 from wallet_server.settings import Settings
-from wallet_server.wallets.apple.push import APPLE, Bell, BellSettings
-from wallet_server.wallets.apple.wallet import AppleWallet
-from wallet_server.wallets.designs import load_designs
-from wallet_server.wallets.drawing import Drawings
 from wallet_server.web import pages, problems
 from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.counter import counter
 from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.apple_service import OneSlash, apple
-
-
-def build_context(settings: Settings, database: Database) -> Context:
-    """The context of this installation, with its wallets."""
-    keys = settings.secret_keys or keyring_file(settings.data_dir / "secret.keys")
-    ctx = Context(settings, database, Keyring.parse(keys), clock=_utc_now)
-    designs = load_designs(settings.designs_dir or resources.templates())
-    bell = Bell(
-        BellSettings(push_type=None if settings.apns_push_type == "none" else settings.apns_push_type),
-        address=settings.apns_url if settings.sandbox else APPLE,
-        trust_pem=settings.apns_ca.encode() if settings.apns_ca else None,
-        sandbox=settings.sandbox,
-    )
-    apple_wallet = AppleWallet(
-        designs,
-        Drawings(),
-        Vault(ctx),
-        bell,
-        pictures=lambda sha256: assets.picture(ctx, sha256),
-        on_alarm=lambda credential_set, alarm: raise_alarm(ctx, credential_set, alarm.kind, alarm.sentence),
-        sandbox=settings.sandbox,
-    )
-    ctx.wallets = {apple_wallet.name: apple_wallet}
-    ctx.designs = designs
-    return ctx
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def create_app(settings: Settings) -> Flask:

@@ -141,6 +141,9 @@ class Settings:
     apns_ca: str | None = _setting(
         None, "Trust root (PEM) for the push service; only the sandbox may set it.", str, secret=False
     )
+    phones_url: str | None = _setting(
+        None, "Address of the page with the simulated phones; only the sandbox has one.", _address
+    )
     apns_push_type: str = _setting(
         "background", "apns-push-type header of pass pushes.", _one_of("background", "alert", "none")
     )

@@ -13,7 +13,9 @@ import pytest
 
 from wallet_server.actions import demo
 from wallet_server.actions.context import Context
-from wallet_server.cli import PASS_TYPE, TEAM, main, open_context
+from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.cli import main
+from wallet_server.cli.opening import open_context
 from wallet_server.records.envelope import new_key_line
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings

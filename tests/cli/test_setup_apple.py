@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.cli.conftest import House
 from wallet_server.actions import credentials as vault
-from wallet_server.cli import PASS_TYPE, TEAM
+from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.sandbox.authority import Authority
 
 OTHER = "pass.com.example.other"

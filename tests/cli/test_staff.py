@@ -10,8 +10,8 @@ import pytest
 from tests.cli.conftest import House
 from wallet_server.actions import keys
 from wallet_server.actions.staff import founding, links
-from wallet_server.app import build_context
 from wallet_server.cli.staff import show_setup
+from wallet_server.installation import build_context
 from wallet_server.records.database import open_database, upgrade
 from wallet_server.settings import Settings
 

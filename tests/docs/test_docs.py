@@ -24,6 +24,7 @@ TOP = Path(__file__).resolve().parents[2]
 README = TOP / "README.md"
 PAPERS = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob("certs/*.md")])
 NAMES = [str(paper.relative_to(TOP)) for paper in PAPERS]
+LOOKING = click.Context(main)
 PLACEHOLDER = re.compile(
     r"\b(TODO|FIXME|TBD|XXX|WIP|lorem ipsum|coming soon|to be written|placeholder)\b", re.IGNORECASE
 )
@@ -138,7 +139,9 @@ def test_the_web_servers_own_codes_are_names_of_http() -> None:
 
 
 def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    for name in group.list_commands(LOOKING):
+        command = group.get_command(LOOKING, name)
+        assert command, name
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         if not isinstance(command, click.Group) or command.invoke_without_command:
@@ -176,8 +179,9 @@ def check_command(words: list[str]) -> None:
     while isinstance(group, click.Group) and taken < len(words) and not words[taken].startswith("-"):
         if words[taken] == "COMMAND":
             return
-        assert words[taken] in group.commands, f"there is no command {' '.join(words[: taken + 1])}"
-        group = group.commands[words[taken]]
+        found = group.get_command(LOOKING, words[taken])
+        assert found, f"there is no command {' '.join(words[: taken + 1])}"
+        group = found
         taken += 1
     known = {flag for option in group.params for flag in option.opts} | {"--help", "--version"}
     assert {word for word in words[taken:] if word.startswith("--")} <= known, f"{words}: {sorted(known)}"

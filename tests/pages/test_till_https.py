@@ -28,7 +28,7 @@ from tests.stories.running import clean, free_pair
 from wallet_server.actions import credentials, enrol, keys, pairing, programs, till
 from wallet_server.actions.context import Context
 from wallet_server.actions.programs import Founded
-from wallet_server.cli import open_context
+from wallet_server.cli.opening import open_context
 from wallet_server.records.scope import Scope
 from wallet_server.rules.card import Palette
 from wallet_server.rules.program_simple import stamp_document

@@ -30,7 +30,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.stories.running import clean, free_pair
 from wallet_server.actions import credentials, upkeep
-from wallet_server.cli import PASS_TYPE, TEAM, open_context
+from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.cli.opening import open_context
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.phones.fleet import Fleet

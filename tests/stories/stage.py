@@ -28,7 +28,8 @@ from uuid import uuid4
 
 from wallet_server.actions import demo, upkeep
 from wallet_server.actions.context import Context
-from wallet_server.cli import PASS_TYPE, TEAM, open_context
+from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.cli.opening import open_context
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.phones.fleet import Fleet

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.stories.conftest import MakeStage
 from tests.stories.stage import Stage, shown
-from wallet_server.cli import open_context
+from wallet_server.cli.opening import open_context
 
 
 def _use(stage: Stage, url: str) -> None:

@@ -16,6 +16,8 @@ from wallet_server.records import parties
 from wallet_server.rules.program_default import default_document
 
 ORGANISATION = "Boulangerie Claire"
+PASS_TYPE, TEAM = "pass.sandbox.loyalty", "SANDBOX001"
+"""What the sandbox's own authority certifies."""
 _STORES = (
     NewStore("Boulangerie Claire, Odéon", latitude=48.8520, longitude=2.3389, texts={"fr": "Une baguette chaude ?"}),
     NewStore("Boulangerie Claire, Nation", latitude=48.8483, longitude=2.3959, texts={"fr": "Le four est ouvert"}),

@@ -11,8 +11,8 @@ import click
 from wallet_server.actions import doctor as physician
 from wallet_server.actions import safekeeping
 from wallet_server.actions.doctor import Finding
-from wallet_server.app import build_context
 from wallet_server.errors import WalletError
+from wallet_server.installation import build_context
 from wallet_server.records.database import open_database
 from wallet_server.settings import Settings
 

@@ -1,37 +1,20 @@
-"""Owns how a command begins (settings, database, context, doorbells) and how it fails: with a sentence."""
+"""Owns how a command begins: settings, database, context, doorbells; and the bars of the long ones."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from wallet_server.actions.context import Context
-from wallet_server.app import build_context
 from wallet_server.delivery.engine import Doorbells
-from wallet_server.errors import WalletError
+from wallet_server.installation import build_context
 from wallet_server.records.database import open_database, upgrade
 from wallet_server.settings import Settings
 
 ROWS_AT_ONCE = 500
-
-
-class Commands(click.Group):
-    """A group whose commands say what was refused and end with status 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Raises `click.ClickException` in place of any error of the product."""
-        try:
-            return super().invoke(ctx)
-        except WalletError as fault:
-            raise click.ClickException("\n".join([fault.sentence, *_details(fault)])) from fault
-
-
-def _details(fault: WalletError) -> list[str]:
-    return [f"  {one.path}: {one.sentence}" for one in fault.faults if one.sentence != fault.sentence]
 
 
 def open_context(settings: Settings | None = None) -> Context:

@@ -1,0 +1,27 @@
+"""Owns the command that delivers in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import click
+
+from wallet_server.cli.opening import bells_folder, open_context
+from wallet_server.delivery.engine import Engine
+
+
+@click.command()
+def worker() -> None:
+    """Deliver in a process of its own; several may run at once. SIGTERM finishes what was begun."""
+    ctx = open_context()
+    engine = Engine(ctx, bells_folder(ctx.settings))
+    working = engine.start()
+    ctx.ring = working.ring
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    click.echo("delivering")
+    stop.wait()
+    sys.exit(0 if engine.stop() else 1)
