@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from tests.conftest import NewDatabase
 from tests.phone import Phone, ringing
 from tests.world import NOON, Holder, World, founded, together
-from wallet_server.actions import outbox, till, upkeep
-from wallet_server.records import audit, ledger
-from wallet_server.records.schema import ledger_entries, lots
+from wallet_server.actions import doctor, outbox, programs, till, upkeep
+from wallet_server.actions.context import Context
+from wallet_server.actions.programs import NewStore
+from wallet_server.records import audit, jobs, ledger
+from wallet_server.records.schema import (
+    balance_snapshots,
+    ledger_accounts,
+    ledger_entries,
+    lots,
+    programme_versions,
+    programmes,
+)
+from wallet_server.records.schema import jobs as table
 from wallet_server.rules.program_default import default_document
 
 
@@ -102,7 +115,7 @@ def test_two_workers_at_once_book_each_lot_off_once(world: World) -> None:
         for _ in range(50):
             if more:
                 with world.ctx.change() as tx:
-                    more = upkeep.book_expired(world.ctx, tx, now, 3)
+                    more = upkeep.book_expired(world.ctx, tx, now, 3) is not None
         assert not more
 
     assert together(work, work, work) == [None] * 3
@@ -136,12 +149,12 @@ def test_killed_in_the_middle_the_night_goes_on_where_it_stood(world: World, mon
     world.clock.forward(days=40)
     real, slices = upkeep.book_expired, []
 
-    def killed_in_the_second(*args: Any) -> bool:
-        more = real(*args, 2)
-        slices.append(more)
+    def killed_in_the_second(ctx: Context, tx: Any, now: datetime, most: int, after: int | None) -> int | None:
+        last = real(ctx, tx, now, 2, after)
+        slices.append(last is not None)
         if len(slices) == 2:
             raise SystemExit  # as a kill: nothing of this slice is committed, nobody settles the job
-        return more
+        return last
 
     monkeypatch.setattr(upkeep, "book_expired", killed_in_the_second)
     with pytest.raises(SystemExit):
@@ -153,6 +166,94 @@ def test_killed_in_the_middle_the_night_goes_on_where_it_stood(world: World, mon
     assert len(_entries(world, ledger.EXPIRE)) == 6
     assert [_balances(world, holder)["points"] for holder in holders] == [0] * 3
     assert upkeep.book_faults(world.ctx) == []
+
+
+def test_a_long_night_is_many_short_jobs_and_each_balance_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers, and a clock that runs on: a slice takes half a lease, the whole night several."""
+    monkeypatch.setattr(upkeep, "SLICE", 2)
+    holders = [world.enrol() for _ in range(3)]
+    for holder in holders:
+        world.sell(holder, 1000)
+    world.work()
+    world.clock.forward(days=1)
+    real, slices = audit.snapshot, []
+
+    def slow(tx: Any, day: date, after: int, limit: int) -> int | None:
+        slices.append(after)
+        # Meanwhile the other worker takes whatever seems to be left over.
+        world.clock.forward(seconds=world.ctx.settings.lease_seconds / 2)
+        with world.ctx.look() as look:
+            now = jobs.micros(world.clock())
+            due = sa.select(table.c.key).where(table.c.due_at <= now, table.c.kind == upkeep.NIGHTLY)
+            assert set(look.execute(due).scalars()) <= {upkeep.EXPIRY}
+        return real(tx, day, after, limit)
+
+    monkeypatch.setattr(audit, "snapshot", slow)
+    _night(world)
+    assert len(slices) == len(set(slices)) > 4, "each slice once"
+    with world.ctx.look() as tx:
+        accounts = set(tx.execute(sa.select(ledger_accounts.c.id)).scalars())
+        kept = set(tx.execute(sa.select(balance_snapshots.c.account_id)).scalars())
+        assert len(kept) >= 6
+        assert {one for one in accounts if audit.balance_as_of(tx, one, world.clock())} == kept
+    assert [job.key for job in outbox.letters(world.ctx, dead=False)] == [upkeep.ALL]
+
+
+def _another_shop(world: World) -> tuple[World, Holder]:
+    """A second merchant's programme in the same installation, and a member of it."""
+    document = default_document("Fromagerie")
+    for currency in document["currencies"]:
+        currency["expires_after_months"] = 1
+    who = programs.found(world.ctx, "Fromagerie", NewStore("Halles"))
+    made = programs.create_programme(world.ctx, who.account_id, who.merchant_id, document, world.credential_set)
+    other = replace(world, founded=who, programme=made["programme"], join_code=made["join_code"])
+    return other, other.enrol()
+
+
+@pytest.mark.parametrize("text", ['{"format": 1}', "{", "[]"])
+def test_a_programme_that_cannot_be_read_keeps_nobody_else_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(upkeep, "EXPIRY_SLICE", 2)
+    spoilt = [world.enrol() for _ in range(2)]
+    for holder in spoilt:
+        world.sell(holder, 1000)
+    other, sound = _another_shop(world)
+    world.clock.forward(minutes=1)
+    other.sell(sound, 3000)
+    world.work()
+    world.clock.forward(days=31)
+    with world.ctx.change() as tx:
+        own = sa.select(programmes.c.id).where(programmes.c.public_id == world.programme).scalar_subquery()
+        of_it = programme_versions.c.programme_id == own
+        tx.execute(sa.update(programme_versions).where(of_it).values(document=text))
+    world.ctx._versions.clear()
+    with capture_logs() as said:
+        _night(world)
+    assert _balances(world, sound)["points"] == 0
+    assert [_balances(world, holder)["points"] for holder in spoilt] == [10, 10]
+    assert {line["member"] for line in said if line["event"] == "expiry skipped"} == {one.member for one in spoilt}
+    assert upkeep.book_faults(world.ctx) == []
+    (sentence,) = upkeep.unbooked(world.ctx)
+    assert "cannot be read" in sentence
+    assert world.programme in sentence
+    assert [one.sentence for one in doctor.examine(world.ctx) if one.check == "expiry"] == [sentence]
+    assert any(one.check == "programme" and one.level == "error" for one in doctor.examine(world.ctx))
+    assert [job.key for job in outbox.letters(world.ctx, dead=False) if job.kind == upkeep.NIGHTLY] == [upkeep.ALL]
+
+
+def test_what_no_night_has_booked_is_found(world: World) -> None:
+    world.sell(world.enrol(), 1000)
+    world.work()
+    world.clock.forward(days=31)
+    assert upkeep.unbooked(world.ctx) == [], "tonight it will be"
+    world.clock.forward(days=2)
+    (sentence,) = upkeep.unbooked(world.ctx)
+    assert "2 awards have run out, the first on 18 December 2026" in sentence
+    _night(world)
+    assert upkeep.unbooked(world.ctx) == []
 
 
 def test_a_sale_reversed_after_its_points_expired_takes_nothing_twice(world: World) -> None:

@@ -150,6 +150,7 @@ def examine(ctx: Context, *, books: bool = False) -> list[Finding]:
     found += _certificates(ctx)
     found += _programmes(ctx)
     found += _delivery(ctx)
+    found += [Finding("expiry", "error", sentence) for sentence in upkeep.unbooked(ctx)]
     if books:
         faults = upkeep.book_faults(ctx)
         advice = "Stop selling and keep a copy of the database before anything else."
@@ -189,6 +190,11 @@ def _programmes(ctx: Context) -> Iterator[Finding]:
         except WalletError as fault:
             one = refused("programme", fault)
             yield Finding("programme", "error", f"{row.name} ({row.public_id}): {one.sentence}")
+        except upkeep.UNREADABLE as fault:
+            sentence = (
+                f"{row.name} ({row.public_id}): its version {row.version} cannot be read ({fault}). Publish anew."
+            )
+            yield Finding("programme", "error", sentence)
         else:
             sentence = f"{row.name} ({row.public_id}), version {row.version}: a sample card can be made and signed."
             yield Finding("programme", "ok", sentence)

@@ -4,24 +4,33 @@ away of what is no longer needed."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
+
+import structlog
 
 from wallet_server.actions import cards, standing
 from wallet_server.actions.context import Context, new_id
-from wallet_server.records import audit, expiry, jobs, ledger, limits, members
+from wallet_server.errors import WalletError
+from wallet_server.records import audit, expiry, jobs, ledger, limits, members, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.expiry import Lapsed
-from wallet_server.records.jobs import Again, Lease
+from wallet_server.records.jobs import Again, Lease, Put
 from wallet_server.records.ledger import Booking, Posted
 
 NIGHTLY = "nightly"
-ALL, EXPIRY = "all", "expiry"
-"""Keys of the nightly job: the night's work, and the booking of what has expired, which it sets off."""
+ALL, SNAPSHOT, EXPIRY = "all", "snapshot", "expiry"
+"""Keys of the nightly job: the night, and the two walks that it sets off. Each slice of a walk is a job of its own,
+whose key says where it begins: `snapshot:day:account` and `expiry:lot`."""
 SLICE = 1000
 EXPIRY_SLICE = 100
 """Lots booked off in one transaction: a till that waits for one of these members waits a fraction of a second."""
+OVERDUE = timedelta(days=2)
+"""What ran out that long ago has been left alone by a whole night."""
+UNREADABLE = (WalletError, ValueError, LookupError, TypeError, AttributeError)
+"""What reading a document may raise that this version of the product, or an unsound one, has left in the database."""
 _AT = time(1, 30, tzinfo=UTC)
+_log = structlog.get_logger("upkeep")
 
 
 def schedule(ctx: Context) -> None:
@@ -37,56 +46,80 @@ def _next_night(now: datetime) -> datetime:
 
 
 def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
-    """The night's work, and each slice of the expiry that it sets off."""
+    """The beginning of a night, and each slice of the walks that it sets off.
+
+    A slice is one transaction, which also puts the job of the next: no lease has to outlast a whole walk, and a crash
+    resumes where it stood.
+    """
     for lease in leases:
-        if lease.key == EXPIRY:
-            _expire(ctx, lease)
+        walk, _, place = lease.key.partition(":")
+        if walk == SNAPSHOT:
+            day, _, after = place.partition(":")
+            _snapshot(ctx, lease, date.fromisoformat(day), int(after))
+        elif walk == EXPIRY:
+            _expire(ctx, lease, int(place) if place else None)
         else:
             _night(ctx, lease)
     ctx.ring()
 
 
 def _night(ctx: Context, lease: Lease) -> None:
-    """Snapshot yesterday's balances in slices, forget old rate windows, begin the expiry; runs again tomorrow."""
+    """Forget old rate windows, begin the snapshot of yesterday's balances and the expiry; runs again tomorrow."""
     now = ctx.now()
-    yesterday = now.date() - timedelta(days=1)
-    after: int | None = 0
-    while after is not None:
-        with ctx.change() as tx:
-            after = audit.snapshot(tx, yesterday, after, SLICE)
     with ctx.change() as tx:
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
-        jobs.put(tx, [jobs.Put(NIGHTLY, EXPIRY, jobs.BULK, now)])
+        snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)
+        jobs.put(tx, [Put(NIGHTLY, snapshot, jobs.BULK, now), Put(NIGHTLY, EXPIRY, jobs.BULK, now)])
 
 
-def _expire(ctx: Context, lease: Lease) -> None:
-    """One slice of what has expired, and in the same transaction the wish for the next: a crash resumes there."""
+def _snapshot_key(day: date, after: int) -> str:
+    return f"{SNAPSHOT}:{day.isoformat()}:{after}"
+
+
+def _snapshot(ctx: Context, lease: Lease, day: date, after: int) -> None:
+    with ctx.change() as tx:
+        last = audit.snapshot(tx, day, after, SLICE)
+        jobs.settle(tx, [lease])
+        if last is not None:
+            jobs.put(tx, [Put(NIGHTLY, _snapshot_key(day, last), jobs.BULK, ctx.now())])
+
+
+def _expire(ctx: Context, lease: Lease, after: int | None) -> None:
     now = ctx.now()
     with ctx.change() as tx:
-        more = book_expired(ctx, tx, now)
-        jobs.settle(tx, [lease], {lease.id: Again(now, jobs.BULK)} if more else None)
+        last = book_expired(ctx, tx, now, EXPIRY_SLICE, after)
+        jobs.settle(tx, [lease])
+        if last is not None:
+            jobs.put(tx, [Put(NIGHTLY, f"{EXPIRY}:{last}", jobs.BULK, now)])
 
 
-def book_expired(ctx: Context, tx: Tx, now: datetime, most: int = EXPIRY_SLICE) -> bool:
-    """Book off up to `most` lots that have run out; True when there may be more.
+def book_expired(ctx: Context, tx: Tx, now: datetime, most: int = EXPIRY_SLICE, after: int | None = None) -> int | None:
+    """Book off up to `most` lots that have run out, from beyond the lot `after`; the last one looked at when there may
+    be more.
 
     Each lot by an entry of its own, from the member to the breakage of the merchant that gave it, effective when the
     lot ran out. Locks the members in the order of their keys; a lot that another worker has booked off meanwhile is
-    found empty and left alone. The cards follow without a sound, a tier that is lost by it too.
+    found empty and left alone. The cards follow without a sound, a tier that is lost by it too. A member whose
+    programme cannot be read is left alone and named in the log (see `unbooked`); the others are booked.
     """
-    found = expiry.lapsed(tx, now, most)
+    found = expiry.lapsed(tx, now, most, after)
     tiers = {key: members.lock_member(tx, key) for key in sorted({one.member_id for one in found})}
     _open_breakage(tx, found)
     holders = members.members_by_id(tx, list(tiers))
     moved: list[int] = []
     for key, own in groupby(sorted(found, key=lambda one: (one.member_id, one.expires_at, one.lot_id)), _holder):
-        posted = _book(tx, own, tiers[key], now)
-        if posted:
-            standing.settle_tier(tx, ctx.programme(tx, holders[key].version_id), key, tiers[key], posted)
-            moved.append(key)
+        try:
+            with expiry.apart(tx):
+                posted = _book(tx, own, tiers[key], now)
+                if posted:
+                    standing.settle_tier(tx, ctx.programme(tx, holders[key].version_id), key, tiers[key], posted)
+                    moved.append(key)
+        except UNREADABLE as fault:
+            holder, why = holders[key], f"{type(fault).__name__}: {fault}"[:300]
+            _log.error("expiry skipped", member=holder.public_id, programme=holder.programme_public_id, why=why)
     cards.changed_many(tx, moved, (), now)
-    return len(found) == most
+    return found[-1].lot_id if len(found) == most else None
 
 
 def _holder(one: Lapsed) -> int:
@@ -130,6 +163,30 @@ def book_faults(ctx: Context) -> list[str]:
     """Sentences for everything in the books that does not add up; empty when they are true."""
     with ctx.look() as tx:
         return list(audit.faults(tx))
+
+
+def unbooked(ctx: Context) -> list[str]:
+    """Sentences for the programmes in which what has run out is not booked off, and why; empty when every night could.
+
+    Not a fault of the books: they add up, but the members' cards show what is gone.
+    """
+    now, said = ctx.now(), []
+    with ctx.look() as tx:
+        for one in expiry.unbooked(tx, now):
+            row = programmes.programme_by_id(tx, one.programme_id)
+            try:
+                ctx.programme(tx, row.version_id)
+            except UNREADABLE as fault:
+                why = f"its version {row.version} cannot be read ({type(fault).__name__}: {fault}). Publish a sound one"
+            else:
+                if one.since > now - OVERDUE:
+                    continue
+                why = "is `wallet-server run` or `worker` up? If so, its log says what it skipped"
+            said.append(
+                f"{row.name} ({row.public_id}): {one.lots} awards have run out, the first on {one.since:%d %B %Y}, and "
+                f"are not booked off, among them those of {one.member}: {why}."
+            )
+    return said
 
 
 def trial_balance(ctx: Context) -> list[audit.TrialLine]:

@@ -12,11 +12,12 @@ from wallet_server.cli.opening import open_context
 
 @click.command()
 def audit() -> None:
-    """Prove the books: entries, balances and lots agree, and the trial balance is zero. Exit 1 if they do not."""
+    """Prove the books: entries, balances and lots agree, the trial balance is zero, and what has run out is booked
+    off. Exit 1 if not."""
     ctx = open_context()
     for line in upkeep.trial_balance(ctx):
         click.echo(f"{line.programme}\t{line.currency}\t{line.owner_kind}:{line.purpose}\t{line.amount}")
-    found = upkeep.book_faults(ctx)
+    found = [*upkeep.book_faults(ctx), *upkeep.unbooked(ctx)]
     for sentence in found:
         click.echo(sentence, err=True)
     click.echo("The books are true." if not found else f"{len(found)} faults.")

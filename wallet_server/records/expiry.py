@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +12,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Purse
-from wallet_server.records.schema import balances, currencies, ledger_entries, lots, members
+from wallet_server.records.schema import Instant, balances, currencies, ledger_entries, lots, members
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,23 @@ _LAPSED = (
     .order_by(lots.c.expires_at, lots.c.id)
     .limit(b("most"))
 )
+_LAPSED_AFTER = _LAPSED.where(
+    sa.tuple_(lots.c.expires_at, lots.c.id)
+    > sa.tuple_(b("gone_at", type_=Instant()), b("after", type_=sa.BigInteger())),
+)
+_GONE_AT = sa.select(lots.c.expires_at).where(lots.c.id == b("after"))
 
 
-def lapsed(tx: Tx, at: datetime, most: int) -> list[Lapsed]:
-    """Up to `most` lots that have run out by then, the longest gone first.
+def lapsed(tx: Tx, at: datetime, most: int, after: int | None = None) -> list[Lapsed]:
+    """Up to `most` lots that have run out by then, the longest gone first; beyond the lot `after`, if one is named.
 
     Read without a lock: what is left of each is looked at again (`ledger.expire`) when its member is held.
     """
+    if after is None:
+        rows = tx.execute(_LAPSED, {"at": at, "most": most})
+    else:
+        gone_at = tx.execute(_GONE_AT, {"after": after}).scalar_one()
+        rows = tx.execute(_LAPSED_AFTER, {"at": at, "most": most, "after": after, "gone_at": gone_at})
     return [
         Lapsed(
             lot_id=r.id,
@@ -79,5 +91,47 @@ def lapsed(tx: Tx, at: datetime, most: int) -> list[Lapsed]:
             programme_version_id=r.programme_version_id,
             rule_id=r.rule_id,
         )
-        for r in tx.execute(_LAPSED, {"at": at, "most": most})
+        for r in rows
     ]
+
+
+@contextmanager
+def apart(tx: Tx) -> Iterator[None]:
+    """What is done inside is undone when it raises; what the transaction did before stands, its locks too."""
+    with tx.begin_nested():
+        yield
+
+
+@dataclass(frozen=True)
+class Unbooked:
+    """How many lots of a programme have run out and are not booked off, since when, and one member of whom."""
+
+    programme_id: int
+    lots: int
+    since: datetime
+    member: str
+
+
+_UNBOOKED = (
+    sa.select(
+        members.c.programme_id,
+        sa.func.count().label("lots"),
+        sa.func.min(lots.c.expires_at, type_=Instant()).label("since"),
+        sa.func.min(members.c.public_id).label("member"),
+    )
+    .select_from(lots)
+    .join(balances, balances.c.account_id == lots.c.account_id)
+    .join(members, members.c.id == balances.c.member_id)
+    .where(
+        lots.c.remaining > sa.literal_column("0"),
+        lots.c.expires_at <= b("at"),
+        members.c.left_at.is_(None),
+    )
+    .group_by(members.c.programme_id)
+    .order_by(members.c.programme_id)
+)
+
+
+def unbooked(tx: Tx, at: datetime) -> list[Unbooked]:
+    """By programme, what has run out by then and is not booked off."""
+    return [Unbooked(r.programme_id, r.lots, r.since, r.member) for r in tx.execute(_UNBOOKED, {"at": at})]
