@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.axe import check, source
 from tests.conftest import databases
 from tests.stories.bakery import CHROMIUM, Bakery
+from wallet_server.rules import codes
 from wallet_server.sandbox.phones.phone import Phone
 
 pytestmark = [
@@ -161,13 +162,15 @@ def test_the_first_hour(room: Room, record_property: Any) -> None:
     )
 
     room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the phone shows the full card")
+    refund_and_stamp_again(room, till, phone)
+    card, phone = lose_the_phone_and_recover(room, card, (join_link, card_link), phone, till)
     redeem_undo_redeem(room, till)
+    room.bakery.until(lambda: shown(phone, "points") == "0 / 10", "the new phone shows the new card")
     refuse_strangers(room, till)
     announce(room, marie, phone)
     rate_badly(room, card, marie)
-    write_to_one(room, marie, card)
+    write_to_one(room, marie)
     look_back(room, marie)
-    lose_the_phone_and_recover(room, card, (join_link, card_link), phone, till)
     assert room.bakery.book_faults() == []
 
 
@@ -274,37 +277,60 @@ def stamp_with_the_camera(room: Room, till: Page, card: Page, watch: Watch) -> N
     expect(till.locator("#rewards")).to_be_visible()
 
 
+def refund_and_stamp_again(room: Room, till: Page, phone: Phone) -> None:
+    """A stamp by mistake: the last sale is taken back, silently on the phone, and the visit counts anew."""
+    rings = len(phone.lock_screen)
+    till.locator("#refund").click()
+    till.locator("#sure button[value=yes]").click()
+    room.bakery.until(lambda: shown(phone, "points") == "9 / 10", "the refund is on the phone")
+    assert len(phone.lock_screen) == rings, "a correction rings nobody"
+    next_card(till)
+    scan(till, code_of(phone))
+    till.locator("#one").click()
+    room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the card is full again")
+
+
 def redeem_undo_redeem(room: Room, till: Page) -> None:
     """The reward is asked about before it is given, taken back within the minute, and given again."""
-    reward = till.locator("#rewards button:visible").first
-    reward.click()
-    till.locator("#sure button[value=yes]").click()
-    expect(till.locator("#undo")).to_be_visible()
-    room.check(till)
-    till.locator("#undo-it").click()
-    expect(till.locator("#undo")).to_be_hidden()
-    reward = till.locator("#rewards button:visible").first
-    reward.click()
-    till.locator("#sure button[value=yes]").click()
-    expect(till.locator("#undo")).to_be_visible()
+    for last in (False, True):
+        till.locator("#rewards button:visible").first.click()
+        till.locator("#sure button[value=yes]").click()
+        expect(till.locator("#undo")).to_be_visible()
+        if not last:
+            room.check(till)
+            till.locator("#undo-it").click()
+            expect(till.locator("#undo")).to_be_hidden()
 
 
 def refuse_strangers(room: Room, till: Page) -> None:
-    """A code that nobody issued, another merchant's card, and something that is no code at all."""
-    if till.locator("#camera-off").is_visible():
-        till.locator("#camera-off").click()
-    answer = till.locator("#answer.refused")
-    for code in ("https://example.com/", "12345"):
+    """Another merchant's card, a code that nobody issued, and something that is no code at all: each in its words."""
+    ours = codes.read(till.locator("#holder-code").inner_text().strip())
+    said = []
+    for code in (codes.write(replace(ours, issuer="ZZZZZZ")), codes.write(replace(ours, issue=99)), "12345"):
         next_card(till)
-        till.locator("#code").fill(code)
-        till.locator("#scan button").click()
-        expect(answer).to_be_visible()
+        scan(till, code)
+        expect(till.locator("#answer.refused")).to_be_visible()
+        said.append(till.locator("#answer").inner_text())
+    assert len(set(said)) == 3, said
     room.check(till)
 
 
 def next_card(till: Page) -> None:
     if till.locator("#next").is_visible():
         till.locator("#next").click()
+
+
+def scan(till: Page, code: str) -> None:
+    """As a scanner types it, or a cashier."""
+    if till.locator("#camera-off").is_visible():
+        till.locator("#camera-off").click()
+    till.locator("#code").fill(code)
+    till.locator("#scan button").click()
+
+
+def code_of(phone: Phone) -> str:
+    """What a scanner reads off the phone's card."""
+    return str(next(iter(phone.cards.values())).file.document["barcodes"][0]["message"])
 
 
 def announce(room: Room, page: Page, phone: Phone) -> None:
@@ -325,7 +351,7 @@ def announce(room: Room, page: Page, phone: Phone) -> None:
     room.check(page)
 
 
-def write_to_one(room: Room, page: Page, card: Page) -> None:
+def write_to_one(room: Room, page: Page) -> None:
     """A word for Claire alone, by her name; today's one message is spent, so it waits, and the page says until when."""
     page.goto(f"{room.bakery.base}/console/members")
     page.locator("main a[href*='/console/members/mem_']").first.click()
@@ -363,22 +389,42 @@ def look_back(room: Room, page: Page) -> None:
     page.locator("main a[href*='/console/members/mem_']").first.click()
     expect(page.locator("main")).to_contain_text({"fr": "café", "en": "coffee"}[room.tongue])
     room.check(page)
+    page.goto(f"{room.bakery.base}/console/what-if")
+    till = "date;montant;client\n" + "".join(f"{day:02}/10/2026;3,50;{day % 3}\n" for day in range(1, 31))
+    page.locator("input[type=file]").set_input_files(
+        {"name": "caisse.csv", "mimeType": "text/csv", "buffer": till.encode()}
+    )
+    page.locator("main form button.primary").click()
+    expect(page.locator("svg.plot").first).to_be_visible()
+    room.check(page)
     for part in ("tills", "team", "poster", "what-if", "account"):
         page.goto(f"{room.bakery.base}/console/{part}")
         room.check(page)
-    if os.environ.get("WRITE_PICTURES"):
-        page.goto(f"{room.bakery.base}/console/today")
-        page.screenshot(path=str(Path(__file__).parents[2] / "docs" / "pictures" / f"today-{room.tongue}.png"))
+    for part, name in (("today", "today.png"), ("card", "designer.png")):
+        page.goto(f"{room.bakery.base}/console/{part}")
+        take(page, room, name)
 
 
-def lose_the_phone_and_recover(room: Room, card: Page, links: tuple[str, str], phone: Phone, till: Page) -> None:
+def take(page: Page, room: Room, name: str) -> None:
+    """A picture of the README, from the desk: light, in English."""
+    if room.tongue == "en":
+        page.emulate_media(color_scheme="light")
+        kept = Path(__file__).parents[2] / "docs" / "pictures" if os.environ.get("WRITE_PICTURES") else None
+        page.wait_for_timeout(300)
+        page.screenshot(path=str((kept or room.bakery.folder) / name))
+        page.emulate_media()
+
+
+def lose_the_phone_and_recover(
+    room: Room, card: Page, links: tuple[str, str], phone: Phone, till: Page
+) -> tuple[Page, Phone]:
     """The card is deleted from the phone. The code that was on its back brings everything to another card; the old
-    card's code says who it is, and spends nothing."""
+    card's code says who it is, and spends nothing. The new card goes to another phone."""
     join_link, card_link = links
     card.goto(card_link)
     secret = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", card.locator("#back").inner_text())
     assert secret
-    old_code, before = code_on(card), card.locator("#front").inner_text()
+    old_code, before = code_on(card), stamps_in(card.locator("#front").inner_text())
     room.bakery.run(phone.remove(next(iter(phone.cards))))
     card.goto(join_link)
     expect(card.locator("a.button.primary"), "the same phone is offered the card it has").to_be_visible()
@@ -388,20 +434,22 @@ def lose_the_phone_and_recover(room: Room, card: Page, links: tuple[str, str], p
     card.locator("main button.primary").click()
     card.wait_for_url("**/card/**")
     room.check(card)
-    new_code = code_on(card)
-    assert new_code != old_code
-    assert stamps_in(card.locator("#front").inner_text()) == stamps_in(before)
+    assert code_on(card) != old_code
+    assert stamps_in(card.locator("#front").inner_text()) == before
+    another = room.bakery.phone(room.tongue)
+    room.bakery.run(another.open(f"{room.bakery.base}{card.locator('a.wallet').get_attribute('href')}"))
+    expect(card.locator("#held")).to_be_visible()
+    assert shown(another, "points") == "10 / 10", "and no second welcome gift"
 
     next_card(till)
-    till.locator("#code").fill(old_code)
-    till.locator("#scan button").click()
+    scan(till, old_code)
     expect(till.locator("#older")).to_be_visible()
     expect(till.locator("#rewards button:not(:disabled)")).to_have_count(0)
     next_card(till)
-    till.locator("#code").fill(new_code)
-    till.locator("#scan button").click()
+    scan(till, code_on(card))
     expect(till.locator("#older")).to_be_hidden()
-    expect(till.locator("#holder")).to_be_visible()
+    expect(till.locator("#rewards button:visible")).to_have_count(1)
+    return card, another
 
 
 def code_on(card: Page) -> str:
