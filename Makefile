@@ -13,9 +13,10 @@ SETUP := $(PYTHON) scripts/bootstrap.py
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-run: ## Start the product with the sandbox beside it (PORT=8080 DATA=data; HTTPS=1 for phones on your network)
+run: ## Start the product with the sandbox beside it (PORT=8080 DATA=data; LAN=1 for your network, HTTPS=1 for cameras too)
 	@$(SETUP) run
-	@$(BIN)/wallet-server sandbox --port $(PORT) --data $(DATA) $(if $(HTTPS),--https --host 0.0.0.0 --beyond-loopback)
+	@$(BIN)/wallet-server sandbox --port $(PORT) --data $(DATA) \
+		$(if $(LAN)$(HTTPS),--host 0.0.0.0 --beyond-loopback) $(if $(HTTPS),--https)
 
 test: lint ## Run every check and every test, on SQLite and on PostgreSQL
 	@echo "==> tests: rules to records, then whole journeys over the wire"

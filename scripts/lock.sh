@@ -10,7 +10,7 @@ compile() {
     shift
     .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
         --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
-        --extra build --extra sandbox "$@" --output-file "requirements/$output.lock"
+        --extra build "$@" --output-file "requirements/$output.lock"
 }
 
 compile test --extra test --extra replay "$@"

@@ -184,8 +184,9 @@ def test_several_stores_may_be_chosen_from(client: FlaskClient, house: House) ->
     ],
 )
 def test_each_device_is_offered_its_own_way(
-    client: FlaskClient, house: House, agent: str, first: str, absent: str
+    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch, agent: str, first: str, absent: str
 ) -> None:
+    monkeypatch.setattr(house.ctx, "settings", replace(house.ctx.settings, base_url="https://cards.example.com"))
     text = text_of(client.get(house.member().path, headers={"User-Agent": agent}))
     assert first in text
     assert absent not in text
@@ -324,7 +325,8 @@ def test_the_first_page_links_to_phones_on_this_machine_only(client: FlaskClient
     assert (f'href="{address}"' in text_of(client.get("/", query_string={"phones": address}))) == shown
 
 
-def test_the_first_page_offers_what_exists(client: FlaskClient, house: House) -> None:
+def test_the_first_page_offers_what_exists(client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house.ctx, "settings", replace(house.ctx.settings, base_url="https://cards.example.com"))
     text = text_of(client.get(f"/?join={house.shop.join_code}&join=none&join=../x"))
     assert text.count("<svg") == 1
     assert f'href="/join/{house.shop.join_code}"' in text

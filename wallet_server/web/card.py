@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import enrol, pages
 from wallet_server.rules.card import Card
+from wallet_server.web import trying
 from wallet_server.web.face import Face, face
 from wallet_server.web.rendering import (
     chosen_language,
@@ -50,7 +51,9 @@ def card_page(token: str) -> Response:
         download=public_path(enrol.download_link(context(), shown.pass_public_id)),
         visitor=visitor(),
         link=link,
-        page_symbol=symbol(link, words.symbol),
+        page_symbol=None if trying.alone() else symbol(link, words.symbol),
+        sandbox=context().settings.sandbox,
+        simulated=trying.onto_a_phone(link),
         language_query=f"?lang={tongue}" if chosen_language() else "",
         fresh=request.args.get("new", ""),
         done=request.args.get("messages", ""),

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from wallet_server.actions import pages
 from wallet_server.actions.staff import links
 from wallet_server.errors import NotFound
+from wallet_server.web import trying
 from wallet_server.web.rendering import context, language, press, render, root, symbol
 
 home = Blueprint("home", __name__)
@@ -30,7 +31,9 @@ def first_page() -> Response:
         "sandbox.html",
         tongue,
         offers=_offers(words.symbol),
-        phones=_phones(request.args.get("phones", "")),
+        phones=_phones(request.args.get("phones", "")) or trying.phones(),
+        alone=trying.alone(),
+        sandbox=True,
         console=_console(request.args.get("console", "")),
     )
 
@@ -54,7 +57,7 @@ def _offers(symbol_name: str) -> list[dict[str, object]]:
         except NotFound:
             continue
         link = f"{context().settings.base_url}/join/{code}"
-        drawn = symbol(link, symbol_name.format(programme.organisation))
+        drawn = None if trying.alone() else symbol(link, symbol_name.format(programme.organisation))
         found.append({"name": programme.organisation, "path": f"{root()}/join/{code}", "symbol": drawn})
     return found
 

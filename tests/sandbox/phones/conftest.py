@@ -148,6 +148,8 @@ class WebService:
         app.router.add_get("/join/{serial}", self.join)
         app.router.add_get("/short/{serial}", self.short)
         app.router.add_get("/used/{serial}", self.used)
+        app.router.add_get("/page/{serial}", self.page)
+        app.router.add_get("/files/{serial}.pkpass", self.join)
         return app
 
     def hooked(self, name):
@@ -246,6 +248,16 @@ class WebService:
         answer = await self.join(request)
         answer.set_status(410)
         return answer
+
+    async def page(self, request):
+        """A card's page, at the end of a redirect, with a link to its file that is relative to where it ends."""
+        if "moved" not in request.query:
+            raise web.HTTPFound(f"{request.path}?moved=yes")
+        link = {"S1": "../files/S1.pkpass?a=1&amp;b=2#x", "typed": "/join/S1", "mail": "mailto:a@example.com"}
+        kind = ' type="application/vnd.apple.pkpass"' if request.match_info["serial"] in ("typed", "mail") else ""
+        target = link.get(request.match_info["serial"], "/elsewhere")
+        body = f'<!doctype html><title>Card</title><a href="/help">Help</a> <A{kind} HREF="{target}">Add</A>'
+        return web.Response(text=body, content_type="text/html")
 
     async def short(self, request):
         raise web.HTTPFound(f"/join/{request.match_info['serial']}")

@@ -22,7 +22,8 @@ NAMELESS = """() => [...document.querySelectorAll('button, input, select, a, img
 def test_a_person_follows_a_phone_in_the_browser(play):
     async def story(bench):
         bench.service.put(bench.card())
-        async with Panel(Sandbox(bench.fleet)) as panel, async_playwright() as engine:
+        links = {"base_url": bench.service.base}
+        async with Panel(Sandbox(bench.fleet, links=links)) as panel, async_playwright() as engine:
             browser = await engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             page = await browser.new_page(viewport={"width": 390, "height": 844}, locale="fr-FR")
             faults = []
@@ -48,6 +49,15 @@ def test_a_person_follows_a_phone_in_the_browser(play):
             assert bench.service.registered == {}
             await phone.get_by_role("button", name="Jeter").click()
             await page.get_by_text("Pas encore de téléphone").wait_for()
+            await page.goto(f"{panel.url}/?card=http://127.0.0.1:9/page/S1")
+            await page.get_by_text("n’est pas du serveur").wait_for()
+            assert page.url == f"{panel.url}/"
+            assert not bench.fleet.phones
+            await page.goto(f"{panel.url}/?card={bench.service.base}/page/S1")
+            await page.get_by_text("La carte est dans le téléphone").wait_for()
+            await page.get_by_text("236", exact=True).wait_for()
+            (handed,) = bench.fleet.phones.values()
+            assert len(handed.cards) == 1
             assert faults == []
             await browser.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from aiohttp import web
 
 KEY = ("pass.example.card", "S1")
@@ -468,6 +469,29 @@ def test_a_link_that_redirects_to_a_pass_is_opened(play, refused_link):
         assert phone.cards[KEY].registered
         with refused_link("404"):
             await phone.open(f"{bench.service.base}/nowhere")
+
+    play(story)
+
+
+@pytest.mark.parametrize("page", ["S1", "typed"])
+def test_on_the_page_of_a_card_its_button_is_tapped(play, page):
+    async def story(bench):
+        bench.service.put(bench.card())
+        phone = bench.fleet.add_phone()
+        await phone.open(f"{bench.service.base}/page/{page}")
+        assert phone.cards[KEY].registered
+
+    play(story)
+
+
+def test_a_page_without_a_card_is_no_pass(play, refused_link):
+    async def story(bench):
+        phone = bench.fleet.add_phone()
+        for page in ("none", "mail"):
+            with refused_link("did not answer with a pass but with: 200 text/html, a page"):
+                await phone.open(f"{bench.service.base}/page/{page}")
+        assert not phone.cards
+        assert [event.kind for event in phone.events] == ["error", "error"]
 
     play(story)
 

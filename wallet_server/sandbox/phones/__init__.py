@@ -2,9 +2,10 @@
 
 from wallet_server.sandbox.passes import PassRefused
 from wallet_server.sandbox.phones.fleet import Fleet, Notice, Subscription
+from wallet_server.sandbox.phones.links import LinkRefused
 from wallet_server.sandbox.phones.lockscreen import Alert
 from wallet_server.sandbox.phones.model import Behaviour, Card, Event, Key, Retry, Sample, Throttle
-from wallet_server.sandbox.phones.phone import LinkRefused, Phone
+from wallet_server.sandbox.phones.phone import Phone
 from wallet_server.sandbox.phones.thread import FleetThread
 from wallet_server.sandbox.phones.webservice import Line
 

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 
 from wallet_server.sandbox.passes import Pass, PassRefused, open_pass
 from wallet_server.sandbox.passes.wording import zone_of
+from wallet_server.sandbox.phones.links import LinkRefused, fetch_pass
 from wallet_server.sandbox.phones.lockscreen import Alert, alert_text, title_of
 from wallet_server.sandbox.phones.model import Behaviour, Card, Event, Key, Sample, Settings, World
 from wallet_server.sandbox.phones.updates import Listing, LogBook, insist, log_unchanged, read_listing
@@ -28,10 +29,6 @@ from wallet_server.sandbox.phones.webservice import Answer
 KEPT_EVENTS = 200
 KEPT_ALERTS = 50
 MAX_CARDS = 500
-
-
-class LinkRefused(Exception):
-    """The link did not answer with a pass; the text says what came instead."""
 
 
 class Phone:
@@ -68,14 +65,13 @@ class Phone:
     # What the owner does
 
     async def open(self, url: str) -> Pass:
-        """Tap a link that answers a .pkpass, and add it. Raises LinkRefused or PassRefused."""
-        answer = await self._world.web.open(url, self.language)
-        kind = answer.headers.get("Content-Type", "").split(";")[0].strip()
-        if answer.status != 200 or kind != "application/vnd.apple.pkpass":
-            came = answer.reason if not answer.status else f"{answer.status} {kind}".strip()
-            self._note("error", f"the link gave no pass: {came}")
-            raise LinkRefused(f"The link did not answer with a pass but with: {came}.")
-        return await self.add(answer.body)
+        """Tap a link that answers a .pkpass, or a page that offers one, and add it. Raises LinkRefused, PassRefused."""
+        try:
+            raw = await fetch_pass(self._world.web, url, self.language)
+        except LinkRefused as refused:
+            self._note("error", f"the link gave no pass: {refused.came}")
+            raise
+        return await self.add(raw)
 
     async def add(self, raw: bytes) -> Pass:
         """Verify a .pkpass, put it in the wallet and register for its updates. Raises PassRefused.

@@ -24,12 +24,13 @@ UNREACHABLE = 0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. Status 0 means that no answer came; `reason` then says why."""
+    """What came back, and from where after redirects. Status 0: no answer came, and `reason` says why."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     reason: str = ""
+    url: str = ""
 
     @property
     def worth_retrying(self) -> bool:
@@ -153,4 +154,4 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         if size > MAX_ANSWER_BYTES:
             return Answer(UNREACHABLE, reason="the answer is larger than 10 MB")
         parts.append(chunk)
-    return Answer(response.status, dict(response.headers), b"".join(parts), response.reason or "")
+    return Answer(response.status, dict(response.headers), b"".join(parts), response.reason or "", str(response.url))

@@ -165,4 +165,26 @@ byId("plug")?.addEventListener("click", (event) => during(event.target, async ()
 }));
 byId("apns")?.addEventListener("change", (event) => during(event.target, () => ask("POST", "/apns", { mode: event.target.value })));
 byId("goodbye")?.addEventListener("click", (event) => during(event.target, () => ask("POST", "/apns", { mode: "goodbye" })));
+
+// The product's card page hands its card over in the address (`?card=`): it goes onto the newest phone, and out of the
+// address. Only the product itself is believed, else a page elsewhere could make the phones fetch whatever it names.
+async function handed() {
+  const card = new URLSearchParams(location.search).get("card");
+  if (!card) return;
+  history.replaceState(null, "", location.pathname);
+  try {
+    const { links } = await ask("GET", "/state");
+    if (new URL(card).origin !== new URL(links.base_url).origin) throw new Error(words.foreign);
+    let { phones: [phone] } = await ask("GET", "/phones?limit=1");
+    phone ??= await ask("POST", "/phones", { language: document.documentElement.lang });
+    await ask("POST", `/phones/${phone.id}/open`, { url: card });
+    await list();
+    toast(words.opened);
+    drawn.get(phone.id)?.scrollIntoView({ block: "start" });
+  } catch (error) {
+    toast(say(words.failed, { reason: error.message }));
+  }
+}
+
 follow();
+handed();
