@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from tests.conftest import NewDatabase
 from tests.world import PASS_TYPE, World, founded
 from wallet_server.actions import cards
-from wallet_server.records import jobs, passes
+from wallet_server.records import devices, jobs, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import BULK, Put
+from wallet_server.records.schema import devices as devices_table
 from wallet_server.records.schema import jobs as jobs_table
 from wallet_server.records.schema import publications
 
@@ -127,3 +128,26 @@ def test_publishing_holds_the_whole_batch_before_it_changes_any(world: World) ->
     first, *others = [holder.pass_id for holder in holders]
     ids = [first, *others]
     assert _free(world, publications, first, lambda tx: cards.publish(world.ctx, tx, ids, world.clock())) == set(others)
+
+
+def test_a_device_and_those_that_it_drives_out_are_locked_in_the_order_of_their_keys(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two phones that register for each other's card at once, each card held by as many devices as may hold it."""
+    monkeypatch.setattr(devices, "MAX_DEVICES_PER_PASS", 1)
+    cards_of = [world.enrol().pass_id for _ in range(2)]
+
+    def register(tx: Tx, phone: int, card: int) -> object:
+        passes.lock_passes(tx, [cards_of[card]])
+        name = (f"phone-{phone}", PASS_TYPE, cards_of[card], devices.APNS, f"{phone}" * 64)
+        return devices.register(tx, *name, world.clock())
+
+    for n in range(2):
+        with world.ctx.change() as tx:
+            register(tx, n, n)
+    with world.ctx.look() as tx:
+        first, second = tx.execute(sa.select(devices_table.c.id).order_by(devices_table.c.id)).scalars()
+    assert _free(world, devices_table, first, lambda tx: register(tx, 1, 0)) == {second}
+    with world.ctx.look() as tx:
+        held = {key: [one.id for one in rows] for key, rows in devices.holders(tx, cards_of).items()}
+    assert held == {card: [second] for card in cards_of}

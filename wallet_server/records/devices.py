@@ -48,9 +48,10 @@ def register(
 ) -> tuple[bool, bool]:
     """Register a device for a pass: (whether the registration is new, whether the device's push token is new).
 
-    A further device beyond 50 evicts the pass's oldest registration.
+    A further device beyond 50 evicts the pass's oldest registration. The caller holds the pass's row.
     """
     name = {"library_id": library_id, "pass_type": pass_type}
+    evicted = _hold(tx, name, pass_id)
     found = tx.execute(_DEVICE, name).first()
     values = {"push_kind": push_kind, "push_token": push_token, "registered_at": now, "suspect_at": None}
     new_token = found is None or found.push_token != push_token or found.push_kind != push_kind
@@ -66,21 +67,35 @@ def register(
     ).scalar()
     if there is None:
         tx.execute(sa.insert(registrations).values(device_id=device, pass_id=pass_id, registered_at=now))
-        _evict(tx, pass_id)
+        for one in evicted:
+            _drop(tx, one, pass_id)
     return there is None, new_token
 
 
-def _evict(tx: Tx, pass_id: int) -> None:
-    extra = list(
-        tx.execute(
-            sa.select(registrations.c.device_id)
-            .where(registrations.c.pass_id == pass_id)
-            .order_by(registrations.c.registered_at.desc(), registrations.c.device_id.desc())
-            .offset(MAX_DEVICES_PER_PASS)
-        ).scalars()
-    )
-    for device in sorted(extra):
-        _drop(tx, device, pass_id)
+def _hold(tx: Tx, name: dict[str, str], pass_id: int) -> list[int]:
+    """Lock this device, if it is known, and those that it drives from the pass; returns the latter.
+
+    In the order of their keys and before anything is written: of two devices, each the oldest of the pass that the
+    other registers for, each would otherwise wait for the other.
+    """
+    own = tx.execute(
+        sa.select(devices.c.id).where(
+            devices.c.library_id == name["library_id"], devices.c.pass_type == name["pass_type"]
+        )
+    ).scalar()
+    others = registrations.c.pass_id == pass_id
+    if own is not None:
+        others &= registrations.c.device_id != own
+    extra = tx.execute(
+        sa.select(registrations.c.device_id)
+        .where(others)
+        .order_by(registrations.c.registered_at.desc(), registrations.c.device_id.desc())
+        .offset(MAX_DEVICES_PER_PASS - 1)
+    ).scalars()
+    evicted = sorted(extra)
+    for device in sorted([*evicted, *([] if own is None else [own])]):
+        tx.execute(_HOLD, {"device": device})
+    return evicted
 
 
 def unregister(tx: Tx, library_id: str, pass_type: str, pass_id: int) -> bool:
