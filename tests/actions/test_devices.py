@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from tests.phone import Phone, fields, opened
 from tests.world import NOON, PASS_TYPE, World, together
 from wallet_server.actions import cards, devices, outbox, refresh
+from wallet_server.records import devices as devices_records
 from wallet_server.records import jobs, limits, passes
 from wallet_server.records.schema import devices as devices_table
 from wallet_server.records.schema import phone_logs, registrations
@@ -320,26 +322,127 @@ def test_a_device_the_vendor_calls_dead_is_forgotten_unless_it_came_back_meanwhi
     assert _count(world, devices_table) == 1
 
 
-def test_a_suspected_device_is_forgotten_on_a_second_refusal_a_day_later_or_trusted_again(world: World) -> None:
-    phone = Phone(world, world.enrol()).add()
+class Refusals:
+    """A push service that says one thing to one phone, and takes everything else."""
 
-    def refuse(stale: Stale) -> Report:
-        return Report(stale.ref, Shown(), suspect=tuple(h.ref for h in stale.handles))
+    def __init__(self, world: World, phone: Phone) -> None:
+        self.world, self.phone = world, phone
+        self.word: str = "suspect"
+        self.other = Phone(world, world.enrol(), "library-2", "cd" * 32).add()
+        self.rung: list[str] = []
+        world.told.verdict = self
 
-    def sell_and_work(hours: float) -> int:
-        world.clock.forward(hours=hours)
-        world.sell(phone.holder, 100)
-        world.work()
-        return _count(world, devices_table)
+    def __call__(self, stale: Stale) -> Report:
+        self.rung += (handle.push_token for handle in stale.handles)
+        meant = tuple(h.ref for h in stale.handles if h.push_token == self.phone.token)
+        told = tuple(h.ref for h in stale.handles if h.ref not in meant)
+        if self.word == "told":
+            return Report(stale.ref, Shown(), told=told + meant)
+        suspect, accused = (meant, ()) if self.word == "suspect" else ((), meant)
+        return Report(stale.ref, Shown(), told=told, suspect=suspect, accused=accused)
 
-    world.told.verdict = refuse
-    assert sell_and_work(1) == 1
-    assert sell_and_work(23) == 1
-    world.told.verdict = lambda stale: Report(stale.ref, Shown())
-    assert sell_and_work(1) == 1  # accepted: nothing is held against it any more
-    world.told.verdict = refuse
-    assert sell_and_work(1) == 1
-    assert sell_and_work(24) == 0
+    def sell(self, *phones: Phone, **after: float) -> None:
+        self.world.clock.forward(**after)
+        for phone in phones:
+            self.world.sell(phone.holder, 100)
+        self.world.work()
+
+    def suspected(self) -> bool | None:
+        """Whether the phone is suspected; None: it has been forgotten."""
+        with self.world.ctx.look() as tx:
+            held = devices_records.holders(tx, [self.phone.holder.pass_id])
+        mine = (d for d in held.get(self.phone.holder.pass_id, []) if d.push_token == self.phone.token)
+        return next((d.suspected for d in mine), None)
+
+
+@pytest.fixture
+def refusals(world: World) -> Refusals:
+    made = Refusals(world, Phone(world, world.enrol()).add())
+    made.sell(hours=1)
+    made.rung.clear()
+    return made
+
+
+def test_a_suspect_is_forgotten_a_day_later_if_something_was_taken_with_the_second_refusal(refusals: Refusals) -> None:
+    phone, other = refusals.phone, refusals.other
+    refusals.sell(phone, other)
+    refusals.sell(phone, other, hours=23)
+    assert refusals.suspected() is True
+    refusals.sell(phone, other, hours=1)
+    assert refusals.suspected() is None
+
+
+def test_a_suspect_is_forgotten_a_day_later_if_something_was_taken_between_the_refusals(refusals: Refusals) -> None:
+    phone, other = refusals.phone, refusals.other
+    refusals.sell(phone, other)
+    refusals.sell(phone, hours=25)
+    assert refusals.suspected() is True, "nothing was taken since the first refusal"
+    refusals.sell(other, hours=5)
+    refusals.sell(phone, hours=5)
+    assert refusals.suspected() is None
+
+
+def test_what_was_taken_before_the_first_refusal_vouches_for_nothing(refusals: Refusals) -> None:
+    refusals.sell(refusals.other)
+    for _ in range(5):
+        refusals.sell(refusals.phone, hours=23)
+    assert refusals.suspected() is True
+
+
+def test_an_accusation_never_forgets_but_is_the_first_of_two_refusals(refusals: Refusals) -> None:
+    phone, other = refusals.phone, refusals.other
+    refusals.word = "accused"
+    for _ in range(4):
+        refusals.sell(phone, other, hours=20)
+        assert refusals.suspected() is True
+    refusals.word = "suspect"
+    refusals.sell(phone, other, hours=1)
+    assert refusals.suspected() is None
+
+
+def test_a_suspect_that_is_told_or_registers_again_is_trusted(refusals: Refusals) -> None:
+    phone, other = refusals.phone, refusals.other
+    refusals.sell(phone, other)
+    refusals.word = "told"
+    refusals.sell(phone, hours=30)
+    assert refusals.suspected() is False
+    refusals.word = "suspect"
+    refusals.sell(phone, other, hours=1)
+    refusals.world.clock.forward(hours=1)
+    phone.register()
+    assert refusals.suspected() is False
+    refusals.sell(phone, other, hours=30)
+    assert refusals.suspected() is True
+
+
+def test_a_doubted_phone_is_tried_at_a_pace_of_its_own_and_holds_back_neither_card_nor_circuit(
+    refusals: Refusals,
+) -> None:
+    world, phone = refusals.world, refusals.phone
+    sibling = Phone(world, phone.holder, "library-3", "ef" * 32).add()
+    refusals.sell(hours=1)
+    refusals.rung.clear()
+    refusals.sell(phone)
+    assert sorted(refusals.rung) == sorted([phone.token, sibling.token])
+    hours = []
+    for hour in range(1, 22):
+        refusals.rung.clear()
+        refusals.sell(hours=1)
+        hours += [hour] * (phone.token in refusals.rung)
+        assert sibling.token not in refusals.rung, "it has been told"
+    assert hours == [1, 2, 4, 8, 14, 20]
+    assert refusals.suspected() is True
+    refusals.rung.clear()
+    refusals.sell(phone)
+    assert sorted(refusals.rung) == sorted([phone.token, sibling.token]), "a change of the card rings all at once"
+    refresh.raise_alarm(world.ctx, world.credential_set, "tokens", "APNs refused too many devices.")
+    refusals.rung.clear()
+    refusals.sell(minutes=14)
+    assert refusals.rung == []
+    refusals.sell(hours=12)
+    assert refusals.suspected() is None
+    refusals.sell(hours=6)
+    assert outbox.counts(world.ctx) == {"due": 0, "waiting": 0, "dead": 0}
 
 
 def test_logs_are_bounded_in_length_number_and_rate(world: World) -> None:

@@ -58,8 +58,10 @@ def ringer(apns: ApnsServer, apns_authority: Authority) -> Iterator[Ringer]:
     bell.close()
 
 
-def handle(ref: int, token: str, kind: str = "apns", age: timedelta = timedelta(0)) -> Handle:
-    return Handle(ref, kind, token, NOW - age)
+def handle(
+    ref: int, token: str, kind: str = "apns", age: timedelta = timedelta(0), *, suspected: bool = False
+) -> Handle:
+    return Handle(ref, kind, token, NOW - age, suspected)
 
 
 def card(ref: int, *handles: Handle, credential_set: int = SET, pass_type: str = PASS_TYPE) -> Stale:
@@ -125,9 +127,31 @@ def test_a_refused_and_a_junk_token_are_suspect_on_every_card_that_has_them(apns
 def test_a_wrong_environment_forgets_nobody_and_is_told_to_the_operator_once(apns: ApnsServer, ringer: Ringer) -> None:
     apns.tell(Answer(400, "BadDeviceToken"))
     reports = ringer.ring(*(card(ref, handle(ref, f"{ref:064x}")) for ref in range(300)))
-    assert all(isinstance(report.verdict, Later) for report in reports.values())
-    assert not any(report.dead or report.suspect for report in reports.values())
+    accused = {report.ref: report for report in reports.values() if report.accused}
+    assert len(accused) == apns.counts.refused.total() == 5
+    assert {(report.verdict, report.accused) for report in accused.values()} == {(Shown(), (ref,)) for ref in accused}
+    assert all(isinstance(report.verdict, Later) for ref, report in reports.items() if ref not in accused)
+    assert not any(report.dead or report.suspect or report.told for report in reports.values())
     assert [(number, alarm.kind) for number, alarm in ringer.alarms] == [(SET, "tokens")]
+
+
+def test_a_suspected_device_holds_back_itself_alone(apns: ApnsServer, ringer: Ringer) -> None:
+    apns.tell(Answer(429, "TooManyRequests"), "bb" * 32)
+    doubted = handle(2, "bb" * 32, suspected=True)
+    tablet = handle(3, "cc" * 32, kind="androidpass")
+    reports = ringer.ring(card(1, handle(1, "aa" * 32), doubted), card(2, doubted, tablet))
+    assert (reports[1].verdict, reports[1].told) == (Shown(), (1,))
+    assert isinstance(reports[2].verdict, Later), "it has no other"
+    assert reports[2].told == ()
+
+
+def test_what_is_told_names_the_devices_that_took_it(apns: ApnsServer, ringer: Ringer) -> None:
+    apns.tell(Answer(410, "Unregistered", timestamp=NOW - timedelta(days=1)), "bb" * 32)
+    reports = ringer.ring(
+        card(1, handle(1, "aa" * 32), handle(2, "bb" * 32), handle(3, "cc" * 32, kind="androidpass")),
+        card(2, handle(4, "aa" * 32)),
+    )
+    assert (reports[1].told, reports[2].told) == ((1,), (4,)), "old news of one that is back is no push taken"
 
 
 def test_one_customers_many_junk_devices_stop_nobody(apns: ApnsServer, ringer: Ringer) -> None:

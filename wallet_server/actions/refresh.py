@@ -1,7 +1,8 @@
 """Owns the refresh job: publish stale cards, then, with no transaction open, tell the phones, then settle.
 
 A vendor's rest holds back the ringing alone: the phones that have to wait are left to a job of kind `ring`, worked by
-the same lines, and further changes are published meanwhile.
+the same lines, and further changes are published meanwhile. A phone whose token was refused holds back nobody: its card
+counts as told, and it is tried again with the card's next change, or by such a job at a pace of its own.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
 from wallet_server.records.passes import Rung
 from wallet_server.records.rings import Held
-from wallet_server.wallets.port import Handle, Later, Refused, Report, Shown, Stale
+from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
 
 RING = rings.RING
 REFUSED_REST = timedelta(minutes=15)
+DOUBTED_REST = timedelta(hours=1), timedelta(hours=6)
+"""Least and most between two tries of a phone whose token was refused; between the two, as long as it has been so."""
 
 
 @dataclass(frozen=True)
@@ -43,41 +46,58 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
     by_pass = {int(lease.key): lease for lease in leases}
     with ctx.change() as tx:
         ready = cards.publish(ctx, tx, sorted(by_pass), now)
-        unrung = [r for r in ready if r.publication.rung < r.publication.number]
-        holders = devices.holders(tx, [r.row.id for r in unrung]) if unrung else {}
-        waits = _waits(tx, by_pass, [r for r in unrung if r.row.id in holders], now)
-    reports = _tell(ctx, [r for r in unrung if r.row.id in holders and r.row.id not in waits], holders, now)
-    for report in reports.values():
-        if isinstance(report.verdict, Later):
-            waits[report.ref] = (ctx.now() + timedelta(seconds=report.verdict.seconds), report.verdict.why)
-        elif isinstance(report.verdict, Refused):
-            waits[report.ref] = (ctx.now() + REFUSED_REST, report.verdict.why)
-    _settle(ctx, by_pass, ready, unrung, holders, reports, waits, now)
-    return Tally(len(unrung), sum(r not in waits for r in reports), len(waits))
+        plan = _plan(tx, by_pass, ready, now)
+    reports = _tell(ctx, plan, now)
+    for r in plan.owed:
+        report = reports.get(r.row.id)
+        if report is not None and isinstance(report.verdict, Later):
+            plan.waits[report.ref] = (ctx.now() + timedelta(seconds=report.verdict.seconds), report.verdict.why)
+        elif report is not None and isinstance(report.verdict, Refused):
+            plan.waits[report.ref] = (ctx.now() + REFUSED_REST, report.verdict.why)
+    _settle(ctx, by_pass, ready, plan, reports, now)
+    told = sum(r.row.id in reports and r.row.id not in plan.waits for r in plan.owed)
+    return Tally(len(plan.owed), told, len(plan.waits))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Whom to ring: the cards that owe their phones a version; those that owe none and are here for their doubted
+    phones alone; the devices meant, by pass key; the cards to ring just now; and the owed ones that have to wait: pass
+    key to (until when, why)."""
+
+    owed: Sequence[Ready]
+    doubted: Sequence[Ready]
+    holders: Mapping[int, Sequence[DeviceRow]]
+    ringing: Sequence[Ready]
+    waits: dict[int, tuple[datetime, str]]
+
+
+def _plan(tx: Tx, by_pass: Mapping[int, Lease], ready: Sequence[Ready], now: datetime) -> _Plan:
+    owed = [r for r in ready if r.publication.rung < r.publication.number]
+    rung = [r for r in ready if r.publication.rung >= r.publication.number and by_pass[r.row.id].kind == RING]
+    holders: dict[int, list[DeviceRow]] = (
+        devices.holders(tx, [r.row.id for r in (*owed, *rung)]) if owed or rung else {}
+    )
+    for r in rung:
+        holders[r.row.id] = [d for d in holders.get(r.row.id, ()) if d.suspected]
+    doubted = [r for r in rung if holders[r.row.id]]
+    held = [r for r in owed if holders.get(r.row.id)]
+    closed = limits.open_circuits(tx, now) if held or doubted else {}
+    changed = [r.row.id for r in held if by_pass[r.row.id].kind != RING]
+    resting = rings.resting(tx, changed, now) if changed else {}
+    waits = resting | {r.row.id: closed[_circuit(r)] for r in held if _circuit(r) in closed}
+    ringing = [r for r in (*held, *doubted) if r.row.id not in waits and _circuit(r) not in closed]
+    return _Plan(owed, doubted, holders, ringing, waits)
 
 
 def _circuit(ready: Ready) -> str:
     return f"{ready.row.wallet}:{ready.row.credential_set_id}"
 
 
-def _waits(
-    tx: Tx, by_pass: Mapping[int, Lease], owed: Sequence[Ready], now: datetime
-) -> dict[int, tuple[datetime, str]]:
-    """Passes whose phones are not to be rung just now: pass key to (until when, why)."""
-    if not owed:
-        return {}
-    closed = limits.open_circuits(tx, now)
-    changed = [r.row.id for r in owed if by_pass[r.row.id].kind != RING]
-    resting = rings.resting(tx, changed, now) if changed else {}
-    return resting | {r.row.id: closed[_circuit(r)] for r in owed if _circuit(r) in closed}
-
-
-def _tell(
-    ctx: Context, ready: Sequence[Ready], holders: Mapping[int, Sequence[DeviceRow]], now: datetime
-) -> dict[int, Report]:
+def _tell(ctx: Context, plan: _Plan, now: datetime) -> dict[int, Report]:
     reports: dict[int, Report] = {}
-    for name in sorted({r.row.wallet for r in ready}):
-        stale = [_stale(r, holders[r.row.id]) for r in ready if r.row.wallet == name]
+    for name in sorted({r.row.wallet for r in plan.ringing}):
+        stale = [_stale(r, plan.holders[r.row.id]) for r in plan.ringing if r.row.wallet == name]
         for report in ctx.wallets[name].refresh(stale, now):
             reports[report.ref] = report
     return reports
@@ -100,11 +120,9 @@ def _settle(
     ctx: Context,
     by_pass: Mapping[int, Lease],
     ready: Sequence[Ready],
-    unrung: Sequence[Ready],
-    holders: Mapping[int, Sequence[DeviceRow]],
+    plan: _Plan,
     reports: Mapping[int, Report],
-    waits: Mapping[int, tuple[datetime, str]],
-    now: datetime,
+    rung_at: datetime,
 ) -> None:
     told = [
         Rung(
@@ -113,29 +131,61 @@ def _settle(
             r.publication.rung,
             reports[r.row.id].remote_state if r.row.id in reports else r.publication.remote_state,
         )
-        for r in unrung
-        if r.row.id not in waits
+        for r in plan.owed
+        if r.row.id not in plan.waits
     ]
     with ctx.change() as tx:
-        _heed(tx, holders, reports, now)
+        now = ctx.now()
+        forgotten = _heed(tx, plan, reports, rung_at, now)
         # Devices before what is noted of their passes, as a registration locks them.
         passes.mark_rung(tx, told)
-        _end(tx, by_pass, ready, waits, ctx.now())
+        _end(tx, by_pass, ready, plan, _tries(plan, reports, forgotten, now), now)
 
 
-def _heed(tx: Tx, holders: Mapping[int, Sequence[DeviceRow]], reports: Mapping[int, Report], rung_at: datetime) -> None:
-    dead = {ref for report in reports.values() for ref in report.dead}
-    suspect = {ref for report in reports.values() for ref in report.suspect}
-    told = [ref for ref, report in reports.items() if isinstance(report.verdict, Shown)]
-    trusted = {d.id for ref in told for d in holders[ref] if d.suspected} - suspect - dead
-    devices.heed(tx, dead=dead, suspect=suspect, trusted=trusted, rung_at=rung_at)
+def _heed(tx: Tx, plan: _Plan, reports: Mapping[int, Report], rung_at: datetime, now: datetime) -> set[int]:
+    """Take the push service at its word about devices; returns those that were forgotten."""
+    set_of = {r.row.id: r.row.credential_set_id for r in plan.ringing}
+    taken_now = {set_of[report.ref] for report in reports.values() if report.told}
+    refused = {set_of[report.ref] for report in reports.values() if report.suspect}
+    taken_at = {**devices.told_at(tx, refused), **dict.fromkeys(taken_now, rung_at)} if refused else {}
+    doubted = {d.id for r in plan.ringing for d in plan.holders[r.row.id] if d.suspected}
+    answers = devices.Answers(
+        dead=frozenset(ref for report in reports.values() for ref in report.dead),
+        suspect={ref: taken_at.get(set_of[report.ref]) for report in reports.values() for ref in report.suspect},
+        accused=frozenset(ref for report in reports.values() for ref in report.accused),
+        told=frozenset(doubted.intersection(ref for report in reports.values() for ref in report.told)),
+    )
+    forgotten = devices.heed(tx, answers, rung_at, now)
+    devices.note_told(tx, taken_now, rung_at)
+    return forgotten
+
+
+def _tries(plan: _Plan, reports: Mapping[int, Report], forgotten: set[int], now: datetime) -> dict[int, datetime]:
+    """When to try the doubted phones of cards that are done otherwise: pass key to the time (UTC)."""
+    tries: dict[int, datetime] = {}
+    for r in (*plan.owed, *plan.doubted):
+        if r.row.id in plan.waits:
+            continue
+        report = reports.get(r.row.id)
+        refused = {*report.suspect, *report.accused} if report else set()
+        settled = {*report.told, *report.dead, *forgotten} if report else forgotten
+        since = [
+            d.suspect_at or now
+            for d in plan.holders.get(r.row.id, ())
+            if d.id not in settled and (d.suspected or d.id in refused)
+        ]
+        if since:
+            least, most = DOUBTED_REST
+            tries[r.row.id] = now + min(max(now - max(since), least), most)
+    return tries
 
 
 def _end(
     tx: Tx,
     by_pass: Mapping[int, Lease],
     ready: Sequence[Ready],
-    waits: Mapping[int, tuple[datetime, str]],
+    plan: _Plan,
+    tries: Mapping[int, datetime],
     now: datetime,
 ) -> None:
     """Settle the jobs in the order in which jobs are locked: refreshes before rings."""
@@ -151,10 +201,13 @@ def _end(
             later.append(Put(cards.REFRESH, lease.key, lane, r.again))
         else:
             again[lease.id] = Again(r.again, lane)
+    again |= {by_pass[key].id: Again(at, jobs.BULK) for key, at in tries.items() if by_pass[key].kind == RING}
     jobs.put(tx, later)
-    rests = {by_pass[key].id: Rest(until, why) for key, (until, why) in waits.items() if by_pass[key].kind == RING}
+    rests = {by_pass[key].id: Rest(until, why) for key, (until, why) in plan.waits.items() if by_pass[key].kind == RING}
     jobs.settle(tx, list(by_pass.values()), again, rests)
     held = [
-        Held(key, by_pass[key].lane, until, why) for key, (until, why) in waits.items() if by_pass[key].kind != RING
+        Held(key, by_pass[key].lane, until, why)
+        for key, (until, why) in plan.waits.items()
+        if by_pass[key].kind != RING
     ]
-    rings.hold(tx, held, now)
+    rings.hold(tx, held, {key: at for key, at in tries.items() if by_pass[key].kind != RING}, now)

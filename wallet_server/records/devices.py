@@ -6,7 +6,7 @@ these two alone (Apple's protocol gives no other), so it may cross merchants tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,23 +15,30 @@ from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import devices, passes, phone_logs, publications, registrations
+from wallet_server.records.schema import credential_sets, devices, passes, phone_logs, publications, registrations
 
 MAX_DEVICES_PER_PASS = 50
 SUSPECT_FOR = timedelta(days=1)
+TOLD_EVERY = timedelta(hours=1)  # how exactly it is noted when a credential set last told a phone something
 APNS, ANDROID = "apns", "androidpass"
 
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """One device that holds a pass. `suspected`: its last push was refused in a way that is not believed at once."""
+    """One device that holds a pass. `suspect_at`: since when its pushes have been refused in a way that is not believed
+    at once."""
 
     id: int
     pass_id: int
     push_kind: str
     push_token: str
     registered_at: datetime
-    suspected: bool
+    suspect_at: datetime | None
+
+    @property
+    def suspected(self) -> bool:
+        """Whether it has been refused and has taken nothing since."""
+        return self.suspect_at is not None
 
 
 _DEVICE = sa.select(devices).where(
@@ -116,21 +123,68 @@ def _drop(tx: Tx, device: int, pass_id: int) -> bool:
     return bool(gone)
 
 
-def heed(tx: Tx, *, dead: set[int], suspect: set[int], trusted: set[int], rung_at: datetime) -> None:
-    """What the push service said of these devices when they were rung: forget the dead, note the suspect, clear the
-    trusted. A suspect is forgotten when the first such answer is a day old; one that has registered anew since it was
-    rung is kept whatever was said of it. In the order of their keys, so that two batches never wait for each other."""
-    for device in sorted(dead | suspect | trusted):
+@dataclass(frozen=True)
+class Answers:
+    """What the push service said of devices when they were rung, all by key. `dead`: gone for good; `suspect`: refused,
+    with the time at which anything was last taken under the same credential (UTC; None: never); `accused`: refused when
+    a wrong setting was the likelier reason; `told`: it took the push."""
+
+    dead: frozenset[int]
+    suspect: Mapping[int, datetime | None]
+    accused: frozenset[int]
+    told: frozenset[int]
+
+
+def heed(tx: Tx, answers: Answers, rung_at: datetime, now: datetime) -> set[int]:
+    """Forget the dead, note who was refused, clear who was told; returns who was forgotten.
+
+    A suspect is forgotten when its first refusal is a day old and something was taken since: a wrong setting, which
+    refuses everybody in the same words, takes nothing. One that has registered anew since it was rung is kept whatever
+    was said of it. In the order of their keys, so that two batches never wait for each other.
+    """
+    forgotten: set[int] = set()
+    for device in sorted(answers.dead | answers.suspect.keys() | answers.accused | answers.told):
         row = tx.execute(_KNOWN, {"device": device}).first()
         if row is None or row.registered_at >= rung_at:
             continue
-        old = row.suspect_at is not None and rung_at - row.suspect_at >= SUSPECT_FOR
-        if device in dead or (device in suspect and old):
+        if device in answers.told - answers.dead:
+            _note(tx, device, None)
+        elif device in answers.dead or _is_gone(row.suspect_at, device, answers, rung_at):
             tx.execute(sa.delete(registrations).where(registrations.c.device_id == device))
             tx.execute(sa.delete(devices).where(devices.c.id == device))
-        elif device not in suspect or row.suspect_at is None:
-            since = rung_at if device in suspect else None
-            tx.execute(sa.update(devices).where(devices.c.id == device).values(suspect_at=since))
+            forgotten.add(device)
+        elif row.suspect_at is None:
+            # The time after the answer, and what is taken is noted at the time before: so what was taken later than
+            # this was taken later than the refusal.
+            _note(tx, device, now)
+    return forgotten
+
+
+def _is_gone(since: datetime | None, device: int, answers: Answers, rung_at: datetime) -> bool:
+    if since is None or device not in answers.suspect or rung_at - since < SUSPECT_FOR:
+        return False
+    taken_at = answers.suspect[device]
+    return taken_at is not None and taken_at > since
+
+
+def _note(tx: Tx, device: int, suspect_at: datetime | None) -> None:
+    tx.execute(sa.update(devices).where(devices.c.id == device).values(suspect_at=suspect_at))
+
+
+def note_told(tx: Tx, credential_set_ids: Iterable[int], at: datetime) -> None:
+    """Phones took something under these credential sets at `at` (UTC). Written once an hour, for it is one row that
+    every batch of a set would otherwise wait for."""
+    for key in sorted(credential_set_ids):
+        old = sa.or_(credential_sets.c.told_at.is_(None), credential_sets.c.told_at < at - TOLD_EVERY)
+        tx.execute(sa.update(credential_sets).where(credential_sets.c.id == key, old).values(told_at=at))
+
+
+def told_at(tx: Tx, credential_set_ids: Iterable[int]) -> dict[int, datetime | None]:
+    """When phones last took something under these credential sets (UTC), up to an hour too early."""
+    which = credential_sets.c.id.in_(sorted(credential_set_ids))
+    return {
+        r.id: r.told_at for r in tx.execute(sa.select(credential_sets.c.id, credential_sets.c.told_at).where(which))
+    }
 
 
 _HOLDERS = (
@@ -145,7 +199,7 @@ def holders(tx: Tx, pass_ids: Sequence[int]) -> dict[int, list[DeviceRow]]:
     found: dict[int, list[DeviceRow]] = {}
     for r in tx.execute(_HOLDERS, {"ids": list(pass_ids)}):
         found.setdefault(r.pass_id, []).append(
-            DeviceRow(r.id, r.pass_id, r.push_kind, r.push_token, r.registered_at, r.suspect_at is not None)
+            DeviceRow(r.id, r.pass_id, r.push_kind, r.push_token, r.registered_at, r.suspect_at)
         )
     return found
 

@@ -3,7 +3,7 @@ holds back the ringing and never the publishing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
-from wallet_server.records.jobs import Put, instant, micros, put
+from wallet_server.records.jobs import BULK, Put, instant, micros, put
 from wallet_server.records.schema import jobs
 
 RING = "ring"
@@ -40,10 +40,13 @@ _REST = (
 )
 
 
-def hold(tx: Tx, waits: Iterable[Held], now: datetime) -> None:
-    """Have the phones of these cards rung once their wait is over. A wait that stands is never shortened."""
+def hold(tx: Tx, waits: Iterable[Held], tries: Mapping[int, datetime], now: datetime) -> None:
+    """Have the phones of these cards rung once their wait is over; a wait that stands is never shortened. `tries`, pass
+    key to the time (UTC), are cards to look at again that wait for nothing: a change of theirs rings at once."""
     held = sorted(waits, key=lambda one: str(one.pass_id))
-    put(tx, [Put(RING, str(one.pass_id), one.lane, one.until) for one in held])
+    # In one go, as they are locked: whoever settles jobs of this kind holds one while it asks for the next.
+    puts = [Put(RING, str(one.pass_id), one.lane, one.until) for one in held]
+    put(tx, puts + [Put(RING, str(key), BULK, at) for key, at in tries.items()])
     if held:
         rows = [
             {"of_pass": str(one.pass_id), "until": micros(one.until), "why": one.why[:500], "now": micros(now)}

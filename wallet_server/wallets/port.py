@@ -32,8 +32,8 @@ class Identity:
 @dataclass(frozen=True)
 class Handle:
     """One device that holds a pass. `ref` is the caller's own key; `registered_at` is UTC; `kind` is the push
-    service that understands `push_token` (`apns`, `androidpass`); `suspected`: it was reported `suspect` before and
-    has not been told anything since."""
+    service that understands `push_token` (`apns`, `androidpass`); `suspected`: it was reported `suspect` or
+    `accused` before and has not been told anything since."""
 
     ref: int
     kind: str
@@ -56,7 +56,7 @@ class Stale:
 
 @dataclass(frozen=True)
 class Shown:
-    """The vendor accepted it: every live device has been told (or there was none to tell)."""
+    """The vendor accepted it: every live device has been told (or there was none to tell); doubted ones may not."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,19 @@ Verdict = Shown | Later | Refused | NotOffered
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one `Stale`. `dead` handles are gone for good (the vendor said so, later than their
-    registration); `suspect` handles were refused in a way that a wrong setting would cause too, so only a second
-    such answer a day later means that the device is gone. Both are `Handle.ref`s."""
+    """What became of one `Stale`. `told` handles took the notification; `dead` ones are gone for good (the vendor said
+    so, later than their registration); `suspect` ones were refused in a way that a wrong setting would cause too, so
+    only a second such answer a day later, with something taken under the credential meanwhile, means that the device is
+    gone; `accused` ones were refused when a wrong setting was the likelier reason: worth noting, never a reason to
+    forget. All are `Handle.ref`s."""
 
     ref: int
     verdict: Verdict
     remote_state: str | None = None
+    told: tuple[int, ...] = ()
     dead: tuple[int, ...] = ()
     suspect: tuple[int, ...] = ()
+    accused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ credential_sets = sa.Table(
     at("not_after"),
     at("created_at"),
     at("retired_at", nullable=True),
+    at("told_at", nullable=True),  # when a phone was last told something under it, to the hour
 )
 
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple
 
 WINDOW = 200
-OWNERS_TAKEN = 3  # after an alarm: so many customers' notifications taken show that the setting is right
-ACCUSED_LIMIT = 10_000
-DOUBT_SECONDS = 900.0
-FIRST_DOUBT_SECONDS = 15.0
+OWNERS_TAKEN = 3  # after an alarm: so many customers' notifications taken show that the setting is right,
+ENOUGH_TAKEN = 20  # or so many of however few
 TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: the length may change, do not hard-code it
 
 
@@ -27,7 +25,8 @@ TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: the length may change
 class Target:
     """One device to ring. `ref` is the caller's own key; `registered_at` is UTC. `owner` says whose device it is (any
     number): refusals of one owner's devices count once, so that one customer's junk cannot stop everybody's batch.
-    `suspected`: it was refused the last time and that was believed; it is rung after the others."""
+    `suspected`: it was refused before and has taken nothing since; it is rung after the others, and a further refusal
+    of it raises no alarm."""
 
     token: str = field(repr=False)
     registered_at: datetime
@@ -47,6 +46,7 @@ class Fate(Enum):
     TOLD = "told"
     DEAD = "dead"  # gone for good, and APNs knows it since after the registration
     SUSPECT = "suspect"  # refused in a way that a wrong setting would cause too
+    ACCUSED = "accused"  # refused as well, but when a wrong setting was the likelier reason
     LATER = "later"
     REFUSED = "refused"  # a person must change something first
 
@@ -121,24 +121,23 @@ def _read(body: bytes) -> tuple[str, datetime | None]:
 
 
 class _Answer(NamedTuple):
-    """One answer of the window. `kind` is None when the notification was taken; what is `excused` does not count. A
-    tuple, because one is made for every push."""
+    """One answer of the window: what it blames, and whose device. A tuple, because one is made for every push."""
 
     kind: Kind | None
     owner: int | str
-    token: str
-    excused: bool = False
+
+
+_TAKEN = _Answer(None, "")
 
 
 class Standing:
-    """The last 200 answers under one credential, over all calls and threads, and whether its refusals are believed.
+    """The last 200 answers under one credential, over all calls and threads, and whether they look like a wrong
+    setting.
 
-    A wrong certificate or environment makes APNs refuse every device in the same words as a dead one, and take nothing
-    at all. So a refusal is believed only while APNs takes something, and when the devices of more than `owners_refused`
-    owners are refused within the window (or more than `devices_gone` answer 410, which no healthy base does) an alarm
-    is raised: whoever was refused by then is accused, and nothing is believed until the notifications of three owners
-    have been taken since. From the first one on, what was accused or suspected before does not count towards a further
-    alarm: else the same few dead devices of a small shop would rest its pushes for ever.
+    A wrong certificate or environment makes APNs refuse every device in the same words as a dead one. So when the
+    devices of more than `owners_refused` owners are refused within the window (or more than `devices_gone` answer 410,
+    which no healthy base does) an alarm is raised, and the count begins anew. A device that is suspected already never
+    counts: else the same few dead ones would rest a small shop's pushes for ever.
     """
 
     def __init__(self, owners_refused: int = 4, devices_gone: int = WINDOW // 2) -> None:
@@ -148,16 +147,16 @@ class Standing:
         self._refused: Counter[int | str] = Counter()
         self._gone = 0
         self._taken = 0
-        self._in_vain = 0  # refusals since anything was taken
-        self._taken_since: set[int | str] | None = None  # who was told since an alarm, while that is too few
-        self._accused: OrderedDict[str, None] = OrderedDict()
+        self._owners_taken: set[int | str] | None = None  # who was told since an alarm, while that is too few
+        self._taken_since = 0
         self._failures = 0
         self._lock = threading.Lock()
 
     @property
     def doubt(self) -> bool:
-        """Whether an alarm stands, so that nothing is believed."""
-        return self._taken_since is not None
+        """Whether an alarm stands, so that a 410 is not taken at its word: until the notifications of three owners, or
+        twenty of any, have been taken."""
+        return self._owners_taken is not None
 
     @property
     def proven(self) -> bool:
@@ -169,34 +168,6 @@ class Standing:
         """How many calls in a row gave up without a single notification taken."""
         return self._failures
 
-    @property
-    def doubt_seconds(self) -> float:
-        """How long a device whose refusal is not believed is left alone: the longer, the longer nothing is taken."""
-        if self.doubt:
-            return DOUBT_SECONDS
-        return min(DOUBT_SECONDS, FIRST_DOUBT_SECONDS * 2.0 ** min(self._in_vain, 10))
-
-    def believes(self, kind: Kind, token: str) -> bool:
-        """Whether the latest refusal of this device counts against it: only if APNs took something since the one
-        before, lest what was taken before a setting went wrong vouch for the same few refusals for days. A 410 tells
-        of one device and since when, which no wrong setting does: it needs no proof, but an alarm puts it in doubt
-        too."""
-        with self._lock:
-            if self.doubt or kind is Kind.GONE:
-                return not self.doubt
-            before = 0
-            for answer in reversed(self._window):
-                if answer.kind is None:
-                    return True
-                before += answer.token == token.lower()
-                if before > 1:
-                    return False
-            return False
-
-    def accuses(self, token: str) -> bool:
-        """Whether this device was refused when an alarm was raised, and has not been told anything since."""
-        return token.lower() in self._accused
-
     def gave_up(self) -> None:
         with self._lock:
             self._failures += 1
@@ -204,22 +175,20 @@ class Standing:
     def took(self, target: Target) -> None:
         """APNs took the notification for this device."""
         with self._lock:
-            token = target.token.lower()
-            self._failures = self._in_vain = 0
-            self._accused.pop(token, None)
-            self._push(_Answer(None, target.blamed, token))
-            if self._taken_since is not None:
-                self._taken_since.add(target.blamed)
-                if len(self._taken_since) >= OWNERS_TAKEN:
-                    self._taken_since = None
+            self._failures = 0
+            self._push(_TAKEN)
+            if self._owners_taken is not None:
+                self._owners_taken.add(target.blamed)
+                self._taken_since += 1
+                if len(self._owners_taken) >= OWNERS_TAKEN or self._taken_since >= ENOUGH_TAKEN:
+                    self._owners_taken = None
 
     def refused(self, kind: Kind, target: Target) -> Alarm | None:
         """Count a refusal that blames the device; the alarm if this one was too many."""
+        if target.suspected:
+            return None
         with self._lock:
-            token = target.token.lower()
-            self._in_vain += 1
-            known = target.suspected or token in self._accused
-            self._push(_Answer(kind, target.blamed, token, excused=known and self.proven))
+            self._push(_Answer(kind, target.blamed))
             if len(self._refused) <= self._owners_refused and self._gone <= self._devices_gone:
                 return None
             sentence = (
@@ -227,19 +196,14 @@ class Standing:
                 f"{len(self._window)} answers. A wrong certificate or environment looks like that, so the batch was "
                 "stopped and no device forgotten. Check the pass type certificate of this credential set."
             )
-            self._accuse()
+            self._begin_anew()
             return Alarm("tokens", sentence)
 
-    def _accuse(self) -> None:
-        for answer in self._window:
-            if answer.kind is not None:
-                self._accused[answer.token] = None
-        while len(self._accused) > ACCUSED_LIMIT:
-            self._accused.popitem(last=False)
+    def _begin_anew(self) -> None:
         self._window.clear()
         self._refused.clear()
-        self._gone = self._taken = 0
-        self._taken_since = set()
+        self._gone = self._taken = self._taken_since = 0
+        self._owners_taken = set()
 
     def _push(self, answer: _Answer) -> None:
         self._window.append(answer)
@@ -250,8 +214,6 @@ class Standing:
     def _count(self, answer: _Answer, by: int) -> None:
         if answer.kind is None:
             self._taken += by
-        elif answer.excused:
-            return
         elif answer.kind is Kind.GONE:
             self._gone += by
         else:

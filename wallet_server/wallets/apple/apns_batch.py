@@ -10,10 +10,9 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wallet_server.wallets.apple.apns_answers import (
-    DOUBT_SECONDS,
     TOKEN,
     WINDOW,
     Alarm,
@@ -43,7 +42,7 @@ BUSY_SECONDS = 60.0
 BACKOFF_SECONDS = 2.0
 BACKOFF_LIMIT_SECONDS = 300.0
 RETRY_AFTER_LIMIT_SECONDS = 3_600
-ALARM_SECONDS = DOUBT_SECONDS
+ALARM_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,14 @@ class _Stop:
     why: str
     alarm: Alarm | None = None
 
-    def outcome(self, target: Target, *, blamed: bool = False) -> Outcome:
-        """`blamed`: it was refused itself, and comes back when those who were not have been told."""
-        seconds = _jitter(self.seconds) + (self.seconds if blamed else 0.0) if self.fate is Fate.LATER else 0.0
-        return Outcome(target, self.fate, seconds, self.why, alarm=self.alarm)
+    def outcome(self, target: Target) -> Outcome:
+        """Of a target that was not reached. An alarm rests the whole credential, so that its end needs no spreading."""
+        seconds = self.seconds if self.alarm is not None else _jitter(self.seconds)
+        return Outcome(target, self.fate, seconds if self.fate is Fate.LATER else 0.0, self.why, alarm=self.alarm)
+
+    def accused(self, target: Target) -> Outcome:
+        """Of one that was refused itself."""
+        return Outcome(target, Fate.ACCUSED, why=self.why, alarm=self.alarm)
 
 
 class Batch:
@@ -72,8 +75,8 @@ class Batch:
         self._exhausted = False
         self._again: deque[Shot] = deque()
         self._ready: list[Outcome] = []
-        self._held: deque[tuple[int, Kind, Outcome]] = deque()
-        self._last: deque[Target] = deque()  # suspected and accused devices, while there are others
+        self._held: deque[tuple[int, Outcome]] = deque()
+        self._last: deque[Target] = deque()  # suspected devices, while there are others
         self._last_turn = False
         self._answers = 0
         self._sound = 0  # answers since a connection broke
@@ -94,10 +97,10 @@ class Batch:
                 for reply in link.replies():
                     self._settle(reply, link)
         if self._stop is None:
-            yield from (self._believed(kind, outcome) for _, kind, outcome in self._held)
+            yield from (self._believed(outcome) for _, outcome in self._held)
             return
         yield from (self._stop.outcome(shot.target) for shot in self._again)
-        yield from (self._stop.outcome(target, blamed=True) for target in self._last)
+        yield from (self._stop.outcome(target) for target in self._last)
         yield from (self._stop.outcome(target) for target in self._source)
 
     @property
@@ -134,7 +137,7 @@ class Batch:
             return self._again.popleft()
         for target in self._source:
             if TOKEN.fullmatch(target.token):
-                if (target.suspected or self._standing.accuses(target.token)) and len(self._last) < LAST_LIMIT:
+                if target.suspected and len(self._last) < LAST_LIMIT:
                     self._last.append(target)
                     continue
                 return Shot(target)
@@ -142,7 +145,7 @@ class Batch:
             if len(self._ready) >= READY_LIMIT:
                 return None
         self._exhausted = True
-        # When the others have been answered: whether APNs takes anything says what a refusal of these is worth.
+        # When the others have been answered: the living are told before the likely dead are tried.
         self._last_turn = self._last_turn or not self._exchange.in_flight
         return Shot(self._last.popleft()) if self._last and self._last_turn else None
 
@@ -161,7 +164,7 @@ class Batch:
         else:
             self._complained(reply, link, sort(reply.status, reply.body))
         while self._held and self._held[0][0] + WINDOW <= self._answers:
-            self._ready.append(self._believed(*self._held.popleft()[1:]))
+            self._ready.append(self._believed(self._held.popleft()[1]))
 
     def _unanswered(self, reply: Reply, link: Link) -> None:
         if reply.fault is Fault.MISSET:
@@ -188,11 +191,12 @@ class Batch:
         target = reply.shot.target
         if said.kind is Kind.WRONG_TOPIC:
             # Everybody's answer under a wrong certificate; a stray device's (or a prankster's) where others are taken.
-            said = Complaint(Kind.BAD_TOKEN if self._standing.proven else Kind.MISSET, said.reason)
+            if not (self._standing.proven or target.suspected):
+                self._ready.append(self._misset(reply, said).accused(target))
+                return
+            said = Complaint(Kind.BAD_TOKEN, said.reason)
         if said.kind is Kind.MISSET:
-            sentence = f"APNs refused the request ({reply.status} {said.reason}). Check the pass type certificate."
-            self._halt(Alarm("configuration", sentence))
-            self._give(self._later(target, ALARM_SECONDS, said.reason))
+            self._ready.append(self._misset(reply, said).outcome(target))
         elif said.kind is Kind.BUSY:
             self._give(self._later(target, BUSY_SECONDS, said.reason, reply.retry_after))
         elif said.kind is Kind.UNWELL:
@@ -218,30 +222,34 @@ class Batch:
             self._give(Outcome(target, Fate.TOLD, why=said.reason, gone_at=said.gone_at))
             return
         if self._stop is not None:
-            self._ready.append(self._stop.outcome(target, blamed=True))
+            self._ready.append(self._stop.accused(target))
         else:
-            self._held.append((self._answers, said.kind, outcome))
+            self._held.append((self._answers, outcome))
 
-    def _believed(self, kind: Kind, outcome: Outcome) -> Outcome:
-        if self._standing.believes(kind, outcome.target.token):
-            return outcome
-        why = f"{outcome.why}, which is not believed before APNs takes other notifications under this certificate"
-        return self._later(outcome.target, self._standing.doubt_seconds, why)
+    def _believed(self, outcome: Outcome) -> Outcome:
+        if outcome.fate is Fate.DEAD and self._standing.doubt:
+            return replace(outcome, fate=Fate.ACCUSED)
+        return outcome
 
-    def _halt(self, alarm: Alarm) -> None:
+    def _misset(self, reply: Reply, said: Complaint) -> _Stop:
+        sentence = f"APNs refused the request ({reply.status} {said.reason}). Check the pass type certificate."
+        return self._halt(Alarm("configuration", sentence))
+
+    def _halt(self, alarm: Alarm) -> _Stop:
         """Stop and shout. Whoever was refused before is not forgotten either: it may have been for the same reason."""
         if self._stop is None or self._stop.alarm is None:
             fate = Fate.LATER if alarm.kind == "tokens" else Fate.REFUSED
             self._stop = _Stop(fate, ALARM_SECONDS, alarm.sentence, alarm)
         while self._held:
-            self._ready.append(self._stop.outcome(self._held.popleft()[2].target, blamed=True))
+            self._ready.append(self._stop.accused(self._held.popleft()[1].target))
+        return self._stop
 
     def _give_up(self, why: str, retry_after: int = 0) -> None:
         if self._stop is None:
             self._stop = _Stop(Fate.LATER, retry_after or self._backoff(), why)
             self._standing.gave_up()
             while self._held:
-                self._ready.append(self._believed(*self._held.popleft()[1:]))
+                self._ready.append(self._believed(self._held.popleft()[1]))
 
     def _give(self, outcome: Outcome) -> None:
         if self._stop is not None and self._stop.alarm is not None and outcome.fate is not Fate.TOLD:

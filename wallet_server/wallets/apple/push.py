@@ -22,7 +22,7 @@ from wallet_server.errors import Misconfigured
 from wallet_server.wallets.apple.apns_answers import Alarm, Fate, Outcome, Standing, Target
 from wallet_server.wallets.apple.apns_batch import Batch
 from wallet_server.wallets.apple.apns_link import Dial, Exchange
-from wallet_server.wallets.port import Later, Refused, Report, Shown, Stale, Verdict
+from wallet_server.wallets.port import Handle, Later, Refused, Report, Shown, Stale, Verdict
 
 __all__ = ["Alarm", "Bell", "BellSettings", "Credentials", "Fate", "Outcome", "Target", "ring_all"]
 
@@ -31,7 +31,8 @@ APPLE_PORTS = (None, 443, 2197)
 PUSH_KIND = "apns"
 
 IDLE_EXCHANGES = 4  # per credential: one for each worker thread that rings at the same time
-CREDENTIALS_KEPT = 64
+CREDENTIALS_KEPT = 64  # credentials whose connections are kept open
+STANDINGS_KEPT = 4_096  # credentials whose last answers are remembered: a few kilobytes each
 SYSTEM_TRUST = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, the default built into the pycurl wheel
@@ -68,14 +69,6 @@ class Credential(Protocol):
 Credentials = Callable[[int], Credential]
 
 
-class _Account:
-    """One credential: how its answers have been, and the connections that wait for its next call."""
-
-    def __init__(self) -> None:
-        self.standing = Standing()
-        self.idle: list[Exchange] = []
-
-
 class Bell:
     """Rings devices through APNs and keeps its connections between calls. Safe from several threads: each call takes
     whole connections out of a pool for its duration (a libcurl handle is for one thread at a time, and a lock around a
@@ -95,7 +88,8 @@ class Bell:
         _check(self._settings, address, trust_pem, sandbox)
         self._address, self._trust, self._sandbox = address.rstrip("/"), trust_pem, sandbox
         self._trust_file = None if trust_pem is not None else _system_trust()
-        self._accounts: OrderedDict[bytes, _Account] = OrderedDict()
+        self._standings: OrderedDict[bytes, Standing] = OrderedDict()
+        self._idle: OrderedDict[bytes, list[Exchange]] = OrderedDict()  # what waits for a credential's next call
         self._lock = threading.Lock()
         self._closed = False
 
@@ -106,24 +100,24 @@ class Bell:
         they are needed: a million cost no more memory than a thousand. A token that comes again within the last 65,536
         is passed over without an outcome. Never raises for an answer or a network fault: a batch that must stop (a
         wrong setting, too many refusals) gives everything that is left the same outcome, with its `alarm`. Take the
-        outcomes as they come: while nobody asks for the next one nothing is sent. Targets that are suspected, or were
-        refused when a batch was stopped, are rung when the others have been answered."""
+        outcomes as they come: while nobody asks for the next one nothing is sent. Targets that are suspected are
+        rung when the others have been answered."""
         key = hashlib.sha256(b"\0".join((certificate_pem, key_pem, topic.encode()))).digest()
-        account, exchange = self._take(key, certificate_pem, key_pem)
+        standing, exchange = self._take(key, certificate_pem, key_pem)
         exchange.prepare(self._headers(topic, at))
         whole = False
         try:
-            yield from Batch(exchange, account.standing, targets, self._settings.connections).run()
+            yield from Batch(exchange, standing, targets, self._settings.connections).run()
             whole = True
         finally:
-            self._give_back(account, exchange, whole)
+            self._give_back(key, exchange, whole)
 
     def close(self) -> None:
         """Close the connections that wait; those in use are closed when their call ends."""
         with self._lock:
             self._closed = True
-            idle = [exchange for account in self._accounts.values() for exchange in account.idle]
-            self._accounts.clear()
+            idle = [exchange for waiting in self._idle.values() for exchange in waiting]
+            self._idle.clear()
         for exchange in idle:
             exchange.close()
 
@@ -136,18 +130,16 @@ class Bell:
             headers.append(f"apns-push-type: {settings.push_type}")
         return [*headers, "content-type: application/json", "accept:", "user-agent:"]
 
-    def _take(self, key: bytes, certificate_pem: bytes, key_pem: bytes) -> tuple[_Account, Exchange]:
-        surplus: list[Exchange] = []
+    def _take(self, key: bytes, certificate_pem: bytes, key_pem: bytes) -> tuple[Standing, Exchange]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("this bell has been closed")
-            account = self._accounts.setdefault(key, _Account())
-            self._accounts.move_to_end(key)
-            exchange = account.idle.pop() if account.idle else None
-            if len(self._accounts) > CREDENTIALS_KEPT:
-                surplus = self._accounts.popitem(last=False)[1].idle
-        for one in surplus:
-            one.close()
+            standing = self._standings.setdefault(key, Standing())
+            self._standings.move_to_end(key)
+            if len(self._standings) > STANDINGS_KEPT:
+                self._standings.popitem(last=False)
+            waiting = self._idle.get(key)
+            exchange = waiting.pop() if waiting else None
         if exchange is None:
             exchange = Exchange(
                 Dial(
@@ -161,15 +153,20 @@ class Bell:
                     direct=self._sandbox,
                 )
             )
-        return account, exchange
+        return standing, exchange
 
-    def _give_back(self, account: _Account, exchange: Exchange, whole: bool) -> None:
+    def _give_back(self, key: bytes, exchange: Exchange, whole: bool) -> None:
+        surplus = [exchange]
         with self._lock:
-            keep = whole and not self._closed and len(account.idle) < IDLE_EXCHANGES
-            if keep and account in self._accounts.values():
-                account.idle.append(exchange)
-                return
-        exchange.close()
+            if whole and not self._closed:
+                waiting = self._idle.setdefault(key, [])
+                self._idle.move_to_end(key)
+                if len(waiting) < IDLE_EXCHANGES:
+                    waiting.append(surplus.pop())
+                if len(self._idle) > CREDENTIALS_KEPT:
+                    surplus += self._idle.popitem(last=False)[1]
+        for one in surplus:
+            one.close()
 
 
 def _check(settings: BellSettings, address: str, trust_pem: bytes | None, sandbox: bool) -> None:
@@ -208,11 +205,19 @@ class _Due:
     stale: Stale
     waiting: int = 0
     verdict: Verdict = Shown()
+    told: tuple[int, ...] = ()
     dead: tuple[int, ...] = ()
     suspect: tuple[int, ...] = ()
+    accused: tuple[int, ...] = ()
 
     def report(self) -> Report:
-        return Report(self.stale.ref, self.verdict, self.stale.remote_state, self.dead, self.suspect)
+        return Report(
+            self.stale.ref, self.verdict, self.stale.remote_state, self.told, self.dead, self.suspect, self.accused
+        )
+
+    def waits_for(self, handle: Handle) -> bool:
+        """Whether this device's Later is the card's: one that is doubted holds back none that is not."""
+        return not handle.suspected or all(h.suspected for h in self.stale.handles if h.kind == PUSH_KIND)
 
 
 def ring_all(
@@ -223,9 +228,10 @@ def ring_all(
     on_alarm: Callable[[int, Alarm], None] | None = None,
 ) -> Iterator[Report]:
     """Ring every APNs device of these cards, a device with several of them once; exactly one `Report` for each, in any
-    order. The worst thing that happened to a card's devices is its verdict: Refused, then Later, then Shown. Devices of
-    another kind are not APNs' business and count as told. `credentials(credential_set)` may raise `Misconfigured`: that
-    refuses the cards of that set alone. `on_alarm(credential_set, alarm)` hears of a stopped batch once."""
+    order. The worst thing that happened to a card's devices is its verdict: Refused, then Later, then Shown; but a
+    suspected device that comes later holds back no card that has another. Devices of another kind are not APNs'
+    business and count as told. `credentials(credential_set)` may raise `Misconfigured`: that refuses the cards of that
+    set alone. `on_alarm(credential_set, alarm)` hears of a stopped batch once."""
     groups: dict[int, list[Stale]] = {}
     for one in stale:
         groups.setdefault(one.credential_set, []).append(one)
@@ -279,13 +285,17 @@ def _settle(outcome: Outcome, devices: Sequence[tuple[_Due, int]]) -> Iterator[R
     """Write an outcome into the cards of its device; report those that were waiting for nothing else."""
     for due, place in devices:
         handle = due.stale.handles[place]
-        if outcome.fate is Fate.SUSPECT:
+        if outcome.fate is Fate.TOLD and outcome.gone_at is None:
+            due.told += (handle.ref,)
+        elif outcome.fate is Fate.SUSPECT:
             due.suspect += (handle.ref,)
+        elif outcome.fate is Fate.ACCUSED:
+            due.accused += (handle.ref,)
         elif outcome.fate is Fate.DEAD and outcome.gone_at is not None and outcome.gone_at > handle.registered_at:
             due.dead += (handle.ref,)
         elif outcome.fate is Fate.REFUSED:
             due.verdict = Refused(outcome.why)
-        elif outcome.fate is Fate.LATER and not isinstance(due.verdict, Refused):
+        elif outcome.fate is Fate.LATER and due.waits_for(handle) and not isinstance(due.verdict, Refused):
             rest = due.verdict.seconds if isinstance(due.verdict, Later) else 0.0
             due.verdict = Later(max(rest, outcome.seconds), outcome.why)
     for due in {id(due): due for due, _ in devices}.values():
