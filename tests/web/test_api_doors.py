@@ -34,6 +34,7 @@ PUBLIC = {
     *("openapi.static", "openapi.doc_url", "openapi.openapi"),
 }
 """Every other route answers 401 without a key. Whoever adds a route decides here which of the two it is."""
+JSON = "application/json"
 ONE_TIME = ("/start", "/invite/", "/reset/", "/enter/")
 
 
@@ -191,29 +192,78 @@ def test_every_route_is_public_by_decision_or_asks_for_a_key(world: World) -> No
         if rule.endpoint in PUBLIC:
             assert not rule.rule.startswith("/v1"), f"{rule.rule} is for keys alone"
             continue
-        # A path that names nothing of the right form is refused for its form before anybody is asked who he is.
-        path = rule.rule.replace("<id>", new_id("key")).replace("<string:id>", new_id("key"))
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            answer = client.open(path, method=method, json=_well_formed(rule.rule, method))
-            assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated"), (method, rule.rule)
+            for sent in (None, b"{", b'{"surprise": 1}'):
+                answer = client.open(rule.rule.replace("<id>", "1"), method=method, data=sent, content_type=JSON)
+                assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated"), (method, rule.rule, sent)
     assert endpoints >= PUBLIC
     assert len(endpoints - PUBLIC) >= 19
 
 
-def _well_formed(rule: str, method: str) -> Any:
-    """A body of the documented form for each route that takes one."""
-    bodies = {
-        "/v1/lookups": {"code": "x"},
-        "/v1/sales": {"code": "x", "receipt": "1", "currency": "EUR", "amount_minor": 1},
-        "/v1/redemptions": {"code": "x", "amount": 1, "reference": "1"},
-        "/v1/programmes/<id>/versions": {"document": {}},
-        "/v1/members/<id>/consents/promotions": {"granted": True},
-        "/v1/stores": {"name": "x"},
-        "/v1/stores/<id>": {"name": "x"},
-        "/v1/tills": {"store": "sto_00000000", "name": "x"},
-        "/v1/announcements": {"programme": "prog_00000000", "texts": {"fr": "x"}, "ends_at": "2030-01-01T00:00:00Z"},
-    }
-    return {} if method == "GET" else bodies.get(rule.replace("<string:id>", "<id>"), {})
+def test_a_key_is_asked_for_before_anything_is_read(cast: Cast) -> None:
+    """And only once for each request, whatever the route does afterwards."""
+    for method, path, _body, scope in _requests(cast):
+        wrong = cast.world.founded.merchant_key if scope == "till" else cast.world.founded.till_key
+        for sent in (b"{", b"[]", b'{"surprise": 1}'):
+            answer = cast.world.client().open(
+                path, method=method, data=sent, content_type=JSON, headers=cast.world.bearer(wrong)
+            )
+            assert (answer.status_code, answer.json["code"]) == (403, "needs-scope"), (method, path)
+
+
+def test_a_request_is_authenticated_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str | None] = []
+    authenticate = keys.authenticate
+    monkeypatch.setattr(keys, "authenticate", lambda ctx, key: (looked.append(key), authenticate(ctx, key))[1])
+    for method, path, body, scope in _requests(cast):
+        looked.clear()
+        assert cast.call(method, path, _owner_key(cast, scope), body).status_code == 200
+        assert len(looked) == 1, (method, path)
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        (b'{"code": ', "This is not JSON: it breaks off before its end."),
+        (b'{"code":\n "x",}', "This is not JSON: look at line 2, column 6."),
+        (b"code=x", "This is not JSON: look at line 1, column 1."),
+        (b'{"code": "\xff"}', "This is not JSON: it is not written in UTF-8."),
+        (b'{"code": ' + b"9" * 5000 + b"}", "This is not JSON: a number in it is far too long."),
+        (b"[]", "Send a JSON object: {…}."),
+        (b'"{}"', "Send a JSON object: {…}."),
+        (b"null", "Send a JSON object: {…}."),
+    ],
+)
+def test_what_is_not_json_is_told_in_our_own_words(world: World, sent: bytes, sentence: str) -> None:
+    headers = world.bearer(world.founded.till_key)
+    answer = world.client().post("/v1/lookups", data=sent, content_type=JSON, headers=headers)
+    assert (answer.status_code, answer.json["code"], answer.json["title"]) == (400, "bad-json", sentence)
+
+
+def test_json_is_said_to_be_json_and_an_empty_body_is_no_object(world: World) -> None:
+    headers, client = world.bearer(world.founded.till_key), world.client()
+    answer = client.post("/v1/lookups", data=b'{"code": "x"}', content_type="text/plain", headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (400, "bad-json")
+    assert "Content-Type: application/json" in answer.json["title"]
+    answer = client.post("/v1/lookups", headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid")
+    assert answer.json["faults"] == [{"path": "body", "sentence": "Send a JSON object."}]
+    answer = client.post("/v1/lookups", json={"cod": "x"}, headers=headers)
+    said = {fault["path"]: fault["sentence"] for fault in answer.json["faults"]}
+    assert said == {"code": "This is required.", "cod": "There is no such field."}
+
+
+def test_what_the_web_server_refuses_is_told_in_our_own_words(world: World) -> None:
+    client = world.client()
+    for path in ("/v1/nothing", "/console/nothing", "/start/a/b", "/pair/a/b/c", "/asset/x", "/trust/x", "/rate"):
+        answer = client.get(path, headers={"Accept": "application/json"})
+        assert (answer.status_code, answer.json["title"]) == (404, "There is nothing at this address."), path
+        assert answer.mimetype == "application/problem+json"
+    answer = client.put("/v1/sales")
+    assert answer.json["title"] == "This address does not take PUT; it takes POST."
+    assert "POST" in answer.headers["Allow"]
+    large = client.post("/v1/sales", data=b"x" * 300_000, headers=world.bearer(world.founded.till_key))
+    assert "larger than this server takes" in large.json["title"]
 
 
 def test_every_refusal_is_a_problem_document_with_a_request_id(cast: Cast) -> None:

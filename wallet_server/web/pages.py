@@ -112,7 +112,7 @@ def _unforeseen(fault: Exception) -> Response:
 def _nowhere(fault: HTTPException) -> Response:
     """A path that nothing answers to: a person sees a page, a program a problem document."""
     if request.path.startswith(API_PATHS) or "text/html" not in request.accept_mimetypes.values():
-        return problems.problem(404, "not-found", fault.description or fault.name)
+        return problems.refused_by_server(fault)
     return _told(404, "")
 
 

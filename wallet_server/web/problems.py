@@ -11,7 +11,7 @@ import orjson
 import structlog
 from flask import Flask, Response, g, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from wallet_server.errors import (
     Conflict,
@@ -37,6 +37,21 @@ STATUS: tuple[tuple[type[WalletError], int], ...] = (
     (Misconfigured, 503),
 )
 BY_CODE = {"key-reused": 422}
+OWN_WORDS = {
+    "model_type": "Send a JSON object.",
+    "model_attributes_type": "Send a JSON object.",
+    "missing": "This is required.",
+    "extra_forbidden": "There is no such field.",
+}
+"""What a form's fault is called where its reader's own words would not help; by the kind of the fault."""
+OF_THE_SERVER = {
+    400: "This request cannot be read.",
+    404: "There is nothing at this address.",
+    413: "This request is larger than this server takes (WALLET_MAX_BODY_BYTES).",
+    414: "This address is too long.",
+    415: "Send JSON, and say so: Content-Type: application/json.",
+    431: "The headers of this request are too large.",
+}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("web")
 
@@ -86,12 +101,27 @@ def refused(fault: WalletError) -> Response:
 def invalid(fault: ValidationError) -> Response:
     """A body or parameter that does not have the documented form: all faults at once."""
     faults = [
-        Fault(".".join(str(part) for part in error["loc"]) or "body", str(error["msg"]))
+        Fault(".".join(str(part) for part in error["loc"]) or "body", OWN_WORDS.get(error["type"], str(error["msg"])))
         for error in fault.errors(include_url=False, include_context=False, include_input=False)
     ]
     return problem(
         422, "invalid", "The request does not have the documented form.", field=faults[0].path, faults=faults[:50]
     )
+
+
+def refused_by_server(fault: HTTPException) -> Response:
+    """A refusal of the web server itself: its code is the name of its status, its sentence ours."""
+    status = fault.code or 500
+    code = (fault.name or "error").lower().replace(" ", "-")
+    sentence = OF_THE_SERVER.get(status, "This request cannot be answered as it was sent.")
+    if isinstance(fault, MethodNotAllowed):
+        takes = ", ".join(sorted(set(fault.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        sentence = f"This address does not take {request.method}; it takes {takes or 'nothing'}."
+    response = problem(status, code, sentence)
+    for name, value in fault.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
 
 
 def install(app: Flask) -> None:
@@ -103,13 +133,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def _http(fault: HTTPException) -> Response:
-        status = fault.code or 500
-        code = (fault.name or "error").lower().replace(" ", "-")
-        response = problem(status, code, fault.description or fault.name)
-        for name, value in fault.get_headers():
-            if name.lower() not in ("content-type", "content-length"):
-                response.headers[name] = value
-        return response
+        return refused_by_server(fault)
 
     @app.errorhandler(RecursionError)
     def _too_deep(_fault: RecursionError) -> Response:

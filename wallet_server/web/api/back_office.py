@@ -12,7 +12,7 @@ from wallet_server.actions.enrol import Joining
 from wallet_server.actions.offers import Announcement
 from wallet_server.actions.programs import NewStore
 from wallet_server.web.api import models
-from wallet_server.web.api.door import SECURITY, admit, answer, context, instant, stamp, wish
+from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 
 _PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 back_office = APIBlueprint(
@@ -23,13 +23,14 @@ back_office = APIBlueprint(
     abp_security=SECURITY,
     abp_responses=_PROBLEMS,
 )
-back_office.after_request(stamp)
+guard(back_office)
 
 
 @back_office.get("/programmes", summary="Your programmes", responses={"200": models.ProgrammeList})
+@needs("read")
 def list_programmes() -> Response:
     """The programmes your merchant takes part in."""
-    rows = programs.list_programmes(context(), admit("read"))
+    rows = programs.list_programmes(context(), caller())
     return answer({"programmes": [_programme(row) for row in rows]})
 
 
@@ -44,25 +45,28 @@ def _programme(row: programs.ProgrammeRow) -> dict[str, Any]:
 
 
 @back_office.get("/programmes/<id>", summary="A programme and its document", responses={"200": models.ProgrammeWhole})
+@needs("read")
 def get_programme(path: models.Subject) -> Response:
     """The current version as it was published."""
-    row, document = programs.programme_facts(context(), admit("read"), path.id)
+    row, document = programs.programme_facts(context(), caller(), path.id)
     return answer(_programme(row) | {"document": document})
 
 
 @back_office.post("/programmes/<id>/versions", summary="Publish a further version", responses={"200": models.Published})
+@needs("manage")
 def publish_version(path: models.Subject, body: models.Version) -> Response:
     """All faults of the document at once, or a new version; the cards follow."""
-    scope = admit("manage")
+    scope = caller()
     asked = wish(scope, "publish", {"programme": path.id, "document": body.document})
     facts, replayed = programs.publish_version(context(), scope, path.id, body.document, asked)
     return answer(facts, replayed=replayed)
 
 
 @back_office.post("/programmes/<id>/members", summary="Enrol a member", responses={"200": models.Enrolled})
+@needs("enrol")
 def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     """A member and a card; nothing about the person is required."""
-    scope = admit("enrol")
+    scope = caller()
     asked = wish(scope, "enrol", {"programme": path.id, **body.model_dump(mode="json")})
     joining = Joining(body.language, body.home_store, body.email, body.promotions, "api", body.first_name)
     facts, replayed = enrol.enrol(context(), scope, path.id, joining, asked)
@@ -78,66 +82,74 @@ def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     summary="Record what a member said about announcements",
     responses={"200": models.ConsentKept},
 )
+@needs("enrol")
 def set_consent(path: models.Subject, body: models.Consent) -> Response:
     """Kept with time and source; only the last line counts."""
-    scope = admit("enrol")
+    scope = caller()
     asked = wish(scope, "consent", {"member": path.id, **body.model_dump(mode="json")})
     facts, replayed = enrol.set_consent(context(), scope, path.id, body.granted, body.source, asked)
     return answer(facts, replayed=replayed)
 
 
 @back_office.get("/stores", summary="Your stores", responses={"200": models.StoreList})
+@needs("read")
 def list_stores() -> Response:
     """With their places and texts."""
-    rows = programs.stores(context(), admit("read"))
+    rows = programs.stores(context(), caller())
     keep = ("name", "zone", "latitude", "longitude", "texts")
     return answer({"stores": [{"id": r.public_id} | {k: getattr(r, k) for k in keep} for r in rows]})
 
 
 @back_office.post("/stores", summary="Add a store", responses={"200": models.StoreKept})
+@needs("manage")
 def add_store(body: models.Store) -> Response:
     """Cards carry the ten stores nearest to the member's own."""
-    scope = admit("manage")
+    scope = caller()
     asked = wish(scope, "add-store", body.model_dump(mode="json"))
     facts, replayed = programs.add_store(context(), scope, NewStore(**body.model_dump()), asked)
     return answer(facts, replayed=replayed)
 
 
 @back_office.put("/stores/<id>", summary="Move or rename a store", responses={"200": models.StoreKept})
+@needs("manage")
 def change_store(path: models.Subject, body: models.Store) -> Response:
     """The cards that carry it follow."""
-    scope = admit("manage")
+    scope = caller()
     asked = wish(scope, "move-store", {"store": path.id, **body.model_dump(mode="json")})
     facts, replayed = programs.move_store(context(), scope, path.id, NewStore(**body.model_dump()), asked)
     return answer(facts, replayed=replayed)
 
 
 @back_office.post("/tills", summary="Add a till", responses={"200": models.TillMade})
+@needs("manage")
 def add_till(body: models.NewTill) -> Response:
     """The till's key is in the first answer and nowhere else."""
-    scope = admit("manage")
+    scope = caller()
     asked = wish(scope, "add-till", body.model_dump(mode="json"))
     facts, replayed = programs.add_till(context(), scope, body.store, body.name, asked)
     return answer(facts, replayed=replayed)
 
 
 @back_office.delete("/keys/<id>", summary="Revoke a key", responses={"200": models.KeyRevoked})
+@needs("manage")
 def revoke_key(path: models.Subject) -> Response:
     """At once; doing it again changes nothing."""
-    keys.revoke(context(), admit("manage"), path.id)
+    keys.revoke(context(), caller(), path.id)
     return answer({"key": path.id, "revoked": True})
 
 
 @back_office.get("/announcements", summary="Your announcements", responses={"200": models.AnnouncementList})
+@needs("read")
 def list_announcements() -> Response:
     """The newest first."""
-    return answer({"announcements": offers.listed(context(), admit("read"))})
+    return answer({"announcements": offers.listed(context(), caller())})
 
 
 @back_office.post("/announcements", summary="Write an announcement", responses={"200": models.Drafted})
+@needs("announce")
 def draft_announcement(body: models.Announce) -> Response:
     """A draft: nobody hears it before you confirm it."""
-    scope = admit("announce")
+    scope = caller()
     asked = wish(scope, "announce", body.model_dump(mode="json"))
     ends_at = instant(body.ends_at) or body.ends_at
     wanted = Announcement(body.texts, body.tier, ends_at, body.member)
@@ -148,28 +160,32 @@ def draft_announcement(body: models.Announce) -> Response:
 @back_office.get(
     "/announcements/<id>", summary="Where an announcement stands", responses={"200": models.AnnouncementStatus}
 )
+@needs("read")
 def get_announcement(path: models.Subject) -> Response:
     """And what was decided for how many members."""
-    return answer(offers.status(context(), admit("read"), path.id))
+    return answer(offers.status(context(), caller(), path.id))
 
 
 @back_office.get("/announcements/<id>/count", summary="Dry run", responses={"200": models.AnnouncementCount})
+@needs("announce")
 def count_announcement(path: models.Subject) -> Response:
     """How many would see it now, would wait and why, are left out and why."""
-    return answer({"members": offers.count(context(), admit("announce"), path.id)})
+    return answer({"members": offers.count(context(), caller(), path.id)})
 
 
 @back_office.post("/announcements/<id>/confirmation", summary="Send it", responses={"200": models.AnnouncementMoved})
+@needs("announce")
 def confirm_announcement(path: models.Subject) -> Response:
     """From here on it goes out, behind the work of the counters."""
-    scope = admit("announce")
+    scope = caller()
     facts, replayed = offers.confirm(context(), scope, path.id, wish(scope, "confirm", {"announcement": path.id}))
     return answer(facts, replayed=replayed)
 
 
 @back_office.post("/announcements/<id>/recall", summary="Take it back", responses={"200": models.AnnouncementMoved})
+@needs("announce")
 def recall_announcement(path: models.Subject) -> Response:
     """The walk stops; cards that show it lose it without a sound."""
-    scope = admit("announce")
+    scope = caller()
     facts, replayed = offers.recall(context(), scope, path.id, wish(scope, "recall", {"announcement": path.id}))
     return answer(facts, replayed=replayed)

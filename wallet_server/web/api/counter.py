@@ -15,7 +15,7 @@ from wallet_server.rules import sentences
 from wallet_server.rules import stamps as stamp_cards
 from wallet_server.rules.program import Programme
 from wallet_server.web.api import models
-from wallet_server.web.api.door import SECURITY, admit, answer, context, idempotency_key, instant, stamp
+from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
 
 _PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 counter = APIBlueprint(
@@ -26,13 +26,14 @@ counter = APIBlueprint(
     abp_security=SECURITY,
     abp_responses=_PROBLEMS,
 )
-counter.after_request(stamp)
+guard(counter)
 
 
 @counter.post("/lookups", summary="Who holds this card?", responses={"200": models.Holder})
+@needs("till")
 def look_up(body: models.Lookup) -> Response:
     """The member behind a scanned or typed code: tier, balances, and whether the card is the newest issue."""
-    holder = till.look_up(context(), admit("till"), body.code)
+    holder = till.look_up(context(), caller(), body.code)
     programme = holder.programme_version
     level = programme.ladder.level(holder.tier) if programme.ladder else None
     points = holder.balances.get(programme.balance_currency, 0)
@@ -53,13 +54,14 @@ def look_up(body: models.Lookup) -> Response:
 
 
 @counter.post("/sales", summary="Count a sale", responses={"200": models.Counted})
+@needs("till")
 def sell(body: models.Sale) -> Response:
     """Store a sale as it was sold and award what the programme gives for it.
 
     Sending the same sale again (same till, business day and receipt number, or same Idempotency-Key) answers what was
     answered the first time, with `Idempotency-Replayed: true`; the same number or key for another sale is a 422.
     """
-    scope = admit("till")
+    scope = caller()
     lines = tuple(
         SaleLine(
             line.sku,
@@ -87,10 +89,11 @@ def sell(body: models.Sale) -> Response:
 
 
 @counter.post("/redemptions", summary="Give a reward, or spend points", responses={"200": models.Counted})
+@needs("till")
 def redeem(body: models.Redemption) -> Response:
     """Take the cost of a reward, or an amount, off the member's balance; never more than there is, whoever asks at the
     same time."""
-    scope = admit("till")
+    scope = caller()
     wanted = Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward)
     facts, replayed = till.redeem(context(), scope, wanted, idempotency_key())
     programme = programs.programme_of(context(), scope, facts["member"])
@@ -98,18 +101,20 @@ def redeem(body: models.Redemption) -> Response:
 
 
 @counter.post("/sales/<id>/reversal", summary="Reverse a sale", responses={"200": models.Counted})
+@needs("till")
 def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
     """Undo everything this sale booked, by further entries that name what they reverse."""
-    scope = admit("till")
+    scope = caller()
     facts, replayed = till.reverse_sale(context(), scope, path.id, idempotency_key())
     programme = programs.programme_of(context(), scope, facts["member"])
     return _counted(facts, programme, body.language, "reversed", replayed)
 
 
 @counter.post("/redemptions/<id>/reversal", summary="Reverse a redemption", responses={"200": models.Counted})
+@needs("till")
 def reverse_redemption(path: models.Subject, body: models.Reversal) -> Response:
     """Give back what a redemption took, to the lots it took it from."""
-    scope = admit("till")
+    scope = caller()
     facts, replayed = till.reverse_entry(context(), scope, path.id, idempotency_key())
     programme = programs.programme_of(context(), scope, facts["member"])
     return _counted(facts, programme, body.language, "reversed", replayed)

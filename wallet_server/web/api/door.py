@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from flask import Response, current_app, g, request
-from flask_openapi3 import SecurityScheme
+from flask_openapi3 import APIBlueprint, SecurityScheme
+from werkzeug.exceptions import BadRequest
 
 from wallet_server.actions import keys
 from wallet_server.actions.context import Context
@@ -27,6 +30,70 @@ def context() -> Context:
     """The context of this installation."""
     ctx: Context = current_app.extensions["wallet"]
     return ctx
+
+
+View = TypeVar("View", bound=Callable[..., Response])
+
+
+def needs(scope_name: str) -> Callable[[View], View]:
+    """Of a route: the scope that a key must have for it. The guard asks for it before anything else is looked at."""
+
+    def named(view: View) -> View:
+        view.__dict__["needs"] = scope_name
+        return view
+
+    return named
+
+
+def guard(blueprint: APIBlueprint) -> None:
+    """Let nobody but a key into the routes of this blueprint, and tell each what is left of its limit."""
+    blueprint.before_request(_receive)
+    blueprint.after_request(stamp)
+
+
+def _receive() -> None:
+    """Before a route of the interface: whose key it is and what it may do, and only then whether the body is JSON.
+
+    A route that names no scope is open to nobody. Raises `Unauthenticated`, `TooMany`, `Forbidden`, or `Invalid`
+    (`bad-json`).
+    """
+    if request.method != "OPTIONS":
+        g.scope = admit(current_app.view_functions[request.endpoint or ""].__dict__["needs"])
+        _read_json()
+
+
+def caller() -> keys.Scope:
+    """The scope of the key that this request came with."""
+    scope: keys.Scope = g.scope
+    return scope
+
+
+def _read_json() -> None:
+    sent = request.get_data()
+    if not sent:
+        return
+    if not request.is_json:
+        raise Invalid("Send JSON, and say so: Content-Type: application/json.", code="bad-json")
+    try:
+        body = request.get_json()  # kept, so that it is read once
+    except BadRequest as fault:
+        raise Invalid(f"This is not JSON: {_where_it_breaks(sent)}.", code="bad-json") from fault
+    if not isinstance(body, dict):
+        raise Invalid("Send a JSON object: {…}.", code="bad-json")
+
+
+def _where_it_breaks(sent: bytes) -> str:
+    try:
+        json.loads(sent)
+    except json.JSONDecodeError as fault:
+        if not fault.doc[fault.pos :].strip():
+            return "it breaks off before its end"
+        return f"look at line {fault.lineno}, column {fault.colno}"
+    except UnicodeDecodeError:
+        return "it is not written in UTF-8"
+    except ValueError:
+        return "a number in it is far too long"
+    return "it cannot be read"
 
 
 def admit(scope_name: str) -> keys.Scope:
