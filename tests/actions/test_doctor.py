@@ -19,6 +19,7 @@ from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.settings import Settings
 
 LIVE = Settings(base_url="https://cards.example.com", data_dir=Path("/"), secret_keys=new_key_line("k1"))
+ELSEWHERE = "postgresql+psycopg://wallet@localhost/wallet"
 
 
 def plenty(_: Path) -> int:
@@ -46,7 +47,7 @@ def test_settings_of_a_live_installation_are_well() -> None:
         ({"base_url": "https://till"}, "base-url", "warning", "own network"),
         ({"apns_url": "https://localhost:4"}, "apns", "error", "NO PHONE IS RUNG"),
         ({"apns_ca": "-----BEGIN"}, "apns", "error", "NO PHONE IS RUNG"),
-        ({"secret_keys": None}, "secret-keys", "warning", "secret.keys"),
+        ({"secret_keys": None, "database_url": ELSEWHERE}, "secret-keys", "warning", "secret.keys"),
     ],
 )
 def test_a_setting_that_would_keep_cards_from_working(
@@ -55,6 +56,12 @@ def test_a_setting_that_would_keep_cards_from_working(
     findings = doctor.examine_settings(replace(LIVE, **changed), plenty)  # type: ignore[arg-type]
     assert bad(findings) == [(check, level)]
     assert any(words in one.sentence for one in findings)
+
+
+def test_whoever_looks_before_there_is_anything_is_no_culprit() -> None:
+    findings = doctor.examine_settings(replace(LIVE, secret_keys=None), plenty)
+    assert bad(findings) == []
+    assert any("The first start makes them" in one.sentence for one in findings)
 
 
 def test_the_sandbox_may_be_simulated_on_loopback() -> None:

@@ -20,8 +20,8 @@ from tests.world import NOON, Holder, World
 from wallet_server.actions import offers, safekeeping, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.offers import Announcement
-from wallet_server.installation import build_context
 from wallet_server.errors import Conflict, Invalid, Misconfigured, Unavailable
+from wallet_server.installation import build_context
 from wallet_server.records.database import open_database
 from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.settings import Settings

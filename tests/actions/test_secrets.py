@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.phone import Phone
 from tests.world import PASS_TYPE, SECRET_KEYS, World, authority
 from wallet_server.actions import credentials, devices, enrol, keys
+from wallet_server.actions.credentials import Rotation
 from wallet_server.errors import Misconfigured, NotFound, Unauthenticated
 from wallet_server.records import credentials as vault
 from wallet_server.records.envelope import Keyring, keyring_file, new_key_line
@@ -66,8 +67,8 @@ def test_secret_keys_rotate_with_an_overlap_and_then_the_old_one_may_go(world: W
     ctx.keyring = Keyring.parse(f"{new}\n{old}")
     fresh = Phone(world, world.enrol(), "library-2", "cd" * 32).add()  # sealed under the new one
     assert enrol.web_card(ctx, link).code == phone.holder.code  # links of the old key still open
-    assert credentials.rotate_secrets(ctx) == 4  # a private key, a token, a code, a recovery code
-    assert credentials.rotate_secrets(ctx) == 0
+    assert credentials.rotate_secrets(ctx) == Rotation(4, 0, ())  # a private key, a token, a code, a recovery code
+    assert credentials.rotate_secrets(ctx) == Rotation(0, 0, ())
     ctx.keyring = Keyring.parse(new)
     for one in (phone, fresh):
         again = world.holder(one.holder.pass_public_id)
@@ -79,6 +80,29 @@ def test_secret_keys_rotate_with_an_overlap_and_then_the_old_one_may_go(world: W
     ctx.keyring = Keyring.parse(old)
     with pytest.raises(Misconfigured, match="k2"):
         world.holder(fresh.holder.pass_public_id)
+
+
+@pytest.mark.parametrize("spoilt", ["", "v1.k1.AAAA", "v1.k1.AAA", "v1.k9.AAAA", "v1.k1.²"])
+def test_a_rotation_goes_past_what_is_damaged_and_names_it(world: World, spoilt: str) -> None:
+    first, second = world.enrol(), world.enrol()
+    ctx = world.ctx
+    with ctx.change() as tx:
+        for table, column, where in (
+            ("credential_sets", "key_cipher", "1 = 1"),
+            ("passes", "token_cipher", f"id = {first.pass_id}"),
+            ("codes", "cipher", f"pass_id = {first.pass_id}"),
+        ):
+            tx.execute(sa.text(f"UPDATE {table} SET {column} = :spoilt WHERE {where}"), {"spoilt": spoilt})
+    ctx.keyring = Keyring.parse(f"{new_key_line('k2')}\n{SECRET_KEYS}")
+    done = credentials.rotate_secrets(ctx)
+    assert (done.renewed, done.damaged) == (4, 3)  # the second card's two, and the recovery codes of both
+    key, token, code = done.named
+    assert key.startswith(f"The key of the certificate for {PASS_TYPE} of the platform: ")
+    assert token.startswith(f"passes.token_cipher, row {first.pass_id} ({first.serial}), of Boulangerie: ")
+    assert "codes.cipher, row" in code
+    ctx.keyring = Keyring.parse(SECRET_KEYS.replace("k1:", "k3:") + "\n" + new_key_line("k4"))
+    with pytest.raises(Misconfigured, match="k2"):
+        world.holder(second.pass_public_id)
 
 
 def test_a_renewal_during_a_rotation_is_not_overwritten(world: World) -> None:

@@ -21,6 +21,16 @@ def test_founding_prints_keys_that_work_and_a_programme_of_its_own(house: House)
     assert [(s.name, s.latitude) for s in programs.stores(house.ctx, merchant)] == [("Épicerie du Port", 43.3)]
 
 
+def test_links_that_no_phone_can_follow_are_not_printed_without_a_word(house: House) -> None:
+    live = {"WALLET_ENVIRONMENT": "live", "WALLET_APNS_URL": "https://api.push.apple.com"}
+    del house.variables["WALLET_APNS_CA"]
+    local, public = {"WALLET_BASE_URL": "https://localhost:8080"}, {"WALLET_BASE_URL": "https://cards.example.com"}
+    for address, said in (({}, True), (local, True), (public, False)):
+        made = house.run("found", "Épicerie", **live, **address)
+        assert made.exit_code == 0, made.output
+        assert ("WALLET_BASE_URL" in made.output) == said, made.output
+
+
 def test_a_document_with_faults_founds_nobody_and_names_them_all(house: House) -> None:
     file = house.folder / "programme.toml"
     file.write_text('format = 1\norganisation = ""\nlanguages = ["fr"]\n', encoding="utf-8")

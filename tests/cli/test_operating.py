@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from datetime import timedelta
 
 import pytest
@@ -11,8 +13,12 @@ import pytest
 from tests.cli.conftest import House
 from tests.conftest import NewDatabase
 from wallet_server.actions import enrol, offers, operator, programs
+from wallet_server.actions.demo import PASS_TYPE
 from wallet_server.actions.once import asked
+from wallet_server.cli.opening import open_context
 from wallet_server.errors import NotFound
+from wallet_server.records.envelope import new_key_line
+from wallet_server.settings import Settings
 
 
 def test_backup_and_restore_tell_what_they_did_and_where_the_keys_are(
@@ -37,19 +43,82 @@ def test_backup_and_restore_tell_what_they_did_and_where_the_keys_are(
 
 def test_a_restore_without_the_secret_keys_says_so_and_makes_none(house: House, new_database: NewDatabase) -> None:
     file = house.folder / "b.zip"
+    _members(house, False)
     house.run("backup", str(file))
     empty = {
         "WALLET_DATABASE_URL": new_database("sqlite", migrated=False),
         "WALLET_DATA_DIR": str(house.folder / "new"),
     }
-    del house.variables["WALLET_SECRET_KEYS"]
-    restored = house.run("restore", str(file), "--verify", **empty)
-    assert restored.exit_code == 1
-    assert "secret.keys" in restored.output
+    keys = house.variables.pop("WALLET_SECRET_KEYS")
+    refused = house.run("restore", str(file), "--verify", **empty)
+    assert refused.exit_code == 1
+    for words in ("secret.keys", "It needs k1.", "Nothing was restored"):
+        assert words in refused.output
     assert not (house.folder / "new" / "secret.keys").exists()
+    for wrong, said in ((new_key_line("k1"), "open none"), (new_key_line("k7"), "need the keys k1")):
+        other = house.run("restore", str(file), "--verify", **empty, WALLET_SECRET_KEYS=wrong)
+        assert (other.exit_code, said in other.output) == (1, True), other.output
+    assert "backup" not in house.run("doctor", **empty).output
+
+    filled = house.run("restore", str(file), **empty)
+    assert (filled.exit_code, "--verify" in filled.output) == (0, True), filled.output
     looked = house.run("doctor", **empty)
     assert (looked.exit_code, "put back the keys" in looked.output) == (1, True)
     assert not (house.folder / "new" / "secret.keys").exists()
+
+    proven = house.run("restore", str(file), "--verify", **empty, WALLET_SECRET_KEYS=keys)
+    assert (proven.exit_code, "books are true" in proven.output) == (0, True), proven.output
+    twice = house.run("restore", str(file), "--verify", **empty, WALLET_SECRET_KEYS=keys)
+    assert (twice.exit_code, "doctor --books" in twice.output) == (1, True), "the phones are told: it has moved on"
+
+
+def test_a_damaged_certificate_is_named_and_the_rest_goes_on(house: House, new_database: NewDatabase) -> None:
+    house.run("backup", str(house.folder / "sound"))
+    with house.ctx.change() as tx:
+        tx.exec_driver_sql("UPDATE credential_sets SET key_cipher = 'v1.k1.AAAA'")
+    _members(house, True)
+    name = f"the certificate for {PASS_TYPE} of the platform"
+
+    more = {"WALLET_SECRET_KEYS": f"{new_key_line('k2')}\n{house.variables['WALLET_SECRET_KEYS']}"}
+    rotated = house.run("secrets", "rotate", **more)
+    assert rotated.exit_code == 1, rotated.output
+    assert re.search(r"^\d+ secrets were encrypted anew", rotated.output, re.MULTILINE)
+    assert f"The key of {name}" in rotated.output
+    assert "1 secrets could not be opened" in rotated.output
+    assert "all others are done" in rotated.output
+    assert house.run("secrets", "rotate", **more).output.startswith("0 secrets")
+
+    looked = house.run("doctor", **more)
+    assert (looked.exit_code, name in looked.output) == (1, True), looked.output
+
+    moved = house.run("move", "--to", new_database("sqlite", migrated=False), **more)
+    for words in (name, "The copy counts", "Now set WALLET_DATABASE_URL"):
+        assert words in moved.output
+    assert moved.exit_code == 1
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_newcomer_is_greeted_and_the_database_is_the_owners_alone(house: House) -> None:
+    place = house.folder / "first"
+    fresh = {"WALLET_DATA_DIR": str(place)}
+    for name in ("WALLET_SECRET_KEYS", "WALLET_DATABASE_URL"):
+        del house.variables[name]
+    looked = house.run("doctor", **fresh)
+    assert "Welcome" in looked.output
+    assert "old installation" not in looked.output
+    assert not place.exists()
+
+    old = os.umask(0)
+    try:
+        ctx = open_context(Settings.from_env({**house.variables, **fresh}))
+        with ctx.change() as tx:
+            tx.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in place.glob("wallet.db*")}
+        ctx.database.close()
+    finally:
+        os.umask(old)
+    assert modes == dict.fromkeys(("wallet.db", "wallet.db-wal", "wallet.db-shm"), 0o600)
+    assert "Welcome" not in house.run("doctor", **fresh).output
 
 
 def test_a_move_asks_for_the_address_and_says_what_to_set(house: House, new_database: NewDatabase) -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.cli.conftest import House
 from wallet_server.actions import credentials as vault
+from wallet_server.actions.apple_setup import files_of
 from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.sandbox.authority import Authority
 
@@ -104,6 +105,14 @@ def test_a_set_of_the_same_pass_type_is_renewed(house: House) -> None:
     (only,) = vault.all_sets(house.ctx)
     assert only.certificate.encode() == certificate
     assert house.run("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("Café", "cafe"), ("Œuvre Straße", "oeuvre-strasse"), ("Łódź Ærø", "lodz-aero"), ("喫茶", "card")],
+)
+def test_a_name_keeps_its_letters_in_the_names_of_its_files(name: str, stem: str) -> None:
+    assert files_of(Path("certs"), name).key.name == f"{stem}.key.pem"
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from wallet_server.wallets.apple.credentials import Credentials, Finding, check,
 
 MOST_BYTES = 256 * 1024
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_LETTERS = str.maketrans({"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+"""Letters that are no letter with a mark, as a file's name writes them."""
 
 PORTAL = """\
 1. Open https://developer.apple.com/account/resources/identifiers/list/passTypeId (you need a paid developer account).
@@ -56,7 +59,9 @@ class Installed:
 
 def files_of(folder: Path, name: str) -> Request:
     """Where a request of this name lies, whether it was made or not."""
-    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "card"
+    plain = unicodedata.normalize("NFKD", name.lower().translate(_LETTERS))
+    letters = "".join(c for c in plain if not unicodedata.combining(c))
+    stem = re.sub(r"[^a-z0-9]+", "-", letters).strip("-") or "card"
     return Request(folder / f"{stem}.key.pem", folder / f"{stem}.certSigningRequest")
 
 
@@ -113,7 +118,12 @@ def look_at(ctx: Context, papers: Papers, pass_type: str | None = None, team: st
 
 def install(ctx: Context, papers: Papers, programme: str | None = None) -> Installed:
     """Put the set into the vault, in the place of the one of its pass type if there is one, and let it sign the new
-    cards of a programme. Raises `Misconfigured` for papers with an error, `NotFound` for the programme."""
+    cards of a programme.
+
+    A new set belongs to the account of that programme, and without one to the platform. Raises `Misconfigured` for
+    papers with an error, `NotFound` for the programme, `Conflict` (`foreign-credentials`) when the pass type is
+    another account's.
+    """
     loaded = Credentials.load(
         papers.certificate,
         papers.key,
@@ -123,13 +133,18 @@ def install(ctx: Context, papers: Papers, programme: str | None = None) -> Insta
         sandbox=ctx.settings.sandbox,
     )
     parts = (loaded.certificate_pem, loaded.key_pem, loaded.wwdr_pem)
-    programme_id = None
+    row = None
     if programme is not None:
         with ctx.look() as tx:
-            programme_id = operating.programme(tx, programme).id
+            row = operating.programme(tx, programme)
     there = next((row for row in vault.all_sets(ctx) if row.pass_type == loaded.pass_type), None)
     if there is None:
-        set_id = vault.add(ctx, None, *parts)
+        set_id = vault.add(ctx, row.account_id if row is not None else None, *parts)
+    elif row is not None and there.account_id not in (None, row.account_id):
+        raise Conflict(
+            f"This is {vault.name_of(ctx, there)}: {row.name} needs one of its own, of another pass type.",
+            code="foreign-credentials",
+        )
     elif there.not_after > loaded.not_after:
         raise Misconfigured(
             f"A certificate for {loaded.pass_type} is installed that is valid longer, until "
@@ -138,6 +153,6 @@ def install(ctx: Context, papers: Papers, programme: str | None = None) -> Insta
     else:
         set_id = there.id
         vault.renew(ctx, set_id, *parts)
-    if programme_id is not None:
-        vault.assign(ctx, programme_id, set_id)
+    if row is not None:
+        vault.assign(ctx, row.id, set_id)
     return Installed(set_id, loaded.pass_type, loaded.team, there is not None)

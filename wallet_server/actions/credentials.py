@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Misconfigured, NotFound
 from wallet_server.records import credentials, programmes
 from wallet_server.records.credentials import CredentialRow
+from wallet_server.records.database import Tx
 from wallet_server.wallets.apple.credentials import Credentials
 
 SLICE = 500
+MOST_NAMED = 100
 KEPT_SECONDS = 60
 
 
@@ -62,13 +65,26 @@ def all_sets(ctx: Context) -> list[CredentialRow]:
         return credentials.all_sets(tx)
 
 
+def newest_of_platform(ctx: Context) -> int | None:
+    """The set that signs the cards of merchants who bring none of their own."""
+    with ctx.look() as tx:
+        return credentials.newest_of_platform(tx)
+
+
+def name_of(ctx: Context, row: CredentialRow) -> str:
+    """A set as its operator knows it: by pass type and owner."""
+    with ctx.look() as tx:
+        return f"the certificate for {row.pass_type} of {credentials.owner(tx, row)}"
+
+
 def private_key(ctx: Context, row: CredentialRow) -> bytes:
     """The private key (PEM) of a set, opened."""
     return ctx.keyring.open(row.key_cipher, f"credential-key:{row.pass_type}")
 
 
 def assign(ctx: Context, programme_id: int, set_id: int) -> None:
-    """New cards of this programme are signed by this set."""
+    """New cards of this programme are signed by this set, the platform's or its own account's. Raises `Conflict`
+    (`foreign-credentials`)."""
     with ctx.change() as tx:
         credentials.credential_set(tx, set_id)
         programmes.use_credentials(tx, programme_id, set_id)
@@ -111,30 +127,65 @@ class Vault:
             return loaded
 
 
-def rotate_secrets(ctx: Context) -> int:
-    """Seal everything under the current secret key, in slices; returns how many envelopes were renewed.
+@dataclass(frozen=True)
+class Rotation:
+    """How many envelopes were sealed anew, how many could not be opened, and a sentence for each of the first of
+    those."""
 
-    Both keys must be in the ring until this has run; then the old one may go.
+    renewed: int
+    damaged: int
+    named: tuple[str, ...]
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.renewed = self.damaged = 0
+        self.named: list[str] = []
+
+    def damage(self, what: str, fault: Misconfigured) -> None:
+        self.damaged += 1
+        if len(self.named) < MOST_NAMED:
+            self.named.append(f"{what}: {fault.sentence}")
+
+
+def rotate_secrets(ctx: Context) -> Rotation:
+    """Seal everything under the current secret key, in slices; what cannot be opened is left as it is, and named.
+
+    Both keys must be in the ring until this has run; then the old one may go, if nothing needs it any more.
     """
-    renewed = 0
+    tally = _Tally()
     for row in all_sets(ctx):
-        if not ctx.keyring.is_current(row.key_cipher):
-            sealed = ctx.keyring.seal(private_key(ctx, row), f"credential-key:{row.pass_type}")
-            with ctx.change() as tx:
-                # A renewal meanwhile has put another key there, sealed under the current secret key.
-                renewed += credentials.reseal_key(tx, row.id, row.key_cipher, sealed)
+        if ctx.keyring.is_current(row.key_cipher):
+            continue
+        try:
+            opened = private_key(ctx, row)
+        except Misconfigured as fault:
+            tally.damage(f"The key of {name_of(ctx, row)}", fault)
+            continue
+        sealed = ctx.keyring.seal(opened, f"credential-key:{row.pass_type}")
+        with ctx.change() as tx:
+            # A renewal meanwhile has put another key there, sealed under the current secret key.
+            tally.renewed += credentials.reseal_key(tx, row.id, row.key_cipher, sealed)
     for kind in (credentials.PASS_TOKENS, credentials.CODES, credentials.RECOVERY, credentials.TOTP):
-        after = 0
-        while True:
+        after: int | None = 0
+        while after is not None:
             with ctx.change() as tx:
-                rows = credentials.sealed(tx, kind, after, SLICE)
-                old = [secret for secret in rows if not ctx.keyring.is_current(secret.cipher)]
-                for secret in old:
-                    context = f"{kind.context}:{secret.name}"
-                    opened = ctx.keyring.open(secret.cipher, context)
-                    credentials.reseal(tx, kind, secret.id, ctx.keyring.seal(opened, context))
-            renewed += len(old)
-            if not rows:
-                break
-            after = rows[-1].id
-    return renewed
+                after = _rotate_slice(ctx, tx, kind, after, tally)
+    return Rotation(tally.renewed, tally.damaged, tuple(tally.named))
+
+
+def _rotate_slice(ctx: Context, tx: Tx, kind: credentials.Kind, after: int, tally: _Tally) -> int | None:
+    rows = credentials.sealed(tx, kind, after, SLICE)
+    for secret in rows:
+        if ctx.keyring.is_current(secret.cipher):
+            continue
+        context = f"{kind.context}:{secret.name}"
+        try:
+            opened = ctx.keyring.open(secret.cipher, context)
+        except Misconfigured as fault:
+            where = f"{kind.table.name}.{kind.column.name}, row {secret.id} ({secret.name})"
+            tally.damage(f"{where}, of {credentials.shop(tx, kind, secret.id)}", fault)
+            continue
+        credentials.reseal(tx, kind, secret.id, ctx.keyring.seal(opened, context))
+        tally.renewed += 1
+    return rows[-1].id if rows else None

@@ -57,10 +57,13 @@ def examine_settings(
 ) -> list[Finding]:
     """The public address, Apple's address, the secret keys' place, the disk. `free_bytes` of a folder that exists."""
     found = [Finding("settings", "ok", f"The settings can be read; the environment is {settings.environment}.")]
-    found += _base_url(settings)
+    found += public_address(settings)
     found += _apns(settings)
     missing = safekeeping.keys_missing(settings)
-    if missing is not None:
+    if missing is not None and new_here(settings):
+        sentence = f"The first start makes them: keep a copy of {settings.data_dir / 'secret.keys'} in another place."
+        found.append(Finding("secret-keys", "ok", sentence))
+    elif missing is not None:
         found.append(Finding("secret-keys", "warning", f"{missing} A new installation makes its own at first start."))
     folder = next(path for path in (settings.data_dir, *settings.data_dir.parents) if path.is_dir())
     free = free_bytes(folder)
@@ -70,7 +73,24 @@ def examine_settings(
     return found
 
 
-def _base_url(settings: Settings) -> Iterator[Finding]:
+def new_here(settings: Settings) -> bool:
+    """Whether nobody has ever started here: there is neither a key nor a database file."""
+    file = copying.sqlite_file(settings.database)
+    return safekeeping.keys_missing(settings) is not None and file is not None and not file.exists()
+
+
+def welcome(settings: Settings) -> Finding:
+    """What to do first, for whoever looks before there is anything."""
+    sentence = (
+        f"Welcome: nothing stands at {settings.data_dir} yet. `wallet-server sandbox` lets you try everything on this "
+        "machine; `wallet-server found NAME` begins a shop of your own, `wallet-server run` serves it. What is said "
+        "below is what phones will need."
+    )
+    return Finding("welcome", "ok", sentence)
+
+
+def public_address(settings: Settings) -> Iterator[Finding]:
+    """Whether phones can come to WALLET_BASE_URL."""
     url, parts = settings.base_url, urlsplit(settings.base_url)
     host = parts.hostname or ""
     if settings.sandbox:
@@ -168,7 +188,8 @@ def _certificates(ctx: Context) -> Iterator[Finding]:
         try:
             key = vault.private_key(ctx, row)
         except WalletError as fault:
-            yield refused("certificate", fault)
+            mend = "Put back its secret key, or install the certificate anew: `wallet-server setup apple`."
+            yield Finding("certificate", "error", f"The key of {vault.name_of(ctx, row)}: {fault.sentence} {mend}")
             continue
         now = ctx.now()
         seen = check(row.certificate.encode(), key, row.chain.encode(), now, sandbox=ctx.settings.sandbox)

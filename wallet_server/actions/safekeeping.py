@@ -11,8 +11,9 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from wallet_server.errors import Conflict, Invalid, Misconfigured
 from wallet_server.records import copying, credentials, database
 from wallet_server.records.copying import Content, Shape, Tally
 from wallet_server.records.database import Tx
-from wallet_server.records.envelope import digest
+from wallet_server.records.envelope import Keyring
 from wallet_server.settings import Settings
 
 FORMAT = 1
@@ -36,6 +37,8 @@ MOST_MANIFEST_BYTES = 1024 * 1024
 MOST_LINE_BYTES = 64 * 1024 * 1024
 SAMPLE = 200
 """Sealed secrets of each kind that a verification opens."""
+MOST_NAMED = 5
+_SEALED_UNDER = re.compile(r"v1\.([a-z0-9]{1,12})\.")
 
 
 class Watch(Protocol):
@@ -49,11 +52,9 @@ class Watch(Protocol):
 class Unwatched:
     """Nobody watches."""
 
-    def begin(self, table: str, rows: int | None) -> None:
-        """See `Watch`."""
+    def begin(self, table: str, rows: int | None) -> None: ...
 
-    def row(self) -> None:
-        """See `Watch`."""
+    def row(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup says of itself."""
+    """What a backup says of itself. `keys`: the ids of the secret keys that its secrets need, as far as it says."""
 
     revision: str
     created_at: str
     source: str
     parts: tuple[Part, ...]
+    keys: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -108,17 +110,18 @@ def _write(tx: Tx, handle: IO[bytes], now: datetime, watch: Watch) -> Manifest:
     revision = copying.revision(tx)
     if revision is None:
         raise Misconfigured("The database has no tables yet; there is nothing to back up.")
-    parts = []
+    parts, keys = [], set[str]()
     with zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for shape in copying.shapes(tx):
             watch.begin(shape.name, None)
-            tally = Tally()
+            tally, sealed = Tally(), [n for n, (name, _) in enumerate(shape.columns) if name.endswith("cipher")]
             with archive.open(_part_name(shape.name), "w", force_zip64=True) as part:
                 for row in copying.rows(tx, shape):
                     part.write(tally.line(row))
+                    keys.update(m[1] for n in sealed if (m := _SEALED_UNDER.match(row[n] or "")))
                     watch.row()
             parts.append(Part(shape, tally.content()))
-        manifest = Manifest(revision, now.isoformat(), tx.dialect.name, tuple(parts))
+        manifest = Manifest(revision, now.isoformat(), tx.dialect.name, tuple(parts), tuple(sorted(keys)))
         archive.writestr(MANIFEST, json.dumps(_manifest_facts(manifest), indent=1))
     return manifest
 
@@ -133,6 +136,7 @@ def _manifest_facts(manifest: Manifest) -> dict[str, Any]:
         "revision": manifest.revision,
         "created_at": manifest.created_at,
         "source": manifest.source,
+        "keys": list(manifest.keys),
         "tables": [
             {
                 "name": part.shape.name,
@@ -160,7 +164,8 @@ def read_manifest(archive: zipfile.ZipFile) -> Manifest:
             )
             for t in facts["tables"]
         ]
-        return Manifest(str(facts["revision"]), str(facts["created_at"]), str(facts["source"]), tuple(parts))
+        keys = tuple(map(str, facts.get("keys", ())))  # the first backups did not say
+        return Manifest(str(facts["revision"]), str(facts["created_at"]), str(facts["source"]), tuple(parts), keys)
     except (KeyError, ValueError, TypeError) as fault:
         raise Invalid("The file's manifest cannot be read: it is no backup of this product.") from fault
 
@@ -172,18 +177,24 @@ def restore(settings: Settings, file: Path, *, verify: bool = False, watch: Watc
     """Fill the configured database, which must be empty, with a backup, and migrate it to the newest revision.
 
     Everything is inserted in one transaction, so that a backup that is damaged or does not fit leaves nothing behind.
-    With `verify` each table is also read back and compared before that transaction ends; `proofs` does the rest.
-    Raises `Conflict` (`not-empty`, or a row that does not fit), `Invalid` for a file that is damaged or no backup.
+    With `verify` each table is also read back and compared before that transaction ends, and the secret keys must be
+    here and open what is sealed; `proofs` does the rest. A database that holds this very backup already is compared
+    and left as it is. Raises `Conflict` (`not-empty`, or a row that does not fit), `Invalid` for a file that is damaged
+    or no backup, `Misconfigured` for keys that are not here; then nothing was restored.
     """
     watch = watch or Unwatched()
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = read_manifest(archive)
+            keyring = _keyring(settings, manifest) if verify else None
+            if keyring is not None and _holds(settings, manifest, watch):
+                return manifest
             copying.bring_to(settings.database, manifest.revision)
             with copying.filling(settings.database) as tx:
                 _insert_all(tx, archive, manifest, watch)
-                if verify:
+                if keyring is not None:
                     _compare(tx, manifest, watch)
+                    _try_keys(tx, keyring)
     except FileNotFoundError as fault:
         raise Invalid(f"There is no file {file}.") from fault
     except (zipfile.BadZipFile, EOFError) as fault:
@@ -192,10 +203,45 @@ def restore(settings: Settings, file: Path, *, verify: bool = False, watch: Watc
     return manifest
 
 
+def _keyring(settings: Settings, manifest: Manifest) -> Keyring:
+    needed = f" It needs {', '.join(manifest.keys)}." if manifest.keys else ""
+    if (missing := keys_missing(settings)) is not None:
+        raise Misconfigured(f"{missing}{needed} Nothing was restored: then run the same command again.")
+    keyring = Keyring.parse(settings.secret_keys or (settings.data_dir / "secret.keys").read_text("utf-8"))
+    if absent := sorted(set(manifest.keys) - keyring.ids):
+        sentence = f"The backup's secrets need the keys {', '.join(absent)}, which are not among the secret keys here"
+        raise Misconfigured(f"{sentence}: add them. Nothing was restored: then run the same command again.")
+    return keyring
+
+
+def _try_keys(tx: Tx, keyring: Keyring) -> None:
+    """Keys of two installations may bear one name: only what they open tells them apart."""
+    some = copying.some_tokens(tx, SAMPLE)
+    if some and not any(_fits(keyring, one) for one in some):
+        raise Misconfigured(
+            "The secret keys here are not those of the old installation: they bear its names, but open none of the "
+            "backup's secrets. Nothing was restored: put the right ones in their place and run the same command again."
+        )
+
+
+def _holds(settings: Settings, manifest: Manifest, watch: Watch) -> bool:
+    """Whether the database is this backup already, row by row."""
+    if not manifest.rows or copying.standing(settings.database)[0] != manifest.revision:
+        return False
+    with copying.still(settings.database) as tx:
+        if _columns(copying.shapes(tx)) != _columns(part.shape for part in manifest.parts):
+            return False
+        return all(copying.content(tx, part.shape, watch.row) == part.content for part in manifest.parts)
+
+
+def _columns(shapes: Iterable[Shape]) -> dict[str, dict[str, str]]:
+    return {shape.name: dict(shape.columns) for shape in shapes}
+
+
 def _insert_all(tx: Tx, archive: zipfile.ZipFile, manifest: Manifest, watch: Watch) -> None:
     here = {shape.name: shape for shape in copying.shapes(tx)}
     told = {part.shape.name: part for part in manifest.parts}
-    if {n: dict(s.columns) for n, s in here.items()} != {n: dict(p.shape.columns) for n, p in told.items()}:
+    if _columns(here.values()) != _columns(part.shape for part in manifest.parts):
         raise Invalid("The backup's tables are not those of its migration: it was changed, or is damaged.")
     for name in here:  # in the order of this database: referenced tables first
         part = told[name]
@@ -278,7 +324,7 @@ class Proof:
 
 def proofs(ctx: Context, *, books: bool = True) -> list[Proof]:
     """Whether what stands in the database can be worked with: books, pass tokens, codes and certificates' keys."""
-    found = [_proof("pass tokens", lambda: _tokens(ctx)), _proof("secrets", lambda: _secrets(ctx))]
+    found = [_tokens(ctx), _secrets(ctx)]
     if not books:
         return found
     faults = [Proof(False, fault) for fault in upkeep.book_faults(ctx)]
@@ -286,32 +332,49 @@ def proofs(ctx: Context, *, books: bool = True) -> list[Proof]:
     return [*(faults or [true]), *found]
 
 
-def _proof(what: str, look: Callable[[], str]) -> Proof:
-    try:
-        return Proof(True, look())
-    except Misconfigured as fault:
-        return Proof(False, f"Checking {what}: {fault.sentence} Put back the secret keys of the old installation.")
+def _judged(damaged: list[str], looked_at: int, well: str) -> Proof:
+    if not damaged:
+        return Proof(True, well)
+    named = "; ".join(damaged[:MOST_NAMED]) + (f"; and {len(damaged) - MOST_NAMED} more" * (len(damaged) > MOST_NAMED))
+    if len(damaged) == looked_at:
+        return Proof(False, f"None of {looked_at} opens: {named}. Put back the secret keys of the old installation.")
+    mend = "Install a certificate anew by `wallet-server setup apple`; replace a card by recovering it."
+    return Proof(False, f"{len(damaged)} of {looked_at} do not open: {named}. The others do. {mend}")
 
 
-def _tokens(ctx: Context) -> str:
+def _tokens(ctx: Context) -> Proof:
     with ctx.look() as tx:
         some = copying.some_tokens(tx, SAMPLE)
-    for one in some:
-        token = ctx.keyring.open(one.cipher, f"pass-token:{one.serial}").decode()
-        if not hmac.compare_digest(digest(token), one.sha256):
-            raise Misconfigured(f"The token of pass {one.serial[:8]}… is not the one that its phone knows.")
-    return f"Serial numbers and tokens are intact ({len(some)} looked at): phones go on updating."
+    damaged = [f"the token of pass {one.serial[:8]}…" for one in some if not _fits(ctx.keyring, one)]
+    well = f"Serial numbers and tokens are intact ({len(some)} looked at): phones go on updating."
+    return _judged(damaged, len(some), well)
 
 
-def _secrets(ctx: Context) -> str:
-    sets = vault.all_sets(ctx)
+def _fits(keyring: Keyring, one: copying.SealedToken) -> bool:
+    """Whether the token opens to the one that its phone knows."""
+    try:
+        token = keyring.open(one.cipher, f"pass-token:{one.serial}")
+    except Misconfigured:
+        return False
+    return hmac.compare_digest(hashlib.sha256(token).digest(), one.sha256)
+
+
+def _secrets(ctx: Context) -> Proof:
+    damaged, sets = [], vault.all_sets(ctx)
     for row in sets:
-        vault.private_key(ctx, row)
+        try:
+            vault.private_key(ctx, row)
+        except Misconfigured as fault:
+            damaged.append(f"the key of {vault.name_of(ctx, row)} ({fault.sentence.rstrip('.')})")
     with ctx.look() as tx:
         codes = credentials.sealed(tx, credentials.CODES, 0, SAMPLE)
     for code in codes:
-        ctx.keyring.open(code.cipher, f"code:{code.name}")
-    return f"The secret keys open {len(sets)} certificates' keys and {len(codes)} codes."
+        try:
+            ctx.keyring.open(code.cipher, f"code:{code.name}")
+        except Misconfigured as fault:
+            damaged.append(f"the code of pass {code.name[:8]}… ({fault.sentence.rstrip('.')})")
+    well = f"The secret keys open {len(sets)} certificates' keys and {len(codes)} codes."
+    return _judged(damaged, len(sets) + len(codes), well)
 
 
 def where_keys_are(settings: Settings) -> str:

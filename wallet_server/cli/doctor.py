@@ -40,6 +40,8 @@ def _look(books: bool) -> list[Finding]:
     except WalletError as fault:
         return [physician.refused("settings", fault)]
     findings = physician.examine_settings(settings) + physician.examine_database(settings)
+    if physician.new_here(settings):
+        return [physician.welcome(settings), *findings]
     if any(one.check == "database" and one.level == "error" for one in findings):
         return findings
     if safekeeping.keys_missing(settings) is not None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from wallet_server.actions import credentials as vault
+from wallet_server.actions import doctor as physician
 from wallet_server.actions import programs
 from wallet_server.actions.programs import NewStore
 from wallet_server.actions.staff import OWNER, team
@@ -32,14 +34,16 @@ MAX_DOCUMENT_BYTES = 1_000_000
 def found(name: str, store: str | None, zone: str, at: tuple[float, float] | None, document: Path | None) -> None:
     """Found a merchant; prints its keys this once.
 
-    Cards can be issued once the programme has a certificate: `wallet-server setup apple`.
+    Its cards are signed by the platform's newest certificate. Where there is none yet, cards can be issued once the
+    programme has one: `wallet-server setup apple`.
     """
     wanted = default_document(name) if document is None else _read(document)
     programs.read_document(wanted)  # all faults before anything is written
     ctx = open_context()
     latitude, longitude = at or (None, None)
     founded = programs.found(ctx, name, NewStore(store or name, zone, latitude, longitude))
-    made = programs.create_programme(ctx, founded.account_id, founded.merchant_id, wanted, None)
+    papers = vault.newest_of_platform(ctx)
+    made = programs.create_programme(ctx, founded.account_id, founded.merchant_id, wanted, papers)
     facts = {
         "merchant": founded.merchant,
         "store": founded.store,
@@ -56,6 +60,9 @@ def found(name: str, store: str | None, zone: str, at: tuple[float, float] | Non
         "within 7 days, becomes the owner in the browser.",
         err=True,
     )
+    for one in physician.public_address(ctx.settings):
+        if one.level != "ok":
+            click.echo(f"join_url and console_url lead nowhere from a phone yet. {one.sentence}", err=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

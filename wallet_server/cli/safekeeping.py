@@ -37,23 +37,33 @@ def _amount(manifest: Manifest) -> str:
 @click.argument("file", type=FILE)
 @click.option("--verify", is_flag=True, help="Read everything back, prove the books, open a sample of the secrets.")
 def restore(file: Path, verify: bool) -> None:
-    """Fill the configured database, which must be empty, with the backup FILE. Nothing is ever overwritten."""
+    """Fill the configured database, which must be empty, with the backup FILE. Nothing is ever overwritten.
+
+    With --verify, a database that holds this very backup already is compared and proven as it stands.
+    """
     settings = Settings.from_env()
     with Bars() as bars:
         manifest = safekeeping.restore(settings, file.absolute(), verify=verify, watch=bars)
     click.echo(f"{_amount(manifest)} of {manifest.created_at} are restored{' and compared' if verify else ''}.")
     if (sentence := safekeeping.keys_missing(settings)) is not None:
-        click.echo(sentence, err=True)
-        sys.exit(1 if verify else 0)
-    if verify:
-        _prove(settings)
+        click.echo(f"{sentence} Then run this again with --verify, which proves what is here and tells the phones.")
+        return
+    sound = not verify or _prove(settings)
     ctx = open_context(settings)
     programs.tell_every_phone(ctx)
     ctx.database.close()
     click.echo("When the server starts, every phone is told to fetch its card anew.")
+    if not sound:
+        click.echo(
+            "The restored database is what the backup holds, so what is said above was so before: it can be used, and "
+            "mended in place. Look again with `wallet-server doctor --books`.",
+            err=True,
+        )
+        sys.exit(1)
 
 
-def _prove(settings: Settings) -> None:
+def _prove(settings: Settings) -> bool:
+    """Says what was looked at; whether all of it is well."""
     ctx = open_context(settings)
     try:
         found = safekeeping.proofs(ctx)
@@ -61,8 +71,7 @@ def _prove(settings: Settings) -> None:
         ctx.database.close()
     for proof in found:
         click.echo(proof.sentence, err=not proof.true)
-    if not all(proof.true for proof in found):
-        sys.exit(1)
+    return all(proof.true for proof in found)
 
 
 @click.command()
@@ -75,8 +84,15 @@ def move(url: str) -> None:
     with Bars() as bars:
         manifest = safekeeping.move(settings, there.database, bars)
     click.echo(f"{_amount(manifest)} were copied and compared.")
-    _prove(there)
+    sound = _prove(there)
+    if not sound:
+        click.echo(
+            "The copy counts: it is row by row what the old database holds, so what is said above is so there too. "
+            "Mend it in the new one, or here and move again into another empty one.",
+            err=True,
+        )
     click.echo(
         "Now set WALLET_DATABASE_URL to the address that you gave, keep the secret keys as they are, and start the "
         "server. The old database is left as it is: remove it once phones update."
     )
+    sys.exit(0 if sound else 1)

@@ -159,14 +159,19 @@ def revision(tx: Tx) -> str | None:
     return MigrationContext.configure(tx).get_current_revision()
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Where the database at this address lies; None when it is no SQLite."""
+    return Path(make_url(url).database or "") if url.startswith("sqlite") else None
+
+
 def standing(url: str) -> tuple[str | None, str | None]:
     """The migration of the database at this address, and the newest that this version of the product knows.
 
     Makes no file and changes nothing. Raises `Unavailable` when the database does not answer.
     """
     newest = ScriptDirectory(str(resources.migrations())).get_current_head()
-    file = Path(make_url(url).database or "")
-    if url.startswith("sqlite") and not file.is_file():
+    file = sqlite_file(url)
+    if file is not None and not file.is_file():
         return None, newest
     with _opened(url) as engine, engine.connect() as tx:
         return revision(tx), newest
@@ -278,7 +283,8 @@ def refuse_unless_empty(tx: Tx) -> None:
     for shape in shapes(tx):
         if tx.execute(sa.select(sa.literal(1)).select_from(sa.table(shape.name)).limit(1)).first() is not None:
             raise Conflict(
-                f"The database is not empty (there are {shape.name}): give a new, empty one. Nothing was changed.",
+                f"The database is not empty (there are {shape.name}): give a new, empty one. Nothing was changed. What "
+                "stands in it is proven by `wallet-server doctor --books`.",
                 code="not-empty",
             )
 

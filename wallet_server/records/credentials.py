@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import codes, credential_sets, members, passes, staff
+from wallet_server.records.schema import accounts, codes, credential_sets, members, passes, programmes, staff
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,18 @@ def all_sets(tx: Tx) -> list[CredentialRow]:
     return [_row(r) for r in rows]
 
 
+def newest_of_platform(tx: Tx) -> int | None:
+    """The set that signs the cards of merchants who bring none of their own."""
+    return next((row.id for row in reversed(all_sets(tx)) if row.account_id is None), None)
+
+
+def owner(tx: Tx, row: CredentialRow) -> str:
+    """Whose set it is, by name."""
+    if row.account_id is None:
+        return "the platform"
+    return str(tx.execute(sa.select(accounts.c.name).where(accounts.c.id == row.account_id)).scalar_one())
+
+
 def reseal_key(tx: Tx, set_id: int, old: str, new: str) -> int:
     """Put a private key's envelope under a newer secret key in place of the old one; 0 when that is gone."""
     of_set = sa.and_(credential_sets.c.id == set_id, credential_sets.c.key_cipher == old)
@@ -149,6 +161,18 @@ def sealed(tx: Tx, kind: Kind, after: int, most: int) -> list[SealedRow]:
         .limit(most)
     )
     return [SealedRow(r.id, r.name, r.cipher) for r in rows]
+
+
+def shop(tx: Tx, kind: Kind, row_id: int) -> str:
+    """The name of the account that an envelope belongs to."""
+    if kind is TOTP:
+        source = kind.join.join(accounts, accounts.c.id == staff.c.account_id)
+    else:
+        held = kind.join if kind is RECOVERY else kind.join.join(members, members.c.id == passes.c.member_id)
+        source = held.join(programmes, programmes.c.id == members.c.programme_id).join(
+            accounts, accounts.c.id == programmes.c.account_id
+        )
+    return str(tx.execute(sa.select(accounts.c.name).select_from(source).where(kind.table.c.id == row_id)).scalar_one())
 
 
 def reseal(tx: Tx, kind: Kind, row_id: int, cipher: str) -> None:

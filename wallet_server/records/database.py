@@ -197,14 +197,14 @@ def _passing(fault: sa.exc.DBAPIError) -> bool:
 def open_database(settings: Settings) -> Database:
     """A database without Flask, for the command line and tests."""
     url = settings.database
-    _make_folder(url)
+    _make_place(url)
     return Database(sa.create_engine(url, **engine_options(url, settings)), settings.database_wait_seconds)
 
 
 def attach(app: Flask, settings: Settings) -> Database:
     """Give a Flask app its database (and `flask db …` its migrations); touches no table."""
     url = settings.database
-    _make_folder(url)
+    _make_place(url)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings)
     db.init_app(app)
@@ -213,10 +213,13 @@ def attach(app: Flask, settings: Settings) -> Database:
         return Database(db.engine, settings.database_wait_seconds)
 
 
-def _make_folder(url: str) -> None:
+def _make_place(url: str) -> None:
+    """The folder of a SQLite database and an empty file, for their owner alone; SQLite gives its -wal and -shm the
+    mode of the file."""
     name = make_url(url).database
     if url.startswith("sqlite") and name and name != ":memory:":
         Path(name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(name).touch(mode=0o600)
 
 
 def _alembic() -> Config:
@@ -228,7 +231,7 @@ def _alembic() -> Config:
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database at this address to a migration, the newest unless told otherwise."""
     config = _alembic()
-    _make_folder(url)
+    _make_place(url)
     database = Database(sa.create_engine(url, poolclass=sa.pool.NullPool))
     with database.change() as tx:
         config.attributes["connection"] = tx

@@ -50,6 +50,11 @@ class Keyring:
                 raise Misconfigured("A secret key is not base64; make one with `wallet-server secrets new`.") from fault
         return cls(keys)
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """What the keys are called."""
+        return frozenset(self._ciphers)
+
     def seal(self, secret: bytes, context: str) -> str:
         """Encrypt under the current key."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -60,13 +65,15 @@ class Keyring:
         """Decrypt; raises `Misconfigured` when its key is not in the ring or the envelope was tampered with."""
         form, _, rest = envelope.partition(".")
         name, _, body = rest.partition(".")
+        if form != "v1" or not _KEY_ID.fullmatch(name):
+            raise Misconfigured(f"A stored secret ({context.split(':')[0]}) is damaged: it is no envelope.")
         cipher = self._ciphers.get(name)
-        if form != "v1" or cipher is None:
+        if cipher is None:
             raise Misconfigured(f"A stored secret needs the key {name!r}, which is not among WALLET_SECRET_KEYS.")
-        sealed = base64.urlsafe_b64decode(body)
         try:
+            sealed = base64.urlsafe_b64decode(body)
             return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
-        except InvalidTag as fault:
+        except (InvalidTag, ValueError) as fault:
             raise Misconfigured(f"A stored secret ({context.split(':')[0]}) does not open with its key.") from fault
 
     def is_current(self, envelope: str) -> bool:

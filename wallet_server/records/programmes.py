@@ -9,9 +9,16 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
-from wallet_server.errors import NotFound
+from wallet_server.errors import Conflict, NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import accounts, currencies, participations, programme_versions, programmes
+from wallet_server.records.schema import (
+    accounts,
+    credential_sets,
+    currencies,
+    participations,
+    programme_versions,
+    programmes,
+)
 from wallet_server.records.scope import Scope
 
 
@@ -82,6 +89,9 @@ def _row(r: sa.Row) -> ProgrammeRow:  # type: ignore[type-arg]
 def add_programme(
     tx: Tx, public_id: str, account_id: int, name: str, join_code: str, credential_set_id: int | None, at: datetime
 ) -> int:
+    """Raises `Conflict` (`foreign-credentials`) for a credential set of another account."""
+    if credential_set_id is not None:
+        _refuse_foreign(tx, account_id, credential_set_id)
     row = {
         "public_id": public_id,
         "account_id": account_id,
@@ -91,6 +101,16 @@ def add_programme(
         "created_at": at,
     }
     return int(tx.execute(sa.insert(programmes).returning(programmes.c.id), row).scalar_one())
+
+
+def _refuse_foreign(tx: Tx, account_id: int, credential_set_id: int) -> None:
+    own = sa.or_(credential_sets.c.account_id.is_(None), credential_sets.c.account_id == account_id)
+    found = sa.select(credential_sets.c.id).where(credential_sets.c.id == credential_set_id, own)
+    if tx.execute(found).first() is None:
+        raise Conflict(
+            "This certificate belongs to another merchant; a programme uses its own merchant's or the platform's.",
+            code="foreign-credentials",
+        )
 
 
 def join_programme(tx: Tx, programme_id: int, merchant_id: int, at: datetime) -> None:
@@ -209,4 +229,7 @@ def first_merchant(tx: Tx, programme_id: int) -> int:
 
 
 def use_credentials(tx: Tx, programme_id: int, credential_set_id: int) -> None:
+    """Raises `Conflict` (`foreign-credentials`) for a set of another account."""
+    account_id = tx.execute(sa.select(programmes.c.account_id).where(programmes.c.id == programme_id)).scalar_one()
+    _refuse_foreign(tx, account_id, credential_set_id)
     tx.execute(sa.update(programmes).where(programmes.c.id == programme_id).values(credential_set_id=credential_set_id))

@@ -88,7 +88,7 @@ def _account(ctx: Context, tx: Tx, shop: str, store: str, zone: str) -> tuple[in
     account = parties.add_account(tx, new_id("acc"), shop, codes.mark_from_random(secrets.token_bytes(4)), now)
     merchant = parties.add_merchant(tx, new_id("mer"), account, shop, now)
     parties.add_store(tx, new_id("sto"), merchant, store, zone, None, None, None, now)
-    papers = next((row.id for row in reversed(credentials.all_sets(tx)) if row.account_id is None), None)
+    papers = credentials.newest_of_platform(tx)
     programme = programmes.add_programme(tx, new_id("prog"), account, shop, secrets.token_hex(6), papers, now)
     programmes.join_programme(tx, programme, merchant, now)
     return account, merchant

@@ -1,0 +1,185 @@
+"""Merchants with certificates of their own: each signs and rings with its own, and one that is spoilt is no other's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.cli.conftest import House
+from wallet_server.actions import credentials as vault
+from wallet_server.actions import devices, enrol, keys, operator, till
+from wallet_server.actions.context import Context
+from wallet_server.actions.once import asked
+from wallet_server.cli.opening import open_context
+from wallet_server.delivery.worker import run_once
+from wallet_server.errors import Conflict, Misconfigured
+from wallet_server.records import members, passes
+from wallet_server.records.schema import accounts, credential_sets, programmes
+from wallet_server.sandbox.apns import ApnsServer
+from wallet_server.settings import Settings
+
+SHOPS = {"Boulangerie": "pass.com.example.bakery", "Fromagerie": "pass.com.example.cheese"}
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+
+def found(house: House, name: str) -> dict[str, Any]:
+    made = house.run("found", name)
+    assert made.exit_code == 0, made.output
+    return dict(json.loads(made.output[made.output.index("{") : made.output.rindex("}") + 1]))
+
+
+def install(house: House, pass_type: str, programme: str | None) -> Any:
+    """A certificate of this pass type, as the portal gives it."""
+    certificate, key = house.authority.pass_certificate(pass_type, "TEAM999999")
+    words = []
+    for option, body in (("certificate", certificate), ("key", key), ("wwdr", house.authority.wwdr_pem)):
+        path: Path = house.folder / f"{pass_type}.{option}.pem"
+        path.write_bytes(body)
+        words += [f"--{option}", str(path)]
+    return house.run("setup", "apple", "install", *words, *([] if programme is None else ["--programme", programme]))
+
+
+def owners(house: House) -> dict[str, str | None]:
+    """Pass type -> whose set it is."""
+    query = sa.select(credential_sets.c.pass_type, accounts.c.name).outerjoin(
+        accounts, accounts.c.id == credential_sets.c.account_id
+    )
+    with house.ctx.look() as tx:
+        return {r.pass_type: r.name for r in tx.execute(query)}
+
+
+def signed_by(house: House, programme: str) -> str:
+    """The pass type of a programme's new cards."""
+    query = sa.select(credential_sets.c.pass_type).join(
+        programmes, programmes.c.credential_set_id == credential_sets.c.id
+    )
+    with house.ctx.look() as tx:
+        return str(tx.execute(query.where(programmes.c.public_id == programme)).scalar_one())
+
+
+def test_a_set_belongs_to_whom_it_was_installed_for_and_nobody_else_may_use_it(house: House) -> None:
+    (platform,) = owners(house)
+    shops = {name: found(house, name) for name in SHOPS}
+    for name, facts in shops.items():
+        assert signed_by(house, facts["programme"]) == platform, "the platform's, until there is one of its own"
+        done = install(house, SHOPS[name], facts["programme"])
+        assert done.exit_code == 0, done.output
+        assert signed_by(house, facts["programme"]) == SHOPS[name]
+    assert owners(house) == {platform: None, **{pass_type: name for name, pass_type in SHOPS.items()}}
+
+    bakery, cheese = (shops[name]["programme"] for name in SHOPS)
+    refused = install(house, SHOPS["Boulangerie"], cheese)
+    assert (refused.exit_code, "of Boulangerie" in refused.output) == (1, True), refused.output
+    with house.ctx.look() as tx:
+        programme_id = tx.execute(sa.select(programmes.c.id).where(programmes.c.public_id == cheese)).scalar_one()
+    theirs = next(row.id for row in vault.all_sets(house.ctx) if row.pass_type == SHOPS["Boulangerie"])
+    with pytest.raises(Conflict) as refusal:
+        vault.assign(house.ctx, programme_id, theirs)
+    assert refusal.value.code == "foreign-credentials"
+    assert signed_by(house, cheese) == SHOPS["Fromagerie"]
+
+    assert install(house, SHOPS["Boulangerie"], None).exit_code == 0  # renewed: it stays whose it was
+    assert owners(house)[SHOPS["Boulangerie"]] == "Boulangerie"
+    assert install(house, "pass.com.example.newer", None).exit_code == 0
+    assert owners(house)["pass.com.example.newer"] is None
+    assert signed_by(house, found(house, "Librairie")["programme"]) == "pass.com.example.newer"
+    assert signed_by(house, bakery) == SHOPS["Boulangerie"]
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A member with a card on a phone."""
+
+    shop: dict[str, Any]
+    pass_type: str
+    serial: str
+    token: str
+    code: str
+    phone: str
+
+    def fetch(self, ctx: Context) -> bytes | None:
+        """The card as the phone gets it."""
+        return devices.fetch(ctx, self.pass_type, self.serial, self.token, None).body
+
+    def buy(self, ctx: Context, receipt: str) -> None:
+        """A purchase of 10 euros."""
+        line = till.SaleLine(None, None, 1000, 1000, 1000, 0, False)
+        scope = keys.authenticate(ctx, self.shop["till_key"])
+        till.sell(ctx, scope, till.Sold(self.code, receipt, 1000, (line,), "EUR"), None)
+
+
+def customer(ctx: Context, shop: dict[str, Any], pass_type: str, phone: str) -> Customer:
+    scope = operator.scope_in(ctx, shop["programme"], None)
+    wish = asked(scope, "enrol", {}, phone)
+    facts, _ = enrol.enrol(ctx, scope, shop["programme"], enrol.Joining(), wish)
+    with ctx.look() as tx:
+        row = passes.pass_by_public(tx, facts["pass"])
+        assert row is not None
+        assert members.members_by_id(tx, [row.member_id])
+        code = passes.newest_codes(tx, [row.id])[row.id]
+    token = ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode()
+    text = ctx.keyring.open(code.cipher, f"code:{row.serial}").decode()
+    assert devices.register(ctx, f"phone-{phone}", pass_type, row.serial, token, "apns", phone * 64)
+    return Customer(shop, pass_type, row.serial, token, text, phone * 64)
+
+
+@contextmanager
+def served(house: House, apns: ApnsServer) -> Iterator[Context]:
+    """The installation as a server has it: nothing read before, and its phones rung through this push service."""
+    ctx = open_context(Settings.from_env({**house.variables, "WALLET_APNS_URL": apns.address}))
+    try:
+        yield ctx
+    finally:
+        ctx.database.close()
+
+
+def work(ctx: Context) -> None:
+    """Until nothing is due."""
+    for _ in range(20):
+        if not sum(run_once(ctx, lane) for lane in (0, 1, 2)):
+            return
+    raise AssertionError("the jobs never end")
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"key_cipher": ""}, {"key_cipher": "v1.k1.AAAA"}, {"certificate": "no certificate"}]
+)
+def test_one_spoilt_set_leaves_the_other_merchants_cards_signed_and_phones_rung(
+    house: House, spoilt: dict[str, str]
+) -> None:
+    shops = {name: found(house, name) for name in SHOPS}
+    for name, facts in shops.items():
+        assert install(house, SHOPS[name], facts["programme"]).exit_code == 0
+    house.variables["WALLET_COALESCE_SECONDS"] = "0"
+    rung: list[str] = []
+    with ApnsServer(house.authority, on_push=lambda token, *_: rung.append(token)).in_thread() as apns:
+        with served(house, apns) as ctx:
+            bakery, cheese = (
+                customer(ctx, shops[name], SHOPS[name], phone) for name, phone in zip(SHOPS, "ab", strict=True)
+            )
+            assert bakery.fetch(ctx)
+            assert cheese.fetch(ctx)
+            work(ctx)
+            with ctx.change() as tx:
+                of_bakery = credential_sets.c.pass_type == SHOPS["Boulangerie"]
+                tx.execute(sa.update(credential_sets).where(of_bakery).values(**spoilt))
+        with served(house, apns) as ctx:
+            bakery.buy(ctx, "R-1")
+            cheese.buy(ctx, "R-2")
+            work(ctx)
+            assert set(rung) == {cheese.phone}
+            assert cheese.fetch(ctx)
+            with pytest.raises(Misconfigured):
+                bakery.fetch(ctx)
+        looked = house.run("doctor")
+        named = [line for line in looked.output.splitlines() if SHOPS["Boulangerie"] in line and "error" in line]
+        assert (looked.exit_code, bool(named)) == (1, True), looked.output
+        assert not [line for line in looked.output.splitlines() if SHOPS["Fromagerie"] in line and "error" in line]
