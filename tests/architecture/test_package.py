@@ -35,13 +35,41 @@ sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
+LOOK = """
+import re
+from importlib.metadata import distribution, distributions
+import wallet_server.resources as r
+from pip._vendor.packaging.requirements import Requirement
+
+def brought(name, extras, seen):
+    key = (re.sub(r"[-_.]+", "-", name).lower(), frozenset(extras))
+    if key not in seen:
+        seen.add(key)
+        for line in distribution(name).requires or ():
+            wanted = Requirement(line)
+            marks = [{"extra": extra} for extra in extras] or [{"extra": ""}]
+            if not wanted.marker or any(wanted.marker.evaluate(mark) for mark in marks):
+                brought(wanted.name, wanted.extras, seen)
+    return {name for name, _ in seen}
+
+known = brought("wallet-server", (), set()) | brought("pip", (), set()) | brought("hatchling", (), set())
+print(r.migrations() / "env.py")
+print(r.templates())
+print(*{re.sub(r"[-_.]+", "-", d.name).lower() for d in distributions()} - known)
+"""
+"""Where the installed product has its files, and which packages are there that nobody asked for."""
+
+
+KEEP_COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Each process reads what the one before it compiled, whatever the tests themselves are told."""
+
 
 def done(*command: object, folder: Path, **environment: str) -> str:
     """Run a command in a folder; its output, once it ended well."""
     result = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env={**os.environ, **environment},
+        env={**os.environ, **KEEP_COMPILED, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -85,12 +113,13 @@ def test_a_bare_python_is_set_up_and_runs_the_wheel_elsewhere(wheel: Path, tmp_p
     options = ["--quiet", "--no-index", "--no-deps", "--force-reinstall"]
     done(python, "-m", "pip", "install", *options, wheel, folder=empty)
     done(python, "-m", "pip", "check", folder=empty)
-    look = "import wallet_server.resources as r; print(r.migrations() / 'env.py'); print(r.templates())"
-    migrations, templates = map(Path, done(python, "-c", look, folder=empty).split())
+    migrations, templates, *unasked = done(python, "-c", LOOK, folder=empty).split()
+    migrations, templates = Path(migrations), Path(templates)
     assert migrations.is_file()
     assert templates.is_dir()
     assert migrations.is_relative_to(home), "the checkout is not needed"
     assert templates.is_relative_to(home)
+    assert not unasked, "what runs here is what `pip install` of the wheel brings, and pip's and hatchling's own"
     assert_the_sandbox_runs(home / "bin" / "wallet-server", empty)
 
 
@@ -100,7 +129,13 @@ def assert_the_sandbox_runs(command: Path, folder: Path) -> None:
     with (
         (folder / "errors.txt").open("w+") as errors,
         subprocess.Popen(
-            started, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+            started,
+            cwd=folder,
+            env={**os.environ, **KEEP_COMPILED},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
         ) as process,
     ):
         hurry = threading.Timer(READY_SECONDS, process.kill)
@@ -140,14 +175,12 @@ def free_port() -> int:
 def test_whatever_the_code_imports_is_declared() -> None:
     project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
     declared = {plain(line) for line in project["dependencies"]} | {"pydantic-core"}  # pydantic pins its own core
-    sandbox = declared | {plain(line) for line in project["optional-dependencies"]["sandbox"]}
     owners = packages_distributions()
     missing = set()
     for module in (TOP / "wallet_server").rglob("*.py"):
-        allowed = sandbox if module.is_relative_to(TOP / "wallet_server" / "sandbox") else declared
         for name in imported(ast.parse(module.read_text())) - sys.stdlib_module_names - {"wallet_server"}:
             packages = {plain(owner) for owner in owners.get(name, [name])}
-            if not packages & allowed:
+            if not packages & declared:
                 missing.add(f"{module.relative_to(TOP)}: {name}")
     assert not missing
 
