@@ -221,10 +221,12 @@ def test_pictures_are_shown_and_fit_into_a_readme() -> None:
     pictures = sorted((TOP / "docs/pictures").glob("*"))
     assert [picture.name for picture in pictures] == [
         "card.png",
+        "designer.png",
         "join.png",
         "lockscreen.png",
         "sandbox.png",
         "till.png",
+        "today.png",
     ]
     text = README.read_text("utf-8")
     for picture in pictures:

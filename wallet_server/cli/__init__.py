@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 import click
+from click.utils import make_default_short_help
 
 from wallet_server import __version__
 from wallet_server.errors import WalletError
@@ -76,7 +77,7 @@ class Commands(click.Group):
         """The table's own sentences, so that help loads nothing."""
         names = self.list_commands(ctx)
         limit = formatter.width - 6 - max(map(len, names))
-        rows = [(name, click.utils.make_default_short_help(COMMANDS[self._under + name][1], limit)) for name in names]
+        rows = [(name, make_default_short_help(COMMANDS[self._under + name][1], limit)) for name in names]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
