@@ -9,7 +9,6 @@ import importlib
 from typing import Any
 
 import click
-from click.utils import make_default_short_help
 
 from wallet_server import __version__
 from wallet_server.errors import WalletError
@@ -75,9 +74,7 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table's own sentences, so that help loads nothing."""
-        names = self.list_commands(ctx)
-        limit = formatter.width - 6 - max(map(len, names))
-        rows = [(name, make_default_short_help(COMMANDS[self._under + name][1], limit)) for name in names]
+        rows = [(name, COMMANDS[self._under + name][1]) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
