@@ -60,7 +60,8 @@ def test_every_page_is_small_whole_and_guarded(client: FlaskClient, house: House
             assert not INLINE.search(text), (name, INLINE.search(text))
             assert not [one for one in ADDRESS.findall(text) if not one.startswith((house.base, "http://127.0.0.1:9/"))]
             policy = page.headers["Content-Security-Policy"]
-            assert "unsafe" not in policy
+            # The till alone compiles its reader of codes; that no other page may is tested with the camera.
+            assert "unsafe" not in (policy.replace("'wasm-unsafe-eval'", "") if path.startswith("/till") else policy)
             assert "default-src 'none'" in policy
             assert "frame-ancestors 'none'" in policy
             assert page.headers["Referrer-Policy"] == "no-referrer"
@@ -95,7 +96,7 @@ def test_static_files_are_kept_by_their_fingerprint(client: FlaskClient, house: 
     text = text_of(client.get("/till"))
     addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
     assert {re.sub(r"\?.*", "", one) for one in addresses} == {
-        "/static/wallet.css", "/static/icon.svg", "/static/till.js"
+        "/static/wallet.css", "/static/icon.svg", "/static/till.css", "/static/till-192.png", "/static/till.js"
     }  # fmt: skip
     for address in addresses:
         assert "immutable" in client.get(address).headers["Cache-Control"]

@@ -13,14 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import segno
-from fpdf import FPDF
-from fpdf.enums import Align, MethodReturnValue
 from PIL import Image
 
 from wallet_server.actions.poster import Poster
+from wallet_server.web.lazily import lazily
 from wallet_server.web.rendering import Words
+
+if TYPE_CHECKING:
+    import fpdf
+else:
+    # With its fonts it takes seconds to load; a server prints a poster now and then.
+    fpdf = lazily("fpdf")
 
 SIZES: Mapping[str, tuple[float, float]] = {"a4": (210.0, 297.0), "a6": (105.0, 148.0)}
 """Width and height in mm, as drawn; what is drawn for A4 is halved for A6."""
@@ -34,13 +40,13 @@ QUIET_MODULES = 4
 
 @lru_cache(maxsize=1)
 def _letters() -> frozenset[int]:
-    pdf = FPDF()
+    pdf = fpdf.FPDF()
     _add_fonts(pdf)
     regular, bold = (pdf.fonts[f"{FAMILY.lower()}{style}"] for style in ("", "B"))
     return frozenset(getattr(regular, "cmap", ())) & frozenset(getattr(bold, "cmap", ()))
 
 
-def _add_fonts(pdf: FPDF) -> None:
+def _add_fonts(pdf: fpdf.FPDF) -> None:
     pdf.add_font(FAMILY, "", FONTS / REGULAR)
     pdf.add_font(FAMILY, "B", FONTS / BOLD)
 
@@ -92,7 +98,7 @@ class _Page:
         self._sheet, self._words = sheet, words
         self._tongues = [tongue for tongue in sheet.languages if tongue in words] or ["en"]
         self._scale = SIZES[size][0] / self.WIDTH
-        self._pdf = FPDF(unit="mm", format=SIZES[size])
+        self._pdf = fpdf.FPDF(unit="mm", format=SIZES[size])
         self._pdf.set_margin(0)
         self._pdf.c_margin = 0
         self._pdf.set_auto_page_break(False)
@@ -191,14 +197,23 @@ class _Page:
         top = y + (height - block.height) / 2 if middle else y
         self._pdf.set_xy(self._mm(x), self._mm(top))
         self._pdf.multi_cell(
-            self._mm(width), self._line(block.points), text, align=Align.C if centre else Align.L, padding=0
+            self._mm(width),
+            self._line(block.points),
+            text,
+            align=fpdf.enums.Align.C if centre else fpdf.enums.Align.L,
+            padding=0,
         )
 
     def _fitting(self, text: str, width: float, height: float, points: float, bold: bool) -> _Block:
         while True:
             self._pdf.set_font(FAMILY, "B" if bold else "", points * self._scale)
             needed = self._pdf.multi_cell(
-                self._mm(width), self._line(points), text, dry_run=True, output=MethodReturnValue.HEIGHT, padding=0
+                self._mm(width),
+                self._line(points),
+                text,
+                dry_run=True,
+                output=fpdf.enums.MethodReturnValue.HEIGHT,
+                padding=0,
             )
             tall = float(str(needed)) / self._scale
             if tall <= height or points <= 5:
