@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import pytest
@@ -14,6 +15,21 @@ from tests.world import World
 from wallet_server.actions import upkeep
 from wallet_server.records import database
 from wallet_server.records.schema import LEDGER_TABLES, metadata
+from wallet_server.resources import migrations
+
+# SHA-256 of every migration that an installation may have run. A change of the tables is a further migration: an
+# edited one would leave those installations behind without a word.
+FROZEN = {
+    "0001_first_tables.py": "47250a4e73490ef82d33cb2325b228562eb6870cb440631b4d7844aa22197072",
+    "0002_people.py": "44266ffbd4b1635a9db34d4aac3aa36c699cd641acd8e5c947bb00ab4866497b",
+}
+
+
+def test_a_migration_that_somebody_may_have_run_is_never_edited() -> None:
+    found = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (migrations() / "versions").glob("*.py")
+    }
+    assert found == FROZEN, "write a further migration, then add its name and SHA-256 here"
 
 
 def _shape(engine: sa.Engine) -> list[tuple[str, ...]]:
