@@ -20,7 +20,7 @@ run: ## Start the product with the sandbox beside it (PORT=8080 DATA=data; LAN=1
 
 test: lint ## Run every check and every test, on SQLite and on PostgreSQL
 	@echo "==> tests: rules to records, then whole journeys over the wire"
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 quick: ## Run the quick half of the tests only
 	@$(SETUP) test

@@ -273,7 +273,7 @@ def test_the_apps_secret_is_sealed_and_follows_the_secret_keys(world: World) -> 
     old = world.ctx.keyring
     fresh = new_key_line("k2")
     world.ctx.keyring = Keyring.parse(f"{fresh}\n{world.ctx.settings.secret_keys}")
-    assert credentials.rotate_secrets(world.ctx) > 0
+    assert credentials.rotate_secrets(world.ctx).renewed > 0
     assert world.ctx.keyring.is_current(stored(world).totp_cipher or "")
     assert not old.is_current(stored(world).totp_cipher or "")
     sign_in.with_code(world.ctx, visit(world, enter(world)), totp.at(world.clock()), "Firefox", HOME)
@@ -359,6 +359,7 @@ def test_a_changed_password_ends_the_other_sessions(world: World) -> None:
 
 def test_no_secret_is_stored_or_logged(world: World) -> None:
     hire(world)
+    structlog.reset_defaults()  # an application that was built before may have asked for errors alone
     with structlog.testing.capture_logs() as lines:
         _, totp, codes = with_app(world)
         entered = sign_in.with_code(world.ctx, visit(world, enter(world)), codes[0], "Firefox", HOME)

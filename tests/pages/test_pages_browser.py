@@ -144,9 +144,9 @@ def test_scanners_read_the_codes_on_any_ground(opened: Open, house: House, schem
     member = house.member()
     with opened(color_scheme=scheme) as page:
         page.goto(member.path)
-        shots = [page.locator(place).screenshot() for place in (".card .code svg", ".beside svg")]
-        read = [zxingcpp.read_barcode(Image.open(io.BytesIO(shot))) for shot in shots]
-        assert [one and one.text for one in read] == [member.card.code, house.base + member.path]
+        read = zxingcpp.read_barcode(Image.open(io.BytesIO(page.locator(".card .code svg").screenshot())))
+        assert read
+        assert read.text == member.card.code
 
 
 def test_stopping_and_its_undo(opened: Open, house: House) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from benchmarks.replay import baskets, oracle
 from benchmarks.replay.run import replay
-from tests.stories.conftest import MakeStage
+from tests.stories.conftest import MakeStage, mostly_on
 
 HOUSEHOLDS, BASKETS, CUT_SHORT = 12, 150, 80
 
 
+@mostly_on("postgresql")
 def test_a_slice_of_real_baskets_is_true_to_the_point(make_stage: MakeStage) -> None:
     stage = make_stage(coalesce_seconds=0.5)
 
@@ -21,6 +22,7 @@ def test_a_slice_of_real_baskets_is_true_to_the_point(make_stage: MakeStage) -> 
     assert len(outcome.quiet.every) > HOUSEHOLDS / 2
 
 
+@mostly_on("sqlite")
 def test_killed_in_the_middle_of_the_replay(make_stage: MakeStage) -> None:
     stage = make_stage(coalesce_seconds=0.5, extra={"WALLET_LEASE_SECONDS": "3"})
     chosen = baskets.choose(HOUSEHOLDS, CUT_SHORT)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewDatabase
-from tests.stories.conftest import MakeStage
+from tests.stories.conftest import MakeStage, mostly_on
 from tests.stories.stage import Stage, shown
 from wallet_server.cli.opening import open_context
 
@@ -23,6 +23,7 @@ def _start(stage: Stage) -> None:
     stage.start()
 
 
+@mostly_on("sqlite")
 def test_after_a_restore_phones_from_the_future_go_on_updating(
     make_stage: MakeStage, database_kind: str, new_database: NewDatabase, tmp_path: Path
 ) -> None:
