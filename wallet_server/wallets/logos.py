@@ -120,7 +120,9 @@ def shares(logo: bytes) -> Shares:
     strip = Image.frombytes("RGB", (len(pixels), 1), b"".join(pixels))
     few = strip.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     colours = few.getpalette() or []
-    counted = sorted(((count, index) for count, index in few.getcolors(_COLOURS) or ()), reverse=True)
+    # In a picture with a palette a colour is one number, its place in the palette.
+    found = few.getcolors(_COLOURS) or ()
+    counted = sorted(((count, int(index)) for count, index in found if not isinstance(index, tuple)), reverse=True)
     return tuple(
         ((colours[3 * index], colours[3 * index + 1], colours[3 * index + 2]), count / len(pixels))
         for count, index in counted
@@ -206,7 +208,8 @@ def _read(raw: bytes) -> Image.Image:
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Grey of sixteen bits, as scanners write it; anything else is stretched to what it holds."""
-    least, most = (float(one) for one in picture.getextrema())  # type: ignore[no-untyped-call]
+    # One band, so one pair of numbers.
+    least, most = (one if isinstance(one, (int, float)) else float(one[0]) for one in picture.getextrema())
     top = 65535.0 if picture.mode.startswith("I") and most > 255 else max(1.0, most)
     low = min(0.0, least)
     scaled = picture.convert("F").point(lambda value: (value - low) * (255.0 / (top - low)) + 0.0)
