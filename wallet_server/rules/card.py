@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Texts = Mapping[str, str]
 """Language tag (`fr`, `en`) to text. Every mapping of one card has the same languages; the first is the default."""
@@ -35,11 +35,14 @@ class Palette:
 
 @dataclass(frozen=True)
 class Balance:
-    """What the member owns of one currency, in its smallest unit; `label` is the currency's plural name."""
+    """What the member owns of one currency, in its smallest unit; `label` is the currency's plural name. Money has an
+    ISO 4217 code and the number of its decimals; anything else has none."""
 
     key: str
     label: Texts
     value: int
+    iso: str | None = None
+    exponent: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,90 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What a coupon is good for: `title` in large letters, `terms` in a sentence; `until` is the last instant at which
+    it can be used (ISO 8601, UTC with Z, to the second), None where it does not run out."""
+
+    title: Texts
+    terms: Texts
+    until: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a ticket lets its holder into. Instants as in `Offer.until`; `zone` is the IANA name of the venue's time
+    zone, `entry` the door, the row or the seat in words."""
+
+    name: Texts
+    venue: Texts
+    starts_at: str
+    ends_at: str | None
+    zone: str
+    entry: Texts | None = None
+
+
+@dataclass(frozen=True)
+class Beacon:
+    """A radio beacon near which the phone may bring the card forward: `uuid` in capitals with dashes, `major` and
+    `minor` from 0 to 65535 or None for any."""
+
+    uuid: str
+    major: int | None
+    minor: int | None
+    text: Texts
+
+
+ActionKind = Literal[
+    "viewOffersRewards",
+    "membershipBenefits",
+    "addToBalance",
+    "order",
+    "shop",
+    "call",
+    "bookAppointment",
+    "viewSchedule",
+    "watchTrailer",
+    "listenToMusic",
+    "bookCar",
+    "bookFlight",
+    "bookStay",
+    "place",
+]
+"""Apple's words for the actions that a card may offer at a tap (iOS 27); for a loyalty card best the first five."""
+
+ACTION_KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button under the card. `link` is an absolute https address, a tel: address for `call`, and the identifier of
+    the place in Apple Maps for `place`."""
+
+    kind: ActionKind
+    link: str
+
+
+@dataclass(frozen=True)
+class Nfc:
+    """The card can be held to a reader, which then reads the code. `public_key`: a P-256 key as base64 of its
+    SubjectPublicKeyInfo. A phone opens such a card only if Apple granted its certificate the right to NFC."""
+
+    public_key: str
+    needs_unlocking: bool
+
+
+@dataclass(frozen=True)
+class App:
+    """The merchant's own app: its number in the App Store, and the address that it is opened with."""
+
+    store_id: int
+    launch_link: str | None = None
+
+
+Kind = Literal["card", "coupon", "ticket"]
+
+
+@dataclass(frozen=True)
 class Alert:
     """The one facet that may raise an alert in this version; `message` holds `%@` where the new value goes."""
 
@@ -116,7 +203,8 @@ class Alert:
 @dataclass(frozen=True)
 class Card:
     """A member's card at one instant. At most ten places, nearest first. `logo` is the SHA-256 of the picture that
-    takes the place of the design's own."""
+    takes the place of the design's own; `expires_at` the instant from which on the phone greys it, as `Offer.until`. At
+    most two actions and ten beacons."""
 
     languages: tuple[str, ...]
     organisation: str
@@ -135,21 +223,50 @@ class Card:
     voided: bool = False
     stamps: Stamps | None = None
     logo: str | None = None
+    kind: Kind = "card"
+    expires_at: str | None = None
+    offer: Offer | None = None
+    event: Event | None = None
+    beacons: tuple[Beacon, ...] = ()
+    actions: tuple[Action, ...] = ()
+    nfc: Nfc | None = None
+    app: App | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the card; equal cards have equal fingerprints in every process."""
         return fingerprint_of(card_to_json(self))
 
 
-_LATER = ("stamps", "logo")
+_LATER: Mapping[str, Any] = {
+    "stamps": None,
+    "logo": None,
+    "kind": "card",
+    "expires_at": None,
+    "offer": None,
+    "event": None,
+    "beacons": (),
+    "actions": (),
+    "nfc": None,
+    "app": None,
+}
 """Parts that came after the first cards were published: left out where there are none, so that an update of the
 product changes no card by itself."""
+
+_ABSENT = object()
 
 
 def card_to_json(card: Card) -> str:
     """Canonical JSON of a card: sorted keys, no spaces, so that equal cards are equal texts."""
-    raw = {name: part for name, part in vars(card).items() if part is not None or name not in _LATER}
-    return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=vars)
+    raw = {name: part for name, part in vars(card).items() if part != _LATER.get(name, _ABSENT)}
+    return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_part)
+
+
+def _part(part: Any) -> dict[str, Any]:
+    """One part of a card. What is not money has neither code nor decimals, as balances had none at first."""
+    raw: dict[str, Any] = vars(part)
+    if type(part) is Balance and part.iso is None and not part.exponent:
+        return {"key": part.key, "label": part.label, "value": part.value}
+    return raw
 
 
 def fingerprint_of(text: str) -> str:
@@ -160,21 +277,24 @@ def fingerprint_of(text: str) -> str:
 def card_from_json(text: str) -> Card:
     """Inverse of `card_to_json`."""
     raw = json.loads(text)
+    for name, part in _PARTS.items():
+        if raw.get(name) is not None:
+            raw[name] = part(**raw[name])
+    for name, part in _LISTS.items():
+        raw[name] = tuple(part(**one) for one in raw.get(name, ()))
+    return Card(**{**raw, "languages": tuple(raw["languages"])})
 
-    def maybe(kind: Any, value: Any) -> Any:
-        return None if value is None else kind(**value)
 
-    return Card(
-        **{
-            **raw,
-            "languages": tuple(raw["languages"]),
-            "palette": Palette(**raw["palette"]),
-            "balance": Balance(**raw["balance"]),
-            "tier": maybe(Tier, raw["tier"]),
-            "gauge": maybe(Gauge, raw["gauge"]),
-            "stamps": maybe(Stamps, raw.get("stamps")),
-            "news": maybe(News, raw["news"]),
-            "details": tuple(Detail(**d) for d in raw["details"]),
-            "places": tuple(Place(**p) for p in raw["places"]),
-        }
-    )
+_PARTS: Mapping[str, Any] = {
+    "palette": Palette,
+    "balance": Balance,
+    "tier": Tier,
+    "gauge": Gauge,
+    "stamps": Stamps,
+    "news": News,
+    "offer": Offer,
+    "event": Event,
+    "nfc": Nfc,
+    "app": App,
+}
+_LISTS: Mapping[str, Any] = {"details": Detail, "places": Place, "beacons": Beacon, "actions": Action}
