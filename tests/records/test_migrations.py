@@ -22,6 +22,7 @@ from wallet_server.resources import migrations
 FROZEN = {
     "0001_first_tables.py": "47250a4e73490ef82d33cb2325b228562eb6870cb440631b4d7844aa22197072",
     "0002_people.py": "44266ffbd4b1635a9db34d4aac3aa36c699cd641acd8e5c947bb00ab4866497b",
+    "0003_vault.py": "5d8037675a54950cec95e64b1913a2f5eec380cbc57343591a44970264e39c19",
 }
 
 

@@ -58,6 +58,8 @@ jobs = sa.Table(
     sa.UniqueConstraint("kind", "key"),
     sa.Index("ix_jobs_waiting", "lane", "due_at", sqlite_where=sa.text("dead_at IS NULL"),
              postgresql_where=sa.text("dead_at IS NULL")),
+    sa.Index("ix_jobs_dead", "dead_at", sqlite_where=sa.text("dead_at IS NOT NULL"),
+             postgresql_where=sa.text("dead_at IS NOT NULL")),
 )  # fmt: skip
 
 circuits = sa.Table(
@@ -75,6 +77,14 @@ rate_windows = sa.Table(
     sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("window", sa.BigInteger(), primary_key=True, autoincrement=False),
     sa.Column("taken", sa.BigInteger(), nullable=False),
+)
+
+# What all processes have counted together since the installation began; a process adds what it saw every few seconds.
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("total", sa.BigInteger(), nullable=False),
 )
 
 assets = sa.Table(

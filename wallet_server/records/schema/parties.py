@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from wallet_server.records.schema.columns import Json, Key, at, identity_column, metadata, public_id, ref, text
+from wallet_server.records.schema.columns import Json, Key, at, count, identity_column, metadata, public_id, ref, text
 
 accounts = sa.Table(
     "accounts",
@@ -68,6 +68,20 @@ api_keys = sa.Table(
     at("used_at", nullable=True),  # to the minute
 )
 
+# Signing keys (.p8) for the push service, one for a team; nothing in the vault is ever handed out.
+push_keys = sa.Table(
+    "push_keys",
+    metadata,
+    identity_column(),
+    public_id(),
+    text("team", 64, unique=True),
+    text("kid", 40),
+    sa.Column("key_cipher", sa.Text(), nullable=False),
+    sa.Column("token_cipher", sa.Text(), nullable=True),  # what was signed last, so that all processes send the same
+    at("token_at", nullable=True),
+    at("created_at"),
+)
+
 credential_sets = sa.Table(
     "credential_sets",
     metadata,
@@ -85,8 +99,23 @@ credential_sets = sa.Table(
     at("created_at"),
     at("retired_at", nullable=True),
     at("told_at", nullable=True),  # when a phone was last told something under it, to the hour
+    count("version", 1),  # moves with every change of what is loaded: certificate, chain, key, way of pushing
+    sa.Column("warned_days", sa.Integer(), nullable=True),  # the last threshold of days left that was warned of
+    ref("push_key_id", "push_keys", nullable=True),  # null: its own certificate opens the push service
 )
 
+# What a renewal took the place of, kept until its end, so that an operator can go back.
+previous_certificates = sa.Table(
+    "previous_certificates",
+    metadata,
+    sa.Column("credential_set_id", Key, sa.ForeignKey("credential_sets.id"), primary_key=True, autoincrement=False),
+    sa.Column("certificate", sa.Text(), nullable=False),
+    sa.Column("chain", sa.Text(), nullable=False),
+    sa.Column("key_cipher", sa.Text(), nullable=False),
+    at("not_before"),
+    at("not_after"),
+    at("replaced_at"),
+)
 
 programmes = sa.Table(
     "programmes",
