@@ -91,7 +91,7 @@ def unregister(ctx: Context, library_id: str, pass_type: str, serial: str, token
     """The pass was removed from a device. Harmless when it was not registered."""
     with ctx.change() as tx:
         row = _admit(tx, pass_type, serial, token)
-        devices.unregister(tx, library_id, pass_type, row.id)
+        devices.unregister(tx, library_id, pass_type, row.id, ctx.now())
 
 
 def changed_since(ctx: Context, library_id: str, pass_type: str, tag: str | None) -> tuple[list[str], str] | None:

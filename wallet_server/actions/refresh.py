@@ -130,6 +130,7 @@ def _settle(
             r.publication.number,
             r.publication.rung,
             reports[r.row.id].remote_state if r.row.id in reports else r.publication.remote_state,
+            rung_at if r.row.id in reports and reports[r.row.id].told else None,
         )
         for r in plan.owed
         if r.row.id not in plan.waits

@@ -15,12 +15,23 @@ from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import credential_sets, devices, passes, phone_logs, publications, registrations
+from wallet_server.records.schema import (
+    credential_sets,
+    departures,
+    devices,
+    passes,
+    phone_logs,
+    publications,
+    registrations,
+)
 
 MAX_DEVICES_PER_PASS = 50
 SUSPECT_FOR = timedelta(days=1)
 TOLD_EVERY = timedelta(hours=1)  # how exactly it is noted when a credential set last told a phone something
 APNS, ANDROID = "apns", "androidpass"
+REMOVED, GONE, REFUSED, EVICTED, OVER = "removed", "gone", "refused", "evicted", "over"
+"""Why a device ceased to hold a pass: the owner took it off, the push service said that it is gone, its token was
+refused twice, a further device took its place, the pass was over and the device knows."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ def register(
     if there is None:
         tx.execute(sa.insert(registrations).values(device_id=device, pass_id=pass_id, registered_at=now))
         for one in evicted:
-            _drop(tx, one, pass_id)
+            _drop(tx, one, pass_id, EVICTED, now)
     return there is None, new_token
 
 
@@ -105,13 +116,13 @@ def _hold(tx: Tx, name: dict[str, str], pass_id: int) -> list[int]:
     return evicted
 
 
-def unregister(tx: Tx, library_id: str, pass_type: str, pass_id: int) -> bool:
+def unregister(tx: Tx, library_id: str, pass_type: str, pass_id: int, now: datetime) -> bool:
     """Forget that a device holds a pass; the device goes with its last registration."""
     found = tx.execute(_DEVICE, {"library_id": library_id, "pass_type": pass_type}).first()
-    return found is not None and _drop(tx, found.id, pass_id)
+    return found is not None and _drop(tx, found.id, pass_id, REMOVED, now)
 
 
-def _drop(tx: Tx, device: int, pass_id: int) -> bool:
+def _drop(tx: Tx, device: int, pass_id: int, why: str, now: datetime) -> bool:
     # Held before it is looked whether this was its last: else it could be deleted under a registration just made.
     tx.execute(_HOLD, {"device": device})
     gone = tx.execute(
@@ -120,7 +131,21 @@ def _drop(tx: Tx, device: int, pass_id: int) -> bool:
     left = tx.execute(sa.select(registrations.c.pass_id).where(registrations.c.device_id == device).limit(1)).scalar()
     if left is None:
         tx.execute(sa.delete(devices).where(devices.c.id == device))
+    if gone:
+        _depart(tx, {pass_id: why}, now)
     return bool(gone)
+
+
+def _depart(tx: Tx, left: Mapping[int, str], now: datetime) -> None:
+    """Note for the doctor why (pass key to word) devices ceased to hold passes; the last time counts. In the order of
+    their keys, after the devices."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(departures)
+    statement = insert.on_conflict_do_update(
+        index_elements=["pass_id"], set_={"at": insert.excluded.at, "why": insert.excluded.why}
+    )
+    rows = [{"pass_id": key, "at": now, "why": left[key]} for key in sorted(left)]
+    if rows:
+        tx.execute(statement, rows)
 
 
 @dataclass(frozen=True)
@@ -143,6 +168,7 @@ def heed(tx: Tx, answers: Answers, rung_at: datetime, now: datetime) -> set[int]
     was said of it. In the order of their keys, so that two batches never wait for each other.
     """
     forgotten: set[int] = set()
+    lost: dict[int, str] = {}
     for device in sorted(answers.dead | answers.suspect.keys() | answers.accused | answers.told):
         row = tx.execute(_KNOWN, {"device": device}).first()
         if row is None or row.registered_at >= rung_at:
@@ -150,14 +176,22 @@ def heed(tx: Tx, answers: Answers, rung_at: datetime, now: datetime) -> set[int]
         if device in answers.told - answers.dead:
             _note(tx, device, None)
         elif device in answers.dead or _is_gone(row.suspect_at, device, answers, rung_at):
-            tx.execute(sa.delete(registrations).where(registrations.c.device_id == device))
-            tx.execute(sa.delete(devices).where(devices.c.id == device))
+            lost |= dict.fromkeys(_forget(tx, device), GONE if device in answers.dead else REFUSED)
             forgotten.add(device)
         elif row.suspect_at is None:
             # The time after the answer, and what is taken is noted at the time before: so what was taken later than
             # this was taken later than the refusal.
             _note(tx, device, now)
+    _depart(tx, lost, now)
     return forgotten
+
+
+def _forget(tx: Tx, device: int) -> Sequence[int]:
+    """A device that is held is no more; the keys of the passes that it had."""
+    mine = sa.delete(registrations).where(registrations.c.device_id == device).returning(registrations.c.pass_id)
+    held = tx.execute(mine).scalars().all()
+    tx.execute(sa.delete(devices).where(devices.c.id == device))
+    return held
 
 
 def _is_gone(since: datetime | None, device: int, answers: Answers, rung_at: datetime) -> bool:
@@ -185,6 +219,40 @@ def told_at(tx: Tx, credential_set_ids: Iterable[int]) -> dict[int, datetime | N
     return {
         r.id: r.told_at for r in tx.execute(sa.select(credential_sets.c.id, credential_sets.c.told_at).where(which))
     }
+
+
+@dataclass(frozen=True)
+class Doubted:
+    """Phones whose pushes were refused under a credential set while nothing was told under it since, as far as is
+    noted: how many, since when the first, and when anything was last told (None: never)."""
+
+    credential_set_id: int
+    phones: int
+    since: datetime
+    told_at: datetime | None
+
+
+def doubted(tx: Tx, before: datetime) -> list[Doubted]:
+    """The doubts older than `before` (UTC), by credential set."""
+    query = (
+        sa.select(
+            credential_sets.c.id,
+            credential_sets.c.told_at,
+            sa.func.count(sa.distinct(devices.c.id)).label("phones"),
+            sa.func.min(devices.c.suspect_at).label("since"),
+        )
+        .select_from(devices)
+        .join(registrations, registrations.c.device_id == devices.c.id)
+        .join(passes, passes.c.id == registrations.c.pass_id)
+        .join(credential_sets, credential_sets.c.id == passes.c.credential_set_id)
+        .where(
+            devices.c.suspect_at < before,
+            sa.or_(credential_sets.c.told_at.is_(None), credential_sets.c.told_at < devices.c.suspect_at),
+        )
+        .group_by(credential_sets.c.id, credential_sets.c.told_at)
+        .order_by(credential_sets.c.id)
+    )
+    return [Doubted(r.id, r.phones, r.since, r.told_at) for r in tx.execute(query)]
 
 
 _HOLDERS = (

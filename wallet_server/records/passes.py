@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
-from wallet_server.records.schema import codes, passes, publications, tag_counters
+from wallet_server.records.schema import Instant, codes, passes, publications, tag_counters
 
 ACTIVE, RETIRED = "active", "retired"
 
@@ -69,6 +69,9 @@ class Publication:
     rung: int
     remote_state: str | None
     seen_at: datetime | None = None
+    pushed_at: datetime | None = None
+    pushes_since: datetime | None = None
+    pushes: int = 0
 
 
 @dataclass(frozen=True)
@@ -338,18 +341,28 @@ def newest_tag(tx: Tx, pass_type: str) -> int:
 @dataclass(frozen=True)
 class Rung:
     """Phones were told of version `number`; `before` is `rung` as it stood when their list was read, `remote_state`
-    what the vendor last accepted."""
+    what the vendor last accepted, `pushed_at` (UTC) when a phone was rung; None when there was none to ring."""
 
     pass_id: int
     number: int
     before: int
     remote_state: str | None
+    pushed_at: datetime | None
 
 
+PUSHES_COUNTED = timedelta(hours=1)
+_at, _ago = b("pushed", type_=Instant()), b("hour_ago", type_=Instant())
+_anew = sa.or_(publications.c.pushes_since.is_(None), publications.c.pushes_since <= _ago)
 _MARK_RUNG = (
     sa.update(publications)
     .where(publications.c.pass_id == b("of_pass"), publications.c.rung == b("before"))
-    .values(rung=b("told"), remote_state=b("state"))
+    .values(
+        rung=b("told"),
+        remote_state=b("state"),
+        pushed_at=sa.func.coalesce(_at, publications.c.pushed_at),
+        pushes=sa.case((_at.is_(None), publications.c.pushes), (_anew, 1), else_=publications.c.pushes + 1),
+        pushes_since=sa.case((_at.is_not(None) & _anew, _at), else_=publications.c.pushes_since),
+    )
 )
 
 
@@ -358,7 +371,14 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
     a new push token after the list was read has not been told."""
     if rung:
         rows = [
-            {"of_pass": r.pass_id, "told": r.number, "before": r.before, "state": r.remote_state}
+            {
+                "of_pass": r.pass_id,
+                "told": r.number,
+                "before": r.before,
+                "state": r.remote_state,
+                "pushed": r.pushed_at,
+                "hour_ago": None if r.pushed_at is None else r.pushed_at - PUSHES_COUNTED,
+            }
             for r in sorted(rung, key=lambda one: one.pass_id)
         ]
         tx.execute(_MARK_RUNG, rows)

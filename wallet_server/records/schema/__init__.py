@@ -16,6 +16,7 @@ from wallet_server.records.schema.books import (
 from wallet_server.records.schema.cards import (
     codes,
     consents,
+    departures,
     devices,
     identities,
     members,
@@ -80,6 +81,7 @@ __all__ = [
     "counters",
     "credential_sets",
     "currencies",
+    "departures",
     "devices",
     "drafts",
     "identities",

@@ -90,6 +90,9 @@ publications = sa.Table(
     sa.Column("tag", sa.BigInteger(), nullable=True, index=True),
     count("tagged"),  # number that the tag stands for
     count("rung"),  # number that phones were last told of
+    at("pushed_at", nullable=True),  # when a push service last took a push for it,
+    at("pushes_since", nullable=True),  # and since when so many of them: the hour begins anew with its first
+    count("pushes"),
     text("remote_state", 4000, nullable=True),
 )
 
@@ -135,6 +138,14 @@ registrations = sa.Table(
     sa.Column("device_id", Key, sa.ForeignKey("devices.id"), primary_key=True),
     sa.Column("pass_id", Key, sa.ForeignKey("passes.id"), primary_key=True, index=True),
     at("registered_at"),
+)
+
+departures = sa.Table(
+    "departures",
+    metadata,
+    sa.Column("pass_id", Key, sa.ForeignKey("passes.id"), primary_key=True, autoincrement=False),
+    at("at"),  # when a device last ceased to hold the pass
+    text("why", 20),  # removed, gone (the push service said so), refused (its token, twice), evicted, over
 )
 
 phone_logs = sa.Table(
