@@ -73,7 +73,7 @@ def test_two_folders_of_one_version_or_a_folder_that_lies(folder: Path) -> None:
 def test_all_faults_of_all_files_come_at_once(folder: Path) -> None:
     points = folder / "points"
     edit(points / "design.toml", "version = 1", 'version = "1"\ncolour = "red"')
-    edit(points / "design.toml", 'formats = ["qr"]', 'formats = ["ean13"]')
+    edit(points / "design.toml", 'formats = ["qr"]', 'formats = ["ean-13"]')
     edit(points / "strings" / "fr.toml", 'tier = "Statut"', "")
     edit(points / "strings" / "en.toml", "You now have %@ points", "You have points")
     (points / "apple" / "icon@3x.png").unlink()
@@ -112,7 +112,7 @@ def test_faults_of_the_strings(folder: Path) -> None:
     [
         ('header = ["tier"]', 'header = ["tier", "points"]', "slots.primary.0"),
         ('header = ["tier"]', 'header = ["details"]', "slots.header.0"),
-        ('header = ["tier"]', 'header = ["balance"]', "slots.header.0.item"),
+        ('header = ["tier"]', 'header = ["money"]', "slots.header.0.item"),
         ('header = ["tier"]', 'header = [{ item = "tier", align = "justified" }]', "slots.header.0.align"),
         ('primary = ["points"]', 'primary = [{ item = "points", align = "left" }]', "slots.primary.0"),
         ('primary = ["points"]', 'primary = ["points", "news"]', "slots.primary"),

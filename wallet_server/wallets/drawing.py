@@ -1,5 +1,5 @@
-"""Owns what is drawn for a card, for every wallet alike: the gauge that shows the way to the next tier, and the boxes
-of a stamp card.
+"""Owns what is drawn for a card, for every wallet alike: the gauge that shows the way to the next tier, and the store
+of all drawings.
 
 Drawings are made of the palette and a whole percent, or two counts of boxes, alone; they hold no text (so no language
 and no font), come out byte for byte equal for equal input, and are kept in a bounded cache: at most 101 gauges and 230
@@ -12,19 +12,49 @@ import io
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from wallet_server.rules.card import Palette
-from wallet_server.wallets import stamp_card
+from wallet_server.wallets import ornaments, stamp_card
 from wallet_server.wallets.inks import BLACK, LEGIBLE, RGB, WHITE, colour, contrast, legible, luminance, mix
 
-__all__ = ["LEGIBLE", "RGB", "SCALES", "STRIP_POINTS", "Drawings", "Kept", "Strip", "contrast"]
+__all__ = [
+    "LEGIBLE",
+    "RGB",
+    "SCALES",
+    "STRIP_POINTS",
+    "Drawing",
+    "Drawings",
+    "Drawn",
+    "Kept",
+    "Strip",
+    "contrast",
+]
 
 STRIP_POINTS = (375, 144)
+TICKET_STRIP_POINTS = (375, 98)
+THUMBNAIL_POINTS = (90, 90)
+POSTER_POINTS = (358, 448)
+
+Drawing = Literal["gauge", "stamps", "dial", "ribbon", "seal", "garland", "ring", "poster"]
+
+Drawn = int | None | tuple[int, int]
+"""The state that a drawing shows: whole percents (None: nothing left to reach), or the filled boxes of so many."""
+
+_DIALS: Mapping[str, tuple[ornaments.Dial, tuple[int, int]]] = {
+    "dial": (ornaments.STRIP_DIAL, STRIP_POINTS),
+    "ring": (ornaments.THUMBNAIL_DIAL, THUMBNAIL_POINTS),
+    "poster": (ornaments.POSTER_DIAL, POSTER_POINTS),
+}
+_ORNAMENTS: Mapping[str, tuple[Callable[[Palette, tuple[int, int], int], Image.Image], tuple[int, int]]] = {
+    "ribbon": (ornaments.ribbon, STRIP_POINTS),
+    "seal": (ornaments.seal, STRIP_POINTS),
+    "garland": (ornaments.garland, TICKET_STRIP_POINTS),
+}
 SCALES = (1, 2, 3)
 
 # In points. The bar lies below the primary field, whose text a phone sets over the upper part; all y of the bar count
@@ -78,6 +108,8 @@ class Drawings:
         self._grounds: Kept[Palette, tuple[Image.Image, ...]] = Kept(8)
         self._strips: Kept[tuple[str, int, Palette, int | None], Strip] = Kept(limit)
         self._stamps: Kept[tuple[str, int, Palette, int, int], Strip] = Kept(limit)
+        self._dials: Kept[tuple[str, Palette], tuple[Image.Image, ...]] = Kept(12)
+        self._pictures: Kept[tuple[str, Palette, int | None], Strip] = Kept(limit)
 
     def gauge(self, design: str, version: int, palette: Palette, percent: int | None) -> Strip:
         """The strip behind the primary field. `percent` is cut to 0..100; None draws the ground without a bar (a
@@ -95,6 +127,33 @@ class Drawings:
             return Strip(tuple(map(_png, pictures)))
 
         return self._stamps.get((design, version, palette, shown, total), draw)
+
+    def picture(self, drawing: Drawing, design: str, version: int, palette: Palette, state: Drawn) -> Strip:
+        """Any drawing by its name. A stamp card without boxes is drawn as the ground of a gauge; an ornament has no
+        state. Raises ValueError as the others do."""
+        if isinstance(state, tuple):
+            return self.stamps(design, version, palette, *state)
+        if drawing in _DIALS:
+            shown = None if state is None else max(0, min(100, state))
+            return self._pictures.get((drawing, palette, shown), lambda: self._dial(drawing, palette, shown))
+        if drawing in _ORNAMENTS:
+            draw, points = _ORNAMENTS[drawing]
+
+            def drawn() -> Strip:
+                return Strip(tuple(_png(draw(palette, points, scale)) for scale in SCALES))
+
+            return self._pictures.get((drawing, palette, None), drawn)
+        return self.gauge(design, version, palette, state)
+
+    def _dial(self, drawing: str, palette: Palette, percent: int | None) -> Strip:
+        dial, points = _DIALS[drawing]
+
+        def ground() -> tuple[Image.Image, ...]:
+            return tuple(dial.ground(palette, points, scale) for scale in SCALES)
+
+        grounds = self._dials.get((drawing, palette), ground)
+        pairs = zip(grounds, SCALES, strict=True)
+        return Strip(tuple(_png(dial.measured(ground, palette, percent, scale)) for ground, scale in pairs))
 
     def _draw(self, palette: Palette, percent: int | None) -> Strip:
         inks = _inks(palette)

@@ -1,6 +1,12 @@
 """Owns the way from a neutral Card to pass.json: which part of the card becomes which key of Apple's format.
 
-Keys and their limits: developer.apple.com/documentation/walletpasses. Only what `rules.py` knows is ever written.
+Keys and their limits: developer.apple.com/documentation/walletpasses. Only what `rules` knows is ever written. What is
+not a field is in `features`.
+
+Where a design asks for a poster, the same fields stand in posterGeneric too, under keys of their own: keys are one pool
+for the whole pass. The change is announced by the classic fields alone. Whether iOS 27 compares the fields of the style
+that it shows, of both, or joins two messages into a text of its own, is not documented and was not seen on a phone; one
+message is what every phone is known to handle. The price: a phone that compares the poster alone updates in silence.
 """
 
 from __future__ import annotations
@@ -10,17 +16,16 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
-from wallet_server.rules.card import Alert, Card, Detail, Gauge, Stamps, Texts
+from wallet_server.rules.card import Alert, Balance, Card, Detail, Event, Gauge, Stamps, Texts
+from wallet_server.wallets.apple import features
 from wallet_server.wallets.apple.strings import Phrases
-from wallet_server.wallets.designs import SLOT_NAMES, Align, Design, Item, Placement
+from wallet_server.wallets.designs import Align, Design, Item, Placement, SlotName
 from wallet_server.wallets.port import Identity
 
-_BARCODE_FORMATS = {
-    "qr": "PKBarcodeFormatQR",
-    "pdf417": "PKBarcodeFormatPDF417",
-    "aztec": "PKBarcodeFormatAztec",
-    "code128": "PKBarcodeFormatCode128",
-}
+_CLASSIC: tuple[SlotName, ...] = ("header", "primary", "secondary", "auxiliary", "back")
+_ARRAYS: dict[SlotName, str] = {slot: f"{slot}Fields" for slot in _CLASSIC}
+POSTER = "posterGeneric"
+_POSTER_PRIMARY = 4
 _ALIGNMENTS: dict[Align, str] = {
     "left": "PKTextAlignmentLeft",
     "centre": "PKTextAlignmentCenter",
@@ -29,11 +34,15 @@ _ALIGNMENTS: dict[Align, str] = {
 # A date in a promotion must not become a calendar entry; an address or a telephone number is worth a tap.
 _USEFUL_DETECTORS = ["PKDataDetectorTypePhoneNumber", "PKDataDetectorTypeLink", "PKDataDetectorTypeAddress"]
 # The key of a field whose item is another form of a facet: an alert names the facet, whatever form it has here.
-_KEYS: dict[Item, str] = {"stamps": "points"}
+_KEYS: dict[Item, str] = {"stamps": "points", "balance": "points"}
 # Comma for English, a narrow no-break space (SI, French usage) for the others.
 _THOUSANDS = {"en": ","}
 
 Field = dict[str, Any]
+
+_NO_LABEL: Texts = {}
+_DAY = {"dateStyle": "PKDateStyleMedium", "timeStyle": "PKDateStyleNone"}
+_HOUR = {"dateStyle": "PKDateStyleMedium", "timeStyle": "PKDateStyleShort", "ignoresTimeZone": True}
 
 
 def compose(
@@ -49,20 +58,26 @@ def compose(
         "serialNumber": identity.serial,
         "organizationName": phrases.same(card.organisation),
         "description": phrases.key(card.description),
-        "sharingProhibited": True,
+        "sharingProhibited": not design.sharing,
         "backgroundColor": rgb(card.palette.background),
         "foregroundColor": rgb(card.palette.foreground),
         "labelColor": rgb(card.palette.label),
-        "barcodes": [_barcode(kind, identity.code, design.barcode_alt_text) for kind in design.barcode_formats],
     }
+    features.barcodes(document, design, identity.code)
     if design.logo_text:
         document["logoText"] = phrases.same(card.organisation)
+    if card.expires_at is not None:
+        document["expirationDate"] = card.expires_at
+    if card.event is not None or card.balance.iso is not None:
+        features.semantics(document, card)
     if card.voided:
         # Without an address the phone stops asking for a card that is gone, and it must not come forward at a shop.
         document["voided"] = True
     else:
-        _serve(document, card, identity, phrases)
-    document["storeCard"] = _style(card, alert, design, phrases)
+        _serve(document, card, identity, design, phrases)
+    document[design.style] = style = _style(card, alert, design, phrases)
+    if design.poster:
+        document[POSTER] = _poster(card, style, design, phrases)
     return document, phrases
 
 
@@ -85,46 +100,59 @@ def _reserve_alerting_texts(card: Card, design: Design, phrases: Phrases) -> Non
     phrases.key(card.news.text if card.news else design.placeholders["news"])
 
 
-def _barcode(kind: str, code: str, alt_text: str) -> Field:
-    barcode = {
-        "format": _BARCODE_FORMATS[kind],
-        "message": code,
-        "messageEncoding": "iso-8859-1" if code.isascii() else "utf-8",
-    }
-    if alt_text == "code":
-        barcode["altText"] = code
-    return barcode
-
-
-def _serve(document: dict[str, Any], card: Card, identity: Identity, phrases: Phrases) -> None:
+def _serve(document: dict[str, Any], card: Card, identity: Identity, design: Design, phrases: Phrases) -> None:
     """What only a living card has: where to fetch it again, and the places where it comes forward."""
     if identity.web_service_url is not None:
         # Phones append /v1/...; some readers would ask for //v1/ after a trailing slash.
         document["webServiceURL"] = identity.web_service_url.rstrip("/")
         document["authenticationToken"] = identity.token
-    if card.places:
-        document["locations"] = [
-            {"latitude": place.latitude, "longitude": place.longitude, "relevantText": phrases.key(place.text)}
-            for place in card.places
-        ]
-        if card.max_distance_metres is not None:
-            document["maxDistance"] = card.max_distance_metres
+    features.relevance(document, card, design, phrases)
+    features.service(document, card, identity)
 
 
 def _style(card: Card, alert: Alert | None, design: Design, phrases: Phrases) -> dict[str, list[Field]]:
     """The arrays of the style that hold something; an empty one has made phones refuse a card."""
     style: dict[str, list[Field]] = {}
-    for slot in SLOT_NAMES:
+    for slot, array in _ARRAYS.items():
         found = [
             field for placed in design.slots[slot] for field in _fields(card, placed, design, phrases, slot == "back")
         ]
         if found:
-            style[f"{slot}Fields"] = found
+            style[array] = found
     if alert is not None:
         message = phrases.key(_message(card, alert, design))
         for field in (field for fields in style.values() for field in fields if field["key"] == alert.facet):
             field["changeMessage"] = message
     return style
+
+
+def _poster(card: Card, style: dict[str, list[Field]], design: Design, phrases: Phrases) -> dict[str, list[Field]]:
+    """The same card for iOS 27: header and back as they are, the front's rows as one list of at most four, and the two
+    slots that only a poster has."""
+    front = [field for slot in ("primary", "secondary", "auxiliary") for field in style.get(f"{slot}Fields", ())]
+    rest = {
+        slot: [f for placed in design.slots[slot] for f in _fields(card, placed, design, phrases, False)]
+        for slot in _POSTER_ALONE
+    }
+    arrays = {
+        "headerFields": style.get("headerFields", []),
+        "primaryFields": [_without(field, "textAlignment", "row") for field in front[:_POSTER_PRIMARY]],
+        "footerFields": [_without(field, "textAlignment") for field in rest["footer"]],
+        "backFields": style.get("backFields", []),
+        "additionalInfoFields": [_without(field, "textAlignment") for field in rest["additional"]],
+    }
+    return {
+        array: [{**_without(field, "changeMessage"), "key": f"poster.{field['key']}"} for field in fields]
+        for array, fields in arrays.items()
+        if fields
+    }
+
+
+_POSTER_ALONE: tuple[SlotName, ...] = ("footer", "additional")
+
+
+def _without(field: Field, *names: str) -> Field:
+    return {name: part for name, part in field.items() if name not in names}
 
 
 def _message(card: Card, alert: Alert, design: Design) -> Texts:
@@ -148,8 +176,12 @@ def _fields(card: Card, placed: Placement, design: Design, phrases: Phrases, bac
     if found is None:
         return
     label, content = found
-    named = phrases.key(label) or phrases.key(design.labels.get(placed.item, {}))
+    named = phrases.key(label) or phrases.key(design.labels.get(placed.item, _NO_LABEL))
     field = {"key": _KEYS.get(placed.item, placed.item), "label": named, **content}
+    if not named:
+        del field["label"]
+    if placed.row is not None:
+        field["row"] = placed.row
     if placed.align in _ALIGNMENTS:
         field["textAlignment"] = _ALIGNMENTS[placed.align]
     if back:
@@ -160,9 +192,8 @@ def _fields(card: Card, placed: Placement, design: Design, phrases: Phrases, bac
 def _content(card: Card, placed: Placement, design: Design, phrases: Phrases) -> tuple[Texts, Field] | None:
     """Label and value of one item, or None when this card has none."""
     match placed.item:
-        case "points":
-            # A number, so that each phone groups its digits in its own way.
-            return card.balance.label, {"value": card.balance.value, "numberStyle": "PKNumberStyleDecimal"}
+        case "points" | "balance":
+            return card.balance.label, _amount(card.balance)
         case "stamps" if card.stamps:
             return card.balance.label, {"value": phrases.same(_filled(card.stamps))}
         case "reward" if card.stamps:
@@ -178,7 +209,36 @@ def _content(card: Card, placed: Placement, design: Design, phrases: Phrases) ->
             # Always there: a phone announces the change of a field it knows, not the arrival of a new one.
             text = card.news.text if card.news else design.placeholders["news"]
             return card.news.label if card.news else design.labels["news"], {"value": phrases.key(text)}
+        case "organisation":
+            return _NO_LABEL, {"value": phrases.same(card.organisation)}
+        case "until":
+            until = card.offer.until if card.offer else card.expires_at
+            return None if until is None else (_NO_LABEL, {"value": until, **_DAY})
+    if card.offer is not None and placed.item in ("offer", "terms"):
+        return _NO_LABEL, {"value": phrases.key(card.offer.title if placed.item == "offer" else card.offer.terms)}
+    return None if card.event is None else _about(card.event, placed.item, phrases)
+
+
+def _about(event: Event, item: Item, phrases: Phrases) -> tuple[Texts, Field] | None:
+    """What a ticket says of its event."""
+    match item:
+        case "event":
+            return _NO_LABEL, {"value": phrases.key(event.name)}
+        case "venue":
+            return _NO_LABEL, {"value": phrases.key(event.venue)}
+        case "starts":
+            return _NO_LABEL, {"value": features.local(event.starts_at, event.zone), **_HOUR}
+        case "entry" if event.entry:
+            return _NO_LABEL, {"value": phrases.key(event.entry)}
     return None
+
+
+def _amount(balance: Balance) -> Field:
+    """A number, so that each phone groups its digits, and writes the currency, in its own way."""
+    if balance.iso is None:
+        return {"value": balance.value, "numberStyle": "PKNumberStyleDecimal"}
+    value = features.Amount.of(balance) if balance.exponent else balance.value
+    return {"value": value, "currencyCode": balance.iso}
 
 
 def _filled(stamps: Stamps) -> str:

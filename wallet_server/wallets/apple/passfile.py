@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,21 +15,23 @@ from wallet_server.wallets import logos
 from wallet_server.wallets.apple import rules
 from wallet_server.wallets.apple.archive import Packed, pack, seal
 from wallet_server.wallets.apple.credentials import Credentials
+from wallet_server.wallets.apple.features import Amount
 from wallet_server.wallets.apple.fields import compose
 from wallet_server.wallets.apple.strings import Phrases, UnshowableText
 from wallet_server.wallets.designs import Design
-from wallet_server.wallets.drawing import SCALES, Drawings, Kept
+from wallet_server.wallets.drawing import SCALES, Drawing, Drawings, Drawn, Kept
 from wallet_server.wallets.port import Identity
 
 MEDIA_TYPE = "application/vnd.apple.pkpass"
-_STRIP_NAMES = tuple("strip.png" if scale == 1 else f"strip@{scale}x.png" for scale in SCALES)
+_SCALES = ("", *(f"@{scale}x" for scale in SCALES[1:]))
 
 
 Pictures = Callable[[str], bytes | None]
 """SHA-256 of a picture that a programme names to its bytes; None when it is not there."""
 
-Drawn = int | None | tuple[int, int]
-"""What the strip shows: the percent of a gauge (None without one), or the filled boxes of a stamp card of so many."""
+
+_MEASURING: frozenset[Drawing] = frozenset({"gauge", "dial", "ring", "poster"})
+_IN_LANGUAGE = re.compile(r".*\.lproj/(logo|icon)(@[23]x)?\.png")
 
 
 def no_pictures(_sha256: str) -> bytes | None:
@@ -47,6 +50,7 @@ class Press:
         self._pictures = pictures
         self._sandbox = sandbox
         self._fronts: Kept[tuple[str, int, Palette, Drawn, str | None], Packed] = Kept(limit)
+        self._names: Kept[tuple[str, int, bool], tuple[str, ...]] = Kept(limit)
         self._logos: Kept[tuple[str, str], Mapping[str, bytes]] = Kept(limit)
 
     def make(
@@ -62,16 +66,26 @@ class Press:
         document, phrases = compose(card, alert, identity, design, credentials.team)
         found: list[Fault] = []
         files = _written(document, phrases, found)
-        names = [*design.images, *(_STRIP_NAMES if design.strip else ()), *(name for name, _ in files[1:])]
+        logo = self._logo(card)
+        names = [*self._names_of(design, bool(logo)), *(name for name, _ in files[1:])]
         found += rules.faults(document, names, sandbox=self._sandbox)
         if found:
             raise Invalid(_sentence(found), code="invalid-card", faults=found)
         signer = credentials.signer
-        return seal(self._front(card, design), files, lambda manifest: signer.sign(manifest, at))
+        return seal(self._front(card, design, logo), files, lambda manifest: signer.sign(manifest, at))
 
-    def _front(self, card: Card, design: Design) -> Packed:
+    def _names_of(self, design: Design, logo: bool) -> tuple[str, ...]:
+        """The names of the pictures of a card, known before any is drawn."""
+
+        def named() -> tuple[str, ...]:
+            stems = [stem for stem, drawing in _drawings(design) if drawing]
+            drawn = (f"{stem}{scale}.png" for stem in stems for scale in _SCALES)
+            return (*_shown(design, logo), *drawn)
+
+        return self._names.get((design.name, design.version, logo), named)
+
+    def _front(self, card: Card, design: Design, logo: Mapping[str, bytes]) -> Packed:
         drawn = _drawn(card, design)
-        logo = self._logo(card)
         key = (design.name, design.version, card.palette, drawn, card.logo if logo else None)
         return self._fronts.get(key, lambda: self._draw(card.palette, drawn, design, logo))
 
@@ -93,29 +107,41 @@ class Press:
         return picture
 
     def _draw(self, palette: Palette, drawn: Drawn, design: Design, logo: Mapping[str, bytes]) -> Packed:
-        pictures = {**design.images, **logo}
-        if design.strip:
-            name, version = design.name, design.version
-            strip = (
-                self._drawings.stamps(name, version, palette, *drawn)
-                if isinstance(drawn, tuple)
-                else self._drawings.gauge(name, version, palette, drawn)
-            )
-            pictures.update(zip(_STRIP_NAMES, strip.pngs, strict=True))
+        pictures = {**_shown(design, bool(logo)), **logo}
+        for stem, drawing in _drawings(design):
+            if drawing:
+                made = self._drawings.picture(drawing, design.name, design.version, palette, drawn)
+                names = (f"{stem}{scale}.png" for scale in _SCALES)
+                pictures.update(zip(names, made.pngs, strict=True))
         return pack(pictures)
+
+
+def _drawings(design: Design) -> tuple[tuple[str, Drawing | None], ...]:
+    return ("strip", design.strip), ("thumbnail", design.thumbnail), ("artwork", design.artwork)
+
+
+def _shown(design: Design, logo: bool) -> Mapping[str, bytes]:
+    """The design's own pictures, as far as they show: the merchant's logo and icon are for every language."""
+    if not logo:
+        return design.images
+    return {name: raw for name, raw in design.images.items() if not _IN_LANGUAGE.fullmatch(name)}
 
 
 def _drawn(card: Card, design: Design) -> Drawn:
     if design.strip == "stamps":
         return (card.stamps.filled, card.stamps.total) if card.stamps else None
-    return card.gauge.percent if card.gauge else None
+    return card.gauge.percent if card.gauge and _measures(design) else None
+
+
+def _measures(design: Design) -> bool:
+    return any(drawing in _MEASURING for _, drawing in _drawings(design))
 
 
 def _written(document: dict[str, Any], phrases: Phrases, found: list[Fault]) -> list[tuple[str, bytes]]:
     """pass.json and the strings files; adds a fault for each text that cannot be shown. Going through every text costs
     more than all the rest of the build, so it is done only when there is a trace of such a character."""
     try:
-        written = orjson.dumps(document)
+        written = orjson.dumps(document, default=_exact)
         files = [("pass.json", written), *phrases.files()]
     except (orjson.JSONEncodeError, UnshowableText):
         # Half a surrogate pair, or an integer beyond 64 bits, which `rules.faults` has named already.
@@ -124,6 +150,12 @@ def _written(document: dict[str, Any], phrases: Phrases, found: list[Fault]) -> 
     if _suspicious(written):
         found += rules.text_faults(document, phrases.texts())
     return files
+
+
+def _exact(value: object) -> orjson.Fragment:
+    if isinstance(value, Amount):
+        return orjson.Fragment(value.text)
+    raise TypeError
 
 
 def _suspicious(written: bytes) -> bool:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallet_server.rules.card import Card
+from wallet_server.rules.program import Money
+from wallet_server.rules.sentences import money_text
+from wallet_server.wallets.apple.features import Amount
 from wallet_server.wallets.apple.fields import compose
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.port import Identity
@@ -27,7 +30,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Pass:
-    """A store card, front and back. `secondary` holds the auxiliary fields too: they share one row."""
+    """A pass, front and back. `secondary` holds the auxiliary fields too: on a store card they share one row."""
 
     logo_text: str
     header: tuple[Shown, ...]
@@ -39,7 +42,7 @@ class Pass:
 def shown(card: Card, design: Design, language: str) -> Pass:
     """The same document that is signed for a phone, read as the phone reads it."""
     document, phrases = compose(card, None, _NOBODY, design, "")
-    said, style = phrases.shown(language), document["storeCard"]
+    said, style = phrases.shown(language), document[design.style]
 
     def fields(*names: str) -> tuple[Shown, ...]:
         return tuple(_field(field, said, language) for name in names for field in style.get(f"{name}Fields", ()))
@@ -54,6 +57,16 @@ def shown(card: Card, design: Design, language: str) -> Pass:
 
 
 def _field(field: Mapping[str, Any], said: Mapping[str, str], language: str) -> Shown:
+    label = field.get("label", "")
+    return Shown(field["key"], said.get(label, label), _value(field, said, language))
+
+
+def _value(field: Mapping[str, Any], said: Mapping[str, str], language: str) -> str:
     value = field["value"]
-    text = f"{value:,}".replace(",", _THOUSANDS.get(language, "\u202f")) if isinstance(value, int) else said[value]
-    return Shown(field["key"], said.get(field["label"], field["label"]), text)
+    if "currencyCode" in field:
+        digits = value.text if isinstance(value, Amount) else str(value)
+        money = Money(field["currencyCode"], len(digits.partition(".")[2]))
+        return money_text(int(digits.replace(".", "")), money, language)
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", _THOUSANDS.get(language, "\u202f"))
+    return said.get(value, value)
