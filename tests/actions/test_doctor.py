@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.phone import Phone
 from tests.world import NOON, World
 from wallet_server.actions import credentials as vault
-from wallet_server.actions import doctor, safekeeping
+from wallet_server.actions import doctor, local_tls, proofs
 from wallet_server.actions.doctor import Finding
+from wallet_server.actions.local_names import Machine
 from wallet_server.records import jobs, limits
 from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.settings import Settings
+from wallet_server.wallets.port import Report, Shown
 
 LIVE = Settings(base_url="https://cards.example.com", data_dir=Path("/"), secret_keys=new_key_line("k1"))
 ELSEWHERE = "postgresql+psycopg://wallet@localhost/wallet"
@@ -160,6 +163,59 @@ def test_a_circuit_that_is_open(world: World) -> None:
     assert any("BadCertificate" in one.sentence and "12:09" in one.sentence for one in findings)
 
 
+def test_phones_that_are_doubted_while_nobody_is_told(world: World) -> None:
+    phones = [Phone(world, world.enrol(), f"library-{n}", f"{n:02}" * 32).add() for n in range(3)]
+    world.told.verdict = lambda stale: Report(stale.ref, Shown(), told=tuple(one.ref for one in stale.handles))
+    world.sell(phones[0].holder, 100)
+    world.work()
+    world.clock.forward(hours=3)
+    world.told.verdict = lambda stale: Report(stale.ref, Shown(), suspect=tuple(one.ref for one in stale.handles))
+    for phone in phones[:2]:
+        world.sell(phone.holder, 100)
+    world.work()
+    assert bad(doctor.examine(world.ctx)) == [], "the next push may tell"
+    world.clock.forward(minutes=61)
+    findings = doctor.examine(world.ctx)
+    assert bad(findings) == [("phones", "warning")]
+    (told,) = [one.sentence for one in findings if one.check == "phones"]
+    assert told.startswith(
+        "2 phones are doubted under the certificate for pass.test.card, nothing told since 2026-11-18"
+    )
+    assert "12:00 UTC" in told
+    world.told.verdict = lambda stale: Report(stale.ref, Shown(), told=tuple(one.ref for one in stale.handles))
+    world.sell(phones[2].holder, 100)
+    world.work()
+    assert bad(doctor.examine(world.ctx)) == [], "somebody was told since"
+
+
+def test_the_certificate_for_https_and_its_authority(world: World) -> None:
+    ctx, machine = world.ctx, Machine("fournil", ())
+    ctx.settings = replace(ctx.settings, tls="local", base_url="https://fournil.local:8080")
+    assert bad(doctor.examine(ctx)) == [], "the first start makes it"
+    served = local_tls.prepare(ctx, machine).file
+    kept = {path.name: path.read_bytes() for path in served.parent.iterdir()}
+    assert "730 days" in "".join(one.sentence for one in doctor.examine(ctx) if one.check == "https")
+
+    def https() -> list[tuple[str, str]]:
+        return [one for one in bad(doctor.examine(ctx)) if one[0] in ("https", "secrets")]
+
+    world.clock.forward(days=368)
+    assert https() == [("https", "warning")], "28 days, and not renewed"
+    assert local_tls.renew(ctx, machine)
+    assert https() == []
+    world.clock.forward(days=303)
+    assert https() == [("https", "warning")], "every device will have to trust another"
+    world.clock.at = NOON
+    (served.parent / "authority.key").unlink()
+    assert https() == [("secrets", "error")], "it cannot sign"
+    (served.parent / "authority.pem").unlink()
+    assert https() == [("https", "error")], "it is gone"
+    local_tls.prepare(ctx, machine)
+    assert https() == []
+    served.write_bytes(kept["server.pem"])
+    assert https() == [("https", "error")], "another's signature"
+
+
 def test_keys_of_another_installation_open_nothing(world: World) -> None:
     world.enrol()
     world.ctx.keyring = Keyring.parse(new_key_line("k1"))
@@ -174,4 +230,4 @@ def test_books_that_were_tampered_with_are_found_when_asked(world: World) -> Non
         tx.exec_driver_sql("UPDATE balances SET amount = amount + 1")
     assert bad(doctor.examine(world.ctx)) == []
     assert set(bad(doctor.examine(world.ctx, books=True))) == {("books", "error")}
-    assert not safekeeping.proofs(world.ctx)[0].true
+    assert not proofs.prove(world.ctx)[0].true

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import NOON, Holder, World
-from wallet_server.actions import offers, safekeeping, upkeep
+from wallet_server.actions import local_tls, offers, proofs, safekeeping, upkeep
 from wallet_server.actions.context import Context
+from wallet_server.actions.local_names import Machine
 from wallet_server.actions.offers import Announcement
 from wallet_server.errors import Conflict, Invalid, Misconfigured, Unavailable
 from wallet_server.installation import build_context
@@ -74,7 +75,7 @@ def test_backup_restore_backup_gives_the_same_content(
     filled = {part.shape.name for part in first.parts if part.content.rows}
     assert {"ledger_postings", "sales", "balance_snapshots", "announcements", "jobs", "stores"} <= filled
     with opened(there) as ctx:
-        assert [proof for proof in safekeeping.proofs(ctx) if not proof.true] == []
+        assert [proof for proof in proofs.prove(ctx) if not proof.true] == []
         with pytest.raises(sa.exc.DBAPIError, match="is never changed"), ctx.change() as tx:
             tx.exec_driver_sql("DELETE FROM ledger_postings")
 
@@ -183,6 +184,46 @@ def test_a_spoilt_backup_restores_nothing(world: World, tmp_path: Path, new_data
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_devices_that_trusted_the_old_installation_trust_the_restored_one(
+    world: World, tmp_path: Path, new_database: NewDatabase
+) -> None:
+    machine = Machine("fournil", ())
+    local_tls.prepare(world.ctx, machine)
+    trusted = local_tls.authority_of(world.ctx)
+    assert trusted
+    manifest = safekeeping.backup(world.ctx.settings, tmp_path / "b", NOON)
+    with zipfile.ZipFile(tmp_path / "b") as archive:
+        sealed = archive.read("tls/authority.key")
+        names = {name for name in archive.namelist() if name.startswith("tls/")}
+    assert names == {"tls/authority.key", "tls/authority.pem"}
+    assert sealed.startswith(b"v1.k1.")
+    assert "k1" in manifest.keys
+    _spoilt(tmp_path / "b", tmp_path / "spoilt", "tls/authority.pem", b"-----BEGIN")
+    there = replace(elsewhere(world, new_database("sqlite", migrated=False)), data_dir=tmp_path / "elsewhere")
+    with pytest.raises(Invalid, match="authority.pem"):
+        safekeeping.restore(there, tmp_path / "spoilt")
+    assert not there.data_dir.exists()
+
+    restored = safekeeping.restore(there, tmp_path / "b", verify=True)
+    assert "trust this one." in safekeeping.where_https_is(there, restored)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in local_tls.folder(there).iterdir()} == {0o600}
+    with opened(there) as ctx:
+        assert not local_tls.prepare(ctx, machine).first
+        assert local_tls.authority_of(ctx) == trusted
+        assert [proof.sentence for proof in proofs.prove(ctx) if not proof.true] == []
+        ctx.keyring = Keyring.parse(new_key_line("k1"))
+        assert any("cannot sign" in proof.sentence for proof in proofs.prove(ctx) if not proof.true)
+
+    other = replace(there, data_dir=tmp_path / "other")
+    with opened(other) as ctx:
+        local_tls.prepare(ctx, machine)
+        own = local_tls.authority_of(ctx)
+        safekeeping.restore(other, tmp_path / "b", verify=True)
+        assert local_tls.authority_of(ctx) == own, "an authority is never overwritten"
+    assert "left as it is" in safekeeping.where_https_is(other, restored)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_what_reads_back_otherwise_is_not_kept(world: World, tmp_path: Path, new_database: NewDatabase) -> None:
     busy(world)
     safekeeping.backup(world.ctx.settings, tmp_path / "b", NOON)
@@ -223,7 +264,7 @@ def test_a_backup_of_an_unknown_migration_is_refused(world: World, tmp_path: Pat
 def test_with_other_secret_keys_the_proofs_say_so(world: World) -> None:
     busy(world)
     world.ctx.keyring = Keyring.parse(new_key_line("k1"))
-    found = safekeeping.proofs(world.ctx)
+    found = proofs.prove(world.ctx)
     assert [proof.true for proof in found] == [True, False, False]
     assert "secret keys" in found[1].sentence
 
@@ -232,7 +273,7 @@ def test_a_changed_token_is_seen(world: World) -> None:
     world.enrol()
     with world.ctx.change() as tx:
         tx.execute(sa.text("UPDATE passes SET token_sha256 = :other"), {"other": b"x"})
-    assert [proof.true for proof in safekeeping.proofs(world.ctx)] == [True, False, True]
+    assert [proof.true for proof in proofs.prove(world.ctx)] == [True, False, True]
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -240,4 +281,4 @@ def test_every_fault_of_the_books_is_a_proof_that_fails(world: World) -> None:
     busy(world)
     with world.ctx.change() as tx:
         tx.exec_driver_sql("UPDATE balances SET amount = amount + 1")
-    assert not safekeeping.proofs(world.ctx)[0].true
+    assert not proofs.prove(world.ctx)[0].true

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ipaddress
 import plistlib
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +27,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from tests.stories.running import clean, free_pair
 from wallet_server.actions import local_tls
-from wallet_server.actions.local_tls import Machine
+from wallet_server.actions.local_names import Machine, general
 from wallet_server.errors import Misconfigured
 from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.settings import Settings
@@ -51,6 +53,9 @@ class Place:
 
     def prepare(self, machine: Machine = BAKERY) -> local_tls.Identity:
         return local_tls.prepare(self, machine)  # type: ignore[arg-type]
+
+    def renew(self) -> bool:
+        return local_tls.renew(self, BAKERY)  # type: ignore[arg-type]
 
     def authority(self) -> x509.Certificate:
         found = local_tls.authority_of(self)  # type: ignore[arg-type]
@@ -91,7 +96,7 @@ def test_trusting_the_authority_is_safe_even_if_its_key_were_stolen(place: Place
     authority = place.authority()
     sealed = (place.settings.data_dir / "tls" / "authority.key").read_text()
     stolen = serialization.load_der_private_key(place.keyring.open(sealed, local_tls.SEALED_AS), None)
-    name = local_tls._general(stolen_for)
+    name = general(stolen_for)
     key = ec.generate_private_key(ec.SECP256R1())
     builder = local_tls._builder(x509.Name([]), authority.subject, key, stolen, NOW, NOW + dt.timedelta(days=9))  # type: ignore[arg-type]
     forged = (
@@ -119,10 +124,12 @@ def test_a_start_changes_nothing_until_it_must(place: Place) -> None:
     assert place.authority() == authority, "no device has to trust anything anew"
     served = place.prepare().file.read_bytes()
     place.at = server_certificate(place.prepare()).not_valid_after_utc - dt.timedelta(days=29)
-    renewed = place.prepare()
-    assert renewed.file.read_bytes() != served
+    assert place.renew(), "while the server runs"
+    assert not place.renew()
+    assert first.file.read_bytes() != served
     assert place.authority() == authority
     place.at = authority.not_valid_after_utc - dt.timedelta(days=29)
+    assert not place.renew(), "nobody would be there to tell the devices"
     assert place.prepare().first
     assert place.authority() != authority
 
@@ -171,8 +178,15 @@ def test_settings_that_contradict_each_other_stop_the_start(given: dict[str, str
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """`wallet-server run` with https of its own, called shop.test by its operator."""
-    folder, port = tmp_path_factory.mktemp("https"), free_pair()
+    """`wallet-server run` with https of its own, called shop.test by its operator; it looks at its certificate twice a
+    second instead of twice a day."""
+    with running(tmp_path_factory.mktemp("https")) as one:
+        yield one
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Any]:
+    port = free_pair()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         trust_port = free.getsockname()[1]
@@ -183,12 +197,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "WALLET_PORT": str(port),
         "WALLET_TRUST_PORT": str(trust_port),
     }
-    command = [sys.executable, "-m", "wallet_server", "run"]
+    often = "from wallet_server.cli import main, renewing; renewing.LOOK_EVERY_SECONDS = 0.5; main()"
+    command = [sys.executable, "-c", often, "run"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env={**clean(), **variables}, stdout=log, stderr=log)
     try:
         _wait(process, port)
-        yield SimpleNamespace(port=port, plain=f"http://127.0.0.1:{trust_port}", folder=folder)
+        yield SimpleNamespace(port=port, plain=f"http://127.0.0.1:{trust_port}", folder=folder, variables=variables)
         process.terminate()
         assert process.wait(30) == 0, (folder / "log").read_text()
     finally:
@@ -234,6 +249,33 @@ def test_https_is_served_and_the_plain_door_leads_to_it(served: Any) -> None:
         assert b" 200 " in secure.recv(4096).splitlines()[0]
     with pytest.raises(ssl.SSLCertVerificationError), reach(served.port) as line:
         ssl.create_default_context().wrap_socket(line, server_hostname="shop.test")
+
+
+@pytest.mark.slow
+def test_a_certificate_that_nears_its_end_is_renewed_while_the_server_runs(served: Any) -> None:
+    settings = Settings.from_env(served.variables)
+    keyring = Keyring.parse((served.folder / "secret.keys").read_text())
+    authority = (served.folder / "tls" / "authority.pem").read_bytes()
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=local_tls.SERVER_DAYS - 20)
+    then = SimpleNamespace(settings=settings, keyring=keyring, now=lambda: before)
+    (served.folder / "tls" / "server.pem").unlink()
+    local_tls.prepare(then, BAKERY)  # type: ignore[arg-type]
+    left = x509.load_pem_x509_certificate((served.folder / "tls" / "server.pem").read_bytes()).not_valid_after_utc
+    assert left < dt.datetime.now(dt.UTC) + dt.timedelta(days=21)
+    trusting = ssl.create_default_context(cadata=authority.decode())
+
+    def shown() -> str:
+        with trusting.wrap_socket(reach(served.port), server_hostname="shop.test") as secure:
+            secure.sendall(b"GET /health HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
+            assert b" 200 " in secure.recv(4096).splitlines()[0], "it answers all the while"
+            return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+
+    first, end = shown(), time.monotonic() + 40
+    while shown() == first:
+        assert time.monotonic() < end, (served.folder / "log").read_text()
+        time.sleep(0.2)
+    assert (served.folder / "tls" / "authority.pem").read_bytes() == authority
+    assert "was renewed" in (served.folder / "log").read_text()
 
 
 def reach(port: int) -> socket.socket:

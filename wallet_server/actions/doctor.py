@@ -15,21 +15,23 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from wallet_server.actions import cards, outbox, safekeeping, upkeep
+from wallet_server.actions import cards, local_tls, outbox, proofs, safekeeping, upkeep
 from wallet_server.actions import credentials as vault
 from wallet_server.actions.context import Context
 from wallet_server.errors import WalletError
-from wallet_server.records import copying, credentials, limits, operating, parties
+from wallet_server.records import copying, credentials, devices, limits, operating, parties
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.rules.card import ALERT_ORDER, Alert
 from wallet_server.rules.compose import Holding, Store, compose
-from wallet_server.settings import Settings
+from wallet_server.settings import LOCAL, Settings
 from wallet_server.wallets.apple.credentials import check
 from wallet_server.wallets.port import Identity
 
 Level = Literal["ok", "warning", "error"]
 APPLE_HOST = "api.push.apple.com"
 LITTLE_SPACE, NO_SPACE = 1024**3, 100 * 1024**2
+TRUST_ENDS = timedelta(days=60)
+"""How long before its end the authority for https is told of: every device has to be told then."""
 LATE, STUCK = timedelta(minutes=5), timedelta(hours=1)
 _LEVELS: dict[str, Level] = {"error": "error", "warning": "warning", "notice": "ok"}
 
@@ -165,11 +167,13 @@ def examine_database(settings: Settings) -> list[Finding]:
 
 def examine(ctx: Context, *, books: bool = False) -> list[Finding]:
     """Secrets, certificates, programmes and their designs, delivery; with `books` the long audit too."""
-    proofs = safekeeping.proofs(ctx, books=False)
-    found = [Finding("secrets", "ok" if proof.true else "error", proof.sentence) for proof in proofs]
+    proven = proofs.prove(ctx, books=False)
+    found = [Finding("secrets", "ok" if proof.true else "error", proof.sentence) for proof in proven]
+    found += _https(ctx)
     found += _certificates(ctx)
     found += _programmes(ctx)
     found += _delivery(ctx)
+    found += _doubted(ctx)
     found += [Finding("expiry", "error", sentence) for sentence in upkeep.unbooked(ctx)]
     if books:
         faults = upkeep.book_faults(ctx)
@@ -177,6 +181,41 @@ def examine(ctx: Context, *, books: bool = False) -> list[Finding]:
         found += [Finding("books", "error", f"{fault} {advice}") for fault in faults]
         found += [] if faults else [Finding("books", "ok", "The books are true.")]
     return found
+
+
+def _https(ctx: Context) -> Iterator[Finding]:
+    """The certificate that the product made for https, and the authority that devices were told to trust."""
+    if ctx.settings.tls != LOCAL:
+        return
+    now, place, found = ctx.now(), local_tls.folder(ctx.settings), local_tls.standing(ctx)
+    if found.authority_ends is None:
+        if found.server_ends is None:
+            yield Finding("https", "ok", "The first start makes the certificate for https.")
+            return
+        sentence = (
+            f"The authority for https is gone from {place}: put back authority.key and authority.pem (a backup holds "
+            "them in tls/), or the next start makes another, which every device must then be told to trust."
+        )
+        yield Finding("https", "error", sentence)
+        return
+    if found.locked is not None:
+        return  # told with the secrets
+    days = (found.authority_ends - now).days
+    if found.authority_ends - now < TRUST_ENDS:
+        sentence = (
+            f"The authority for https ends in {days} days. A start within its last {local_tls.RENEW_BEFORE.days} days "
+            "makes another: choose the day, and tell every device to trust that one."
+        )
+        yield Finding("https", "warning" if days >= 0 else "error", sentence)
+    if found.server_ends is not None and not found.signed:
+        sentence = "The certificate for https is not signed by the authority that devices trust: restart the server."
+        yield Finding("https", "error", sentence)
+    elif found.server_ends is not None and found.server_ends - now < local_tls.RENEW_BEFORE - timedelta(days=1):
+        left = (found.server_ends - now).days
+        sentence = f"The certificate for https ends in {left} days and was not renewed: restart the server."
+        yield Finding("https", "warning" if left >= 0 else "error", sentence)
+    elif found.authority_ends - now >= TRUST_ENDS:
+        yield Finding("https", "ok", f"Devices trust the authority for https for {days} days more.")
 
 
 def _certificates(ctx: Context) -> Iterator[Finding]:
@@ -268,6 +307,24 @@ def _delivery(ctx: Context) -> Iterator[Finding]:
     for name, (until, why) in sorted(closed.items()):
         sentence = f"Nothing is sent to {name} until {until:%H:%M} UTC: {why}. Mend that; it is tried again by itself."
         yield Finding("circuit", "warning", sentence)
+
+
+def _doubted(ctx: Context) -> Iterator[Finding]:
+    """Phones that were refused while nobody was told: the phones are gone, or a setting is wrong; nothing tells which
+    but a phone that is surely there."""
+    with ctx.look() as tx:
+        found = operating.doubted(tx, ctx.now() - devices.TOLD_EVERY)
+    names = {row.id: row.pass_type for row in vault.all_sets(ctx)}
+    for one in found:
+        since = "ever" if one.told_at is None else f"since {one.told_at:%Y-%m-%d %H:%M} UTC"
+        who = "1 phone is" if one.phones == 1 else f"{one.phones} phones are"
+        sentence = (
+            f"{who} doubted under the certificate for {names.get(one.credential_set_id, 'a retired pass type')}, "
+            f"nothing told {since}. Sell something to a card that is surely on a phone, such as your own. If it shows "
+            "that by itself, the doubted phones are gone and are forgotten within two days; if not, no phone is told: "
+            "the certificate was made for another pass type, or WALLET_APNS_URL is not Apple's production service."
+        )
+        yield Finding("phones", "warning", sentence)
 
 
 def worst(findings: Sequence[Finding]) -> Level:

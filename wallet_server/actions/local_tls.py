@@ -8,11 +8,8 @@ which trusts it risks nothing on the internet, even if the key were stolen.
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wallet_server.actions.context import Context
+from wallet_server.actions.local_names import Machine, constraints, covers, general, names_of
 from wallet_server.errors import Misconfigured
+from wallet_server.settings import Settings
 
 AUTHORITY_DAYS = 730
 SERVER_DAYS = 396
@@ -33,24 +32,8 @@ SERVER_DAYS = 396
 RENEW_BEFORE = timedelta(days=30)
 SLACK = timedelta(hours=1)
 SEALED_AS = "tls-authority"
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_PRIVATE = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 127.0.0.0/8 ::1/128 fc00::/7 fe80::/10"
-PRIVATE: tuple[Network, ...] = tuple(map(ipaddress.ip_network, _PRIVATE.split()))
-LOCAL_NAMES = ("local", "home.arpa", "localhost")
-# Routes to these tell by which of its own addresses this machine would go there; nothing is sent.
-PROBES = ("192.0.2.1", "10.255.255.254", "172.31.255.254", "192.168.255.254")
-HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What this machine is called and reached by on its network."""
-
-    name: str
-    addresses: tuple[Address, ...]
+KEPT = "authority.key", "authority.pem"
+"""The key first: a certificate without its key would be taken for an authority that can sign."""
 
 
 @dataclass(frozen=True)
@@ -90,26 +73,14 @@ class Authority:
         return " ".join(digits[n : n + 4] for n in range(0, len(digits), 4))
 
 
-def this_machine() -> Machine:
-    """This machine's name, and its private addresses as its routes have them; nothing is sent."""
-    found: dict[Address, None] = {}
-    for probe in PROBES:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-            try:
-                line.connect((probe, 9))
-                found[ipaddress.ip_address(str(line.getsockname()[0]))] = None
-            except OSError:
-                continue
-    return Machine(socket.gethostname().lower(), tuple(filter(_private, found)))
-
-
-def _private(address: Address) -> bool:
-    return any(address.version == net.version and address in net for net in PRIVATE)
+def folder(settings: Settings) -> Path:
+    """Where all of it lies; of that, `KEPT` is what a backup holds, the key in its envelope."""
+    return settings.data_dir / "tls"
 
 
 def authority_of(ctx: Context) -> Authority | None:
     """The authority of this installation, or None when https is not served with one."""
-    found = _read_certificate(_folder(ctx) / "authority.pem")
+    found = _read_certificate(folder(ctx.settings) / "authority.pem")
     return Authority(found) if found else None
 
 
@@ -119,90 +90,99 @@ def prepare(ctx: Context, machine: Machine) -> Identity:
     The authority lasts two years and outlives every change of address. Raises `Misconfigured` when its key does not
     open (a lost secret key) or the folder cannot be written.
     """
-    folder, now = _folder(ctx), ctx.now()
+    place, now = folder(ctx.settings), ctx.now()
     base_host = urlsplit(ctx.settings.base_url).hostname or ""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = _kept_authority(ctx, folder, now)
-        certificate, key = kept or _make_authority(ctx, folder, machine, base_host, now)
-        wanted = _names(machine, base_host)
-        names = tuple(name for name in wanted if _covers(certificate, name))
-        file = folder / "server.pem"
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = _kept_authority(ctx, place, now)
+        certificate, key = kept or _make_authority(ctx, place, machine, base_host, now)
+        wanted = names_of(machine, base_host)
+        names = tuple(name for name in wanted if covers(certificate, name))
+        file = place / "server.pem"
         if not _still_good(file, certificate, names, now):
             _make_server(file, certificate, key, names, now)
     except OSError as fault:
-        raise Misconfigured(f"The certificate for https cannot be written to {folder}: {fault}") from fault
+        raise Misconfigured(f"The certificate for https cannot be written to {place}: {fault}") from fault
     return Identity(file, names, tuple(name for name in wanted if name not in names), kept is None)
+
+
+def renew(ctx: Context, machine: Machine) -> bool:
+    """While the server runs: the server's certificate anew once fewer than 30 days of it are left; whether it was.
+
+    The authority is never made anew here: nobody would be there to tell the devices. Raises as `prepare` does.
+    """
+    place, now = folder(ctx.settings), ctx.now()
+    served = _read_certificate(place / "server.pem")
+    if served is not None and served.not_valid_after_utc - RENEW_BEFORE >= now:
+        return False
+    if _kept_authority(ctx, place, now) is None:
+        return False
+    prepare(ctx, machine)
+    return True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What lies there: when authority and server's certificate end (UTC; None: there is none), whether the one signed
+    the other, and why the authority cannot sign (None: it can)."""
+
+    authority_ends: datetime | None
+    server_ends: datetime | None
+    signed: bool
+    locked: str | None
+
+
+def standing(ctx: Context) -> Standing:
+    """Look and change nothing."""
+    place = folder(ctx.settings)
+    authority, served = _read_certificate(place / "authority.pem"), _read_certificate(place / "server.pem")
+    return Standing(
+        authority.not_valid_after_utc if authority else None,
+        served.not_valid_after_utc if served else None,
+        authority is not None and served is not None and _signed(served, authority),
+        None if authority is None else locked(ctx),
+    )
+
+
+def locked(ctx: Context) -> str | None:
+    """Why the authority cannot sign; None when it can."""
+    certificate = _read_certificate(folder(ctx.settings) / "authority.pem")
+    try:
+        key = _open_key(ctx, folder(ctx.settings) / "authority.key")
+    except FileNotFoundError:
+        return "Its key is missing."
+    except OSError as fault:
+        return f"Its key cannot be read: {fault}."
+    except (Misconfigured, ValueError) as fault:
+        return fault.sentence if isinstance(fault, Misconfigured) else "Its key is damaged."
+    if certificate is None or key is None or key.public_key() != certificate.public_key():
+        return "Its key is another's."
+    return None
+
+
+def kept(settings: Settings) -> dict[str, bytes]:
+    """What a backup holds of it, by file name: nothing, or authority and sealed key."""
+    files = [folder(settings) / name for name in KEPT]
+    return {file.name: file.read_bytes() for file in files} if all(file.is_file() for file in files) else {}
+
+
+def put_back(settings: Settings, files: Mapping[str, bytes]) -> None:
+    """Lay down what `kept` gave, unless an authority is there: that one is left as it is. Raises `OSError`."""
+    place = folder(settings)
+    if set(files) != set(KEPT) or (place / "authority.pem").exists():
+        return
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in KEPT:
+        _write(place / name, files[name])
 
 
 def reseal(ctx: Context) -> bool:
     """Encrypt the authority's key under the current secret key; False when there is none or it was done before."""
-    path = _folder(ctx) / "authority.key"
+    path = folder(ctx.settings) / "authority.key"
     if not path.exists() or ctx.keyring.is_current(path.read_text("ascii")):
         return False
     _write(path, ctx.keyring.seal(ctx.keyring.open(path.read_text("ascii"), SEALED_AS), SEALED_AS).encode())
     return True
-
-
-def _folder(ctx: Context) -> Path:
-    return ctx.settings.data_dir / "tls"
-
-
-# ---------------------------------------------------------------------- names
-
-
-def _names(machine: Machine, base_host: str) -> tuple[str, ...]:
-    """Everything by which a browser may come here: names first, then addresses."""
-    short = machine.name.partition(".")[0]
-    names = ["localhost", base_host, machine.name, short, f"{short}.local"]
-    addresses = ["127.0.0.1", "::1", *map(str, machine.addresses)]
-    asked = dict.fromkeys(filter(None, map(_plain, names))) | dict.fromkeys(addresses)
-    return tuple(asked)
-
-
-def _plain(name: str) -> str:
-    """A name as certificates write it, or nothing when it is none."""
-    if _address(name):
-        return str(_address(name))
-    try:
-        ascii_name = name.encode("idna").decode() if name else ""
-    except UnicodeError:
-        return ""
-    return ascii_name if HOST_NAME.fullmatch(ascii_name) else ""
-
-
-def _address(text: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _general(name: str) -> x509.GeneralName:
-    address = _address(name)
-    return x509.IPAddress(address) if address else x509.DNSName(name)
-
-
-def _constraints(machine: Machine, base_host: str) -> x509.NameConstraints:
-    own = [name for name in _names(machine, base_host) if not _address(name)]
-    names = [name for name in own if not name.endswith(tuple(f".{one}" for one in LOCAL_NAMES))]
-    permitted: list[x509.GeneralName] = [x509.DNSName(name) for name in dict.fromkeys([*LOCAL_NAMES, *names])]
-    permitted += [x509.IPAddress(net) for net in PRIVATE]
-    address = _address(base_host)
-    if address and not _private(address):
-        permitted.append(x509.IPAddress(ipaddress.ip_network(address)))  # that one, because the operator names it
-    return x509.NameConstraints(permitted, None)
-
-
-def _covers(authority: x509.Certificate, name: str) -> bool:
-    """Whether the authority may sign for this name; browsers refuse what it may not."""
-    allowed = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
-    address = _address(name)
-    if address is None:
-        given = [one.value for one in allowed if isinstance(one, x509.DNSName)]
-        return any(name == one or name.endswith(f".{one}") for one in given)
-    nets = [one.value for one in allowed if isinstance(one, x509.IPAddress)]
-    return any(not isinstance(net, Address) and net.version == address.version and address in net for net in nets)
 
 
 # ---------------------------------------------------------------------- making and keeping
@@ -217,10 +197,13 @@ def _kept_authority(ctx: Context, folder: Path, now: datetime) -> Pair | None:
     if certificate is None or not sealed.exists() or now > certificate.not_valid_after_utc - RENEW_BEFORE:
         return None
     reseal(ctx)
+    key = _open_key(ctx, sealed)
+    return (certificate, key) if key is not None and key.public_key() == certificate.public_key() else None
+
+
+def _open_key(ctx: Context, sealed: Path) -> ec.EllipticCurvePrivateKey | None:
     key = serialization.load_der_private_key(ctx.keyring.open(sealed.read_text("ascii"), SEALED_AS), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        return None
-    return certificate, key
+    return key if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
 
 def _make_authority(ctx: Context, folder: Path, machine: Machine, base_host: str, now: datetime) -> Pair:
@@ -232,11 +215,10 @@ def _make_authority(ctx: Context, folder: Path, machine: Machine, base_host: str
         _builder(name, name, key, key, now, now + timedelta(days=AUTHORITY_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(_constraints(machine, base_host), critical=True)
+        .add_extension(constraints(machine, base_host), critical=True)
         .sign(key, hashes.SHA256())
     )
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    # The key first: a certificate without its key would be taken for an authority that can sign.
     _write(folder / "authority.key", ctx.keyring.seal(der, SEALED_AS).encode())
     _write(folder / "authority.pem", certificate.public_bytes(serialization.Encoding.PEM))
     return certificate, key
@@ -257,7 +239,7 @@ def _make_server(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(list(map(_general, names))), critical=False)
+        .add_extension(x509.SubjectAlternativeName(list(map(general, names))), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     private = key.private_bytes(
@@ -306,11 +288,18 @@ def _still_good(file: Path, authority: x509.Certificate, names: Sequence[str], n
     if found is None or found.not_valid_after_utc - RENEW_BEFORE < now:
         return False
     try:
-        found.verify_directly_issued_by(authority)
         stated = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (InvalidSignature, ValueError, x509.ExtensionNotFound):
+    except (ValueError, x509.ExtensionNotFound):
         return False
-    return set(stated) == set(map(_general, names))
+    return _signed(found, authority) and set(stated) == set(map(general, names))
+
+
+def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
 
 
 def _read_certificate(path: Path) -> x509.Certificate | None:

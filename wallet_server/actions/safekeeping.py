@@ -1,31 +1,28 @@
 """Owns safekeeping: a backup while the server runs, a restore that proves itself, a move to another database.
 
 A backup is a zip with `manifest.json` and one part of JSON lines for each table; its form is that of
-`records.copying`, the same for SQLite and PostgreSQL. Secrets stay sealed in it: the keys that open them are not
-inside.
+`records.copying`, the same for SQLite and PostgreSQL. The authority for https on the local network lies beside them
+(`tls/`). Secrets stay sealed in it: the keys that open them are not inside.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import orjson
 
-from wallet_server.actions import credentials as vault
-from wallet_server.actions import upkeep
-from wallet_server.actions.context import Context
+from wallet_server.actions import local_tls, proofs
 from wallet_server.errors import Conflict, Invalid, Misconfigured
-from wallet_server.records import copying, credentials, database
+from wallet_server.records import copying, database
 from wallet_server.records.copying import Content, Shape, Tally
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import Keyring
@@ -35,9 +32,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 MOST_MANIFEST_BYTES = 1024 * 1024
 MOST_LINE_BYTES = 64 * 1024 * 1024
-SAMPLE = 200
-"""Sealed secrets of each kind that a verification opens."""
-MOST_NAMED = 5
+MOST_FILE_BYTES = 64 * 1024
 _SEALED_UNDER = re.compile(r"v1\.([a-z0-9]{1,12})\.")
 
 
@@ -67,13 +62,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup says of itself. `keys`: the ids of the secret keys that its secrets need, as far as it says."""
+    """What a backup says of itself. `keys`: the ids of the secret keys that its secrets need, as far as it says.
+    `https`: name to SHA-256 of the files of the authority for https, if there was one."""
 
     revision: str
     created_at: str
     source: str
     parts: tuple[Part, ...]
     keys: tuple[str, ...] = ()
+    https: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -85,7 +82,8 @@ class Manifest:
 
 
 def backup(settings: Settings, file: Path, now: datetime, watch: Watch | None = None) -> Manifest:
-    """Write everything that the database holds into a new file (mode 0600), as it stood at one moment.
+    """Write everything that the database holds into a new file (mode 0600), as it stood at one moment, and with it the
+    authority for https, its key sealed.
 
     Raises `Conflict` when the file exists, `Unavailable` when the database does not answer or is damaged.
     """
@@ -97,7 +95,7 @@ def backup(settings: Settings, file: Path, now: datetime, watch: Watch | None = 
         with os.fdopen(descriptor, "w+b") as handle:
             os.fchmod(handle.fileno(), 0o600)
             with copying.snapshot(settings.database, file) as tx:
-                manifest = _write(tx, handle, now, watch or Unwatched())
+                manifest = _write(tx, handle, now, watch or Unwatched(), local_tls.kept(settings))
             handle.flush()
             os.fsync(handle.fileno())
         os.link(half, file)  # unlike a rename, it refuses to take another file's place
@@ -106,7 +104,7 @@ def backup(settings: Settings, file: Path, now: datetime, watch: Watch | None = 
     return manifest
 
 
-def _write(tx: Tx, handle: IO[bytes], now: datetime, watch: Watch) -> Manifest:
+def _write(tx: Tx, handle: IO[bytes], now: datetime, watch: Watch, https: Mapping[str, bytes]) -> Manifest:
     revision = copying.revision(tx)
     if revision is None:
         raise Misconfigured("The database has no tables yet; there is nothing to back up.")
@@ -121,13 +119,21 @@ def _write(tx: Tx, handle: IO[bytes], now: datetime, watch: Watch) -> Manifest:
                     keys.update(m[1] for n in sealed if (m := _SEALED_UNDER.match(row[n] or "")))
                     watch.row()
             parts.append(Part(shape, tally.content()))
-        manifest = Manifest(revision, now.isoformat(), tx.dialect.name, tuple(parts), tuple(sorted(keys)))
+        for name, content in https.items():
+            archive.writestr(_file_name(name), content)
+            keys.update(m[1] for m in [_SEALED_UNDER.match(content.decode("latin-1"))] if m)
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in https.items()}
+        manifest = Manifest(revision, now.isoformat(), tx.dialect.name, tuple(parts), tuple(sorted(keys)), digests)
         archive.writestr(MANIFEST, json.dumps(_manifest_facts(manifest), indent=1))
     return manifest
 
 
 def _part_name(table: str) -> str:
     return f"tables/{table}.jsonl"
+
+
+def _file_name(name: str) -> str:
+    return f"tls/{name}"
 
 
 def _manifest_facts(manifest: Manifest) -> dict[str, Any]:
@@ -137,6 +143,7 @@ def _manifest_facts(manifest: Manifest) -> dict[str, Any]:
         "created_at": manifest.created_at,
         "source": manifest.source,
         "keys": list(manifest.keys),
+        "https": dict(manifest.https),
         "tables": [
             {
                 "name": part.shape.name,
@@ -165,8 +172,10 @@ def read_manifest(archive: zipfile.ZipFile) -> Manifest:
             for t in facts["tables"]
         ]
         keys = tuple(map(str, facts.get("keys", ())))  # the first backups did not say
-        return Manifest(str(facts["revision"]), str(facts["created_at"]), str(facts["source"]), tuple(parts), keys)
-    except (KeyError, ValueError, TypeError) as fault:
+        https = {str(name): str(digest) for name, digest in facts.get("https", {}).items()}
+        told = str(facts["revision"]), str(facts["created_at"]), str(facts["source"])
+        return Manifest(*told, tuple(parts), keys, https)
+    except (KeyError, ValueError, TypeError, AttributeError) as fault:
         raise Invalid("The file's manifest cannot be read: it is no backup of this product.") from fault
 
 
@@ -179,15 +188,18 @@ def restore(settings: Settings, file: Path, *, verify: bool = False, watch: Watc
     Everything is inserted in one transaction, so that a backup that is damaged or does not fit leaves nothing behind.
     With `verify` each table is also read back and compared before that transaction ends, and the secret keys must be
     here and open what is sealed; `proofs` does the rest. A database that holds this very backup already is compared
-    and left as it is. Raises `Conflict` (`not-empty`, or a row that does not fit), `Invalid` for a file that is damaged
-    or no backup, `Misconfigured` for keys that are not here; then nothing was restored.
+    and left as it is. The authority for https comes back too, unless one is here. Raises `Conflict` (`not-empty`, or a
+    row that does not fit), `Invalid` for a file that is damaged or no backup, `Misconfigured` for keys that are not
+    here; then nothing was restored.
     """
     watch = watch or Unwatched()
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = read_manifest(archive)
             keyring = _keyring(settings, manifest) if verify else None
+            https = _files(archive, manifest)
             if keyring is not None and _holds(settings, manifest, watch):
+                _put_back(settings, https)
                 return manifest
             copying.bring_to(settings.database, manifest.revision)
             with copying.filling(settings.database) as tx:
@@ -200,7 +212,33 @@ def restore(settings: Settings, file: Path, *, verify: bool = False, watch: Watc
     except (zipfile.BadZipFile, EOFError) as fault:
         raise Invalid(f"{file} is no backup, or is damaged ({fault}): nothing was restored.") from fault
     database.upgrade(settings.database)
+    _put_back(settings, https)
     return manifest
+
+
+def _files(archive: zipfile.ZipFile, manifest: Manifest) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name in (one for one in local_tls.KEPT if one in manifest.https):
+        try:
+            with archive.open(_file_name(name)) as part:
+                found[name] = part.read(MOST_FILE_BYTES)
+        except KeyError as fault:
+            raise Invalid(f"The backup lacks its part {_file_name(name)}: nothing was restored.") from fault
+        if hashlib.sha256(found[name]).hexdigest() != manifest.https[name]:
+            sentence = f"The backup's part {_file_name(name)} is not what its manifest says: nothing was restored."
+            raise Invalid(sentence)
+    return found
+
+
+def _put_back(settings: Settings, https: Mapping[str, bytes]) -> None:
+    try:
+        local_tls.put_back(settings, https)
+    except OSError as fault:
+        place = local_tls.folder(settings)
+        raise Misconfigured(
+            f"The database is restored, but the authority for https cannot be written to {place}: {fault}. Unpack the "
+            f"folder tls of the backup, which is a zip, to {place}."
+        ) from fault
 
 
 def _keyring(settings: Settings, manifest: Manifest) -> Keyring:
@@ -216,8 +254,8 @@ def _keyring(settings: Settings, manifest: Manifest) -> Keyring:
 
 def _try_keys(tx: Tx, keyring: Keyring) -> None:
     """Keys of two installations may bear one name: only what they open tells them apart."""
-    some = copying.some_tokens(tx, SAMPLE)
-    if some and not any(_fits(keyring, one) for one in some):
+    some = copying.some_tokens(tx, proofs.SAMPLE)
+    if some and not any(proofs.fits(keyring, one) for one in some):
         raise Misconfigured(
             "The secret keys here are not those of the old installation: they bear its names, but open none of the "
             "backup's secrets. Nothing was restored: put the right ones in their place and run the same command again."
@@ -311,70 +349,7 @@ def _carry_over(source: Tx, target: Tx, shape: Shape, watch: Watch) -> Part:
     return Part(shape, tally.content())
 
 
-# --- proofs ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Proof:
-    """One thing that was looked at after a restore or a move."""
-
-    true: bool
-    sentence: str
-
-
-def proofs(ctx: Context, *, books: bool = True) -> list[Proof]:
-    """Whether what stands in the database can be worked with: books, pass tokens, codes and certificates' keys."""
-    found = [_tokens(ctx), _secrets(ctx)]
-    if not books:
-        return found
-    faults = [Proof(False, fault) for fault in upkeep.book_faults(ctx)]
-    true = Proof(True, "The books are true: balances, postings and lots agree, and every entry sums to zero.")
-    return [*(faults or [true]), *found]
-
-
-def _judged(damaged: list[str], looked_at: int, well: str) -> Proof:
-    if not damaged:
-        return Proof(True, well)
-    named = "; ".join(damaged[:MOST_NAMED]) + (f"; and {len(damaged) - MOST_NAMED} more" * (len(damaged) > MOST_NAMED))
-    if len(damaged) == looked_at:
-        return Proof(False, f"None of {looked_at} opens: {named}. Put back the secret keys of the old installation.")
-    mend = "Install a certificate anew by `wallet-server setup apple`; replace a card by recovering it."
-    return Proof(False, f"{len(damaged)} of {looked_at} do not open: {named}. The others do. {mend}")
-
-
-def _tokens(ctx: Context) -> Proof:
-    with ctx.look() as tx:
-        some = copying.some_tokens(tx, SAMPLE)
-    damaged = [f"the token of pass {one.serial[:8]}…" for one in some if not _fits(ctx.keyring, one)]
-    well = f"Serial numbers and tokens are intact ({len(some)} looked at): phones go on updating."
-    return _judged(damaged, len(some), well)
-
-
-def _fits(keyring: Keyring, one: copying.SealedToken) -> bool:
-    """Whether the token opens to the one that its phone knows."""
-    try:
-        token = keyring.open(one.cipher, f"pass-token:{one.serial}")
-    except Misconfigured:
-        return False
-    return hmac.compare_digest(hashlib.sha256(token).digest(), one.sha256)
-
-
-def _secrets(ctx: Context) -> Proof:
-    damaged, sets = [], vault.all_sets(ctx)
-    for row in sets:
-        try:
-            vault.private_key(ctx, row)
-        except Misconfigured as fault:
-            damaged.append(f"the key of {vault.name_of(ctx, row)} ({fault.sentence.rstrip('.')})")
-    with ctx.look() as tx:
-        codes = credentials.sealed(tx, credentials.CODES, 0, SAMPLE)
-    for code in codes:
-        try:
-            ctx.keyring.open(code.cipher, f"code:{code.name}")
-        except Misconfigured as fault:
-            damaged.append(f"the code of pass {code.name[:8]}… ({fault.sentence.rstrip('.')})")
-    well = f"The secret keys open {len(sets)} certificates' keys and {len(codes)} codes."
-    return _judged(damaged, len(sets) + len(codes), well)
+# --- keys ------------------------------------------------------------------------------------------------------------
 
 
 def where_keys_are(settings: Settings) -> str:
@@ -391,6 +366,21 @@ def keys_missing(settings: Settings) -> str | None:
     return (
         f"There are no secret keys here: put the old installation's into {settings.data_dir / 'secret.keys'}, or into "
         "WALLET_SECRET_KEYS, before the server starts. A fresh key would open none of the stored secrets."
+    )
+
+
+def where_https_is(settings: Settings, manifest: Manifest) -> str:
+    """A sentence for whoever restored: whether devices that trusted the old installation trust this one."""
+    place = local_tls.folder(settings)
+    here = {name: hashlib.sha256(content).hexdigest() for name, content in local_tls.kept(settings).items()}
+    if not manifest.https:
+        return "The backup holds no authority for https on the local network; if one is needed, a start makes it."
+    if here == manifest.https:
+        return f"The authority for https is in {place}: devices that trusted the old installation trust this one."
+    return (
+        f"An authority for https was in {place} already and was left as it is: devices that trusted the old "
+        "installation must trust this one anew. To go on with the old one, stop the server, empty that folder and put "
+        "there what the folder tls of the backup holds, which is a zip."
     )
 
 

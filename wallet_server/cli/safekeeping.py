@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import programs, safekeeping
+from wallet_server.actions import programs, proofs, safekeeping
 from wallet_server.actions.safekeeping import Manifest
 from wallet_server.cli.opening import Bars, open_context
 from wallet_server.settings import Settings
@@ -20,7 +20,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.argument("file", type=FILE)
 def backup(file: Path) -> None:
-    """Write everything that the database holds into FILE, as it stands at one moment; the server may run on."""
+    """Write everything that the database holds into FILE, as it stands at one moment; the server may run on.
+
+    The authority for https on the local network is put in with it, its key sealed.
+    """
     settings = Settings.from_env()
     file = file.absolute()
     with Bars() as bars:
@@ -45,6 +48,7 @@ def restore(file: Path, verify: bool) -> None:
     with Bars() as bars:
         manifest = safekeeping.restore(settings, file.absolute(), verify=verify, watch=bars)
     click.echo(f"{_amount(manifest)} of {manifest.created_at} are restored{' and compared' if verify else ''}.")
+    click.echo(safekeeping.where_https_is(settings, manifest))
     if (sentence := safekeeping.keys_missing(settings)) is not None:
         click.echo(f"{sentence} Then run this again with --verify, which proves what is here and tells the phones.")
         return
@@ -66,7 +70,7 @@ def _prove(settings: Settings) -> bool:
     """Says what was looked at; whether all of it is well."""
     ctx = open_context(settings)
     try:
-        found = safekeeping.proofs(ctx)
+        found = proofs.prove(ctx)
     finally:
         ctx.database.close()
     for proof in found:

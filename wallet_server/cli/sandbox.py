@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import click
 
-from wallet_server.actions import demo, local_tls
+from wallet_server.actions import demo, local_names, local_tls
 from wallet_server.actions.context import Context
 from wallet_server.cli.opening import open_context
 from wallet_server.cli.trusting import show_trust
@@ -138,7 +138,7 @@ def _trust(ctx: Context, trusted: ssl.SSLContext | None) -> dict[str, str]:
     """Over https: the simulated phones trust the product's certificate from the start, and people are told how to."""
     if trusted is None:
         return {}
-    local_tls.prepare(ctx, local_tls.this_machine())
+    local_tls.prepare(ctx, local_names.this_machine())
     authority = local_tls.authority_of(ctx)
     if authority is None:
         return {}

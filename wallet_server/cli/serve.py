@@ -12,10 +12,11 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server import Server
 
-from wallet_server.actions import local_tls
+from wallet_server.actions import local_names, local_tls
 from wallet_server.actions.context import Context
 from wallet_server.cli import PARTS, load
 from wallet_server.cli.opening import open_context
+from wallet_server.cli.renewing import renewing
 from wallet_server.cli.staff import show_setup
 from wallet_server.cli.trusting import show_trust
 from wallet_server.settings import FILES, LOCAL, Settings
@@ -26,7 +27,7 @@ def run() -> None:
     """Serve, with the embedded worker unless WALLET_WORKER is none."""
     settings = Settings.from_env()
     ctx = open_context(settings)
-    identity = local_tls.prepare(ctx, local_tls.this_machine()) if settings.tls == LOCAL else None
+    identity = local_tls.prepare(ctx, local_names.this_machine()) if settings.tls == LOCAL else None
     show_setup(ctx)
     ctx.database.close()
     server = Server(
@@ -48,7 +49,7 @@ def run() -> None:
         server.serve()
         return
     plainly = load(PARTS["plain door"])
-    with plainly(ctx, identity):
+    with plainly(ctx, identity), renewing(ctx):
         tell(ctx, identity)
         server.serve()
 

@@ -122,6 +122,14 @@ def unregister(tx: Tx, library_id: str, pass_type: str, pass_id: int, now: datet
     return found is not None and _drop(tx, found.id, pass_id, REMOVED, now)
 
 
+def release_last(tx: Tx, pass_id: int, now: datetime) -> bool:
+    """A pass that is over was fetched for the last time: where one device alone holds it, it is that one, and need not
+    be told anything again. The caller holds the pass's row."""
+    held = tx.execute(sa.select(registrations.c.device_id).where(registrations.c.pass_id == pass_id).limit(2))
+    devices_left = held.scalars().all()
+    return len(devices_left) == 1 and _drop(tx, devices_left[0], pass_id, OVER, now)
+
+
 def _drop(tx: Tx, device: int, pass_id: int, why: str, now: datetime) -> bool:
     # Held before it is looked whether this was its last: else it could be deleted under a registration just made.
     tx.execute(_HOLD, {"device": device})
@@ -219,40 +227,6 @@ def told_at(tx: Tx, credential_set_ids: Iterable[int]) -> dict[int, datetime | N
     return {
         r.id: r.told_at for r in tx.execute(sa.select(credential_sets.c.id, credential_sets.c.told_at).where(which))
     }
-
-
-@dataclass(frozen=True)
-class Doubted:
-    """Phones whose pushes were refused under a credential set while nothing was told under it since, as far as is
-    noted: how many, since when the first, and when anything was last told (None: never)."""
-
-    credential_set_id: int
-    phones: int
-    since: datetime
-    told_at: datetime | None
-
-
-def doubted(tx: Tx, before: datetime) -> list[Doubted]:
-    """The doubts older than `before` (UTC), by credential set."""
-    query = (
-        sa.select(
-            credential_sets.c.id,
-            credential_sets.c.told_at,
-            sa.func.count(sa.distinct(devices.c.id)).label("phones"),
-            sa.func.min(devices.c.suspect_at).label("since"),
-        )
-        .select_from(devices)
-        .join(registrations, registrations.c.device_id == devices.c.id)
-        .join(passes, passes.c.id == registrations.c.pass_id)
-        .join(credential_sets, credential_sets.c.id == passes.c.credential_set_id)
-        .where(
-            devices.c.suspect_at < before,
-            sa.or_(credential_sets.c.told_at.is_(None), credential_sets.c.told_at < devices.c.suspect_at),
-        )
-        .group_by(credential_sets.c.id, credential_sets.c.told_at)
-        .order_by(credential_sets.c.id)
-    )
-    return [Doubted(r.id, r.phones, r.since, r.told_at) for r in tx.execute(query)]
 
 
 _HOLDERS = (

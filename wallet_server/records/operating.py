@@ -1,15 +1,27 @@
-"""Owns what only the operator of an installation may see, across all accounts: programmes, and whom they speak for."""
+"""Owns what only the operator of an installation may see, across all accounts: programmes, whom they speak for,
+and phones that are doubted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.programmes import ProgrammeRow, programme_by_id
-from wallet_server.records.schema import accounts, announcements, merchants, participations, programmes
+from wallet_server.records.schema import (
+    accounts,
+    announcements,
+    credential_sets,
+    devices,
+    merchants,
+    participations,
+    passes,
+    programmes,
+    registrations,
+)
 
 
 @dataclass(frozen=True)
@@ -68,3 +80,37 @@ def who_announced(tx: Tx, public_id: str) -> MerchantRow:
     query = _MERCHANT.join(announcements, announcements.c.merchant_id == merchants.c.id)
     row = tx.execute(query.where(announcements.c.public_id == public_id)).first()
     return _merchant(row, f"announcement {public_id}")
+
+
+@dataclass(frozen=True)
+class Doubted:
+    """Phones whose pushes were refused under a credential set while nothing was told under it since, as far as is
+    noted: how many, since when the first, and when anything was last told (None: never)."""
+
+    credential_set_id: int
+    phones: int
+    since: datetime
+    told_at: datetime | None
+
+
+def doubted(tx: Tx, before: datetime) -> list[Doubted]:
+    """The doubts older than `before` (UTC), by credential set."""
+    query = (
+        sa.select(
+            credential_sets.c.id,
+            credential_sets.c.told_at,
+            sa.func.count(sa.distinct(devices.c.id)).label("phones"),
+            sa.func.min(devices.c.suspect_at).label("since"),
+        )
+        .select_from(devices)
+        .join(registrations, registrations.c.device_id == devices.c.id)
+        .join(passes, passes.c.id == registrations.c.pass_id)
+        .join(credential_sets, credential_sets.c.id == passes.c.credential_set_id)
+        .where(
+            devices.c.suspect_at < before,
+            sa.or_(credential_sets.c.told_at.is_(None), credential_sets.c.told_at < devices.c.suspect_at),
+        )
+        .group_by(credential_sets.c.id, credential_sets.c.told_at)
+        .order_by(credential_sets.c.id)
+    )
+    return [Doubted(r.id, r.phones, r.since, r.told_at) for r in tx.execute(query)]
