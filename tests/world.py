@@ -325,11 +325,13 @@ def _add_credentials(ctx: Context) -> int:
             "apple",
             loaded.pass_type,
             loaded.team,
-            loaded.certificate_pem.decode(),
-            authority().wwdr_pem.decode(),
-            ctx.keyring.seal(loaded.key_pem, f"credential-key:{loaded.pass_type}"),
-            loaded.not_before,
-            loaded.not_after,
+            credentials.Material(
+                loaded.certificate_pem.decode(),
+                authority().wwdr_pem.decode(),
+                ctx.keyring.seal(loaded.key_pem, f"credential-key:{loaded.pass_type}"),
+                loaded.not_before,
+                loaded.not_after,
+            ),
             ctx.now(),
         )
 

@@ -108,7 +108,7 @@ def test_a_rotation_goes_past_what_is_damaged_and_names_it(world: World, spoilt:
 def test_a_renewal_during_a_rotation_is_not_overwritten(world: World) -> None:
     ctx = world.ctx
     before = credentials.all_sets(ctx)[0]
-    certificate, key = authority().pass_certificate(PASS_TYPE, "TEAM123456")
+    certificate, key = authority().renewed_certificate(PASS_TYPE, "TEAM123456")
     credentials.renew(ctx, before.id, certificate, key, authority().wwdr_pem)
     renewed = credentials.all_sets(ctx)[0]
     with ctx.change() as tx:

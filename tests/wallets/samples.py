@@ -70,11 +70,18 @@ class Authority:
     leaf_key: rsa.RSAPrivateKey
     root: x509.Certificate
 
-    def wwdr(self, name: x509.Name | None = None, days: int = 2000, root_name: x509.Name | None = None) -> bytes:
+    def wwdr(
+        self,
+        name: x509.Name | None = None,
+        days: int = 2000,
+        root_name: x509.Name | None = None,
+        key: rsa.RSAPrivateKey | None = None,
+    ) -> bytes:
         issuer = Issuer(root_name or self.root.subject, self.root_key)
         name = name or subject(WWDR_NAME, "G4")
         starts = NOW - timedelta(days=900)
-        return pem(issuer.certify(name, self.wwdr_key, starts=starts, ends=NOW + timedelta(days=days), authority=True))
+        ends = NOW + timedelta(days=days)
+        return pem(issuer.certify(name, key or self.wwdr_key, starts=starts, ends=ends, authority=True))
 
     def leaf(
         self,

@@ -13,13 +13,12 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PrivateFormat,
     load_pem_private_key,
-    pkcs12,
 )
 from cryptography.x509.oid import NameOID
 
 from tests.wallets.samples import NOW, PASS_TYPE, TEAM, WWDR_NAME, Authority, pem, subject
 from wallet_server.errors import Misconfigured
-from wallet_server.wallets.apple.credentials import Credentials, check, from_p12, make_request
+from wallet_server.wallets.apple.credentials import Credentials, check, make_request
 
 DAY = timedelta(days=1)
 
@@ -130,8 +129,8 @@ def test_files_that_cannot_be_read(authority: Authority) -> None:
 
 def test_an_encrypted_key_needs_its_password(authority: Authority) -> None:
     locked = authority.leaf_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    assert found(authority, key=locked) == ["error key-encrypted"]
-    assert found(authority, key=locked, password=b"wrong") == ["error key-unreadable"]
+    assert found(authority, key=locked) == ["error key-encrypted", "notice apple-by-name"]
+    assert found(authority, key=locked, password=b"wrong") == ["error key-unreadable", "notice apple-by-name"]
     assert found(authority, key=locked, password=b"secret") == ["notice apple-by-name"]
     assert found(authority, password=b"for no reason") == ["notice apple-by-name"]
     loaded = Credentials.load(authority.leaf(), locked, authority.wwdr(), NOW, password=b"secret")
@@ -140,25 +139,9 @@ def test_an_encrypted_key_needs_its_password(authority: Authority) -> None:
 
 def test_keys_that_passes_do_not_use(authority: Authority) -> None:
     curve = ec.generate_private_key(ec.SECP256R1())
-    assert found(authority, authority.leaf(key=curve), pem(curve)) == ["error key-not-rsa"]
+    assert found(authority, authority.leaf(key=curve), pem(curve)) == ["error key-not-rsa", "notice apple-by-name"]
     small = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - the point of the test
     assert "error key-short" in found(authority, authority.leaf(key=small), pem(small))
-
-
-def test_a_p12_gives_certificate_and_key(authority: Authority) -> None:
-    leaf = x509.load_pem_x509_certificate(authority.leaf())
-    bundle = pkcs12.serialize_key_and_certificates(
-        b"pass", authority.leaf_key, leaf, None, BestAvailableEncryption(b"secret")
-    )
-    certificate, key = from_p12(bundle, b"secret")
-    assert Credentials.load(certificate, key, authority.wwdr(), NOW).pass_type == PASS_TYPE
-    with pytest.raises(Misconfigured, match="password"):
-        from_p12(bundle, b"wrong")
-    with pytest.raises(Misconfigured, match="cannot be opened"):
-        from_p12(b"junk", None)
-    alone = pkcs12.serialize_key_and_certificates(b"c", None, leaf, None, BestAvailableEncryption(b"secret"))
-    with pytest.raises(Misconfigured, match="no key"):
-        from_p12(alone, b"secret")
 
 
 def test_a_request_carries_its_names_and_is_signed_by_its_key() -> None:

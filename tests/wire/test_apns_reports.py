@@ -11,6 +11,7 @@ import pytest
 from wallet_server.errors import Misconfigured
 from wallet_server.sandbox.apns import Answer, ApnsServer
 from wallet_server.sandbox.authority import Authority
+from wallet_server.wallets.apple.provider_token import Provider
 from wallet_server.wallets.apple.push import Alarm, Bell, Credential, ring_all
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Shown, Stale
 
@@ -26,6 +27,7 @@ class Pair:
     certificate_pem: bytes
     key_pem: bytes
     pass_type: str
+    provider: Provider | None = None
 
 
 class Ringer:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from wallet_server.actions import credentials as vault
 from wallet_server.actions.context import Context
-from wallet_server.errors import Conflict, Invalid, Misconfigured
+from wallet_server.actions.credentials import Installed
+from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import operating
-from wallet_server.wallets.apple.credentials import Credentials, Finding, check, from_p12, make_request
+from wallet_server.wallets.apple.credentials import Credentials, Finding, make_request
+from wallet_server.wallets.apple.papers import Papers, Upload, examine
 
 MOST_BYTES = 256 * 1024
+MOST_KNOWN = 20
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LETTERS = str.maketrans({"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 """Letters that are no letter with a mark, as a file's name writes them."""
@@ -35,26 +38,6 @@ class Request:
 
     key: Path
     request: Path
-
-
-@dataclass(frozen=True)
-class Papers:
-    """What Apple's portal and the request gave, as read from files; `password` opens the key, if it has one."""
-
-    certificate: bytes
-    key: bytes
-    wwdr: bytes
-    password: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Installed:
-    """A set that is in the vault now. `renewed` when its pass type was there before."""
-
-    set_id: int
-    pass_type: str
-    team: str
-    renewed: bool
 
 
 def files_of(folder: Path, name: str) -> Request:
@@ -96,24 +79,14 @@ def read(path: Path, what: str) -> bytes:
     return body
 
 
-def unpack(bundle: bytes, wwdr: bytes, password: bytes | None) -> Papers:
-    """Papers out of a .p12 that Keychain Access exported. Raises `Misconfigured`."""
-    certificate, key = from_p12(bundle, password)
-    return Papers(certificate, key, wwdr)
-
-
-def look_at(ctx: Context, papers: Papers, pass_type: str | None = None, team: str | None = None) -> list[Finding]:
-    """Everything worth saying of these papers, worst first; an `error` means that they cannot be installed."""
-    return check(
-        papers.certificate,
-        papers.key,
-        papers.wwdr,
-        ctx.now(),
-        password=papers.password,
-        pass_type=pass_type,
-        team=team,
-        sandbox=ctx.settings.sandbox,
-    )
+def look_at(
+    ctx: Context, upload: Upload, pass_type: str | None = None, team: str | None = None
+) -> tuple[Papers | None, list[Finding]]:
+    """The papers, if they can be installed, and everything worth saying of them, worst first. An intermediate that was
+    not brought is taken from the .p12, or from a set of the vault that was issued by the same."""
+    known = list(dict.fromkeys(row.chain.encode() for row in vault.all_sets(ctx)))[:MOST_KNOWN]
+    sandbox = ctx.settings.sandbox
+    return examine(upload, ctx.now(), known=known, pass_type=pass_type, team=team, sandbox=sandbox)
 
 
 def install(ctx: Context, papers: Papers, programme: str | None = None) -> Installed:
@@ -124,7 +97,17 @@ def install(ctx: Context, papers: Papers, programme: str | None = None) -> Insta
     papers with an error, `NotFound` for the programme, `Conflict` (`foreign-credentials`) when the pass type is
     another account's.
     """
-    loaded = Credentials.load(
+    claim = vault.Claim()
+    if programme is not None:
+        with ctx.look() as tx:
+            row = operating.programme(tx, programme)
+        claim = vault.Claim(row.account_id, row.id)
+    return vault.install(ctx, load(ctx, papers), claim)
+
+
+def load(ctx: Context, papers: Papers) -> Credentials:
+    """The papers as what signs. Raises `Misconfigured` with every error."""
+    return Credentials.load(
         papers.certificate,
         papers.key,
         papers.wwdr,
@@ -132,27 +115,3 @@ def install(ctx: Context, papers: Papers, programme: str | None = None) -> Insta
         password=papers.password,
         sandbox=ctx.settings.sandbox,
     )
-    parts = (loaded.certificate_pem, loaded.key_pem, loaded.wwdr_pem)
-    row = None
-    if programme is not None:
-        with ctx.look() as tx:
-            row = operating.programme(tx, programme)
-    there = next((row for row in vault.all_sets(ctx) if row.pass_type == loaded.pass_type), None)
-    if there is None:
-        set_id = vault.add(ctx, row.account_id if row is not None else None, *parts)
-    elif row is not None and there.account_id not in (None, row.account_id):
-        raise Conflict(
-            f"This is {vault.name_of(ctx, there)}: {row.name} needs one of its own, of another pass type.",
-            code="foreign-credentials",
-        )
-    elif there.not_after > loaded.not_after:
-        raise Misconfigured(
-            f"A certificate for {loaded.pass_type} is installed that is valid longer, until "
-            f"{there.not_after:%d %B %Y}: this one is older, and was left alone."
-        )
-    else:
-        set_id = there.id
-        vault.renew(ctx, set_id, *parts)
-    if row is not None:
-        vault.assign(ctx, row.id, set_id)
-    return Installed(set_id, loaded.pass_type, loaded.team, there is not None)

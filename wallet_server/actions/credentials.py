@@ -3,60 +3,176 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from wallet_server.actions import push_keys
 from wallet_server.actions.context import Context, new_id
-from wallet_server.errors import Misconfigured, NotFound
-from wallet_server.records import credentials, programmes
-from wallet_server.records.credentials import CredentialRow
+from wallet_server.errors import Conflict, Misconfigured, NotFound
+from wallet_server.records import credentials, limits, programmes
+from wallet_server.records import push_keys as keys_of_push
+from wallet_server.records.credentials import CredentialRow, Material
 from wallet_server.records.database import Tx
 from wallet_server.wallets.apple.credentials import Credentials
 
 SLICE = 500
 MOST_NAMED = 100
-KEPT_SECONDS = 60
+KEPT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Claim:
+    """For whom a set is put into the vault: an account (None: the platform), and a programme whose new cards it signs
+    from now on. The `operator` of the installation may renew everybody's sets; an account its own, and the platform's
+    where `alone` says that nobody else is here."""
+
+    account_id: int | None = None
+    programme_id: int | None = None
+    operator: bool = True
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A set that is in the vault now. `renewed` when its pass type was there before, `changed` unless it was there to
+    the letter."""
+
+    set_id: int
+    pass_type: str
+    team: str
+    renewed: bool
+    changed: bool = True
+
+
+def install(ctx: Context, loaded: Credentials, claim: Claim) -> Installed:
+    """Put a set into the vault, in the place of the one of its pass type if there is one.
+
+    Raises `Conflict` (`foreign-credentials`) when the pass type is not the claimant's, `Misconfigured` for another team
+    or for a certificate that ends before the one that is there.
+    """
+    with ctx.change() as tx:
+        # One at a time: two processes that start together bring the same set.
+        limits.take(tx, "vault", 0, 0)
+        there = next((row for row in credentials.all_sets(tx) if row.pass_type == loaded.pass_type), None)
+        if there is None:
+            set_id, changed = _add(ctx, tx, loaded, claim.account_id), True
+        else:
+            _admit(ctx, tx, there, loaded, claim)
+            set_id, changed = there.id, _replace(ctx, tx, there, loaded)
+        if claim.programme_id is not None:
+            programmes.use_credentials(tx, claim.programme_id, set_id)
+    return Installed(set_id, loaded.pass_type, loaded.team, there is not None, changed)
+
+
+def _admit(ctx: Context, tx: Tx, there: CredentialRow, loaded: Credentials, claim: Claim) -> None:
+    own = there.account_id == claim.account_id or (there.account_id is None and (claim.operator or claim.alone))
+    if not own and claim.programme_id is not None and claim.operator:
+        name = f"the certificate for {there.pass_type} of {credentials.owner(tx, there)}"
+        sentence = f"This is {name}: that programme needs one of its own, of another pass type."
+        raise Conflict(sentence, code="foreign-credentials")
+    if not own and not claim.operator:
+        sentence = (
+            f"The pass type {there.pass_type} is in use here and not yours: the operator of this installation renews "
+            "its certificate, or you take one of another pass type."
+        )
+        raise Conflict(sentence, code="foreign-credentials")
+    if there.not_after > loaded.not_after:
+        raise Misconfigured(
+            f"A certificate for {loaded.pass_type} is installed that is valid longer, until "
+            f"{there.not_after:%d %B %Y}: this one is older, and was left alone."
+        )
+
+
+def _material(ctx: Context, loaded: Credentials) -> Material:
+    return Material(
+        loaded.certificate_pem.decode(),
+        loaded.wwdr_pem.decode(),
+        ctx.keyring.seal(loaded.key_pem, f"credential-key:{loaded.pass_type}"),
+        loaded.not_before,
+        loaded.not_after,
+    )
+
+
+def _of(row: CredentialRow) -> Material:
+    return Material(row.certificate, row.chain, row.key_cipher, row.not_before, row.not_after)
+
+
+def _add(ctx: Context, tx: Tx, loaded: Credentials, account_id: int | None) -> int:
+    material, now = _material(ctx, loaded), ctx.now()
+    return credentials.add(tx, new_id("cred"), account_id, "apple", loaded.pass_type, loaded.team, material, now)
+
+
+def _replace(ctx: Context, tx: Tx, row: CredentialRow, loaded: Credentials) -> bool:
+    """The overlap: whoever loaded the old one goes on with it (Apple takes both until their ends), new work takes the
+    new one, and the old one is kept to go back to. False when it is the same to the letter."""
+    if (row.pass_type, row.team) != (loaded.pass_type, loaded.team):
+        raise Misconfigured(
+            f"This certificate is for {loaded.pass_type} of team {loaded.team}; a renewal must be for "
+            f"{row.pass_type} of team {row.team}."
+        )
+    if same(ctx, row, loaded):
+        return False
+    now = ctx.now()
+    if row.certificate != loaded.certificate_pem.decode() and row.not_after > now:
+        credentials.keep_previous(tx, row.id, _of(row), now)
+    _take(tx, row.id, _material(ctx, loaded))
+    return True
+
+
+def _take(tx: Tx, set_id: int, material: Material) -> None:
+    credentials.replace(tx, set_id, material)
+    limits.close_circuit(tx, f"apple:{set_id}")  # what the old one was refused for is no reason to wait with the new
+
+
+def same(ctx: Context, row: CredentialRow, loaded: Credentials) -> bool:
+    """Whether this very certificate is installed, and its key can be opened."""
+    if (row.certificate, row.chain) != (loaded.certificate_pem.decode(), loaded.wwdr_pem.decode()):
+        return False
+    try:
+        return private_key(ctx, row) == loaded.key_pem
+    except Misconfigured:
+        return False
 
 
 def add(ctx: Context, account_id: int | None, certificate_pem: bytes, key_pem: bytes, wwdr_pem: bytes) -> int:
     """Check and store a set. Raises `Misconfigured` with what is wrong and what to do."""
     loaded = Credentials.load(certificate_pem, key_pem, wwdr_pem, ctx.now(), sandbox=ctx.settings.sandbox)
-    public_id = new_id("cred")
     with ctx.change() as tx:
-        return credentials.add(
-            tx,
-            public_id,
-            account_id,
-            "apple",
-            loaded.pass_type,
-            loaded.team,
-            loaded.certificate_pem.decode(),
-            wwdr_pem.decode(),
-            ctx.keyring.seal(loaded.key_pem, f"credential-key:{loaded.pass_type}"),
-            loaded.not_before,
-            loaded.not_after,
-            ctx.now(),
-        )
+        return _add(ctx, tx, loaded, account_id)
 
 
-def renew(ctx: Context, set_id: int, certificate_pem: bytes, key_pem: bytes, wwdr_pem: bytes) -> None:
-    """A renewed certificate of the same pass type takes the place of the old one; installed cards go on updating."""
+def renew(ctx: Context, set_id: int, certificate_pem: bytes, key_pem: bytes, wwdr_pem: bytes) -> bool:
+    """A renewed certificate of the same pass type takes the place of the old one, which is kept to go back to;
+    installed cards go on updating. False when it is the same to the letter."""
     loaded = Credentials.load(certificate_pem, key_pem, wwdr_pem, ctx.now(), sandbox=ctx.settings.sandbox)
     with ctx.change() as tx:
-        row = credentials.credential_set(tx, set_id)
-        if (row.pass_type, row.team) != (loaded.pass_type, loaded.team):
-            raise Misconfigured(
-                f"This certificate is for {loaded.pass_type} of team {loaded.team}; a renewal must be for "
-                f"{row.pass_type} of team {row.team}."
-            )
-        credentials.replace(
-            tx,
-            set_id,
-            loaded.certificate_pem.decode(),
-            wwdr_pem.decode(),
-            ctx.keyring.seal(loaded.key_pem, f"credential-key:{loaded.pass_type}"),
-            loaded.not_before,
-            loaded.not_after,
+        return _replace(ctx, tx, credentials.credential_set(tx, set_id), loaded)
+
+
+def swap_back(ctx: Context, pass_type: str) -> datetime:
+    """Sign and ring with the certificate before, and keep the present one in its place: run again it undoes itself.
+    Returns when the one that is used now ends (UTC). Raises `NotFound`, `Misconfigured` for one that cannot be used."""
+    with ctx.change() as tx:
+        limits.take(tx, "vault", 0, 0)
+        row = next((one for one in credentials.all_sets(tx) if one.pass_type == pass_type), None)
+        before = credentials.previous(tx).get(row.id) if row is not None else None
+        if row is None or before is None:
+            raise NotFound(f"There is no certificate before the present one for {pass_type}; nothing was changed.")
+        key = ctx.keyring.open(before.key_cipher, f"credential-key:{row.pass_type}")
+        # It may have ended since, or its key may be lost: going back must not be a step into the dark.
+        Credentials.load(
+            before.certificate.encode(), key, before.chain.encode(), ctx.now(), sandbox=ctx.settings.sandbox
         )
+        credentials.keep_previous(tx, row.id, _of(row), ctx.now())
+        _take(tx, row.id, before)
+        return before.not_after
+
+
+def previous(ctx: Context) -> dict[int, Material]:
+    """What each set can go back to, by the key of the set."""
+    with ctx.look() as tx:
+        now = ctx.now()
+        return {key: one for key, one in credentials.previous(tx).items() if one.not_after > now}
 
 
 def all_sets(ctx: Context) -> list[CredentialRow]:
@@ -90,12 +206,20 @@ def assign(ctx: Context, programme_id: int, set_id: int) -> None:
         programmes.use_credentials(tx, programme_id, set_id)
 
 
+@dataclass(frozen=True)
+class _Held:
+    looked_at: float
+    mark: tuple[int, str]
+    loaded: Credentials
+
+
 class Vault:
-    """Loaded sets by key. A set is loaded once; a renewal is noticed by its dates, at most a minute later."""
+    """Loaded sets by key. A set is loaded once; a change is noticed by its version, at most `KEPT_SECONDS` later.
+    Whoever works with the old one meanwhile does nothing wrong: Apple takes both."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._loaded: dict[int, tuple[float, str, Credentials]] = {}
+        self._loaded: dict[int, _Held] = {}
         self._lock = threading.Lock()
 
     def __call__(self, set_id: int) -> Credentials:
@@ -103,8 +227,8 @@ class Vault:
         now = self._ctx.now()
         moment = now.timestamp()
         held = self._loaded.get(set_id)
-        if held is not None and moment - held[0] < KEPT_SECONDS and held[2].not_after > now:
-            return held[2]
+        if held is not None and 0 <= moment - held.looked_at < KEPT_SECONDS and held.loaded.not_after > now:
+            return held.loaded
         try:
             with self._ctx.look() as tx:
                 row = credentials.credential_set(tx, set_id)
@@ -112,19 +236,22 @@ class Vault:
             raise Misconfigured("The certificate of this card is gone from the vault.") from fault
         with self._lock:
             held = self._loaded.get(set_id)
-            if held is None or held[1] != row.certificate or held[2].not_after <= now:
-                key = private_key(self._ctx, row)
-                loaded = Credentials.load(
-                    row.certificate.encode(),
-                    key,
-                    row.chain.encode(),
-                    self._ctx.now(),
-                    sandbox=self._ctx.settings.sandbox,
-                )
+            mark = row.version, row.certificate
+            if held is None or held.mark != mark or held.loaded.not_after <= now:
+                loaded = self._load(row, now)
             else:
-                loaded = held[2]
-            self._loaded[set_id] = (moment, row.certificate, loaded)
+                loaded = held.loaded
+            self._loaded[set_id] = _Held(moment, mark, loaded)
             return loaded
+
+    def _load(self, row: CredentialRow, now: datetime) -> Credentials:
+        key = private_key(self._ctx, row)
+        loaded = Credentials.load(
+            row.certificate.encode(), key, row.chain.encode(), now, sandbox=self._ctx.settings.sandbox
+        )
+        if row.push_key_id is None:
+            return loaded
+        return replace(loaded, provider=push_keys.provider(self._ctx, row.push_key_id, row.team))
 
 
 @dataclass(frozen=True)
@@ -166,12 +293,38 @@ def rotate_secrets(ctx: Context) -> Rotation:
         with ctx.change() as tx:
             # A renewal meanwhile has put another key there, sealed under the current secret key.
             tally.renewed += credentials.reseal_key(tx, row.id, row.key_cipher, sealed)
+    _rotate_beside(ctx, tally)
     for kind in (credentials.PASS_TOKENS, credentials.CODES, credentials.RECOVERY, credentials.TOTP):
         after: int | None = 0
         while after is not None:
             with ctx.change() as tx:
                 after = _rotate_slice(ctx, tx, kind, after, tally)
     return Rotation(tally.renewed, tally.damaged, tuple(tally.named))
+
+
+def _rotate_beside(ctx: Context, tally: _Tally) -> None:
+    """The keys of certificates before the present ones, and those of the push service."""
+    with ctx.change() as tx:
+        rows = {row.id: row for row in credentials.all_sets(tx)}
+        for set_id, before in credentials.previous(tx).items():
+            name = rows[set_id].pass_type if set_id in rows else str(set_id)
+            sealed = _resealed(ctx, before.key_cipher, f"credential-key:{name}", f"The key before, of {name}", tally)
+            if sealed is not None:
+                tally.renewed += credentials.reseal_previous(tx, set_id, before.key_cipher, sealed)
+        for row in keys_of_push.all_keys(tx):
+            sealed = _resealed(ctx, row.key_cipher, f"push-key:{row.team}", f"The push key of team {row.team}", tally)
+            if sealed is not None:
+                tally.renewed += keys_of_push.reseal(tx, row, sealed)
+
+
+def _resealed(ctx: Context, cipher: str, context: str, what: str, tally: _Tally) -> str | None:
+    if ctx.keyring.is_current(cipher):
+        return None
+    try:
+        return ctx.keyring.seal(ctx.keyring.open(cipher, context), context)
+    except Misconfigured as fault:
+        tally.damage(what, fault)
+        return None
 
 
 def _rotate_slice(ctx: Context, tx: Tx, kind: credentials.Kind, after: int, tally: _Tally) -> int | None:

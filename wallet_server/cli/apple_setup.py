@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from wallet_server.actions import apple_setup, operator
-from wallet_server.actions.apple_setup import Papers
 from wallet_server.actions.context import Context
+from wallet_server.cli import apple_vault
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid, WalletError
+from wallet_server.wallets.apple.papers import Papers, Upload
 
 FOLDER = Path("certs")
 TRIES = 5
@@ -34,6 +35,10 @@ def apple(click_context: click.Context, folder: Path) -> None:
         walk(folder)
 
 
+for command in (apple_vault.show, apple_vault.back, apple_vault.token):
+    apple.add_command(command)
+
+
 @apple.command()
 @click.option("--email", required=True, help="Of your Apple developer account.")
 @click.option("--name", default="Wallet card", show_default=True, help="What the key is for; names its files.")
@@ -53,7 +58,7 @@ def _request(folder: Path, email: str, name: str) -> None:
 @click.option("--certificate", type=PATH, help="pass.cer from the portal (or .pem).")
 @click.option("--key", type=PATH, help="The key of the request.")
 @click.option("--p12", type=PATH, help="In place of both: an export from Keychain Access.")
-@click.option("--wwdr", type=PATH, required=True, help="Worldwide Developer Relations - G4 (.cer or .pem).")
+@click.option("--wwdr", type=PATH, help="Worldwide Developer Relations - G4 (.cer or .pem), unless it is known here.")
 @click.option("--password-file", type=PATH, help="A file with the password of the key or the .p12.")
 @click.option("--pass-type", help="What you expect it to be for.")
 @click.option("--team", help="The team that you expect.")
@@ -62,37 +67,41 @@ def install(
     certificate: Path | None,
     key: Path | None,
     p12: Path | None,
-    wwdr: Path,
+    wwdr: Path | None,
     password_file: Path | None,
     pass_type: str | None,
     team: str | None,
     programme: str | None,
 ) -> None:
     """Check a certificate and put it into the vault; one of the same pass type is renewed."""
-    password = apple_setup.read(password_file, "password").strip() if password_file else None
-    chain = apple_setup.read(wwdr, "WWDR intermediate")
-    if p12 is not None and certificate is None and key is None:
-        papers = apple_setup.unpack(apple_setup.read(p12, ".p12 export"), chain, password)
-    elif certificate is not None and key is not None and p12 is None:
-        papers = Papers(
-            apple_setup.read(certificate, "certificate"), apple_setup.read(key, "private key"), chain, password
-        )
-    else:
+    if (p12 is None) == (certificate is None) or (p12 is not None and key is not None):
         raise click.UsageError("Give --certificate and --key, or --p12.")
+    given = Upload(
+        certificate=_read(certificate, "certificate"),
+        key=_read(key, "private key"),
+        p12=_read(p12, ".p12 export"),
+        wwdr=_read(wwdr, "WWDR intermediate"),
+        password=_read(password_file, "password").strip() or None,
+    )
     ctx = open_context()
     try:
-        if not _say(ctx, papers, pass_type, team):
+        papers = _say(ctx, given, pass_type, team)
+        if papers is None:
             raise Invalid("It was not installed.")
         _install(ctx, papers, programme)
     finally:
         ctx.database.close()
 
 
-def _say(ctx: Context, papers: Papers, pass_type: str | None, team: str | None) -> bool:
-    findings = apple_setup.look_at(ctx, papers, pass_type or None, team or None)
+def _read(path: Path | None, what: str) -> bytes:
+    return b"" if path is None else apple_setup.read(path, what)
+
+
+def _say(ctx: Context, given: Upload, pass_type: str | None, team: str | None) -> Papers | None:
+    papers, findings = apple_setup.look_at(ctx, given, pass_type or None, team or None)
     for one in findings:
         click.echo(f"{MARKS[one.severity]}: {one.sentence}")
-    return not any(one.severity == "error" for one in findings)
+    return papers
 
 
 def _install(ctx: Context, papers: Papers, programme: str | None) -> None:
@@ -131,12 +140,13 @@ def _ask_for_papers(ctx: Context, key: Path, pass_type: str, team: str) -> Paper
         certificate = click.prompt("The downloaded certificate (pass.cer)", type=PATH)
         wwdr = click.prompt("The downloaded intermediate (AppleWWDRCAG4.cer)", type=PATH)
         try:
-            papers = Papers(
-                apple_setup.read(certificate, "certificate"),
-                apple_setup.read(key, "private key"),
-                apple_setup.read(wwdr, "WWDR intermediate"),
+            given = Upload(
+                certificate=apple_setup.read(certificate, "certificate"),
+                key=apple_setup.read(key, "private key"),
+                wwdr=apple_setup.read(wwdr, "WWDR intermediate"),
             )
-            if _say(ctx, papers, pass_type, team):
+            papers = _say(ctx, given, pass_type, team)
+            if papers is not None:
                 return papers
         except WalletError as fault:
             click.echo(fault.sentence)

@@ -9,12 +9,33 @@ import sqlalchemy as sa
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import accounts, codes, credential_sets, members, passes, programmes, staff
+from wallet_server.records.schema import (
+    accounts,
+    codes,
+    credential_sets,
+    members,
+    passes,
+    previous_certificates,
+    programmes,
+    staff,
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A certificate (PEM), its chain (the WWDR intermediate, PEM), its private key in an envelope, and its dates."""
+
+    certificate: str
+    chain: str
+    key_cipher: str
+    not_before: datetime
+    not_after: datetime
 
 
 @dataclass(frozen=True)
 class CredentialRow:
-    """A certificate (PEM), its chain (the WWDR intermediate, PEM) and its private key in an envelope."""
+    """A certificate (PEM), its chain (the WWDR intermediate, PEM) and its private key in an envelope. `version` moves
+    with everything that is loaded; with a `push_key_id` the push service is opened by that key."""
 
     id: int
     public_id: str
@@ -25,7 +46,12 @@ class CredentialRow:
     certificate: str
     chain: str
     key_cipher: str
+    not_before: datetime
     not_after: datetime
+    version: int
+    warned_days: int | None
+    push_key_id: int | None
+    told_at: datetime | None
 
 
 def add(
@@ -35,11 +61,7 @@ def add(
     wallet: str,
     pass_type: str,
     team: str,
-    certificate: str,
-    chain: str,
-    key_cipher: str,
-    not_before: datetime,
-    not_after: datetime,
+    material: Material,
     at: datetime,
 ) -> int:
     row = {
@@ -48,25 +70,51 @@ def add(
         "wallet": wallet,
         "pass_type": pass_type,
         "team": team,
-        "certificate": certificate,
-        "chain": chain,
-        "key_cipher": key_cipher,
-        "not_before": not_before,
-        "not_after": not_after,
+        **vars(material),
         "created_at": at,
     }
     return int(tx.execute(sa.insert(credential_sets).returning(credential_sets.c.id), row).scalar_one())
 
 
-def replace(
-    tx: Tx, set_id: int, certificate: str, chain: str, key_cipher: str, not_before: datetime, not_after: datetime
-) -> None:
-    """A renewed certificate for the same pass type: passes keep their set, so installed cards go on updating."""
-    tx.execute(
-        sa.update(credential_sets)
-        .where(credential_sets.c.id == set_id)
-        .values(certificate=certificate, chain=chain, key_cipher=key_cipher, not_before=not_before, not_after=not_after)
-    )
+def replace(tx: Tx, set_id: int, material: Material) -> None:
+    """Another certificate for the same pass type: passes keep their set, so installed cards go on updating."""
+    of_set = credential_sets.c.id == set_id
+    moved = {"version": credential_sets.c.version + 1, "warned_days": None}
+    tx.execute(sa.update(credential_sets).where(of_set).values(**vars(material), **moved))
+
+
+def keep_previous(tx: Tx, set_id: int, material: Material | None, at: datetime) -> None:
+    """What a set signed with until now; None forgets it."""
+    tx.execute(sa.delete(previous_certificates).where(previous_certificates.c.credential_set_id == set_id))
+    if material is not None:
+        row = {"credential_set_id": set_id, **vars(material), "replaced_at": at}
+        tx.execute(sa.insert(previous_certificates), row)
+
+
+def previous(tx: Tx) -> dict[int, Material]:
+    """What each set signed with before, by the key of the set."""
+    return {
+        r.credential_set_id: Material(r.certificate, r.chain, r.key_cipher, r.not_before, r.not_after)
+        for r in tx.execute(sa.select(previous_certificates))
+    }
+
+
+def forget_previous(tx: Tx, now: datetime) -> int:
+    """Throw away the keys that have reached their end and that nobody can go back to; returns how many."""
+    return tx.execute(sa.delete(previous_certificates).where(previous_certificates.c.not_after <= now)).rowcount
+
+
+def warn(tx: Tx, set_id: int, version: int, days: int) -> bool:
+    """Note that a threshold was reached; True for whoever is first, in this process or another."""
+    unwarned = credential_sets.c.warned_days.is_(None) | (credential_sets.c.warned_days > days)
+    of_set = sa.and_(credential_sets.c.id == set_id, credential_sets.c.version == version, unwarned)
+    return tx.execute(sa.update(credential_sets).where(of_set).values(warned_days=days)).rowcount == 1
+
+
+def use_push_key(tx: Tx, set_id: int, push_key_id: int | None) -> None:
+    """The push service is opened by this key from now on; None: by the set's own certificate."""
+    moved = {"version": credential_sets.c.version + 1, "push_key_id": push_key_id}
+    tx.execute(sa.update(credential_sets).where(credential_sets.c.id == set_id).values(**moved))
 
 
 def _row(r: sa.Row) -> CredentialRow:  # type: ignore[type-arg]
@@ -80,7 +128,12 @@ def _row(r: sa.Row) -> CredentialRow:  # type: ignore[type-arg]
         r.certificate,
         r.chain,
         r.key_cipher,
+        r.not_before,
         r.not_after,
+        r.version,
+        r.warned_days,
+        r.push_key_id,
+        r.told_at,
     )
 
 
@@ -105,6 +158,20 @@ def newest_of_platform(tx: Tx) -> int | None:
     return next((row.id for row in reversed(all_sets(tx)) if row.account_id is None), None)
 
 
+def sets_of(tx: Tx, account_id: int) -> list[CredentialRow]:
+    """The sets that sign cards of an account: its own, and the platform's that its programmes use."""
+    used = sa.select(programmes.c.credential_set_id).where(programmes.c.account_id == account_id)
+    own = credential_sets.c.account_id == account_id
+    platform = credential_sets.c.account_id.is_(None) & credential_sets.c.id.in_(used)
+    query = sa.select(credential_sets).where(credential_sets.c.retired_at.is_(None), own | platform)
+    return [_row(r) for r in tx.execute(query.order_by(credential_sets.c.id))]
+
+
+def alone(tx: Tx) -> bool:
+    """Whether one account is all there is here."""
+    return len(tx.execute(sa.select(accounts.c.id).limit(2)).all()) == 1
+
+
 def owner(tx: Tx, row: CredentialRow) -> str:
     """Whose set it is, by name."""
     if row.account_id is None:
@@ -116,6 +183,13 @@ def reseal_key(tx: Tx, set_id: int, old: str, new: str) -> int:
     """Put a private key's envelope under a newer secret key in place of the old one; 0 when that is gone."""
     of_set = sa.and_(credential_sets.c.id == set_id, credential_sets.c.key_cipher == old)
     return tx.execute(sa.update(credential_sets).where(of_set).values(key_cipher=new)).rowcount
+
+
+def reseal_previous(tx: Tx, set_id: int, old: str, new: str) -> int:
+    """The same for the key that the set signed with before."""
+    table = previous_certificates
+    of_set = sa.and_(table.c.credential_set_id == set_id, table.c.key_cipher == old)
+    return tx.execute(sa.update(table).where(of_set).values(key_cipher=new)).rowcount
 
 
 @dataclass(frozen=True)

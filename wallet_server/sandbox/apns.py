@@ -1,6 +1,7 @@
 """Owns the sandbox's Apple Push Notification service: real HTTP/2 over TLS on loopback, as strict as the real one.
 
-A client certificate of the sandbox's authority is required and its UID is the only topic. A new connection may have one
+A client certificate of the sandbox's authority opens it, and its UID is the only topic; where keys are registered, a
+provider token signed by one of them does too, for the pass types of its team. A new connection may have one
 stream in flight; after its first accepted notification 500, after a refused one a single one again until the next is
 accepted; whoever overruns that is dropped. It can be told, live, to answer anything, slowly, or not at all.
 Sources: Apple, "Sending notification requests to APNs" and "Handling notification responses from APNs"; RFC 9113.
@@ -20,6 +21,7 @@ from typing import Any, Self, TypeVar
 
 from wallet_server.sandbox.apns_streams import NO_ID, Answer, Connection, Counts, Request, is_uuid
 from wallet_server.sandbox.authority import Authority
+from wallet_server.sandbox.provider_tokens import TokenKeys
 
 PAYLOAD_LIMIT = 4096
 COLLAPSE_ID_LIMIT = 64
@@ -55,13 +57,15 @@ class ApnsServer:
         on_push: OnPush | None = None,
         known_tokens: Callable[[str], Known] | None = None,
         beyond_loopback: bool = False,
+        token_keys: TokenKeys | None = None,
     ) -> None:
-        """Raises ValueError when `host` is not a loopback address, unless `beyond_loopback` asks for it."""
+        """With `token_keys`, whoever has no certificate may come with a token. Raises ValueError when `host` is not a loopback address, unless `beyond_loopback` asks for it."""
         if not (beyond_loopback or ipaddress.ip_address(host).is_loopback):
             raise ValueError(f"the sandbox's APNs server listens on loopback only, not on {host}")
         self.host, self.port, self.streams = host, port, streams
         self.counts = Counts()
-        self._context = authority.server_context()
+        self._context = authority.server_context(certificate_required=token_keys is None)
+        self._token_keys = token_keys
         self._on_push, self._known_tokens = on_push, known_tokens
         self._order: Answer | None = None
         self._orders: dict[str, Answer] = {}
@@ -148,8 +152,13 @@ class ApnsServer:
         return self._goodbye_after is None
 
     def judge(self, request: Request, topic: str) -> Answer:
-        """The answer to one complete request on a connection whose certificate stands for `topic`."""
-        answer, token = self._sort(request, topic)
+        """The answer to one complete request on a connection whose certificate stands for `topic` (or has none)."""
+        refusal = None
+        if not topic and self._token_keys is not None:
+            topic = request.headers.get("apns-topic", "")
+            refusal = _unopened(self._token_keys, request, topic)
+            self.counts.by_token += refusal is None
+        answer, token = (refusal, "") if refusal is not None else self._sort(request, topic)
         if answer.status != 200:
             reason = answer.reason if len(self.counts.refused) < TOLD_REASONS_LIMIT else "(others)"
             self.counts.refused[reason or str(answer.status)] += 1
@@ -211,6 +220,12 @@ class ApnsServer:
 
 async def _all_of(waiting: Awaitable[None]) -> None:
     await waiting
+
+
+def _unopened(keys: TokenKeys, request: Request, topic: str) -> Answer | None:
+    """The refusal of a request without a certificate; None when its token opens this topic."""
+    reason = keys.fault(request.headers.get("authorization", ""), topic)
+    return None if reason is None else Answer(400 if "Topic" in reason else 403, reason)
 
 
 def _fault(request: Request, token: str, topic: str) -> Answer | None:

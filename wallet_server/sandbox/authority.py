@@ -8,6 +8,7 @@ everything which checks a real certificate has something to check; nothing outsi
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import ipaddress
 import os
 import re
@@ -21,7 +22,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 ORGANISATION = "Apple Inc. (sandbox)"
@@ -110,18 +111,49 @@ class Authority:
             raise ValueError(f"a team identifier is ten capital letters and digits, not {team!r}")
         return self._leaf(f"{pass_type}~{team}.pem", self._wwdr, _pass_leaf(pass_type, team))
 
+    def renewed_certificate(self, pass_type: str, team: str) -> tuple[bytes, bytes]:
+        """As the portal does when a new certificate is made for the same pass type: the old one stays valid beside it,
+        and `pass_certificate` gives the new one from now on. Raises ValueError as that does."""
+        self.pass_certificate(pass_type, team)
+        with _alone(self._folder):
+            fresh = _sign(_pass_leaf(pass_type, team), self._wwdr, self._now)
+            _save(self._folder / f"{pass_type}~{team}.pem", fresh)
+        return fresh.certificate_pem, fresh.key_pem
+
+    def issued(self) -> list[tuple[str, str]]:
+        """The pass types that were certified, each with its team."""
+        names = (path.stem.rpartition("~") for path in sorted(self._folder.glob("pass.*~*.pem")))
+        return [(pass_type, team) for pass_type, _, team in names]
+
     def server_identity(self) -> tuple[bytes, bytes]:
         """The certificate and the private key (PEM) with which sandbox servers answer on localhost, 127.0.0.1, ::1."""
         return self._leaf("server.pem", self._root, _server_leaf())
 
-    def server_context(self) -> ssl.SSLContext:
-        """TLS for a sandbox vendor: HTTP/2 only, a client certificate of this authority required (as APNs does)."""
+    def push_key(self, team: str) -> tuple[str, bytes]:
+        """The id and the private key (PEM, as in a .p8 file) with which this team signs provider tokens; the file
+        AuthKey_<id>.p8 in the folder. Raises ValueError for a team identifier that Apple would not give out."""
+        if not _TEAM.fullmatch(team):
+            raise ValueError(f"a team identifier is ten capital letters and digits, not {team!r}")
+        kid = hashlib.sha256(f"push key of {team}".encode()).hexdigest()[:10].upper()
+        path = self._folder / f"AuthKey_{kid}.p8"
+        with _alone(self._folder):
+            if not path.exists():
+                key = ec.generate_private_key(ec.SECP256R1())
+                pem = key.private_bytes(
+                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                )
+                _write(path, pem)
+        return kid, path.read_bytes()
+
+    def server_context(self, *, certificate_required: bool = True) -> ssl.SSLContext:
+        """TLS for a sandbox vendor: HTTP/2 only, with a client certificate of this authority (as APNs does), or without
+        one, where that is not required because tokens are taken too."""
         self.server_identity()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self._folder / "server.pem")
         context.load_verify_locations(cadata=(self.root_pem + self.wwdr_pem).decode())
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED if certificate_required else ssl.CERT_OPTIONAL
         context.set_alpn_protocols(["h2"])
         return context
 
@@ -239,11 +271,15 @@ def _load(path: Path, now: datetime) -> _Identity | None:
 
 
 def _save(path: Path, identity: _Identity) -> None:
+    _write(path, identity.key_pem + identity.certificate_pem)
+
+
+def _write(path: Path, content: bytes) -> None:
     fresh = path.with_suffix(f".{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(identity.key_pem + identity.certificate_pem)
+        file.write(content)
     fresh.replace(path)
 
 

@@ -20,6 +20,7 @@ from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.panel import Panel, Sandbox
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.webservice import Line
+from wallet_server.sandbox.provider_tokens import TokenKeys
 from wallet_server.sandbox.supervisor import Supervisor
 
 Links = Mapping[str, str]
@@ -51,14 +52,17 @@ async def serve(plan: Plan) -> None:
         loop.add_signal_handler(number, stop.set)
     plan.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = Authority.open(plan.data / "authority", datetime.now(UTC))
+    keys = TokenKeys()
     async with AsyncExitStack() as stack:
         fleet = await stack.enter_async_context(
             Fleet(authority.root_pem, folder=plan.data / "phones", line=Line(tls=plan.tls))
         )
         apns = await stack.enter_async_context(
-            ApnsServer(authority, on_push=fleet.on_push, known_tokens=fleet.known_token)
+            ApnsServer(authority, on_push=fleet.on_push, known_tokens=fleet.known_token, token_keys=keys)
         )
         links = await asyncio.to_thread(plan.prepare, authority, apns.address)
+        for pass_type, team in authority.issued():
+            keys.register(*_signing(authority, team), pass_type)
         supervisor = Supervisor(
             plan.command,
             f"{'https' if plan.tls else 'http'}://{_reachable(plan.host)}:{plan.port}/health",
@@ -81,6 +85,11 @@ async def serve(plan: Plan) -> None:
             fleet.add_phone(name=f"iPhone {len(fleet.phones) + 1}")
         plan.ready({"phones_url": panel.url, **links})
         await stop.wait()
+
+
+def _signing(authority: Authority, team: str) -> tuple[str, str, bytes]:
+    kid, pem = authority.push_key(team)
+    return kid, team, pem
 
 
 def _reachable(host: str) -> str:

@@ -80,6 +80,7 @@ class Kind(Enum):
     WRONG_TOPIC = "wrong topic"
     BUSY = "busy"
     UNWELL = "unwell"
+    SPENT = "spent"  # the provider token is too old, says APNs: another one is worth a try
     MISSET = "misset"
 
 
@@ -103,6 +104,8 @@ def sort(status: int, body: bytes) -> Complaint:
         return Complaint(Kind.BUSY, reason)
     if reason in ("BadDeviceToken", "MissingDeviceToken"):
         return Complaint(Kind.BAD_TOKEN, reason)
+    if reason == "ExpiredProviderToken":
+        return Complaint(Kind.SPENT, reason)
     if reason == "DeviceTokenNotForTopic":
         return Complaint(Kind.WRONG_TOPIC, reason)
     if not 400 <= status < 500 or reason == "IdleTimeout":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from wallet_server.wallets.apple.apns_answers import (
@@ -45,6 +45,19 @@ RETRY_AFTER_LIMIT_SECONDS = 3_600
 ALARM_SECONDS = 900.0
 
 
+_CERTIFICATE = "Check the pass type certificate."
+_KEY = (
+    "Check the push key (.p8): it must be of the team that the pass type belongs to, and not revoked in Apple's portal. "
+    "`wallet-server setup apple token remove` goes back to the certificate."
+)
+_REMEDIES = {
+    "InvalidProviderToken": _KEY,
+    "MissingProviderToken": _KEY,
+    "ExpiredProviderToken": "A fresh provider token is called expired: check the clock of this machine.",
+    "BadCertificateEnvironment": "The certificate is for another environment; passes need one of production.",
+}
+
+
 @dataclass(frozen=True)
 class _Stop:
     """Why nothing more is sent, and what that makes of everything left."""
@@ -67,7 +80,16 @@ class _Stop:
 class Batch:
     """The targets of one call on their way through one exchange."""
 
-    def __init__(self, exchange: Exchange, standing: Standing, targets: Iterable[Target], connections: int) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        standing: Standing,
+        targets: Iterable[Target],
+        connections: int,
+        renew: Callable[[], list[str] | None] = lambda: None,
+    ) -> None:
+        """`renew` gives headers with a fresh provider token after one was called expired; None where it cannot."""
+        self._renew = renew
         self._exchange = exchange
         self._standing = standing
         self._connections = connections
@@ -195,7 +217,9 @@ class Batch:
                 self._ready.append(self._misset(reply, said).accused(target))
                 return
             said = Complaint(Kind.BAD_TOKEN, said.reason)
-        if said.kind is Kind.MISSET:
+        if said.kind is Kind.SPENT and self._may_go_again(reply.shot, link):
+            self._again.append(reply.shot)
+        elif said.kind in (Kind.MISSET, Kind.SPENT):
             self._ready.append(self._misset(reply, said).outcome(target))
         elif said.kind is Kind.BUSY:
             self._give(self._later(target, BUSY_SECONDS, said.reason, reply.retry_after))
@@ -207,6 +231,18 @@ class Batch:
                 self._give_up(f"APNs is unwell ({reply.status} {said.reason})", reply.retry_after)
         else:
             self._refused(target, said)
+
+    def _may_go_again(self, shot: Shot, link: Link) -> bool:
+        """Whether there are newer headers than this one went with: those of a token that others have renewed already,
+        or one that is renewed now."""
+        if self._stop is not None or shot.tries >= TRIES:
+            return False
+        if shot.headers is not link.headers:
+            return True
+        fresh = self._renew()
+        if fresh is not None:
+            self._exchange.prepare(fresh)
+        return fresh is not None
 
     def _refused(self, target: Target, said: Complaint) -> None:
         """The answer blames the device. It is held back until a window of further answers shows that it was not
@@ -232,7 +268,9 @@ class Batch:
         return outcome
 
     def _misset(self, reply: Reply, said: Complaint) -> _Stop:
-        sentence = f"APNs refused the request ({reply.status} {said.reason}). Check the pass type certificate."
+        sentence = (
+            f"APNs refused the request ({reply.status} {said.reason}). {_REMEDIES.get(said.reason, _CERTIFICATE)}"
+        )
         return self._halt(Alarm("configuration", sentence))
 
     def _halt(self, alarm: Alarm) -> _Stop:

@@ -63,12 +63,12 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Dial:
-    """Where to connect and as whom. `trust` is a root in memory, `trust_file` the system's collection on disk (a file,
+    """Where to connect and as whom; without a certificate the headers say it, by a provider token. `trust` is a root in memory, `trust_file` the system's collection on disk (a file,
     because each of a thousand handles would keep its own copy of what is in memory)."""
 
     address: str
-    certificate_pem: bytes = field(repr=False)
-    key_pem: bytes = field(repr=False)
+    certificate_pem: bytes | None = field(repr=False)
+    key_pem: bytes | None = field(repr=False)
     trust: bytes | None = field(repr=False)
     trust_file: str | None
     timeout_seconds: float
@@ -77,13 +77,14 @@ class Dial:
 
 
 class Shot:
-    """One target on its way, and how often it has been tried."""
+    """One target on its way, how often it has been tried, and the headers that it went with last."""
 
-    __slots__ = ("target", "tries")
+    __slots__ = ("headers", "target", "tries")
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.tries = 0
+        self.headers: list[str] | None = None
 
 
 class Reply(NamedTuple):
@@ -115,10 +116,11 @@ class _Stream:
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.TIMEOUT_MS, int(dial.timeout_seconds * 1000))
         curl.setopt(pycurl.MAXAGE_CONN, 3600)
-        curl.setopt(pycurl.SSLCERTTYPE, "PEM")
-        curl.setopt(pycurl.SSLKEYTYPE, "PEM")
-        curl.setopt(pycurl.SSLCERT_BLOB, dial.certificate_pem)
-        curl.setopt(pycurl.SSLKEY_BLOB, dial.key_pem)
+        if dial.certificate_pem is not None:
+            curl.setopt(pycurl.SSLCERTTYPE, "PEM")
+            curl.setopt(pycurl.SSLKEYTYPE, "PEM")
+            curl.setopt(pycurl.SSLCERT_BLOB, dial.certificate_pem)
+            curl.setopt(pycurl.SSLKEY_BLOB, dial.key_pem)
         if dial.trust is not None:
             curl.setopt(pycurl.CAINFO_BLOB, dial.trust)
         elif dial.trust_file is not None:
@@ -188,6 +190,7 @@ class Link:
             stream.curl.setopt(pycurl.HTTPHEADER, self.headers)
         stream.curl.setopt(pycurl.URL, self._prefix + shot.target.token.lower().encode())
         shot.tries += 1
+        shot.headers = self.headers
         if not self._busy:
             self._probe = shot
         self._busy[stream.curl] = stream

@@ -11,19 +11,20 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 from wallet_server.errors import Fault, Misconfigured
+from wallet_server.wallets.apple.provider_token import Provider
 from wallet_server.wallets.apple.signing import Signer
 
 Severity = Literal["error", "warning", "notice"]
 WARN_DAYS = (1, 7, 14, 30, 60)
 _MIN_KEY_BITS = 2048
-_MAX_INPUT_BYTES = 256 * 1024
+MOST_INPUT_BYTES = 256 * 1024
 _G4 = (
     "Download 'Worldwide Developer Relations - G4' from https://www.apple.com/certificateauthority/ "
     "and use it as the intermediate."
@@ -55,6 +56,8 @@ class Credentials:
     key_pem: bytes = field(repr=False)
     wwdr_pem: bytes = field(repr=False)
     signer: Signer = field(repr=False, compare=False)
+    provider: Provider | None = field(default=None, repr=False, compare=False)
+    """What opens the push service in the certificate's place."""
 
     @classmethod
     def load(
@@ -72,22 +75,21 @@ class Credentials:
 
         `key_checked` skips the arithmetic check of the key (some 40 ms): only for a key that passed it once before.
         """
-        parts, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked)
-        if parts is not None:
-            findings += _judge(parts, now, sandbox)
+        leaf, key, wwdr, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked)
+        findings += _judge(leaf, key, wwdr, now, sandbox)
         errors = [finding for finding in findings if finding.severity == "error"]
-        if parts is None or errors:
+        if leaf is None or key is None or wwdr is None or errors:
             faults = [Fault(finding.code, finding.sentence) for finding in errors]
             raise Misconfigured(errors[0].sentence, code="apple-credentials", faults=faults)
         return cls(
-            pass_type=_name(parts.leaf.subject, NameOID.USER_ID),
-            team=_name(parts.leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME),
-            not_before=parts.leaf.not_valid_before_utc,
-            not_after=min(parts.leaf.not_valid_after_utc, parts.wwdr.not_valid_after_utc),
-            certificate_pem=parts.leaf.public_bytes(Encoding.PEM),
-            key_pem=_key_pem(parts.key),
-            wwdr_pem=parts.wwdr.public_bytes(Encoding.PEM),
-            signer=Signer(parts.key, parts.leaf, parts.wwdr),
+            pass_type=_name(leaf.subject, NameOID.USER_ID),
+            team=_name(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME),
+            not_before=leaf.not_valid_before_utc,
+            not_after=min(leaf.not_valid_after_utc, wwdr.not_valid_after_utc),
+            certificate_pem=leaf.public_bytes(Encoding.PEM),
+            key_pem=_key_pem(key),
+            wwdr_pem=wwdr.public_bytes(Encoding.PEM),
+            signer=Signer(key, leaf, wwdr),
         )
 
 
@@ -104,28 +106,11 @@ def check(
 ) -> list[Finding]:
     """Everything worth saying about a credential set, worst first. `pass_type` and `team` are what the operator
     expects it to be for, where known. In the sandbox the authority need not be Apple."""
-    parts, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked=False)
-    if parts is not None:
-        findings += _judge(parts, now, sandbox)
-        findings += _expectations(parts.leaf, pass_type, team)
+    leaf, key, wwdr, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked=False)
+    findings += _judge(leaf, key, wwdr, now, sandbox)
+    if leaf is not None:
+        findings += _expectations(leaf, pass_type, team)
     return sorted(findings, key=lambda finding: ("error", "warning", "notice").index(finding.severity))
-
-
-def from_p12(bundle: bytes, password: bytes | None) -> tuple[bytes, bytes]:
-    """Certificate and key (PEM, the key unencrypted) out of a .p12 file. Raises `Misconfigured`."""
-    if len(bundle) > _MAX_INPUT_BYTES:
-        raise Misconfigured("This file is too large to be a .p12 export.", code="apple-credentials")
-    try:
-        key, certificate, _ = pkcs12.load_key_and_certificates(bundle, password)
-    except ValueError as error:
-        sentence = "The .p12 file cannot be opened: give the password that was set when it was exported."
-        raise Misconfigured(sentence, code="apple-credentials") from error
-    if key is None or certificate is None:
-        sentence = "The .p12 file holds no key with its certificate: export both together from Keychain Access."
-        raise Misconfigured(sentence, code="apple-credentials")
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise Misconfigured(_NOT_RSA, code="apple-credentials")
-    return certificate.public_bytes(Encoding.PEM), _key_pem(key)
 
 
 def make_request(common_name: str, email: str) -> tuple[bytes, bytes]:
@@ -143,13 +128,6 @@ def make_request(common_name: str, email: str) -> tuple[bytes, bytes]:
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Parts:
-    leaf: x509.Certificate
-    key: rsa.RSAPrivateKey
-    wwdr: x509.Certificate
-
-
 _NOT_RSA = (
     "The key is not an RSA key, and pass certificates are RSA in practice: make a new certificate request with "
     "`wallet-server setup apple`."
@@ -158,19 +136,16 @@ _NOT_RSA = (
 
 def _read(
     certificate: bytes, key: bytes, wwdr: bytes, password: bytes | None, key_checked: bool
-) -> tuple[_Parts | None, list[Finding]]:
+) -> tuple[x509.Certificate | None, rsa.RSAPrivateKey | None, x509.Certificate | None, list[Finding]]:
     findings: list[Finding] = []
     leaf = _certificate(certificate, "certificate-unreadable", "pass certificate", findings)
     issuer = _certificate(wwdr, "wwdr-unreadable", "WWDR intermediate", findings)
-    private = _key(key, password, key_checked, findings)
-    if leaf is None or issuer is None or private is None:
-        return None, findings
-    return _Parts(leaf, private, issuer), findings
+    return leaf, _key(key, password, key_checked, findings), issuer, findings
 
 
 def _certificate(raw: bytes, code: str, what: str, findings: list[Finding]) -> x509.Certificate | None:
     try:
-        if len(raw) > _MAX_INPUT_BYTES:
+        if len(raw) > MOST_INPUT_BYTES:
             raise ValueError("too large")
         found = x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
         # Names are parsed lazily: a certificate whose names cannot be read is no use later either.
@@ -185,7 +160,7 @@ def _certificate(raw: bytes, code: str, what: str, findings: list[Finding]) -> x
 def _key(raw: bytes, password: bytes | None, checked: bool, findings: list[Finding]) -> rsa.RSAPrivateKey | None:
     try:
         load = serialization.load_pem_private_key if b"-----BEGIN" in raw else serialization.load_der_private_key
-        key = load(raw[:_MAX_INPUT_BYTES], password=password, unsafe_skip_rsa_key_validation=checked)
+        key = load(raw[:MOST_INPUT_BYTES], password=password, unsafe_skip_rsa_key_validation=checked)
     except TypeError:
         if password is None:
             sentence = "The private key is encrypted: give its password as well."
@@ -209,13 +184,26 @@ def _key_pem(key: rsa.RSAPrivateKey) -> bytes:
 # --- judging ---------------------------------------------------------------------------------------------------
 
 
-def _judge(parts: _Parts, now: datetime, sandbox: bool) -> Iterator[Finding]:
-    yield from _subject(parts.leaf)
-    yield from _own_key(parts)
-    yield from _chain(parts)
-    yield from _authority(parts, sandbox)
-    yield from _dates(parts.leaf, "certificate", "pass certificate", now, _RENEW)
-    yield from _dates(parts.wwdr, "wwdr", "WWDR intermediate", now, _G4)
+def _judge(
+    leaf: x509.Certificate | None,
+    key: rsa.RSAPrivateKey | None,
+    wwdr: x509.Certificate | None,
+    now: datetime,
+    sandbox: bool,
+) -> Iterator[Finding]:
+    """What can be said of the parts that there are: one that is missing keeps nothing else from being looked at."""
+    if leaf is not None:
+        yield from _subject(leaf)
+    if key is not None:
+        yield from _own_key(leaf, key)
+    if leaf is not None and wwdr is not None:
+        yield from _chain(leaf, wwdr)
+    if wwdr is not None:
+        yield from _authority(wwdr, sandbox)
+    if leaf is not None:
+        yield from _dates(leaf, "certificate", "pass certificate", now, _RENEW)
+    if wwdr is not None:
+        yield from _dates(wwdr, "wwdr", "WWDR intermediate", now, _G4)
 
 
 _RENEW = (
@@ -237,36 +225,43 @@ def _subject(leaf: x509.Certificate) -> Iterator[Finding]:
         yield Finding("notice", "nfc", "This certificate also allows contactless (NFC) passes.")
 
 
-def _own_key(parts: _Parts) -> Iterator[Finding]:
-    public = parts.leaf.public_key()
-    if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers() != parts.key.public_key().public_numbers():
+def _own_key(leaf: x509.Certificate | None, key: rsa.RSAPrivateKey) -> Iterator[Finding]:
+    if leaf is not None and not _belongs(leaf, key):
         sentence = f"The private key does not belong to the pass certificate. {_EXPORT}"
         yield Finding("error", "key-mismatch", sentence)
-    if parts.key.key_size < _MIN_KEY_BITS:
-        sentence = f"The key has {parts.key.key_size} bits; make a new request with at least {_MIN_KEY_BITS}."
+    if key.key_size < _MIN_KEY_BITS:
+        sentence = f"The key has {key.key_size} bits; make a new request with at least {_MIN_KEY_BITS}."
         yield Finding("error", "key-short", sentence)
 
 
-def _chain(parts: _Parts) -> Iterator[Finding]:
-    if parts.leaf.issuer != parts.wwdr.subject:
+def _belongs(leaf: x509.Certificate, key: rsa.RSAPrivateKey) -> bool:
+    try:
+        public = leaf.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return isinstance(public, rsa.RSAPublicKey) and public.public_numbers() == key.public_key().public_numbers()
+
+
+def _chain(leaf: x509.Certificate, wwdr: x509.Certificate) -> Iterator[Finding]:
+    if leaf.issuer != wwdr.subject:
         sentence = f"The pass certificate was not issued by this WWDR intermediate. {_G4}"
         yield Finding("error", "issuer-mismatch", sentence)
         return
     try:
-        parts.leaf.verify_directly_issued_by(parts.wwdr)
+        leaf.verify_directly_issued_by(wwdr)
     except (InvalidSignature, ValueError, TypeError):
         sentence = "The WWDR intermediate has the right name but did not sign the pass certificate. "
         yield Finding("error", "issuer-signature", sentence + _G4)
 
 
-def _authority(parts: _Parts, sandbox: bool) -> Iterator[Finding]:
-    organisations = [_name(name, NameOID.ORGANIZATION_NAME) for name in (parts.wwdr.subject, parts.wwdr.issuer)]
+def _authority(wwdr: x509.Certificate, sandbox: bool) -> Iterator[Finding]:
+    organisations = [_name(name, NameOID.ORGANIZATION_NAME) for name in (wwdr.subject, wwdr.issuer)]
     if organisations != ["Apple Inc.", "Apple Inc."]:
         if not sandbox:
             sentence = "The intermediate is not Apple's, so no phone would open the card. " + _G4
             yield Finding("error", "not-apple", sentence)
         return
-    match _name(parts.wwdr.subject, NameOID.ORGANIZATIONAL_UNIT_NAME):
+    match _name(wwdr.subject, NameOID.ORGANIZATIONAL_UNIT_NAME):
         case "G4":
             sentence = (
                 "The intermediate carries Apple's names and signed this certificate. Names can be copied: that it "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from wallet_server.errors import Misconfigured
 from wallet_server.wallets.apple.apns_answers import Alarm, Fate, Outcome, Standing, Target
 from wallet_server.wallets.apple.apns_batch import Batch
 from wallet_server.wallets.apple.apns_link import Dial, Exchange
+from wallet_server.wallets.apple.provider_token import Provider
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Shown, Stale, Verdict
 
 __all__ = ["Alarm", "Bell", "BellSettings", "Credentials", "Fate", "Outcome", "Target", "ring_all"]
@@ -56,7 +58,8 @@ class BellSettings:
 
 
 class Credential(Protocol):
-    """What rings a pass type's devices: the certificate that signs its passes, and the key, in memory."""
+    """What rings a pass type's devices: the certificate that signs its passes, and the key, in memory; or, in their
+    place, a provider of tokens of the same team."""
 
     @property
     def certificate_pem(self) -> bytes: ...
@@ -64,6 +67,8 @@ class Credential(Protocol):
     def key_pem(self) -> bytes: ...
     @property
     def pass_type(self) -> str: ...
+    @property
+    def provider(self) -> Provider | None: ...
 
 
 Credentials = Callable[[int], Credential]
@@ -94,20 +99,35 @@ class Bell:
         self._closed = False
 
     def ring(
-        self, certificate_pem: bytes, key_pem: bytes, topic: str, targets: Iterable[Target], at: datetime
+        self,
+        certificate_pem: bytes,
+        key_pem: bytes,
+        topic: str,
+        targets: Iterable[Target],
+        at: datetime,
+        provider: Provider | None = None,
     ) -> Iterator[Outcome]:
         """Ring each target once and yield what became of it, in any order; `at` (UTC) is now. Targets are pulled as
         they are needed: a million cost no more memory than a thousand. A token that comes again within the last 65,536
         is passed over without an outcome. Never raises for an answer or a network fault: a batch that must stop (a
         wrong setting, too many refusals) gives everything that is left the same outcome, with its `alarm`. Take the
         outcomes as they come: while nobody asks for the next one nothing is sent. Targets that are suspected are
-        rung when the others have been answered."""
-        key = hashlib.sha256(b"\0".join((certificate_pem, key_pem, topic.encode()))).digest()
-        standing, exchange = self._take(key, certificate_pem, key_pem)
-        exchange.prepare(self._headers(topic, at))
+        rung when the others have been answered. A `provider` opens the service in the certificate's place."""
+        headers = self._headers(topic, at)
+        if provider is None:
+            key = hashlib.sha256(b"\0".join((certificate_pem, key_pem, topic.encode()))).digest()
+            standing, exchange = self._take(key, certificate_pem, key_pem)
+            batch = Batch(exchange, standing, targets, self._settings.connections)
+        else:
+            tokens = _Tokens(provider, headers, at, provider.bearer(at))
+            headers = tokens.headers
+            key = hashlib.sha256(f"token\0{provider.name}\0{topic}".encode()).digest()
+            standing, exchange = self._take(key, None, None)
+            batch = Batch(exchange, standing, targets, self._settings.connections, tokens.renew)
+        exchange.prepare(headers)
         whole = False
         try:
-            yield from Batch(exchange, standing, targets, self._settings.connections).run()
+            yield from batch.run()
             whole = True
         finally:
             self._give_back(key, exchange, whole)
@@ -130,7 +150,7 @@ class Bell:
             headers.append(f"apns-push-type: {settings.push_type}")
         return [*headers, "content-type: application/json", "accept:", "user-agent:"]
 
-    def _take(self, key: bytes, certificate_pem: bytes, key_pem: bytes) -> tuple[Standing, Exchange]:
+    def _take(self, key: bytes, certificate_pem: bytes | None, key_pem: bytes | None) -> tuple[Standing, Exchange]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("this bell has been closed")
@@ -167,6 +187,27 @@ class Bell:
                     surplus += self._idle.popitem(last=False)[1]
         for one in surplus:
             one.close()
+
+
+class _Tokens:
+    """The headers of one call that is opened by provider tokens. Its time goes on from `at`, when the call began."""
+
+    def __init__(self, provider: Provider, plain: Sequence[str], at: datetime, bearer: str) -> None:
+        self._provider, self._plain, self._at, self._bearer = provider, plain, at, bearer
+        self._began = time.monotonic()
+
+    @property
+    def headers(self) -> list[str]:
+        return [*self._plain, f"authorization: bearer {self._bearer}"]
+
+    def renew(self) -> list[str] | None:
+        """The headers with another token, after this one was called expired."""
+        now = self._at + timedelta(seconds=time.monotonic() - self._began)
+        fresh = self._provider.renewed(now, self._bearer)
+        if fresh is None:
+            return None
+        self._bearer = fresh
+        return self.headers
 
 
 def _check(settings: BellSettings, address: str, trust_pem: bytes | None, sandbox: bool) -> None:
@@ -274,7 +315,8 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
             yield due.report()
     if not targets:
         return
-    outcomes = bell.ring(credential.certificate_pem, credential.key_pem, credential.pass_type, targets.values(), at)
+    opened_by = credential.certificate_pem, credential.key_pem, credential.pass_type
+    outcomes = bell.ring(*opened_by, targets.values(), at, credential.provider)
     for outcome in outcomes:
         if outcome.alarm is not None:
             yield outcome.alarm
