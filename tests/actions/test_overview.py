@@ -7,8 +7,11 @@ from datetime import UTC, date, datetime
 
 from tests.phone import Phone
 from tests.world import World
-from wallet_server.actions import overview, till
+from wallet_server.actions import keys, overview, programs, till
+from wallet_server.actions.programs import NewStore
+from wallet_server.records import parties
 from wallet_server.records.overview import Day, Moved, days
+from wallet_server.records.parties import StoreRow
 
 
 def test_a_day_in_numbers(world: World) -> None:
@@ -49,6 +52,42 @@ def test_the_day_begins_at_midnight_of_the_store_and_not_of_the_server(world: Wo
     assert found.fortnight[-2][1].sales == 1
     world.sell(holder, 500)
     assert overview.today(world.ctx, world.merchant).came == 1
+
+
+def test_each_visit_counts_to_the_day_of_its_own_store(world: World) -> None:
+    """Half past midnight in Paris is half past seven in the evening before in Fort-de-France."""
+    ctx, clock = world.ctx, world.clock
+    wish = world.wish("store")
+    island = programs.add_store(ctx, world.merchant, NewStore("Fort-de-France", "America/Martinique"), wish)[0]
+    key = str(programs.add_till(ctx, world.merchant, str(island["store"]), "1", world.wish("till"))[0]["key"])
+    there = keys.authenticate(ctx, key)
+    paris, martinique, both = world.enrol(), world.enrol(), world.enrol()
+    clock.at = datetime(2026, 11, 18, 3, 30, tzinfo=UTC)  # 04:30 on the 18th in Paris, 23:30 on the 17th over there
+    world.sell(martinique, 9900, scope=there)
+    clock.at = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)  # 23:30 and 18:30, both on the 18th
+    world.sell(paris, 1000)
+    world.sell(both, 2000, scope=there)
+    found = overview.today(ctx, world.merchant)
+    assert (found.day, found.elsewhere, found.came) == (date(2026, 11, 18), (), 2)
+    assert found.sales == Day(2, 2, {"EUR": 3000})
+    clock.forward(hours=1)  # 00:30 on the 19th in Paris, 19:30 on the 18th over there
+    world.sell(martinique, 400, scope=there)
+    world.sell(both, 500)
+    found = overview.today(ctx, world.merchant)
+    (store,) = [one.name for one in stores(world) if one.zone == "Europe/Paris"]
+    assert found.elsewhere == ((date(2026, 11, 19), (store,)), (date(2026, 11, 18), ("Fort-de-France",)))
+    assert found.sales == Day(3, 2, {"EUR": 2900}), "2000 and 400 over there, 500 in Paris"
+    assert found.moved["points"] == Moved(given=29, redeemed=0, rewards=0)
+    assert {one.visit.member: (one.visit.store, one.visit.times) for one in found.guests} == {
+        martinique.member: ("Fort-de-France", 1),
+        both.member: (store, 2),
+    }
+    assert [(day.day, one.sales) for day, one in found.fortnight[-3:]] == [(17, 1), (18, 3), (19, 1)]
+
+
+def stores(world: World) -> list[StoreRow]:
+    with world.ctx.look() as tx:
+        return parties.stores_of(tx, world.merchant)
 
 
 def test_before_the_first_sale_everything_is_nothing(world: World) -> None:

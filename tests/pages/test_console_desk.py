@@ -10,7 +10,8 @@ from werkzeug.test import TestResponse
 
 from tests.pages.console import sign_in
 from tests.pages.house import House
-from wallet_server.actions import rating
+from wallet_server.actions import keys, programs, rating
+from wallet_server.actions.once import asked
 from wallet_server.delivery.worker import run_once
 from wallet_server.records.jobs import BULK
 
@@ -64,6 +65,19 @@ def test_the_day_fills_itself_and_says_nothing_while_nothing_happens(client: Fla
     seen = cashier.get("/console/today")
     assert "/console/members/" not in seen.get_data(as_text=True)
     assert "messages sent" not in said(seen)
+
+
+def test_stores_on_different_days_are_named_by_their_day(house: House) -> None:
+    """Kiritimati and Samoa are 25 hours apart: there is no hour at which they have the same day."""
+    made = programs.found(house.ctx, "Two Oceans", programs.NewStore("London", "Pacific/Kiritimati"))
+    scope = keys.authenticate(house.ctx, made.merchant_key)
+    far = programs.NewStore("Pago Pago", "Pacific/Pago_Pago")
+    programs.add_store(house.ctx, scope, far, asked(scope, "store", {}, "store"))
+    client = house.app.test_client()
+    sign_in(client, house, merchant_key=made.merchant_key)
+    leads = re.findall(r'<p class="lead">([^<]*)</p>', client.get("/console/today").get_data(as_text=True))
+    assert [lead.partition(" · ")[2] for lead in leads] == ["London", "Pago Pago"]
+    assert len({lead.partition(" · ")[0] for lead in leads}) == 2
 
 
 def test_a_stranger_shop_begins_with_three_steps(client: FlaskClient, house: House) -> None:

@@ -1,8 +1,8 @@
-"""Owns the page of a shop's day: its numbers in the store's own zone, the last fortnight, and the first steps."""
+"""Owns the page of a shop's day: its numbers on each store's own clock, the last fortnight, and the first steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from wallet_server.actions import journal
 from wallet_server.actions.context import Context
 from wallet_server.records import overview, parties, programmes
-from wallet_server.records.overview import Day, Moved, Visit
+from wallet_server.records.overview import Clocks, Day, Moved, Span, Visit
+from wallet_server.records.parties import StoreRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules.program import Programme
 
@@ -28,14 +29,17 @@ class Guest:
 
 @dataclass(frozen=True)
 class Today:
-    """A merchant's day so far. `fortnight` are the last 14 days, the oldest first, this one the last.
+    """A merchant's day so far, in each store the day on its own clock; `day` and `zone` are those of the first store.
 
-    `published`, `paired` and `begun` say how far the first steps are: a card, a till, a first sale.
+    `elsewhere` names the stores by their day where another one is just there. `fortnight` are the last 14 days, the
+    oldest first, the latest that a store has begun the last. `published`, `paired` and `begun` say how far the first
+    steps are: a card, a till, a first sale.
     """
 
     day: date
     zone: str
     store: str
+    elsewhere: tuple[tuple[date, tuple[str, ...]], ...]
     came: int
     guests: tuple[Guest, ...]
     sales: Day
@@ -51,23 +55,33 @@ class Today:
     begun: bool
 
 
-def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """When a day begins and ends in a zone, as UTC; a day may have 23 or 25 hours."""
-    start, end = (datetime.combine(one, time(), zone).astimezone(UTC) for one in (day, day + timedelta(days=1)))
-    return start, end
+def span(now: datetime, zone: str) -> Span:
+    """The day of an instant on the clock of a zone; it may have 23 or 25 hours."""
+    there = ZoneInfo(zone)
+    day = now.astimezone(there).date()
+    start, end = (datetime.combine(one, time(), there).astimezone(UTC) for one in (day, day + timedelta(days=1)))
+    return Span(day, start, end)
+
+
+def _elsewhere(stores: Sequence[StoreRow], clocks: Clocks) -> tuple[tuple[date, tuple[str, ...]], ...]:
+    """The days that are just now in the stores, the first store's first; nothing where all have the same."""
+    named: dict[date, list[str]] = {}
+    for store in stores:
+        named.setdefault(clocks.spans[store.zone].day, []).append(store.name)
+    return tuple((day, tuple(names)) for day, names in named.items()) if len(named) > 1 else ()
 
 
 def today(ctx: Context, scope: Scope) -> Today:
-    """The day as it stands. A merchant of several stores is told in the zone of the first of them."""
+    """The day as it stands."""
     now = ctx.now()
     with ctx.look() as tx:
         stores = parties.stores_of(tx, scope)
         zone = stores[0].zone if stores else scope.zone
-        day = now.astimezone(ZoneInfo(zone)).date()
-        start, end = bounds(day, ZoneInfo(zone))
-        first = day - timedelta(days=FORTNIGHT - 1)
-        days = overview.days(tx, scope, first, day)
-        came, visits = overview.visits(tx, scope, start, end, LAST_VISITS)
+        clocks = Clocks(zone, {one: span(now, one) for one in (zone, *overview.zones(tx, scope))})
+        day, latest = clocks.own.day, max(one.day for one in clocks.spans.values())
+        first = latest - timedelta(days=FORTNIGHT - 1)
+        days = overview.days(tx, scope, first, latest)
+        came, visits = overview.visits(tx, scope, clocks, LAST_VISITS)
         names = journal.card_names(ctx, tx, [one.member_id for one in visits])
         rows = programmes.programmes_of(tx, scope)
         fortnight = [first + timedelta(days=n) for n in range(FORTNIGHT)]
@@ -76,12 +90,13 @@ def today(ctx: Context, scope: Scope) -> Today:
             day=day,
             zone=zone,
             store=stores[0].name if len(stores) == 1 else "",
+            elsewhere=_elsewhere(stores, clocks),
             came=came,
             guests=tuple(Guest(one, names.get(one.member_id, "")) for one in visits),
-            sales=days.get(day, none),
-            moved=overview.moved(tx, scope, start, end),
-            joined=overview.joined(tx, scope, start, end),
-            sent=overview.sent(tx, scope, start, end),
+            sales=overview.sold(tx, scope, clocks),
+            moved=overview.moved(tx, scope, clocks),
+            joined=overview.joined(tx, scope, clocks.own),
+            sent=overview.sent(tx, scope, clocks.own),
             tickets=overview.open_tickets(tx, scope),
             fortnight=tuple((one, days.get(one, none)) for one in fortnight),
             programmes=tuple(ctx.programme(tx, row.version_id) for row in rows if row.version_id),

@@ -1,10 +1,14 @@
-"""Owns the numbers of a merchant's day: who came, what was sold, given and redeemed, who joined, what was sent."""
+"""Owns the numbers of a merchant's day: who came, what was sold, given and redeemed, who joined, what was sent.
+
+What happened in a store counts to the day on that store's own clock; what belongs to no store, to the first one's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,6 +38,35 @@ ACTIVE_NEWS = 20
 
 
 @dataclass(frozen=True)
+class Span:
+    """A day in one zone, from `start` to before `end` (UTC)."""
+
+    day: date
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Today on the clock of each zone in which the merchant has a store; `main` is the zone of what has no store."""
+
+    main: str
+    spans: Mapping[str, Span]
+
+    @property
+    def own(self) -> Span:
+        """Today in the main zone."""
+        return self.spans[self.main]
+
+    def holds(self, at: sa.ColumnElement[datetime], zone: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        """Whether `at` is today on the clock of `zone` (NULL: of the main one)."""
+        spans = self.spans.values()
+        here = sa.func.coalesce(zone, self.main)
+        own = [sa.and_(here == name, at >= one.start, at < one.end) for name, one in self.spans.items()]
+        return sa.and_(at >= min(one.start for one in spans), at < max(one.end for one in spans), sa.or_(*own))
+
+
+@dataclass(frozen=True)
 class Moved:
     """What was given and redeemed of one currency: units net of what was undone, and how many rewards."""
 
@@ -44,12 +77,13 @@ class Moved:
 
 @dataclass(frozen=True)
 class Visit:
-    """A member at the till: the last thing that happened there today."""
+    """A member at the till: the last thing that happened there today, and in which store, on whose clock."""
 
     member_id: int
     member: str
     at: datetime
     store: str | None
+    zone: str | None
     times: int
 
 
@@ -62,32 +96,50 @@ class Day:
     turnover_minor: Mapping[str, int]
 
 
+def zones(tx: Tx, scope: Scope) -> list[str]:
+    """The zones of all the merchant's stores, closed ones too."""
+    query = sa.select(stores.c.zone).where(stores.c.merchant_id == scope.merchant_id).distinct().order_by(stores.c.zone)
+    return list(tx.execute(query).scalars())
+
+
 def days(tx: Tx, scope: Scope, first: date, last: date) -> dict[date, Day]:
     """Business day to its sales, those reversed in full left out; days without a sale are missing."""
-    mine = sa.select(tills.c.id).join(stores, stores.c.id == tills.c.store_id)
-    mine = mine.where(stores.c.merchant_id == scope.merchant_id)
+    return _sold(tx, scope, sales.c.business_day.between(first, last), sales.c.business_day)
+
+
+def sold(tx: Tx, scope: Scope, clocks: Clocks) -> Day:
+    """The sales of today: in each store those of its own day."""
+    today = [
+        sa.and_(stores.c.zone == zone, sales.c.business_day == span.day) for zone, span in clocks.spans.items()
+    ]  # fmt: skip
+    return _sold(tx, scope, sa.or_(*today), sa.literal(0)).get(0, Day(0, 0, {}))
+
+
+def _sold(tx: Tx, scope: Scope, when: sa.ColumnElement[bool], by: sa.ColumnElement[Any]) -> dict[Any, Day]:
     undone = sa.exists().where(ledger_entries.c.sale_id == sales.c.id, ledger_entries.c.reason == "reverse.sale")
     query = (
         sa.select(
-            sales.c.business_day,
+            by.label("by"),
             sales.c.money,
             sa.func.count().label("sales"),
             sa.func.count(sa.distinct(sales.c.member_id)).label("members"),
             sa.func.sum(sales.c.amount_minor).label("turnover"),
         )
-        .where(sales.c.till_id.in_(mine), sales.c.business_day.between(first, last), ~undone)
-        .group_by(sales.c.business_day, sales.c.money)
+        .join(tills, tills.c.id == sales.c.till_id)
+        .join(stores, stores.c.id == tills.c.store_id)
+        .where(stores.c.merchant_id == scope.merchant_id, when, ~undone)
+        .group_by("by", sales.c.money)
     )
-    found: dict[date, Day] = {}
+    found: dict[Any, Day] = {}
     for r in tx.execute(query):
-        before = found.get(r.business_day, Day(0, 0, {}))
+        before = found.get(r.by, Day(0, 0, {}))
         turnover = {**before.turnover_minor, r.money: int(r.turnover)}
-        found[r.business_day] = Day(before.sales + r.sales, before.members + r.members, turnover)
+        found[r.by] = Day(before.sales + r.sales, before.members + r.members, turnover)
     return found
 
 
-def moved(tx: Tx, scope: Scope, start: datetime, end: datetime) -> dict[str, Moved]:
-    """Currency code to what was given and redeemed from `start` to before `end`, undone ones taken off."""
+def moved(tx: Tx, scope: Scope, clocks: Clocks) -> dict[str, Moved]:
+    """Currency code to what was given and redeemed today, undone ones taken off."""
     undone = ledger_entries.alias("undone")
     what = sa.func.coalesce(undone.c.kind, ledger_entries.c.kind)
     query = (
@@ -101,10 +153,10 @@ def moved(tx: Tx, scope: Scope, start: datetime, end: datetime) -> dict[str, Mov
         .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
         .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
         .outerjoin(undone, undone.c.id == ledger_entries.c.reverses_id)
+        .outerjoin(stores, stores.c.id == ledger_entries.c.store_id)
         .where(
             ledger_entries.c.merchant_id == scope.merchant_id,
-            ledger_entries.c.recorded_at >= start,
-            ledger_entries.c.recorded_at < end,
+            clocks.holds(ledger_entries.c.recorded_at, stores.c.zone),
             ledger_accounts.c.owner_kind == "member",
             what.in_((EARN, BURN)),
         )
@@ -122,47 +174,44 @@ def moved(tx: Tx, scope: Scope, start: datetime, end: datetime) -> dict[str, Mov
     return found
 
 
-def visits(tx: Tx, scope: Scope, start: datetime, end: datetime, most: int) -> tuple[int, list[Visit]]:
+def visits(tx: Tx, scope: Scope, clocks: Clocks, most: int) -> tuple[int, list[Visit]]:
     """(how many members were at a till, the last of them)."""
     entries, of_sales = ledger_entries.c, sales.c
+    known = [span.day for span in clocks.spans.values()]
     here = sa.union_all(
-        sa.select(entries.member_id, entries.store_id, entries.recorded_at.label("at")).where(
+        sa.select(entries.member_id, entries.store_id, entries.recorded_at.label("at"))
+        .outerjoin(stores, stores.c.id == entries.store_id)
+        .where(
             entries.merchant_id == scope.merchant_id,
-            entries.recorded_at >= start,
-            entries.recorded_at < end,
             entries.till_id.is_not(None),
+            clocks.holds(entries.recorded_at, stores.c.zone),
         ),
         # A sale that earned nothing is a visit too.
-        sa.select(of_sales.member_id, of_sales.store_id, of_sales.recorded_at.label("at")).where(
-            of_sales.till_id.in_(
-                sa.select(tills.c.id)
-                .join(stores, stores.c.id == tills.c.store_id)
-                .where(stores.c.merchant_id == scope.merchant_id)
-            ),
-            # By the days that a till in any zone may call today, so that the index serves; then by the time itself.
-            of_sales.business_day.between(start.date(), end.date()),
-            of_sales.recorded_at >= start,
-            of_sales.recorded_at < end,
+        sa.select(of_sales.member_id, of_sales.store_id, of_sales.recorded_at.label("at"))
+        .join(tills, tills.c.id == of_sales.till_id)
+        .join(stores, stores.c.id == tills.c.store_id)
+        .where(
+            stores.c.merchant_id == scope.merchant_id,
+            # By the days that a till may call today, so that the index serves; then by the time itself.
+            of_sales.business_day.between(min(known) - timedelta(days=1), max(known) + timedelta(days=1)),
+            clocks.holds(of_sales.recorded_at, stores.c.zone),
         ),
-    ).subquery()
+    ).cte()
     times = sa.func.count(sa.distinct(here.c.at)).label("times")
-    query = (
-        sa.select(here.c.member_id, sa.func.max(here.c.at).label("at"), sa.func.max(here.c.store_id).label("s"), times)
-        .group_by(here.c.member_id)
-        .subquery()
-    )
-    total = int(tx.execute(sa.select(sa.func.count()).select_from(query)).scalar_one())
+    people = sa.select(here.c.member_id, sa.func.max(here.c.at).label("at"), times).group_by(here.c.member_id)
+    total = int(tx.execute(sa.select(sa.func.count()).select_from(people.subquery())).scalar_one())
+    last = people.order_by(sa.func.max(here.c.at).desc(), here.c.member_id).limit(most).subquery()
+    where = sa.select(sa.func.max(here.c.store_id)).where(here.c.member_id == last.c.member_id, here.c.at == last.c.at)
     rows = tx.execute(
-        sa.select(query, members.c.public_id, stores.c.name)
-        .join(members, members.c.id == query.c.member_id)
-        .outerjoin(stores, stores.c.id == query.c.s)
-        .order_by(query.c.at.desc(), query.c.member_id)
-        .limit(most)
+        sa.select(last, members.c.public_id, stores.c.name, stores.c.zone)
+        .join(members, members.c.id == last.c.member_id)
+        .outerjoin(stores, stores.c.id == where.scalar_subquery())
+        .order_by(last.c.at.desc(), last.c.member_id)
     )
-    return total, [Visit(r.member_id, r.public_id, r.at, r.name, r.times) for r in rows]
+    return total, [Visit(r.member_id, r.public_id, r.at, r.name, r.zone, r.times) for r in rows]
 
 
-def joined(tx: Tx, scope: Scope, start: datetime, end: datetime) -> int:
+def joined(tx: Tx, scope: Scope, today: Span) -> int:
     """How many joined the merchant's programmes; at most `MOST_JOINED`."""
     mine = sa.select(participations.c.programme_id).where(
         participations.c.merchant_id == scope.merchant_id, participations.c.left_at.is_(None)
@@ -171,10 +220,10 @@ def joined(tx: Tx, scope: Scope, start: datetime, end: datetime) -> int:
     newest = sa.select(members.c.joined_at).where(members.c.programme_id.in_(mine))
     newest = newest.order_by(members.c.id.desc()).limit(MOST_JOINED)
     at = newest.subquery().c.joined_at
-    return int(tx.execute(sa.select(sa.func.count()).where(at >= start, at < end)).scalar_one())
+    return int(tx.execute(sa.select(sa.func.count()).where(at >= today.start, at < today.end)).scalar_one())
 
 
-def sent(tx: Tx, scope: Scope, start: datetime, end: datetime) -> int:
+def sent(tx: Tx, scope: Scope, today: Span) -> int:
     """To how many members an announcement was sent; of the newest announcements that are not over since before."""
     am = announcement_members.c
     active = (
@@ -182,14 +231,14 @@ def sent(tx: Tx, scope: Scope, start: datetime, end: datetime) -> int:
         .where(
             announcements.c.merchant_id == scope.merchant_id,
             announcements.c.confirmed_at.is_not(None),
-            announcements.c.ends_at >= start,
+            announcements.c.ends_at >= today.start,
         )
         .order_by(announcements.c.id.desc())
         .limit(ACTIVE_NEWS)
     )
     ids = list(tx.execute(active).scalars())
     query = sa.select(sa.func.count()).where(
-        am.announcement_id.in_(ids), am.outcome == SHOWN, am.decided_at >= start, am.decided_at < end
+        am.announcement_id.in_(ids), am.outcome == SHOWN, am.decided_at >= today.start, am.decided_at < today.end
     )
     return int(tx.execute(query).scalar_one()) if ids else 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -27,6 +27,10 @@ class Wording:
     @property
     def _locale(self) -> Locale:
         return LOCALES.get(self.tongue, LOCALES["en"])
+
+    def there(self, zone: str | None) -> Wording:
+        """The same in another zone; None: in this one."""
+        return replace(self, zone=zone) if zone else self
 
     def local(self, at: datetime) -> datetime:
         """That instant on the shop's clock."""
