@@ -11,12 +11,14 @@ import ssl
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -24,13 +26,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+from flask import Blueprint
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 
 from tests.stories.running import clean, free_pair
 from wallet_server.actions import local_tls
-from wallet_server.actions.local_names import Machine, general
+from wallet_server.actions.local_names import Machine, general, local
 from wallet_server.errors import Misconfigured
 from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.settings import Settings
+from wallet_server.web.trust import plain_door
 
 NOW = dt.datetime(2026, 11, 22, 6, 0, tzinfo=dt.UTC)
 BAKERY = Machine("fournil", (ipaddress.ip_address("192.168.1.20"),))
@@ -74,10 +80,10 @@ def server_certificate(identity: local_tls.Identity) -> x509.Certificate:
 
 def test_the_certificate_names_everything_by_which_a_browser_comes(place: Place) -> None:
     identity = place.prepare()
-    assert identity.names == ("localhost", "192.168.1.20", "fournil", "fournil.local", "127.0.0.1", "::1")
+    assert identity.names == ("localhost", "192.168.1.20", "fournil.local", "127.0.0.1", "::1")
     assert identity.first
     certificate = server_certificate(identity)
-    for name in ("localhost", "fournil", "fournil.local"):
+    for name in ("localhost", "fournil.local"):
         verifier(place).build_server_verifier(x509.DNSName(name)).verify(certificate, [])
     address = x509.IPAddress(ipaddress.ip_address("192.168.1.20"))
     verifier(place).build_server_verifier(address).verify(certificate, [])
@@ -93,6 +99,17 @@ def verifier(place: Place) -> PolicyBuilder:
 @pytest.mark.parametrize("stolen_for", ["bank.example", "fournil.example", "8.8.8.8", "till.local"])
 def test_trusting_the_authority_is_safe_even_if_its_key_were_stolen(place: Place, stolen_for: str) -> None:
     place.prepare()
+    forged = _forged(place, stolen_for)
+    check = verifier(place).build_server_verifier(general(stolen_for))
+    if stolen_for.endswith(".local"):
+        check.verify(forged, [])  # so that what refuses the others is nothing but their names
+        return
+    with pytest.raises(VerificationError):
+        check.verify(forged, [])
+
+
+def _forged(place: Place, stolen_for: str) -> x509.Certificate:
+    """What whoever has the authority's key would make."""
     authority = place.authority()
     sealed = (place.settings.data_dir / "tls" / "authority.key").read_text()
     stolen = serialization.load_der_private_key(place.keyring.open(sealed, local_tls.SEALED_AS), None)
@@ -105,12 +122,54 @@ def test_trusting_the_authority_is_safe_even_if_its_key_were_stolen(place: Place
         .sign(stolen, hashes.SHA256())  # type: ignore[arg-type]
     )
     forged.verify_directly_issued_by(authority)
-    check = verifier(place).build_server_verifier(name)
-    if stolen_for.endswith(".local"):
-        check.verify(forged, [])  # so that what refuses the others is nothing but their names
-        return
-    with pytest.raises(VerificationError):
-        check.verify(forged, [])
+    return forged
+
+
+LABEL = st.from_regex(r"[a-z]([a-z0-9]{0,10})", fullmatch=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(machine=st.lists(LABEL, min_size=1, max_size=3).map(".".join), site=LABEL)
+@example(machine="shop", site="www.someones-bank")
+@example(machine="co.uk", site="www.someones-bank")
+def test_however_a_machine_is_called_no_site_under_that_name_is_vouched_for(machine: str, site: str) -> None:
+    assume(not local(machine))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder), f"https://{machine.partition('.')[0]}:8080")
+        identity = place.prepare(Machine(machine, ()))
+        assert machine not in identity.names
+        for name in (f"{site}.{machine}", machine):
+            with pytest.raises(VerificationError):
+                verifier(place).build_server_verifier(x509.DNSName(name)).verify(_forged(place, name), [])
+
+
+def test_an_authority_for_a_whole_top_level_domain_is_not_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = x509.NameConstraints([x509.DNSName("local"), x509.DNSName("fournil")], None)
+    with monkeypatch.context() as older:
+        older.setattr(local_tls, "constraints", lambda *_: wide)
+        place.prepare()
+    before = place.authority()
+    assert place.prepare().first
+    assert place.authority() != before
+    assert not place.prepare().first
+
+
+def test_the_trust_page_names_what_is_vouched_for_beyond_the_local_network(tmp_path: Path) -> None:
+    said = {}
+    for base in ("https://fournil.local:8080", "https://cards.example.com:8443", "https://203.0.113.9:8443"):
+        place = Place(tmp_path / (urlsplit(base).hostname or ""), base)
+        place.prepare()
+        door = plain_door(place, Blueprint("files", __name__), ()).test_client()  # type: ignore[arg-type]
+        said[base] = [door.get(f"/trust?lang={tongue}").get_data(as_text=True) for tongue in ("fr", "en")]
+    french, english = said["https://fournil.local:8080"]
+    assert "garant d’aucun site d’internet" in french
+    assert "vouch for any site on the internet" in english
+    french, english = said["https://cards.example.com:8443"]
+    assert "et pour cards.example.com avec tous les noms" in french
+    assert "and for cards.example.com with every name below it" in english
+    french, english = said["https://203.0.113.9:8443"]
+    assert "et pour l’adresse 203.0.113.9" in french
+    assert "and for the address 203.0.113.9" in english
 
 
 def test_a_start_changes_nothing_until_it_must(place: Place) -> None:
@@ -253,11 +312,11 @@ def test_https_is_served_and_the_plain_door_leads_to_it(served: Any) -> None:
 
 @pytest.mark.slow
 def test_a_certificate_that_nears_its_end_is_renewed_while_the_server_runs(served: Any) -> None:
-    settings = Settings.from_env(served.variables)
+    wanted = Settings.from_env(served.variables)
     keyring = Keyring.parse((served.folder / "secret.keys").read_text())
     authority = (served.folder / "tls" / "authority.pem").read_bytes()
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=local_tls.SERVER_DAYS - 20)
-    then = SimpleNamespace(settings=settings, keyring=keyring, now=lambda: before)
+    then = SimpleNamespace(settings=wanted, keyring=keyring, now=lambda: before)
     (served.folder / "tls" / "server.pem").unlink()
     local_tls.prepare(then, BAKERY)  # type: ignore[arg-type]
     left = x509.load_pem_x509_certificate((served.folder / "tls" / "server.pem").read_bytes()).not_valid_after_utc

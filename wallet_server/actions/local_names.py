@@ -46,12 +46,21 @@ def _private(address: Address) -> bool:
 
 
 def names_of(machine: Machine, base_host: str) -> tuple[str, ...]:
-    """Everything by which a browser may come here: names first, then addresses."""
+    """Everything by which a browser may come here: names first, then addresses.
+
+    Of the machine's own name only what belongs to local networks: a machine may be called `shop` or `app`, and these
+    are top-level domains of the internet.
+    """
     short = machine.name.partition(".")[0]
-    names = ["localhost", base_host, machine.name, short, f"{short}.local"]
+    names = ["localhost", base_host, machine.name if local(machine.name) else "", f"{short}.local" if short else ""]
     addresses = ["127.0.0.1", "::1", *map(str, machine.addresses)]
     asked = dict.fromkeys(filter(None, map(_plain, names))) | dict.fromkeys(addresses)
     return tuple(asked)
+
+
+def local(name: str) -> bool:
+    """Whether a name can be nobody's on the internet (RFC 6761, RFC 6762, RFC 8375)."""
+    return name in LOCAL_NAMES or name.endswith(tuple(f".{one}" for one in LOCAL_NAMES))
 
 
 def _plain(name: str) -> str:
@@ -79,15 +88,31 @@ def general(name: str) -> x509.DNSName | x509.IPAddress:
 
 
 def constraints(machine: Machine, base_host: str) -> x509.NameConstraints:
-    """For what an authority may sign that is made here (RFC 5280, 4.2.1.10)."""
+    """For what an authority may sign that is made here (RFC 5280, 4.2.1.10).
+
+    A name there covers all names below it. So one of a single label is never permitted: it may be a top-level domain.
+    """
     own = [name for name in names_of(machine, base_host) if not _address(name)]
-    names = [name for name in own if not name.endswith(tuple(f".{one}" for one in LOCAL_NAMES))]
-    permitted: list[x509.GeneralName] = [x509.DNSName(name) for name in dict.fromkeys([*LOCAL_NAMES, *names])]
+    names = [name for name in own if "." in name and not local(name)]
+    permitted: list[x509.GeneralName] = [x509.DNSName(name) for name in (*LOCAL_NAMES, *names)]
     permitted += [x509.IPAddress(net) for net in PRIVATE]
     address = _address(base_host)
     if address and not _private(address):
         permitted.append(x509.IPAddress(ipaddress.ip_network(address)))  # that one, because the operator names it
     return x509.NameConstraints(permitted, None)
+
+
+def beyond(authority: x509.Certificate) -> tuple[str, ...]:
+    """The names (with all below them) and addresses outside local networks for which the authority may sign."""
+    allowed = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    names = [str(one.value) for one in allowed if isinstance(one, x509.DNSName) and not local(one.value)]
+    nets = [one.value for one in allowed if isinstance(one, x509.IPAddress)]
+    return (*names, *(str(net).partition("/")[0] for net in nets if net not in PRIVATE))
+
+
+def too_wide(authority: x509.Certificate) -> bool:
+    """Whether the authority may sign for a whole top-level domain: such a one is not kept."""
+    return any("." not in name for name in beyond(authority) if not _address(name))
 
 
 def covers(authority: x509.Certificate, name: str) -> bool:

@@ -1,9 +1,9 @@
 """Owns https on the local network: a certificate authority of this installation alone, and the server's certificate.
 
 Browsers give a page the camera over https only, and no public authority signs for an address on a local network. So
-the product signs for itself, and each device is told once to trust it. The authority may sign for private addresses
-and for names of the local network and of this machine, and for nothing else (RFC 5280, 4.2.1.10), so that a device
-which trusts it risks nothing on the internet, even if the key were stolen.
+the product signs for itself, and each device is told once to trust it. The authority may sign for private addresses,
+for names of the local network, and for the host of `WALLET_BASE_URL` with the names below it, and for nothing else (RFC
+5280, 4.2.1.10), so that a device which trusts it risks nothing elsewhere on the internet, even if the key were stolen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wallet_server.actions.context import Context
-from wallet_server.actions.local_names import Machine, constraints, covers, general, names_of
+from wallet_server.actions.local_names import Machine, beyond, constraints, covers, general, names_of, too_wide
 from wallet_server.errors import Misconfigured
 from wallet_server.settings import Settings
 
@@ -71,6 +71,11 @@ class Authority:
         """SHA-256 of the certificate, in words of four to compare by eye."""
         digits = self.certificate.fingerprint(hashes.SHA256()).hex().upper()
         return " ".join(digits[n : n + 4] for n in range(0, len(digits), 4))
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """For what it may vouch outside the local network: a public host of `WALLET_BASE_URL`."""
+        return beyond(self.certificate)
 
 
 def folder(settings: Settings) -> Path:
@@ -195,6 +200,8 @@ def _kept_authority(ctx: Context, folder: Path, now: datetime) -> Pair | None:
     certificate = _read_certificate(folder / "authority.pem")
     sealed = folder / "authority.key"
     if certificate is None or not sealed.exists() or now > certificate.not_valid_after_utc - RENEW_BEFORE:
+        return None
+    if too_wide(certificate):
         return None
     reseal(ctx)
     key = _open_key(ctx, sealed)

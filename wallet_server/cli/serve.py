@@ -62,6 +62,13 @@ def tell(ctx: Context, identity: local_tls.Identity) -> None:
     if identity.first or sys.stdout.isatty():
         show_trust(ctx.settings.trust_address or "", authority.fingerprint)
     for name in identity.left_out:
+        if "." not in name:
+            click.echo(
+                f"The local certificate does not cover {name}: a name without a dot may be all of a top-level domain. "
+                "Give WALLET_BASE_URL one that ends in .local.",
+                err=True,
+            )
+            continue
         click.echo(
             f"The local certificate does not cover {name}. To cover it, remove the folder "
             f"{ctx.settings.data_dir / 'tls'} and start again; every device must then trust the new one.",

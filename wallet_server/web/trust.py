@@ -9,6 +9,7 @@ from __future__ import annotations
 import plistlib
 import uuid
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, redirect, request
@@ -41,12 +42,21 @@ def page() -> Response:
         "trust.html",
         tongue,
         authority=authority,
+        safe=_promise(authority, press().words[tongue].trust) if authority else "",
         served=ctx.settings.tls,
         devices=[mine, *(one for one in DEVICES if one != mine)],
         secure=ctx.settings.base_url,
         address=address,
         drawn=symbol(address, press().words[tongue].trust.symbol) if authority else "",
     )
+
+
+def _promise(authority: Authority, words: Any) -> str:
+    """What trusting the certificate means: for which sites of the internet it may vouch, if for any."""
+    found = ", ".join(authority.beyond)
+    named = any(letter.isalpha() for letter in found) and ":" not in found
+    told: str = (words.safe_name if named else words.safe_address).format(found) if found else words.safe
+    return told
 
 
 def device(user_agent: str) -> str:
