@@ -58,6 +58,8 @@ class Credentials:
     signer: Signer = field(repr=False, compare=False)
     provider: Provider | None = field(default=None, repr=False, compare=False)
     """What opens the push service in the certificate's place."""
+    nfc: bool = False
+    """Whether phones open a card of this certificate that has a contactless part."""
 
     @classmethod
     def load(
@@ -90,6 +92,7 @@ class Credentials:
             key_pem=_key_pem(key),
             wwdr_pem=wwdr.public_bytes(Encoding.PEM),
             signer=Signer(key, leaf, wwdr),
+            nfc=_allows_nfc(leaf),
         )
 
 
@@ -221,8 +224,12 @@ def _subject(leaf: x509.Certificate) -> Iterator[Finding]:
     if not _name(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME):
         sentence = "The certificate names no team (OU), so it is no Pass Type ID certificate: make one of that kind."
         yield Finding("error", "no-team", sentence)
-    if "with NFC" in _name(leaf.subject, NameOID.COMMON_NAME):
+    if _allows_nfc(leaf):
         yield Finding("notice", "nfc", "This certificate also allows contactless (NFC) passes.")
+
+
+def _allows_nfc(leaf: x509.Certificate) -> bool:
+    return "with NFC" in _name(leaf.subject, NameOID.COMMON_NAME)
 
 
 def _own_key(leaf: x509.Certificate | None, key: rsa.RSAPrivateKey) -> Iterator[Finding]:

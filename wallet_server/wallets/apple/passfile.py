@@ -64,11 +64,14 @@ class Press:
     ) -> bytes:
         """The signed bytes. Raises `Invalid` with every fault; nothing invalid is ever signed."""
         document, phrases = compose(card, alert, identity, design, credentials.team)
+        if not credentials.nfc:
+            # With it no phone would open the card at all: better one that is not read without contact.
+            document.pop("nfc", None)
         found: list[Fault] = []
         files = _written(document, phrases, found)
         logo = self._logo(card)
         names = [*self._names_of(design, bool(logo)), *(name for name, _ in files[1:])]
-        found += rules.faults(document, names, sandbox=self._sandbox)
+        found += rules.faults(document, names, sandbox=self._sandbox, nfc=credentials.nfc)
         if found:
             raise Invalid(_sentence(found), code="invalid-card", faults=found)
         signer = credentials.signer

@@ -100,7 +100,7 @@ _DateStyle = Literal["PKDateStyleNone", "PKDateStyleShort", "PKDateStyleMedium",
 
 @with_config(_STRICT)
 class _Amount(TypedDict, total=False):
-    amount: Required[Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$")]]
+    amount: Required[Annotated[str, Field(pattern=r"^-?[0-9]{1,16}(\.[0-9]{1,6})?$")]]
     currencyCode: Required[_Currency]
 
 
