@@ -17,7 +17,8 @@ from wallet_server.rules.card import Texts
 UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # Appended to a key whose text stands there already with other translations; it has no width on any screen.
 _INVISIBLE = "\u200b"
-_BOM = b"\xff\xfe"
+# KDE's reader takes every UTF-16 for big-endian, whatever the mark says; phones take both.
+_BOM = b"\xfe\xff"
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -80,4 +81,4 @@ def _lines(key: str, said: tuple[str, ...]) -> tuple[bytes, ...]:
     if any(map(UNSHOWABLE.search, said)):
         raise UnshowableText
     safe = key.translate(_ESCAPES)
-    return tuple(f'"{safe}" = "{text.translate(_ESCAPES)}";\n'.encode("utf-16-le") for text in said)
+    return tuple(f'"{safe}" = "{text.translate(_ESCAPES)}";\n'.encode("utf-16-be") for text in said)
