@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from werkzeug.test import TestResponse
 
 from tests.pages.console import sign_in
 from tests.pages.house import House, Shop
-from wallet_server.actions import programs
+from wallet_server.actions import keys, programs
 from wallet_server.actions.context import new_id
-from wallet_server.records import programmes
+from wallet_server.records import drafts, programmes
 from wallet_server.rules.program_default import default_document
 
 FIELD = re.compile(r'<input(?=[^>]*name="(?P<name>\w+)")(?=[^>]*value="(?P<value>[^"]*)")[^>]*>')
@@ -36,12 +37,13 @@ def shop(house: House) -> Shop:
 class Form:
     """The form as a browser without scripts fills and sends it."""
 
-    def __init__(self, client: FlaskClient, csrf: str) -> None:
+    def __init__(self, client: FlaskClient, csrf: str, programme: str = "") -> None:
         self.client, self.csrf = client, csrf
+        self.path = f"/console/card?programme={programme}" if programme else "/console/card"
         self.open()
 
     def open(self) -> str:
-        self.page = self.client.get("/console/card").get_data(as_text=True)
+        self.page = self.client.get(self.path).get_data(as_text=True)
         form = self.page.partition('id="designer"')[2]
         self.fields: dict[str, Any] = {}
         for found in FIELD.finditer(form):
@@ -53,7 +55,7 @@ class Form:
     def send(self, do: str, headers: dict[str, str] | None = None, **changes: Any) -> TestResponse:
         self.fields |= changes
         body = {**self.fields, "csrf": self.csrf, "do": do}
-        return self.client.post("/console/card", data=body, headers=headers)
+        return self.client.post(self.path, data=body, headers=headers)
 
     def live(self, **changes: Any) -> dict[str, Any]:
         answer = self.send("live", {"X-Part": "live"}, **changes)
@@ -63,9 +65,12 @@ class Form:
         return facts
 
     def confirm(self) -> TestResponse:
-        page = self.client.get("/console/card/publish").get_data(as_text=True)
+        path = self.path.replace("/card", "/card/publish")
+        page = self.client.get(path).get_data(as_text=True)
         shown = dict(re.findall(r'name="(revision|version)" value="(\d+)"', page))
-        return self.client.post("/console/card/publish", data={**shown, "csrf": self.csrf})
+        action = re.search(r'<form method="post" action="([^"]*/card/publish[^"]*)"', page)
+        assert action, page
+        return self.client.post(action[1].replace("&amp;", "&"), data={**shown, "csrf": self.csrf})
 
 
 @pytest.fixture
@@ -182,6 +187,54 @@ def test_publishing_says_what_changes_for_how_many_and_happens_once(house: House
     assert late.status_code == 409
     assert "Look at it again before you publish it" in late.get_data(as_text=True)
     assert version(house, shop) == 2
+
+
+def test_a_shop_with_several_programmes_chooses_and_each_has_its_draft(
+    house: House, client: FlaskClient, shop: Shop
+) -> None:
+    scope = keys.authenticate(house.ctx, shop.merchant_key)
+    token = sign_in(client, house, merchant_key=shop.merchant_key)
+    with house.ctx.look() as tx:
+        first = programmes.programme_to_join(tx, shop.join_code).public_id
+    assert "Which card?" not in client.get("/console/card").get_data(as_text=True)
+    second, code = new_id("prog"), new_id("j")[2:14]
+    with house.ctx.change() as tx:
+        key = programmes.add_programme(tx, second, scope.account_id, "Le midi", code, 1, house.ctx.now())
+        programmes.join_programme(tx, key, scope.merchant_id, house.ctx.now())
+    page = client.get("/console/card?lang=en").get_data(as_text=True)
+    assert re.findall(r'href="[^"]*programme=(\w+)&amp;lang=en"( aria-current="page")?>', page) == [
+        (first, ' aria-current="page"'),
+        (second, ""),
+    ]
+    Form(client, token).live(reward_en="a coffee")
+    lunch = Form(client, token, second)
+    assert lunch.fields["reward_en"] == "", "the other one's draft stays its own"
+    lunch.live(reward_en="a soup")
+    assert Form(client, token).fields["reward_en"] == "a coffee"
+    assert Form(client, token, second).fields["reward_en"] == "a soup"
+    done = lunch.confirm()
+    assert done.status_code == 303
+    assert f"programme={second}" in done.headers["Location"]
+    assert code in client.get(done.headers["Location"]).get_data(as_text=True), "the link to join this one"
+    assert (version(house, shop), version(house, replace(shop, join_code=code))) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["the stranger's", "prog_none", "x'%00", ""])
+def test_nobody_chooses_a_programme_that_is_not_theirs(
+    house: House, client: FlaskClient, shop: Shop, name: str
+) -> None:
+    token = sign_in(client, house, merchant_key=shop.merchant_key)
+    with house.ctx.look() as tx:
+        row = programmes.programme_to_join(tx, house.stranger.join_code)
+    asked = f"?programme={row.public_id if 'stranger' in name else name}"
+    for path in ("", "/publish", "/published"):
+        assert client.get(f"/console/card{path}{asked}").status_code == 404
+    assert client.post(f"/console/card{asked}", data={"csrf": token, "do": "live"}).status_code == 404
+    wanted = {"csrf": token, "revision": "0", "version": str(row.version)}
+    assert client.post(f"/console/card/publish{asked}", data=wanted).status_code == 404
+    with house.ctx.look() as tx:
+        assert drafts.draft(tx, keys.authenticate(house.ctx, house.stranger.merchant_key), row.id) is None
+        assert programmes.programme_to_join(tx, house.stranger.join_code).version == row.version
 
 
 def test_what_the_form_cannot_say_is_shown_and_left_alone(house: House, client: FlaskClient, shop: Shop) -> None:

@@ -15,6 +15,7 @@ from wallet_server.actions.staff import Person
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany
 from wallet_server.records import drafts, limits, parties, programmes
 from wallet_server.records.database import Tx
+from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules import card_form
 from wallet_server.rules.card import Card, Palette, Texts
@@ -52,10 +53,12 @@ LOGO_PIXELS_A_POINT = 3
 class Desk:
     """The form as a person finds it. `version` is 0 before the first publication; `document` then is None.
 
-    `typed` is None when the programme promises what the form cannot say; `revision` is 0 while nothing was drafted.
+    `programmes` are all that the shop takes part in, by public id and name, oldest first. `typed` is None when the
+    programme promises what the form cannot say; `revision` is 0 while nothing was drafted.
     """
 
     programme: str
+    programmes: tuple[tuple[str, str], ...]
     join_link: str
     version: int
     published_at: datetime | None
@@ -92,17 +95,23 @@ class Preview:
     suggested: tuple[str, ...]
 
 
-def desk(ctx: Context, person: Person) -> Desk:
-    """The form of the person's programme. Raises `NotFound` (`no-programme`)."""
+def desk(ctx: Context, person: Person, programme: str | None = None) -> Desk:
+    """The form of one of the shop's programmes; None: of its first. Raises `NotFound` (`no-programme` without any)."""
     with ctx.look() as tx:
-        return _desk(ctx, tx, person)
+        return _desk(ctx, tx, person, programme)
 
 
-def _desk(ctx: Context, tx: Tx, person: Person) -> Desk:
-    rows = programmes.programmes_of(tx, person.scope)
+def _chosen(tx: Tx, scope: Scope, programme: str | None) -> ProgrammeRow:
+    if programme is not None:
+        return programmes.programme_in(tx, scope, programme)
+    rows = programmes.programmes_of(tx, scope)
     if not rows:
         raise NotFound("Your shop takes part in no programme yet.", code="no-programme")
-    row = rows[0]
+    return rows[0]
+
+
+def _desk(ctx: Context, tx: Tx, person: Person, programme: str | None) -> Desk:
+    row = _chosen(tx, person.scope, programme)
     version = programmes.version(tx, row.version_id) if row.version_id else None
     document = json.loads(version.document) if version else None
     draft = drafts.draft(tx, person.scope, row.id)
@@ -114,6 +123,7 @@ def _desk(ctx: Context, tx: Tx, person: Person) -> Desk:
         typed = card_form.typed_of(document) if document else card_form.begun(person.merchant)
     return Desk(
         programme=row.public_id,
+        programmes=tuple((one.public_id, one.name) for one in programmes.programmes_of(tx, person.scope)),
         join_link=f"{ctx.settings.base_url}/join/{row.join_code}",
         version=row.version,
         published_at=version.published_at if version else None,
@@ -131,24 +141,22 @@ def _differs(typed: Typed, document: Mapping[str, Any]) -> bool:
     return bool(reading.faults) or reading.programme != parse(document)
 
 
-def save(ctx: Context, person: Person, typed: Typed, after: int) -> int:
-    """Keep the form as a draft in the place of revision `after`; returns the new revision.
+def save(ctx: Context, person: Person, typed: Typed, after: int, programme: str | None = None) -> int:
+    """Keep the form as a draft of the programme (as in `desk`) in the place of revision `after`; returns its revision.
 
     Raises `Conflict` (`draft-moved`) when somebody, or another window, saved meanwhile: nothing is overwritten. The
     same window (`tab`) saves over its own revision, whose number it may have missed.
     """
     form = card_form.kept(typed)
     with ctx.change() as tx:
-        rows = programmes.programmes_of(tx, person.scope)
-        if not rows:
-            raise NotFound("Your shop takes part in no programme yet.", code="no-programme")
+        row = _chosen(tx, person.scope, programme)
         for name in ("logo", "bare"):
             if form[name] and assets.in_books(tx, form[name]) is None:
                 form[name] = ""
-        stands = drafts.draft(tx, person.scope, rows[0].id)
+        stands = drafts.draft(tx, person.scope, row.id)
         if stands is not None and form["tab"] and stands.form.get("tab") == form["tab"]:
             after = stands.revision
-        revision = drafts.save(tx, rows[0].id, form, after, person.staff_id, ctx.now())
+        revision = drafts.save(tx, row.id, form, after, person.staff_id, ctx.now())
     if revision is None:
         raise Conflict("This card was changed elsewhere meanwhile.", code="draft-moved")
     return revision
@@ -247,13 +255,13 @@ def pending(found: Desk, language: str) -> tuple[Reading, tuple[Change, ...]]:
     return reading, changes(old, reading.programme) if old else ()
 
 
-def publish(ctx: Context, person: Person, revision: int, version: int) -> Facts:
+def publish(ctx: Context, person: Person, revision: int, version: int, programme: str | None = None) -> Facts:
     """Make the draft of this revision the programme's next version, once, however often it is sent.
 
     `revision` and `version` are those that the person saw. Raises `Invalid` (`form-faults`) with the fields, and
     `Conflict` (`draft-moved`) when the draft or the programme has moved since.
     """
-    found = desk(ctx, person)
+    found = desk(ctx, person, programme)
     if found.typed is None or found.revision != revision:
         raise Conflict("This card was changed elsewhere meanwhile.", code="draft-moved")
     reading, _ = pending(found, person.language)
@@ -270,5 +278,5 @@ def publish(ctx: Context, person: Person, revision: int, version: int) -> Facts:
     except Conflict as fault:
         if fault.code != "no-change":
             raise
-        facts = {"programme": found.programme, "version": desk(ctx, person).version}
+        facts = {"programme": found.programme, "version": desk(ctx, person, programme).version}
     return facts

@@ -1,4 +1,4 @@
-"""Owns the console's page on which a shop makes its card: the live form, the card beside it, and publication."""
+"""Owns the console's pages on which a shop makes its card: the live form, and publication."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import orjson
 from flask import Blueprint, Response, current_app, redirect, request
-from markupsafe import Markup
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as Answer
 
@@ -18,9 +17,11 @@ from wallet_server.actions import assets, designing
 from wallet_server.actions.designing import Desk, Preview, Wrong
 from wallet_server.actions.staff import MARKETER, OWNER, Person
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
-from wallet_server.rules.card import Card, Palette
-from wallet_server.rules.card_form import DEFAULTS, LANGUAGES, STAMPS, Typed
+from wallet_server.rules.card import Palette
+from wallet_server.rules.card_form import DEFAULTS, STAMPS, Typed
 from wallet_server.web.assets import asset_path
+from wallet_server.web.console.beside import PATH
+from wallet_server.web.console.beside import shown as shown_beside
 from wallet_server.web.console.door import console_page, signed_in, speaks, visit, words
 from wallet_server.web.rendering import (
     PALETTE,
@@ -37,7 +38,6 @@ from wallet_server.web.rendering import (
 
 card = Blueprint("console-card", __name__)
 
-PATH = "/console/card"
 SECTION = "card"
 POSTER = "/console/poster"
 SWATCHES = (
@@ -49,6 +49,7 @@ PLATES: Mapping[str, assets.Plate] = {"plate-light": "light", "plate-dark": "dar
 LATE = ("name_missing", "reward_missing", "tier_missing")
 """Faults of a form that is not filled in yet: told once somebody wanted to publish it, not from the first letter."""
 HINTS = ("one_language", "no_reward")
+PROGRAMME = re.compile(r"[0-9A-Za-z_]{1,64}")
 DRAWN = re.compile(r"(?:s(\d{1,2})-(\d{1,2})|g(\d{1,3})|plain)")
 ROOM = 64 * 1024
 FIELDS = tuple(name for name in DEFAULTS if name not in ("bare", "interval", "tab"))
@@ -68,7 +69,7 @@ def roomy() -> None:
 def page() -> Response:
     """The form, as it was drafted last."""
     person = signed_in(OWNER, MARKETER)
-    found = designing.desk(context(), person)
+    found = _desk(person)
     return _page(person, found, found.typed)
 
 
@@ -78,7 +79,7 @@ def change() -> Answer:
     person = signed_in(OWNER, MARKETER)
     do = request.form.get("do", "preview")
     live = request.headers.get("X-Part") == "live"
-    found = designing.desk(context(), person)
+    found = _desk(person)
     typed = _typed()
     try:
         typed = _with_picture(person, typed, do)
@@ -96,16 +97,40 @@ def change() -> Answer:
     return _next(person, do, refused)
 
 
+def _programme() -> str | None:
+    """The programme that was chosen, where the shop has several."""
+    name = request.args.get("programme")
+    if name is not None and not PROGRAMME.fullmatch(name):
+        raise NotFound("There is no such programme.", field="programme")
+    return name
+
+
+def _desk(person: Person) -> Desk:
+    return designing.desk(context(), person, _programme())
+
+
 def _to(path: str, **query: str) -> Answer:
-    """On to a page of the card, in the language that was asked for."""
-    tongue = chosen_language()
-    asked = urlencode(query | ({"lang": tongue} if tongue else {}))
-    return redirect(f"{root()}{PATH}{path}" + (f"?{asked}" if asked else ""), 303)
+    """On to a page of the same programme's card, in the language that was asked for."""
+    return redirect(f"{root()}{PATH}{path}{_kept(**query)}", 303)
 
 
-def _kept_language() -> str:
+def _kept(**query: str) -> str:
+    """What links from one page of the card to another keep."""
+    kept = {"programme": _programme(), "lang": chosen_language()}
+    asked = urlencode(query | {name: value for name, value in kept.items() if value})
+    return f"?{asked}" if asked else ""
+
+
+def _choices(found: Desk) -> list[tuple[str, str, bool]]:
+    """(name, address, whether it is this one) of the shop's programmes, if there are several."""
     tongue = chosen_language()
-    return f"?lang={tongue}" if tongue else ""
+    kept = {"lang": tongue} if tongue else {}
+    if len(found.programmes) < 2:
+        return []
+    return [
+        (name, f"{root()}{PATH}?{urlencode({'programme': one, **kept})}", one == found.programme)
+        for one, name in found.programmes
+    ]
 
 
 def _save(person: Person, found: Desk, typed: Typed, do: str) -> None:
@@ -115,7 +140,7 @@ def _save(person: Person, found: Desk, typed: Typed, do: str) -> None:
     after = found.revision if do == "over" else _whole("revision")
     if found.revision and dict(typed) == found.typed:
         return
-    designing.save(context(), person, typed, after)
+    designing.save(context(), person, typed, after, _programme())
 
 
 def _whole(name: str) -> int:
@@ -146,7 +171,7 @@ def _with_picture(person: Person, typed: dict[str, str], do: str) -> dict[str, s
 
 def _next(person: Person, do: str, refused: Wrong | None) -> Answer:
     """Without scripts: the page again, or on to publication when nothing is wrong."""
-    found = designing.desk(context(), person)
+    found = _desk(person)
     if refused is None and do != "publish":
         return _to("")
     if refused is None and found.typed is not None:
@@ -159,7 +184,7 @@ def _next(person: Person, do: str, refused: Wrong | None) -> Answer:
 def _moved(person: Person, found: Desk, typed: Typed, live: bool) -> Answer:
     """Another window, or another person, saved meanwhile: both versions stand until the person chooses."""
     if live:
-        told = part("console/_card_moved.html", speaks(person), found=found, language_query=_kept_language())
+        told = part("console/_card_moved.html", speaks(person), found=found, query=_kept())
         return Response(orjson.dumps({"moved": told}), 409, mimetype="application/json")
     return _page(person, found, typed, moved=True, status=409)
 
@@ -178,16 +203,22 @@ def _page(
     if typed is None:
         drawn = designing.standing(context(), person.scope, found.document or {}, tongue)
         return console_page(
-            "console/card_read_only.html", person, section=SECTION, found=found, **_shown(drawn, tongue)
+            "console/card_read_only.html",
+            person,
+            section=SECTION,
+            found=found,
+            choices=_choices(found),
+            **shown_beside(drawn, tongue),
         )
     drawn = designing.preview(context(), person.scope, typed, found.document, tongue)
     return console_page(
         "console/card.html",
         person,
         section=SECTION,
-        language_query=_kept_language(),
+        query=_kept(),
         status=status,
         found=found,
+        choices=_choices(found),
         typed=typed,
         tab=secrets.token_urlsafe(9),
         checked=checked,
@@ -195,18 +226,18 @@ def _page(
         notes=_notes(drawn, tongue, checked, refused),
         swatches=SWATCHES,
         boxes=STAMPS,
-        **_shown(drawn, tongue),
+        **shown_beside(drawn, tongue),
         **_logo_part(typed, drawn),
     )
 
 
 def _parts(person: Person, refused: Wrong | None) -> Response:
     """What of the page changes as one types, for its script."""
-    found = designing.desk(context(), person)
+    found = _desk(person)
     tongue = speaks(person)
     typed = found.typed or dict(DEFAULTS)
     drawn = designing.preview(context(), person.scope, typed, found.document, tongue)
-    shown = _shown(drawn, tongue)
+    shown = shown_beside(drawn, tongue)
     notes = _notes(drawn, tongue, request.form.get("checked") == "yes", refused)
     body = {
         "revision": found.revision,
@@ -252,63 +283,6 @@ def _notes(drawn: Preview, tongue: str, checked: bool, refused: Wrong | None) ->
     return notes
 
 
-# ---------------------------------------------------------------------- the card beside it
-
-
-def _shown(drawn: Preview, tongue: str) -> dict[str, Any]:
-    """The samples for the templates: `states` in the page's language, `promise` in both."""
-    programme = drawn.reading.programme
-    states = [
-        {
-            "name": name,
-            "card": sample.card,
-            "apple": sample.apple,
-            "colours": palette_spec(sample.card.palette),
-            "strip": _strip_path(sample.card),
-            "google": _google(sample.card, tongue),
-        }
-        for name, sample in drawn.samples.items()
-    ]
-    return {
-        "states": states,
-        "organisation": programme.organisation,
-        "card_logo": asset_path(programme.logo) if programme.logo else "",
-        "promise": {tag: drawn.promise[tag] for tag in LANGUAGES if tag in drawn.promise},
-        "code": _sample_code(),
-        "palettes": [sample.card.palette for sample in drawn.samples.values()],
-    }
-
-
-def _google(sample: Card, tongue: str) -> dict[str, Any]:
-    """What Google's loyalty card shows of the same card: its balance, the second value beside it, and the details."""
-    balance = f"{sample.stamps.filled} / {sample.stamps.total}" if sample.stamps else str(sample.balance.value)
-    return {
-        "programme": in_language(sample.description, tongue),
-        "balance": (in_language(sample.balance.label, tongue), balance),
-        "second": (in_language(sample.tier.label, tongue), in_language(sample.tier.name, tongue))
-        if sample.tier
-        else None,
-        "sentence": in_language((sample.stamps or sample.gauge).sentence, tongue)  # type: ignore[union-attr]
-        if sample.stamps or sample.gauge
-        else "",
-        "details": [(in_language(one.label, tongue), in_language(one.text, tongue)) for one in sample.details],
-    }
-
-
-def _sample_code() -> Markup:
-    """A code such as stands on every card; this one belongs to nobody."""
-    return symbol(f"{context().settings.base_url}/", "QR")
-
-
-def _strip_path(sample: Card) -> str:
-    drawn = "plain"
-    if sample.stamps:
-        drawn = f"s{sample.stamps.filled}-{sample.stamps.total}"
-    elif sample.gauge:
-        drawn = f"g{sample.gauge.percent}"
-    return f"{root()}{PATH}/strip/{palette_spec(sample.palette)}/{drawn}.png"
-
-
 @card.get(f"{PATH}/strip/<spec>/<drawn>.png")
 def strip(spec: str, drawn: str) -> Response:
     """The picture behind a card that nobody has yet: the same that phones get."""
@@ -330,7 +304,7 @@ def strip(spec: str, drawn: str) -> Response:
 def confirm(refused: WalletError | None = None) -> Answer:
     """What publishing would change, and for how many."""
     person = signed_in(OWNER, MARKETER)
-    found = designing.desk(context(), person)
+    found = _desk(person)
     if found.typed is None:
         return _to("")
     tongue = speaks(person)
@@ -342,13 +316,13 @@ def confirm(refused: WalletError | None = None) -> Answer:
         "console/card_publish.html",
         person,
         section=SECTION,
-        language_query=_kept_language(),
+        query=_kept(),
         status=409 if refused else 200,
         found=found,
         differences=differences,
         refused=words(refused, "designer") if refused else "",
         told=lambda texts: in_language(texts, tongue) if texts else "",
-        **_shown(drawn, tongue),
+        **shown_beside(drawn, tongue),
     )
 
 
@@ -358,7 +332,7 @@ def publish() -> Answer:
     person = signed_in(OWNER, MARKETER)
     version = _whole("version")
     try:
-        designing.publish(context(), person, _whole("revision"), version)
+        designing.publish(context(), person, _whole("revision"), version, _programme())
     except (Conflict, Invalid) as fault:
         return confirm(fault)
     return _to("/published", **({"first": "yes"} if version == 0 else {}))
@@ -368,14 +342,14 @@ def publish() -> Answer:
 def published() -> Answer:
     """It is done, and what comes next."""
     person = signed_in(OWNER, MARKETER)
-    found = designing.desk(context(), person)
+    found = _desk(person)
     if not found.version:
         return _to("")
     return console_page(
         "console/card_published.html",
         person,
         section=SECTION,
-        language_query=_kept_language(),
+        query=_kept(),
         found=found,
         first=request.args.get("first") == "yes",
         joining=symbol(found.join_link, press().words[speaks(person)].designer.join_code),
