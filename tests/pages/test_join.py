@@ -146,7 +146,7 @@ def test_who_holds_the_page_is_seen(agent: str, device: str, app: str | None) ->
     assert (found.device, found.app if found.inside else None) == (device, app)
 
 
-def test_each_device_is_told_its_own_way(client: FlaskClient, house: House) -> None:
+def test_each_device_is_told_its_own_way(client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def page(path: str, agent: str) -> str:
         return text_of(client.get(path, headers={"User-Agent": agent}))
 
@@ -159,6 +159,12 @@ def test_each_device_is_told_its_own_way(client: FlaskClient, house: House) -> N
     assert "Better on your phone" not in inside
     desk = page(path, DESK)
     assert "Better on your phone" in desk
+    assert "make run LAN=1" in desk, "a code would lead a phone to itself"
+    assert "<svg" not in desk
+    monkeypatch.setattr(house.ctx, "settings", replace(house.ctx.settings, base_url="http://192.0.2.7:8080"))
+    desk = page(path, DESK)
+    assert "Better on your phone" in desk
+    assert "make run" not in desk
     assert desk.count("<svg") == 1
     for agent in (IPHONE, ANDROID):
         text = page(path, agent)

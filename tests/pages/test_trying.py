@@ -23,9 +23,10 @@ def live_at(house: House, monkeypatch: pytest.MonkeyPatch, **settings: str) -> N
 def test_where_only_this_machine_is_reached_a_command_stands_instead_of_a_code(
     client: FlaskClient, house: House
 ) -> None:
-    for path in (f"/?join={house.shop.join_code}", house.member().path):
+    for path in (f"/?join={house.shop.join_code}", house.member().path, f"/join/{house.shop.join_code}"):
         text = text_of(client.get(path))
         assert COMMAND in text, path
+        assert "HTTPS=1" in text, path
         assert text.count('class="qr"') == text.count("class=symbol") == ("/card/" in path), "the card keeps its own"
         assert "camera" not in text, path
 
@@ -36,7 +37,7 @@ def test_where_phones_reach_the_server_they_scan_a_code(
 ) -> None:
     path = house.member().path
     live_at(house, monkeypatch, base_url=base)
-    for page, codes in ((f"/?join={house.shop.join_code}", 1), (path, 2)):
+    for page, codes in ((f"/?join={house.shop.join_code}", 1), (path, 2), (f"/join/{house.shop.join_code}", 1)):
         text = text_of(client.get(page))
         assert COMMAND not in text, page
         assert text.count("class=symbol") == codes, page

@@ -16,6 +16,7 @@ from wallet_server.errors import Invalid, TooMany, WalletError
 from wallet_server.rules import sentences
 from wallet_server.rules.card import Card
 from wallet_server.rules.program import Programme
+from wallet_server.web import trying
 from wallet_server.web.face import face
 from wallet_server.web.rendering import (
     chosen_language,
@@ -152,12 +153,19 @@ def _light(card: Card) -> Card:
 
 
 def _place(offer: pages.Offer, join_code: str, tongue: str) -> dict[str, Any]:
-    """Where the visitor stands and with what in hand."""
+    """Where the visitor stands and with what in hand. At a desk a code leads to a phone, or words where it cannot."""
     poster, who = _store_of_poster(offer), visitor()
+    at_desk, alone = who.device == DESK, trying.alone()
     link = f"{context().settings.base_url}/join/{join_code}" + (f"?store={poster[0]}" if poster else "")
-    drawn = symbol(link, press().words[tongue].join.symbol) if who.device == DESK else None
-    return {"stores": offer.stores, "store": poster[1] if poster else None, "visitor": who, "link": link,
-            "link_symbol": drawn}  # fmt: skip
+    return {
+        "stores": offer.stores,
+        "store": poster[1] if poster else None,
+        "visitor": who,
+        "link": link,
+        "link_symbol": symbol(link, press().words[tongue].join.symbol) if at_desk and not alone else None,
+        "alone": at_desk and alone,
+        "sandbox": context().settings.sandbox,
+    }
 
 
 def _told(fault: WalletError | None, tongue: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from wallet_server.actions.staff import MARKETER, OWNER, Person
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
 from wallet_server.rules.card import Palette
 from wallet_server.rules.card_form import DEFAULTS, STAMPS, Typed
+from wallet_server.web import trying
 from wallet_server.web.assets import asset_path
 from wallet_server.web.console.beside import PATH
 from wallet_server.web.console.beside import shown as shown_beside
@@ -352,7 +353,8 @@ def published() -> Answer:
         query=_kept(),
         found=found,
         first=request.args.get("first") == "yes",
-        joining=symbol(found.join_link, press().words[speaks(person)].designer.join_code),
+        joining=None if trying.alone() else symbol(found.join_link, press().words[speaks(person)].designer.join_code),
+        sandbox=context().settings.sandbox,
         owner=person.role == OWNER,
         poster=POSTER if any(rule.rule == POSTER for rule in current_app.url_map.iter_rules()) else "",
     )
