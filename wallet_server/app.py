@@ -17,7 +17,7 @@ from wallet_server.actions.keys import Meter
 from wallet_server.installation import build_context
 from wallet_server.records.database import attach
 from wallet_server.settings import Settings
-from wallet_server.web import pages, problems
+from wallet_server.web import metrics, pages, problems
 from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.counter import counter
 from wallet_server.web.api.door import SCHEMES
@@ -48,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
         app.register_api(blueprint)
     app.register_blueprint(apple)
     pages.install(app)
+    metrics.install(app)
     app.wsgi_app = OneSlash(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         # Not the host: a proxy that does not set that header would let a visitor choose it.

@@ -27,7 +27,11 @@ def build_context(settings: Settings, database: Database) -> Context:
     ctx = Context(settings, database, Keyring.parse(keys), clock=_utc_now)
     designs = load_designs(settings.designs_dir or resources.templates())
     bell = Bell(
-        BellSettings(push_type=None if settings.apns_push_type == "none" else settings.apns_push_type),
+        BellSettings(
+            push_type=None if settings.apns_push_type == "none" else settings.apns_push_type,
+            priority=settings.apns_priority,
+            expiration_seconds=settings.apns_expiration_hours * 3600,
+        ),
         address=settings.apns_url if settings.sandbox else APPLE,
         trust_pem=settings.apns_ca.encode() if settings.apns_ca else None,
         sandbox=settings.sandbox,

@@ -6,6 +6,7 @@ mounted file). A value that cannot be read stops the start with a sentence that 
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -17,10 +18,15 @@ from wallet_server.errors import Misconfigured
 
 LIVE, SANDBOX = "live", "sandbox"
 OFF, LOCAL, FILES = "off", "local", "files"
+MOST_PAPERS = 256 * 1024
+LEAST_SECRET = 20
 
 
-def _setting(default: Any, sentence: str, read: Callable[[str], Any], *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"sentence": sentence, "read": read, "secret": secret})
+def _setting(
+    default: Any, sentence: str, read: Callable[[Any], Any], *, secret: bool = False, binary: bool = False
+) -> Any:
+    told = {"sentence": sentence, "read": read, "secret": secret, "binary": binary}
+    return field(default=default, repr=not secret, metadata=told)
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -50,6 +56,25 @@ def _one_of(*names: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _papers(given: str | bytes) -> bytes:
+    """A certificate or a key: PEM as it is, DER out of a file as it is, anything else in base64."""
+    raw = given.encode() if isinstance(given, str) else given
+    if len(raw) > MOST_PAPERS:
+        raise ValueError(f"must be at most {MOST_PAPERS // 1024} KiB")
+    if b"-----BEGIN" in raw or (isinstance(given, bytes) and raw[:1] == b"\x30"):
+        return raw
+    try:
+        return base64.b64decode(b"".join(raw.split()), validate=True)
+    except ValueError as fault:
+        raise ValueError("must be PEM, DER in a file, or base64") from fault
+
+
+def _long_secret(text: str) -> str:
+    if len(text) < LEAST_SECRET:
+        raise ValueError(f"must have at least {LEAST_SECRET} characters, such as `openssl rand -hex 32` prints")
+    return text
 
 
 def _address(text: str) -> str:
@@ -147,6 +172,41 @@ class Settings:
     apns_push_type: str = _setting(
         "background", "apns-push-type header of pass pushes.", _one_of("background", "alert", "none")
     )
+    apns_priority: int = _setting(
+        5,
+        "apns-priority header of pass pushes: 10 at once, 5 as the phone's battery allows, 1 when it is awake anyway; "
+        "`background` pushes take no 10.",
+        lambda text: int(_one_of("1", "5", "10")(text)),
+    )
+    apns_expiration_hours: int = _setting(
+        48, "How long Apple keeps a push for a phone that is off.", _whole(24, 30 * 24)
+    )
+    apple_certificate: bytes | None = _setting(
+        None,
+        "A pass certificate to install at the start, if it is new: PEM, or base64 of what Apple's portal gave; "
+        "one PEM may hold its key and its intermediate too.",
+        _papers,
+        secret=True,
+        binary=True,
+    )
+    apple_key: bytes | None = _setting(None, "Its private key, likewise.", _papers, secret=True, binary=True)
+    apple_wwdr: bytes | None = _setting(
+        None, "Its intermediate (WWDR G4), unless it comes with the .p12 or is known already.", _papers, binary=True
+    )
+    apple_p12: bytes | None = _setting(
+        None,
+        "In place of certificate and key: a .p12 export, in base64 or as a file.",
+        _papers,
+        secret=True,
+        binary=True,
+    )
+    apple_password: str | None = _setting(None, "Password of the .p12 or of the key.", str, secret=True)
+    metrics_token: str | None = _setting(
+        None,
+        "What `GET /metrics` asks for (Authorization: Bearer …); without it there are none.",
+        _long_secret,
+        secret=True,
+    )
     database_wait_seconds: float = _setting(
         5.0, "How long a write waits for a locked database before the caller is told to come back.", _seconds(0.05, 60)
     )
@@ -219,8 +279,7 @@ class Settings:
             if setting is None:
                 raise Misconfigured(f"{name} is not a setting of this product; see the settings in the README.")
             try:
-                text = env[name] if name in known else Path(env[name]).read_text(encoding="utf-8").strip()
-                values[setting.name] = setting.metadata["read"](text)
+                values[setting.name] = setting.metadata["read"](_given(env[name], name in known, setting.metadata))
             except (ValueError, OSError) as fault:
                 raise Misconfigured(f"{name}: {fault}") from fault
         settings = cls(**{"data_dir": Path("data").absolute(), **values})
@@ -233,6 +292,8 @@ class Settings:
             raise Misconfigured(
                 "WALLET_APNS_URL and WALLET_APNS_CA may point away from Apple only when WALLET_ENVIRONMENT is sandbox."
             )
+        if self.apns_push_type == "background" and self.apns_priority == 10:
+            raise Misconfigured("WALLET_APNS_PRIORITY may be 10 only when WALLET_APNS_PUSH_TYPE is not background.")
         given = {self.tls_certificate is not None, self.tls_key is not None}
         if given != {self.tls == FILES}:
             raise Misconfigured(
@@ -245,6 +306,17 @@ class Settings:
             )
         if self.tls == LOCAL and self.trust_port == self.port:
             raise Misconfigured("WALLET_TRUST_PORT and WALLET_PORT must differ; one speaks http, the other https.")
+
+
+def _given(value: str, itself: bool, metadata: Mapping[str, Any]) -> str | bytes:
+    """The value of a variable, or what is in the file that it names."""
+    if itself:
+        return value
+    file = Path(value)
+    if not metadata["binary"]:
+        return file.read_text(encoding="utf-8").strip()
+    with file.open("rb") as handle:
+        return handle.read(MOST_PAPERS + 1)
 
 
 def variable(name: str) -> str:

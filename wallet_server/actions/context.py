@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from wallet_server.actions.tally import Tally
 from wallet_server.records import programmes
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.envelope import Keyring
@@ -73,6 +74,7 @@ class Context:
     signed: Shelf = field(default_factory=Shelf)
     designs: Designs = field(default_factory=lambda: Designs({}))
     drafted: Drawings = field(default_factory=lambda: Drawings(64))
+    tally: Tally = field(default_factory=Tally)
     logo_colours: Kept[str, Shares] = field(default_factory=lambda: Kept(64))
     _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
 

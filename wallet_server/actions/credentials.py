@@ -57,14 +57,14 @@ def install(ctx: Context, loaded: Credentials, claim: Claim) -> Installed:
         if there is None:
             set_id, changed = _add(ctx, tx, loaded, claim.account_id), True
         else:
-            _admit(ctx, tx, there, loaded, claim)
+            _admit(tx, there, loaded, claim)
             set_id, changed = there.id, _replace(ctx, tx, there, loaded)
         if claim.programme_id is not None:
             programmes.use_credentials(tx, claim.programme_id, set_id)
     return Installed(set_id, loaded.pass_type, loaded.team, there is not None, changed)
 
 
-def _admit(ctx: Context, tx: Tx, there: CredentialRow, loaded: Credentials, claim: Claim) -> None:
+def _admit(tx: Tx, there: CredentialRow, loaded: Credentials, claim: Claim) -> None:
     own = there.account_id == claim.account_id or (there.account_id is None and (claim.operator or claim.alone))
     if not own and claim.programme_id is not None and claim.operator:
         name = f"the certificate for {there.pass_type} of {credentials.owner(tx, there)}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from wallet_server.actions import cards, local_tls, outbox, proofs, safekeeping, upkeep
+from wallet_server.actions import cards, given_papers, local_tls, outbox, proofs, push_keys, safekeeping, upkeep
 from wallet_server.actions import credentials as vault
 from wallet_server.actions.context import Context
 from wallet_server.errors import WalletError
@@ -237,6 +237,19 @@ def _certificates(ctx: Context) -> Iterator[Finding]:
         if all(one.severity == "notice" for one in seen):
             days = (row.not_after - now).days
             yield Finding("certificate", "ok", f"{row.pass_type} of team {row.team}: {days} days left.")
+        if row.push_key_id is not None:
+            yield _push_key(ctx, row)
+    for one in given_papers.look_at(ctx):
+        yield Finding("certificate", "warning", f"WALLET_APPLE_… was not installed: {one.sentence}")
+
+
+def _push_key(ctx: Context, row: credentials.CredentialRow) -> Finding:
+    try:
+        name = push_keys.provider(ctx, row.push_key_id or 0, row.team).name
+    except WalletError as fault:
+        mend = "Install it anew, or `wallet-server setup apple token remove` to ring by the certificate."
+        return Finding("push-key", "error", f"{row.pass_type} is rung with a push key: {fault.sentence} {mend}")
+    return Finding("push-key", "ok", f"{row.pass_type} is rung with the push key {name}.")
 
 
 def _programmes(ctx: Context) -> Iterator[Finding]:

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from wallet_server.actions import cards
 from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
-from wallet_server.records import devices, jobs, limits, passes, rings
+from wallet_server.records import devices, jobs, limits, rings
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
-from wallet_server.records.passes import Rung
 from wallet_server.records.rings import Held
+from wallet_server.records.rung import Rung, mark_rung
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
 
 RING = rings.RING
@@ -48,6 +48,7 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
         ready = cards.publish(ctx, tx, sorted(by_pass), now)
         plan = _plan(tx, by_pass, ready, now)
     reports = _tell(ctx, plan, now)
+    ctx.tally.add_all(_outcomes(plan, reports))
     for r in plan.owed:
         report = reports.get(r.row.id)
         if report is not None and isinstance(report.verdict, Later):
@@ -103,6 +104,19 @@ def _tell(ctx: Context, plan: _Plan, now: datetime) -> dict[int, Report]:
     return reports
 
 
+def _outcomes(plan: _Plan, reports: Mapping[int, Report]) -> dict[str, int]:
+    """How many phones took their push, were gone, were doubted, or were put off with their card."""
+    told = sum(len(report.told) for report in reports.values())
+    gone = sum(len(report.dead) for report in reports.values())
+    doubted = sum(len(report.suspect) + len(report.accused) for report in reports.values())
+    meant = {r.row.id: len(plan.holders[r.row.id]) for r in plan.ringing}
+    left = {ref: meant[ref] - len(one.told) - len(one.dead) for ref, one in reports.items() if ref in meant}
+    refused = sum(left[ref] for ref, one in reports.items() if ref in left and isinstance(one.verdict, Refused))
+    later = sum(left[ref] for ref, one in reports.items() if ref in left and isinstance(one.verdict, Later))
+    counts = {"told": told, "gone": gone, "doubted": doubted, "refused": refused, "later": later}
+    return {f"pushes:{outcome}": count for outcome, count in counts.items()}
+
+
 def _stale(ready: Ready, held_by: Sequence[DeviceRow]) -> Stale:
     handles = tuple(Handle(d.id, d.push_kind, d.push_token, d.registered_at, d.suspected) for d in held_by)
     row = ready.row
@@ -139,7 +153,7 @@ def _settle(
         now = ctx.now()
         forgotten = _heed(tx, plan, reports, rung_at, now)
         # Devices before what is noted of their passes, as a registration locks them.
-        passes.mark_rung(tx, told)
+        mark_rung(tx, told)
         _end(tx, by_pass, ready, plan, _tries(plan, reports, forgotten, now), now)
 
 

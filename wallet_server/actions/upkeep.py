@@ -9,10 +9,10 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, standing
+from wallet_server.actions import cards, certificate_days, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
-from wallet_server.records import audit, expiry, jobs, ledger, limits, members, programmes
+from wallet_server.records import audit, credentials, expiry, jobs, ledger, limits, members, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.expiry import Lapsed
 from wallet_server.records.jobs import Again, Lease, Put
@@ -34,10 +34,11 @@ _log = structlog.get_logger("upkeep")
 
 
 def schedule(ctx: Context) -> None:
-    """See to it that the nightly job stands; called when a worker starts."""
+    """See to it that the nightly job stands, and say which certificates end soon; called when a worker starts."""
     with ctx.change() as tx:
         if not jobs.stands(tx, NIGHTLY, ALL):
             jobs.put(tx, [jobs.Put(NIGHTLY, ALL, jobs.SERVICE, _next_night(ctx.now()))])
+    certificate_days.warn(ctx)
 
 
 def _next_night(now: datetime) -> datetime:
@@ -64,9 +65,12 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
 
 
 def _night(ctx: Context, lease: Lease) -> None:
-    """Forget old rate windows, begin the snapshot of yesterday's balances and the expiry; runs again tomorrow."""
+    """Forget old rate windows and keys that nobody can go back to, say which certificates end soon, begin the snapshot
+    of yesterday's balances and the expiry; runs again tomorrow."""
     now = ctx.now()
+    certificate_days.warn(ctx)
     with ctx.change() as tx:
+        credentials.forget_previous(tx, now)
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)

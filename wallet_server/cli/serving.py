@@ -6,6 +6,7 @@ import multiprocessing.util
 from typing import TYPE_CHECKING
 
 from wallet_server.actions.context import Context
+from wallet_server.actions.tally import Keeper
 from wallet_server.app import create_app
 from wallet_server.cli.opening import bells_folder
 from wallet_server.delivery.engine import Doorbells, Embedded
@@ -28,4 +29,7 @@ def serving() -> WSGIApplication:
         embedded.start()
         # Server processes end without running atexit; this is what multiprocessing runs instead.
         multiprocessing.util.Finalize(None, embedded.stop, exitpriority=10)
+    keeper = Keeper(ctx.tally, ctx.database)
+    keeper.start()
+    multiprocessing.util.Finalize(None, keeper.stop, exitpriority=5)
     return app

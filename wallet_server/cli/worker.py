@@ -8,6 +8,8 @@ import threading
 
 import click
 
+from wallet_server.actions import given_papers
+from wallet_server.actions.tally import Keeper
 from wallet_server.cli.opening import bells_folder, open_context
 from wallet_server.delivery.engine import Engine
 
@@ -16,6 +18,9 @@ from wallet_server.delivery.engine import Engine
 def worker() -> None:
     """Deliver in a process of its own; several may run at once. SIGTERM finishes what was begun."""
     ctx = open_context()
+    given_papers.take_in(ctx)
+    keeper = Keeper(ctx.tally, ctx.database)
+    keeper.start()
     engine = Engine(ctx, bells_folder(ctx.settings))
     working = engine.start()
     ctx.ring = working.ring
@@ -24,4 +29,6 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     click.echo("delivering")
     stop.wait()
-    sys.exit(0 if engine.stop() else 1)
+    done = engine.stop()
+    keeper.stop()
+    sys.exit(0 if done else 1)
