@@ -6,7 +6,7 @@ import copy
 import json
 import re
 import tomllib
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.rules import sentences
 from wallet_server.rules.announcing import Limits, Quiet
-from wallet_server.rules.card import Palette
+from wallet_server.rules.card import Action, App, Beacon, Nfc, Palette
+from wallet_server.rules.compose import Holding, compose
 from wallet_server.rules.program import (
     Amount,
     Item,
@@ -112,6 +113,31 @@ def test_the_default_programme_is_the_promised_one() -> None:
     assert (programme.useful_distance_metres, programme.max_distance_metres, programme.website) == (50_000, None, None)
 
 
+def test_what_only_apple_has_reaches_the_card() -> None:
+    key = "MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgAC" + "A" * 43 + "="
+    apple = {
+        "actions": [SHOP, {"kind": "call", "link": "tel:+33140000000"}],
+        "beacons": [BEACON | {"uuid": BEACON["uuid"].lower(), "major": 7}],
+        "nfc": {"public_key": key, "needs_unlocking": True},
+        "app": {"store_id": 12, "launch_link": "claire://card"},
+    }
+    programme = parse(sound() | {"apple": apple})
+    card, _ = compose(
+        programme, Holding({}, None, None, None, (), 1, False, None, None), datetime(2026, 3, 14, tzinfo=UTC)
+    )
+    assert card.actions == (Action("shop", "https://a.example"), Action("call", "tel:+33140000000"))
+    assert card.beacons == (Beacon(BEACON["uuid"], 7, None, BEACON["texts"]),)
+    assert (card.nfc, card.app) == (Nfc(key, True), App(12, "claire://card"))
+
+
+def test_a_balance_of_money_knows_its_currency() -> None:
+    money = {"code": "gift", "kind": "money", "names": sound()["currencies"][0]["names"]}
+    document = sound() | {"currencies": [*sound()["currencies"], money], "balance_currency": "gift"}
+    holding = Holding({"gift": 1250}, None, None, None, (), 1, False, None, None)
+    card, _ = compose(parse(document), holding, datetime(2026, 3, 14, tzinfo=UTC))
+    assert (card.balance.value, card.balance.iso, card.balance.exponent) == (1250, "EUR", 2)
+
+
 def test_every_default_palette_can_be_read() -> None:
     programme = parse(sound())
     assert programme.ladder is not None
@@ -147,6 +173,8 @@ def test_two_default_documents_share_nothing() -> None:
     assert sound() == before
 
 
+SHOP = {"kind": "shop", "link": "https://a.example"}
+BEACON: dict[str, Any] = {"uuid": "E2C56DB5-DFFB-48D2-B060-D0F5A71096E0", "texts": {"fr": "Bonjour", "en": "Hello"}}
 FAULTY: list[tuple[str, Any, str, str]] = [
     ("format", 2, "format", "1"),
     ("format", "1", "format", "1"),
@@ -201,6 +229,22 @@ FAULTY: list[tuple[str, Any, str, str]] = [
     ("announce", {"quiet": {"from": "09:00", "to": "09:00"}}, "announce.quiet.to", "null"),
     ("useful_distance_metres", 0, "useful_distance_metres", "at least 1"),
     ("max_distance_metres", "100", "max_distance_metres", "whole number"),
+    ("design.id", "coupon", "design.id", "members' cards"),
+    ("design.id", "gift", "balance_currency", "kind money"),
+    ("apple", {"wallet": 1}, "apple.wallet", "no such field"),
+    ("apple", {"actions": [{"kind": "dance", "link": "https://a.example"}]}, "apple.actions.0.kind", "shop"),
+    ("apple", {"actions": [{"kind": "shop", "link": "http://a.example"}]}, "apple.actions.0.link", "https://"),
+    ("apple", {"actions": [{"kind": "call", "link": "https://a.example"}]}, "apple.actions.0.link", "tel:"),
+    ("apple", {"actions": [{"kind": "place", "link": "https://a.example"}]}, "apple.actions.0.link", "Apple Maps"),
+    ("apple", {"actions": [SHOP, SHOP]}, "apple.actions.1.kind", "twice"),
+    ("apple", {"actions": [SHOP, SHOP | {"kind": "order"}, SHOP | {"kind": "bookCar"}]}, "apple.actions", "At most 2"),
+    ("apple", {"beacons": [BEACON | {"uuid": "E2C5"}]}, "apple.beacons.0.uuid", "8-4-4-4-12"),
+    ("apple", {"beacons": [BEACON | {"major": 65_536}]}, "apple.beacons.0.major", "at most 65535"),
+    ("apple", {"beacons": [BEACON | {"minor": 1}]}, "apple.beacons.0.minor", "write major"),
+    ("apple", {"beacons": [BEACON | {"texts": {"fr": "Bonjour"}}]}, "apple.beacons.0.texts.en", "missing"),
+    ("apple", {"beacons": [BEACON] * 11}, "apple.beacons", "At most 10"),
+    ("apple", {"nfc": {"public_key": "MFkw"}}, "apple.nfc.public_key", "Base64"),
+    ("apple", {"app": {"store_id": 0}}, "apple.app.store_id", "at least 1"),
 ]
 
 

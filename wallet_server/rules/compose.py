@@ -94,6 +94,10 @@ def compose(
         voided=holding.voided,
         stamps=stamps(programme, holding.balances),
         logo=programme.logo,
+        beacons=programme.apple.beacons,
+        actions=programme.apple.actions,
+        nfc=programme.apple.nfc,
+        app=programme.apple.app,
     )
     return card, min((instant for instant in next_instants if instant > at), default=None)
 
@@ -114,7 +118,8 @@ def _palette(programme: Programme, level: Level | None) -> Palette:
 def _balance(programme: Programme, holding: Holding) -> Balance:
     currency = programme.currency(programme.balance_currency)
     label = {language: _capital(currency.names[language].other) for language in programme.languages}
-    return Balance(currency.code, label, holding.balances.get(currency.code, 0))
+    owned = holding.balances.get(currency.code, 0)
+    return Balance(currency.code, label, owned, currency.iso, currency.exponent)
 
 
 def _capital(text: str) -> str:

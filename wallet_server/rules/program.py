@@ -17,12 +17,13 @@ from pydantic import ValidationError
 
 from wallet_server.errors import Fault, Invalid, NotFound
 from wallet_server.rules.announcing import AnnouncePolicy, Limits, Quiet
-from wallet_server.rules.card import Palette, Texts
+from wallet_server.rules.card import Action, App, Beacon, Nfc, Palette, Texts
 from wallet_server.rules.program_checks import cross_faults
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_document import (
     AmountShape,
     AnnounceShape,
+    AppleShape,
     CurrencyShape,
     EarnShape,
     PaletteShape,
@@ -33,6 +34,7 @@ from wallet_server.rules.program_document import (
 
 __all__ = [
     "Amount",
+    "AppleParts",
     "Currency",
     "CurrencyKind",
     "EarnRule",
@@ -171,6 +173,16 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class AppleParts:
+    """What only Apple Wallet has: see the parts of a Card of the same names."""
+
+    actions: tuple[Action, ...] = ()
+    beacons: tuple[Beacon, ...] = ()
+    nfc: Nfc | None = None
+    app: App | None = None
+
+
+@dataclass(frozen=True)
 class Programme:
     """One version of a programme; every mapping of texts has exactly `languages`, the first being the default."""
 
@@ -193,6 +205,7 @@ class Programme:
     useful_distance_metres: int
     max_distance_metres: int | None
     website: str | None
+    apple: AppleParts = AppleParts()
 
     def currency(self, code: str) -> Currency:
         """The currency of this code. Raises NotFound."""
@@ -274,6 +287,17 @@ def _programme(shape: ProgrammeShape) -> Programme:
         useful_distance_metres=shape.useful_distance_metres,
         max_distance_metres=shape.max_distance_metres,
         website=shape.links.website,
+        apple=_apple(shape.apple),
+    )
+
+
+def _apple(shape: AppleShape) -> AppleParts:
+    nfc, app = shape.nfc, shape.app
+    return AppleParts(
+        actions=tuple(Action(one.kind, one.link) for one in shape.actions),
+        beacons=tuple(Beacon(one.uuid.upper(), one.major, one.minor, dict(one.texts)) for one in shape.beacons),
+        nfc=None if nfc is None else Nfc(nfc.public_key, nfc.needs_unlocking),
+        app=None if app is None else App(app.store_id, app.launch_link),
     )
 
 

@@ -6,11 +6,12 @@ check of the shape and a person sees all faults at once, not the second half aft
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from wallet_server.errors import Fault
-from wallet_server.rules.program_document import Language
+from wallet_server.rules.program_document import Language, is_web_address
 
 _EXPONENTS = {
     **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "INR", "MAD", "MXN"), 2),
@@ -43,6 +44,8 @@ def cross_faults(document: Mapping[str, object]) -> list[Fault]:
         *_stamp_faults(document),
         *_text_faults(document),
         *_announce_faults(document),
+        *_design_faults(document),
+        *_apple_faults(document),
     ]
 
 
@@ -220,6 +223,8 @@ def _places_of_texts(document: Mapping[str, object]) -> Iterator[tuple[str, obje
             yield f"tiers.levels.{index}.benefits.{place}", benefit
     for index, row in enumerate(_rows(document.get("rewards"))):
         yield f"rewards.{index}.names", row.get("names")
+    for index, row in enumerate(_rows(_table(document.get("apple")).get("beacons"))):
+        yield f"apple.beacons.{index}.texts", row.get("texts")
 
 
 def _announce_faults(document: Mapping[str, object]) -> Iterator[Fault]:
@@ -231,3 +236,46 @@ def _announce_faults(document: Mapping[str, object]) -> Iterator[Fault]:
     per_day, per_week = announce.get("per_day", 1), announce.get("per_week", 3)
     if type(per_day) is int and type(per_week) is int and per_day > per_week:
         yield Fault("announce.per_week", f"A week allows at least as many as a day; write {per_day} or more.")
+
+
+def _design_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    """What a shipped design must have to show."""
+    design = _table(document.get("design")).get("id")
+    if design in ("coupon", "event"):
+        yield Fault("design.id", f"The design “{design}” is not for members' cards; choose one that shows a balance.")
+    if design in ("tiers", "club") and "tiers" in document and document["tiers"] is None:
+        yield Fault("design.id", f"The design “{design}” shows the status of a member; add tiers or choose another.")
+    kinds = {row.get("code"): row.get("kind") for row in _rows(document.get("currencies")) if _is_code(row)}
+    shown = document.get("balance_currency")
+    if design == "gift" and isinstance(shown, str) and kinds.get(shown) in ("points", "stamps"):
+        yield Fault("balance_currency", "The design “gift” shows an amount of money; choose a currency of kind money.")
+
+
+def _apple_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    apple = _table(document.get("apple"))
+    actions = _rows(apple.get("actions"))
+    for index, twice in _repeats(_column(actions, "kind")):
+        yield Fault(f"apple.actions.{index}.kind", f"“{twice}” stands here twice; remove one.")
+    for index, row in enumerate(actions):
+        kind, link = row.get("kind"), row.get("link")
+        if not isinstance(kind, str) or not isinstance(link, str):
+            continue
+        sentence = _link_fault(kind, link)
+        if sentence:
+            yield Fault(f"apple.actions.{index}.link", sentence)
+    for index, row in enumerate(_rows(apple.get("beacons"))):
+        if row.get("minor") is not None and row.get("major") is None:
+            yield Fault(f"apple.beacons.{index}.minor", "A minor number counts within a major one; write major too.")
+
+
+_TELEPHONE = re.compile(r"tel:\+?[0-9][0-9().-]{1,30}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9]{1,100}")
+
+
+def _link_fault(kind: str, link: str) -> str | None:
+    match kind:
+        case "call":
+            return None if _TELEPHONE.fullmatch(link) else "Write a telephone number as tel:+33140000000."
+        case "place":
+            return None if _IDENTIFIER.fullmatch(link) else "Write the identifier of the place in Apple Maps."
+    return None if is_web_address(link) else "Write a whole web address that begins with https://."

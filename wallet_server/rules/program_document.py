@@ -5,6 +5,7 @@ What one field says about another is in `program_checks`; what comes out of it i
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from wallet_server.errors import Fault
+from wallet_server.rules.card import ActionKind
 
 MAX_RULES = 20
 MAX_LEVELS = 12
@@ -22,11 +24,14 @@ MAX_REWARDS = 20
 MAX_INTERVAL_MINUTES = 31 * 24 * 60
 MAX_UNITS = 1_000_000_000
 MAX_THRESHOLD = 2**53 - 1
+MAX_BEACONS = 10
+MAX_ACTIONS = 2
 
 _CODE = "^[a-z][a-z0-9_-]{0,31}$"
 _COLOUR = "^#[0-9a-fA-F]{6}$"
 _ISO = "^[A-Z]{3}$"
 _SHA256 = "^[0-9a-f]{64}$"
+_UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 _CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 _PATTERN_SENTENCES = {
@@ -34,6 +39,7 @@ _PATTERN_SENTENCES = {
     _COLOUR: "Write a colour as # and six hexadecimal digits, such as #12372a.",
     _SHA256: "Write the 64 small hexadecimal digits under which the picture is kept.",
     _ISO: "Write the three capital letters of the currency (ISO 4217), such as EUR.",
+    _UUID: "Write the identifier of the beacon: 32 hexadecimal digits as 8-4-4-4-12.",
     _CLOCK: "Write a time of day as HH:MM, such as 21:00.",
 }
 
@@ -67,13 +73,17 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _web_address(text: str) -> str:
+def is_web_address(text: str) -> bool:
+    """Whether this is a whole https address without a user's name."""
     try:
         parts = urlsplit(text)
-        sound = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and " " not in text
+        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and " " not in text
     except ValueError:
-        sound = False
-    if not sound:
+        return False
+
+
+def _web_address(text: str) -> str:
+    if not is_web_address(text):
         raise PydanticCustomError("web_address", "Write a whole web address that begins with https://.")
     return _one_line(text)
 
@@ -94,6 +104,31 @@ Months = Annotated[int, Field(ge=1, le=120)]
 Metres = Annotated[int, Field(ge=1, le=20_100_000)]
 Exponent = Annotated[int, Field(ge=0, le=4)]
 Units = Annotated[int, Field(ge=1, le=MAX_UNITS)]
+
+
+# SubjectPublicKeyInfo of a key on the curve P-256 (RFC 5480), whole or compressed: what stands before the point.
+_P256 = (
+    (bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"), 91),
+    (bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d03010703220002"), 59),
+    (bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d03010703220003"), 59),
+)
+
+
+def _p256(text: str) -> str:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if not any(key.startswith(front) and len(key) == size for front, size in _P256):
+        sentence = "Write the public key of your reader (P-256) as one line of Base64, without its first and last line."
+        raise PydanticCustomError("p256", sentence)
+    return text
+
+
+PublicKey = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_p256)]
+Uuid = Annotated[str, Field(pattern=_UUID)]
+Short = Annotated[int, Field(ge=0, le=65_535)]
+Link = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_line)]
 
 
 class _Shape(BaseModel):
@@ -238,6 +273,45 @@ class AnnounceShape(_Shape):
     quiet: QuietShape | None = QuietShape(**{"from": "21:00", "to": "09:00"})
 
 
+class ActionShape(_Shape):
+    """A button under the card on phones with iOS 27; `kind` in Apple's words, `link` where it leads."""
+
+    kind: ActionKind
+    link: Link
+
+
+class BeaconShape(_Shape):
+    """A radio beacon near which the phone brings the card forward, with what it says there."""
+
+    uuid: Uuid
+    major: Short | None = None
+    minor: Short | None = None
+    texts: dict[str, Sentence]
+
+
+class NfcShape(_Shape):
+    """The public key of the merchant's readers, and whether the phone must be unlocked first."""
+
+    public_key: PublicKey
+    needs_unlocking: bool = False
+
+
+class AppShape(_Shape):
+    """The merchant's app: its number in the App Store, and the address that it is opened with."""
+
+    store_id: Annotated[int, Field(ge=1, le=MAX_THRESHOLD)]
+    launch_link: Link | None = None
+
+
+class AppleShape(_Shape):
+    """What only Apple Wallet has."""
+
+    actions: Annotated[list[ActionShape], Field(max_length=MAX_ACTIONS)] = []
+    beacons: Annotated[list[BeaconShape], Field(max_length=MAX_BEACONS)] = []
+    nfc: NfcShape | None = None
+    app: AppShape | None = None
+
+
 class ProgrammeShape(_Shape):
     """A programme document, format 1."""
 
@@ -259,6 +333,7 @@ class ProgrammeShape(_Shape):
     announce: AnnounceShape = AnnounceShape()
     useful_distance_metres: Metres = 50_000
     max_distance_metres: Metres | None = None
+    apple: AppleShape = AppleShape()
 
 
 def shape_faults(refusal: ValidationError) -> list[Fault]:

@@ -21,7 +21,7 @@ VISIT_MINUTES = 10
 
 _STAMP = {"fr": {"one": "tampon", "other": "tampons"}, "en": {"one": "stamp", "other": "stamps"}}
 _STAMPS, _POINTS, _REWARD = "stamps", "points", "reward"
-_KEPT = ("links", "announce", "useful_distance_metres", "max_distance_metres")
+_KEPT = ("links", "announce", "useful_distance_metres", "max_distance_metres", "apple")
 """Fields that the form does not ask for: they stay as they are."""
 
 
