@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from tests.phone import Phone
 from tests.world import World
@@ -28,17 +28,54 @@ def test_a_day_in_numbers(world: World) -> None:
     world.work()
     found = overview.today(world.ctx, world.merchant)
     assert found.day == date(2026, 11, 18)
-    assert found.came == 2
-    assert {guest.visit.member: guest.visit.times > 0 for guest in found.guests} == {
-        regular.member: True,
-        other.member: True,
-    }
-    assert all(len(guest.card) == 4 and guest.card in regular.code + other.code for guest in found.guests)
+    assert found.came == 1, "a sale that was reversed brought nobody"
+    (guest,) = found.guests
+    assert (guest.visit.member, guest.visit.times) == (regular.member, 1), "all at one moment"
+    assert len(guest.card) == 4
+    assert guest.card in regular.code
     assert found.sales == Day(2, 1, {"EUR": 4300})
     assert found.moved["points"] == Moved(given=42, redeemed=12, rewards=1)
     assert (found.joined, found.sent, found.tickets) == (2, 1, 0)
     assert (len(found.fortnight), found.fortnight[-1]) == (14, (found.day, found.sales))
     assert (found.published, found.begun) == (True, True)
+
+
+def test_what_is_taken_back_is_no_visit_and_no_gift(world: World) -> None:
+    holder, other = world.enrol(), world.enrol()
+    yesterday, kept = world.sell(holder, 1000), world.sell(holder, 5000)
+    spent = world.redeem(holder, 10)
+    world.clock.forward(days=1)
+    till.look_up(world.ctx, world.till, other.code)
+    till.reverse_sale(world.ctx, world.till, yesterday["id"], None)
+    till.reverse_entry(world.ctx, world.till, spent["id"], None)
+    found = overview.today(world.ctx, world.merchant)
+    assert (found.came, found.guests, dict(found.moved)) == (0, (), {}), "what was undone was of yesterday"
+    first = world.sell(holder, 1000)
+    world.clock.forward(minutes=1)
+    last = world.redeem(holder, 5)
+    world.clock.forward(minutes=1)
+    till.reverse_sale(world.ctx, world.till, first["id"], None)
+    found = overview.today(world.ctx, world.merchant)
+    assert [(guest.visit.times, guest.visit.at) for guest in found.guests] == [
+        (1, world.clock() - timedelta(minutes=1))
+    ]
+    assert found.moved["points"] == Moved(given=0, redeemed=5, rewards=1)
+    till.reverse_entry(world.ctx, world.till, last["id"], None)
+    assert overview.today(world.ctx, world.merchant).came == 0
+    assert kept["balances"]["points"] == 60
+
+
+def test_the_last_visit_is_told_with_its_own_store(world: World) -> None:
+    wish = world.wish("add-store")
+    store, _ = programs.add_store(world.ctx, world.merchant, NewStore("Gare"), wish)
+    made, _ = programs.add_till(world.ctx, world.merchant, store["store"], "9", world.wish("add-till"))
+    holder = world.enrol()
+    for scope, name in ((keys.authenticate(world.ctx, made["key"]), "Gare"), (world.till, "Centre")):
+        world.clock.forward(minutes=20)
+        world.sell(holder, 300, scope=scope)
+        (guest,) = overview.today(world.ctx, world.merchant).guests
+        assert guest.visit.store == name
+    assert guest.visit.times == 2
 
 
 def test_the_day_begins_at_midnight_of_the_store_and_not_of_the_server(world: World) -> None:

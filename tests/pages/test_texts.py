@@ -65,7 +65,8 @@ def test_every_text_is_used_somewhere() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_till_has_words_for_every_refusal_it_may_meet(language: str) -> None:
     package = Path(FOLDER).parent
-    places = ("actions/till.py", "actions/once.py", "actions/keys.py", "records/ledger.py", "rules/codes.py")
+    places = ("actions/till.py", "actions/reversal.py", "actions/once.py", "actions/keys.py", "records/ledger.py")
+    places += ("rules/codes.py",)
     codes = {code for place in places for code in CODE.findall((package / place).read_text())}
     known = {name.rsplit(".", 1)[1] for name in texts(language) if name.startswith("till.script.problems.")}
     merchant_only = {"no-such-key"}

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 
 from tests.conftest import NewDatabase
 from tests.world import World
-from wallet_server.actions import upkeep
+from wallet_server.actions import till, upkeep
 from wallet_server.records import database
 from wallet_server.records.schema import LEDGER_TABLES, metadata
 from wallet_server.resources import migrations
@@ -24,6 +24,7 @@ FROZEN = {
     "0002_people.py": "44266ffbd4b1635a9db34d4aac3aa36c699cd641acd8e5c947bb00ab4866497b",
     "0003_vault.py": "5d8037675a54950cec95e64b1913a2f5eec380cbc57343591a44970264e39c19",
     "0004_doctor.py": "896c1edf3f5428bd4f84e45aa3f6d3ab2bfe58deb250d9e1cb87142324d3916e",
+    "0005_undone.py": "c1ba1227f71427204554f5cbd17ffc29644d6c20ae4059e03c2fa041e7147079",
 }
 
 
@@ -93,6 +94,7 @@ def test_the_books_refuse_to_be_edited(world: World, verb: str) -> None:
     holder = world.enrol()
     world.sell(holder, 5000)
     world.redeem(holder, 20)
+    till.reverse_sale(world.ctx, world.till, world.sell(holder, 300)["id"], None)
     world.clock.forward(days=1)
     upkeep.schedule(world.ctx)
     world.clock.forward(days=1)

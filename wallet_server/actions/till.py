@@ -1,22 +1,24 @@
-"""Owns the counter: look up a card, sell, redeem, reverse. Every write happens once, however often it is sent."""
+"""Owns the counter: look up a card, sell, redeem, reverse (by `actions/reversal.py`). Every write happens once, however
+often it is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from wallet_server.actions import cards, standing
+from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, asked, once
+from wallet_server.actions.reversal import reverse_entry, reverse_sale
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
 from wallet_server.records import ledger, members, sales, visits
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.members import MemberRow
-from wallet_server.records.sales import EntryRow, NewSale, SaleLine
+from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes, earning
 from wallet_server.rules.program import Programme, Visit
@@ -154,7 +156,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
         again = bool(visited) and len(earning.rate(programme, basket, occurred)) > len(awards)
         more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
-        return _facts(member, new.public_id, posted, tier, after, balances, now, **more)
+        return facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
     ctx.ring()
@@ -222,40 +224,6 @@ def _award(
     return posted
 
 
-def _facts(
-    member: MemberRow,
-    subject: str,
-    posted: Sequence[Posted],
-    before: str | None,
-    after: str | None,
-    balances: Mapping[str, int],
-    now: datetime,
-    **more: Any,
-) -> Facts:
-    return {
-        "id": subject,
-        "member": member.public_id,
-        "programme": member.programme_public_id,
-        "version": member.version,
-        "entries": [
-            {
-                "id": p.public_id,
-                "currency": p.currency,
-                "amount": p.amount,
-                "rule": p.rule_id,
-                "reason": p.reason,
-                "params": dict(p.params),
-            }
-            for p in posted
-        ],
-        "balances": dict(balances),
-        "tier_before": before,
-        "tier": after,
-        "recorded_at": now.isoformat(),
-        **more,
-    }
-
-
 @dataclass(frozen=True)
 class Redeemed:
     """What a member gives at the till: `amount` units of a currency, or the cost of a `reward` of the programme.
@@ -269,8 +237,9 @@ class Redeemed:
 
 
 def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tuple[Facts, bool]:
-    """Spend points, or get a reward for them. Raises `Conflict` (`not-enough`, `not-spendable`, `older-card`) and
-    `Invalid` (`unknown-reward`, `unknown-currency`); never overspends."""
+    """Spend points, or get a reward for them. Raises `Conflict` (`not-enough`, `not-spendable`, `older-card`, and
+    `redemption-undone` when this very one was reversed since) and `Invalid` (`unknown-reward`, `unknown-currency`);
+    never overspends."""
     _at_till(scope)
     now = ctx.now()
     day = business_day(scope, None, now)
@@ -289,7 +258,7 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
         currency, amount = _price(programme, wanted)
         tier = members.lock_member(tx, member.id)
         purses = _purses(tx, member, programme)
-        booking = _counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
+        booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
         if wanted.reward is not None:
             params = {**booking.params, "reward": wanted.reward}
             booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
@@ -297,11 +266,21 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
         cards.changed(tx, member.id, standing.loud(programme, posted, tier, tier), now)
         balances = {p.code: p.amount for p in purses.values()} | {currency: posted[0].balance}
         more = {} if wanted.reward is None else {"reward": wanted.reward}
-        return _facts(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
+        return facts_of(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
 
-    answer = once(ctx, wish, act)
+    facts, replayed = once(ctx, wish, act)
+    if replayed:
+        _still_stands(ctx, facts["id"])
     ctx.ring()
-    return answer
+    return facts, replayed
+
+
+def _still_stands(ctx: Context, entry: str) -> None:
+    """The first answer is no longer true when what it tells of was undone: nothing would be taken for the reward."""
+    with ctx.look() as tx:
+        if sales.is_reversed(tx, entry):
+            sentence = "This redemption was reversed since; send it under a new number to redeem again."
+            raise Conflict(sentence, code="redemption-undone")
 
 
 def _price(programme: Programme, wanted: Redeemed) -> tuple[str, int]:
@@ -322,79 +301,3 @@ def _spendable(programme: Programme, code: str | None) -> str:
     if not currency.spendable:
         raise Conflict(f"{wanted} shows a status and cannot be spent.", code="not-spendable", field="currency")
     return wanted
-
-
-def _counter_booking(
-    scope: Scope, member: MemberRow, rule: str, reason: str, reference: str, tier: str | None, now: datetime
-) -> Booking:
-    return Booking(
-        public_id=new_id("ent"),
-        programme_id=member.programme_id,
-        member_id=member.id,
-        merchant_id=scope.merchant_id,
-        store_id=scope.store_id,
-        till_id=scope.till_id,
-        receipt=reference,
-        programme_version_id=member.version_id,
-        rule_id=rule,
-        reason=reason,
-        params={"receipt": reference},
-        state={"tier": tier},
-        effective_at=now,
-        recorded_at=now,
-    )
-
-
-def reverse_sale(ctx: Context, scope: Scope, sale: str, key: str | None) -> tuple[Facts, bool]:
-    """Undo everything a sale booked, by further entries that name what they reverse.
-
-    Points already spent leave the balance below zero; the next awards repay it. Points that have expired since are
-    not taken a second time. Raises `Conflict` (`already-reversed`) and `NotFound`.
-    """
-
-    def find(tx: Tx) -> list[EntryRow]:
-        row = sales.sale_in(tx, scope, sale)
-        entries = sales.entries_of_sale(tx, row.id)
-        return [e for e in entries if e.kind == ledger.EARN]
-
-    return _reverse(ctx, scope, sale, "reverse.sale", find, key)
-
-
-def reverse_entry(ctx: Context, scope: Scope, entry: str, key: str | None) -> tuple[Facts, bool]:
-    """Undo one redemption. Raises `Conflict` (`already-reversed`, `not-reversible`) and `NotFound`."""
-
-    def find(tx: Tx) -> list[EntryRow]:
-        row = sales.entry_in(tx, scope, entry)
-        if row.kind != ledger.BURN:
-            raise Conflict("Only a redemption can be reversed by itself; reverse the sale.", code="not-reversible")
-        return [row]
-
-    return _reverse(ctx, scope, entry, "reverse.redeem", find, key)
-
-
-def _reverse(ctx: Context, scope: Scope, subject: str, reason: str, find: Any, key: str | None) -> tuple[Facts, bool]:
-    now = ctx.now()
-    wish = asked(scope, reason, {"subject": subject}, key, f"{reason}:{subject}")
-
-    def act(tx: Tx) -> Facts:
-        entries: list[EntryRow] = find(tx)
-        if not entries:
-            raise Conflict("This sale booked nothing, so there is nothing to reverse.", code="nothing-to-reverse")
-        member = members.members_by_id(tx, [entries[0].member_id])[entries[0].member_id]
-        programme = ctx.programme(tx, member.version_id)
-        tier = members.lock_member(tx, member.id)
-        posted: list[Posted] = []
-        for entry in entries:
-            purse = ledger.purses(tx, member.id)[entry.currency]
-            booking = _counter_booking(scope, member, entry.rule_id, reason, entry.receipt or "", tier, now)
-            booking = replace(booking, sale_id=entry.sale_id)
-            posted += ledger.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))
-        after = standing.settle_tier(tx, programme, member.id, tier, posted)
-        # A correction is silent: nobody's phone rings for it.
-        cards.changed(tx, member.id, (), now)
-        balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
-        return _facts(member, subject, posted, tier, after, balances, now)
-
-    answer = once(ctx, wish, act)
-    ctx.ring()
-    return answer

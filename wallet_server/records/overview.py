@@ -25,6 +25,7 @@ from wallet_server.records.schema import (
     ledger_postings,
     members,
     participations,
+    sale_reversals,
     sales,
     stores,
     tickets,
@@ -68,7 +69,7 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Moved:
-    """What was given and redeemed of one currency: units net of what was undone, and how many rewards."""
+    """What was given and redeemed of one currency, what was undone left out, and how many rewards."""
 
     given: int
     redeemed: int
@@ -77,7 +78,8 @@ class Moved:
 
 @dataclass(frozen=True)
 class Visit:
-    """A member at the till: the last thing that happened there today, and in which store, on whose clock."""
+    """A member at the till: the last sale or reward of today that stands, in which store, on whose clock, and how many
+    there were."""
 
     member_id: int
     member: str
@@ -115,8 +117,12 @@ def sold(tx: Tx, scope: Scope, clocks: Clocks) -> Day:
     return _sold(tx, scope, sa.or_(*today), sa.literal(0)).get(0, Day(0, 0, {}))
 
 
+_REVERSED = sa.exists().where(sale_reversals.c.sale_id == sales.c.id)
+_undoing = ledger_entries.alias("undoing")
+_UNDONE = sa.exists().where(_undoing.c.reverses_id == ledger_entries.c.id)
+
+
 def _sold(tx: Tx, scope: Scope, when: sa.ColumnElement[bool], by: sa.ColumnElement[Any]) -> dict[Any, Day]:
-    undone = sa.exists().where(ledger_entries.c.sale_id == sales.c.id, ledger_entries.c.reason == "reverse.sale")
     query = (
         sa.select(
             by.label("by"),
@@ -127,7 +133,7 @@ def _sold(tx: Tx, scope: Scope, when: sa.ColumnElement[bool], by: sa.ColumnEleme
         )
         .join(tills, tills.c.id == sales.c.till_id)
         .join(stores, stores.c.id == tills.c.store_id)
-        .where(stores.c.merchant_id == scope.merchant_id, when, ~undone)
+        .where(stores.c.merchant_id == scope.merchant_id, when, ~_REVERSED)
         .group_by("by", sales.c.money)
     )
     found: dict[Any, Day] = {}
@@ -139,28 +145,28 @@ def _sold(tx: Tx, scope: Scope, when: sa.ColumnElement[bool], by: sa.ColumnEleme
 
 
 def moved(tx: Tx, scope: Scope, clocks: Clocks) -> dict[str, Moved]:
-    """Currency code to what was given and redeemed today, undone ones taken off."""
-    undone = ledger_entries.alias("undone")
-    what = sa.func.coalesce(undone.c.kind, ledger_entries.c.kind)
+    """Currency code to what was given and redeemed today and stands. What is undone today but was done before belongs
+    to no figure of today: a shop gives no less than nothing."""
+    kind = ledger_entries.c.kind
     query = (
         sa.select(
             currencies.c.code,
-            what.label("what"),
+            kind,
             sa.func.sum(ledger_postings.c.amount).label("amount"),
-            sa.func.sum(sa.case((undone.c.id.is_(None), 1), else_=-1)).label("times"),
+            sa.func.count().label("times"),
         )
         .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
         .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
         .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
-        .outerjoin(undone, undone.c.id == ledger_entries.c.reverses_id)
         .outerjoin(stores, stores.c.id == ledger_entries.c.store_id)
         .where(
             ledger_entries.c.merchant_id == scope.merchant_id,
             clocks.holds(ledger_entries.c.recorded_at, stores.c.zone),
             ledger_accounts.c.owner_kind == "member",
-            what.in_((EARN, BURN)),
+            kind.in_((EARN, BURN)),
+            ~_UNDONE,
         )
-        .group_by(currencies.c.code, what)
+        .group_by(currencies.c.code, kind)
     )
     found: dict[str, Moved] = {}
     for r in tx.execute(query):
@@ -168,14 +174,14 @@ def moved(tx: Tx, scope: Scope, clocks: Clocks) -> dict[str, Moved]:
         amount, times = int(r.amount), int(r.times)
         found[r.code] = (
             Moved(before.given + amount, before.redeemed, before.rewards)
-            if r.what == EARN
+            if r.kind == EARN
             else Moved(before.given, before.redeemed - amount, before.rewards + times)
         )
     return found
 
 
 def visits(tx: Tx, scope: Scope, clocks: Clocks, most: int) -> tuple[int, list[Visit]]:
-    """(how many members were at a till, the last of them)."""
+    """(how many members were at a till, the last of them): those of whom a sale or a reward of today stands."""
     entries, of_sales = ledger_entries.c, sales.c
     known = [span.day for span in clocks.spans.values()]
     here = sa.union_all(
@@ -184,9 +190,11 @@ def visits(tx: Tx, scope: Scope, clocks: Clocks, most: int) -> tuple[int, list[V
         .where(
             entries.merchant_id == scope.merchant_id,
             entries.till_id.is_not(None),
+            entries.kind == BURN,
+            ~_UNDONE,
             clocks.holds(entries.recorded_at, stores.c.zone),
         ),
-        # A sale that earned nothing is a visit too.
+        # A sale that earned nothing is a visit too; what a sale earned is told by the sale.
         sa.select(of_sales.member_id, of_sales.store_id, of_sales.recorded_at.label("at"))
         .join(tills, tills.c.id == of_sales.till_id)
         .join(stores, stores.c.id == tills.c.store_id)
@@ -195,6 +203,7 @@ def visits(tx: Tx, scope: Scope, clocks: Clocks, most: int) -> tuple[int, list[V
             # By the days that a till may call today, so that the index serves; then by the time itself.
             of_sales.business_day.between(min(known) - timedelta(days=1), max(known) + timedelta(days=1)),
             clocks.holds(of_sales.recorded_at, stores.c.zone),
+            ~_REVERSED,
         ),
     ).cte()
     times = sa.func.count(sa.distinct(here.c.at)).label("times")

@@ -213,6 +213,7 @@ def key(tx: Tx, public_id: str, now: datetime) -> KeyRow | None:
         store_id=r.store_id,
         till_id=r.till_id,
         zone=r.zone or "UTC",
+        device=r.name is not None,
     )
     return KeyRow(bytes(r.secret_sha256), live, scope)
 

@@ -20,6 +20,7 @@ from wallet_server.records.schema import (
     ledger_entries,
     ledger_postings,
     sale_lines,
+    sale_reversals,
     sales,
 )
 from wallet_server.records.scope import Scope
@@ -175,3 +176,18 @@ def entry_in(tx: Tx, scope: Scope, public_id: str) -> EntryRow:
     if r is None:
         raise NotFound("There is no such entry.", field="entry")
     return _entry(r)
+
+
+def is_reversed(tx: Tx, entry: str) -> bool:
+    """Whether an entry (public id) was undone."""
+    undone = ledger_entries.alias("undone")
+    query = sa.select(ledger_entries.c.id).join(undone, undone.c.id == ledger_entries.c.reverses_id)
+    return tx.execute(query.where(undone.c.public_id == entry)).first() is not None
+
+
+def note_reversal(tx: Tx, sale_id: int, till_id: int | None, at: datetime) -> bool:
+    """Note that a sale was reversed, whatever it had booked; False when that was noted before."""
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    row = {"sale_id": sale_id, "till_id": till_id, "recorded_at": at}
+    add = make(sale_reversals).values(row).on_conflict_do_nothing().returning(sale_reversals.c.sale_id)
+    return tx.execute(add).scalar() is not None

@@ -10,6 +10,7 @@ class Scope:
     """A caller. Every query takes one; rows outside it do not exist for this caller.
 
     `principal` names the caller in the table of requests and outlives its keys (a rotated key must not count twice).
+    `device` says that the key was given to one paired device, and not to a merchant's own software.
     """
 
     account_id: int
@@ -21,3 +22,4 @@ class Scope:
     store_id: int | None = None
     till_id: int | None = None
     zone: str = "UTC"
+    device: bool = False

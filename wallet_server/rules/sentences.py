@@ -345,6 +345,8 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
         name = str(params.get("reward", ""))
         given = f"{name[:1].upper()}{name[1:]}{_FIXED if french else ''}: " if name else ""
         return f"{given}{_signed(-amount, noun, tongue)}, {after}"
+    if kind == "reversed" and not amount:
+        return f"Annulé{_FIXED}: rien n’avait été donné, {still}" if french else f"Reversed: nothing was given, {still}"
     if kind == "reversed":
         return f"{f'Annulé{_FIXED}' if french else 'Reversed'}: {_signed(amount, noun, tongue)}, {after}"
     if kind == "already-counted":

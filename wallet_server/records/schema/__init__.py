@@ -11,6 +11,7 @@ from wallet_server.records.schema.books import (
     lots,
     requests,
     sale_lines,
+    sale_reversals,
     sales,
 )
 from wallet_server.records.schema.cards import (
@@ -52,6 +53,7 @@ from wallet_server.records.schema.parties import (
 )
 from wallet_server.records.schema.people import (
     backup_codes,
+    card_returns,
     challenges,
     drafts,
     invitations,
@@ -76,6 +78,7 @@ __all__ = [
     "balances",
     "challenges",
     "circuits",
+    "card_returns",
     "codes",
     "consents",
     "counters",
@@ -112,6 +115,7 @@ __all__ = [
     "sale_lines",
     "sales",
     "sessions",
+    "sale_reversals",
     "staff",
     "stores",
     "tag_counters",

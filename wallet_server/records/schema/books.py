@@ -42,6 +42,14 @@ sales = sa.Table(
     sa.Index("ix_sales_member_id_id", "member_id", "id"),
 )
 
+sale_reversals = sa.Table(
+    "sale_reversals",
+    metadata,
+    sa.Column("sale_id", Key, sa.ForeignKey("sales.id"), primary_key=True, autoincrement=False),
+    ref("till_id", "tills", nullable=True),
+    at("recorded_at"),
+)
+
 sale_lines = sa.Table(
     "sale_lines",
     metadata,
@@ -148,5 +156,13 @@ lot_allocations = sa.Table(
     sa.Column("amount", sa.BigInteger(), nullable=False),  # what the entry took from the lot; negative: gave back
 )
 
-LEDGER_TABLES = ("ledger_entries", "ledger_postings", "lot_allocations", "sales", "sale_lines", "balance_snapshots")
+LEDGER_TABLES = (
+    "ledger_entries",
+    "ledger_postings",
+    "lot_allocations",
+    "sales",
+    "sale_lines",
+    "sale_reversals",
+    "balance_snapshots",
+)
 """Tables that refuse UPDATE and DELETE by trigger, on both databases."""

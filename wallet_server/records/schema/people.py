@@ -121,6 +121,20 @@ drafts = sa.Table(
     at("changed_at"),
     ref("staff_id", "staff", nullable=True),
 )
+card_returns = sa.Table(
+    "card_returns",
+    metadata,
+    identity_column(),
+    public_id(),
+    ref("merchant_id", "merchants"),
+    ref("member_id", "members", index=True),
+    ref("staff_id", "staff", nullable=True),
+    sa.Column("secret_sha256", sa.LargeBinary(32), nullable=False, unique=True),
+    at("created_at"),
+    at("expires_at"),
+    at("used_at", nullable=True),
+)
+
 
 ratings = sa.Table(
     "ratings",

@@ -103,7 +103,8 @@ def redeem(body: models.Redemption) -> Response:
 @counter.post("/sales/<id>/reversal", summary="Reverse a sale", responses={"200": models.Counted})
 @needs("till")
 def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
-    """Undo everything this sale booked, by further entries that name what they reverse."""
+    """Undo everything this sale booked, by further entries that name what they reverse. A sale that booked nothing is
+    reversed too: no figure counts it any more."""
     scope = caller()
     facts, replayed = till.reverse_sale(context(), scope, path.id, idempotency_key())
     programme = programs.programme_of(context(), scope, facts["member"])
@@ -113,7 +114,7 @@ def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
 @counter.post("/redemptions/<id>/reversal", summary="Reverse a redemption", responses={"200": models.Counted})
 @needs("till")
 def reverse_redemption(path: models.Subject, body: models.Reversal) -> Response:
-    """Give back what a redemption took, to the lots it took it from."""
+    """Give back what a redemption took, to the lots it took it from. A paired device may do so for two minutes."""
     scope = caller()
     facts, replayed = till.reverse_entry(context(), scope, path.id, idempotency_key())
     programme = programs.programme_of(context(), scope, facts["member"])
@@ -155,6 +156,7 @@ def _counted(
         "balances": facts["balances"],
         "tier": facts["tier"],
         "reward": facts.get("reward"),
+        "counted_before": facts.get("counted_before", False),
         **_prospects(programme, facts["balances"], language),
         "sentence": sentences.cashier_sentence(kind, params, language),
     }

@@ -215,7 +215,8 @@ class Boxes(BaseModel):
 
 class Counted(BaseModel):
     """What a sale, a redemption or a reversal booked, and what the member has after it. `reward` is the code of the
-    reward that was given; `progress` is the sentence of a stamp card."""
+    reward that was given; `progress` is the sentence of a stamp card. `counted_before` says of a sale that its visit
+    was counted a moment ago and gives nothing again."""
 
     id: str
     member: str
@@ -225,6 +226,7 @@ class Counted(BaseModel):
     balances: dict[str, int]
     tier: str | None
     reward: str | None
+    counted_before: bool
     rewards: list[Reward]
     stamps: Boxes | None
     progress: str | None

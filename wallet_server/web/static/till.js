@@ -95,14 +95,14 @@ function write(kind, path, body, code) {
 async function answered(deed, answer) {
   if (answer.status !== 200) {
     say("refused", told(answer.facts));
-    if (answer.facts.code === "key-reused") at("receipt").value = drawer.nextReceipt();
+    if (["key-reused", "redemption-undone"].includes(answer.facts.code)) at("receipt").value = drawer.nextReceipt();
     return refresh(deed.code);
   }
-  const { id, sentence, entries } = answer.facts;
+  const { id, sentence, entries, counted_before: again } = answer.facts;
   const made = { kind: deed.kind, id, sentence, code: deed.code, at: Date.now() };
-  if (deed.kind === "sale") drawer.keep("sale", made);
+  if (deed.kind === "sale") drawer.keep("sale", last(made, again && !entries.length));
   if (deed.kind === "redemption") drawer.keep("spend", made);
-  if (deed.kind === "refund") drawer.drop("sale");
+  if (deed.kind === "refund") refunded();
   if (deed.kind === "undo") drawer.drop("spend");
   if (deed.kind === "sale" || deed.kind === "redemption") at("receipt").value = drawer.nextReceipt();
   for (const id of ["amount", "units", "code"]) at(id).value = "";
@@ -112,6 +112,19 @@ async function answered(deed, answer) {
   offer();
   at("next").classList.add("primary");
   focus(keyboard ? at("code") : at("next"));
+}
+
+// The last sale, which can be refunded. A second touch for the same visit gives nothing: it hides no stamp behind it, and
+// comes after that one.
+function last(made, nothing) {
+  const before = drawer.get("sale");
+  return nothing && before?.code === made.code ? { ...before, then: made } : made;
+}
+
+function refunded() {
+  const { then } = drawer.get("sale") ?? {};
+  if (then) drawer.keep("sale", then);
+  else drawer.drop("sale");
 }
 
 // ------------------------------------------------------------------ the card at the till
