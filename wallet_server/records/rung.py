@@ -1,0 +1,59 @@
+"""Owns what is noted when phones were told of a version: which, when, and how often within the hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import Instant, publications
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Phones were told of version `number`; `before` is `rung` as it stood when their list was read, `remote_state`
+    what the vendor last accepted, `pushed_at` (UTC) when a phone was rung; None when there was none to ring."""
+
+    pass_id: int
+    number: int
+    before: int
+    remote_state: str | None
+    pushed_at: datetime | None
+
+
+PUSHES_COUNTED = timedelta(hours=1)
+_at, _ago = b("pushed", type_=Instant()), b("hour_ago", type_=Instant())
+_anew = sa.or_(publications.c.pushes_since.is_(None), publications.c.pushes_since <= _ago)
+_MARK_RUNG = (
+    sa.update(publications)
+    .where(publications.c.pass_id == b("of_pass"), publications.c.rung == b("before"))
+    .values(
+        rung=b("told"),
+        remote_state=b("state"),
+        pushed_at=sa.func.coalesce(_at, publications.c.pushed_at),
+        pushes=sa.case((_at.is_(None), publications.c.pushes), (_anew, 1), else_=publications.c.pushes + 1),
+        pushes_since=sa.case((_at.is_not(None) & _anew, _at), else_=publications.c.pushes_since),
+    )
+)
+
+
+def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
+    """Note what was told. Where somebody asked to `ring_again` meanwhile, the note is dropped: a phone that came with
+    a new push token after the list was read has not been told."""
+    if rung:
+        rows = [
+            {
+                "of_pass": r.pass_id,
+                "told": r.number,
+                "before": r.before,
+                "state": r.remote_state,
+                "pushed": r.pushed_at,
+                "hour_ago": None if r.pushed_at is None else r.pushed_at - PUSHES_COUNTED,
+            }
+            for r in sorted(rung, key=lambda one: one.pass_id)
+        ]
+        tx.execute(_MARK_RUNG, rows)
