@@ -76,7 +76,8 @@ class Books:
     ) -> Posted:
         """Give so much; it expires in so many days."""
         expires = None if days is None else self.now + timedelta(days=days)
-        return ledger.award(self.tx, self.booking(member, recorded_at), self.purse(member, currency), amount, expires)
+        given = ledger.Award(self.booking(member, recorded_at), self.purse(member, currency), amount, expires)
+        return ledger.award(self.tx, [given])[0]
 
     def burn(self, member: int, amount: int, currency: str = "points") -> Posted:
         """Take so much."""

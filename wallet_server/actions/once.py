@@ -80,9 +80,11 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
         refusal: WalletError | None = None
         try:
             with ctx.change() as tx:
-                if requests.answered(tx, wish.claims) is not None:
+                held = requests.answered(tx, (*wish.claims, *wish.echoes))
+                if any(claim in held for claim in wish.claims):
                     raise AlreadyClaimed
-                if (echo := requests.answered(tx, wish.echoes)) is not None and _is_echo(wish, echo, ctx.now()):
+                echo = next((held[claim] for claim in wish.echoes if claim in held), None)
+                if echo is not None and _is_echo(wish, echo, ctx.now()):
                     return _replay(wish, echo), True
                 facts = act(tx)
                 answer = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
@@ -96,7 +98,8 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
             # The same request may have been carried out while this one waited for the member's lock.
             refusal = fault
         with ctx.look() as tx:
-            found = requests.answered(tx, wish.claims)
+            held = requests.answered(tx, wish.claims)
+        found = next((held[claim] for claim in wish.claims if claim in held), None)
         if found is not None:
             return _replay(wish, found), True
         if refusal is not None:

@@ -201,27 +201,34 @@ def _award(
     sale_id: int,
     purses: Mapping[str, ledger.Purse],
 ) -> list[Posted]:
-    posted = []
-    for award in awards:
-        booking = Booking(
-            public_id=new_id("ent"),
-            programme_id=member.programme_id,
-            member_id=member.id,
-            merchant_id=scope.merchant_id,
-            store_id=scope.store_id,
-            till_id=scope.till_id,
-            receipt=sale.receipt,
-            sale_id=sale_id,
-            programme_version_id=member.version_id,
-            rule_id=award.rule_id,
-            reason=award.reason,
-            params={**award.params, "receipt": sale.receipt},
-            state=sale.state,
-            effective_at=sale.occurred_at,
-            recorded_at=sale.recorded_at,
-        )
-        posted.append(ledger.award(tx, booking, purses[award.currency], award.amount, award.expires_at))
-    return posted
+    return ledger.award(
+        tx,
+        [
+            ledger.Award(
+                Booking(
+                    public_id=new_id("ent"),
+                    programme_id=member.programme_id,
+                    member_id=member.id,
+                    merchant_id=scope.merchant_id,
+                    store_id=scope.store_id,
+                    till_id=scope.till_id,
+                    receipt=sale.receipt,
+                    sale_id=sale_id,
+                    programme_version_id=member.version_id,
+                    rule_id=award.rule_id,
+                    reason=award.reason,
+                    params={**award.params, "receipt": sale.receipt},
+                    state=sale.state,
+                    effective_at=sale.occurred_at,
+                    recorded_at=sale.recorded_at,
+                ),
+                purses[award.currency],
+                award.amount,
+                award.expires_at,
+            )
+            for award in awards
+        ],
+    )
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,6 @@ def give(tx: Tx, gift: Gift, now: datetime) -> None:
     )
     purse = ledger.purses(tx, member.id)[gift.amount.currency]
     expires_at = earning.expiry(gift.promise, gift.amount.currency, now)
-    posted = [ledger.award(tx, booking, purse, gift.amount.units, expires_at)]
+    posted = ledger.award(tx, [ledger.Award(booking, purse, gift.amount.units, expires_at)])
     after = standing.settle_tier(tx, gift.current, member.id, gift.tier, posted)
     cards.changed(tx, member.id, standing.loud(gift.current, posted, gift.tier, after), now)

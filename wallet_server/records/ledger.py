@@ -60,12 +60,14 @@ class Booking:
 
 @dataclass(frozen=True)
 class Purse:
-    """A member's account of one currency and what stands on it."""
+    """A member's account of one currency and what stands on it; `owing` unless it is known that no reversal left a
+    debt there."""
 
     account_id: int
     currency_id: int
     code: str
     amount: int
+    owing: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,23 +84,27 @@ class Posted:
     params: Mapping[str, Any]
 
 
+# Written out, not bound: by a bound value a database cannot tell that the partial index of the open lots holds the row.
+_OPEN = lots.c.remaining != sa.literal_column("0")
+# Beside a lot that has expired, a balance of zero or more may hide a debt: so the debts themselves are looked for.
+_OWING = sa.exists().where(lots.c.account_id == ledger_accounts.c.id, _OPEN, lots.c.remaining < 0)
 _PURSES = (
-    sa.select(ledger_accounts.c.id, ledger_accounts.c.currency_id, currencies.c.code, balances.c.amount)
+    sa.select(
+        ledger_accounts.c.id,
+        ledger_accounts.c.currency_id,
+        currencies.c.code,
+        balances.c.amount,
+        _OWING.label("owing"),
+    )
     .join(balances, balances.c.account_id == ledger_accounts.c.id)
     .join(currencies, currencies.c.id == ledger_accounts.c.currency_id)
     .where(balances.c.member_id == b("member_id"))
 )
-_ADD_ENTRY = sa.insert(ledger_entries).returning(ledger_entries.c.id)
+_ADD_ENTRY = sa.insert(ledger_entries).returning(ledger_entries.c.id, ledger_entries.c.public_id)
 _ADD_POSTING = sa.insert(ledger_postings)
-_MOVE = (
-    sa.update(balances)
-    .where(balances.c.account_id == b("account"))
-    .values(amount=balances.c.amount + b("by"))
-    .returning(balances.c.amount)
-)
-_OPEN_LOT = sa.insert(lots).returning(lots.c.id)
-# Written out, not bound: by a bound value a database cannot tell that the partial index of the open lots holds the row.
-_OPEN = lots.c.remaining != sa.literal_column("0")
+_MOVE = sa.update(balances).where(balances.c.account_id == b("account")).values(amount=balances.c.amount + b("by"))
+_MOVED = _MOVE.returning(balances.c.amount)
+_OPEN_LOT = sa.insert(lots).returning(lots.c.id, lots.c.entry_id)
 _LOTS = (
     sa.select(lots.c.id, lots.c.remaining)
     .where(
@@ -126,7 +132,7 @@ _ALLOCATE = sa.insert(lot_allocations)
 def purses(tx: Tx, member_id: int) -> dict[str, Purse]:
     """The member's accounts by currency code."""
     rows = tx.execute(_PURSES, {"member_id": member_id})
-    return {r.code: Purse(r.id, r.currency_id, r.code, r.amount) for r in rows}
+    return {r.code: Purse(r.id, r.currency_id, r.code, r.amount, r.owing) for r in rows}
 
 
 _AMOUNTS = (
@@ -190,19 +196,92 @@ def _account(tx: Tx, programme_id: int, currency_id: int, kind: str, owner: int,
     return int(found)
 
 
-def award(tx: Tx, booking: Booking, purse: Purse, amount: int, expires_at: datetime | None) -> Posted:
-    """Give `amount` (> 0): a lot is opened; debts left by reversals are paid out of it first. Raises `Conflict`
-    (`balance-too-large`)."""
-    if amount <= 0:
+@dataclass(frozen=True)
+class Award:
+    """Units (> 0) to give, and until when they count."""
+
+    booking: Booking
+    purse: Purse
+    amount: int
+    expires_at: datetime | None
+
+
+def award(tx: Tx, awards: Sequence[Award]) -> list[Posted]:
+    """Give what one event earned, in this order: each opens a lot; debts left by reversals are paid out of it first.
+
+    All are of one programme and merchant, to one member whose purses were read under its lock. A handful of statements
+    however many they are. Raises `Conflict` (`balance-too-large`).
+    """
+    if not awards:
+        return []
+    if any(one.amount <= 0 for one in awards):
         raise ValueError("an award is positive")
-    if purse.amount + amount > MAX_BALANCE:
-        raise Conflict(f"This account cannot hold that many {purse.code}.", code="balance-too-large")
-    contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, ISSUED)
-    posted = _post(tx, booking, EARN, purse, amount, contra, None)
-    lot = _open_lot(tx, purse.account_id, posted.entry_id, amount, booking.effective_at, expires_at)
-    # Always looked at: beside a lot that has expired, a balance of zero may hide a debt.
-    _take(tx, posted.entry_id, _repay(tx, purse.account_id, {lot: amount}, booking.recorded_at))
+    contras = _contras(tx, awards)
+    legs = [_Leg(one.booking, EARN, one.purse, one.amount, contras[one.purse.currency_id]) for one in awards]
+    balance = _balances_after(legs)
+    ids = _write(tx, legs)
+    tx.execute(_MOVE, [{"account": leg.purse.account_id, "by": leg.amount} for leg in legs])
+    posted = [_posted(leg, ids[leg.booking.public_id], after) for leg, after in zip(legs, balance, strict=True)]
+    opened = _open_lots(
+        tx,
+        [
+            _lot(one.purse.account_id, entry.entry_id, one.amount, one.booking.effective_at, one.expires_at)
+            for one, entry in zip(awards, posted, strict=True)
+        ],
+    )
+    for one, entry in zip(awards, posted, strict=True):
+        if one.purse.owing:
+            pool = {opened[entry.entry_id]: one.amount}
+            _take(tx, entry.entry_id, _repay(tx, one.purse.account_id, pool, one.booking.recorded_at))
     return posted
+
+
+def _balances_after(legs: Sequence[_Leg]) -> list[int]:
+    """What stands on each leg's account after it, where the purses are as they were before the first."""
+    stands: dict[int, int] = {}
+    after = []
+    for leg in legs:
+        account = leg.purse.account_id
+        stands[account] = stands.get(account, leg.purse.amount) + leg.amount
+        if stands[account] > MAX_BALANCE:
+            raise Conflict(f"This account cannot hold that many {leg.purse.code}.", code="balance-too-large")
+        after.append(stands[account])
+    return after
+
+
+_CONTRAS = sa.select(ledger_accounts.c.currency_id, ledger_accounts.c.id).where(
+    ledger_accounts.c.currency_id.in_(b("currency_ids", expanding=True)),
+    ledger_accounts.c.owner_kind == b("owner_kind"),
+    ledger_accounts.c.owner_id == b("owner_id"),
+    ledger_accounts.c.purpose == b("purpose"),
+)
+
+
+def _contras(tx: Tx, awards: Sequence[Award]) -> dict[int, int]:
+    """Currency to the merchant's account on the other side of these awards, opened when it is first used."""
+    wanted = sorted({one.purse.currency_id for one in awards})
+    booking = awards[0].booking
+    key = {"currency_ids": wanted, "owner_kind": MERCHANT, "owner_id": booking.merchant_id, "purpose": ISSUED}
+    found = {r.currency_id: r.id for r in tx.execute(_CONTRAS, key)}
+    for missing in (currency for currency in wanted if currency not in found):
+        found[missing] = contra_account(tx, booking.programme_id, missing, booking.merchant_id, ISSUED)
+    return found
+
+
+def _lot(account: int, entry: int, amount: int, at: datetime, expires_at: datetime | None) -> dict[str, Any]:
+    return {
+        "account_id": account,
+        "entry_id": entry,
+        "amount": amount,
+        "remaining": amount,
+        "earned_at": at,
+        "expires_at": expires_at,
+    }
+
+
+def _open_lots(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Entry to the lot that it opens."""
+    return {r.entry_id: r.id for r in tx.execute(_OPEN_LOT, rows)}
 
 
 def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
@@ -282,7 +361,7 @@ def _undo(tx: Tx, booking: Booking, purse: Purse, entry_id: int, kind: str) -> P
         takes, rest = _plan(tx, purse.account_id, own.amount, booking.effective_at, first=entry_id)
         _take(tx, posted.entry_id, takes)
         if rest:
-            _open_lot(tx, purse.account_id, posted.entry_id, -rest, booking.effective_at, None)
+            _open_lots(tx, [_lot(purse.account_id, posted.entry_id, -rest, booking.effective_at, None)])
         return posted
     given = tx.execute(
         sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount)
@@ -297,8 +376,44 @@ def _undo(tx: Tx, booking: Booking, purse: Purse, entry_id: int, kind: str) -> P
     return posted
 
 
+@dataclass(frozen=True)
+class _Leg:
+    """One entry to book: the member's account moves by `amount`, the account on the other side by its opposite."""
+
+    booking: Booking
+    kind: str
+    purse: Purse
+    amount: int
+    contra: int
+    reverses: int | None = None
+
+
 def _post(tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra: int, reverses: int | None) -> Posted:
-    row = {
+    leg = _Leg(booking, kind, purse, amount, contra, reverses)
+    entry = _write(tx, [leg])[booking.public_id]
+    return _posted(leg, entry, tx.execute(_MOVED, {"account": purse.account_id, "by": amount}).scalar_one())
+
+
+def _write(tx: Tx, legs: Sequence[_Leg]) -> dict[str, int]:
+    """Entries with their postings; the balances are the caller's. Public id to entry."""
+    ids = {r.public_id: r.id for r in tx.execute(_ADD_ENTRY, [_entry(leg) for leg in legs])}
+    sides = []
+    for leg in legs:
+        side = {"entry_id": ids[leg.booking.public_id], "currency_id": leg.purse.currency_id}
+        sides.append({**side, "account_id": leg.purse.account_id, "amount": leg.amount})
+        sides.append({**side, "account_id": leg.contra, "amount": -leg.amount})
+    tx.execute(_ADD_POSTING, sides)
+    return ids
+
+
+def _posted(leg: _Leg, entry: int, balance: int) -> Posted:
+    said = leg.booking
+    return Posted(entry, said.public_id, leg.purse.code, leg.amount, balance, said.rule_id, said.reason, said.params)
+
+
+def _entry(leg: _Leg) -> dict[str, Any]:
+    booking = leg.booking
+    return {
         "public_id": booking.public_id,
         "programme_id": booking.programme_id,
         "member_id": booking.member_id,
@@ -306,9 +421,9 @@ def _post(tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra
         "store_id": booking.store_id,
         "till_id": booking.till_id,
         "receipt": booking.receipt,
-        "kind": kind,
+        "kind": leg.kind,
         "sale_id": booking.sale_id,
-        "reverses_id": reverses,
+        "reverses_id": leg.reverses,
         "programme_version_id": booking.programme_version_id,
         "rule_id": booking.rule_id,
         "reason": booking.reason,
@@ -317,28 +432,6 @@ def _post(tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra
         "effective_at": booking.effective_at,
         "recorded_at": booking.recorded_at,
     }
-    entry_id = tx.execute(_ADD_ENTRY, row).scalar_one()
-    leg = {"entry_id": entry_id, "currency_id": purse.currency_id}
-    tx.execute(
-        _ADD_POSTING,
-        [{**leg, "account_id": purse.account_id, "amount": amount}, {**leg, "account_id": contra, "amount": -amount}],
-    )
-    balance = tx.execute(_MOVE, {"account": purse.account_id, "by": amount}).scalar_one()
-    return Posted(
-        entry_id, booking.public_id, purse.code, amount, balance, booking.rule_id, booking.reason, booking.params
-    )
-
-
-def _open_lot(tx: Tx, account: int, entry: int, amount: int, at: datetime, expires_at: datetime | None) -> int:
-    row = {
-        "account_id": account,
-        "entry_id": entry,
-        "amount": amount,
-        "remaining": amount,
-        "earned_at": at,
-        "expires_at": expires_at,
-    }
-    return int(tx.execute(_OPEN_LOT, row).scalar_one())
 
 
 def _plan(

@@ -85,13 +85,18 @@ def answer(tx: Tx, claims: Sequence[Claim], status: int, text: str) -> None:
     )
 
 
-_FIND = sa.select(requests).where(requests.c.principal == b("principal"), requests.c.key == b("key"))
+_HELD = sa.select(requests).where(
+    requests.c.principal.in_(b("principals", expanding=True)), requests.c.key.in_(b("keys", expanding=True))
+)
 
 
-def answered(tx: Tx, claims: Sequence[Claim]) -> Answered | None:
-    """What stands under the first of these claims that is held."""
-    for one in claims:
-        r = tx.execute(_FIND, {"principal": one.principal, "key": one.key}).first()
-        if r is not None:
-            return Answered(r.route, bytes(r.request_hash), r.status, r.answer, r.at)
-    return None
+def answered(tx: Tx, claims: Sequence[Claim]) -> dict[Claim, Answered]:
+    """What stands under each of these claims that is held."""
+    if not claims:
+        return {}
+    asked = set(claims)
+    values = {"principals": sorted({c.principal for c in asked}), "keys": sorted({c.key for c in asked})}
+    rows = ((Claim(r.principal, r.key), r) for r in tx.execute(_HELD, values))
+    return {
+        claim: Answered(r.route, bytes(r.request_hash), r.status, r.answer, r.at) for claim, r in rows if claim in asked
+    }
