@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 
 from tests.pages.house import House, Member
 from tests.pages.test_pages_served import text_of
+from wallet_server.actions import rating, recovery
+from wallet_server.actions.keys import authenticate
 
 
 def link_path(house: House, member: Member) -> str:
@@ -90,3 +92,39 @@ def test_a_forged_link_is_nothing(client: FlaskClient, house: House) -> None:
         assert client.get(path).status_code == 404
         assert client.post(path).status_code == 404
     assert member.card.code
+
+
+def test_whoever_holds_the_card_that_was_replaced_says_nothing_for_its_member(
+    client: FlaskClient, house: House
+) -> None:
+    member = house.member()
+    rate = urlsplit(house.ctx.link("rate", member.pass_id)).path
+    made = recovery.by_link(house.ctx, link_path(house, member).rsplit("/", 1)[1], "f" * 20)
+    fresh = Member(house, made["pass"])
+    fresh.buy("recover-finder", 1200)
+
+    for path in (member.path, member.stop_path):
+        assert not re.search(r"<button[^>]*>(Receive|Undo)", text_of(client.get(path))), path
+    granting = (
+        (f"{member.path}/messages", {"promotions": "yes"}),
+        (member.stop_path, {"do": "resume"}),
+    )
+    for path, form in granting:
+        assert client.post(path, data=form).status_code == 404
+        assert not fresh.card.promotions
+    page = text_of(client.get(rate))
+    assert "This card was replaced" in page
+    assert "Centre" not in page, "where the member was last is nobody's business"
+    answer = client.post(rate, data={"mark": "1", "text": "the finder"})
+    assert "This card was replaced" in text_of(client.get(answer.location))
+    scope = authenticate(house.ctx, house.shop.merchant_key)
+    assert "the finder" not in [ticket.text for ticket in rating.tickets(house.ctx, scope)]
+
+    # To have peace is the member's wish whichever card is at hand.
+    client.post(f"{fresh.path}/messages", data={"promotions": "yes"})
+    assert fresh.card.promotions
+    stopped = client.post(f"{member.path}/messages", data={"promotions": "no"})
+    assert not fresh.card.promotions
+    page = text_of(client.get(stopped.location))
+    assert "Done: you will receive no more messages." in page
+    assert "Receive news" not in page

@@ -180,10 +180,24 @@ def download(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
 
 
 def set_promotions(ctx: Context, token: str, granted: bool, source: str, *, link: str = "card") -> None:
-    """The member, through a link on the card (`card`, or `stop` with its undo), stops messages or asks for them."""
-    with ctx.look() as tx:
+    """The member, through a link on the card (`card`, or `stop` with its undo), stops messages or asks for them.
+
+    A card that was replaced may still stop them, and asks for nothing: raises `NotFound` (`card-replaced`).
+    """
+    with ctx.change() as tx:
         row = pass_of_link(ctx, tx, link, token)
-    _record(ctx, row.member_id, granted, source)
+        members.lock_member(tx, row.member_id)
+        if granted:
+            still_good(tx, row)
+        _write_consent(ctx, tx, row.member_id, granted, source)
+    ctx.ring()
+
+
+def still_good(tx: Tx, row: PassRow) -> None:
+    """The card speaks for its member, who is locked; one that was replaced may be in a stranger's hands. Raises
+    `NotFound` (`card-replaced`)."""
+    if passes.lock_passes(tx, [row.id])[0].state != passes.ACTIVE:
+        raise NotFound("This card was replaced by another one; open that one.", code="card-replaced")
 
 
 def set_consent(ctx: Context, scope: Scope, member: str, granted: bool, source: str, wish: Asked) -> tuple[Facts, bool]:
@@ -197,12 +211,6 @@ def set_consent(ctx: Context, scope: Scope, member: str, granted: bool, source: 
     answer = once(ctx, wish, act)
     ctx.ring()
     return answer
-
-
-def _record(ctx: Context, member_id: int, granted: bool, source: str) -> None:
-    with ctx.change() as tx:
-        _write_consent(ctx, tx, member_id, granted, source)
-    ctx.ring()
 
 
 def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: str) -> None:

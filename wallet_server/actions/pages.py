@@ -37,11 +37,13 @@ def offer(ctx: Context, join_code: str) -> Offer:
 
 @dataclass(frozen=True)
 class Messages:
-    """Whether a member gets announcements of an organisation, and in which language the member reads."""
+    """Whether a member gets announcements of an organisation, and in which language the member reads; `replaced` says
+    that the card is over, and can stop them but not ask for them."""
 
     organisation: str
     language: str
     granted: bool
+    replaced: bool
 
 
 def messages(ctx: Context, token: str) -> Messages:
@@ -51,7 +53,7 @@ def messages(ctx: Context, token: str) -> Messages:
         card = card_from_json(passes.published(tx, [row.id])[row.id].card)
         consent = members.consents_of(tx, row.member_id).get(members.PROMOTIONS)
         language = members.members_by_id(tx, [row.member_id])[row.member_id].language
-    return Messages(card.organisation, language, bool(consent and consent[0]))
+    return Messages(card.organisation, language, bool(consent and consent[0]), row.state != passes.ACTIVE)
 
 
 @dataclass(frozen=True)

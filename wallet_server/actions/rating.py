@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.enrol import pass_of_link
+from wallet_server.actions.enrol import pass_of_link, still_good
 from wallet_server.errors import Invalid, NotFound, TooMany
 from wallet_server.records import members, passes, ratings
 from wallet_server.records.database import Tx
@@ -28,7 +28,8 @@ MOST_TEXT = 1000
 
 @dataclass(frozen=True)
 class Asked:
-    """What a member is asked: about which visit (None when there is none to rate), and what was said of it before."""
+    """What a member is asked: about which visit (None when there is none to rate), and what was said of it before.
+    `replaced` says that the card is over: whoever holds it is told of no visit."""
 
     card: Card
     language: str
@@ -37,6 +38,7 @@ class Asked:
     zone: str
     at: datetime | None
     mark: int | None
+    replaced: bool = False
 
 
 def question(ctx: Context, token: str) -> Asked:
@@ -45,9 +47,10 @@ def question(ctx: Context, token: str) -> Asked:
         row = pass_of_link(ctx, tx, "rate", token)
         card = card_from_json(passes.published(tx, [row.id])[row.id].card)
         language = members.members_by_id(tx, [row.member_id])[row.member_id].language
-        found = ratings.visit(tx, row.member_id, ctx.now() - ASKED_FOR)
+        good = row.state == passes.ACTIVE
+        found = ratings.visit(tx, row.member_id, ctx.now() - ASKED_FOR) if good else None
     if found is None:
-        return Asked(card, language, None, "", "UTC", None, None)
+        return Asked(card, language, None, "", "UTC", None, None, replaced=not good)
     return Asked(card, language, found.public_id, found.store, found.zone, found.occurred_at, found.mark)
 
 
@@ -55,7 +58,8 @@ def rate(ctx: Context, token: str, mark: int, text: str, sale: str | None = None
     """The member's mark (1 to 5) and words on the sale that the page named, else on the last one; False when that sale
     was rated before, and nothing changed.
 
-    Raises `NotFound` (`no-visit`), `Invalid` (`no-mark`), and `TooMany` beyond five a day.
+    Raises `NotFound` (`no-visit`, and `card-replaced` for a card that is over), `Invalid` (`no-mark`), and `TooMany`
+    beyond five a day.
     """
     if not 1 <= mark <= HIGHEST:
         raise Invalid("Choose one of the five marks.", code="no-mark", field="mark")
@@ -63,6 +67,7 @@ def rate(ctx: Context, token: str, mark: int, text: str, sale: str | None = None
     with ctx.change() as tx:
         row = pass_of_link(ctx, tx, "rate", token)
         members.lock_member(tx, row.member_id)
+        still_good(tx, row)
         visit = ratings.visit(tx, row.member_id, now - ASKED_FOR, sale)
         if visit is None:
             raise NotFound("There is no visit of the last 30 days to rate.", code="no-visit")

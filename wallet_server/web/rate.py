@@ -33,7 +33,7 @@ def rate(token: str) -> Answer:
     except (Invalid, TooMany) as fault:
         return _page(token, fault)
     except NotFound as fault:
-        if fault.code != "no-visit":
+        if fault.code not in ("no-visit", "card-replaced"):
             raise
         return redirect(here(done=None), 303)
     said = "low" if mark <= rating.LOW else "yes"
