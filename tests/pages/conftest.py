@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.axe import source
+from tests.pages.browsing import ARGUMENTS, CHROMIUM, Open
 from tests.pages.house import House, built
 
 
@@ -23,3 +28,39 @@ def client(house: House) -> FlaskClient:
     client = house.app.test_client()
     client.environ_base.update({"HTTP_ACCEPT": "text/html", "HTTP_ACCEPT_LANGUAGE": "en"})
     return client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless."""
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, house: House) -> Open:
+    """`with opened(locale="fr-FR", …) as page:` is a new visitor; `expected` are console errors that belong there."""
+
+    @contextmanager
+    def open_page(*, expected: str = "\0", **options: Any) -> Iterator[Page]:
+        context = browser.new_context(base_url=house.base, **{"locale": "en-GB", **options})
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda sent: None if sent.url.startswith(house.base) else faults.append(f"asked {sent.url}"))
+        yield page
+        assert not [fault for fault in faults if expected not in fault]
+        context.close()
+
+    return open_page
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, fetched once; skips loudly where it cannot be had."""
+    return source(tmp_path_factory.mktemp("axe"))

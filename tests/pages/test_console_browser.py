@@ -3,18 +3,14 @@ keyboard and are accessible."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from playwright.sync_api import Browser, expect
 
-import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
-
+from tests.axe import check
+from tests.pages.browsing import NEEDS_CHROMIUM, tab_to
 from tests.pages.console import PASSWORD, hire
 from tests.pages.house import House
-from tests.pages.test_pages_browser import ALL, ARGUMENTS, CHROMIUM, FOUND, axe, tab_to
 
-__all__ = ["axe"]
-
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+pytestmark = NEEDS_CHROMIUM
 PHONE = {"width": 390, "height": 844}
 DEVICE = {
     "protocol": "ctap2",
@@ -23,15 +19,6 @@ DEVICE = {
     "hasUserVerification": True,
     "isUserVerified": True,
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=20_000)
-    with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def test_an_owner_makes_a_passkey_and_signs_in_with_it(browser: Browser, house: House, axe: str) -> None:
@@ -43,44 +30,40 @@ def test_an_owner_makes_a_passkey_and_signs_in_with_it(browser: Browser, house: 
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
 
-    def check() -> None:
-        page.evaluate(axe)
-        assert page.evaluate(FOUND, ALL) == [], page.url
-        page.emulate_media(color_scheme="dark")
-        assert page.evaluate(FOUND, ["color-contrast"]) == [], page.url
-        page.emulate_media(color_scheme="light")
+    def sound() -> None:
+        check(page, axe)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is too wide"
 
     session = context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     session.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
     page.goto("/console/account")
-    check()
+    sound()
     page.get_by_label("Email").fill(hire(house))
     tab_to(page, "Password")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("My account")
-    check()
+    sound()
     page.get_by_label("Name of the passkey").fill("My laptop")
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_text("The passkey is added.")).to_be_visible()
     expect(page.get_by_role("button", name="Remove My laptop")).to_be_visible()
     page.get_by_role("link", name="More").click()
-    check()
+    sound()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url("**/console/today")
     page.goto("/console/team")
     page.get_by_text("Change", exact=False).first.click()
-    check()
+    sound()
     page.get_by_role("button", name="Make the invitation").click()
     expect(page.get_by_label("Link", exact=True)).to_be_visible()
-    check()
+    sound()
     page.goto("/console/account")
     page.get_by_role("button", name="Add an app").click()
     expect(page.get_by_role("img", name="Symbol to scan with the app")).to_be_visible()
-    check()
+    sound()
     assert not faults
     context.close()

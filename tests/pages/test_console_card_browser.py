@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import check
+from tests.pages.browsing import NEEDS_CHROMIUM, tab_to
 from tests.pages.console import PASSWORD, hire
 from tests.pages.house import House, Shop
 from tests.pages.test_console_card import shop
-from tests.pages.test_pages_browser import ARGUMENTS, CHROMIUM, axe, tab_to
 
-__all__ = ["axe", "shop"]
+__all__ = ["shop"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+pytestmark = NEEDS_CHROMIUM
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=10_000)
-    with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def sound(page: Page, axe: str, *, both_schemes: bool = False) -> None:

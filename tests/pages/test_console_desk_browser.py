@@ -4,21 +4,17 @@ themselves, keep to their policy, and are accessible, on a phone and on a desk.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests import axe
+from tests.axe import check
+from tests.pages.browsing import NEEDS_CHROMIUM
 from tests.pages.console import PASSWORD, hire
 from tests.pages.house import House
 from tests.pages.test_console_whatif import export
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+pytestmark = NEEDS_CHROMIUM
 
 
 def no_wider(page: Page) -> None:
@@ -26,55 +22,53 @@ def no_wider(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url
 
 
-def test_a_marketer_looks_announces_and_asks_what_it_would_have_cost(house: House, tmp_path: Path) -> None:
-    script = axe.source(tmp_path)
+def test_a_marketer_looks_announces_and_asks_what_it_would_have_cost(
+    browser: Browser, house: House, axe: str, tmp_path: Path
+) -> None:
     file = tmp_path / "ventes.csv"
     file.write_text(export(), "cp1252")
     member = house.member(promotions=True)
     email = hire(house, "marketer")
-    expect.set_options(timeout=20_000)
-    with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = browser.new_context(
-            base_url=house.base, locale="fr-FR", viewport={"width": 360, "height": 740}, reduced_motion="reduce"
-        )
-        page = context.new_page()
-        faults: list[str] = []
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto("/console/sign-in?next=/console/today")
-        page.fill("[name=email]", email)
-        page.fill("[name=password]", PASSWORD)
-        page.keyboard.press("Enter")
-        expect(page.locator("#now")).to_be_visible()
-        member.buy("browser-1", 1990)
-        expect(page.get_by_role("link", name=member.card.code.split(".")[3][-4:])).to_be_visible()
-        _check(page, script)
-        page.goto("/console/announce?lang=fr")
-        page.fill("#text-fr", "Tout au seigle. " * 13)
-        expect(page.locator("#preview .warn").first).to_contain_text("Coupé après 178 caractères")
-        _check(page, script)
-        page.get_by_role("button", name="Compter d’abord").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/console/announce/ann_*")
-        _check(page, script)
-        page.set_viewport_size({"width": 1280, "height": 900})
-        page.goto("/console/what-if?lang=fr")
-        page.set_input_files("#file", file)
-        page.get_by_role("button", name="Calculer").focus()
-        page.keyboard.press("Enter")
-        answer = page.locator("#answer")
-        expect(answer).to_contain_text("18,00")
-        expect(answer).to_be_focused()
-        page.select_option("#column-customer-choice", "")
-        page.get_by_role("button", name="Recalculer").click()
-        expect(answer).to_contain_text("entre")
-        assert page.locator("html").get_attribute("lang") == "fr"
-        _check(page, script)
-        browser.close()
+    context = browser.new_context(
+        base_url=house.base, locale="fr-FR", viewport={"width": 360, "height": 740}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto("/console/sign-in?next=/console/today")
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#now")).to_be_visible()
+    member.buy("browser-1", 1990)
+    expect(page.get_by_role("link", name=member.card.code.split(".")[3][-4:])).to_be_visible()
+    _check(page, axe)
+    page.goto("/console/announce?lang=fr")
+    page.fill("#text-fr", "Tout au seigle. " * 13)
+    expect(page.locator("#preview .warn").first).to_contain_text("Coupé après 178 caractères")
+    _check(page, axe)
+    page.get_by_role("button", name="Compter d’abord").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/announce/ann_*")
+    _check(page, axe)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/console/what-if?lang=fr")
+    page.set_input_files("#file", file)
+    page.get_by_role("button", name="Calculer").focus()
+    page.keyboard.press("Enter")
+    answer = page.locator("#answer")
+    expect(answer).to_contain_text("18,00")
+    expect(answer).to_be_focused()
+    page.select_option("#column-customer-choice", "")
+    page.get_by_role("button", name="Recalculer").click()
+    expect(answer).to_contain_text("entre")
+    assert page.locator("html").get_attribute("lang") == "fr"
+    _check(page, axe)
+    context.close()
     assert not faults
 
 
-def _check(page: Page, script: str) -> None:
+def _check(page: Page, axe: str) -> None:
     no_wider(page)
-    axe.check(page, script, both_schemes=False)
+    check(page, axe, both_schemes=False)
