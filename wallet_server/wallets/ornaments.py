@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from wallet_server.rules.card import Palette
-from wallet_server.wallets.inks import BLACK, RGB, WHITE, colour, legible, luminance, mix
+from wallet_server.wallets.inks import BLACK, LEGIBLE, RGB, WHITE, colour, contrast, legible, luminance, mix
 from wallet_server.wallets.sketch import XY, Pen, Sketch, on_circle, star
 
 _START, _SWEEP = 150.0, 240.0
@@ -38,10 +38,20 @@ def _inks(palette: Palette) -> _Inks:
     ground, ink, accent = (colour(text) for text in (palette.background, palette.foreground, palette.label))
     ink = legible(ground, (ink,))
     track = mix(ground, ink, 0.16 if luminance(ground) > 0.4 else 0.22)
-    fill = legible(track, (accent, ink))
+    fill = _on_both(ground, track, (accent, ink))
     away = WHITE if luminance(fill) > luminance(track) else BLACK
     shade = mix(fill, BLACK, 0.25) if luminance(fill) > 0.12 else mix(fill, ground, 0.3)
     return _Inks(ground, mix(ground, ink, 0.07), mix(ground, ink, 0.2), track, fill, mix(fill, away, 0.35), shade, ink)
+
+
+def _on_both(ground: RGB, track: RGB, wanted: tuple[RGB, ...]) -> RGB:
+    """The first that stands out on the ground and on the track alike; the best of all where none does."""
+
+    def least(ink: RGB) -> float:
+        return min(contrast(ink, ground), contrast(ink, track))
+
+    inks = (*wanted, WHITE, BLACK)
+    return next((ink for ink in inks if least(ink) >= LEGIBLE), max(inks, key=least))
 
 
 # --- a dial: how far it is to the next tier --------------------------------------------------------------------
@@ -62,10 +72,13 @@ class Dial:
         """What all percents share."""
         inks = _inks(palette)
         sketch = Sketch(points, scale, inks.ground)
-        for number in range(10 if self.apart else 0):
-            ghost = mix(inks.ground, inks.soft, max(0.0, 0.75 - 0.1 * number))
-            reach = self.first + self.apart * number
-            sketch.fill(ghost, lambda pen, reach=reach: pen.ring(self.x, self.y, reach, 1.2))  # type: ignore[misc]
+
+        def rings(pen: Pen) -> None:
+            for number in range(10):
+                pen.ring(self.x, self.y, self.first + self.apart * number, 1.2, max(0, 190 - 25 * number))
+
+        if self.apart:
+            sketch.fill(inks.soft, rings)
         return sketch.picture
 
     def measured(self, ground: Image.Image, palette: Palette, percent: int | None, scale: int) -> Image.Image:
@@ -88,7 +101,9 @@ def _gauge(sketch: Sketch, inks: _Inks, centre: XY, radius: float, width: float,
     box = (math.floor(x) - edge, max(0, math.floor(y) - edge), math.ceil(x) + edge, math.ceil(y) + edge)
     reached = _START + _SWEEP * percent / 100
     sketch.fill(inks.track, lambda pen: pen.arc(x, y, radius, width, _START, _START + _SWEEP), box)
-    sketch.fill(inks.fill, lambda pen: pen.arc(x, y, radius, width, _START, max(reached, _START + 0.1)), box)
+    if reached - _START > math.degrees(width / radius):
+        # Nearer to the beginning the knob hides all of it but a crooked edge.
+        sketch.fill(inks.fill, lambda pen: pen.arc(x, y, radius, width, _START, reached), box)
     knob = on_circle(x, y, radius, reached)
     sketch.fill(BLACK, lambda pen: pen.disc(knob[0], knob[1] + 1, width * 0.62), box, 0.28)
     sketch.fill(mix(inks.fill, WHITE, 0.9), lambda pen: pen.disc(*knob, width * 0.6), box)
@@ -145,10 +160,13 @@ def seal(palette: Palette, points: tuple[int, int], scale: int) -> Image.Image:
     """A sunburst behind a scalloped seal with a gift on it."""
     inks = _inks(palette)
     sketch = Sketch(points, scale, inks.ground)
-    x, y, radius = points[0] - 78.0, points[1] / 2, 46.0
-    for start in range(0, 360, 20):
-        wedge = [(x, y), on_circle(x, y, 420, start), on_circle(x, y, 420, start + 10)]
-        sketch.fill(inks.faint, lambda pen, wedge=wedge: pen.polygon(wedge), share=0.8)  # type: ignore[misc]
+    x, y, radius = points[0] - 66.0, points[1] / 2, 43.0
+
+    def rays(pen: Pen) -> None:
+        for start in range(0, 360, 20):
+            pen.polygon([(x, y), on_circle(x, y, 420, start), on_circle(x, y, 420, start + 10)])
+
+    sketch.fill(inks.faint, rays, share=0.8)
     box = (round(x) - 60, 0, round(x) + 60, points[1])
     sketch.fill(inks.ground, lambda pen: pen.disc(x, y, radius + 11), box)
 
@@ -159,7 +177,7 @@ def seal(palette: Palette, points: tuple[int, int], scale: int) -> Image.Image:
 
     sketch.fill(inks.fill, scallops, box)
     sketch.fill(inks.ground, lambda pen: pen.ring(x, y, radius - 5, 1.6), box)
-    sketch.fill(inks.ground, lambda pen: _gift(pen, x, y, 50.0), box)
+    sketch.fill(inks.ground, lambda pen: _gift(pen, x, y, 46.0), box)
     return sketch.picture
 
 
@@ -188,25 +206,49 @@ def garland(palette: Palette, points: tuple[int, int], scale: int) -> Image.Imag
     width, height = points
     colours = (inks.fill, inks.ink, mix(inks.fill, inks.ground, 0.45))
     for start, end, sag, size, share in (
-        ((width * 0.28, -14.0), (width + 18.0, 22.0), 30.0, 12.0, 0.42),
-        ((width * 0.46, -10.0), (width + 12.0, -6.0), 50.0, 17.0, 1.0),
+        ((width * 0.5, -16.0), (width + 18.0, 20.0), 22.0, 12.0, 0.42),
+        ((width * 0.6, -10.0), (width + 12.0, -6.0), 44.0, 17.0, 1.0),
     ):
         rope = [_hang(start, end, sag, step / 60) for step in range(61)]
         sketch.fill(mix(inks.ground, inks.ink, 0.6 * share), lambda pen, rope=rope: pen.path(rope, 1.3))  # type: ignore[misc]
-        for number in range(11):
-            left, right = (_hang(start, end, sag, (number + part) / 11) for part in (0.14, 0.86))
-            tip = ((left[0] + right[0]) / 2 - (right[1] - left[1]) * 0.4, (left[1] + right[1]) / 2 + size)
-            ink = mix(inks.ground, colours[number % 3], share)
-            flag = [left, right, tip]
-            sketch.fill(ink, lambda pen, flag=flag: pen.polygon(flag, soften=0.8))  # type: ignore[misc]
-    for number in range(26):
-        # Strewn by the golden angle: even, and the same each time.
-        turn = number * 2.399963
-        x = width * 0.76 + math.cos(turn) * 15.5 * math.sqrt(number)
-        y = height * 0.78 + math.sin(turn) * 4.6 * math.sqrt(number)
-        ink = mix(inks.ground, colours[number % 3], 0.85 if number % 2 else 0.5)
-        sketch.fill(ink, lambda pen, x=x, y=y, n=number: pen.disc(x, y, 1.3 + n % 3 * 0.55))  # type: ignore[misc]
+        flags = [_flag(start, end, sag, size, number) for number in range(_FLAGS)]
+        for turn, ink in enumerate(colours):
+            row = flags[turn::3]
+            sketch.fill(mix(inks.ground, ink, share), lambda pen, row=row: _all(pen, row))  # type: ignore[misc]
+    for turn, ink in enumerate(colours):
+        for first, share in ((turn, 0.5), (turn + 3, 0.85)):
+            pieces = [_piece(width, height, number) for number in range(first, 26, 6)]
+            sketch.fill(mix(inks.ground, ink, share), lambda pen, pieces=pieces: _strew(pen, pieces))  # type: ignore[misc]
     return sketch.picture
+
+
+_FLAGS = 9
+
+
+def _flag(start: XY, end: XY, sag: float, size: float, number: int) -> list[XY]:
+    left, right = (_hang(start, end, sag, (number + part) / _FLAGS) for part in (0.14, 0.86))
+    tip = ((left[0] + right[0]) / 2 - (right[1] - left[1]) * 0.4, (left[1] + right[1]) / 2 + size)
+    return [left, right, tip]
+
+
+def _all(pen: Pen, shapes: list[list[XY]]) -> None:
+    for shape in shapes:
+        pen.polygon(shape, soften=0.8)
+
+
+def _piece(width: float, height: float, number: int) -> tuple[float, float, float]:
+    """Confetti strewn by the golden angle: evenly, and the same each time."""
+    turn, reach = number * 2.399963, math.sqrt(number)
+    return (
+        width * 0.82 + math.cos(turn) * 12.5 * reach,
+        height * 0.76 + math.sin(turn) * 4.6 * reach,
+        1.3 + number % 3 * 0.55,
+    )
+
+
+def _strew(pen: Pen, pieces: list[tuple[float, float, float]]) -> None:
+    for x, y, radius in pieces:
+        pen.disc(x, y, radius)
 
 
 def _hang(start: XY, end: XY, sag: float, part: float) -> XY:

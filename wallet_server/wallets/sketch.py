@@ -35,11 +35,11 @@ class Pen:
         """A filled circle."""
         self.draw.ellipse((*self.at(x - radius, y - radius), *self._end(x + radius, y + radius)), fill=ink)
 
-    def ring(self, x: float, y: float, radius: float, width: float) -> None:
-        """A circle of this width, `radius` to its middle."""
+    def ring(self, x: float, y: float, radius: float, width: float, ink: int = 255) -> None:
+        """A circle of this width, `radius` to its middle; an `ink` between 0 and 255 is a faint one."""
         outer = radius + width / 2
         sides = (*self.at(x - outer, y - outer), *self._end(x + outer, y + outer))
-        self.draw.ellipse(sides, outline=255, width=max(1, round(width * self.unit)))
+        self.draw.ellipse(sides, outline=ink, width=max(1, round(width * self.unit)))
 
     def arc(self, x: float, y: float, radius: float, width: float, start: float, end: float) -> None:
         """A part of a ring with round ends."""

@@ -303,3 +303,26 @@ def test_a_voided_pass_shows_no_code_to_scan(play):
         assert card["code"]["image"] is None
 
     play(story)
+
+
+def test_each_style_is_told_with_its_buttons_and_unsafe_addresses_lead_nowhere(play):
+    async def story(bench):
+        phone = await bench.phone_with()
+        ticket = bench.card(
+            featuredActions=[
+                {"identifier": "a", "type": "shop", "url": "https://shop.example/"},
+                {"identifier": "b", "type": "order", "url": "javascript:alert(1)"},
+            ]
+        )
+        ticket["eventTicket"] = ticket.pop("storeCard")
+        await bench.change(ticket)
+        (card,) = full(phone)["passes"]
+        assert card["style"] == "eventTicket"
+        assert card["actions"] == [{"kind": "shop", "href": "https://shop.example/"}, {"kind": "order", "href": ""}]
+        ticket["posterGeneric"] = {"primaryFields": [{"key": "poster.points", "value": "Ten"}]}
+        await bench.change(ticket)
+        (card,) = full(phone)["passes"]
+        assert (card["style"], card["fields"]["primary"][0]["value"]) == ("posterGeneric", "Ten")
+        assert card["fields"]["header"] == []
+
+    play(story)

@@ -25,7 +25,7 @@ GROUPS = {
     "back": "backFields",
     "more": "additionalInfoFields",
 }
-IMAGES = ("logo", "primaryLogo", "strip", "icon", "thumbnail")
+IMAGES = ("logo", "primaryLogo", "secondaryLogo", "strip", "icon", "thumbnail", "background", "artwork")
 SHOWN_EVENTS = 30
 SHOWN_ALERTS = 10
 _URL = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
@@ -112,6 +112,7 @@ def card_view(phone: Phone, card: Card) -> dict[str, Any]:
         },
         "code": _code(file, f"{base}/code.svg?v={version}"),
         "registered": card.registered,
+        "actions": [_button(one) for one in document.get("featuredActions", ())],
         "updatable": file.web_service is not None,
         "last_modified": card.last_modified,
         "notifications": card.notifications,
@@ -166,6 +167,13 @@ def _detected(text: str) -> list[dict[str, str]]:
     return [
         {"text": piece, "href": piece} if index % 2 else {"text": piece} for index, piece in enumerate(pieces) if piece
     ]
+
+
+def _button(action: Mapping[str, Any]) -> dict[str, str]:
+    """A button under the card: Apple's word for it, and where it leads, if that is an address."""
+    link = str(action.get("url", ""))
+    safe = link.startswith(("https://", "tel:"))
+    return {"kind": str(action.get("type", "")), "href": link if safe else ""}
 
 
 def _colour(value: object) -> str | None:

@@ -140,13 +140,21 @@ function drawCard(card, pass, words) {
   for (const [part, colour] of Object.entries(pass.colours)) {
     if (colour) card.style.setProperty(`--${part}`, colour);
   }
-  setImage(find(card, ".logo"), pass.images.logo ?? pass.images.primaryLogo);
+  const poster = pass.style === "posterGeneric";
+  card.dataset.style = pass.style;
+  setImage(find(card, ".logo"), (poster && pass.images.primaryLogo) || pass.images.logo);
   setText(find(card, ".logo-text"), pass.logo_text);
-  setImage(find(card, ".strip > img"), pass.images.strip);
+  const behind = poster ? (pass.images.artwork ?? pass.images.background) : pass.images.background;
+  setImage(find(card, ".poster"), behind);
+  setImage(find(card, ".strip > img"), poster ? "" : pass.images.strip);
+  setImage(find(card, ".thumbnail"), poster ? "" : pass.images.thumbnail);
+  find(card, ".strip").classList.toggle("bare", poster || !pass.images.strip);
   drawFields(find(card, ".header"), pass.fields.header);
   drawFields(find(card, ".first"), pass.fields.primary);
   drawFields(find(card, ".rest"), [...pass.fields.secondary, ...pass.fields.auxiliary]);
   drawFields(find(card, ".foot"), pass.fields.footer.slice(0, 1));
+  find(card, ".strip").hidden = !pass.fields.primary.length && !pass.images.strip;
+  drawActions(find(card, ".actions"), pass, words);
   find(card, ".voided").hidden = !pass.voided;
   drawCode(find(card, ".code"), pass, words);
   drawBack(card, pass, words);
@@ -164,11 +172,31 @@ function drawFields(row, fields) {
     const value = find(box, ".value");
     if (value.textContent && value.textContent !== field.value) highlight(box);
     setText(value, field.value);
+    box.dataset.length = field.value.length > 20 ? "long" : field.value.length > 11 ? "middle" : "short";
     return box;
   });
   if (boxes.length !== row.children.length || boxes.some((box, place) => row.children[place] !== box)) {
     row.replaceChildren(...boxes);
   }
+}
+
+// Phones with iOS 27 have these under the card; a tap leads where the card says.
+function drawActions(row, pass, words) {
+  row.hidden = !pass.actions.length;
+  const signature = JSON.stringify(pass.actions);
+  if (row.dataset.drawn === signature) return;
+  row.dataset.drawn = signature;
+  row.replaceChildren(
+    ...pass.actions.map((action) => {
+      const button = make("a", "action", words.actions[action.kind] ?? action.kind);
+      if (action.href) {
+        button.href = action.href;
+        button.rel = "noreferrer noopener";
+        button.target = "_blank";
+      }
+      return button;
+    }),
+  );
 }
 
 function highlight(box) {
