@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.phone import Phone, fields, opened
 from tests.world import PASS_TYPE, Holder, World, founded, together
-from wallet_server.actions import devices, enrol, programs, recovery, till
+from wallet_server.actions import card_return, devices, enrol, programs, recovery, till
 from wallet_server.actions.keys import authenticate
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany
 from wallet_server.records import recovery as codes
@@ -222,3 +222,53 @@ def test_codes_are_read_as_people_write_them() -> None:
     ):
         assert recovering.read(written) == code, written
     assert {len(set(pair) & set(recovering.ALPHABET)) for pair in ("0OQ", "1IL", "2Z", "5S", "8B", "UV")} <= {0, 1}
+
+
+# --- given back by the shop ------------------------------------------------------------------------------------
+
+
+def given_back(world: World, holder: Holder) -> str:
+    """The token of a link that the shop made for this member."""
+    return card_return.offer(world.ctx, world.merchant, holder.member).address.rsplit("/", 1)[1]
+
+
+def test_the_shop_gives_a_card_back_to_whoever_has_neither_link_nor_code(bakery: World) -> None:
+    old = stamped(bakery)
+    token = given_back(bakery, old)
+    assert recovery.lost(bakery.ctx, token).language
+    made = recovery.by_link(bakery.ctx, token, "form")
+    assert recovery.by_link(bakery.ctx, token, "form") == made, "the same form sent twice is one card"
+    new = bakery.holder(made["pass"])
+    assert (new.member, stamps_on(bakery, new)) == (old.member, 7)
+    assert not till.look_up(bakery.ctx, bakery.till, old.code).card_current
+    for again in (lambda: recovery.by_link(bakery.ctx, token, "other"), lambda: recovery.lost(bakery.ctx, token)):
+        with pytest.raises(NotFound) as refused:
+            again()
+        assert refused.value.code == "return-over"
+    (told,) = card_return.made(bakery.ctx, bakery.merchant, old.member)
+    assert (told.created_at, told.used_at) == (bakery.clock(), bakery.clock())
+
+
+def test_such_a_link_lives_for_a_quarter_of_an_hour_and_until_the_next(bakery: World) -> None:
+    holder = stamped(bakery, 1)
+    first = given_back(bakery, holder)
+    bakery.clock.forward(minutes=1)
+    second = given_back(bakery, holder)
+    with pytest.raises(NotFound):
+        recovery.by_link(bakery.ctx, first, "form")
+    bakery.clock.forward(minutes=15)
+    with pytest.raises(NotFound) as refused:
+        recovery.by_link(bakery.ctx, second, "form")
+    assert refused.value.code == "return-over"
+    assert bakery.holder(holder.pass_public_id).code == holder.code
+    third = given_back(bakery, holder)
+    made = together(*[lambda n=n: recovery.by_link(bakery.ctx, third, f"form-{n}") for n in range(3)])
+    assert sorted(isinstance(one, NotFound) for one in made) == [False, True, True]
+    with pytest.raises(NotFound):
+        recovery.by_link(bakery.ctx, "ret_" + "A" * 43, "form")
+
+
+def test_another_shop_gives_no_card_of_ours(bakery: World) -> None:
+    stranger = programs.found(bakery.ctx, "Other", programs.NewStore("There"))
+    with pytest.raises(NotFound):
+        card_return.offer(bakery.ctx, authenticate(bakery.ctx, stranger.merchant_key), stamped(bakery, 1).member)

@@ -1,7 +1,8 @@
 """Owns recovery: a member whose card is lost or deleted gets a new one with everything on it, and the old one is over.
 
 Whoever has the code or the link of a card may do it, as whoever holds a printed card may use it: nobody was asked for a
-name. Afterwards neither opens anything: the lost phone shows both on the back of its card.
+name. Afterwards neither opens anything: the lost phone shows both on the back of its card. Whoever has neither asks in
+the shop, which makes a link of its own (`actions/card_return.py`).
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_server.actions import cards, visitors
+from wallet_server.actions import card_return, cards, visitors
 from wallet_server.actions.context import Context
 from wallet_server.actions.enrol import issue_pass, pass_of_link
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import NotFound, WalletError
-from wallet_server.records import jobs, members, passes, programmes, recovery
+from wallet_server.records import card_returns, jobs, members, passes, programmes, recovery
 from wallet_server.records.database import Tx
 from wallet_server.records.requests import Claim
 from wallet_server.rules import recovering
@@ -35,9 +36,10 @@ class Lost:
 
 
 def lost(ctx: Context, token: str) -> Lost:
-    """What stands behind the link on the back of a card. Raises `NotFound` when it is not valid, or was used."""
+    """What stands behind the link on the back of a card, or one that the shop made. Raises `NotFound` when it is not
+    valid, or was used."""
     with ctx.look() as tx:
-        row = _good_link(ctx, tx, token)
+        row = _of_shop(ctx, tx, token) if card_return.is_return(token) else _good_link(ctx, tx, token)
         publication = passes.published(tx, [row.id])[row.id]
         language = members.members_by_id(tx, [row.member_id])[row.member_id].language
         return Lost(cards.card(ctx, tx, row, publication), language)
@@ -50,6 +52,11 @@ def by_link(ctx: Context, token: str, form: str) -> Facts:
     """
 
     def act(tx: Tx) -> Facts:
+        if card_return.is_return(token):
+            of_shop = card_return.good(ctx, tx, token)
+            _lock(tx, of_shop.member_id)
+            card_return.use(ctx, tx, of_shop)
+            return _replace(ctx, tx, of_shop.member_id, ctx.now())
         row = _good_link(ctx, tx, token)
         _lock(tx, row.member_id)
         if passes.lock_passes(tx, [row.id])[0].state != passes.ACTIVE:
@@ -104,6 +111,14 @@ def _wish(what: str, form: str) -> Asked:
 def _good_link(ctx: Context, tx: Tx, token: str) -> passes.PassRow:
     row = pass_of_link(ctx, tx, "recover", token)
     if row.state != passes.ACTIVE:
+        raise _used()
+    return row
+
+
+def _of_shop(ctx: Context, tx: Tx, token: str) -> passes.PassRow:
+    """The card that a link of the shop replaces, or replaces in the end: it may be over already."""
+    row = passes.pass_by_public(tx, card_returns.newest_pass(tx, card_return.good(ctx, tx, token).member_id))
+    if row is None:
         raise _used()
     return row
 

@@ -1,4 +1,5 @@
-"""Owns the pages that give a lost or deleted card back: by the link on its back, or by the code written there."""
+"""Owns the pages that give a lost or deleted card back: by the link on its back, by the code written there, or by a
+link that the shop made."""
 
 from __future__ import annotations
 
@@ -74,11 +75,12 @@ def by_link(token: str) -> Answer:
 
 def _spent(fault: NotFound) -> Response:
     """A link that was used leads to the code of the card that took its place; any other is not found."""
-    if fault.code != "already-recovered":
+    if fault.code not in ("already-recovered", "return-over"):
         raise fault
     tongue = language()
     action = here().partition("?")[0].rpartition("/")[0]
-    fault_text = press().words[tongue].recover.used
+    words = press().words[tongue].recover
+    fault_text = words.used if fault.code == "already-recovered" else words.return_over
     return render(
         "recover.html", tongue, status=404, lost=None, fault=fault_text, typed="", action=action, form=form_name()
     )

@@ -3,6 +3,7 @@
 from wallet_server.web.console.account import account
 from wallet_server.web.console.announce import announce
 from wallet_server.web.console.card import card
+from wallet_server.web.console.card_return import card_return
 from wallet_server.web.console.home import home
 from wallet_server.web.console.members import members
 from wallet_server.web.console.posters import posters
@@ -23,6 +24,7 @@ CONSOLE = (
     tills,
     announce,
     members,
+    card_return,
     posters,
     tickets,
     today,

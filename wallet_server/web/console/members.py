@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import journal, newsroom, offers
+from wallet_server.actions import card_return, journal, newsroom, offers
 from wallet_server.actions.journal import Entry, Portrait, Told
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import MARKETER, OWNER, Person
@@ -109,6 +109,7 @@ def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str |
         ],
         lines=[_line(told, say) for told in found.history],
         say=say,
+        given_back=card_return.made(context(), person.scope, member),
         bad_name=bad_name,
         bad_note=bad_note,
         form=secrets.token_urlsafe(18),
