@@ -21,6 +21,7 @@ from wallet_server.web import metrics, pages, problems
 from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.counter import counter
 from wallet_server.web.api.door import SCHEMES
+from wallet_server.web.apple_lane import Lane
 from wallet_server.web.apple_service import OneSlash, apple
 
 
@@ -49,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(apple)
     pages.install(app)
     metrics.install(app)
-    app.wsgi_app = OneSlash(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = OneSlash(Lane(app.wsgi_app, lambda: app.extensions["wallet"]))  # type: ignore[method-assign]
     if settings.trusted_proxies:
         # Not the host: a proxy that does not set that header would let a visitor choose it.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -160,6 +160,12 @@ class Settings:
         60.0, "How long a worker may hold a batch of jobs before another takes it over.", _seconds(1, 3600)
     )
     batch_size: int = _setting(100, "Jobs claimed at once.", _whole(1, 1000))
+    cards_per_second: int = _setting(
+        2_000,
+        "Most cards of a mass change (an announcement, a new version) that are refreshed and told in a second; below "
+        "it the pace follows what the server serves to the phones that come back.",
+        _whole(1, 100_000),
+    )
     apns_url: str = _setting(
         "https://api.push.apple.com", "Address of Apple's push service; only the sandbox may change it.", _address
     )

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from tests.world import World, together
-from wallet_server.actions import outbox, upkeep
+from wallet_server.actions import outbox, pacing, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 from wallet_server.delivery import jobs as table
 from wallet_server.delivery.worker import Worker, run_once
 from wallet_server.errors import Invalid, Unavailable
-from wallet_server.records import jobs
-from wallet_server.records.jobs import COUNTER, Put
+from wallet_server.records import jobs, limits
+from wallet_server.records.jobs import BULK, COUNTER, Put
+from wallet_server.rules.pacing import FIRST
 
 Action = Callable[[Context, list[Lease]], object]
 
@@ -216,6 +217,39 @@ def test_a_worker_outlives_a_database_that_is_away_for_a_while(world: World, mon
     away[0] = False
     assert ran.wait(5)
     assert worker.stop(10)
+
+
+def test_a_mass_change_keeps_to_the_pace_that_all_processes_share(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: Counter[str] = Counter()
+
+    def action(ctx: Context, leases: list[Lease]) -> None:
+        ran.update(lease.key for lease in leases)
+        _settle(ctx, leases)
+
+    _kind(monkeypatch, action)
+    with world.ctx.change() as tx:
+        jobs.put(tx, [Put("try", str(n), BULK, world.clock()) for n in range(1_000)])
+    workers = [Worker(world.ctx, [BULK]) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    end = time.monotonic() + 10
+    while len(ran) < FIRST and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    # The clock stands at the beginning of a second: beside each worker's first batch its first tenth is all there is.
+    assert len(ran) <= 2 * world.ctx.settings.batch_size + FIRST // 10
+    world.clock.forward(seconds=1)
+    with world.ctx.change() as tx:
+        limits.take(tx, pacing.TOLD, int(world.clock().timestamp()) - 1, 10_000)
+    end = time.monotonic() + 10
+    while len(ran) < 1_000 and time.monotonic() < end:
+        world.clock.forward(seconds=0.1)
+        time.sleep(0.02)
+    assert [worker.stop(10) for worker in workers] == [True, True]
+    assert set(ran.values()) == {1}
+    assert len(ran) == 1_000
 
 
 def test_the_nightly_work_stands_once_and_comes_again_each_night(world: World) -> None:

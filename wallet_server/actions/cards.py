@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from wallet_server.actions.context import Context
 from wallet_server.records import announcements, devices, jobs, ledger, members, parties, passes, recovery
 from wallet_server.records.database import Tx
+from wallet_server.records.fetches import Sheet
 from wallet_server.records.passes import PassRow, Publication
 from wallet_server.rules import codes, publishing, recovering
 from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json, fingerprint_of
@@ -24,6 +25,7 @@ from wallet_server.rules.publishing import Decision, Facets
 from wallet_server.wallets.port import Identity, Issued
 
 REFRESH = "refresh"
+PASS_FILE = "application/vnd.apple.pkpass"  # noqa: S105 - a media type, not a secret
 AWAIT_FETCH = timedelta(hours=24)
 """How long a further alert waits for a phone to fetch the version of the one before."""
 _BIT: Mapping[Facet, int] = {facet: 1 << n for n, facet in enumerate(ALERT_ORDER)}
@@ -119,6 +121,9 @@ def _next_version(
     shelf: _Desk, row: PassRow, old: Publication, now: datetime, unseen: bool
 ) -> tuple[Publication | None, Decision, datetime | None]:
     wanted = shelf.wanted(row)
+    if row.state != passes.ACTIVE and old.of_version == row.version:
+        # Over, and published as such: that is told once, whatever its member does elsewhere.
+        return None, Decision(Facets(old.points, old.tier, old.news), None, ()), None
     # While no phone has fetched the version served, what rings next is judged by what the phones hold: else an alert
     # that waits to be fetched would be lost under the next one.
     before = Facets(old.seen_points, old.seen_tier, old.seen_news) if unseen else Facets(old.points, old.tier, old.news)
@@ -249,7 +254,7 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
     Raises `Misconfigured` when its credentials cannot be used, `Invalid` when the card breaks the wallet's rules.
     """
     key = (row.id, publication.number, row.credential_set_id)
-    media_type = "application/vnd.apple.pkpass"
+    media_type = PASS_FILE
     body = ctx.signed.get(key)
     if body is None:
         issued = issue(ctx, tx, row, publication)
@@ -258,25 +263,56 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
     return body, media_type
 
 
-def seen(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> None:
-    """A registered phone holds this version: whatever was held back for it may have its turn."""
-    current = passes.lock_passes(tx, [row.id])[0]
-    if not passes.mark_seen(tx, row.id, publication.number, ctx.now()):
-        return
-    if publication.news is not None:
-        announcements.note_fetched(tx, publication.news, row.member_id, publication.alert == "news", ctx.now())
-    if current.loud:
-        now = ctx.now()
-        jobs.put(tx, [jobs.Put(REFRESH, str(row.id), jobs.SERVICE, max(now, current.quiet_until or now))])
+def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
+    """The same for a phone that comes back, from one row that holds everything; raises as `serve` does."""
+    key = (sheet.pass_id, sheet.number, sheet.credential_set_id)
+    body = ctx.signed.get(key)
+    if body is None:
+        opened = None
+        if sheet.recovery_cipher is not None:
+            opened = ctx.keyring.open(sheet.recovery_cipher, f"recovery:{sheet.member_public_id}").decode()
+        shown = recovering.revealed(card_from_json(sheet.card), opened)
+        made = ctx.wallets[sheet.wallet].issue(
+            shown, _alert(sheet.alert), _identity(ctx, sheet, sheet.code_cipher), sheet.published_at
+        )
+        body = made.body
+        ctx.signed.put(key, body)
+    return body
+
+
+def seen(ctx: Context, tx: Tx, held: Sequence[tuple[int, int]]) -> None:
+    """Registered phones hold these versions (pass key, number): whatever was held back for them may have its turn.
+
+    Holds the passes, then their publications, both in the order of their keys.
+    """
+    now = ctx.now()
+    rows = {row.id: row for row in passes.lock_passes(tx, sorted({key for key, _ in held}))}
+    served = passes.hold_published(tx, sorted(rows))
+    news = [(key, number) for key, number in sorted(set(held)) if _first_seen(served.get(key), number)]
+    passes.mark_seen(tx, news, now)
+    told = [served[key] for key, _ in news]
+    announcements.note_fetched(
+        tx, [(p.news, rows[p.pass_id].member_id, p.alert == "news") for p in told if p.news is not None], now
+    )
+    waiting = [rows[p.pass_id] for p in told if rows[p.pass_id].loud]
+    jobs.put(tx, [jobs.Put(REFRESH, str(r.id), jobs.SERVICE, max(now, r.quiet_until or now)) for r in waiting])
+
+
+def _first_seen(publication: Publication | None, number: int) -> bool:
+    return publication is not None and publication.number == number and publication.seen < number
 
 
 def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issued:
     """Build and sign; `serve` keeps what this gives."""
-    facet = next((f for f in ALERT_ORDER if f == publication.alert), None)
-    # No message of its own: the design words what its fields say when they change.
-    alert = None if facet is None else Alert(facet, {})
     wallet = ctx.wallets[row.wallet]
-    return wallet.issue(card(ctx, tx, row, publication), alert, identity(ctx, tx, row), publication.published_at)
+    shown, alert = card(ctx, tx, row, publication), _alert(publication.alert)
+    return wallet.issue(shown, alert, identity(ctx, tx, row), publication.published_at)
+
+
+def _alert(facet_name: str | None) -> Alert | None:
+    facet = next((f for f in ALERT_ORDER if f == facet_name), None)
+    # No message of its own: the design words what its fields say when they change.
+    return None if facet is None else Alert(facet, {})
 
 
 def card(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Card:
@@ -302,13 +338,16 @@ def give_recovery_code(ctx: Context, tx: Tx, member_id: int, member_public_id: s
 
 def identity(ctx: Context, tx: Tx, row: PassRow) -> Identity:
     """What makes this pass this pass, its secrets opened."""
-    code = passes.newest_codes(tx, [row.id])[row.id]
+    return _identity(ctx, row, passes.newest_codes(tx, [row.id])[row.id].cipher)
+
+
+def _identity(ctx: Context, row: PassRow | Sheet, code_cipher: str) -> Identity:
     return Identity(
         credential_set=row.credential_set_id,
         pass_type=row.pass_type,
         serial=row.serial,
         token=ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode(),
-        code=ctx.keyring.open(code.cipher, f"code:{row.serial}").decode(),
+        code=ctx.keyring.open(code_cipher, f"code:{row.serial}").decode(),
         web_service_url=f"{ctx.settings.base_url}/apple",
     )
 

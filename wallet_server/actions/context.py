@@ -61,6 +61,8 @@ class Shelf:
 class Context:
     """Settings, database, keys, wallets, the clock (UTC) and the doorbell that wakes delivery after a commit.
 
+    `notes` takes what phones hold (see `actions.noting`); None: it is written at once.
+
     `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
     so that somebody who tries many colours does not drive those out.
     """
@@ -70,6 +72,7 @@ class Context:
     keyring: Keyring
     clock: Callable[[], datetime]
     ring: Callable[[], None] = lambda: None
+    notes: Callable[[int, int], None] | None = None
     wallets: Mapping[str, Wallet] = field(default_factory=dict)
     signed: Shelf = field(default_factory=Shelf)
     designs: Designs = field(default_factory=lambda: Designs({}))

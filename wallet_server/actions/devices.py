@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_server.actions import cards, welcome
+from wallet_server.actions import cards, noting, welcome
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, Unauthenticated
-from wallet_server.records import devices, jobs, limits, passes
+from wallet_server.records import devices, fetches, jobs, limits, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.passes import PassRow
@@ -77,7 +77,7 @@ def register(
         # one that this device holds.
         missed = publication.number > 1
         if fresh and not missed:
-            cards.seen(ctx, tx, row, publication)
+            cards.seen(ctx, tx, [(row.id, publication.number)])
         if (fresh and missed) or (new_token and not fresh):
             passes.ring_again(tx, row.id, new_tag=fresh)
             jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.COUNTER, now)])
@@ -94,19 +94,15 @@ def unregister(ctx: Context, library_id: str, pass_type: str, serial: str, token
         devices.unregister(tx, library_id, pass_type, row.id, ctx.now())
 
 
-def changed_since(ctx: Context, library_id: str, pass_type: str, tag: str | None) -> tuple[list[str], str] | None:
+def changed_since(ctx: Context, library_id: str, pass_type: str, tag: str | None) -> tuple[Sequence[str], str] | None:
     """Serial numbers changed since a tag and the tag to ask by next time; None when there is nothing.
 
     No tag, junk, or a tag newer than any handed out (as after a restore from a backup) answers all of them.
     """
     if not _plain(library_id, pass_type):
         return None
-    with ctx.look() as tx:
-        newest = passes.newest_tag(tx, pass_type)
-        since = int(tag) if tag is not None and tag.isascii() and tag.isdigit() and len(tag) <= 18 else -1
-        if since > newest:
-            since = -1
-        serials = devices.changed_since(tx, library_id, pass_type, since)
+    since = int(tag) if tag is not None and tag.isascii() and tag.isdigit() and len(tag) <= 18 else -1
+    serials, newest = fetches.changed_since(ctx.database, library_id, pass_type, since)
     return (serials, str(newest)) if serials else None
 
 
@@ -115,20 +111,39 @@ def fetch(
 ) -> Fetched:
     """The current version of a pass; `known` is the If-Modified-Since of the version that the phone holds.
 
-    `taken` says that the phone will hold what is answered (not so for a HEAD).
+    `taken` says that the phone will hold what is answered (not so for a HEAD). A pass that is over is served to whoever
+    has not heard of it: void, and without an address to ask again. Who has that version and asks all the same is
+    refused, as Apple advises (developer forums, 795413).
     """
+    served = fetches.served(ctx.database, pass_type, serial) if _plain(pass_type, serial) else None
+    expected = bytes(32) if served is None else served.token_sha256
+    if not hmac.compare_digest(digest(token or ""), expected) or served is None:
+        raise Unauthenticated("This pass and this token do not belong together.")
+    if served.over and known == served.last_modified:
+        raise Unauthenticated("This card is over, and this phone knows it.")
+    number, last_modified = served.number, served.last_modified
     body: bytes | None = None
-    media_type = ""
-    with ctx.look() as tx:
-        row = _admit(tx, pass_type, serial, token)
-        publication = passes.published(tx, [row.id])[row.id]
-        if known is None or known != publication.last_modified:
-            body, media_type = cards.serve(ctx, tx, row, publication)
-    if taken and publication.seen < publication.number:
-        with ctx.change() as tx:
-            cards.seen(ctx, tx, row, publication)
-        ctx.ring()
-    return Fetched(body, media_type, publication.last_modified)
+    if known is None or known != last_modified:
+        body = ctx.signed.get((served.pass_id, number, served.credential_set_id))
+        if body is None:
+            # Looked at anew, and what is answered is all of that look: a further version may be out by now.
+            sheet = fetches.sheet(ctx.database, served.pass_id)
+            number, last_modified = sheet.number, sheet.last_modified
+            body = cards.serve_sheet(ctx, sheet)
+    if taken and served.over:
+        _goodbye(ctx, served.pass_id, number)
+    elif taken and served.seen < number:
+        noting.seen(ctx, served.pass_id, number)
+    return Fetched(body, "" if body is None else cards.PASS_FILE, last_modified)
+
+
+def _goodbye(ctx: Context, pass_id: int, number: int) -> None:
+    """A phone has the last version of a pass that is over, which names no address to ask again."""
+    with ctx.change() as tx:
+        passes.lock_passes(tx, [pass_id])
+        devices.release_last(tx, pass_id, ctx.now())
+        cards.seen(ctx, tx, [(pass_id, number)])
+    ctx.ring()
 
 
 def log(ctx: Context, lines: Sequence[str]) -> None:

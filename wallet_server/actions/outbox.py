@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from wallet_server.actions import pacing
 from wallet_server.actions.context import Context
 from wallet_server.records import jobs
 from wallet_server.records.jobs import BULK, COUNTER, LANES, SERVICE, Lease, Letter
@@ -23,7 +24,10 @@ def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
     if due is None or due > now:
         return []
     with ctx.change() as tx:
-        return jobs.claim(tx, lane, most, now, ctx.settings.lease_seconds)
+        leases = jobs.claim(tx, lane, most, now, ctx.settings.lease_seconds)
+        if lane == BULK and leases:
+            pacing.told(ctx, tx, len(leases))
+    return leases
 
 
 def next_due(ctx: Context) -> datetime | None:

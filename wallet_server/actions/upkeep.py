@@ -9,7 +9,7 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, certificate_days, standing
+from wallet_server.actions import cards, certificate_days, pacing, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
 from wallet_server.records import audit, credentials, expiry, jobs, ledger, limits, members, programmes
@@ -72,6 +72,7 @@ def _night(ctx: Context, lease: Lease) -> None:
     with ctx.change() as tx:
         credentials.forget_previous(tx, now)
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
+        pacing.forget(tx, int(now.timestamp()) - 60)
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)
         jobs.put(tx, [Put(NIGHTLY, snapshot, jobs.BULK, now), Put(NIGHTLY, EXPIRY, jobs.BULK, now)])

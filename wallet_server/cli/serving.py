@@ -6,6 +6,8 @@ import multiprocessing.util
 from typing import TYPE_CHECKING
 
 from wallet_server.actions.context import Context
+from wallet_server.actions.noting import Notes
+from wallet_server.actions.pacing import Gauge
 from wallet_server.actions.tally import Keeper
 from wallet_server.app import create_app
 from wallet_server.cli.opening import bells_folder
@@ -29,6 +31,11 @@ def serving() -> WSGIApplication:
         embedded.start()
         # Server processes end without running atexit; this is what multiprocessing runs instead.
         multiprocessing.util.Finalize(None, embedded.stop, exitpriority=10)
+    gauge = Gauge(app.wsgi_app)
+    app.wsgi_app = gauge  # type: ignore[method-assign]
+    notes = Notes(ctx, gauge)
+    notes.start()
+    multiprocessing.util.Finalize(None, notes.stop, exitpriority=15)
     keeper = Keeper(ctx.tally, ctx.database)
     keeper.start()
     multiprocessing.util.Finalize(None, keeper.stop, exitpriority=5)

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import outbox
+from wallet_server.actions import outbox, pacing
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 from wallet_server.delivery.jobs import KINDS
@@ -25,12 +25,14 @@ PAUSE_SECONDS = 1.0
 GATHER_SECONDS = 0.05
 """The bell rings in every lane at every sale. Where nobody stands at a counter, rings are gathered for so long: a look
 at the database for each of them, in each lane, costs as much as the sale itself."""
+PACE_SECONDS = 0.02
+"""How soon a mass change that is to wait is looked at again."""
 _log = structlog.get_logger("delivery")
 
 
-def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None) -> int:
-    """Claim one batch of a lane and work it; returns how many jobs were claimed."""
-    leases = outbox.claim(ctx, lane, ctx.settings.batch_size)
+def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, most: int | None = None) -> int:
+    """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`."""
+    leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most)
     ordered = sorted(leases, key=lambda lease: lease.kind)
     for kind, group in groupby(ordered, key=lambda lease: lease.kind):
         batch = list(group)
@@ -98,13 +100,24 @@ class Worker:
 
     def _loop(self, lane: int) -> None:
         bell = self._bells[lane]
+        worked = 0
         while not self._stopping.is_set():
             bell.clear()
             try:
-                worked = run_once(self._ctx, lane, self._stopping)
+                most = self._most(lane, worked)
+                if most <= 0:
+                    self._stopping.wait(PACE_SECONDS)
+                    continue
+                worked = run_once(self._ctx, lane, self._stopping, most)
             except Exception as fault:  # noqa: BLE001 - the loop outlives whatever happens to the database
                 _log.warning("claim failed", lane=lane, why=str(fault)[:300])
                 self._stopping.wait(PAUSE_SECONDS)
                 continue
             if not worked and bell.wait(POLL_SECONDS) and lane != outbox.COUNTER:
                 self._stopping.wait(GATHER_SECONDS)
+
+    def _most(self, lane: int, worked: int) -> int:
+        """How many jobs to claim: a whole batch, but of a mass change no more than its pace allows. A lane that had
+        nothing to do is not asked about its pace."""
+        most = self._ctx.settings.batch_size
+        return min(most, pacing.allowed(self._ctx)) if lane == outbox.BULK and worked else most

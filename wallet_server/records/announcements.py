@@ -190,15 +190,24 @@ _NEWS = (
 )
 
 
-def note_fetched(tx: Tx, public_id: str, member_id: int, alerted: bool, at: datetime) -> None:
-    """A phone of this member holds a card that shows the announcement; the first time counts."""
-    am = announcement_members.c
-    which = sa.select(announcements.c.id).where(announcements.c.public_id == public_id).scalar_subquery()
-    tx.execute(
-        sa.update(announcement_members)
-        .where(am.announcement_id == which, am.member_id == member_id, am.fetched_at.is_(None))
-        .values(fetched_at=at, alerted=alerted)
+_FETCHED = (
+    sa.update(announcement_members)
+    .where(
+        announcement_members.c.announcement_id
+        == sa.select(announcements.c.id).where(announcements.c.public_id == b("said")).scalar_subquery(),
+        announcement_members.c.member_id == b("of_member"),
+        announcement_members.c.fetched_at.is_(None),
     )
+    .values(fetched_at=b("at"), alerted=b("rang"))
+)
+
+
+def note_fetched(tx: Tx, taken: Sequence[tuple[str, int, bool]], at: datetime) -> None:
+    """Phones of these members hold cards that show an announcement: (its public id, member key, whether that version
+    rang with it); the first time counts."""
+    if taken:
+        rows = [{"said": said, "of_member": member, "rang": rang, "at": at} for said, member, rang in taken]
+        tx.execute(_FETCHED, rows)
 
 
 def stands(tx: Tx, public_id: str, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -29,9 +30,23 @@ def taken(tx: Tx, name: str, window: int) -> int:
     return int(tx.execute(_TAKEN, {"name": name, "window": window}).scalar() or 0)
 
 
-def forget_windows(tx: Tx, before: int) -> int:
-    """Delete counters of windows that are over; returns how many."""
-    return tx.execute(sa.delete(rate_windows).where(rate_windows.c.window < before)).rowcount
+_TAKEN_SINCE = sa.select(rate_windows).where(
+    rate_windows.c.name.in_(b("names", expanding=True)), rate_windows.c.window >= b("first")
+)
+
+
+def taken_since(tx: Tx, names: Sequence[str], first: int) -> dict[tuple[str, int], int]:
+    """(Name, window) to what its counter stands at, for the windows from `first` on."""
+    rows = tx.execute(_TAKEN_SINCE, {"names": list(names), "first": first})
+    return {(r.name, r.window): r.taken for r in rows}
+
+
+def forget_windows(tx: Tx, before: int, names: Sequence[str] = ()) -> int:
+    """Delete counters of windows that are over (of these names alone, if given); returns how many."""
+    over = rate_windows.c.window < before
+    if names:
+        over &= rate_windows.c.name.in_(list(names))
+    return tx.execute(sa.delete(rate_windows).where(over)).rowcount
 
 
 def open_circuit(tx: Tx, name: str, until: datetime, why: str, now: datetime) -> None:

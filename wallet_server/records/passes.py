@@ -351,9 +351,11 @@ _SEEN = (
 )
 
 
-def mark_seen(tx: Tx, pass_id: int, number: int, at: datetime) -> bool:
-    """A registered phone holds this version; False when that was known, or it is no longer the one that is served."""
-    return bool(tx.execute(_SEEN, {"of_pass": pass_id, "got": number, "at": at}).rowcount)
+def mark_seen(tx: Tx, held: Sequence[tuple[int, int]], at: datetime) -> None:
+    """Registered phones hold these versions (pass key, number), given in the order of the keys; one that is known, or
+    that is no longer served, is passed over."""
+    if held:
+        tx.execute(_SEEN, [{"of_pass": key, "got": number, "at": at} for key, number in held])
 
 
 def ring_everybody(tx: Tx) -> None:

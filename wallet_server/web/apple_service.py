@@ -5,7 +5,8 @@ Source: Apple, "Adding a Web Service to Update Passes"; the 304 and HEAD behavio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -15,11 +16,18 @@ from flask import Blueprint, Response, current_app, request
 
 from wallet_server.actions import devices
 from wallet_server.actions.context import Context
+from wallet_server.actions.devices import Fetched
 from wallet_server.errors import Invalid
 
 apple = Blueprint("apple", __name__, url_prefix="/apple/v1")
-PUSH_KINDS = {"applepass": "apns", "androidpass": "androidpass"}
+PUSH_KINDS = {"applepass": "apns", "androidpass": "androidpass", "attidopass": "androidpass"}
+"""Scheme to kind of push. WalletPasses says AndroidPass and PassWallet AttidoPass, so that nobody takes their push
+tokens, which look alike, for Apple's."""
+NOT_APPLES = "X-Pass-Client"
+"""The header by which Pass2U and Passworks say the same under Apple's own scheme."""
 MAX_LOG_BYTES = 64 * 1024
+SINCE = "passesUpdatedSince"
+LISTING_HEADERS = [("Cache-Control", "no-store")]
 
 
 def _context() -> Context:
@@ -29,7 +37,13 @@ def _context() -> Context:
 
 def _token() -> tuple[str | None, str]:
     """The pass's token and the kind of push that its scheme stands for."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    token, kind = token_of(request.headers.get("Authorization", ""))
+    return token, "androidpass" if token and NOT_APPLES in request.headers else kind
+
+
+def token_of(authorization: str) -> tuple[str | None, str]:
+    """The token that a header holds, and the kind of push that its scheme stands for."""
+    scheme, _, token = authorization.partition(" ")
     kind = PUSH_KINDS.get(scheme.lower())
     return (token.strip() or None, kind) if kind else (None, "apns")
 
@@ -60,6 +74,12 @@ def register(library_id: str, pass_type: str, serial: str) -> Response:
     return Response(status=201 if fresh else 200)
 
 
+@apple.post("/devices/<library_id>/registrations_attido/<pass_type>/<serial>")
+def register_passwallet(library_id: str, pass_type: str, serial: str) -> Response:
+    """The same at the address that PassWallet for Android has of its own."""
+    return register(library_id, pass_type, serial)
+
+
 @apple.delete(_REGISTRATION)
 def unregister(library_id: str, pass_type: str, serial: str) -> Response:
     """200, also when it was not registered."""
@@ -71,28 +91,44 @@ def unregister(library_id: str, pass_type: str, serial: str) -> Response:
 @apple.get("/devices/<library_id>/registrations/<pass_type>")
 def list_changed(library_id: str, pass_type: str) -> Response:
     """200 with the serial numbers and the tag to ask by next time, or 204."""
-    found = devices.changed_since(_context(), library_id, pass_type, request.args.get("passesUpdatedSince"))
+    found = devices.changed_since(_context(), library_id, pass_type, request.args.get(SINCE))
     if found is None:
         return Response(status=204)
-    serials, tag = found
-    body = orjson.dumps({"serialNumbers": serials, "lastUpdated": tag})
-    return Response(body, mimetype="application/json", headers={"Cache-Control": "no-store"})
+    return Response(listing(*found), mimetype="application/json", headers=LISTING_HEADERS)
+
+
+def listing(serials: Sequence[str], tag: str) -> bytes:
+    """The body of a list of what changed."""
+    return orjson.dumps({"serialNumbers": serials, "lastUpdated": tag})
 
 
 @apple.get("/passes/<pass_type>/<serial>")
 def fetch(pass_type: str, serial: str) -> Response:
     """The current version, or 304 when the phone holds it."""
     token, _ = _token()
-    known = _since(request.headers.get("If-Modified-Since"))
+    known = since(request.headers.get("If-Modified-Since"))
     got = devices.fetch(_context(), pass_type, serial, token, known, taken=request.method == "GET")
-    headers = {"Last-Modified": format_datetime(got.last_modified, usegmt=True), "Cache-Control": "no-cache"}
     if got.body is None:
-        return Response(status=304, headers=headers)
-    headers["Content-Disposition"] = "attachment; filename=card.pkpass"
-    return Response(got.body, content_type=got.media_type, headers=headers)
+        return Response(status=304, headers=headers_of(got))
+    return Response(got.body, content_type=got.media_type, headers=headers_of(got))
 
 
-def _since(value: str | None) -> datetime | None:
+def headers_of(got: Fetched) -> list[tuple[str, str]]:
+    """What is said beside a pass, or beside the answer that the phone holds it."""
+    headers = [("Last-Modified", _date(got.last_modified)), ("Cache-Control", "no-cache")]
+    if got.body is not None:
+        headers.append(("Content-Disposition", "attachment; filename=card.pkpass"))
+    return headers
+
+
+@functools.lru_cache(maxsize=4096)
+def _date(at: datetime) -> str:
+    return format_datetime(at, usegmt=True)
+
+
+@functools.lru_cache(maxsize=4096)
+def since(value: str | None) -> datetime | None:
+    """If-Modified-Since as a time (UTC); None where there is none that can be read."""
     if not value:
         return None
     try:

@@ -21,9 +21,10 @@ else:
 
 metrics = Blueprint("metrics", __name__)
 
+SERVED, UNCHANGED = "passes:served", "passes:unchanged"
 COUNTED = {
-    ("GET", "/apple/v1/passes/<pass_type>/<serial>", 200): "passes:served",
-    ("GET", "/apple/v1/passes/<pass_type>/<serial>", 304): "passes:unchanged",
+    ("GET", "/apple/v1/passes/<pass_type>/<serial>", 200): SERVED,
+    ("GET", "/apple/v1/passes/<pass_type>/<serial>", 304): UNCHANGED,
     ("POST", "/v1/sales", 200): "sales",
 }
 """Answers that are counted, by method, route and status."""

@@ -1,0 +1,73 @@
+"""Owns the cheapest look at the database: one statement, compiled once, on a pooled connection, with no transaction.
+
+A transaction that reads costs several times what a key look-up does. Where one statement says everything, there is
+nothing that a snapshot would have to keep together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+import sqlalchemy as sa
+
+from wallet_server.errors import Unavailable
+from wallet_server.records.database import Database
+
+BUSY = "The database cannot be read just now; please try again in a moment."
+
+
+class _Ready(NamedTuple):
+    """A statement as a driver takes it: its text, the values that are always the same, the names in their order (None
+    where the driver takes names), and what turns each column into Python."""
+
+    text: str
+    constants: dict[str, Any]
+    places: Sequence[str] | None
+    readers: Sequence[Callable[[Any], Any] | None]
+
+
+class Glance:
+    """A query whose parameters are texts and whole numbers; may be shared by all threads."""
+
+    def __init__(self, query: sa.Select[Any]) -> None:
+        self._query = query
+        self._ready: dict[str, _Ready] = {}
+
+    def rows(self, database: Database, **values: str | int) -> list[tuple[Any, ...]]:
+        """All rows, as plain tuples in the order of the query's columns. Raises `Unavailable`."""
+        engine = database.engine
+        text, constants, places, readers = self._ready.get(engine.dialect.name) or self._prepare(engine.dialect)
+        whole = {**constants, **values}
+        given: Any = whole if places is None else [whole[name] for name in places]
+        try:
+            connection = engine.raw_connection()
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as fault:
+            raise Unavailable(BUSY) from fault
+        try:
+            cursor = connection.cursor()
+            cursor.execute(text, given)
+            found = list(cursor.fetchall())
+            cursor.close()
+        except (sqlite3.OperationalError, psycopg.OperationalError) as fault:
+            connection.invalidate()
+            raise Unavailable(BUSY) from fault
+        finally:
+            connection.close()
+        if not found or not any(readers):
+            return found
+        return [tuple(v if read is None else read(v) for v, read in zip(r, readers, strict=True)) for r in found]
+
+    def first(self, database: Database, **values: str | int) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        found = self.rows(database, **values)
+        return found[0] if found else None
+
+    def _prepare(self, dialect: sa.Dialect) -> _Ready:
+        compiled: Any = self._query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        readers = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in self._query.selected_columns]
+        places = list(compiled.positiontup) if compiled.positional else None
+        ready = self._ready[dialect.name] = _Ready(str(compiled), dict(compiled.params), places, readers)
+        return ready
