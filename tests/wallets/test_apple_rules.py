@@ -182,7 +182,7 @@ def test_what_phones_take_but_do_not_show_well_is_a_warning() -> None:
     document["maxDistance"] = 500
     document["barcodes"].append({"format": "PKBarcodeFormatI2of5", "message": "12", "messageEncoding": "utf-8"})
     document["barcodes"].append(document["barcodes"][0])
-    files = contents() | {"strip@2x.png": png(750, 246), "logo.png": png(161, 50)}
+    files = contents() | {"strip@2x.png": png(750, 240), "logo.png": png(161, 50)}
     del files["icon@2x.png"]
     assert faults(document, files) == []
     assert {(one.path, one.code) for one in warnings(document, files)} == {

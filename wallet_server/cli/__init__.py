@@ -23,6 +23,7 @@ COMMANDS = {
     "staff": ("staff:staff", "The people who sign in to the console."),
     "poster": ("poster:poster", "Write the poster by which people join at a store, as PDF."),
     "announce": ("announce:announce", "Say something to everybody who wants to hear it, or take it back."),
+    "check-design": ("check_design:check_design", "Say all that is wrong with card designs, before a phone does."),
     "doctor": ("doctor:doctor", "Look whether all is well, and say what to do; changes nothing."),
     "audit": ("audit:audit", "Prove the books: entries, balances and lots agree."),
     "backup": ("safekeeping:backup", "Write everything that the database holds into a file."),

@@ -188,7 +188,7 @@ class _AlignedField(_Field, total=False):
 class _RowField(_AlignedField, total=False):
     """An event ticket alone has two rows of auxiliary fields."""
 
-    row: Literal[0, 1]
+    row: Annotated[int, Field(ge=0, le=1)]
 
 
 @with_config(_STRICT)
@@ -321,7 +321,7 @@ class _Action(TypedDict, total=False):
 
 @with_config(_STRICT)
 class _Pass(TypedDict, total=False):
-    formatVersion: Required[Literal[1]]
+    formatVersion: Required[Annotated[int, Field(ge=1, le=1)]]
     passTypeIdentifier: Required[Annotated[str, Field(pattern=r"^pass(\.[A-Za-z0-9-]+)+$")]]
     teamIdentifier: Required[Annotated[str, Field(pattern="^[A-Z0-9]{10}$")]]
     serialNumber: Required[_Filled]

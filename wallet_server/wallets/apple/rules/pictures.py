@@ -33,8 +33,9 @@ _APPLE = {
     *(name for names in _PICTURES.values() for name in names),
     *("footer", "personalizationLogo", "venueMap"),
 }
-# Points; (width, height), exactly or at most.
-_EXACT = {"icon": (38, 38), "strip": (375, 144), "artwork": (358, 448)}
+# Points (width, height): one of these exactly, the first being the one to draw today; or at most. A strip has been of
+# three heights: 98 on event tickets, 123 on other styles, 144 since.
+_EXACT = {"icon": ((38, 38), (29, 29)), "strip": ((375, 144), (375, 123), (375, 98)), "artwork": ((358, 448),)}
 _MOST = {"logo": (160, 50), "primaryLogo": (126, 30), "secondaryLogo": (135, 12), "thumbnail": (90, 90)}
 _SCALES = ("", "@2x", "@3x")
 _STRING = r'"((?:[^"\\]|\\.)*)"'
@@ -114,15 +115,17 @@ def picture_warnings(files: Mapping[str, bytes] | tuple[str, ...]) -> Iterator[B
 
 
 def _measured(name: str, picture: str, scale: int, size: tuple[int, int]) -> Iterator[Broken]:
-    exact, most = _EXACT.get(picture), _MOST.get(picture)
-    points = exact or most
-    if points is None:
-        return
-    width, height = points[0] * scale, points[1] * scale
-    if exact and size != (width, height):
-        yield broken(name, "picture-size", f"{size[0]} x {size[1]}", f"{width} x {height}")
-    elif most and (size[0] > width or size[1] > height):
-        yield broken(name, "picture-size", f"{size[0]} x {size[1]}", f"<= {width} x {height}")
+    exact = [(width * scale, height * scale) for width, height in _EXACT.get(picture, ())]
+    if exact and size not in exact:
+        yield broken(name, "picture-size", _sides(size), _sides(exact[0]))
+    if picture in _MOST:
+        most = (_MOST[picture][0] * scale, _MOST[picture][1] * scale)
+        if size[0] > most[0] or size[1] > most[1]:
+            yield broken(name, "picture-size", _sides(size), f"<= {_sides(most)}")
+
+
+def _sides(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
 
 
 def _size(content: bytes) -> tuple[int, int] | None:

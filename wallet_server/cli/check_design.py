@@ -1,0 +1,130 @@
+"""Owns the command that says everything that is wrong with card designs, before a phone does."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wallet_server import resources
+from wallet_server.errors import Fault, Invalid
+from wallet_server.settings import Settings
+from wallet_server.wallets.apple.checking import Checked, Told, check
+from wallet_server.wallets.apple.rules import said
+from wallet_server.wallets.designs import Design, Designs, load_designs
+
+
+@click.command("check-design")
+@click.argument("which", metavar="[FOLDER|NAME]", required=False)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document, with French sentences beside the English."
+)
+@click.option("--no-nfc", is_flag=True, help="Check for a certificate that does not allow contactless passes.")
+def check_design(which: str | None, as_json: bool, no_nfc: bool) -> None:
+    """Check card designs: every file, and the pass of every state of a card, in every language.
+
+    FOLDER holds one design or a folder for each; NAME is one of the designs that are used. Without either, all of those
+    are checked. Prints all faults at once, and warnings for what phones would show badly. Ends with status 1 when there
+    is a fault.
+    """
+    folder, only = _place(which)
+    designs, broken = _read(folder, only)
+    checked = [check(design, nfc=not no_nfc) for design in designs]
+    if not checked and not broken:
+        raise click.UsageError(f"There is no design named {only}. There are: {', '.join(sorted(_names(folder)))}.")
+    if as_json:
+        click.echo(json.dumps(_document(checked, broken), ensure_ascii=False, indent=2))
+    else:
+        for line in _lines(checked, broken):
+            click.echo(line)
+    if broken or any(one.faults for one in checked):
+        raise click.exceptions.Exit(1)
+
+
+def _place(which: str | None) -> tuple[Path, str | None]:
+    """The folder of designs, and the name of the one that is asked for."""
+    used = Settings.from_env().designs_dir or resources.templates()
+    if which is None:
+        return used, None
+    given = Path(which)
+    if (given / "design.toml").exists():
+        return given.absolute().parent, given.absolute().name
+    if given.is_dir():
+        return given, None
+    return used, which
+
+
+def _names(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir() if entry.is_dir()]
+
+
+def _read(folder: Path, only: str | None) -> tuple[list[Design], Sequence[Fault]]:
+    """The designs that can be read, and the faults of the files of the others."""
+    names = [name for name in _names(folder) if only in (None, name, name.partition("@")[0])]
+    if not names and only is not None:
+        return [], ()
+    try:
+        return list(_some(folder, names)), ()
+    except Invalid as refused:
+        wrong = {fault.path.partition("/")[0] for fault in refused.faults}
+        sound = [name for name in names if name not in wrong]
+        return list(_some(folder, sound)) if sound and sound != names else [], refused.faults
+
+
+def _some(folder: Path, names: Sequence[str]) -> Designs:
+    """The designs of these folders alone."""
+    with tempfile.TemporaryDirectory() as chosen:
+        for name in names:
+            (Path(chosen) / name).symlink_to((folder / name).absolute(), target_is_directory=True)
+        return load_designs(Path(chosen))
+
+
+# --- what is said ----------------------------------------------------------------------------------------------
+
+
+def _lines(checked: Sequence[Checked], broken: Sequence[Fault]) -> Iterator[str]:
+    for fault in broken:
+        yield f"fault    {fault.path}: {fault.sentence}"
+    for one in checked:
+        name = f"{one.design.name}@{one.design.version}"
+        counts = [_count(len(one.faults), "fault"), _count(len(one.warnings), "warning")]
+        about = ", ".join(count for count in counts if count) or "nothing to say against it"
+        yield f"{name} ({', '.join((one.design.style, *one.design.languages))}): {about}"
+        for word, found in (("fault  ", one.faults), ("warning", one.warnings)):
+            for told in found:
+                yield f"  {word}  {told.fault.path}: {told.fault.sentence} ({', '.join(told.states)})"
+
+
+def _count(number: int, word: str) -> str:
+    return "" if not number else f"{number} {word}{'s' if number > 1 else ''}"
+
+
+def _document(checked: Sequence[Checked], broken: Sequence[Fault]) -> Mapping[str, Any]:
+    return {
+        "files": [{"path": fault.path, "sentence": fault.sentence} for fault in broken],
+        "designs": [
+            {
+                "name": one.design.name,
+                "version": one.design.version,
+                "style": one.design.style,
+                "languages": one.design.languages,
+                "faults": [_told(told) for told in one.faults],
+                "warnings": [_told(told) for told in one.warnings],
+            }
+            for one in checked
+        ],
+    }
+
+
+def _told(told: Told) -> Mapping[str, Any]:
+    return {
+        "path": told.fault.path,
+        "code": told.fault.code,
+        "sentence": told.fault.sentence,
+        "sentence_fr": said(told.fault, "fr"),
+        "states": told.states,
+    }
