@@ -165,3 +165,14 @@ def test_a_low_mark_waits_until_somebody_closes_it(client: FlaskClient, house: H
     after = said(client.get("/console/tickets?done=1"))
     assert "A croissant on the house" in after
     assert "Nobody waits" in after
+
+
+def test_a_members_page_says_why_a_phone_did_not_follow(client: FlaskClient, house: House) -> None:
+    sign_in(client, house)
+    house.member()
+    path = address(client.get("/console/members"), r"/console/members/mem_\w+").partition("?")[0]
+    for lang, says in (("en", "No phone has ever registered this card"), ("fr", "Aucun téléphone n’a enregistré")):
+        page = client.get(f"{path}?lang={lang}")
+        assert page.status_code == 200
+        assert says in said(page)
+    assert not INLINE.search(page.get_data(as_text=True))

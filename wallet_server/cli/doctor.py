@@ -11,6 +11,7 @@ import click
 from wallet_server.actions import doctor as physician
 from wallet_server.actions import safekeeping
 from wallet_server.actions.doctor import Finding
+from wallet_server.cli import PARTS, load
 from wallet_server.errors import WalletError
 from wallet_server.installation import build_context
 from wallet_server.records.database import open_database
@@ -20,10 +21,16 @@ COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
 @click.command()
+@click.option("--card", metavar="ID", help="Look at one card alone: a member's id (mem_…) or a pass's (pass_…).")
 @click.option("--books", is_flag=True, help="Audit the books too; long on a large installation.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(books: bool, as_json: bool) -> None:
-    """Look at settings, database, secrets, certificates, programmes and delivery. Changes nothing; exit 1 on errors."""
+def doctor(card: str | None, books: bool, as_json: bool) -> None:
+    """Look at settings, database, secrets, certificates, programmes and delivery; with --card, at why the phones of one
+    card did not follow. Changes nothing; exit 1 on errors."""
+    if card is not None:
+        if books:
+            raise click.UsageError("--card goes without --books.")
+        sys.exit(0 if load(PARTS["card doctor"])(card, as_json) else 1)
     findings = _look(books)
     worst = physician.worst(findings)
     if as_json:

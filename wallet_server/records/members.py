@@ -180,6 +180,17 @@ def lock_member(tx: Tx, member_id: int) -> str | None:
     return row.tier  # type: ignore[no-any-return]
 
 
+def left_at(tx: Tx, member_id: int) -> datetime | None:
+    """When the member left; None for one who stays."""
+    at: datetime | None = tx.execute(sa.select(members.c.left_at).where(members.c.id == member_id)).scalar_one()
+    return at
+
+
+def set_left(tx: Tx, member_id: int, at: datetime) -> None:
+    """The member has left; the caller holds the row."""
+    tx.execute(sa.update(members).where(members.c.id == member_id).values(left_at=at))
+
+
 def set_tier(tx: Tx, member_id: int, tier: str | None) -> None:
     tx.execute(sa.update(members).where(members.c.id == member_id).values(tier=tier))
 

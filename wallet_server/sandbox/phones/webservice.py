@@ -62,10 +62,11 @@ class Names(ThreadedResolver):
 
 
 class WebClient:
-    """One connection pool shared by all phones of a process. Use as `async with`."""
+    """One connection pool shared by all phones of a process. Use as `async with`. `scheme` is the word before a pass's
+    token, `agent` what the phones call themselves."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, line: Line, scheme: str = "ApplePass", agent: str = "SandboxPhone/1.0") -> None:
+        self._line, self._scheme, self._agent = line, scheme, agent
         self._gate = asyncio.Semaphore(line.concurrency)
         self._session: aiohttp.ClientSession | None = None
 
@@ -77,7 +78,7 @@ class WebClient:
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._line.request_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "SandboxPhone/1.0"},
+            headers={"User-Agent": self._agent},
         )
         return self
 
@@ -88,11 +89,11 @@ class WebClient:
     async def register(self, base: str, device: str, card: tuple[str, str], token: str, push_token: str) -> Answer:
         path = f"devices/{_q(device)}/registrations/{_q(card[0])}/{_q(card[1])}"
         body = json.dumps({"pushToken": push_token}).encode()
-        return await self._send("POST", _at(base, path), _apple_pass(token) | _JSON, body)
+        return await self._send("POST", _at(base, path), self._with(token) | _JSON, body)
 
     async def unregister(self, base: str, device: str, card: tuple[str, str], token: str) -> Answer:
         path = f"devices/{_q(device)}/registrations/{_q(card[0])}/{_q(card[1])}"
-        return await self._send("DELETE", _at(base, path), _apple_pass(token))
+        return await self._send("DELETE", _at(base, path), self._with(token))
 
     async def serials(self, base: str, device: str, pass_type: str, tag: str | None) -> Answer:
         path = f"devices/{_q(device)}/registrations/{_q(pass_type)}"
@@ -102,7 +103,7 @@ class WebClient:
     async def fetch(
         self, base: str, card: tuple[str, str], token: str, modified_since: str | None, method: str = "GET"
     ) -> Answer:
-        headers = _apple_pass(token)
+        headers = self._with(token)
         if modified_since is not None:
             headers["If-Modified-Since"] = modified_since
         return await self._send(method, _at(base, f"passes/{_q(card[0])}/{_q(card[1])}"), headers)
@@ -113,6 +114,9 @@ class WebClient:
     async def open(self, url: str, language: str) -> Answer:
         """A link tapped in the browser: redirects are followed."""
         return await self._send("GET", URL(url), {"Accept-Language": language}, follow=True)
+
+    def _with(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"{self._scheme} {token}"}
 
     async def _send(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None = None, follow: bool = False
@@ -140,10 +144,6 @@ def _q(part: str) -> str:
 
 def _at(base: str, path: str) -> URL:
     return URL(f"{base}/v1/{path}", encoded=True)
-
-
-def _apple_pass(token: str) -> dict[str, str]:
-    return {"Authorization": f"ApplePass {token}"}
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:

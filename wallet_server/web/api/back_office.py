@@ -7,12 +7,15 @@ from typing import Any
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import enrol, keys, offers, programs
+from wallet_server.actions import enrol, keys, leaving, newsroom, offers, pass_doctor, programs
 from wallet_server.actions.enrol import Joining
 from wallet_server.actions.offers import Announcement
 from wallet_server.actions.programs import NewStore
-from wallet_server.web.api import models
+from wallet_server.web.api import card_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
+from wallet_server.web.console.wording import Wording
+from wallet_server.web.diagnosed import Reader
+from wallet_server.web.rendering import press
 
 _PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 back_office = APIBlueprint(
@@ -89,6 +92,44 @@ def set_consent(path: models.Subject, body: models.Consent) -> Response:
     asked = wish(scope, "consent", {"member": path.id, **body.model_dump(mode="json")})
     facts, replayed = enrol.set_consent(context(), scope, path.id, body.granted, body.source, asked)
     return answer(facts, replayed=replayed)
+
+
+@back_office.delete("/members/<id>", summary="A member leaves", responses={"200": card_models.MemberLeft})
+@needs("manage")
+def let_go(path: models.Subject) -> Response:
+    """Every card is over, nothing is sent or collected any more; doing it again changes nothing."""
+    return answer(leaving.leave(context(), caller(), path.id))
+
+
+@back_office.post("/members/<id>/passes", summary="Issue a further card", responses={"200": card_models.CardIssued})
+@needs("enrol")
+def issue_card(path: models.Subject) -> Response:
+    """For a member whose card was cancelled or lost; what they have stays theirs."""
+    scope = caller()
+    facts, replayed = leaving.issue(context(), scope, path.id, wish(scope, "issue-card", {"member": path.id}))
+    links = {
+        "card_url": enrol.card_link(context(), facts["pass"]),
+        "download_url": enrol.download_link(context(), facts["pass"]),
+    }
+    return answer(facts | links, replayed=replayed)
+
+
+@back_office.delete(
+    "/members/<id>/passes/<card>", summary="Cancel a card", responses={"200": card_models.CardCancelled}
+)
+@needs("manage")
+def cancel_card(path: card_models.CardSubject) -> Response:
+    """It is over at once; its phone shows so within moments and never asks again. Doing it again changes nothing."""
+    return answer(leaving.cancel(context(), caller(), path.id, path.card))
+
+
+@back_office.get("/members/<id>/diagnosis", summary="Why a phone did not update", responses={"200": card_models.Chart})
+@needs("read")
+def diagnose(path: models.Subject) -> Response:
+    """What the server knows of a member's cards on a time line, and what is to be said of it, the worst first."""
+    chart = pass_doctor.examine(context(), caller(), path.id)
+    say = Wording("en", newsroom.zone_of(context(), caller()))
+    return answer(Reader(press().words["en"], say).document(chart))
 
 
 @back_office.get("/stores", summary="Your stores", responses={"200": models.StoreList})

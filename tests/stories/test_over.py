@@ -1,0 +1,78 @@
+"""A card that is over stops asking for ever: its phone shows so once, and no request of it is seen again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.stories.stage import Stage
+from wallet_server.actions import recovery
+from wallet_server.sandbox.phones.phone import Phone
+
+
+def replaced(stage: Stage, member: dict[str, Any]) -> None:
+    link = stage.ctx.link("recover", member["pass"]).rsplit("/", 1)[1]
+    recovery.by_link(stage.ctx, link, f"form of {member['member']}")
+
+
+def cancelled(stage: Stage, member: dict[str, Any]) -> None:
+    answer = stage.merchant("DELETE", f"/v1/members/{member['member']}/passes/{member['pass']}")
+    assert answer.status == 200, answer
+
+
+def left(stage: Stage, member: dict[str, Any]) -> None:
+    assert stage.merchant("DELETE", f"/v1/members/{member['member']}").status == 200
+
+
+@dataclass
+class Traffic:
+    """What the phone and the push service did of late."""
+
+    stage: Stage
+    phone: Phone
+
+    def now(self) -> tuple[int, int]:
+        asked = sum(event.kind in ("list", "get", "register", "unregister", "head") for event in self.phone.events)
+        return asked, self.stage.apns.counts.accepted
+
+
+@pytest.mark.parametrize("end", [replaced, cancelled, left])
+def test_the_phone_of_a_card_that_is_over_never_asks_again(
+    stage: Stage, end: Callable[[Stage, dict[str, Any]], None]
+) -> None:
+    member = stage.enrol()
+    phone = stage.phone(member)
+    (key,) = phone.cards
+    stage.sell(stage.code(phone), 1000)
+    stage.until(lambda: len(phone.lock_screen) == 1, "the sale was shown")
+    token, base = phone.cards[key].file.token, phone.cards[key].file.web_service
+    before = stage.apns.counts.accepted
+
+    end(stage, member)
+
+    stage.until(lambda: phone.cards[key].file.voided, "the phone shows that the card is over")
+    document = phone.cards[key].file.document
+    assert "webServiceURL" not in document
+    assert "authenticationToken" not in document
+    assert len(phone.lock_screen) == 1, "without a sound"
+    stage.until(lambda: stage.apns.counts.accepted == before + 1, "rung once")
+
+    # For good: whatever wakes it, this phone sends nothing about this card, and is sent nothing.
+    traffic = Traffic(stage, phone)
+    still = traffic.now()
+    stage.run(stage.fleet.push(phone.push_token, key[0]))
+    stage.run(phone.reboot())
+    stage.run(phone.pull_to_refresh(key))
+    stage.run(stage.fleet.settle())
+    assert traffic.now() == still
+
+    # And one that asks all the same, as an old iOS may, is refused, and is named in no list.
+    assert base is not None
+    path = f"{base.removeprefix(stage.base)}/v1"
+    listed = stage.call("GET", f"{path}/devices/{phone.device_id}/registrations/{key[0]}")
+    assert listed.status == 204
+    known = {"Authorization": f"ApplePass {token}", "If_Modified_Since": str(phone.cards[key].last_modified)}
+    assert stage.call("GET", f"{path}/passes/{key[0]}/{key[1]}", **known).status == 401

@@ -1,0 +1,77 @@
+"""Owns the ends of a card: the merchant cancels one, a member leaves; and a further one for who has none.
+
+A card that is over is told so once, without a sound: its phones fetch a last version that is void and names no service,
+and never ask again. What was collected stays in the books.
+"""
+
+from __future__ import annotations
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context
+from wallet_server.actions.enrol import issue_pass
+from wallet_server.actions.once import Asked, Facts, once
+from wallet_server.errors import NotFound
+from wallet_server.records import jobs, members, passes, programmes, recovery
+from wallet_server.records.database import Tx
+from wallet_server.records.members import PROMOTIONS
+from wallet_server.records.scope import Scope
+
+LEFT = "left"
+"""The source of the consent that ends when its member leaves."""
+
+
+def cancel(ctx: Context, scope: Scope, member: str, card: str) -> Facts:
+    """This copy is over from now on; doing it again changes nothing. What its phone shows recovers nothing either,
+    unless the member has another card. Raises `NotFound` for a stranger's member or card."""
+    with ctx.change() as tx:
+        found = members.member_by_public(tx, scope, member)
+        row = passes.pass_by_public(tx, card)
+        if row is None or row.member_id != found.id:
+            raise NotFound("This member has no such card.", field="card")
+        if row.state == passes.ACTIVE:
+            members.lock_member(tx, found.id)
+            _retire(ctx, tx, [row.id])
+            if not recovery.copies(tx, found.id):
+                recovery.end_codes(tx, found.id, ctx.now())
+    ctx.ring()
+    return {"member": member, "pass": card, "state": passes.RETIRED}
+
+
+def leave(ctx: Context, scope: Scope, member: str) -> Facts:
+    """The member leaves: every card is over, nothing is sent or collected any more; doing it again changes nothing.
+
+    Raises `NotFound` for a stranger's.
+    """
+    with ctx.change() as tx:
+        found = members.member_by_public(tx, scope, member)
+        at = members.left_at(tx, found.id)
+        if at is None:
+            at = ctx.now()
+            members.lock_member(tx, found.id)
+            members.record_consent(tx, found.id, PROMOTIONS, False, LEFT, at)
+            members.set_left(tx, found.id, at)
+            _retire(ctx, tx, recovery.copies(tx, found.id))
+            recovery.end_codes(tx, found.id, at)
+    ctx.ring()
+    return {"member": member, "left_at": at.isoformat()}
+
+
+def _retire(ctx: Context, tx: Tx, pass_ids: list[int]) -> None:
+    for row in passes.lock_passes(tx, pass_ids):
+        passes.retire_pass(tx, row.id)
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, ctx.now()) for key in pass_ids])
+
+
+def issue(ctx: Context, scope: Scope, member: str, wish: Asked) -> tuple[Facts, bool]:
+    """A further copy for a member: (member and pass ids, whether this is a replay). Raises `NotFound` for a stranger's
+    and for one who left."""
+
+    def act(tx: Tx) -> Facts:
+        found = members.member_by_public(tx, scope, member)
+        members.lock_member(tx, found.id)
+        if not recovery.codes_of(tx, [found.id]):
+            cards.give_recovery_code(ctx, tx, found.id, found.public_id, ctx.now())
+        row = issue_pass(ctx, tx, programmes.programme_by_id(tx, found.programme_id), found.id, ctx.now())
+        return {"member": member, "pass": row.public_id}
+
+    return once(ctx, wish, act)

@@ -1,0 +1,76 @@
+"""Owns what the lines mean that phones write into a server's log, as far as the field knows their wording.
+
+Apple documents the request (`POST /v1/log`) and no wording: the texts below are those that people have reported. What
+is not known stays as it was written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Meaning = Literal[
+    "authentication",
+    "invalid-pass",
+    "server-error",
+    "refused",
+    "unreachable",
+    "no-last-modified",
+    "ignored-since",
+    "unregistered-serial",
+    "same-tag",
+    "unchanged",
+    "unknown",
+]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a line says: its meaning, the HTTP status that it names (None where it names none), and what the phone was
+    at ("register", "unregister", "list", "get"; empty where it does not say)."""
+
+    meaning: Meaning
+    status: int | None
+    task: str
+
+
+_STATUS = re.compile(r"[Uu]nexpected response code (\d{3})")
+_TASKS = (
+    ("register", re.compile(r"\bRegister task\b", re.IGNORECASE)),
+    ("unregister", re.compile(r"\bUnregister task\b", re.IGNORECASE)),
+    ("list", re.compile(r"\bGet serial #s task\b|'What changed\?'", re.IGNORECASE)),
+    ("get", re.compile(r"\bGet pass task\b|returned the pass data", re.IGNORECASE)),
+)
+_WORDINGS: tuple[tuple[Meaning, re.Pattern[str]], ...] = (
+    ("authentication", re.compile(r"authentication failure", re.IGNORECASE)),
+    ("invalid-pass", re.compile(r"invalid pass data|pass data (is|was) invalid|signature", re.IGNORECASE)),
+    ("no-last-modified", re.compile(r"did not provide a '?last-modified", re.IGNORECASE)),
+    ("ignored-since", re.compile(r"ignored the '?if-modified-since", re.IGNORECASE)),
+    ("unregistered-serial", re.compile(r"update requested for unregistered serial", re.IGNORECASE)),
+    ("same-tag", re.compile(r"lastUpdated tag .*remained the same", re.IGNORECASE)),
+    ("unchanged", re.compile(r"requested update to serial number .*unchanged", re.IGNORECASE)),
+    (
+        "unreachable",
+        re.compile(
+            r"timed? ?out|could not connect|cannot connect|network connection was lost|hostname could not be found|"
+            r"secure connection|TLS|SSL|offline",
+            re.IGNORECASE,
+        ),
+    ),
+)
+
+
+def read(line: str) -> Read:
+    """The meaning of one line; `unknown` for a wording that nobody has explained."""
+    task = next((name for name, pattern in _TASKS if pattern.search(line)), "")
+    found = _STATUS.search(line)
+    if found is not None:
+        status = int(found.group(1))
+        if status == 401:
+            return Read("authentication", status, task)
+        return Read("server-error" if status >= 500 else "refused", status, task)
+    for meaning, pattern in _WORDINGS:
+        if pattern.search(line):
+            return Read(meaning, None, task)
+    return Read("unknown", None, task)
