@@ -51,7 +51,14 @@ def test_every_text_is_used_somewhere() -> None:
     written = "".join(
         file.read_text("utf-8") for kind in ("templates/**/*.*", "static/*.js", "**/*.py") for file in FOLDER.glob(kind)
     )
-    by_name = ("till.script.problems.", "pair.script.problems.", "join.faults.", "errors.")  # looked up by a code
+    by_name = (
+        "till.script.problems.",
+        "pair.script.problems.",
+        "join.faults.",
+        "errors.",
+        "doctor.events.",
+        "doctor.levels.",
+    )  # looked up by a code
     by_role = ("team.roles.", "team.may.", "sign.invited.as.")
     unused = [
         name

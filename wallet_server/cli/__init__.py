@@ -40,7 +40,7 @@ COMMANDS = {
 }
 """Words on the command line -> (module:attribute within this package, or GROUP; the line that `--help` shows)."""
 
-PARTS = {"plain door": "plain_door:plainly"}
+PARTS = {"plain door": "plain_door:plainly", "card doctor": "card_doctor:examine"}
 """What a command needs in one case alone, and would otherwise load every time."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import card_return, journal, newsroom, offers
+from wallet_server.actions import card_return, journal, newsroom, offers, pass_doctor
 from wallet_server.actions.journal import Entry, Portrait, Told
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import MARKETER, OWNER, Person
@@ -19,6 +19,7 @@ from wallet_server.rules import sentences
 from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.wording import Wording
+from wallet_server.web.diagnosed import Reader
 from wallet_server.web.rendering import context, in_language, press, root
 
 members = Blueprint("console-members", __name__)
@@ -89,9 +90,11 @@ def one(member: str) -> Response:
 
 def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str | None = None) -> Response:
     found = journal.portrait(context(), person.scope, member, key("before"))
+    chart = pass_doctor.examine(context(), person.scope, member)
     tongue = speaks(person)
     say = Wording(tongue, newsroom.zone_of(context(), person.scope))
     words = press().words[tongue].members
+    reader = Reader(press().words[tongue], say)
     return console_page(
         "console/member.html",
         person,
@@ -108,6 +111,7 @@ def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str |
             for line in found.consents
         ],
         lines=[_line(told, say) for told in found.history],
+        charts=[(card, reader.sentences(card), reader.moments(card, chart.at)) for card in chart.cards],
         say=say,
         given_back=card_return.made(context(), person.scope, member),
         bad_name=bad_name,
