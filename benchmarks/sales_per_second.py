@@ -116,12 +116,18 @@ def _recording(engine: sa.Engine) -> Iterator[list[Statement]]:
     def executed(_c: object, _cursor: object, text: str, values: Any, _x: object, many: bool) -> None:
         recorded.append((text, values, many))
 
+    def begun(connection: sa.Connection) -> None:
+        if connection.dialect.name == "sqlite":  # psycopg begins by itself
+            recorded.append(("BEGIN IMMEDIATE", (), False))
+
     def committed(_c: object) -> None:
         recorded.append((COMMIT, (), False))
 
     sa.event.listen(engine, "before_cursor_execute", executed)
+    sa.event.listen(engine, "begin", begun)
     sa.event.listen(engine, "commit", committed)
     yield recorded
+    sa.event.remove(engine, "begin", begun)
     sa.event.remove(engine, "before_cursor_execute", executed)
     sa.event.remove(engine, "commit", committed)
 

@@ -75,7 +75,8 @@ class Database:
         self._turns = Turns()
         if self.sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
-            sa.event.listen(engine, "begin", _begin_sqlite)
+            # Not by an event: an engine that has a single listener asks after every event of every statement.
+            engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment]
             engine.dispose()
 
     @contextmanager
@@ -85,7 +86,8 @@ class Database:
         Raises `Unavailable` when the database is locked, full or away; then nothing was changed.
         """
         with self._turn(), _translated(), self.engine.connect() as connection:
-            connection.execution_options(**{_CHANGE: True})
+            if self.sqlite:
+                connection.info[_CHANGE] = True
             with connection.begin():
                 yield connection
 
@@ -161,9 +163,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    change = connection.get_execution_options().get(_CHANGE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if change else "BEGIN")
+def _begin_sqlite(pooled: Any) -> None:
+    pooled.dbapi_connection.execute("BEGIN IMMEDIATE" if pooled.info.pop(_CHANGE, False) else "BEGIN")
 
 
 @contextmanager
