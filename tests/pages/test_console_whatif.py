@@ -94,6 +94,25 @@ def test_what_was_guessed_is_corrected_for_this_file_alone(client: FlaskClient, 
     assert "1 known customer" not in said(other)
 
 
+def test_what_half_of_the_customers_would_have_had_is_true_as_it_is_said(client: FlaskClient, house: House) -> None:
+    token = sign_in(client, house, merchant_key=house.stranger.merchant_key)
+    once = HEAD + "".join(f"{1 + one % 28:02d}/01/2025;{one};C{one};4,50\n" for one in range(60))
+    assert "At least half of your customers would have had none in a year." in said(sent(client, token, once))
+    regular = said(sent(client, token, export()))
+    assert re.search(r"at most \d+\.\d gifts a year \(€\d+\.\d\d\)", regular)
+    assert "fewer than" not in regular
+
+
+def test_a_column_of_thousands_of_digits_is_no_column(client: FlaskClient, house: House) -> None:
+    token = sign_in(client, house, merchant_key=house.stranger.merchant_key)
+    first = sent(client, token, export())
+    for digits in ("0000" + "9" * 5000, "0" * 5000, "100"):
+        form = {"of": mark(first), "delimiter": "0", "column-date": digits, "column-amount": "3"}
+        page = sent(client, token, export(), form)
+        assert page.status_code == 200
+        assert "63 lines read" in said(page), "the columns are guessed as before"
+
+
 @pytest.mark.parametrize(
     ("text", "form", "sentence"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from datetime import date
 from fractions import Fraction
@@ -143,7 +144,8 @@ def _layout(mark: str) -> Layout | None:
 
 def _column(name: str) -> int | None:
     text = request.form.get(f"column-{name}", "")
-    return int(text) if text.isascii() and text.isdigit() and int(text[:4]) < MAX_COLUMNS else None
+    sound = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_COLUMNS))
+    return int(text) if sound and int(text) < MAX_COLUMNS else None
 
 
 # ---------------------------------------------------------------------- what came out
@@ -182,7 +184,6 @@ def _told(outcome: Outcome, offer: Offer, say: Wording, iso: str, words: Any) ->
         months = [(f"{one.month:02d}", max(0, one.given_minor)) for one in last]
         plot = columns([(name, given, say.number(round(given / 100))) for name, given in months], 420)
         plot_title = words.plot.months.format(iso)
-    median = outcome.median_units_year
     return {
         "plot": plot,
         "plot_title": plot_title,
@@ -193,10 +194,7 @@ def _told(outcome: Outcome, offer: Offer, say: Wording, iso: str, words: Any) ->
         "turnover": say.money(outcome.turnover_minor, iso),
         "first_day": say.day(date.fromordinal(outcome.first_day), "d MMMM y"),
         "last_day": say.day(date.fromordinal(outcome.last_day), "d MMMM y"),
-        "median": None if median is None else say.decimal(median, 1 if stamps else 0),
-        "median_money": None
-        if outcome.median_given_year_minor is None
-        else say.money(int(outcome.median_given_year_minor), iso),
+        "median": _median(outcome, stamps, say, iso, words),
         "top": percent(outcome.top_given_minor, outcome.most_minor),
         "unknown": percent(outcome.turnover_minor - outcome.known_turnover_minor, outcome.turnover_minor),
         "months": [
@@ -205,6 +203,19 @@ def _told(outcome: Outcome, offer: Offer, say: Wording, iso: str, words: Any) ->
             for one in reversed(outcome.months)
         ],
     }  # fmt: skip
+
+
+def _median(outcome: Outcome, stamps: bool, say: Wording, iso: str, words: Any) -> str | None:
+    """What half of the customers would have had in a year at most: rounded up, so that it is true as it is said."""
+    units, given = outcome.median_units_year, outcome.median_given_year_minor
+    if units is None or given is None:
+        return None
+    if not units:
+        return str(words.median_none)
+    places = 1 if stamps else 0
+    most = say.decimal(Fraction(math.ceil(units * 10**places), 10**places), places)
+    told: str = (words.median_gifts if stamps else words.median_points).format(most, say.money(math.ceil(given), iso))
+    return told
 
 
 def _band(band: Band, stamps: bool) -> str:
