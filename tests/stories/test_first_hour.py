@@ -7,10 +7,8 @@ Each page on the way is checked for accessibility. `WRITE_PICTURES=1` writes pic
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,21 @@ from zoneinfo import ZoneInfo
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.axe import check, source
+from tests.axe import source
 from tests.conftest import databases
 from tests.stories.bakery import CHROMIUM, Bakery
-from wallet_server.rules import codes
+from tests.stories.counter import (
+    Room,
+    Watch,
+    lose_the_phone_and_recover,
+    redeem_undo_redeem,
+    refund_and_stamp_again,
+    refuse_strangers,
+    shown,
+    stamp_with_the_camera,
+)
 from wallet_server.sandbox.phones.phone import Phone
 
 pytestmark = [
@@ -45,53 +52,10 @@ IPHONE = (
 PASSWORD = "une baguette bien cuite"
 NEWS = {"fr": "Ce soir : deux croissants pour le prix d’un", "en": "Tonight: two croissants for the price of one"}
 
-# How long a person takes (seconds): to read a page that is new to her, to decide and press, to type one character.
-READ, PRESS, KEY = 12.0, 3.0, 0.35
-
 
 def daytime() -> str:
     """A time zone in which no quiet hours are just now, whenever this runs."""
     return next(zone for zone in ZONES if 10 <= datetime.now(ZoneInfo(zone)).hour < 19)
-
-
-@dataclass
-class Watch:
-    """Counts what a person does, and how long a person would take over it; nobody waits for that."""
-
-    inputs: int = 0
-    seconds: float = 0.0
-    pages: set[str] = field(default_factory=set)
-
-    def reads(self, page: Page) -> None:
-        name = re.sub(r"\?.*|[0-9a-z_]{16,}\S*", "", page.url)
-        self.seconds += READ if name not in self.pages else 2.0
-        self.pages.add(name)
-
-    def types(self, where: Locator, text: str) -> None:
-        self.inputs += 1
-        self.seconds += PRESS + KEY * len(text)
-        where.fill(text)
-
-    def presses(self, what: Locator) -> None:
-        self.seconds += PRESS
-        what.click()
-
-
-@dataclass(frozen=True)
-class Room:
-    """Who is in the shop: their screens, the language they read, and what checks the pages that they see."""
-
-    bakery: Bakery
-    browser: Browser
-    axe: str
-    tongue: str
-    marie: BrowserContext
-    device: BrowserContext
-    customer: BrowserContext
-
-    def check(self, page: Page) -> None:
-        # Two stories in two colour schemes: each looks at its own.
-        check(page, self.axe, both_schemes=False)
 
 
 @pytest.fixture(scope="module")
@@ -264,75 +228,6 @@ def join(room: Room, link: str, watch: Watch) -> tuple[Page, Phone]:
     return page, phone
 
 
-def stamp_with_the_camera(room: Room, till: Page, card: Page, watch: Watch) -> None:
-    """The customer holds the card before the camera of the counter's phone."""
-    room.bakery.hold_up(card.locator(".card .code").screenshot())
-    watch.reads(till)
-    room.check(till)
-    watch.presses(till.locator("#camera-on"))
-    expect(till.locator("#holder")).to_be_visible()
-    room.check(till)
-    watch.presses(till.locator("#one"))
-    expect(till.locator("#stamps")).to_have_attribute("aria-label", re.compile("10"))
-    expect(till.locator("#rewards")).to_be_visible()
-
-
-def refund_and_stamp_again(room: Room, till: Page, phone: Phone) -> None:
-    """A stamp by mistake: the last sale is taken back, silently on the phone, and the visit counts anew."""
-    rings = len(phone.lock_screen)
-    till.locator("#refund").click()
-    till.locator("#sure button[value=yes]").click()
-    room.bakery.until(lambda: shown(phone, "points") == "9 / 10", "the refund is on the phone")
-    assert len(phone.lock_screen) == rings, "a correction rings nobody"
-    next_card(till)
-    scan(till, code_of(phone))
-    till.locator("#one").click()
-    room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the card is full again")
-
-
-def redeem_undo_redeem(room: Room, till: Page) -> None:
-    """The reward is asked about before it is given, taken back within the minute, and given again."""
-    for last in (False, True):
-        till.locator("#rewards button:visible").first.click()
-        till.locator("#sure button[value=yes]").click()
-        expect(till.locator("#undo")).to_be_visible()
-        if not last:
-            room.check(till)
-            till.locator("#undo-it").click()
-            expect(till.locator("#undo")).to_be_hidden()
-
-
-def refuse_strangers(room: Room, till: Page) -> None:
-    """Another merchant's card, a code that nobody issued, and something that is no code at all: each in its words."""
-    ours = codes.read(till.locator("#holder-code").inner_text().strip())
-    said = []
-    for code in (codes.write(replace(ours, issuer="ZZZZZZ")), codes.write(replace(ours, issue=99)), "12345"):
-        next_card(till)
-        scan(till, code)
-        expect(till.locator("#answer.refused")).to_be_visible()
-        said.append(till.locator("#answer").inner_text())
-    assert len(set(said)) == 3, said
-    room.check(till)
-
-
-def next_card(till: Page) -> None:
-    if till.locator("#next").is_visible():
-        till.locator("#next").click()
-
-
-def scan(till: Page, code: str) -> None:
-    """As a scanner types it, or a cashier."""
-    if till.locator("#camera-off").is_visible():
-        till.locator("#camera-off").click()
-    till.locator("#code").fill(code)
-    till.locator("#scan button").click()
-
-
-def code_of(phone: Phone) -> str:
-    """What a scanner reads off the phone's card."""
-    return str(next(iter(phone.cards.values())).file.document["barcodes"][0]["message"])
-
-
 def announce(room: Room, page: Page, phone: Phone) -> None:
     """A text, the count, the button with the count on it; the phone says it, and the page says who took it."""
     page.goto(f"{room.bakery.base}/console/announce")
@@ -413,55 +308,3 @@ def take(page: Page, room: Room, name: str) -> None:
         page.wait_for_timeout(300)
         page.screenshot(path=str((kept or room.bakery.folder) / name))
         page.emulate_media()
-
-
-def lose_the_phone_and_recover(
-    room: Room, card: Page, links: tuple[str, str], phone: Phone, till: Page
-) -> tuple[Page, Phone]:
-    """The card is deleted from the phone. The code that was on its back brings everything to another card; the old
-    card's code says who it is, and spends nothing. The new card goes to another phone."""
-    join_link, card_link = links
-    card.goto(card_link)
-    secret = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", card.locator("#back").inner_text())
-    assert secret
-    old_code, before = code_on(card), stamps_in(card.locator("#front").inner_text())
-    room.bakery.run(phone.remove(next(iter(phone.cards))))
-    card.goto(join_link)
-    expect(card.locator("a.button.primary"), "the same phone is offered the card it has").to_be_visible()
-    card.locator("a[href*='/recover']").last.click()
-    room.check(card)
-    card.locator("[name=code]").fill(secret.group())
-    card.locator("main button.primary").click()
-    card.wait_for_url("**/card/**")
-    room.check(card)
-    assert code_on(card) != old_code
-    assert stamps_in(card.locator("#front").inner_text()) == before
-    another = room.bakery.phone(room.tongue)
-    room.bakery.run(another.open(f"{room.bakery.base}{card.locator('a.wallet').get_attribute('href')}"))
-    expect(card.locator("#held")).to_be_visible()
-    assert shown(another, "points") == "10 / 10", "and no second welcome gift"
-
-    next_card(till)
-    scan(till, old_code)
-    expect(till.locator("#older")).to_be_visible()
-    expect(till.locator("#rewards button:not(:disabled)")).to_have_count(0)
-    next_card(till)
-    scan(till, code_on(card))
-    expect(till.locator("#older")).to_be_hidden()
-    expect(till.locator("#rewards button:visible")).to_have_count(1)
-    return card, another
-
-
-def code_on(card: Page) -> str:
-    return card.locator(".card figcaption").inner_text().strip()
-
-
-def stamps_in(text: str) -> list[str]:
-    return re.findall(r"\d+", text)[:2]
-
-
-def shown(phone: Phone, key: str) -> str:
-    """The value of a field on the phone's card, wherever it stands."""
-    card = next(iter(phone.cards.values()))
-    fields = [one for row in card.file.document["storeCard"].values() for one in row]
-    return next((str(one["value"]) for one in fields if one["key"] == key), "")
