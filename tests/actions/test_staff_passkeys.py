@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.actions.test_staff_sign_in import HOME, enter, fail, hire, stored, visit
+from tests.actions.test_staff_sign_in import HOME, enter, fail, hire, locks, stored, visit
 from tests.authenticator import Device
 from tests.conftest import NewDatabase
 from tests.world import World, founded
@@ -16,6 +16,7 @@ from wallet_server.actions.staff import attempts, passkeys, sessions
 from wallet_server.actions.staff.passkeys import Party
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.errors import Invalid, NotFound, TooMany, Unauthenticated
+from wallet_server.records import staff
 
 pytestmark = pytest.mark.usefixtures("cheap_passwords")
 PARTY = Party("shop.example.com", "https://shop.example.com")
@@ -110,10 +111,25 @@ def test_a_registration_is_its_persons_own(world: World, device: Device) -> None
 
 
 def test_who_waits_after_failures_comes_in_with_a_passkey(world: World, device: Device) -> None:
-    fail(world, attempts.FREE)
-    assert attempts.locked(stored(world), world.clock())
+    fail(world, attempts.NEAR.free)
+    assert locks(world)
     assert sessions.visit(world.ctx, sign_in(world, device.enter(ask(world))).secret)
-    assert not attempts.locked(stored(world), world.clock())
+    assert not locks(world)
+
+
+def test_passwords_that_failed_in_a_network_hold_back_no_passkey(world: World, device: Device) -> None:
+    for number in range(attempts.FROM_ADDRESS):
+        fail(world, 1, f"nobody-{number}@example.com")
+    with pytest.raises(TooMany):
+        enter(world)
+    assert sign_in(world, device.enter(ask(world)))
+
+
+def test_after_a_password_by_a_backup_code_a_passkey_lets_in(world: World, device: Device) -> None:
+    with world.ctx.change() as tx:
+        staff.change(tx, stored(world).id, {"code_reset_at": world.clock()})
+    assert not visit(world, sign_in(world, device.enter(ask(world)))).pending
+    assert stored(world).code_reset_at is None
 
 
 @pytest.mark.parametrize("answer", ["", "[]", "{}", "null", '{"response": {"clientDataJSON": "e30"}}', "x" * 30_000])

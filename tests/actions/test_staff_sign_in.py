@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyotp
 import pytest
@@ -17,16 +21,27 @@ from tests.conftest import NewDatabase
 from tests.world import World, founded
 from wallet_server.actions import credentials
 from wallet_server.actions.context import new_id
-from wallet_server.actions.staff import OWNER, account, attempts, passwords, second_factor, sessions, sign_in
+from wallet_server.actions.staff import (
+    OWNER,
+    account,
+    attempts,
+    browsers,
+    links,
+    passwords,
+    second_factor,
+    sessions,
+    sign_in,
+    team,
+)
 from wallet_server.actions.staff.sessions import Entered, Visit
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
-from wallet_server.records import staff
+from wallet_server.records import staff, waits
 from wallet_server.records.envelope import Keyring, new_key_line
 
 PASSWORD = "correct horse 77"
 OLD_WAY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 HASH = OLD_WAY.hash(PASSWORD)  # cheap, so that the tests are quick; signing in makes it a costly one
-HOME = "192.0.2.7"
+HOME, ELSEWHERE = "81.2.69.142", "81.2.69.143"
 
 
 @pytest.fixture
@@ -66,11 +81,27 @@ def stored(world: World, email: str = "marie@example.com") -> staff.StaffRow:
     return row
 
 
-def fail(world: World, times: int, email: str = "marie@example.com") -> None:
+def fail(world: World, times: int, email: str = "marie@example.com", address: str = HOME, known: str = "") -> None:
     for _ in range(times):
         with pytest.raises(Unauthenticated) as refused:
-            enter(world, "not the password", email)
+            tried(world, "not the password", email, address, known)
         assert refused.value.code == "wrong-sign-in"
+
+
+def tried(world: World, password: str, email: str, address: str, known: str = "") -> Entered:
+    return sign_in.with_password(world.ctx, email, password, "Firefox", address, remember=False, known=known)
+
+
+def locks(world: World, email: str = "marie@example.com") -> dict[str, dt.datetime]:
+    """Where somebody waits, until when: `from`, `known`, `second`, `everywhere`, `signed-in`."""
+    row = stored(world, email)
+    with world.ctx.look() as tx:
+        return {place.partition(":")[0]: at for place, at in waits.locked_at(tx, row.id, world.clock()).items()}
+
+
+def network(number: int) -> str:
+    """An address of the internet, each in a network of its own."""
+    return f"81.2.{number // 250}.{number % 250 + 1}"
 
 
 def with_app(world: World) -> tuple[Visit, pyotp.TOTP, tuple[str, ...]]:
@@ -148,23 +179,112 @@ def test_a_stranger_waits_as_long_as_who_mistypes(world: World, monkeypatch: pyt
 
 def test_failures_in_a_row_make_one_wait_longer_and_longer(world: World) -> None:
     hire(world)
-    fail(world, attempts.FREE - 1)
+    fail(world, attempts.NEAR.free - 1)
     enter(world)  # begins anew
-    fail(world, attempts.FREE)
-    waits = []
+    fail(world, attempts.NEAR.free)
+    waited = []
     for _ in range(9):
-        until = stored(world).locked_until
-        assert until is not None
-        waits.append((until - world.clock()).total_seconds())
+        until = locks(world)["from"]
+        waited.append((until - world.clock()).total_seconds())
         fail(world, 1)  # while one waits, nothing is counted
         with pytest.raises(Unauthenticated):
             enter(world)
         world.clock.at = until
         fail(world, 1)
-    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    assert waited == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
     world.clock.forward(hours=1)
     enter(world)
-    assert stored(world).failures == 0
+    fail(world, attempts.NEAR.free - 1)
+    enter(world)
+
+
+def test_a_stranger_who_knows_an_address_keeps_nobody_out(world: World) -> None:
+    hire(world)
+    known = browsers.keep(world.ctx, "", enter(world).secret)
+    for number in range(4):
+        for _ in range(attempts.NEAR.free + 3):  # the last three while one waits already
+            with pytest.raises(Unauthenticated):
+                tried(world, "not the password", "marie@example.com", network(number))
+        with pytest.raises(Unauthenticated):
+            tried(world, PASSWORD, "marie@example.com", network(number))
+    assert tried(world, PASSWORD, "marie@example.com", network(9)), "another network knows nothing of it"
+    assert tried(world, PASSWORD, "marie@example.com", network(0), known), "nor does a browser of hers, in the same one"
+
+
+def test_guesses_from_everywhere_are_few_and_stop_no_browser_of_the_person(world: World) -> None:
+    hire(world)
+    known = browsers.keep(world.ctx, "", enter(world).secret)
+    for number in range(attempts.FAR.free // 4):
+        fail(world, 4, address=network(number))
+    with pytest.raises(Unauthenticated):
+        tried(world, PASSWORD, "marie@example.com", network(200))
+    assert (locks(world)["everywhere"] - world.clock()) == dt.timedelta(hours=1)
+    assert tried(world, PASSWORD, "marie@example.com", network(200), known)
+    assert locks(world).keys() == {"everywhere"}, "and the strangers are no freer for it"
+    looked = 0
+    for number in range(48):  # two days of many networks: one guess an hour is looked at
+        world.clock.forward(minutes=60, seconds=1)
+        for more in range(3):
+            begun = attempts.begin(world.ctx, stored(world), network(300 + 3 * number + more), "password")
+            looked += not begun.held
+    assert looked == 48
+
+
+def test_many_guesses_at_once_count_like_one_after_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hire(world)
+    looked: list[bool] = []
+    held = threading.Barrier(20)
+    begin = attempts.begin
+
+    def together(*given: Any, **more: Any) -> attempts.Try:
+        held.wait(20)
+        one = begin(*given, **more)
+        looked.append(not one.held)
+        return one
+
+    monkeypatch.setattr(attempts, "begin", together)
+    guesses = [threading.Thread(target=lambda: fail(world, 1)) for _ in range(20)]
+    for one in guesses:
+        one.start()
+    for one in guesses:
+        one.join(60)
+    assert (sum(looked), len(looked)) == (attempts.NEAR.free, 20)
+
+
+def test_a_browser_of_the_person_is_known_by_nothing_but_its_sign_in(world: World) -> None:
+    hire(world)
+    hire(world, "zoe@example.com")
+    known = browsers.keep(world.ctx, "", enter(world).secret)
+    both = browsers.keep(world.ctx, known, enter(world, email="zoe@example.com").secret)
+    marie, zoe = stored(world), stored(world, "zoe@example.com")
+    ours = browsers.number(world.ctx, both, marie)
+    assert ours
+    assert browsers.number(world.ctx, both, zoe) not in (None, ours)
+    assert browsers.number(world.ctx, browsers.keep(world.ctx, both, enter(world).secret), marie) == ours
+    for forged in ("", "~~", known.replace(marie.public_id, zoe.public_id), known[:-1] + "~", "x" * 5000):
+        assert browsers.number(world.ctx, forged, zoe) is None
+    fail(world, attempts.NEAR.free, known=known)
+    with pytest.raises(Unauthenticated):
+        tried(world, PASSWORD, "marie@example.com", ELSEWHERE, known)
+    enter(world)  # who finds the browser guesses no better than others, and holds up nobody else
+    world.clock.forward(days=181)
+    assert browsers.number(world.ctx, known, marie) is None
+    fresh = browsers.keep(world.ctx, "", enter(world).secret)
+    here = visit(world, enter(world))
+    sign_in.change_password(world.ctx, here, PASSWORD, "another word 9", HOME)
+    assert browsers.number(world.ctx, fresh, stored(world)) is None, "with the password it is worth nothing"
+
+
+def test_what_strangers_fail_at_outside_does_not_count_inside(world: World) -> None:
+    hire(world)
+    here = visit(world, enter(world))
+    fail(world, attempts.NEAR.free)
+    account.confirm(world.ctx, here.person, PASSWORD, HOME)
+    for _ in range(attempts.NEAR.free):
+        with pytest.raises(Invalid):
+            account.confirm(world.ctx, here.person, "not the password", HOME)
+    with pytest.raises(Invalid):
+        account.confirm(world.ctx, here.person, PASSWORD, HOME)
 
 
 def test_an_address_with_many_failures_waits_for_the_hour_to_end(world: World) -> None:
@@ -173,9 +293,21 @@ def test_an_address_with_many_failures_waits_for_the_hour_to_end(world: World) -
         fail(world, 1, f"nobody-{number}@example.com")
     with pytest.raises(TooMany) as refused:
         enter(world)
-    sign_in.with_password(world.ctx, "marie@example.com", PASSWORD, "Firefox", "192.0.2.8", remember=False)
+    sign_in.with_password(world.ctx, "marie@example.com", PASSWORD, "Firefox", ELSEWHERE, remember=False)
     world.clock.forward(seconds=refused.value.retry_after_seconds)
     enter(world)
+
+
+def test_a_network_of_ipv6_is_one_and_a_proxys_address_is_nobodys(world: World) -> None:
+    hire(world)
+    for number in range(attempts.FROM_ADDRESS):
+        fail(world, 1, f"nobody-{number}@example.com", f"2a01:cb00:1:1::{number:x}")
+        fail(world, 1, f"nobody-{number}@example.com", "172.17.0.1")
+    with pytest.raises(TooMany):
+        tried(world, PASSWORD, "marie@example.com", "2a01:cb00:1:1:ffff::1")
+    assert tried(world, PASSWORD, "marie@example.com", "2a01:cb00:1:2::1")
+    fail(world, 20, address="172.17.0.1")
+    assert tried(world, PASSWORD, "marie@example.com", "172.17.0.1"), "a wrong setting does not close the door"
 
 
 # ---------------------------------------------------------------------- the second factor
@@ -204,15 +336,29 @@ def test_a_code_lets_in_once_and_gives_a_new_session(world: World) -> None:
 def test_guessing_codes_is_counted_although_the_password_is_right(world: World) -> None:
     hire(world)
     _, totp, _ = with_app(world)
-    for _ in range(attempts.FREE):
+    known = browsers.keep(
+        world.ctx,
+        "",
+        sign_in.with_code(world.ctx, visit(world, enter(world)), totp.at(world.clock()), "Firefox", HOME).secret,
+    )
+    guesses = []
+    while len(guesses) < 20:
         pending = visit(world, enter(world))
         with pytest.raises(Unauthenticated):
-            sign_in.with_code(world.ctx, pending, "000000", "Firefox", HOME)
-    assert attempts.locked(stored(world), world.clock())
+            sign_in.with_code(world.ctx, pending, "000000", "Firefox", network(len(guesses)))
+        guesses.append(world.clock())
+        world.clock.at = locks(world).get("second", world.clock())
+    pauses = [(after - before).total_seconds() / 60 for before, after in pairwise(guesses)]
+    assert pauses == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1440, 1440, 1440, 1440]
+    world.clock.forward(minutes=-9)
+    pending = visit(world, enter(world))
     with pytest.raises(Unauthenticated):
-        sign_in.with_code(world.ctx, pending, totp.at(world.clock()), "Firefox", HOME)
+        sign_in.with_code(world.ctx, pending, totp.at(world.clock()), "Firefox", network(30))
+    assert sign_in.with_code(world.ctx, pending, totp.at(world.clock()), "Firefox", HOME, known), "she comes in"
+    pending = visit(world, enter(world))
+    world.clock.forward(seconds=30)
     with pytest.raises(Unauthenticated):
-        enter(world)
+        sign_in.with_code(world.ctx, pending, totp.at(world.clock()), "Firefox", network(31))
 
 
 def test_a_backup_code_lets_in_once(world: World) -> None:
@@ -241,6 +387,42 @@ def test_a_backup_code_changes_a_forgotten_password_and_ends_every_session(world
     with pytest.raises(Unauthenticated):
         enter(world)
     assert enter(world, "another word 9").pending, "the second factor is still asked for"
+
+
+def test_a_sheet_of_backup_codes_replaces_one_factor_and_not_both(world: World) -> None:
+    hire(world)
+    here, totp, codes = with_app(world)
+    sign_in.reset_by_backup_code(world.ctx, "marie@example.com", codes[0], "the thief's word 9", HOME)
+    world.clock.forward(days=2)
+    pending = visit(world, enter(world, "the thief's word 9"))
+    with pytest.raises(Unauthenticated) as refused:
+        sign_in.with_code(world.ctx, pending, codes[1], "Firefox", HOME)
+    assert refused.value.code == "codes-rest"
+    assert second_factor.standing(world.ctx, here.person).codes_left == 7, "the code is not used up"
+    sign_in.with_code(world.ctx, pending, totp.at(world.clock()), "Firefox", HOME)
+    world.clock.forward(minutes=2)
+    pending = visit(world, enter(world, "the thief's word 9"))
+    assert sign_in.with_code(world.ctx, pending, codes[1], "Firefox", HOME), "the app was there: codes are good again"
+
+
+def test_another_password_ends_links_that_would_choose_one(world: World) -> None:
+    hire(world)
+    colleague = hire(world, "zoe@example.com")
+    marie = visit(world, enter(world)).person
+    for lost in (False, True):
+        secret = links.new_secret()
+        team.reset_link(world.ctx, marie, colleague, secret, lost=lost)
+        here = visit(world, enter(world, email="zoe@example.com"))
+        sign_in.change_password(world.ctx, here, PASSWORD, "another word 9", HOME)
+        sign_in.change_password(
+            world.ctx,
+            visit(world, tried(world, "another word 9", "zoe@example.com", HOME)),
+            "another word 9",
+            PASSWORD,
+            HOME,
+        )
+        with pytest.raises(NotFound):
+            links.choose_password(world.ctx, secret, "the finder's word 8")
 
 
 def test_an_app_is_set_up_with_its_first_code_only(world: World) -> None:
@@ -363,7 +545,7 @@ def test_no_secret_is_stored_or_logged(world: World) -> None:
     with structlog.testing.capture_logs() as lines:
         _, totp, codes = with_app(world)
         entered = sign_in.with_code(world.ctx, visit(world, enter(world)), codes[0], "Firefox", HOME)
-        fail(world, attempts.FREE)
+        fail(world, attempts.NEAR.free)
     told = str(lines)
     assert {line["event"] for line in lines} >= {"session began", "sign-in failed", "backup code used"}
     assert any(line.get("locked") for line in lines)

@@ -12,7 +12,7 @@ import pytest
 from tests.actions.test_staff_sign_in import HOME, PASSWORD, enter, hire, stored, visit, with_app
 from tests.conftest import NewDatabase
 from tests.world import World, founded, settings
-from wallet_server.actions import programs
+from wallet_server.actions import pairing, programs
 from wallet_server.actions.context import Context
 from wallet_server.actions.staff import CASHIER, MARKETER, OWNER, Person, founding, links, sessions, team
 from wallet_server.actions.staff.founding import Founding
@@ -130,7 +130,7 @@ def test_anybody_founds_where_that_is_open_but_not_without_end(new_database: New
             founding.found(world.ctx, None, Founding(f"Shop {number}", "", "", who), "Safari", HOME)
         with pytest.raises(TooMany):
             founding.found(world.ctx, None, wanted(), "Safari", HOME)
-        founding.found(world.ctx, None, wanted(), "Safari", "192.0.2.99")
+        founding.found(world.ctx, None, wanted(), "Safari", "81.2.69.99")
 
 
 # ---------------------------------------------------------------------- invitations
@@ -218,6 +218,41 @@ def test_a_disabled_person_is_out_at_once(world: World) -> None:
     team.enable(world.ctx, marie, zoe.public_id)
     assert sessions.visit(world.ctx, entered.secret) is None
     enter(world, ZOE.password, ZOE.email)
+
+
+@pytest.mark.parametrize("how", ["disabled", "demoted"])
+def test_who_is_an_owner_no_more_comes_back_through_nothing_that_they_made(world: World, how: str) -> None:
+    marie, bob = owner(world), owner(world, "bob@example.com")
+    hire(world, "eve@example.com", CASHIER)
+    eve = next(one.public_id for one in team.people(world.ctx, marie) if one.email == "eve@example.com")
+    kept = invited(world, marie, CASHIER)
+    back, reset = invited(world, bob, OWNER), links.new_secret()
+    team.reset_link(world.ctx, bob, eve, reset, lost=True)
+    made = pairing.make_till(world.ctx, bob.scope, pairing.stores(world.ctx, bob.scope)[0][0], "Counter")
+    till = pairing.invite(world.ctx, bob.scope, made, bob.staff_id).link.rpartition("#")[2]
+    mine = pairing.invite(world.ctx, marie.scope, made, marie.staff_id).link.rpartition("#")[2]
+    if how == "disabled":
+        team.disable(world.ctx, marie, bob.public_id)
+    else:
+        team.give_role(world.ctx, marie, bob.public_id, MARKETER)
+    with pytest.raises(NotFound):
+        links.join(world.ctx, back, ZOE, "Safari", HOME)
+    with pytest.raises(NotFound):
+        links.choose_password(world.ctx, reset, "other words apart")
+    with pytest.raises(NotFound):
+        pairing.greet(world.ctx, till)
+    late = links.new_secret()  # a request of his that was under way
+    team.invite(world.ctx, bob, OWNER, "", late)
+    with pytest.raises(NotFound):
+        links.join(world.ctx, late, ZOE, "Safari", HOME)
+    if how == "disabled":
+        team.enable(world.ctx, marie, bob.public_id)
+    else:
+        team.give_role(world.ctx, marie, bob.public_id, OWNER)
+    with pytest.raises(NotFound):
+        links.join(world.ctx, back, ZOE, "Safari", HOME)
+    assert pairing.greet(world.ctx, mine)
+    assert links.join(world.ctx, kept, ZOE, "Safari", HOME), "what others made stays"
 
 
 def test_the_last_owner_stays(world: World) -> None:

@@ -6,17 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
 from flask import g
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.pages.console import PASSWORD, hire, sign_in, token_in
 from tests.pages.house import House
 from wallet_server.actions import keys
-from wallet_server.actions.staff import ROLES, founding, sessions, team
+from wallet_server.actions.staff import ROLES, attempts, founding, sessions, team
 from wallet_server.app import create_app
 from wallet_server.records import staff
 from wallet_server.records.database import upgrade
@@ -240,6 +241,64 @@ def test_an_owner_who_put_it_off_may_only_set_it_up(client: FlaskClient, house: 
     assert client.get("/console/team").location == "/console/account#second"
     assert client.get("/console/account").status_code == 200
     assert "The first days are over" in text_of(client, "/console/account")
+
+
+def test_a_browser_that_signed_in_before_is_not_held_up_by_strangers(house: House) -> None:
+    email, mine, stranger = hire(house), house.app.test_client(), house.app.test_client()
+
+    def tried(browser: FlaskClient, password: str) -> int:
+        form = {"csrf": token_in(browser.get("/console/sign-in")), "email": email, "password": password}
+        return browser.post("/console/sign-in", data=form, environ_base={"REMOTE_ADDR": "81.2.69.142"}).status_code
+
+    assert tried(mine, PASSWORD) == 303
+    cookie = mine.get_cookie("known")
+    assert cookie
+    assert cookie.http_only
+    assert mine.post("/console/sign-out", data={"csrf": token_in(mine.get("/console/more"))}).status_code == 303
+    assert [tried(stranger, "not the password") for _ in range(attempts.NEAR.free)] == [400] * attempts.NEAR.free
+    assert tried(stranger, PASSWORD) == 400
+    assert tried(mine, PASSWORD) == 303
+    form = {"csrf": token_in(mine.get("/console/more")), "old": PASSWORD, "password": "another word 9"}
+    assert mine.post("/console/account/password", data=form).status_code == 303
+    fresh = mine.get_cookie("known")
+    assert fresh
+    assert fresh.value != cookie.value, "this browser changed it, so it goes on being known"
+
+
+def test_the_way_back_keeps_all_of_its_question(house: House) -> None:
+    email, client = hire(house), house.app.test_client()
+    with house.ctx.change() as tx:
+        row = staff.by_email(tx, email)
+        assert row is not None
+        staff.change(tx, row.id, {"totp_confirmed_at": house.ctx.now()})
+    wanted = "/console/members?q=a&before=30"
+    form = {"csrf": token_in(client.get("/console/sign-in")), "email": email, "password": PASSWORD, "next": wanted}
+    answer = client.post("/console/sign-in", data=form)
+    assert parse_qs(urlsplit(answer.location).query) == {"next": [wanted]}
+    assert f'value="{wanted}"'.replace("&", "&amp;") in text_of(client, answer.location)
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "http://localhost:8080", "http://backend"])
+def test_where_the_public_address_is_https_cookies_are_so_whatever_the_proxy_passes_on(
+    tmp_path: Path, host: str
+) -> None:
+    plain = Settings(data_dir=tmp_path, sign_up="open", base_url="https://shop.example.com", log_level="error")
+    upgrade(plain.database)
+    visitor, over = create_app(plain).test_client(), {"base_url": host, "headers": {"Accept": "text/html"}}
+    page = visitor.get("/start", **over)
+    visitor.set_cookie("__Host-visitor", _set(page)["__Host-visitor"], domain=urlsplit(host).hostname or "")
+    form = {"csrf": token_in(page), "shop": "Chez Zoé", "name": "Zoé", "email": "zoe@example.com", "zone": ""}
+    answer = visitor.post("/start", data={**form, "password": "three words apart"}, **over)
+    assert answer.status_code == 303
+    for given in [*page.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")]:
+        assert given.startswith("__Host-")
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(given.split("; "))
+    assert {"__Host-session", "__Host-known"} <= _set(answer).keys()
+
+
+def _set(answer: TestResponse) -> dict[str, str]:
+    pairs = (one.partition(";")[0].partition("=") for one in answer.headers.getlist("Set-Cookie"))
+    return {name: value for name, _, value in pairs}
 
 
 # ---------------------------------------------------------------------- links

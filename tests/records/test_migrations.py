@@ -14,7 +14,7 @@ from tests.conftest import NewDatabase
 from tests.world import World
 from wallet_server.actions import till, upkeep
 from wallet_server.records import database
-from wallet_server.records.schema import LEDGER_TABLES, metadata
+from wallet_server.records.schema import APPEND_ONLY, LEDGER_TABLES, metadata
 from wallet_server.resources import migrations
 
 # SHA-256 of every migration that an installation may have run. A change of the tables is a further migration: an
@@ -25,6 +25,7 @@ FROZEN = {
     "0003_vault.py": "5d8037675a54950cec95e64b1913a2f5eec380cbc57343591a44970264e39c19",
     "0004_doctor.py": "896c1edf3f5428bd4f84e45aa3f6d3ab2bfe58deb250d9e1cb87142324d3916e",
     "0005_undone.py": "c1ba1227f71427204554f5cbd17ffc29644d6c20ae4059e03c2fa041e7147079",
+    "0006_who_did_what.py": "96f9ae477a13d635a02622c56af15a2ecf0f6585ed8954b1e0533e35b895c6e8",
 }
 
 
@@ -110,6 +111,22 @@ def test_the_books_refuse_to_be_edited(world: World, verb: str) -> None:
             tx.exec_driver_sql(statement)
         with world.ctx.look() as tx:
             assert tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() == count
+
+
+@pytest.mark.parametrize("name", APPEND_ONLY)
+def test_what_people_did_refuses_to_be_edited(new_database: NewDatabase, name: str) -> None:
+    for kind in ("sqlite", "postgresql"):
+        engine = sa.create_engine(new_database(kind), poolclass=sa.pool.NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO accounts (id, public_id, name, issuer_mark, created_at) "
+                                       "VALUES (1, 'acc_1', 'A', 'abcd', '2026-11-22 00:00:00.000000')")
+            connection.exec_driver_sql("INSERT INTO merchants (id, public_id, account_id, name, created_at) "
+                                       "VALUES (1, 'mer_1', 1, 'A', '2026-11-22 00:00:00.000000')")
+            connection.exec_driver_sql(f"INSERT INTO {name} (id, merchant_id, at, what, principal) "
+                                       "VALUES (1, 1, '2026-11-22 00:00:00.000000', 'role', 'operator')")
+        for statement in (f"UPDATE {name} SET what = 'x'", f"DELETE FROM {name}"):
+            with pytest.raises(sa.exc.DBAPIError, match="is never changed"), engine.begin() as connection:
+                connection.exec_driver_sql(statement)
 
 
 def test_the_books_refuse_to_be_emptied_at_once(new_database: NewDatabase) -> None:

@@ -26,7 +26,7 @@ def count(ctx: Context, tx: Tx, allowed: Allowed, subject: str, address: str | N
 
     Addresses are stored as an authenticator, never as they are, and the counters go with the night.
     """
-    marked = _mark(ctx, address)
+    marked = mark(ctx, address)
     if marked is not None:
         _take(ctx, tx, f"{allowed.name}:{subject}:{marked}"[:80], 60, allowed.per_address_hour, allowed.sentence)
     _take(ctx, tx, f"{allowed.name}:{subject}"[:80], 1, allowed.per_subject_minute, allowed.sentence)
@@ -40,7 +40,7 @@ def _take(ctx: Context, tx: Tx, name: str, minutes: int, most: int, sentence: st
         raise TooMany(sentence, retry_after_seconds=(window + minutes) * 60 - second)
 
 
-def _mark(ctx: Context, address: str | None) -> str | None:
+def mark(ctx: Context, address: str | None) -> str | None:
     """What stands for an address: for IPv6 its network, as a household has a /64 to itself. None for one that is not
     of the internet: that is a proxy nobody told us of, or a network at home, and not one visitor."""
     try:

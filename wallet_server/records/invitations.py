@@ -13,6 +13,10 @@ from wallet_server.records.database import Tx
 from wallet_server.records.schema import invitations, merchants
 from wallet_server.records.scope import Scope
 
+FOUND, JOIN, RESET, RECOVER, ENTER = "found", "join", "reset", "recover", "enter"
+"""Found an account; join a team; choose a new password; that, and forget a lost second factor; enter the sandbox."""
+RESETTING = (RESET, RECOVER)
+
 
 @dataclass(frozen=True)
 class InvitationRow:
@@ -110,3 +114,9 @@ def revoke_all(tx: Tx, purpose: str, staff_id: int | None, at: datetime) -> None
     whose = invitations.c.staff_id.is_(None) if staff_id is None else invitations.c.staff_id == staff_id
     found = sa.update(invitations).where(invitations.c.purpose == purpose, whose, invitations.c.used_at.is_(None))
     tx.execute(found.where(invitations.c.revoked_at.is_(None)).values(revoked_at=at))
+
+
+def revoke_made_by(tx: Tx, staff_id: int, at: datetime) -> None:
+    """End the open links that this person made, whatever for."""
+    made = sa.update(invitations).where(invitations.c.invited_by == staff_id, invitations.c.used_at.is_(None))
+    tx.execute(made.where(invitations.c.revoked_at.is_(None)).values(revoked_at=at))

@@ -143,6 +143,11 @@ def forget(tx: Tx, scope: Scope, before: datetime) -> None:
     )
 
 
+def drop_made_by(tx: Tx, staff_id: int) -> None:
+    """Delete the unused invitations that this person made."""
+    tx.execute(sa.delete(pairings).where(pairings.c.staff_id == staff_id, pairings.c.used_at.is_(None)))
+
+
 _WHOLE = (
     sa.select(
         pairings,

@@ -1,4 +1,4 @@
-"""Owns the merchant's people as rows: who they are, how they prove it, and how often they failed to."""
+"""Owns the merchant's people as rows: who they are, and how they prove it."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ class StaffRow:
     totp_cipher: str | None
     totp_confirmed_at: datetime | None
     totp_step: int
-    failures: int
-    locked_until: datetime | None
     created_at: datetime
     disabled_at: datetime | None
+    code_reset_at: datetime | None
     passkeys: int
 
     @property
@@ -112,12 +111,6 @@ def active_owners(tx: Tx, merchant_id: int, role: str) -> list[int]:
         staff.c.merchant_id == merchant_id, staff.c.role == role, staff.c.disabled_at.is_(None)
     )
     return list(tx.execute(query.order_by(staff.c.id).with_for_update()).scalars())
-
-
-def fail(tx: Tx, staff_id: int) -> int:
-    """Count one more failure in a row; returns how many there are."""
-    update = sa.update(staff).where(staff.c.id == staff_id).values(failures=staff.c.failures + 1)
-    return int(tx.execute(update.returning(staff.c.failures)).scalar_one())
 
 
 def take_step(tx: Tx, staff_id: int, step: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wallet_server.actions.context import Context
-from wallet_server.actions.staff import attempts, sign_in
+from wallet_server.actions.staff import sign_in
 from wallet_server.actions.staff.person import Person, checked_name
 from wallet_server.records import staff
 
@@ -24,9 +24,8 @@ def rename(ctx: Context, person: Person, name: str) -> None:
 def confirm(ctx: Context, person: Person, password: str, address: str) -> None:
     """Give one's password once more, before something that matters; who has none (passkeys alone) need not.
 
-    Raises `Invalid` (`wrong-password`) and `TooMany`.
+    Raises `Invalid` (`wrong-password`).
     """
-    attempts.check_address(ctx, address)
     with ctx.look() as tx:
         row = staff.by_id(tx, person.staff_id)
     if row.password_hash is not None:

@@ -73,7 +73,7 @@ def found(ctx: Context, secret: str | None, wanted: Founding, device: str, addre
             if secret is not None:
                 links.use(ctx, tx, secret, links.FOUND)
             else:
-                attempts.count_address(tx, address, ctx.now(), "founding")
+                attempts.count_address(ctx, tx, address, "founding")
             account, merchant = _account(ctx, tx, shop, store, zone)
             person = staff.by_id(tx, links.add_person(ctx, tx, owner, password_hash, account, merchant, OWNER))
             attempts.note("founded", person)

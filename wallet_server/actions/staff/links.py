@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, passwords, second_factor, sessions
-from wallet_server.actions.staff.person import checked_email, checked_name
+from wallet_server.actions.staff.person import OWNER, checked_email, checked_name
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.actions.staff.sign_in import set_password, with_password
 from wallet_server.errors import Conflict, Invalid, NotFound, Unauthenticated
@@ -19,8 +19,8 @@ from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.invitations import InvitationRow
 
-FOUND, JOIN, RESET, RECOVER, ENTER = "found", "join", "reset", "recover", "enter"
-"""Found an account; join a team; choose a new password; that, and forget a lost second factor; enter the sandbox."""
+FOUND, JOIN, RESET = invitations.FOUND, invitations.JOIN, invitations.RESET
+RECOVER, ENTER = invitations.RECOVER, invitations.ENTER
 LIVES = {
     FOUND: timedelta(hours=24),
     JOIN: timedelta(days=7),
@@ -95,13 +95,21 @@ def look(ctx: Context, secret: str, *purposes: str) -> Link:
 
 def _open(ctx: Context, tx: Tx, secret: str, purposes: tuple[str, ...]) -> InvitationRow:
     row = invitations.by_secret(tx, digest(secret)) if SECRET.fullmatch(secret) else None
-    if row is None or row.purpose not in purposes or not _works(ctx, row):
+    if row is None or row.purpose not in purposes or not _works(ctx, row) or not _stands(tx, row):
         raise NotFound("This link was used, taken back, or is over.", code="link-over")
     return row
 
 
 def _works(ctx: Context, row: InvitationRow) -> bool:
     return row.used_at is None and row.revoked_at is None and row.expires_at > ctx.now()
+
+
+def _stands(tx: Tx, row: InvitationRow) -> bool:
+    """Whether who made it still may: one that was being made while its owner was dismissed is worth nothing."""
+    if row.invited_by is None:
+        return True
+    by = staff.by_id(tx, row.invited_by)
+    return by.disabled_at is None and by.role == OWNER
 
 
 def use(ctx: Context, tx: Tx, secret: str, *purposes: str) -> InvitationRow:

@@ -20,8 +20,8 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, sessions
 from wallet_server.actions.staff.person import Person
 from wallet_server.actions.staff.sessions import Entered
-from wallet_server.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
-from wallet_server.records import factors, limits, staff
+from wallet_server.errors import Conflict, Invalid, NotFound, Unauthenticated
+from wallet_server.records import factors, staff
 
 REGISTER, SIGN_IN = "register", "sign-in"
 LIVES = timedelta(minutes=5)
@@ -117,7 +117,7 @@ def remove(ctx: Context, person: Person, public_id: str) -> None:
 
 def question(ctx: Context, party: Party, address: str) -> str:
     """What the browser needs to sign in with any passkey that it has for us, as JSON. Raises `TooMany`."""
-    attempts.check_address(ctx, address)
+    attempts.check_address(ctx, address, MOST_CHALLENGES, "passkey")
     options = webauthn.generate_authentication_options(
         rp_id=party.id,
         timeout=int(LIVES.total_seconds() * 1000),
@@ -125,43 +125,44 @@ def question(ctx: Context, party: Party, address: str) -> str:
     )
     now = ctx.now()
     with ctx.change() as tx:
-        window = int(now.timestamp()) // 60 // attempts.HOUR * attempts.HOUR
-        if limits.take(tx, f"passkey:{address}"[:80], window, 1) > MOST_CHALLENGES:
-            raise TooMany("Too many tries from your network. Wait a while, then try again.", retry_after_seconds=600)
+        attempts.count_address(ctx, tx, address, "passkey")
         factors.add_challenge(tx, None, SIGN_IN, options.challenge, now + LIVES)
     return options_to_json(options)
 
 
-def sign_in(ctx: Context, party: Party, answer: str, device: str, address: str, *, remember: bool) -> Entered:
-    """Sign in with a passkey alone. Raises `Unauthenticated` (`wrong-passkey`) and `TooMany`.
+def sign_in(
+    ctx: Context, party: Party, answer: str, device: str, address: str, *, remember: bool, known: str = ""
+) -> Entered:
+    """Sign in with a passkey alone. Raises `Unauthenticated` (`wrong-passkey`).
 
-    No lock holds it back: a passkey cannot be guessed, and whoever mistypes somebody's password must not lock them out.
+    Nothing that failed before holds it back: a passkey cannot be guessed, and whoever mistypes somebody's password must
+    not lock them out. The questions alone are limited.
     """
-    attempts.check_address(ctx, address)
     challenge, now = _challenge(answer), ctx.now()
     with ctx.change() as tx:
         ours = factors.take_challenge(tx, None, SIGN_IN, challenge, now)
     with ctx.change() as tx:
-        known = factors.passkey(tx, _credential(answer))
-        row = staff.by_id(tx, known.staff_id) if known else None
-        if ours and known and row and row.disabled_at is None:
+        key = factors.passkey(tx, _credential(answer))
+        row = staff.by_id(tx, key.staff_id) if key else None
+        if ours and key and row and row.disabled_at is None:
             try:
                 seen = webauthn.verify_authentication_response(
                     credential=answer,
                     expected_challenge=challenge,
                     expected_rp_id=party.id,
                     expected_origin=party.origin,
-                    credential_public_key=known.public_key,
-                    credential_current_sign_count=known.sign_count,
+                    credential_public_key=key.public_key,
+                    credential_current_sign_count=key.sign_count,
                     require_user_verification=True,
                 )
             except (WebAuthnException, ValueError):
                 row = None
             else:
-                factors.use_passkey(tx, known.id, seen.new_sign_count, now)
-                attempts.passed(tx, row)
+                factors.use_passkey(tx, key.id, seen.new_sign_count, now)
+                staff.change(tx, row.id, {"code_reset_at": None})
+                attempts.let_in(ctx, tx, row, address, known)
                 return sessions.begin(tx, row, device, remember, now)
-    attempts.failed(ctx, None, address, "passkey")
+    attempts.note("sign-in failed", how="passkey", address=address)
     raise Unauthenticated("This passkey is not known here. Sign in with your password.", code="wrong-passkey")
 
 

@@ -124,9 +124,12 @@ def code_hash(row: StaffRow, code: str) -> bytes:
 
 
 def accept(ctx: Context, tx: Tx, row: StaffRow, code: str) -> bool:
-    """Whether this code lets in; it is used up then."""
+    """Whether this code lets in; it is used up then. No backup code does after one that chose the password."""
     if row.totp_confirmed_at is not None and _fits(ctx, tx, row, code):
+        staff.change(tx, row.id, {"code_reset_at": None})
         return True
+    if row.code_reset_at is not None:
+        return False
     used = factors.use_code(tx, row.id, code_hash(row, code), ctx.now())
     if used:
         attempts.note("backup code used", row)

@@ -9,7 +9,7 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, links
 from wallet_server.actions.staff.person import OWNER, ROLES, Person, checked_email, normal_email
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import invitations, operating, sessions, staff
+from wallet_server.records import invitations, operating, pairings, sessions, staff, waits
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.staff import StaffRow
@@ -47,13 +47,16 @@ def people(ctx: Context, person: Person) -> list[Colleague]:
     now = ctx.now()
     with ctx.look() as tx:
         rows = staff.all_in(tx, person.scope)
-    return [Colleague(r.public_id, r.name, r.email, r.role, _state(r, now), r.secured, seen) for r, seen in rows]
+        held = waits.waiting_in(tx, person.scope, now)
+    return [
+        Colleague(r.public_id, r.name, r.email, r.role, _state(r, r.id in held), r.secured, seen) for r, seen in rows
+    ]
 
 
-def _state(row: StaffRow, now: datetime) -> str:
+def _state(row: StaffRow, held: bool) -> str:
     if row.disabled_at is not None:
         return "disabled"
-    return "locked" if attempts.locked(row, now) else "active"
+    return "locked" if held else "active"
 
 
 def waiting(ctx: Context, person: Person) -> list[Invited]:
@@ -100,6 +103,7 @@ def give_role(ctx: Context, person: Person, public_id: str, role: str) -> None:
         row = staff.in_team(tx, person.scope, public_id)
         if row.role == OWNER and role != OWNER:
             _keep_an_owner(tx, row)
+            _end_what_they_opened(ctx, tx, row)
         staff.change(tx, row.id, {"role": role})
     attempts.note("role changed", row, role=role, by=person.public_id)
 
@@ -109,8 +113,16 @@ def _keep_an_owner(tx: Tx, row: StaffRow) -> None:
         raise Conflict("This is the only owner; make somebody else an owner first.", code="last-owner")
 
 
+def _end_what_they_opened(ctx: Context, tx: Tx, row: StaffRow) -> None:
+    """Links and pairings are an owner's to make: whoever no longer is one comes back through none of theirs."""
+    invitations.revoke_made_by(tx, row.id, ctx.now())
+    pairings.drop_made_by(tx, row.id)
+
+
 def disable(ctx: Context, person: Person, public_id: str) -> None:
-    """Keep somebody out; their sessions end. Raises `NotFound` and `Conflict` (`last-owner`)."""
+    """Keep somebody out; their sessions end, and the links that they made.
+
+    Raises `NotFound` and `Conflict` (`last-owner`)."""
     with ctx.change() as tx:
         row = staff.in_team(tx, person.scope, public_id)
         if row.role == OWNER:
@@ -118,7 +130,8 @@ def disable(ctx: Context, person: Person, public_id: str) -> None:
         if row.disabled_at is None:
             staff.change(tx, row.id, {"disabled_at": ctx.now()})
         sessions.end_of(tx, row.id, ctx.now())
-        for purpose in (links.RESET, links.RECOVER):
+        _end_what_they_opened(ctx, tx, row)
+        for purpose in invitations.RESETTING:
             invitations.revoke_all(tx, purpose, row.id, ctx.now())
     attempts.note("disabled", row, by=person.public_id)
 
@@ -127,7 +140,8 @@ def enable(ctx: Context, person: Person, public_id: str) -> None:
     """Let somebody in again, and end the wait of who failed too often. Raises `NotFound`."""
     with ctx.change() as tx:
         row = staff.in_team(tx, person.scope, public_id)
-        staff.change(tx, row.id, {"disabled_at": None, "failures": 0, "locked_until": None})
+        staff.change(tx, row.id, {"disabled_at": None})
+        waits.clear(tx, row.id)
     attempts.note("let in again", row, by=person.public_id)
 
 
@@ -148,7 +162,7 @@ def reset_link(ctx: Context, person: Person, public_id: str, secret: str, *, los
 
 
 def _reset(ctx: Context, tx: Tx, row: StaffRow, secret: str, by: int | None, *, lost: bool) -> None:
-    for purpose in (links.RESET, links.RECOVER):
+    for purpose in invitations.RESETTING:
         invitations.revoke_all(tx, purpose, row.id, ctx.now())
     purpose = links.RECOVER if lost else links.RESET
     links.keep(

@@ -64,8 +64,10 @@ from wallet_server.records.schema.people import (
     staff,
     tickets,
 )
+from wallet_server.records.schema.watch import APPEND_ONLY, sign_in_waits, staff_events
 
 __all__ = [
+    "APPEND_ONLY",
     "LEDGER_TABLES",
     "Instant",
     "accounts",
@@ -76,9 +78,9 @@ __all__ = [
     "backup_codes",
     "balance_snapshots",
     "balances",
+    "card_returns",
     "challenges",
     "circuits",
-    "card_returns",
     "codes",
     "consents",
     "counters",
@@ -113,10 +115,12 @@ __all__ = [
     "registrations",
     "requests",
     "sale_lines",
+    "sale_reversals",
     "sales",
     "sessions",
-    "sale_reversals",
+    "sign_in_waits",
     "staff",
+    "staff_events",
     "stores",
     "tag_counters",
     "tickets",

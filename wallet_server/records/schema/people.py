@@ -22,10 +22,9 @@ staff = sa.Table(
     sa.Column("totp_cipher", sa.Text(), nullable=True),
     at("totp_confirmed_at", nullable=True),
     count("totp_step"),  # the last time step that was accepted: a code is good once
-    sa.Column("failures", sa.Integer(), nullable=False, server_default="0"),
-    at("locked_until", nullable=True),
     at("created_at"),
     at("disabled_at", nullable=True),
+    at("code_reset_at", nullable=True),  # a backup code chose the password, and no app or passkey signed in since
 )
 
 passkeys = sa.Table(

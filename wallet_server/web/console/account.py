@@ -15,7 +15,9 @@ from wallet_server.web.console.door import (
     console_page,
     drop_cookie,
     entered,
+    know,
     party,
+    session_secret,
     signed_in,
     words,
 )
@@ -74,7 +76,9 @@ def password() -> Answer:
         entering.change_password(context(), here, typed("old"), typed("password"), address())
     except REFUSALS as fault:
         return _page(here.person, fault, "password")
-    return _back("password", "#password")
+    answer = _back("password", "#password")
+    know(answer, session_secret())
+    return answer
 
 
 # ---------------------------------------------------------------------- the authenticator app

@@ -15,7 +15,7 @@ from babel.dates import format_datetime
 from flask import Response, abort, current_app, g, redirect, request
 from markupsafe import Markup
 
-from wallet_server.actions.staff import CASHIER, MARKETER, OWNER, Person, sessions
+from wallet_server.actions.staff import CASHIER, MARKETER, OWNER, Person, browsers, sessions
 from wallet_server.actions.staff.passkeys import Party
 from wallet_server.actions.staff.sessions import Visit
 from wallet_server.errors import Forbidden, WalletError
@@ -82,7 +82,7 @@ def entered(*roles: str, overdue: bool = False) -> Visit:
 def visit() -> Visit | None:
     """The session of this request, also one that still waits for its second factor."""
     if "visit" not in g:
-        g.visit = sessions.visit(context(), request.cookies.get(_cookie("session"), ""))
+        g.visit = sessions.visit(context(), session_secret())
     found: Visit | None = g.visit
     return found
 
@@ -138,8 +138,8 @@ def party() -> Party | None:
 def _secure() -> bool:
     """Whether browsers see this service under https: the product may itself stand behind a proxy that ends TLS."""
     settings = context().settings
-    public = urlsplit(settings.base_url)
-    if request.is_secure or (public.scheme == "https" and request.host == public.netloc):
+    # By the setting and not by the host: a proxy may pass its own (nginx does, unless told otherwise).
+    if request.is_secure or urlsplit(settings.base_url).scheme == "https":
         return True
     return not (settings.sandbox or _hostname() in LOOPBACK)
 
@@ -150,7 +150,7 @@ def _hostname() -> str:
 
 def reachable() -> bool:
     """Whether a browser keeps our cookie at all: over plain http it does on this machine and in the sandbox only."""
-    return request.is_secure or not _secure() or urlsplit(context().settings.base_url).scheme == "https"
+    return not _secure() or request.is_secure or urlsplit(context().settings.base_url).scheme == "https"
 
 
 def _cookie(name: str) -> str:
@@ -162,6 +162,22 @@ def set_cookie(response: Any, name: str, value: str, seconds: int | None = None)
     response.set_cookie(
         _cookie(name), value, max_age=seconds, path="/", secure=_secure(), httponly=True, samesite="Lax"
     )
+
+
+def known() -> str:
+    """What this browser keeps of the people who signed in with it."""
+    return request.cookies.get(_cookie("known"), "")
+
+
+def know(response: Any, session_secret: str) -> None:
+    """From now on this browser is known to be its person's: strangers' failures elsewhere do not hold it up."""
+    kept = browsers.keep(context(), known(), session_secret)
+    set_cookie(response, "known", kept, int(browsers.LASTS.total_seconds()))
+
+
+def session_secret() -> str:
+    """The secret of this browser's session, or nothing."""
+    return request.cookies.get(_cookie("session"), "")
 
 
 def drop_cookie(response: Any, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as Answer
 
@@ -15,6 +17,8 @@ from wallet_server.web.console.door import (
     device,
     door_page,
     drop_cookie,
+    know,
+    known,
     party,
     reachable,
     set_cookie,
@@ -72,7 +76,7 @@ def enter() -> Answer:
     remember = typed("remember") == "yes"
     try:
         entered = entering.with_password(
-            context(), typed("email"), typed("password"), device(), address(), remember=remember
+            context(), typed("email"), typed("password"), device(), address(), remember=remember, known=known()
         )
     except REFUSALS as fault:
         return _page(fault)
@@ -93,6 +97,8 @@ def hand_over(answer: Answer, entered: Entered) -> Answer:
         sessions.end(context(), old.session_id)
     age = int(sessions.LONGEST.total_seconds()) if entered.remembered and not entered.pending else None
     set_cookie(answer, "session", entered.secret, age)
+    if not entered.pending:
+        know(answer, entered.secret)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -112,7 +118,7 @@ def leave() -> Answer:
 
 
 def _second(back: str) -> str:
-    return f"{root()}/console/second" + (f"?next={back}" if back != f"{root()}/console" else "")
+    return f"{root()}/console/second" + (f"?next={quote(back)}" if back != f"{root()}/console" else "")
 
 
 @sign_in.get("/console/second")
@@ -141,7 +147,7 @@ def second() -> Answer:
     if found is None or not found.pending:
         return redirect(f"{root()}/console/sign-in", 303)
     try:
-        entered = entering.with_code(context(), found, typed("code"), device(), address())
+        entered = entering.with_code(context(), found, typed("code"), device(), address(), known())
     except REFUSALS as fault:
         return _second_page(fault)
     return let_in(entered, typed("next"))
@@ -163,7 +169,7 @@ def passkey() -> Answer:
     remember = request.headers.get("X-Remember") == "yes" or bool(found and found.remembered)
     try:
         answer = request.get_data(as_text=True)
-        entered = passkeys.sign_in(context(), a_party(), answer, device(), address(), remember=remember)
+        entered = passkeys.sign_in(context(), a_party(), answer, device(), address(), remember=remember, known=known())
     except REFUSALS as fault:
         return told(fault, "sign")
     return hand_over(jsonify({"next": within(request.args.get("next", ""))}), entered)
@@ -206,7 +212,7 @@ def _forgotten_page(fault: WalletError | None) -> Response:
 def forgotten() -> Answer:
     """Choose a new password."""
     try:
-        entering.reset_by_backup_code(context(), typed("email"), typed("code"), typed("password"), address())
+        entering.reset_by_backup_code(context(), typed("email"), typed("code"), typed("password"), address(), known())
     except REFUSALS as fault:
         return _forgotten_page(fault)
     return redirect(f"{root()}/console/sign-in?done=password", 303)
