@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel.dates import format_date, format_datetime
 from markupsafe import Markup
 
 from wallet_server.rules import sentences
-from wallet_server.rules.card import Card, Stamps
+from wallet_server.rules.card import Balance, Card, Kind, Offer, Stamps, Texts
+from wallet_server.rules.program import Money
 from wallet_server.web.assets import asset_path
 from wallet_server.web.rendering import in_language, palette_spec, symbol
 
 LEFT_OUT = frozenset({"web", "stop"})
 """Details of the back that the page itself is or has: the link to this page, and the switch for messages."""
+
+
+_WORDS: Mapping[str, Texts] = {
+    "until": {"fr": "Valable jusqu’au", "en": "Valid until"},
+    "starts": {"fr": "Début", "en": "Starts"},
+    "venue": {"fr": "Lieu", "en": "Venue"},
+    "entry": {"fr": "Entrée", "en": "Entrance"},
+}
+"""In the card's language, which may differ from the page's."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A small word above a value, on the front of a coupon or a ticket."""
+
+    label: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -63,11 +85,19 @@ class Face:
     back: tuple[Side, ...]
     boxes: Boxes | None
     logo: str | None
+    kind: Kind = "card"
+    title: str = ""
+    terms: str = ""
+    facts: tuple[Fact, ...] = ()
+    """`title` stands in the place of the balance on a coupon and a ticket; below it the terms, and the facts."""
 
     def spoken(self) -> str:
         """The front in one line, for who hears the page."""
         tier = f"{self.tier_label}: {self.tier}" if self.tier else ""
         boxes = self.boxes.sentence if self.boxes else ""
+        facts = ". ".join(f"{fact.label}: {fact.text}" for fact in self.facts)
+        if self.title:
+            return ". ".join(part for part in (self.title, self.terms.rstrip("."), facts, self.news) if part)
         said = (f"{self.balance_label}: {self.balance}", tier, self.gauge, boxes, self.news)
         return ". ".join(part for part in said if part)
 
@@ -81,7 +111,7 @@ def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
         organisation=card.organisation,
         description=in_language(card.description, spoken),
         balance_label=in_language(card.balance.label, spoken),
-        balance=sentences.number(card.balance.value, spoken),
+        balance=_owned(card.balance, spoken),
         tier_label=in_language(tier.label, spoken) if tier else "",
         tier=in_language(tier.name, spoken) if tier else "",
         percent=gauge.percent if gauge else None,
@@ -100,7 +130,48 @@ def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
         ),
         boxes=_boxes(card.stamps, spoken),
         logo=asset_path(card.logo) if card.logo else None,
+        kind=card.kind,
+        title=_title(card, spoken),
+        terms=in_language(card.offer.terms, spoken) if card.offer else "",
+        facts=tuple(_facts(card, spoken)),
     )
+
+
+def _owned(balance: Balance, spoken: str) -> str:
+    if balance.iso is None:
+        return sentences.number(balance.value, spoken)
+    return sentences.money_text(balance.value, Money(balance.iso, balance.exponent), spoken)
+
+
+def _title(card: Card, spoken: str) -> str:
+    if card.offer is not None:
+        return in_language(card.offer.title, spoken)
+    return in_language(card.event.name, spoken) if card.event else ""
+
+
+def _facts(card: Card, spoken: str) -> Iterator[Fact]:
+    event, until = card.event, _until(card.offer, card)
+    if event is not None:
+        begins = format_datetime(_local(event.starts_at, event.zone), "d MMMM y, HH:mm", locale=spoken)
+        yield Fact(_WORDS["starts"][spoken], begins)
+        yield Fact(_WORDS["venue"][spoken], in_language(event.venue, spoken))
+        if event.entry:
+            yield Fact(_WORDS["entry"][spoken], in_language(event.entry, spoken))
+    elif until is not None:
+        yield Fact(_WORDS["until"][spoken], format_date(datetime.fromisoformat(until), "d MMMM y", locale=spoken))
+
+
+def _until(offer: Offer | None, card: Card) -> str | None:
+    return offer.until if offer and offer.until else card.expires_at
+
+
+def _local(instant: str, zone: str) -> datetime:
+    """The hour on the door, wherever the page is read."""
+    moment = datetime.fromisoformat(instant)
+    try:
+        return moment.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return moment
 
 
 def _boxes(stamps: Stamps | None, spoken: str) -> Boxes | None:
