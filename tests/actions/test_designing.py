@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.world import World
+from wallet_server import resources
 from wallet_server.actions import designing, programs
 from wallet_server.actions.staff import Person
-from wallet_server.errors import Conflict, NotFound
+from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records.scope import Scope
 from wallet_server.rules import card_form
 from wallet_server.rules.card_changes import changes
@@ -20,6 +22,7 @@ from wallet_server.rules.colours import contrast, inked, rgb
 from wallet_server.rules.fitting import width
 from wallet_server.rules.program import parse
 from wallet_server.rules.program_default import default_document
+from wallet_server.wallets.designs import Designs, load_designs
 
 STAMPS = {**card_form.begun("Chez Marie"), "reward_fr": "un café", "reward_en": "a coffee"}
 POINTS = {**STAMPS, "kind": "points", "cost": "80", "tier1_fr": "Voisin", "tier1_en": "Neighbour", "tier2_at": "250"}
@@ -131,7 +134,14 @@ def test_a_change_is_named_and_nothing_else_is() -> None:
 # ---------------------------------------------------------------------- drafts and publication
 
 
+@cache
+def designs() -> Designs:
+    return load_designs(resources.templates())
+
+
 def person(world: World, **changed: Any) -> Person:
+    """Somebody at the form, in an installation that has the shipped designs."""
+    world.ctx.designs = designs()
     scope: Scope = replace(world.merchant, principal="staff:stf_test", key_id="ses_test")
     known = {"staff_id": None, "public_id": "stf_test", "name": "Marie", "email": "m@example.com", "role": "owner"}
     return Person(**{**known, "language": "fr", "merchant": "Chez Marie", "scope": scope, **changed})
@@ -177,3 +187,22 @@ def test_a_draft_is_published_once(world: World) -> None:
     assert not designing.desk(world.ctx, marie).drafted
     with pytest.raises(Conflict):
         designing.publish(world.ctx, marie, revision + 1, found.version + 1)
+
+
+def test_what_no_phone_would_take_is_told_in_the_person_s_language_and_is_not_published(world: World) -> None:
+    """A store's text comes from the interface, not from the form; the form still must not publish such a card."""
+    marie = person(world)
+    found = designing.desk(world.ctx, marie)
+    assert found.typed is not None
+    revision = designing.save(world.ctx, marie, {**found.typed, "points": "3"}, 0)
+    found = designing.desk(world.ctx, marie)
+    assert not designing.pending(world.ctx, marie.scope, found, "fr")[0].faults
+    store = programs.NewStore("Nord", latitude=50.6, longitude=3.0, texts={"fr": "Ding\x07", "en": "Ding"})
+    programs.add_store(world.ctx, world.merchant, store, world.wish("store"))
+    typed = found.typed or {}
+    told = {tag: designing.preview(world.ctx, marie.scope, typed, found.document, tag).reading for tag in ("fr", "en")}
+    assert [one.code for one in told["fr"].faults] == ["validator"]
+    assert told["fr"].faults[0].values[0].startswith("Ce texte contient un caractère")
+    assert told["en"].faults[0].values[0].startswith("This text holds a character")
+    with pytest.raises(Invalid, match="not right yet"):
+        designing.publish(world.ctx, marie, revision, found.version)

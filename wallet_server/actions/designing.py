@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -25,6 +25,8 @@ from wallet_server.rules.compose import Holding, Store, compose
 from wallet_server.rules.fitting import Logo, warnings
 from wallet_server.rules.program import Programme, parse
 from wallet_server.wallets import logos
+from wallet_server.wallets.apple.checking import card_faults
+from wallet_server.wallets.apple.rules import said
 from wallet_server.wallets.apple.shown import Pass, Shown, shown
 
 __all__ = [
@@ -177,8 +179,8 @@ def standing(ctx: Context, scope: Scope, document: Mapping[str, Any], language: 
 
 
 def _preview(ctx: Context, scope: Scope, reading: Reading, typed: Typed, language: str) -> Preview:
-    stores = _stores(ctx, scope)
-    samples = {state: _sample(ctx, reading.programme, stores, state, language) for state in STATES}
+    samples = _samples(ctx, scope, reading.programme, language)
+    reading = _held(ctx, reading, samples, language)
     logo = _logo(ctx, reading.programme)
     found = warnings(typed, reading.programme, [sample.card for sample in samples.values()], logo)
     wrong = {fault.field for fault in reading.faults}
@@ -197,9 +199,27 @@ def _stores(ctx: Context, scope: Scope) -> tuple[Store, ...]:
     return tuple(Store(row.name, row.latitude, row.longitude, row.texts, row.public_id) for row in rows)
 
 
+def _samples(ctx: Context, scope: Scope, programme: Programme, language: str) -> dict[State, Sample]:
+    stores = _stores(ctx, scope)
+    return {state: _sample(ctx, programme, stores, state, language) for state in STATES}
+
+
+def _held(ctx: Context, reading: Reading, samples: Mapping[State, Sample], language: str) -> Reading:
+    """The reading with everything that would keep one of these cards from being signed, in the person's language."""
+    design = ctx.designs.get(reading.programme.design_id, reading.programme.design_version)
+    found = dict.fromkeys(fault for sample in samples.values() for fault in card_faults(sample.card, design))
+    wrong = (Wrong(_field_of(fault.path), "validator", (said(fault, language),)) for fault in found)
+    return replace(reading, faults=tuple(dict.fromkeys((*reading.faults, *wrong))))
+
+
+def _field_of(path: str) -> str:
+    """The field of the form that a part of the pass comes from; the name, where it comes from no field."""
+    return "colour" if path.endswith("Color") else "name"
+
+
 def _sample(ctx: Context, programme: Programme, stores: tuple[Store, ...], state: State, language: str) -> Sample:
     base = ctx.settings.base_url
-    links = {"stop_link": f"{base}/stop/…", "web_link": f"{base}/card/…"}
+    links = {"stop_link": f"{base}/stop/specimen", "web_link": f"{base}/card/specimen"}
     holding = Holding(_balances(programme, state), None, None, None, stores, 1, False, **links)
     card, _ = compose(programme, holding, ctx.now())
     design = ctx.designs.get(programme.design_id, programme.design_version)
@@ -246,11 +266,12 @@ def strip(ctx: Context, scope: Scope, palette: Palette, drawn: tuple[int, int] |
 # ---------------------------------------------------------------------- publication
 
 
-def pending(found: Desk, language: str) -> tuple[Reading, tuple[Change, ...]]:
+def pending(ctx: Context, scope: Scope, found: Desk, language: str) -> tuple[Reading, tuple[Change, ...]]:
     """What the draft makes, and what of it the members' cards do not show yet."""
     if found.typed is None:
         raise Conflict("This programme is not made in the form.", code="not-simple")
     reading = card_form.read(found.typed, found.document, language)
+    reading = _held(ctx, reading, _samples(ctx, scope, reading.programme, language), language)
     old = parse(found.document) if found.document else None
     return reading, changes(old, reading.programme) if old else ()
 
@@ -264,7 +285,7 @@ def publish(ctx: Context, person: Person, revision: int, version: int, programme
     found = desk(ctx, person, programme)
     if found.typed is None or found.revision != revision:
         raise Conflict("This card was changed elsewhere meanwhile.", code="draft-moved")
-    reading, _ = pending(found, person.language)
+    reading, _ = pending(ctx, person.scope, found, person.language)
     if reading.faults:
         raise Invalid("Some fields are not right yet.", code="form-faults", field=reading.faults[0].field)
     if found.document is not None and not found.drafted:

@@ -176,7 +176,7 @@ def _next(person: Person, do: str, refused: Wrong | None) -> Answer:
     if refused is None and do != "publish":
         return _to("")
     if refused is None and found.typed is not None:
-        reading, _ = designing.pending(found, person.language)
+        reading, _ = designing.pending(context(), person.scope, found, person.language)
         if not reading.faults:
             return _to("/publish")
     return _page(person, found, found.typed, checked=do == "publish", refused=refused, status=400)
@@ -309,7 +309,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
     if found.typed is None:
         return _to("")
     tongue = speaks(person)
-    reading, differences = designing.pending(found, person.language)
+    reading, differences = designing.pending(context(), person.scope, found, person.language)
     if reading.faults and refused is None:
         return _page(person, found, found.typed, checked=True, status=400)
     drawn = designing.preview(context(), person.scope, found.typed, found.document, tongue)
@@ -353,6 +353,7 @@ def published() -> Answer:
         query=_kept(),
         found=found,
         first=request.args.get("first") == "yes",
+        unsigned=found.programme in signing.unsigned(context(), person.scope),
         joining=None if trying.alone() else symbol(found.join_link, press().words[speaks(person)].designer.join_code),
         sandbox=context().settings.sandbox,
         owner=person.role == OWNER,
