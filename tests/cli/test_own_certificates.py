@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.serialization import pkcs7
 
 from tests.cli.conftest import House
 from wallet_server.actions import credentials as vault
@@ -20,9 +26,10 @@ from wallet_server.actions.once import asked
 from wallet_server.cli.opening import open_context
 from wallet_server.delivery.worker import run_once
 from wallet_server.errors import Conflict, Misconfigured
-from wallet_server.records import members, passes
-from wallet_server.records.schema import accounts, credential_sets, programmes
-from wallet_server.sandbox.apns import ApnsServer
+from wallet_server.records import counters, gauges, members, passes
+from wallet_server.records.schema import accounts, credential_sets, jobs, programmes
+from wallet_server.sandbox.apns import Answer, ApnsServer
+from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
 
 SHOPS = {"Boulangerie": "pass.com.example.bakery", "Fromagerie": "pass.com.example.cheese"}
@@ -149,12 +156,25 @@ def work(ctx: Context) -> None:
     raise AssertionError("the jobs never end")
 
 
-@pytest.mark.parametrize(
-    "spoilt", [{"key_cipher": ""}, {"key_cipher": "v1.k1.AAAA"}, {"certificate": "no certificate"}]
-)
-def test_one_spoilt_set_leaves_the_other_merchants_cards_signed_and_phones_rung(
-    house: House, spoilt: dict[str, str]
-) -> None:
+def ended(house: House) -> dict[str, str]:
+    """A certificate of the bakery's that was made two years ago, by the same kind of authority."""
+    then = datetime.now(UTC) - timedelta(days=730)
+    old = Authority.open(house.folder / "old", then)
+    certificate, _ = old.pass_certificate(SHOPS["Boulangerie"], "TEAM999999")
+    return {"certificate": certificate.decode(), "chain": old.wwdr_pem.decode()}
+
+
+SPOILT: dict[str, Callable[[House], dict[str, str]]] = {
+    "no key": lambda _: {"key_cipher": ""},
+    "a key that does not open": lambda _: {"key_cipher": "v1.k1.AAAA"},
+    "no certificate": lambda _: {"certificate": "no certificate"},
+    "an expired certificate": ended,
+    "another intermediate": lambda house: {"chain": house.authority.root_pem.decode()},
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_one_spoilt_set_leaves_the_other_merchants_cards_signed_and_phones_rung(house: House, how: str) -> None:
     shops = {name: found(house, name) for name in SHOPS}
     for name, facts in shops.items():
         assert install(house, SHOPS[name], facts["programme"]).exit_code == 0
@@ -170,7 +190,7 @@ def test_one_spoilt_set_leaves_the_other_merchants_cards_signed_and_phones_rung(
             work(ctx)
             with ctx.change() as tx:
                 of_bakery = credential_sets.c.pass_type == SHOPS["Boulangerie"]
-                tx.execute(sa.update(credential_sets).where(of_bakery).values(**spoilt))
+                tx.execute(sa.update(credential_sets).where(of_bakery).values(**SPOILT[how](house)))
         with served(house, apns) as ctx:
             bakery.buy(ctx, "R-1")
             cheese.buy(ctx, "R-2")
@@ -179,7 +199,136 @@ def test_one_spoilt_set_leaves_the_other_merchants_cards_signed_and_phones_rung(
             assert cheese.fetch(ctx)
             with pytest.raises(Misconfigured):
                 bakery.fetch(ctx)
+            joined = customer(ctx, shops["Fromagerie"], SHOPS["Fromagerie"], "c")
+            assert joined.fetch(ctx), "others join as before"
+            late = customer(ctx, shops["Boulangerie"], SHOPS["Boulangerie"], "d")
+            with pytest.raises(Misconfigured):
+                late.fetch(ctx)
+            joined.buy(ctx, "R-3")
+            late.buy(ctx, "R-4")
+            work(ctx)
+            assert set(rung) == {cheese.phone, joined.phone}
         looked = house.run("doctor")
         named = [line for line in looked.output.splitlines() if SHOPS["Boulangerie"] in line and "error" in line]
         assert (looked.exit_code, bool(named)) == (1, True), looked.output
         assert not [line for line in looked.output.splitlines() if SHOPS["Fromagerie"] in line and "error" in line]
+
+
+@pytest.mark.parametrize("reason", ["BadCertificate", "BadCertificateEnvironment", "TopicDisallowed"])
+def test_a_certificate_that_apple_refuses_rests_its_own_merchants_pushes_alone(house: House, reason: str) -> None:
+    shops = {name: found(house, name) for name in SHOPS}
+    for name, facts in shops.items():
+        assert install(house, SHOPS[name], facts["programme"]).exit_code == 0
+    house.variables["WALLET_COALESCE_SECONDS"] = "0"
+    rung: list[str] = []
+    with ApnsServer(house.authority, on_push=lambda token, *_: rung.append(token)).in_thread() as apns:
+        with served(house, apns) as ctx:
+            bakery, cheese = (
+                customer(ctx, shops[name], SHOPS[name], phone) for name, phone in zip(SHOPS, "ab", strict=True)
+            )
+            work(ctx)
+            apns.tell(Answer(403, reason), bakery.phone)
+            rung.clear()
+            bakery.buy(ctx, "R-1")
+            cheese.buy(ctx, "R-2")
+            work(ctx)
+            assert rung == [cheese.phone]
+            assert bakery.fetch(ctx), "its cards are signed all the same"
+            assert customer(ctx, shops["Boulangerie"], SHOPS["Boulangerie"], "c").fetch(ctx)
+        looked = house.run("doctor").output
+        circuits = [line for line in looked.splitlines() if "circuit" in line]
+        assert len(circuits) == 1, looked
+        assert reason in circuits[0]
+        apns.tell(None, bakery.phone)
+        certificate, key = house.authority.renewed_certificate(SHOPS["Boulangerie"], "TEAM999999")
+        assert certificate
+        assert key
+        assert install(house, SHOPS["Boulangerie"], None).exit_code == 0
+        assert "circuit" not in house.run("doctor").output, "a renewed certificate is tried at once"
+
+
+SWAPS = 3
+SECONDS_BETWEEN = 2.5
+
+
+def test_a_certificate_swapped_under_load_fails_no_fetch_and_no_push(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault, "KEPT_SECONDS", 0.5)
+    pass_type = SHOPS["Boulangerie"]
+    shop = found(house, "Boulangerie")
+    assert install(house, pass_type, shop["programme"]).exit_code == 0
+    house.variables |= {"WALLET_COALESCE_SECONDS": "0", "WALLET_DATABASE_WAIT_SECONDS": "30"}
+    signers: set[str] = set()
+    faults: list[BaseException] = []
+    fetched = bought = 0
+    rung: list[str] = []
+    over = threading.Event()
+    server = ApnsServer(house.authority, on_push=lambda token, *_: rung.append(token))
+    with server.in_thread() as apns, served(house, apns) as ctx:
+        customers = [customer(ctx, shop, pass_type, phone) for phone in "abcd"]
+        work(ctx)
+        rung.clear()
+
+        def fetching() -> None:
+            nonlocal fetched
+            while not over.is_set():
+                for one in customers:
+                    body = one.fetch(ctx)
+                    assert body
+                    signers.add(signer(body))
+                    fetched += 1
+
+        def pushing() -> None:
+            nonlocal bought
+            while not over.is_set():
+                for number, one in enumerate(customers):
+                    one.buy(ctx, f"L-{bought}-{number}")
+                bought += len(customers)
+                work(ctx)
+
+        def guarded(loop: Callable[[], None]) -> Callable[[], None]:
+            def run() -> None:
+                try:
+                    loop()
+                except BaseException as fault:  # noqa: BLE001 - told by the assertion below
+                    faults.append(fault)
+
+            return run
+
+        threads = [threading.Thread(target=guarded(loop)) for loop in (fetching, fetching, pushing)]
+        for thread in threads:
+            thread.start()
+        time.sleep(SECONDS_BETWEEN)
+        for _ in range(SWAPS):
+            house.authority.renewed_certificate(pass_type, "TEAM999999")
+            done = install(house, pass_type, None)  # from another process's point of view: its own context
+            assert done.exit_code == 0, done.output
+            time.sleep(SECONDS_BETWEEN)
+        over.set()
+        for thread in threads:
+            thread.join(60)
+        work(ctx)
+        ctx.tally.hand_in(ctx.database)
+        with ctx.look() as tx:
+            totals = counters.totals(tx)
+            assert gauges.dead(tx) == 0
+            assert tx.execute(sa.select(sa.func.coalesce(sa.func.max(jobs.c.failures), 0))).scalar_one() == 0
+    assert faults == []
+    assert len(signers) == SWAPS + 1, "each certificate has signed cards"
+    assert apns.counts.connections >= SWAPS + 1, "and rung phones"
+    assert apns.counts.refused == {}
+    assert (totals["pushes:told"], totals.get("pushes:refused", 0), totals.get("pushes:later", 0)) == (
+        apns.counts.accepted,
+        0,
+        0,
+    )
+    assert len(rung) >= bought > 4 * len(customers)
+    assert fetched >= 5 * len(customers)
+
+
+def signer(body: bytes) -> str:
+    """Which certificate signed this card (the leaf, in its own words)."""
+    with zipfile.ZipFile(io.BytesIO(body)) as card:
+        found = pkcs7.load_der_pkcs7_certificates(card.read("signature"))
+    return next(str(one.serial_number) for one in found if "Pass Type ID" in one.subject.rfc4514_string())

@@ -20,6 +20,8 @@ from wallet_server.records.schema import (
     staff,
 )
 
+OLDEST_CARDS = 100
+
 
 @dataclass(frozen=True)
 class Material:
@@ -159,10 +161,21 @@ def newest_of_platform(tx: Tx) -> int | None:
 
 
 def sets_of(tx: Tx, account_id: int) -> list[CredentialRow]:
-    """The sets that sign cards of an account: its own, and the platform's that its programmes use."""
+    """The sets that sign cards of an account: its own, and the platform's that its programmes use for new cards, or
+    used for the oldest (a look at all of a million cards would take seconds)."""
     used = sa.select(programmes.c.credential_set_id).where(programmes.c.account_id == account_id)
+    of_account = members.join(programmes, programmes.c.id == members.c.programme_id)
+    oldest = (
+        sa.select(passes.c.credential_set_id)
+        .select_from(of_account.join(passes, passes.c.member_id == members.c.id))
+        .where(programmes.c.account_id == account_id)
+        .order_by(members.c.id)
+        .limit(OLDEST_CARDS)
+        .subquery()
+    )
     own = credential_sets.c.account_id == account_id
-    platform = credential_sets.c.account_id.is_(None) & credential_sets.c.id.in_(used)
+    in_use = credential_sets.c.id.in_(used) | credential_sets.c.id.in_(sa.select(oldest.c.credential_set_id))
+    platform = credential_sets.c.account_id.is_(None) & in_use
     query = sa.select(credential_sets).where(credential_sets.c.retired_at.is_(None), own | platform)
     return [_row(r) for r in tx.execute(query.order_by(credential_sets.c.id))]
 

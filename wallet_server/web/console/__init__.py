@@ -4,6 +4,7 @@ from wallet_server.web.console.account import account
 from wallet_server.web.console.announce import announce
 from wallet_server.web.console.card import card
 from wallet_server.web.console.card_return import card_return
+from wallet_server.web.console.certificates import certificates
 from wallet_server.web.console.home import home
 from wallet_server.web.console.members import members
 from wallet_server.web.console.posters import posters
@@ -30,4 +31,5 @@ CONSOLE = (
     today,
     card,
     whatif,
+    certificates,
 )

@@ -52,6 +52,7 @@ SECTIONS = (
     Section("members", "/console/members", (OWNER, MARKETER), first=True),
     Section("tills", "/console/tills", (OWNER,)),
     Section("team", "/console/team", (OWNER,)),
+    Section("certificates", "/console/certificates", (OWNER,)),
     Section("what_if", "/console/what-if", (OWNER, MARKETER)),
 )
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from wallet_server.actions import overview
+from wallet_server.actions import certificate_days, overview, signing
 from wallet_server.actions.overview import Today
-from wallet_server.actions.staff import CASHIER, Person
+from wallet_server.actions.staff import CASHIER, OWNER, Person
 from wallet_server.rules import sentences
 from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import EVERYBODY, console_page, signed_in, speaks
@@ -26,7 +26,13 @@ MARK = 16
 def page() -> Response:
     """The day so far."""
     person = signed_in(*EVERYBODY)
-    return console_page("console/today.html", person, section="today", **_shown(person))
+    ending = certificate_days.ending(context(), person.scope)[:1] if person.role == OWNER else []
+    return console_page("console/today.html", person, section="today", ending=ending, **_open(person), **_shown(person))
+
+
+def _open(person: Person) -> dict[str, Any]:
+    """Whether anybody can join at all; a cashier is not told, who could do nothing about it."""
+    return {"unsigned": person.role != CASHIER and bool(signing.unsigned(context(), person.scope))}
 
 
 @today.get("/console/today/now")
