@@ -17,6 +17,7 @@ from wallet_server.wallets.apple.rules import (
     MAX_PASS_BYTES,
     SENTENCES,
     Broken,
+    bundle_faults,
     faults,
     said,
     size_faults,
@@ -172,6 +173,13 @@ def test_pictures_are_pictures_and_a_pass_has_a_size() -> None:
     assert [one.code for one in faults(right("coupon"), contents() | {"strip.png": heavy})] == ["too-large"]
     assert [one.code for one in size_faults(MAX_PASS_BYTES + 1)] == ["too-large"]
     assert [*size_faults(MAX_PASS_BYTES)] == []
+
+
+def test_a_bundle_has_at_most_ten_passes_and_150_megabytes() -> None:
+    assert bundle_faults([70_000] * 10) == []
+    assert [one.code for one in bundle_faults([70_000] * 11)] == ["bundle-count"]
+    assert [one.code for one in bundle_faults([])] == ["bundle-count"]
+    assert [one.code for one in bundle_faults([75_000_000, 75_000_001])] == ["too-large"]
 
 
 # --- warnings

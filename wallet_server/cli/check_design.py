@@ -23,8 +23,7 @@ from wallet_server.wallets.designs import Design, Designs, load_designs
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document, with French sentences beside the English."
 )
-@click.option("--no-nfc", is_flag=True, help="Check for a certificate that does not allow contactless passes.")
-def check_design(which: str | None, as_json: bool, no_nfc: bool) -> None:
+def check_design(which: str | None, as_json: bool) -> None:
     """Check card designs: every file, and the pass of every state of a card, in every language.
 
     FOLDER holds one design or a folder for each; NAME is one of the designs that are used. Without either, all of those
@@ -33,7 +32,7 @@ def check_design(which: str | None, as_json: bool, no_nfc: bool) -> None:
     """
     folder, only = _place(which)
     designs, broken = _read(folder, only)
-    checked = [check(design, nfc=not no_nfc) for design in designs]
+    checked = [check(design) for design in designs]
     if not checked and not broken:
         raise click.UsageError(f"There is no design named {only}. There are: {', '.join(sorted(_names(folder)))}.")
     if as_json:

@@ -11,13 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from wallet_server.rules.card import (
+    Action,
     Alert,
+    App,
     Balance,
+    Beacon,
     Card,
     Detail,
     Event,
     Gauge,
     News,
+    Nfc,
     Offer,
     Palette,
     Place,
@@ -87,6 +91,10 @@ def _card(design: Design, state: State) -> Card:
         kind="coupon" if design.style == "coupon" else "ticket" if design.style == "eventTicket" else "card",
         expires_at=_ENDS if until else None,
         offer=Offer(said("Un café offert", "A free coffee"), said(*_TERMS), _ENDS) if until else None,
+        beacons=_beacons(said) if part == 1 else (),
+        actions=_ACTIONS if part == 1 else (),
+        nfc=Nfc(_PUBLIC_KEY, True) if part == 1 else None,
+        app=App(1_234_567_890, "specimen://card") if part == 1 else None,
         event=_event(part, said) if design.style == "eventTicket" or "event" in placed else None,
     )
 
@@ -96,6 +104,15 @@ _NEWS = (
     "This Saturday, buy two croissants and the third is on us.",
 )
 _TERMS = ("Une fois par personne, dans toutes nos boutiques.", "Once for each person, in all our shops.")
+_ACTIONS = (
+    Action("viewOffersRewards", "https://cards.example.com/offers"),
+    Action("call", "tel:+33123456789"),
+)
+_PUBLIC_KEY = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sx"
+    "Xs7LtkBoN79R9Q=="
+)
+"""The base point of P-256: a key that everybody has, for a card that nobody has."""
 _LEVELS = (("Bronze", "Bronze"), ("Argent", "Silver"), ("Or", "Gold"))
 _GOAL = 2000
 
@@ -153,6 +170,11 @@ def _details(said: Said) -> tuple[Detail, ...]:
 def _places(count: int, said: Said) -> tuple[Place, ...]:
     text = said("Boulangerie Martin est à deux pas", "Boulangerie Martin is round the corner")
     return tuple(Place(48.85 + step / 100, 2.35, text) for step in range(count))
+
+
+def _beacons(said: Said) -> tuple[Beacon, ...]:
+    text = said("Bienvenue chez Boulangerie Martin", "Welcome to Boulangerie Martin")
+    return (Beacon("2F234454-CF6D-4A0F-ADF2-F4911BA9FFA6", 7, None, text),)
 
 
 def _event(part: float, said: Said) -> Event:

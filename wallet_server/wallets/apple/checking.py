@@ -57,11 +57,11 @@ class _Unsigned(Signer):
         return b""
 
 
-def check(design: Design, *, nfc: bool = True) -> Checked:
+def check(design: Design) -> Checked:
     """Everything that is wrong with the cards of this design, and all that they do not show well."""
     press = Press(Drawings())
     credentials = Credentials(
-        NOBODY.pass_type, TEAM, _EPOCH, _EPOCH + timedelta(days=365), b"", b"", b"", _Unsigned(), nfc=nfc
+        NOBODY.pass_type, TEAM, _EPOCH, _EPOCH + timedelta(days=365), b"", b"", b"", _Unsigned(), nfc=True
     )
     faults: dict[rules.Broken, list[str]] = {}
     warnings: dict[rules.Broken, list[str]] = {}
@@ -72,7 +72,7 @@ def check(design: Design, *, nfc: bool = True) -> Checked:
             _gather(faults, specimen.state, _known(refused.faults))
             continue
         document, files = _opened(body)
-        _gather(faults, specimen.state, rules.faults(document, files, nfc=nfc))
+        _gather(faults, specimen.state, rules.faults(document, files, nfc=True))
         _gather(warnings, specimen.state, rules.warnings(document, files))
         said = shown_in(specimen.card, specimen.alert, design)
         _gather(warnings, specimen.state, fitting(document, design.style, said))

@@ -19,6 +19,7 @@ from wallet_server.wallets.apple.rules.explain import explain, sound
 from wallet_server.wallets.apple.rules.forms import MAX_JSON_INTEGER, MAX_PLACES, POSTER, STYLES, check_of
 from wallet_server.wallets.apple.rules.pictures import (
     MAX_PASS_BYTES,
+    bundle_faults,
     content_faults,
     file_faults,
     picture_warnings,
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_PLACES",
     "SENTENCES",
     "Broken",
+    "bundle_faults",
     "faults",
     "said",
     "size_faults",

@@ -107,6 +107,18 @@ _MISPLACED = {
     **dict.fromkeys((*STYLES, POSTER), "two-styles"),
     "boardingPass": "no-boarding",
     "transitType": "no-transit",
+    **dict.fromkeys(
+        (
+            "auxiliaryStoreIdentifiers",
+            "eventLogoText",
+            "footerBackgroundColor",
+            "preferredStyleSchemes",
+            "suppressHeaderDarkening",
+            "upcomingPassInformation",
+            "useAutomaticColors",
+        ),
+        "not-made-here",
+    ),
     "relevantDate": "no-date",
     "relevantDates": "no-date",
     "groupingIdentifier": "no-grouping",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from wallet_server.wallets.apple.rules.forms import POSTER
@@ -17,6 +17,8 @@ from wallet_server.wallets.apple.rules.sentences import Broken, broken
 
 MAX_PASS_BYTES = 4 * 1024 * 1024
 """Apple names no limit for one pass. Every phone fetches the whole of it again at each change, over mobile data."""
+MAX_BUNDLE_PASSES, MAX_BUNDLE_BYTES = 10, 150 * 1000 * 1000
+"""Of a `.pkpasses` (developer.apple.com/documentation/walletpasses, "Distributing and updating a pass")."""
 
 _FILE = re.compile(
     r"(?:(?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})\.lproj/)?"
@@ -99,6 +101,15 @@ def size_faults(size: int) -> Iterator[Broken]:
     """`size` in bytes, of a whole pass."""
     if size > MAX_PASS_BYTES:
         yield broken("pass", "too-large", -(-size // 1024), MAX_PASS_BYTES // 1024)
+
+
+def bundle_faults(sizes: Sequence[int]) -> list[Broken]:
+    """What is wrong with a `.pkpasses`, given the sizes of its passes in bytes."""
+    if not 1 <= len(sizes) <= MAX_BUNDLE_PASSES:
+        return [broken("bundle", "bundle-count", MAX_BUNDLE_PASSES, len(sizes))]
+    if sum(sizes) > MAX_BUNDLE_BYTES:
+        return [broken("bundle", "too-large", -(-sum(sizes) // 1024), MAX_BUNDLE_BYTES // 1024)]
+    return []
 
 
 def picture_warnings(files: Mapping[str, bytes] | tuple[str, ...]) -> Iterator[Broken]:

@@ -65,6 +65,10 @@ CARD: dict[str, tuple[str, str]] = {
         "Boarding passes are not made here; a card is storeCard, coupon, eventTicket or generic.",
         "Les cartes d’embarquement ne sont pas prévues ; une carte est storeCard, coupon, eventTicket ou generic.",
     ),
+    "not-made-here": (
+        "'{0}' is for poster event tickets and boarding passes, which are not made here; remove it.",
+        "« {0} » est pour les billets en affiche et l’embarquement, qui ne sont pas prévus ; retirez-le.",
+    ),
     "no-transit": (
         "Only a boarding pass has a means of transport; phones refuse the card with it.",
         "Seule une carte d’embarquement a un moyen de transport ; les téléphones refusent sinon la carte.",

@@ -223,6 +223,10 @@ PARTS: dict[str, tuple[str, str]] = {
         "Every language needs the same texts; {0} are missing here, the first: {1}.",
         "Chaque langue a besoin des mêmes textes ; il en manque {0} ici, le premier : {1}.",
     ),
+    "bundle-count": (
+        "A bundle holds 1 to {0} passes; this one has {1}.",
+        "Un lot contient de 1 à {0} cartes ; celui-ci en a {1}.",
+    ),
     # --- warnings
     "scale-missing": (
         "There is no {0}; the picture is blurred on phones of today.",
