@@ -45,7 +45,8 @@ class Installed:
 
 
 def install(ctx: Context, loaded: Credentials, claim: Claim) -> Installed:
-    """Put a set into the vault, in the place of the one of its pass type if there is one.
+    """Put a set into the vault, in the place of the one of its pass type if there is one. Programmes that have none so
+    far take it: the claimant's, and where it is the platform's everybody's.
 
     Raises `Conflict` (`foreign-credentials`) when the pass type is not the claimant's, `Misconfigured` for another team
     or for a certificate that ends before the one that is there.
@@ -61,6 +62,7 @@ def install(ctx: Context, loaded: Credentials, claim: Claim) -> Installed:
             set_id, changed = there.id, _replace(ctx, tx, there, loaded)
         if claim.programme_id is not None:
             programmes.use_credentials(tx, claim.programme_id, set_id)
+        programmes.adopt(tx, set_id, claim.account_id if there is None else there.account_id)
     return Installed(set_id, loaded.pass_type, loaded.team, there is not None, changed)
 
 

@@ -119,9 +119,8 @@ def _home_store(tx: Tx, programme_id: int, public_id: str | None) -> int | None:
 def issue_pass(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> PassRow:
     """One further copy for a member: identity, secrets, code and first published version."""
     if row.credential_set_id is None:
-        raise Misconfigured(
-            "This programme has no Apple certificate yet; run `wallet-server setup apple`, then assign it."
-        )
+        sentence = "Nobody can have this card yet: no Apple certificate signs it. Run `wallet-server setup apple`."
+        raise Misconfigured(sentence, code="no-certificate")
     credential = credentials.credential_set(tx, row.credential_set_id)
     serial, token = secrets.token_hex(16), secrets.token_urlsafe(32)
     public_id = new_id("pass")
@@ -280,10 +279,12 @@ def card_of_browser(ctx: Context, join_code: str, token: str) -> str | None:
     return public_id if same else None
 
 
-def joinable(ctx: Context, join_code: str) -> tuple[Programme, list[parties.StoreRow], str]:
-    """What the join page shows: the programme, its stores, and its public id. Raises `NotFound`."""
+def joinable(ctx: Context, join_code: str) -> tuple[Programme, list[parties.StoreRow], bool]:
+    """What the join page shows: the programme, its stores, and whether a certificate signs its cards: until then nobody
+    can join. Raises `NotFound`."""
     with ctx.look() as tx:
         row = programmes.programme_to_join(tx, join_code)
         if not row.version_id:
             raise NotFound("This programme has not been published yet.")
-        return ctx.programme(tx, row.version_id), parties.stores_of_programme(tx, row.id), row.public_id
+        stores = parties.stores_of_programme(tx, row.id)
+        return ctx.programme(tx, row.version_id), stores, row.credential_set_id is not None

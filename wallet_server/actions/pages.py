@@ -18,21 +18,23 @@ STAMP = "stamp"
 
 @dataclass(frozen=True)
 class Offer:
-    """A programme that a person may join: its stores as (public id, name), and the card of a member of one minute."""
+    """A programme that a person may join: its stores as (public id, name), and the card of a member of one minute. It
+    is `ready` once its cards can be signed."""
 
     programme: Programme
     stores: tuple[tuple[str, str], ...]
     card: Card
+    ready: bool
 
 
 def offer(ctx: Context, join_code: str) -> Offer:
     """What stands behind a join link. Raises `NotFound`."""
-    programme, rows, _ = joinable(ctx, join_code)
+    programme, rows, ready = joinable(ctx, join_code)
     stores = tuple(Store(row.name, row.latitude, row.longitude, row.texts, row.public_id) for row in rows)
     holding = Holding({}, None, None, None, stores, 1, False, None, None)
     card, _ = compose(programme, holding, ctx.now())
     named = sorted((row.name, row.public_id) for row in rows)
-    return Offer(programme, tuple((public_id, name) for name, public_id in named), card)
+    return Offer(programme, tuple((public_id, name) for name, public_id in named), card, ready)
 
 
 @dataclass(frozen=True)

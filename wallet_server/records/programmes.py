@@ -227,6 +227,16 @@ def first_merchant(tx: Tx, programme_id: int) -> int:
     """The merchant that has taken part for longest: for what the programme gives in nobody's shop."""
     return int(tx.execute(_FIRST_MERCHANT, {"programme_id": programme_id}).scalar_one())
 
+def adopt(tx: Tx, credential_set_id: int, account_id: int | None) -> int:
+    """Let a set sign the cards of every programme that has none so far: of its account, or for the platform's (None)
+    of all. Returns how many there were."""
+    orphans = sa.update(programmes).where(programmes.c.credential_set_id.is_(None))
+    if account_id is not None:
+        orphans = orphans.where(programmes.c.account_id == account_id)
+    taken = tx.execute(orphans.values(credential_set_id=credential_set_id).returning(programmes.c.id))
+    return len(taken.scalars().all())
+
+
 
 def use_credentials(tx: Tx, programme_id: int, credential_set_id: int) -> None:
     """Raises `Conflict` (`foreign-credentials`) for a set of another account."""

@@ -58,6 +58,8 @@ def join(join_code: str) -> Answer:
     if email and (len(email) > MAX_EMAIL or not EMAIL.fullmatch(email)):
         return _page(join_code, Invalid("Write the address like name@example.com.", code="bad-email"))
     offer = pages.offer(context(), join_code)
+    if not offer.ready:
+        return _page(join_code, None)
     poster = _store_of_poster(offer)
     wanted = enrol.Joining(
         language=tongue,
@@ -123,7 +125,8 @@ def _page(join_code: str, fault: WalletError | None) -> Response:
     response = render(
         "join.html",
         tongue,
-        status=200 if fault is None else 429 if isinstance(fault, TooMany) else 400,
+        status=_status(offer, fault),
+        ready=offer.ready,
         palettes=[offer.card.palette, *(level.palette or programme.palette for level in levels)],
         spoken=spoken,
         programme=programme,
@@ -144,6 +147,12 @@ def _page(join_code: str, fault: WalletError | None) -> Response:
     if isinstance(fault, TooMany):
         response.headers["Retry-After"] = str(fault.retry_after_seconds)
     return response
+
+
+def _status(offer: pages.Offer, fault: WalletError | None) -> int:
+    if not offer.ready and request.method == "POST":
+        return 503
+    return 200 if fault is None else 429 if isinstance(fault, TooMany) else 400
 
 
 def _light(card: Card) -> Card:

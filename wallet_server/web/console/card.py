@@ -13,7 +13,7 @@ from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import assets, designing
+from wallet_server.actions import assets, designing, signing
 from wallet_server.actions.designing import Desk, Preview, Wrong
 from wallet_server.actions.staff import MARKETER, OWNER, Person
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError

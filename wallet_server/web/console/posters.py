@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from wallet_server.actions import poster as posting
+from wallet_server.actions import signing
 from wallet_server.actions.staff import MARKETER, OWNER
 from wallet_server.web.console.door import console_page, signed_in
 from wallet_server.web.poster import SIZES, drawn, unprintable
@@ -16,16 +17,25 @@ posters = Blueprint("console-posters", __name__)
 
 @posters.get("/console/poster")
 def page() -> Response:
-    """Every poster of the shop, and what a printer would not show of its names."""
+    """Every poster of the shop, and what a printer would not show of its names. A poster that would lead customers to a
+    card which nobody can have yet waits."""
     person = signed_in(OWNER, MARKETER)
     ctx = context()
-    found = posting.posters(ctx, person.scope)
+    waiting = signing.unsigned(ctx, person.scope)
+    found = [one for one in posting.posters(ctx, person.scope) if one.programme not in waiting]
     stores = [
         (one, store, name, unprintable(posting.poster(ctx, person.scope, store, one.programme)))
         for one in found
         for store, name in one.stores
     ]
-    return console_page("console/poster.html", person, section="card", stores=stores, several=len(found) > 1)
+    return console_page(
+        "console/poster.html",
+        person,
+        section="card",
+        stores=stores,
+        several=len(found) > 1,
+        unsigned=bool(waiting),
+    )
 
 
 @posters.get("/console/poster/<store>/<size>.pdf")
