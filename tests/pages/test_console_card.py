@@ -34,6 +34,16 @@ def shop(house: House) -> Shop:
     return Shop(code, made.merchant_key, made.till_key)
 
 
+def second_programme(house: House, shop: Shop, name: str) -> tuple[str, str]:
+    """A further programme of the shop, without a version: its id and the code to join it."""
+    scope = keys.authenticate(house.ctx, shop.merchant_key)
+    second, code = new_id("prog"), new_id("j")[2:14]
+    with house.ctx.change() as tx:
+        key = programmes.add_programme(tx, second, scope.account_id, name, code, 1, house.ctx.now())
+        programmes.join_programme(tx, key, scope.merchant_id, house.ctx.now())
+    return second, code
+
+
 class Form:
     """The form as a browser without scripts fills and sends it."""
 
@@ -192,15 +202,11 @@ def test_publishing_says_what_changes_for_how_many_and_happens_once(house: House
 def test_a_shop_with_several_programmes_chooses_and_each_has_its_draft(
     house: House, client: FlaskClient, shop: Shop
 ) -> None:
-    scope = keys.authenticate(house.ctx, shop.merchant_key)
     token = sign_in(client, house, merchant_key=shop.merchant_key)
     with house.ctx.look() as tx:
         first = programmes.programme_to_join(tx, shop.join_code).public_id
     assert "Which card?" not in client.get("/console/card").get_data(as_text=True)
-    second, code = new_id("prog"), new_id("j")[2:14]
-    with house.ctx.change() as tx:
-        key = programmes.add_programme(tx, second, scope.account_id, "Le midi", code, 1, house.ctx.now())
-        programmes.join_programme(tx, key, scope.merchant_id, house.ctx.now())
+    second, code = second_programme(house, shop, "Le midi")
     page = client.get("/console/card?lang=en").get_data(as_text=True)
     assert re.findall(r'href="[^"]*programme=(\w+)&amp;lang=en"( aria-current="page")?>', page) == [
         (first, ' aria-current="page"'),

@@ -11,7 +11,7 @@ from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, tab_to
 from tests.pages.console import PASSWORD, hire
 from tests.pages.house import House, Shop
-from tests.pages.test_console_card import shop
+from tests.pages.test_console_card import second_programme, shop
 
 __all__ = ["shop"]
 
@@ -96,5 +96,15 @@ def test_a_baker_makes_and_publishes_her_card_on_a_phone(
     page.goto("/console/card")
     expect(page.locator("#standing")).to_have_text("Published")
     assert page.get_by_label("Number of stamps").input_value() == "7"
+
+    second_programme(house, shop, "Le midi à la boulangerie, avec une soupe du jour")
+    page.reload()
+    page.get_by_role("navigation", name="Which card?").get_by_role("link", name="Le midi").click()
+    expect(page.locator("#standing")).to_have_text("Not published yet")
+    sound(page, axe, both_schemes=True)
+    page.get_by_label("Number of stamps").fill("12")
+    expect(page.locator("#kept")).not_to_be_empty()
+    page.get_by_role("navigation", name="Which card?").get_by_role("link").first.click()
+    expect(page.get_by_label("Number of stamps")).to_have_value("7")
     assert not faults
     context.close()
