@@ -140,3 +140,128 @@ def test_images_of_another_size_or_kind(folder: Path) -> None:
 def test_an_empty_or_absent_folder_is_said(tmp_path: Path) -> None:
     assert "No design" in next(iter(faults(tmp_path / "absent").values()))
     assert "No design" in next(iter(faults(tmp_path).values()))
+
+
+# --- styles, posters and their pictures ------------------------------------------------------------------------
+
+
+def png(width: int, height: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", width, height) + bytes(9)
+
+
+def put(folder: Path, stem: str, width: int, height: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for scale in (1, 2, 3):
+        suffix = "" if scale == 1 else f"@{scale}x"
+        (folder / f"{stem}{suffix}.png").write_bytes(png(width * scale, height * scale))
+
+
+def shipped(tmp_path: Path, name: str) -> Path:
+    return Path(shutil.copytree(TEMPLATES / name, tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("design", "old", "new", "where", "word"),
+    [
+        ("points", 'formats = ["qr"]', 'formats = ["ean13"]', ":barcode.formats", "iOS 27"),
+        ("points", "[strip]", '[thumbnail]\ndrawing = "ring"\n[strip]', ":thumbnail", "generic"),
+        ("points", 'drawing = "gauge"', 'drawing = "garland"', ":strip.drawing", "ticket"),
+        ("points", 'back = ["news"', 'footer = ["organisation"]\nback = ["news"', ":slots.footer", "poster"),
+        ("points", "[apple]", '[artwork]\ndrawing = "poster"\n[apple]', ":artwork", "poster = true"),
+        ("points", 'header = ["tier"]', 'header = [{ item = "tier", row = 1 }]', ":slots.header.0", "rows"),
+        ("event", 'drawing = "garland"', 'drawing = "ribbon"', ":strip.drawing", "lower"),
+        (
+            "event",
+            'auxiliary = ["venue"',
+            'auxiliary = ["offer", "terms", "until", "venue"',
+            ":slots.auxiliary",
+            "four",
+        ),
+        ("club", '[thumbnail]\ndrawing = "ring"', '[strip]\ndrawing = "dial"', ":strip", "no strip"),
+        ("club", '[artwork]\ndrawing = "poster"', "", "/apple", "artwork.png"),
+    ],
+)
+def test_what_a_style_has_no_room_for(tmp_path: Path, design: str, old: str, new: str, where: str, word: str) -> None:
+    edit(shipped(tmp_path, design) / "design.toml", old, new)
+    found = faults(tmp_path)
+    path = f"{design}{where}" if where.startswith("/") else f"{design}/design.toml{where}"
+    assert word in found[path]
+
+
+def test_a_ticket_has_two_rows_of_auxiliary_fields(tmp_path: Path) -> None:
+    event = shipped(tmp_path, "event")
+    edit(event / "design.toml", '"venue", {', '"venue", { item = "organisation", row = 1 }, {')
+    slots = load_designs(tmp_path).newest("event").slots
+    assert [(placed.item, placed.row) for placed in slots["auxiliary"]] == [
+        ("venue", None), ("organisation", 1), ("entry", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("design", "stem", "size", "sentence"),
+    [
+        ("gift", "thumbnail", (90, 90), "no such file"),
+        ("club", "strip", (375, 144), "no such file"),
+        ("club", "primaryLogo", (127, 30), "126 x 30"),
+        ("club", "secondaryLogo", (135, 13), "135 x 12"),
+        ("club", "background", (345, 500), "345 x 505"),
+    ],
+)
+def test_a_picture_that_the_style_does_not_show_or_has_no_room_for(
+    tmp_path: Path, design: str, stem: str, size: tuple[int, int], sentence: str
+) -> None:
+    put(shipped(tmp_path, design) / "apple", stem, *size)
+    assert sentence in faults(tmp_path)[f"{design}/apple/{stem}.png"]
+
+
+@pytest.mark.parametrize(
+    ("stem", "size", "sentence"),
+    [
+        ("strip", (375, 99), "375 x 98"),
+        ("strip", (374, 98), "375 pixels wide"),
+        ("thumbnail", (90, 40), "2 to 3"),
+        ("background", (180, 219), "180 x 220"),
+    ],
+)
+def test_the_pictures_of_a_ticket(tmp_path: Path, stem: str, size: tuple[int, int], sentence: str) -> None:
+    event = shipped(tmp_path, "event")
+    edit(event / "design.toml", '[strip]\ndrawing = "garland"', "")
+    put(event / "apple", stem, *size)
+    assert sentence in faults(tmp_path)[f"event/apple/{stem}.png"]
+
+
+def test_a_ticket_has_a_strip_or_a_background_not_both(tmp_path: Path) -> None:
+    event = shipped(tmp_path, "event")
+    put(event / "apple", "background", 180, 220)
+    assert "either a strip" in faults(tmp_path)["event/apple"]
+    edit(event / "design.toml", '[strip]\ndrawing = "garland"', "")
+    assert "background@3x.png" in load_designs(tmp_path).newest("event").images
+
+
+def test_a_strip_is_drawn_or_brought_along_not_both(tmp_path: Path) -> None:
+    gift = shipped(tmp_path, "gift")
+    put(gift / "apple", "strip", 375, 144)
+    assert "drawn by the product" in faults(tmp_path)["gift/apple/strip.png"]
+    edit(gift / "design.toml", '[strip]\ndrawing = "ribbon"', "")
+    assert load_designs(tmp_path).newest("gift").strip is None
+
+
+def test_pictures_of_a_language_are_there_for_each_and_not_hidden(tmp_path: Path) -> None:
+    apple = shipped(tmp_path, "gift") / "apple"
+    put(apple / "fr.lproj", "logo", 100, 50)
+    assert "hides those" in faults(tmp_path)["gift/apple/logo.png"]
+    for scale in ("", "@2x", "@3x"):
+        (apple / f"logo{scale}.png").unlink()
+    assert set(faults(tmp_path)) == {f"gift/apple/en.lproj/logo{scale}.png" for scale in ("", "@2x", "@3x")}
+    put(apple / "en.lproj", "logo", 100, 50)
+    assert "en.lproj/logo@2x.png" in load_designs(tmp_path).newest("gift").images
+    put(apple / "de.lproj", "logo", 100, 50)
+    assert "language of the design" in faults(tmp_path)["gift/apple/de.lproj"]
+
+
+def test_a_word_is_needed_for_what_is_placed_and_for_nothing_else(tmp_path: Path) -> None:
+    gift = shipped(tmp_path, "gift")
+    edit(gift / "strings" / "en.toml", 'until = "Valid until"\n', "")
+    assert faults(tmp_path) == {"gift/strings/en.toml:labels.until": "This key is missing; add it."}
+    edit(gift / "design.toml", 'secondary = ["until"]', "")
+    assert load_designs(tmp_path).newest("gift").labels["balance"]["en"] == "Balance"

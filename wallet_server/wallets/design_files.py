@@ -182,8 +182,6 @@ def design_faults(path: str, head: DesignShape) -> Iterator[Fault]:
         yield Fault(
             f"{path}:strip.drawing", "A ticket's strip is lower than others: garland is for it, and for it alone."
         )
-    if head.strip and head.thumbnail:
-        yield Fault(f"{path}:thumbnail", "A ticket shows either a strip or a thumbnail; remove one.")
     if head.artwork and not head.poster:
         yield Fault(f"{path}:artwork", "Only a poster shows artwork; write poster = true, or remove it.")
 
