@@ -22,7 +22,7 @@ from tests.conftest import NewDatabase
 from tests.phone import opened
 from tests.world import PASS_TYPE, Holder, World, founded
 from wallet_server.records import jobs, passes
-from wallet_server.records.schema import phone_logs
+from wallet_server.records.schema import devices, phone_logs
 
 DEVICE, TOKEN = "a1b2c3d4e5f6", "ab" * 32
 PKPASS = "application/vnd.apple.pkpass"
@@ -144,6 +144,29 @@ def test_both_schemes_are_known_in_any_case_and_a_pass_of_another_type_is_not(wo
     assert android.status_code == 201
     other = f"/apple/v1/passes/pass.test.other/{holder.serial}"
     assert client.get(other, headers=_auth(holder)).status_code == 401
+
+
+def test_android_apps_of_every_kind_are_held_apart_from_iphones_whatever_their_tokens_look_like(world: World) -> None:
+    client, holder = world.client(), world.enrol()
+    google = {"pushToken": "APA91bHvUNfeYWuq_SOo86P9:EuJPX6"}
+    apples = {"pushToken": "cd" * 32}
+    attido = "/apple/v1/devices/{}/registrations_attido/" + f"{PASS_TYPE}/{holder.serial}"
+    plain = attido.replace("_attido", "")
+    told = (
+        ("wallet-passes", plain, apples, _auth(holder, "AndroidPass")),
+        ("pass-wallet", attido, apples | {"pushServiceUrl": "https://push.example"}, _auth(holder, "AttidoPass")),
+        ("pass2u", plain, google, _auth(holder) | {"X-Pass-Client": "Passes"}),
+        ("iphone", plain, apples, _auth(holder)),
+    )
+    for name, path, body, headers in told:
+        assert client.post(path.format(name), json=body, headers=headers).status_code == 201
+        assert client.post(path.format(name), json=body, headers=headers).status_code == 200
+    assert client.post(plain.format("x"), json=google, headers=_auth(holder)).status_code == 400, "no iPhone's token"
+    wrong = {"Authorization": f"AttidoPass {holder.token}x"}
+    assert client.post(attido.format("x"), json=apples, headers=wrong).status_code == 401
+    with world.ctx.look() as tx:
+        kinds = {r.library_id: r.push_kind for r in tx.execute(sa.select(devices.c.library_id, devices.c.push_kind))}
+    assert kinds == {name: "apns" if name == "iphone" else "androidpass" for name, *_ in told}
 
 
 @pytest.mark.parametrize("path", ["/apple//v1/", "/apple/v1//", "/apple//v1///"])

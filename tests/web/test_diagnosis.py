@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from tests.phone import Phone
 from tests.world import World
 from wallet_server.cli import doctor
 from wallet_server.rules import case, diagnosis
+from wallet_server.wallets.apple import phone_lines
 from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, catalogues
 
 CODES = re.compile(r'"((?:[a-z]+-)+[a-z]+|removed|throttled|sound|coalescing|publishing)"')
@@ -42,6 +44,13 @@ def test_every_diagnosis_has_a_sentence_and_a_remedy_and_every_moment_its_words(
         assert words.of(f"levels.{level}", "")
     known = catalogues(FOLDER / "texts" / tongue)["doctor"].names
     assert {name.removesuffix(".says") for name in known if name.endswith(".says")} == codes(), "and no other"
+
+
+def test_the_paper_lists_every_code_and_no_other() -> None:
+    paper = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([a-z-]+)` \|", paper, re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == codes() | {f"phone-{meaning}" for meaning in get_args(phone_lines.Meaning)}
 
 
 def test_the_interface_says_why(world: World) -> None:
