@@ -35,6 +35,7 @@ from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.model import Behaviour
 from wallet_server.sandbox.phones.phone import Phone
+from wallet_server.sandbox.provider_tokens import TokenKeys
 from wallet_server.settings import Settings
 
 PATIENCE_SECONDS = 40.0
@@ -108,8 +109,11 @@ class Stage:
 
     async def _begin(self) -> Fleet:
         fleet = await self._stack.enter_async_context(Fleet(self.authority.root_pem, behaviour=self._behaviour))
+        keys = TokenKeys()
+        kid, signing = self.authority.push_key(TEAM)
+        keys.register(kid, TEAM, signing, PASS_TYPE)
         self.apns = await self._stack.enter_async_context(
-            ApnsServer(self.authority, on_push=fleet.on_push, known_tokens=fleet.known_token)
+            ApnsServer(self.authority, on_push=fleet.on_push, known_tokens=fleet.known_token, token_keys=keys)
         )
         return fleet
 
@@ -136,8 +140,9 @@ class Stage:
 
     # -- the product ----------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the server and wait until it answers."""
+    def start(self, **variables: str) -> None:
+        """Start the server, with further settings from now on, and wait until it answers."""
+        self._variables |= variables
         log = (self.folder / "server.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "wallet_server", "run"],
