@@ -79,6 +79,7 @@ class Context:
     drafted: Drawings = field(default_factory=lambda: Drawings(64))
     tally: Tally = field(default_factory=Tally)
     logo_colours: Kept[str, Shares] = field(default_factory=lambda: Kept(64))
+    told: Kept[tuple[str, int], Programme] = field(default_factory=lambda: Kept(MAX_CACHED_VERSIONS))
     _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
 
     def now(self) -> datetime:

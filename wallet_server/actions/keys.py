@@ -38,8 +38,7 @@ def authenticate(ctx: Context, presented: str | None) -> Scope:
     public_id, _, secret = (presented or "").partition(".")
     if not public_id or not secret or len(presented or "") > 200:
         raise Unauthenticated("Send your key as `Authorization: Bearer key_….…`.")
-    with ctx.look() as tx:
-        row = parties.key(tx, public_id, ctx.now())
+    row = parties.key(ctx.database, public_id, ctx.now())
     stored = row.secret_sha256 if row else bytes(32)
     if not hmac.compare_digest(digest(secret), stored) or row is None or not row.live:
         raise Unauthenticated("This key is not valid; it may have been revoked or mistyped.")

@@ -14,7 +14,7 @@ from wallet_server.actions import cards, keys
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid
-from wallet_server.records import jobs, members, operating, parties, passes, programmes
+from wallet_server.records import deeds, jobs, members, operating, parties, passes, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Lease
 from wallet_server.records.programmes import ProgrammeRow
@@ -202,6 +202,7 @@ def publish_version(
         if row.version_id:
             _keep_currencies(ctx.programme(tx, row.version_id), programme)
         _store_version(tx, row.id, row.version + 1, programme, canonical, mark, ctx.now())
+        deeds.add(tx, scope, deeds.PUBLISHED, ctx.now(), about=row.public_id, detail=str(row.version + 1))
         jobs.put(tx, [jobs.Put(REPUBLISH, f"{row.id}:0", jobs.BULK, ctx.now())])
         return {"programme": row.public_id, "version": row.version + 1}
 
@@ -228,10 +229,14 @@ def programme_facts(ctx: Context, scope: Scope, public_id: str) -> tuple[Program
         return row, json.loads(programmes.version(tx, row.version_id).document) if row.version_id else {}
 
 
-def programme_of(ctx: Context, scope: Scope, member: str) -> Programme:
-    """The programme version that a member's facts are told by. Raises `NotFound`."""
+def programme_told(ctx: Context, facts: Facts) -> Programme:
+    """The programme version by which something was booked: its own words for what it gave."""
+    return ctx.told.get((facts["programme"], facts["version"]), lambda: _version(ctx, facts))
+
+
+def _version(ctx: Context, facts: Facts) -> Programme:
     with ctx.look() as tx:
-        return ctx.programme(tx, members.member_by_public(tx, scope, member).version_id)
+        return ctx.programme(tx, programmes.version_id(tx, facts["programme"], facts["version"]))
 
 
 def list_programmes(ctx: Context, scope: Scope) -> list[ProgrammeRow]:

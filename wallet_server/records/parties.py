@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
-from wallet_server.records.database import Tx
+from wallet_server.records.database import Database, Tx
+from wallet_server.records.glance import Glance
 from wallet_server.records.schema import accounts, api_keys, merchants, participations, stores, tills
 from wallet_server.records.scope import Scope
 
@@ -180,13 +181,21 @@ def end_key(tx: Tx, scope: Scope, public_id: str, at: datetime, *, at_once: bool
         raise NotFound("There is no such key.")
 
 
-_KEY = (
+_KEY = Glance(
     sa.select(
-        api_keys,
-        tills.c.public_id.label("till"),
-        stores.c.id.label("store_id"),
+        api_keys.c.public_id,
+        api_keys.c.account_id,
+        api_keys.c.merchant_id,
+        api_keys.c.till_id,
+        api_keys.c.scopes,
+        api_keys.c.name,
+        api_keys.c.secret_sha256,
+        api_keys.c.expires_at,
+        api_keys.c.revoked_at,
+        tills.c.public_id,
+        stores.c.id,
         stores.c.zone,
-        merchants.c.public_id.label("merchant"),
+        merchants.c.public_id,
         accounts.c.issuer_mark,
     )
     .join(accounts, accounts.c.id == api_keys.c.account_id)
@@ -197,25 +206,25 @@ _KEY = (
 )
 
 
-def key(tx: Tx, public_id: str, now: datetime) -> KeyRow | None:
+def key(database: Database, public_id: str, now: datetime) -> KeyRow | None:
     """The key of this public id, whoever it belongs to: this is how a caller gets its scope."""
-    r = tx.execute(_KEY, {"public_id": public_id}).first()
-    if r is None:
+    found = _KEY.first(database, public_id=public_id)
+    if found is None:
         return None
-    live = r.revoked_at is None and (r.expires_at is None or r.expires_at > now)
+    name_of_key, account, merchant, till_id, scopes, name, secret, ends, revoked, till, store, zone, shop, mark = found
     scope = Scope(
-        account_id=r.account_id,
-        merchant_id=r.merchant_id,
-        principal=r.till or r.merchant,
-        key_id=r.public_id,
-        issuer_mark=r.issuer_mark,
-        scopes=frozenset(r.scopes.split()),
-        store_id=r.store_id,
-        till_id=r.till_id,
-        zone=r.zone or "UTC",
-        device=r.name is not None,
+        account_id=account,
+        merchant_id=merchant,
+        principal=till or shop,
+        key_id=name_of_key,
+        issuer_mark=mark,
+        scopes=frozenset(scopes.split()),
+        store_id=store,
+        till_id=till_id,
+        zone=zone or "UTC",
+        device=name is not None,
     )
-    return KeyRow(bytes(r.secret_sha256), live, scope)
+    return KeyRow(bytes(secret), revoked is None and (ends is None or ends > now), scope)
 
 
 def principals(scope: Scope) -> tuple[str, str]:

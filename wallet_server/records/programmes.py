@@ -201,6 +201,18 @@ def version(tx: Tx, version_id: int) -> VersionRow:
     return VersionRow(r.id, r.programme_id, r.number, r.document, r.published_at)
 
 
+_NUMBERED = (
+    sa.select(programme_versions.c.id)
+    .join(programmes, programmes.c.id == programme_versions.c.programme_id)
+    .where(programmes.c.public_id == b("public_id"), programme_versions.c.number == b("number"))
+)
+
+
+def version_id(tx: Tx, programme: str, number: int) -> int:
+    """The key of a version that is known to stand, by the programme's public id and its number."""
+    return int(tx.execute(_NUMBERED, {"public_id": programme, "number": number}).scalar_one())
+
+
 _STOOD = (
     sa.select(programme_versions)
     .where(programme_versions.c.programme_id == b("programme_id"), programme_versions.c.published_at <= b("at"))
@@ -215,6 +227,16 @@ def version_at(tx: Tx, programme_id: int, at: datetime) -> VersionRow | None:
     return None if r is None else VersionRow(r.id, r.programme_id, r.number, r.document, r.published_at)
 
 
+def adopt(tx: Tx, credential_set_id: int, account_id: int | None) -> int:
+    """Let a set sign the cards of every programme that has none so far: of its account, or for the platform's (None)
+    of all. Returns how many there were."""
+    orphans = sa.update(programmes).where(programmes.c.credential_set_id.is_(None))
+    if account_id is not None:
+        orphans = orphans.where(programmes.c.account_id == account_id)
+    taken = tx.execute(orphans.values(credential_set_id=credential_set_id).returning(programmes.c.id))
+    return len(taken.scalars().all())
+
+
 _FIRST_MERCHANT = (
     sa.select(participations.c.merchant_id)
     .where(participations.c.programme_id == b("programme_id"))
@@ -226,16 +248,6 @@ _FIRST_MERCHANT = (
 def first_merchant(tx: Tx, programme_id: int) -> int:
     """The merchant that has taken part for longest: for what the programme gives in nobody's shop."""
     return int(tx.execute(_FIRST_MERCHANT, {"programme_id": programme_id}).scalar_one())
-
-def adopt(tx: Tx, credential_set_id: int, account_id: int | None) -> int:
-    """Let a set sign the cards of every programme that has none so far: of its account, or for the platform's (None)
-    of all. Returns how many there were."""
-    orphans = sa.update(programmes).where(programmes.c.credential_set_id.is_(None))
-    if account_id is not None:
-        orphans = orphans.where(programmes.c.account_id == account_id)
-    taken = tx.execute(orphans.values(credential_set_id=credential_set_id).returning(programmes.c.id))
-    return len(taken.scalars().all())
-
 
 
 def use_credentials(tx: Tx, programme_id: int, credential_set_id: int) -> None:

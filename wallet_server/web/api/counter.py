@@ -84,7 +84,7 @@ def sell(body: models.Sale) -> Response:
         business_day=body.business_day,
     )
     facts, replayed = till.sell(context(), scope, sold, idempotency_key())
-    programme = programs.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_told(context(), facts)
     return _counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
 
 
@@ -96,7 +96,7 @@ def redeem(body: models.Redemption) -> Response:
     scope = caller()
     wanted = Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward)
     facts, replayed = till.redeem(context(), scope, wanted, idempotency_key())
-    programme = programs.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_told(context(), facts)
     return _counted(facts, programme, body.language, "redeemed", replayed)
 
 
@@ -107,7 +107,7 @@ def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
     reversed too: no figure counts it any more."""
     scope = caller()
     facts, replayed = till.reverse_sale(context(), scope, path.id, idempotency_key())
-    programme = programs.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_told(context(), facts)
     return _counted(facts, programme, body.language, "reversed", replayed)
 
 
@@ -117,7 +117,7 @@ def reverse_redemption(path: models.Subject, body: models.Reversal) -> Response:
     """Give back what a redemption took, to the lots it took it from. A paired device may do so for two minutes."""
     scope = caller()
     facts, replayed = till.reverse_entry(context(), scope, path.id, idempotency_key())
-    programme = programs.programme_of(context(), scope, facts["member"])
+    programme = programs.programme_told(context(), facts)
     return _counted(facts, programme, body.language, "reversed", replayed)
 
 
