@@ -10,8 +10,11 @@ import re
 from playwright.sync_api import Page, Route, expect
 
 from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan, tab_to
-from tests.pages.house import House
-from wallet_server.actions import recovery
+from tests.pages.house import House, Shop
+from wallet_server.actions import overview, programs, recovery
+from wallet_server.actions.keys import authenticate
+from wallet_server.rules.card import Palette
+from wallet_server.rules.program_simple import stamp_document
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -194,3 +197,35 @@ def test_a_till_without_scripts_says_so(opened: Open) -> None:
     with opened(java_script_enabled=False) as page:
         page.goto("/till")
         expect(page.get_by_text("The till needs JavaScript.")).to_be_visible()
+
+
+def test_a_second_touch_hides_no_first_stamp_and_both_can_be_taken_back(opened: Open, house: House) -> None:
+    made = programs.found(house.ctx, "Au bon pain", programs.NewStore("Rue Haute"))
+    document = stamp_document(
+        "Au bon pain",
+        palette=Palette("#5b2333", "#fff6ef", "#f0c4b0"),
+        reward_names={"fr": "un café", "en": "a coffee"},
+        interval_minutes=10,
+    )
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    shop = Shop(programme["join_code"], made.merchant_key, made.till_key)
+    member = house.member(shop)
+    with opened() as page:
+        open_till(page, shop.till_key)
+        scan(page, member.card.code)
+        answer(page, "Card found")
+        stamp, refund, sure = page.locator("#one"), page.locator("#refund"), page.locator("#sure")
+        stamp.click()
+        answer(page, "+1 stamp, new balance 1")
+        stamp.click()
+        answer(page, "This visit was counted already, balance 1")
+        refund.click()
+        expect(sure).to_contain_text("+1 stamp, new balance 1")
+        sure.locator("button[value=yes]").click()
+        answer(page, "Reversed: -1 stamp, new balance 0")
+        refund.click()
+        sure.locator("button[value=yes]").click()
+        answer(page, "Reversed: nothing was given, balance 0")
+        expect(refund).to_be_hidden()
+    found = overview.today(house.ctx, authenticate(house.ctx, made.merchant_key))
+    assert (found.came, found.sales.sales) == (0, 0)
