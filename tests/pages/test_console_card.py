@@ -112,6 +112,8 @@ def test_only_the_reward_must_be_typed(house: House, shop: Shop, form: Form) -> 
     assert form.send("publish", reward_en="a coffee").location.endswith("/console/card/publish")
     assert form.client.get(f"/join/{shop.join_code}").status_code != 200
     assert form.confirm().location.endswith("/console/card/published?first=yes")
+    for path in ("", "/published"):
+        assert "Version 1 was published by Owner on " in form.client.get(f"/console/card{path}").get_data(as_text=True)
     assert version(house, shop) == 1
     assert "10 stamps = a free coffee" in form.client.get(f"/join/{shop.join_code}?lang=en").get_data(as_text=True)
     assert "Pair a phone as a till" in form.client.get("/console/card/published?first=yes").get_data(as_text=True)

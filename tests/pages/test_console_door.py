@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -329,6 +330,24 @@ def test_an_invitation_leads_into_the_team(client: FlaskClient, house: House) ->
     assert gone.status_code == 404
     assert "no longer works" in gone.get_data(as_text=True)
     assert "Zoé" in text_of(client, "/console/team")
+
+
+def test_the_team_sees_who_did_what(client: FlaskClient, house: House) -> None:
+    token = sign_in(client, house)
+    form = {"csrf": token, "role": "marketer", "email": "", "secret": "d" * 43}
+    client.post("/console/team/invitations", data=form)
+    assert "Owner made an invitation: Marketer." in text_of(client, "/console/team")
+    assert "Owner a fait une invitation\u00a0: Communication." in text_of(client, "/console/team?lang=fr")
+    ends = (house.ctx.now() + timedelta(days=2)).date().isoformat()
+    draft = client.post("/console/announce", data={"csrf": token, "text-fr": "Demain", "ends": ends}).location
+    assert client.post(f"{draft}/send", data={"csrf": token}).location.endswith("done=sent")
+    assert client.post(f"{draft}/recall", data={"csrf": token}).location.endswith("done=recalled")
+    shown = text_of(client, draft)
+    for heading in ("Sent by", "Recalled by"):
+        assert re.search(rf"<dt>{heading}</dt><dd>Owner, ", shown), shown
+    assert f'<a href="{draft}">Owner recalled an announcement.</a>' in text_of(client, "/console/team")
+    for odd in ("0", "x", "9" * 30):
+        assert client.get(f"/console/team?before={odd}").status_code == 200
 
 
 def test_the_demonstration_shop_is_entered_from_the_first_page(client: FlaskClient, house: House) -> None:

@@ -59,7 +59,7 @@ def test_every_text_is_used_somewhere() -> None:
         "doctor.events.",
         "doctor.levels.",
     )  # looked up by a code
-    by_role = ("team.roles.", "team.may.", "sign.invited.as.")
+    by_role = ("team.roles.", "team.may.", "team.deeds.", "team.by.", "sign.invited.as.")
     unused = [
         name
         for name in texts("en")

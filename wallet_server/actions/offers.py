@@ -16,7 +16,7 @@ from wallet_server.actions import cards
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid, NotFound
-from wallet_server.records import announcements, jobs, members, parties, programmes
+from wallet_server.records import announcements, deeds, jobs, members, parties, programmes
 from wallet_server.records.announcements import AnnouncementRow
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Again, Lease
@@ -136,6 +136,7 @@ def confirm(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Fa
         if row.ends_at <= ctx.now():
             raise Conflict("This announcement has ended already; write a new one.", code="announcement-over")
         announcements.set_state(tx, row.id, announcements.CONFIRMED, ctx.now())
+        deeds.add(tx, scope, deeds.SENT, ctx.now(), about=public_id)
         jobs.put(tx, [jobs.Put(WALK, str(row.id), jobs.BULK, ctx.now())])
         return {"announcement": public_id, "state": announcements.CONFIRMED}
 
@@ -150,6 +151,8 @@ def recall(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Fac
     def act(tx: Tx) -> Facts:
         row = announcements.announcement_in(tx, scope, public_id, lock=True)
         announcements.set_state(tx, row.id, announcements.RECALLED, ctx.now())
+        if row.state in (announcements.CONFIRMED, announcements.DONE):
+            deeds.add(tx, scope, deeds.RECALLED, ctx.now(), about=public_id)
         jobs.put(tx, [jobs.Put(UNSAY, f"{row.id}:0", jobs.BULK, ctx.now())])
         return {"announcement": public_id, "state": announcements.RECALLED}
 

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from wallet_server.actions import keys
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import pairings, parties
+from wallet_server.records import deeds, pairings, parties
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.pairings import DeviceRow, PairingRow, TillRow
@@ -171,6 +171,16 @@ def pair(ctx: Context, secret: str, device: str, name: str) -> Paired:
                     plain,
                 )
                 pairings.hold(tx, row.id, key)
+                deeds.add_by(
+                    tx,
+                    row.merchant_id,
+                    f"pairing:{row.public_id}",
+                    deeds.PAIRED,
+                    now,
+                    staff_id=row.staff_id,
+                    about=public_id,
+                    detail=plain,
+                )
                 return Paired(f"{public_id}.{key_secret}", plain, _place(row))
             row = _invitation(tx, secret)
         return _again(row, key_secret, now)
@@ -212,5 +222,6 @@ def revoke(ctx: Context, scope: Scope, device: str) -> None:
     """Unpair a device: its key ends now. Raises `NotFound`."""
     keys.require(scope, "manage")
     with ctx.change() as tx:
-        pairings.device_in(tx, scope, device)
+        row = pairings.device_in(tx, scope, device)
         parties.end_key(tx, scope, device, ctx.now(), at_once=True)
+        deeds.add(tx, scope, deeds.UNPAIRED, ctx.now(), about=device, detail=row.name)

@@ -100,13 +100,13 @@ def open_in(tx: Tx, scope: Scope, purpose: str, now: datetime) -> list[Invitatio
     return [_row(r) for r in rows]
 
 
-def revoke(tx: Tx, scope: Scope, public_id: str, at: datetime) -> None:
-    """End one of the merchant's links; one that has ended stays as it is. Raises `NotFound`."""
+def revoke(tx: Tx, scope: Scope, public_id: str, at: datetime) -> bool:
+    """End one of the merchant's links; False for one that has ended, which stays as it is. Raises `NotFound`."""
     mine = sa.and_(invitations.c.public_id == public_id, invitations.c.merchant_id == scope.merchant_id)
     if tx.execute(sa.select(invitations.c.id).where(mine)).first() is None:
         raise NotFound("There is no such invitation.")
     open_one = sa.and_(mine, invitations.c.used_at.is_(None), invitations.c.revoked_at.is_(None))
-    tx.execute(sa.update(invitations).where(open_one).values(revoked_at=at))
+    return tx.execute(sa.update(invitations).where(open_one).values(revoked_at=at)).rowcount == 1
 
 
 def revoke_all(tx: Tx, purpose: str, staff_id: int | None, at: datetime) -> None:

@@ -53,6 +53,7 @@ class PairingRow:
     store: str
     expires_at: datetime
     used_at: datetime | None
+    staff_id: int | None
     key_public_id: str | None
     key_sha256: bytes | None
     key_live: bool
@@ -195,6 +196,7 @@ def _pairing(r: sa.Row) -> PairingRow:  # type: ignore[type-arg]
         store=r.store,
         expires_at=r.expires_at,
         used_at=r.used_at,
+        staff_id=r.staff_id,
         key_public_id=r.key_public_id,
         key_sha256=bytes(r.key_sha256) if r.key_sha256 is not None else None,
         key_live=r.key_public_id is not None and r.key_revoked_at is None,

@@ -12,7 +12,7 @@ from wallet_server.actions.staff.links import Newcomer
 from wallet_server.actions.staff.person import OWNER, checked_name
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.errors import Invalid, NotFound
-from wallet_server.records import credentials, invitations, parties, programmes, staff
+from wallet_server.records import credentials, deeds, invitations, parties, programmes, staff
 from wallet_server.records.database import Tx
 from wallet_server.rules import codes
 
@@ -77,6 +77,8 @@ def found(ctx: Context, secret: str | None, wanted: Founding, device: str, addre
             account, merchant = _account(ctx, tx, shop, store, zone)
             person = staff.by_id(tx, links.add_person(ctx, tx, owner, password_hash, account, merchant, OWNER))
             attempts.note("founded", person)
+            by = f"staff:{person.public_id}"
+            deeds.add_by(tx, person.merchant_id, by, deeds.FOUNDED, ctx.now(), staff_id=person.id)
             return sessions.begin(tx, person, device, True, ctx.now())
 
     return links.or_enter(ctx, act, wanted.owner, device, address)

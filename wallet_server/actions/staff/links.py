@@ -14,10 +14,11 @@ from wallet_server.actions.staff.person import OWNER, checked_email, checked_nam
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.actions.staff.sign_in import set_password, with_password
 from wallet_server.errors import Conflict, Invalid, NotFound, Unauthenticated
-from wallet_server.records import factors, invitations, staff
+from wallet_server.records import deeds, factors, invitations, staff
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.invitations import InvitationRow
+from wallet_server.records.staff import StaffRow
 
 FOUND, JOIN, RESET = invitations.FOUND, invitations.JOIN, invitations.RESET
 RECOVER, ENTER = invitations.RECOVER, invitations.ENTER
@@ -155,9 +156,15 @@ def join(ctx: Context, secret: str, newcomer: Newcomer, device: str, address: st
             made = add_person(ctx, tx, plain, password_hash, row.account_id, row.merchant_id, row.role)
             person = staff.by_id(tx, made)
             attempts.note("joined", person, role=row.role)
+            _did(ctx, tx, person, deeds.JOINED, row.role)
             return sessions.begin(tx, person, device, False, ctx.now())
 
     return or_enter(ctx, act, newcomer, device, address)
+
+
+def _did(ctx: Context, tx: Tx, row: StaffRow, what: str, detail: str | None = None) -> None:
+    principal = f"staff:{row.public_id}"
+    deeds.add_by(tx, row.merchant_id, principal, what, ctx.now(), staff_id=row.id, detail=detail)
 
 
 def or_enter(ctx: Context, act: Callable[[], Entered], newcomer: Newcomer, device: str, address: str) -> Entered:
@@ -186,6 +193,7 @@ def choose_password(ctx: Context, secret: str, password: str) -> None:
         row = use(ctx, tx, secret, RESET, RECOVER)
         person = staff.by_id(tx, row.staff_id or 0)
         set_password(ctx, tx, person, fresh)
+        _did(ctx, tx, person, deeds.PASSWORD)
         if row.purpose == RECOVER:
             second_factor.drop(ctx, tx, person)
             factors.drop_passkeys(tx, person.id)

@@ -7,7 +7,7 @@ from wallet_server.actions.staff import attempts, passwords, second_factor, sess
 from wallet_server.actions.staff.person import checked_email, normal_email
 from wallet_server.actions.staff.sessions import Entered, Visit
 from wallet_server.errors import Invalid, Unauthenticated
-from wallet_server.records import factors, invitations, staff, waits
+from wallet_server.records import deeds, factors, invitations, staff, waits
 from wallet_server.records import sessions as stored
 from wallet_server.records.database import Tx
 from wallet_server.records.staff import StaffRow
@@ -90,6 +90,8 @@ def reset_by_backup_code(ctx: Context, email: str, code: str, password: str, add
             if done:
                 set_password(ctx, tx, row, fresh)
                 staff.change(tx, row.id, {"code_reset_at": now})
+                by = f"staff:{row.public_id}"
+                deeds.add_by(tx, row.merchant_id, by, deeds.PASSWORD, now, staff_id=row.id)
                 attempts.passed(ctx, tx, trying, known)
     if not done:
         attempts.failed(ctx, trying)

@@ -9,7 +9,7 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, links
 from wallet_server.actions.staff.person import OWNER, ROLES, Person, checked_email, normal_email
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import invitations, operating, pairings, sessions, staff, waits
+from wallet_server.records import deeds, invitations, operating, pairings, sessions, staff, waits
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.staff import StaffRow
@@ -83,13 +83,15 @@ def invite(ctx: Context, person: Person, role: str, email: str, secret: str) -> 
                 raise Conflict("Too many invitations wait for an answer; take some back.", code="many-invitations")
             where = {"account_id": person.scope.account_id, "merchant_id": person.scope.merchant_id}
             links.keep(ctx, tx, links.JOIN, secret, role, invited_by=person.staff_id, email=to, **where)
+            deeds.add(tx, person.scope, deeds.INVITED, ctx.now(), detail=role)
     return f"{ctx.settings.base_url}/invite/{secret}"
 
 
 def take_back(ctx: Context, person: Person, invitation: str) -> None:
     """End an invitation. Raises `NotFound`."""
     with ctx.change() as tx:
-        invitations.revoke(tx, person.scope, invitation, ctx.now())
+        if invitations.revoke(tx, person.scope, invitation, ctx.now()):
+            deeds.add(tx, person.scope, deeds.TAKEN_BACK, ctx.now(), about=invitation)
 
 
 def give_role(ctx: Context, person: Person, public_id: str, role: str) -> None:
@@ -105,6 +107,8 @@ def give_role(ctx: Context, person: Person, public_id: str, role: str) -> None:
             _keep_an_owner(tx, row)
             _end_what_they_opened(ctx, tx, row)
         staff.change(tx, row.id, {"role": role})
+        if role != row.role:
+            deeds.add(tx, person.scope, deeds.ROLE, ctx.now(), whom=row.id, detail=role)
     attempts.note("role changed", row, role=role, by=person.public_id)
 
 
@@ -129,6 +133,7 @@ def disable(ctx: Context, person: Person, public_id: str) -> None:
             _keep_an_owner(tx, row)
         if row.disabled_at is None:
             staff.change(tx, row.id, {"disabled_at": ctx.now()})
+            deeds.add(tx, person.scope, deeds.DISABLED, ctx.now(), whom=row.id)
         sessions.end_of(tx, row.id, ctx.now())
         _end_what_they_opened(ctx, tx, row)
         for purpose in invitations.RESETTING:
@@ -142,6 +147,8 @@ def enable(ctx: Context, person: Person, public_id: str) -> None:
         row = staff.in_team(tx, person.scope, public_id)
         staff.change(tx, row.id, {"disabled_at": None})
         waits.clear(tx, row.id)
+        what = deeds.UNLOCKED if row.disabled_at is None else deeds.ENABLED
+        deeds.add(tx, person.scope, what, ctx.now(), whom=row.id)
     attempts.note("let in again", row, by=person.public_id)
 
 
@@ -157,6 +164,7 @@ def reset_link(ctx: Context, person: Person, public_id: str, secret: str, *, los
             raise Invalid("Open the page again and repeat this.", code="bad-link")
         if known is None:
             _reset(ctx, tx, row, secret, person.staff_id, lost=lost)
+            deeds.add(tx, person.scope, deeds.RECOVER if lost else deeds.RESET, ctx.now(), whom=row.id)
     attempts.note("reset link made", row, by=person.public_id, lost=lost)
     return f"{ctx.settings.base_url}/reset/{secret}"
 
@@ -189,6 +197,8 @@ def reset_by_operator(ctx: Context, email: str, *, lost: bool) -> str:
         if row is None:
             raise NotFound("Nobody signs in with this address.")
         _reset(ctx, tx, row, secret, None, lost=lost)
+        what = deeds.RECOVER if lost else deeds.RESET
+        deeds.add_by(tx, row.merchant_id, deeds.OPERATOR, what, ctx.now(), whom=row.id)
     attempts.note("reset link made", row, by="operator", lost=lost)
     return f"{ctx.settings.base_url}/reset/{secret}"
 
@@ -199,6 +209,7 @@ def invite_by_operator(ctx: Context, merchant: str, role: str) -> str:
     with ctx.change() as tx:
         row = operating.merchant(tx, merchant)
         links.keep(ctx, tx, links.JOIN, secret, role, account_id=row.account_id, merchant_id=row.id)
+        deeds.add_by(tx, row.id, deeds.OPERATOR, deeds.INVITED, ctx.now(), detail=role)
     return f"{ctx.settings.base_url}/invite/{secret}"
 
 

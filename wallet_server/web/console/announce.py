@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as Answer
 from wallet_server.actions import newsroom, offers
 from wallet_server.actions.newsroom import Column, Item
 from wallet_server.actions.once import asked
-from wallet_server.actions.staff import MARKETER, OWNER, Person
+from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.rules.announcing import LOCK_SCREEN
 from wallet_server.rules.personal import personal
@@ -246,8 +246,16 @@ def one(announcement: str) -> Response:
         ),
         notice=request.args.get("done", ""),
         in_language=in_language,
+        by=_by(person, found),
         **shown,
     )
+
+
+def _by(person: Person, found: Item) -> dict[str, str]:
+    """Who sent it and who recalled it, each with when, where that was noted."""
+    words, say = press().words[speaks(person)].team, Wording(speaks(person), found.zone)
+    known = deeds.announced(context(), person.scope, found.public_id)
+    return {what: f"{one.who or words.by.of(one.by, one.by)}, {say.moment(one.at)}" for what, one in known.items()}
 
 
 def _shown(found: Item, tongue: str) -> dict[str, Any]:

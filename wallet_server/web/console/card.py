@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import assets, designing, signing
 from wallet_server.actions.designing import Desk, Preview, Wrong
-from wallet_server.actions.staff import MARKETER, OWNER, Person
+from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
 from wallet_server.rules.card import Palette
 from wallet_server.rules.card_form import DEFAULTS, STAMPS, Typed
@@ -24,6 +24,7 @@ from wallet_server.web.assets import asset_path
 from wallet_server.web.console.beside import PATH
 from wallet_server.web.console.beside import shown as shown_beside
 from wallet_server.web.console.door import console_page, signed_in, speaks, visit, words
+from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import (
     PALETTE,
     chosen_language,
@@ -208,6 +209,7 @@ def _page(
             person,
             section=SECTION,
             found=found,
+            published_by=_published_by(person, found),
             choices=_choices(found),
             **shown_beside(drawn, tongue),
         )
@@ -219,6 +221,7 @@ def _page(
         query=_kept(),
         status=status,
         found=found,
+        published_by=_published_by(person, found),
         choices=_choices(found),
         typed=typed,
         tab=secrets.token_urlsafe(9),
@@ -230,6 +233,17 @@ def _page(
         **shown_beside(drawn, tongue),
         **_logo_part(typed, drawn),
     )
+
+
+def _published_by(person: Person, found: Desk) -> str:
+    """Who published what the members have, and when, as far as that was noted."""
+    done = deeds.published(context(), person.scope, found.programme, found.version)
+    if done is None:
+        return ""
+    words, say = press().words[speaks(person)], Wording(speaks(person), person.scope.zone)
+    who = done.who or words.team.by.of(done.by, done.by)
+    told: str = words.designer.published_by.format(who, say.moment(done.at), found.version)
+    return told
 
 
 def _parts(person: Person, refused: Wrong | None) -> Response:
@@ -352,6 +366,7 @@ def published() -> Answer:
         section=SECTION,
         query=_kept(),
         found=found,
+        published_by=_published_by(person, found),
         first=request.args.get("first") == "yes",
         unsigned=found.programme in signing.unsigned(context(), person.scope),
         joining=None if trying.alone() else symbol(found.join_link, press().words[speaks(person)].designer.join_code),

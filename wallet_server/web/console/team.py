@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions.staff import OWNER, ROLES, Person, links
+from wallet_server.actions.staff import deeds
 from wallet_server.actions.staff import team as crew
 from wallet_server.errors import Conflict, Invalid, WalletError
-from wallet_server.web.console.door import console_page, signed_in, words
+from wallet_server.web.console.door import console_page, signed_in, speaks, words
 from wallet_server.web.console.sign_in import status_of, typed
 from wallet_server.web.rendering import context, press, root, symbol
 
 team = Blueprint("console-team", __name__)
 
 REFUSALS = (Invalid, Conflict)
+ANNOUNCED = ("sent", "recalled")
+WITH_ROLE = ("invited", "joined", "role")
 
 
 @team.get("/console/team")
@@ -35,7 +40,23 @@ def _page(person: Person, fault: WalletError | None) -> Response:
         waiting=crew.waiting(context(), person),
         new_secret=links.new_secret,
         done=request.args.get("done", ""),
+        **_history(person),
     )
+
+
+def _history(person: Person) -> dict[str, Any]:
+    """Who did what: each as a sentence, with the announcement that it is about if there is one."""
+    before = request.args.get("before", "")
+    known = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None
+    listed, more = deeds.history(context(), person.scope, known)
+    told = press().words[speaks(person)].team
+    lines = []
+    for one in listed:
+        detail = told.roles.of(one.detail or "", "") if one.what in WITH_ROLE else one.detail
+        who = one.who or told.by.of(one.by, one.by)
+        sentence = told.deeds.of(one.what, one.what).format(who=who, whom=one.whom, detail=detail)
+        lines.append({"sentence": sentence, "at": one.at, "announcement": one.about if one.what in ANNOUNCED else ""})
+    return {"deeds": lines, "more": more, "older": known is not None}
 
 
 def _back(done: str) -> Answer:
