@@ -206,3 +206,16 @@ def test_what_no_phone_would_take_is_told_in_the_person_s_language_and_is_not_pu
     assert told["en"].faults[0].values[0].startswith("This text holds a character")
     with pytest.raises(Invalid, match="not right yet"):
         designing.publish(world.ctx, marie, revision, found.version)
+
+
+def test_a_row_that_is_too_narrow_is_a_warning_in_the_person_s_language(world: World) -> None:
+    marie = person(world)
+    found = designing.desk(world.ctx, marie)
+    long = "Ambassadrice émérite du fournil"
+    typed = {**POINTS, "tier2_fr": long, "tier2_en": "Silver"}
+    drawn = designing.preview(world.ctx, marie.scope, typed, found.document, "fr")
+    (told,) = [one for one in drawn.warnings if one.code == "cut"]
+    assert told.field == "tier2_fr"
+    assert told.values[0].startswith("Ceci sera sans doute coupé")
+    short = designing.preview(world.ctx, marie.scope, POINTS, found.document, "fr")
+    assert "cut" not in {one.code for one in short.warnings}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from wallet_server.rules.compose import Holding, Store, compose
 from wallet_server.rules.fitting import Logo, warnings
 from wallet_server.rules.program import Programme, parse
 from wallet_server.wallets import logos
-from wallet_server.wallets.apple.checking import card_faults
+from wallet_server.wallets.apple.checking import card_faults, card_warnings
 from wallet_server.wallets.apple.rules import said
 from wallet_server.wallets.apple.shown import Pass, Shown, shown
 
@@ -183,6 +183,8 @@ def _preview(ctx: Context, scope: Scope, reading: Reading, typed: Typed, languag
     reading = _held(ctx, reading, samples, language)
     logo = _logo(ctx, reading.programme)
     found = warnings(typed, reading.programme, [sample.card for sample in samples.values()], logo)
+    told = {one.field for one in found if one.code.startswith("apple_")}
+    found = (*found, *_cut(ctx, reading.programme, samples, language, told))
     wrong = {fault.field for fault in reading.faults}
     return Preview(
         reading=reading,
@@ -210,6 +212,19 @@ def _held(ctx: Context, reading: Reading, samples: Mapping[State, Sample], langu
     found = dict.fromkeys(fault for sample in samples.values() for fault in card_faults(sample.card, design))
     wrong = (Wrong(_field_of(fault.path), "validator", (said(fault, language),)) for fault in found)
     return replace(reading, faults=tuple(dict.fromkeys((*reading.faults, *wrong))))
+
+
+def _cut(
+    ctx: Context, programme: Programme, samples: Mapping[State, Sample], language: str, told: Collection[str]
+) -> Iterator[Wrong]:
+    """Rows of the card that are too narrow for all that stands in them, where no text was told of by itself."""
+    design = ctx.designs.get(programme.design_id, programme.design_version)
+    for fault in dict.fromkeys(one for sample in samples.values() for one in card_warnings(sample.card, design)):
+        tongue = fault.values[1] if fault.values[1] in card_form.LANGUAGES else card_form.LANGUAGES[0]
+        stamps = samples["empty"].card.stamps is not None
+        field = "name" if fault.path == "logoText" else f"reward_{tongue}" if stamps else f"tier2_{tongue}"
+        if field not in told:
+            yield Wrong(field, "cut", (said(fault, language),))
 
 
 def _field_of(path: str) -> str:

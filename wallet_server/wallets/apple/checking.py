@@ -87,6 +87,13 @@ def card_faults(card: Card, design: Design) -> list[rules.Broken]:
     return list(dict.fromkeys(found))
 
 
+def card_warnings(card: Card, design: Design) -> list[rules.Broken]:
+    """The texts of this card that a phone would cut, each in its language (the second of the fault's values)."""
+    document, phrases = compose(card, None, NOBODY, design, TEAM)
+    said = {language: phrases.shown(language) for language in phrases.languages}
+    return list(dict.fromkeys(fitting(document, design.style, said)))
+
+
 def shown_in(card: Card, alert: Alert | None, design: Design) -> Mapping[str, Mapping[str, str]]:
     """What a phone of each of the card's languages shows for each text of its pass."""
     _, phrases = compose(card, alert, NOBODY, design, TEAM)
