@@ -21,6 +21,7 @@ from wallet_server.actions.once import asked
 from wallet_server.records import passes as pass_records
 from wallet_server.records import schema
 from wallet_server.records.envelope import digest
+from wallet_server.records.jobs import BULK, micros
 from wallet_server.rules import codes, recovering
 from wallet_server.rules.card import fingerprint_of
 
@@ -46,6 +47,17 @@ def gather(ctx: Context, facts: dict[str, Any], count: int) -> Iterator[Holder]:
     pattern = _Pattern(ctx, facts)
     for first in range(0, count, SLICE):
         yield from pattern.copy(min(SLICE, count - first))
+
+
+def multiply(ctx: Context, facts: dict[str, Any], count: int) -> None:
+    """So many cards more, each with a registered phone that is to be told (a job of kind `ring` is due for each): one
+    member's, and not to be signed. A million are written by the database alone in a minute or two."""
+    pattern = _Pattern(ctx, facts)
+    with ctx.change() as tx:
+        for statement in pattern.multiplied(count, tx.dialect.name):
+            tx.exec_driver_sql(statement)
+        if tx.dialect.name != "sqlite":
+            tx.exec_driver_sql("ANALYZE")
 
 
 class _Pattern:
@@ -107,6 +119,41 @@ class _Pattern:
                 for name, after in self._next.items():
                     tx.exec_driver_sql(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {after})")
         return holders
+
+    def multiplied(self, count: int, dialect: str) -> list[str]:
+        """The statements of `multiply`."""
+        numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+        text = "printf('%032x', i)" if dialect == "sqlite" else "lpad(to_hex(i), 32, '0')"
+        first, device, due = self._next["passes"], self._next["devices"], micros(self._ctx.now())
+        own = {
+            "passes": {"id": f"{first} + i", "public_id": f"'p' || {text}", "serial": text, "version": "2"},
+            "publications": {
+                "pass_id": f"{first} + i",
+                "number": "2",
+                "of_version": "2",
+                "tagged": "2",
+                "card": "'{}'",
+            },
+            "devices": {"id": f"{device} + i", "library_id": text, "push_token": f"{text} || {text}"},
+            "registrations": {"device_id": f"{device} + i", "pass_id": f"{first} + i"},
+        }
+        patterns = {"passes": ("id", self._pass.id), "publications": ("pass_id", self._pass.id)}
+        patterns |= {"devices": ("id", self._device["id"]), "registrations": ("device_id", self._device["id"])}
+        made = []
+        for name, values in own.items():
+            names = [column.name for column in getattr(schema, name).columns]
+            picked = ", ".join(values.get(one, f"{name}.{one}") for one in names)
+            where = "{} = {}".format(*patterns[name])
+            insert = f"INSERT INTO {name} ({', '.join(names)})"
+            made.append(
+                f"{numbers} {insert} SELECT {picked} FROM n, {name} WHERE {name}.{where}"
+                if dialect != "sqlite"
+                else f"{insert} {numbers} SELECT {picked} FROM n, {name} WHERE {name}.{where}"
+            )
+        job = f"SELECT 'ring', CAST({first} + i AS TEXT), {BULK}, {due}, {due} FROM n"
+        insert = "INSERT INTO jobs (kind, key, lane, run_at, due_at)"
+        made.append(f"{insert} {numbers} {job}" if dialect == "sqlite" else f"{numbers} {insert} {job}")
+        return made
 
     def _take(self, table: str) -> int:
         self._next[table] += 1

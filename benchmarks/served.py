@@ -1,4 +1,4 @@
-"""Owns an installation that is served for a measurement: `wallet-server run` on cores of its own, and its processor time.
+"""Owns an installation that is served for a measurement: `wallet-server run` on cores of its own, and what it spends.
 
 Also the load that asks it: wrk on another core, with requests that were written beforehand.
 """

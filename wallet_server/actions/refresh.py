@@ -8,7 +8,7 @@ counts as told, and it is tried again with the card's next change, or by such a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions import cards
@@ -18,7 +18,7 @@ from wallet_server.records import devices, jobs, limits, rings
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
-from wallet_server.records.rings import Held
+from wallet_server.records.rings import Held, Owing
 from wallet_server.records.rung import Rung, mark_rung
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
 
@@ -49,6 +49,36 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
         plan = _plan(tx, by_pass, ready, now)
     reports = _tell(ctx, plan, now)
     ctx.tally.add_all(_outcomes(plan, reports))
+    return _conclude(ctx, by_pass, ready, plan, reports, now)
+
+
+def conclude(
+    ctx: Context, leases: Sequence[Lease], owing: Sequence[Owing], reports: Mapping[int, Report], rung_at: datetime
+) -> Tally:
+    """Settle these ring jobs by what the phones of their cards answered when they were rung elsewhere, of the versions
+    that were owing then."""
+    by_pass = {int(lease.key): lease for lease in leases}
+    of_then = {one.pass_id: one for one in owing}
+    with ctx.look() as tx:
+        ready = [
+            replace(r, publication=replace(r.publication, number=one.number, rung=one.rung))
+            for r in cards.published(tx, sorted(by_pass))
+            if (one := of_then.get(r.row.id)) is not None
+        ]
+        plan = _Plan(ready, [], devices.holders(tx, [r.row.id for r in ready]), ready, {})
+    reports = {r.row.id: reports[r.row.id] for r in ready}
+    ctx.tally.add_all(_outcomes(plan, reports))
+    return _conclude(ctx, by_pass, ready, plan, reports, rung_at)
+
+
+def _conclude(
+    ctx: Context,
+    by_pass: Mapping[int, Lease],
+    ready: Sequence[Ready],
+    plan: _Plan,
+    reports: Mapping[int, Report],
+    now: datetime,
+) -> Tally:
     for r in plan.owed:
         report = reports.get(r.row.id)
         if report is not None and isinstance(report.verdict, Later):

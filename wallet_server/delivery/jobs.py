@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from wallet_server.actions import cards, offers, programs, refresh, upkeep
+from wallet_server.actions import cards, offers, programs, refresh, ringing, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 
@@ -13,7 +13,7 @@ Action = Callable[[Context, list[Lease]], object]
 
 KINDS: Mapping[str, Action] = {
     cards.REFRESH: refresh.refresh,
-    refresh.RING: refresh.refresh,
+    refresh.RING: ringing.ring,
     programs.REPUBLISH: programs.republish,
     offers.WALK: offers.walk,
     offers.WAITERS: offers.ask_waiters,

@@ -218,6 +218,14 @@ def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, d
     return [(r.id, r.quiet_until) for r in rows]
 
 
+_BY_ID = _ROW.where(passes.c.id.in_(b("ids", expanding=True))).order_by(passes.c.id)
+
+
+def passes_by_id(tx: Tx, pass_ids: Sequence[int]) -> list[PassRow]:
+    """These passes, in the order of their keys."""
+    return [_pass(r) for r in tx.execute(_BY_ID, {"ids": list(pass_ids)})]
+
+
 _LOCK = _ROW.where(passes.c.id.in_(b("ids", expanding=True))).order_by(passes.c.id).with_for_update(key_share=True)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import BULK, Put, instant, micros, put
-from wallet_server.records.schema import jobs
+from wallet_server.records.schema import devices, jobs, passes, publications, registrations
 
 RING = "ring"
 
@@ -67,3 +67,63 @@ def resting(tx: Tx, pass_ids: Sequence[int], now: datetime) -> dict[int, tuple[d
     """Those of the cards whose phones are not to be rung yet: pass key to (until when, why)."""
     rows = tx.execute(_RESTING, {"keys": [str(key) for key in pass_ids], "now": micros(now)})
     return {int(r.key): (instant(r.rest_until), r.last_error or "") for r in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """A card whose phones have not been told of what is published, with all that telling them needs."""
+
+    pass_id: int
+    wallet: str
+    credential_set_id: int
+    pass_type: str
+    number: int
+    rung: int
+    remote_state: str | None
+    devices: list[tuple[int, str, str, datetime]]
+
+
+# Published as it stands and under a tag of its own, and no phone doubted: nothing is to be done but to ring.
+_OWING = (
+    sa.select(
+        passes.c.id,
+        passes.c.wallet,
+        passes.c.credential_set_id,
+        passes.c.pass_type,
+        publications.c.number,
+        publications.c.rung,
+        publications.c.remote_state,
+        devices.c.id,
+        devices.c.push_kind,
+        devices.c.push_token,
+        devices.c.registered_at,
+        devices.c.suspect_at,
+    )
+    .select_from(
+        passes.join(publications, publications.c.pass_id == passes.c.id)
+        .join(registrations, registrations.c.pass_id == passes.c.id)
+        .join(devices, devices.c.id == registrations.c.device_id)
+    )
+    .where(
+        passes.c.id.in_(b("ids", expanding=True)),
+        passes.c.loud == 0,
+        publications.c.of_version == passes.c.version,
+        publications.c.tagged == publications.c.number,
+        publications.c.rung < publications.c.number,
+    )
+)
+
+
+def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
+    """Those of the cards whose phones are plainly to be rung and nothing else, in one statement; the others want a
+    closer look."""
+    found: dict[int, Owing] = {}
+    doubted: set[int] = set()
+    for r in tx.execute(_OWING, {"ids": list(pass_ids)}):
+        one = found.get(r[0])
+        if one is None:
+            one = found[r[0]] = Owing(r[0], r[1], r[2], r[3], r[4], r[5], r[6], [])
+        one.devices.append((r[7], r[8], r[9], r[10]))
+        if r[11] is not None:
+            doubted.add(r[0])
+    return [one for key, one in found.items() if key not in doubted]

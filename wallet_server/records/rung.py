@@ -30,7 +30,7 @@ _at, _ago = b("pushed", type_=Instant()), b("hour_ago", type_=Instant())
 _anew = sa.or_(publications.c.pushes_since.is_(None), publications.c.pushes_since <= _ago)
 _MARK_RUNG = (
     sa.update(publications)
-    .where(publications.c.pass_id == b("of_pass"), publications.c.rung == b("before"))
+    .where(publications.c.pass_id.in_(b("ids", expanding=True)), publications.c.rung == b("before"))
     .values(
         rung=b("told"),
         remote_state=b("state"),
@@ -41,19 +41,24 @@ _MARK_RUNG = (
 )
 
 
+_HOLD = (
+    sa.select(publications.c.pass_id)
+    .where(publications.c.pass_id.in_(b("ids", expanding=True)))
+    .order_by(publications.c.pass_id)
+    .with_for_update(key_share=True)
+)
+
+
 def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
     """Note what was told. Where somebody asked to `ring_again` meanwhile, the note is dropped: a phone that came with
-    a new push token after the list was read has not been told."""
-    if rung:
-        rows = [
-            {
-                "of_pass": r.pass_id,
-                "told": r.number,
-                "before": r.before,
-                "state": r.remote_state,
-                "pushed": r.pushed_at,
-                "hour_ago": None if r.pushed_at is None else r.pushed_at - PUSHES_COUNTED,
-            }
-            for r in sorted(rung, key=lambda one: one.pass_id)
-        ]
-        tx.execute(_MARK_RUNG, rows)
+    a new push token after the list was read has not been told. In a mass change most cards have the same to note, and
+    those are one statement."""
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for r in sorted(rung, key=lambda one: one.pass_id):
+        alike.setdefault((r.number, r.before, r.remote_state, r.pushed_at), []).append(r.pass_id)
+    if len(rung) > 1 and tx.dialect.name != "sqlite":
+        tx.execute(_HOLD, {"ids": [r.pass_id for r in rung]})
+    for (number, before, state, pushed_at), ids in alike.items():
+        values = {"ids": ids, "told": number, "before": before, "state": state, "pushed": pushed_at}
+        ago = pushed_at - PUSHES_COUNTED if isinstance(pushed_at, datetime) else None
+        tx.execute(_MARK_RUNG, values | {"hour_ago": ago})
