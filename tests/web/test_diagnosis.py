@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from tests.phone import Phone
 from tests.world import World
 from wallet_server.cli import doctor
+from wallet_server.errors import Misconfigured, NotFound
 from wallet_server.rules import case, diagnosis
 from wallet_server.wallets.apple import phone_lines
 from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, catalogues
@@ -95,3 +96,13 @@ def test_the_command_prints_it(world: World, monkeypatch: pytest.MonkeyPatch) ->
     assert json.loads(told.output)["member"] == holder.member
     nobody = CliRunner().invoke(doctor.doctor, ["--card", "mem_0123456789"])
     assert nobody.exit_code == 1
+    assert isinstance(nobody.exception, NotFound)
+
+
+def test_the_command_makes_nothing_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WALLET_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("WALLET_DATABASE_URL", raising=False)
+    monkeypatch.delenv("WALLET_SECRET_KEYS", raising=False)
+    run = CliRunner().invoke(doctor.doctor, ["--card", "mem_0123456789"])
+    assert isinstance(run.exception, Misconfigured)
+    assert not (tmp_path / "data").exists()

@@ -6,9 +6,13 @@ import json
 
 import click
 
-from wallet_server.actions import pass_doctor
+from wallet_server.actions import doctor as physician
+from wallet_server.actions import pass_doctor, safekeeping
 from wallet_server.actions.pass_doctor import Chart
-from wallet_server.cli.opening import open_context
+from wallet_server.errors import Misconfigured
+from wallet_server.installation import build_context
+from wallet_server.records.database import open_database
+from wallet_server.settings import Settings
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.diagnosed import Reader
 from wallet_server.web.rendering import Press
@@ -19,19 +23,33 @@ COLOURS = {"error": "red", "warning": "yellow", "wait": "cyan", "note": "blue", 
 def examine(card: str, as_json: bool) -> bool:
     """Print the chart of a member's or a pass's public id, in English and UTC; whether nothing has to be mended.
 
-    Raises `NotFound`.
+    Raises `NotFound`, and `Misconfigured` where there is nothing to look at: looking migrates no database and makes no
+    keys.
     """
-    ctx = open_context()
+    settings = Settings.from_env()
+    _expect_an_installation(settings)
+    database = open_database(settings)
     try:
-        chart = pass_doctor.examine_any(ctx, card)
+        chart = pass_doctor.examine_any(build_context(settings, database), card)
     finally:
-        ctx.database.close()
+        database.close()
     reader = Reader(Press().words["en"], Wording("en"))
     if as_json:
         click.echo(json.dumps(reader.document(chart), ensure_ascii=False))
     else:
         _print(chart, reader)
     return not any(one.level == "error" for found in chart.cards if found.state == "active" for one in found.diagnoses)
+
+
+def _expect_an_installation(settings: Settings) -> None:
+    if physician.new_here(settings):
+        raise Misconfigured(f"Nothing stands at {settings.data_dir} yet: there is no card to look at.")
+    for one in physician.examine_database(settings):
+        if one.level == "error":
+            raise Misconfigured(one.sentence)
+    missing = safekeeping.keys_missing(settings)
+    if missing is not None:
+        raise Misconfigured(missing)
 
 
 def _print(chart: Chart, reader: Reader) -> None:
