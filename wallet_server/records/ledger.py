@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import Conflict
+from wallet_server.records import lots as lot_book
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
     balances,
@@ -32,7 +33,6 @@ EARN, BURN, REVERSE, EXPIRE = "earn", "burn", "reverse", "expire"
 MEMBER, MERCHANT = "member", "merchant"
 AVAILABLE, ISSUED, REDEEMED, BREAKAGE = "available", "issued", "redeemed", "breakage"
 EXPIRY_UNDONE = "reverse.expire"
-MAX_LOTS = 10_000
 MAX_BALANCE = 2**53 - 1
 """Beyond it a JSON number is no longer exact in every language (RFC 8259, 6)."""
 
@@ -84,10 +84,8 @@ class Posted:
     params: Mapping[str, Any]
 
 
-# Written out, not bound: by a bound value a database cannot tell that the partial index of the open lots holds the row.
-_OPEN = lots.c.remaining != sa.literal_column("0")
 # Beside a lot that has expired, a balance of zero or more may hide a debt: so the debts themselves are looked for.
-_OWING = sa.exists().where(lots.c.account_id == ledger_accounts.c.id, _OPEN, lots.c.remaining < 0)
+_OWING = sa.exists().where(lots.c.account_id == ledger_accounts.c.id, lot_book.OPEN, lots.c.remaining < 0)
 _PURSES = (
     sa.select(
         ledger_accounts.c.id,
@@ -104,29 +102,6 @@ _ADD_ENTRY = sa.insert(ledger_entries).returning(ledger_entries.c.id, ledger_ent
 _ADD_POSTING = sa.insert(ledger_postings)
 _MOVE = sa.update(balances).where(balances.c.account_id == b("account")).values(amount=balances.c.amount + b("by"))
 _MOVED = _MOVE.returning(balances.c.amount)
-_OPEN_LOT = sa.insert(lots).returning(lots.c.id, lots.c.entry_id)
-_LOTS = (
-    sa.select(lots.c.id, lots.c.remaining)
-    .where(
-        lots.c.account_id == b("account"),
-        _OPEN,
-        lots.c.remaining > 0,
-        sa.or_(lots.c.expires_at.is_(None), lots.c.expires_at > b("at")),
-    )
-    .order_by(lots.c.expires_at.asc().nulls_last(), lots.c.id)
-    .limit(MAX_LOTS)
-)
-# A debt is opened by the reversal of an award: of which one, its entry names.
-_DEBTS = (
-    sa.select(lots.c.id, lots.c.remaining, ledger_entries.c.reverses_id.label("award"))
-    .join(ledger_entries, ledger_entries.c.id == lots.c.entry_id)
-    .where(lots.c.account_id == b("account"), _OPEN, lots.c.remaining < 0)
-    .order_by(lots.c.id)
-    .limit(MAX_LOTS)
-)
-_OPENED = sa.select(lots.c.id, lots.c.entry_id, lots.c.expires_at).where(lots.c.id.in_(b("ids", expanding=True)))
-_DRAW = sa.update(lots).where(lots.c.id == b("lot")).values(remaining=lots.c.remaining - b("by"))
-_ALLOCATE = sa.insert(lot_allocations)
 
 
 def purses(tx: Tx, member_id: int) -> dict[str, Purse]:
@@ -222,17 +197,17 @@ def award(tx: Tx, awards: Sequence[Award]) -> list[Posted]:
     ids = _write(tx, legs)
     tx.execute(_MOVE, [{"account": leg.purse.account_id, "by": leg.amount} for leg in legs])
     posted = [_posted(leg, ids[leg.booking.public_id], after) for leg, after in zip(legs, balance, strict=True)]
-    opened = _open_lots(
+    opened = lot_book.open_lots(
         tx,
         [
-            _lot(one.purse.account_id, entry.entry_id, one.amount, one.booking.effective_at, one.expires_at)
+            lot_book.new_lot(one.purse.account_id, entry.entry_id, one.amount, one.booking.effective_at, one.expires_at)
             for one, entry in zip(awards, posted, strict=True)
         ],
     )
     for one, entry in zip(awards, posted, strict=True):
         if one.purse.owing:
             pool = {opened[entry.entry_id]: one.amount}
-            _take(tx, entry.entry_id, _repay(tx, one.purse.account_id, pool, one.booking.recorded_at))
+            lot_book.take(tx, entry.entry_id, lot_book.repay(tx, one.purse.account_id, pool, one.booking.recorded_at))
     return posted
 
 
@@ -268,27 +243,11 @@ def _contras(tx: Tx, awards: Sequence[Award]) -> dict[int, int]:
     return found
 
 
-def _lot(account: int, entry: int, amount: int, at: datetime, expires_at: datetime | None) -> dict[str, Any]:
-    return {
-        "account_id": account,
-        "entry_id": entry,
-        "amount": amount,
-        "remaining": amount,
-        "earned_at": at,
-        "expires_at": expires_at,
-    }
-
-
-def _open_lots(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Entry to the lot that it opens."""
-    return {r.entry_id: r.id for r in tx.execute(_OPEN_LOT, rows)}
-
-
 def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
     """Take `amount` (> 0) from the lots that expire first. Raises `Conflict` (`not-enough`) rather than overspend."""
     if amount <= 0:
         raise ValueError("a burn is positive")
-    takes, rest = _plan(tx, purse.account_id, amount, booking.effective_at)
+    takes, rest = lot_book.plan(tx, purse.account_id, amount, booking.effective_at)
     if rest or purse.amount < amount:
         have = min(purse.amount, amount - rest)
         raise Conflict(
@@ -298,7 +257,7 @@ def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
         )
     contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, REDEEMED)
     posted = _post(tx, booking, BURN, purse, -amount, contra, None)
-    _take(tx, posted.entry_id, takes)
+    lot_book.take(tx, posted.entry_id, takes)
     return posted
 
 
@@ -314,7 +273,7 @@ def expire(tx: Tx, booking: Booking, purse: Purse, lot: int) -> Posted | None:
         return None
     contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, BREAKAGE)
     posted = _post(tx, booking, EXPIRE, purse, -left, contra, None)
-    _take(tx, posted.entry_id, [(lot, left)])
+    lot_book.take(tx, posted.entry_id, [(lot, left)])
     return posted
 
 
@@ -358,10 +317,12 @@ def _undo(tx: Tx, booking: Booking, purse: Purse, entry_id: int, kind: str) -> P
     contra = next(leg for leg in legs if leg.account_id != purse.account_id)
     posted = _post(tx, booking, REVERSE, purse, -own.amount, contra.account_id, entry_id)
     if kind == EARN:
-        takes, rest = _plan(tx, purse.account_id, own.amount, booking.effective_at, first=entry_id)
-        _take(tx, posted.entry_id, takes)
+        takes, rest = lot_book.plan(tx, purse.account_id, own.amount, booking.effective_at, first=entry_id)
+        lot_book.take(tx, posted.entry_id, takes)
         if rest:
-            _open_lots(tx, [_lot(purse.account_id, posted.entry_id, -rest, booking.effective_at, None)])
+            lot_book.open_lots(
+                tx, [lot_book.new_lot(purse.account_id, posted.entry_id, -rest, booking.effective_at, None)]
+            )
         return posted
     given = tx.execute(
         sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount)
@@ -370,9 +331,9 @@ def _undo(tx: Tx, booking: Booking, purse: Purse, entry_id: int, kind: str) -> P
     ).all()
     back = {row.lot_id: row.amount for row in given}
     # What had expired is put back only to be taken away with its award: it pays no debt on the way.
-    repaid = dict(_repay(tx, purse.account_id, back, booking.recorded_at)) if kind == BURN else {}
+    repaid = dict(lot_book.repay(tx, purse.account_id, back, booking.recorded_at)) if kind == BURN else {}
     net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
-    _take(tx, posted.entry_id, [*net.items(), *repaid.items()])
+    lot_book.take(tx, posted.entry_id, [*net.items(), *repaid.items()])
     return posted
 
 
@@ -432,56 +393,3 @@ def _entry(leg: _Leg) -> dict[str, Any]:
         "effective_at": booking.effective_at,
         "recorded_at": booking.recorded_at,
     }
-
-
-def _plan(
-    tx: Tx, account: int, amount: int, at: datetime, first: int | None = None
-) -> tuple[list[tuple[int, int]], int]:
-    """Which lots give how much, first to expire first (the lot of entry `first` before all), and what is missing."""
-    rows = [(r.id, r.remaining) for r in tx.execute(_LOTS, {"account": account, "at": at})]
-    if first is not None:
-        own = tx.execute(
-            sa.select(lots.c.id, lots.c.remaining).where(lots.c.entry_id == first, lots.c.account_id == account)
-        ).all()
-        ahead = [(r.id, r.remaining) for r in own if r.remaining > 0]
-        rows = ahead + [row for row in rows if row not in ahead]
-    takes: list[tuple[int, int]] = []
-    for lot, remaining in rows:
-        if not amount:
-            break
-        part = min(remaining, amount)
-        takes.append((lot, part))
-        amount -= part
-    return takes, amount
-
-
-def _take(tx: Tx, entry: int, takes: Sequence[tuple[int, int]]) -> None:
-    takes = [(lot, part) for lot, part in takes if part]
-    if takes:
-        tx.execute(_DRAW, [{"lot": lot, "by": part} for lot, part in takes])
-        tx.execute(_ALLOCATE, [{"lot_id": lot, "entry_id": entry, "amount": part} for lot, part in takes])
-
-
-def _repay(tx: Tx, account: int, pool: Mapping[int, int], at: datetime) -> list[tuple[int, int]]:
-    """What the lots of `pool` (lot: amount just put there) pay towards the account's debts: (lot, amount taken).
-
-    A lot that has run out by `at` pays the debt that its own award left, and no other; that debt it pays before others
-    do, because what it does not pay is gone.
-    """
-    debts = tx.execute(_DEBTS, {"account": account}).all()
-    if not debts:
-        return []
-    opened = {r.id: r for r in tx.execute(_OPENED, {"ids": list(pool)})}
-    alive = [lot for lot in pool if opened[lot].expires_at is None or opened[lot].expires_at > at]
-    left = dict(pool)
-    moves: list[tuple[int, int]] = []
-    for debt in debts:
-        owed = -debt.remaining
-        own = [lot for lot in pool if lot not in alive and opened[lot].entry_id == debt.award]
-        for lot in (*own, *alive):
-            part = min(left[lot], owed)
-            left[lot] -= part
-            owed -= part
-        if owed != -debt.remaining:
-            moves.append((debt.id, debt.remaining + owed))
-    return [(lot, pool[lot] - left[lot]) for lot in pool if left[lot] != pool[lot]] + moves
