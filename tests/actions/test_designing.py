@@ -15,6 +15,7 @@ from wallet_server import resources
 from wallet_server.actions import designing, programs
 from wallet_server.actions.staff import Person
 from wallet_server.errors import Conflict, Invalid, NotFound
+from wallet_server.records import parties
 from wallet_server.records.scope import Scope
 from wallet_server.rules import card_form
 from wallet_server.rules.card_changes import changes
@@ -190,15 +191,22 @@ def test_a_draft_is_published_once(world: World) -> None:
 
 
 def test_what_no_phone_would_take_is_told_in_the_person_s_language_and_is_not_published(world: World) -> None:
-    """A store's text comes from the interface, not from the form; the form still must not publish such a card."""
+    """A store's text comes from elsewhere than the form; the form still must not publish such a card."""
     marie = person(world)
     found = designing.desk(world.ctx, marie)
     assert found.typed is not None
     revision = designing.save(world.ctx, marie, {**found.typed, "points": "3"}, 0)
     found = designing.desk(world.ctx, marie)
     assert not designing.pending(world.ctx, marie.scope, found, "fr")[0].faults
-    store = programs.NewStore("Nord", latitude=50.6, longitude=3.0, texts={"fr": "Ding\x07", "en": "Ding"})
-    programs.add_store(world.ctx, world.merchant, store, world.wish("store"))
+    texts = {"fr": "Ding\x07", "en": "Ding"}
+    store = programs.NewStore("Nord\x07", latitude=50.6, longitude=3.0, texts=texts)
+    with pytest.raises(Invalid) as refused:
+        programs.add_store(world.ctx, world.merchant, store, world.wish("store"))
+    assert [one.path for one in refused.value.faults] == ["name", "texts.fr"]
+    with world.ctx.change() as tx:  # as a store that was there before the door was so strict
+        parties.add_store(
+            tx, "sto_old", marie.scope.merchant_id, "Nord", "Europe/Paris", 50.6, 3.0, texts, world.ctx.now()
+        )
     typed = found.typed or {}
     told = {tag: designing.preview(world.ctx, marie.scope, typed, found.document, tag).reading for tag in ("fr", "en")}
     assert [one.code for one in told["fr"].faults] == ["validator"]

@@ -21,6 +21,7 @@ from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes
 from wallet_server.rules.program import Programme, fingerprint, parse
+from wallet_server.wallets.apple.strings import UNSHOWABLE
 
 __all__ = ["REPUBLISH", "Founded", "NewStore", "ProgrammeRow", "add_store", "found", "publish_version", "republish"]
 
@@ -78,6 +79,9 @@ def _check_store(store: NewStore) -> None:
     faults = []
     if not store.name.strip() or len(store.name) > 200:
         faults.append(Fault("name", "Give the store a name of at most 200 characters."))
+    for place, text in (("name", store.name), *((f"texts.{tag}", said) for tag, said in (store.texts or {}).items())):
+        if UNSHOWABLE.search(text):  # every card of the programme would carry it, and none could be signed
+            faults.append(Fault(place, "This text holds a character that cannot be shown; write it again."))
     if store.zone not in available_timezones():
         faults.append(Fault("zone", "Give a time zone such as Europe/Paris."))
     if (store.latitude is None) != (store.longitude is None):
