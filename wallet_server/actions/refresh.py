@@ -14,16 +14,18 @@ from datetime import datetime, timedelta
 from wallet_server.actions import cards
 from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
-from wallet_server.records import devices, jobs, limits, rings
+from wallet_server.records import devices, jobs, limits, passes, rings
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
 from wallet_server.records.rings import Held, Owing
-from wallet_server.records.rung import Rung, mark_rung
+from wallet_server.records.rung import Rung, mark_rung, unheard
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
 
 RING = rings.RING
 REFUSED_REST = timedelta(minutes=15)
+UNHEARD, MOST_UNHEARD = timedelta(minutes=15), 5_000
+"""How long before a start a version was told of that phones may have come for in vain, and how many of them."""
 DOUBTED_REST = timedelta(hours=1), timedelta(hours=6)
 """Least and most between two tries of a phone whose token was refused; between the two, as long as it has been so."""
 
@@ -151,6 +153,19 @@ def _stale(ready: Ready, held_by: Sequence[DeviceRow]) -> Stale:
     handles = tuple(Handle(d.id, d.push_kind, d.push_token, d.registered_at, d.suspected) for d in held_by)
     row = ready.row
     return Stale(row.id, row.credential_set_id, row.pass_type, handles, ready.publication.remote_state)
+
+
+def ring_unheard(ctx: Context) -> int:
+    """Ring once more the phones that were told of a version shortly before now and have not fetched it; called when a
+    worker starts. Whoever came while the service was away has been turned off, and a phone that was turned off a few
+    times does not come again by itself. Returns how many cards that are."""
+    now = ctx.now()
+    with ctx.change() as tx:
+        missed = unheard(tx, now - UNHEARD, MOST_UNHEARD)
+        for key in sorted(missed):
+            passes.ring_again(tx, key, new_tag=False)
+        jobs.put(tx, [Put(RING, str(key), jobs.SERVICE, now) for key in sorted(missed)])
+    return len(missed)
 
 
 def raise_alarm(ctx: Context, credential_set: int, kind: str, sentence: str) -> None:

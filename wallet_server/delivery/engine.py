@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from wallet_server.actions import outbox, upkeep
+from wallet_server.actions import outbox, refresh, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.delivery.worker import Worker
 from wallet_server.errors import WalletError
@@ -75,6 +75,7 @@ class Engine:
             upkeep.schedule(self._ctx)
             if self._ctx.database.sqlite:
                 outbox.take_over(self._ctx)
+            refresh.ring_unheard(self._ctx)
         self._worker.start()
         threading.Thread(target=self._listen, name="doorbell", daemon=True).start()
         return self._worker

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import Instant, publications
+from wallet_server.records.jobs import micros
+from wallet_server.records.schema import Instant, publications, registrations
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,22 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
         values = {"ids": ids, "told": number, "before": before, "state": state, "pushed": pushed_at}
         ago = pushed_at - PUSHES_COUNTED if isinstance(pushed_at, datetime) else None
         tx.execute(_MARK_RUNG, values | {"hour_ago": ago})
+
+
+# A tag is the time at which it was handed out, and it is indexed.
+_LATELY = (
+    sa.select(publications.c.pass_id)
+    .where(
+        publications.c.tag >= b("since"),
+        publications.c.rung >= publications.c.number,
+        publications.c.seen < publications.c.number,
+        sa.exists().where(registrations.c.pass_id == publications.c.pass_id),
+    )
+    .order_by(publications.c.tag.desc())
+    .limit(b("most"))
+)
+
+
+def unheard(tx: Tx, since: datetime, most: int) -> list[int]:
+    """Cards whose phones were told of a version since then and have not been seen to fetch it, the latest first."""
+    return [int(key) for key in tx.execute(_LATELY, {"since": micros(since), "most": most}).scalars()]

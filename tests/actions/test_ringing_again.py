@@ -1,0 +1,52 @@
+"""A worker that starts rings the phones that may have come while nobody was there."""
+
+from __future__ import annotations
+
+from tests.phone import Phone
+from tests.world import World
+from wallet_server.actions import refresh
+
+
+def told(world: World) -> Phone:
+    """A phone that was rung for a sale and has not fetched it."""
+    phone = Phone(world, world.enrol()).add()
+    world.work()
+    world.clock.forward(minutes=1)
+    world.sell(phone.holder, 1000)
+    world.work()
+    assert phone.rung()
+    return phone
+
+
+def test_a_phone_that_came_in_vain_is_rung_once_more_and_then_left_alone(world: World) -> None:
+    phone = told(world)
+    world.clock.forward(minutes=1)
+
+    assert refresh.ring_unheard(world.ctx) == 1
+    world.work()
+    assert phone.rung()
+    assert phone.pull()
+    assert phone.value("points") == 10
+
+    assert refresh.ring_unheard(world.ctx) == 0
+    world.work()
+    assert not phone.rung()
+
+
+def test_what_was_told_long_ago_or_fetched_is_not_told_again(world: World) -> None:
+    fetched, away = told(world), told(world)
+    fetched.pull()
+    world.clock.forward(minutes=16)
+
+    assert refresh.ring_unheard(world.ctx) == 0
+    world.work()
+    assert not away.rung()
+
+
+def test_a_card_that_no_phone_holds_is_passed_over(world: World) -> None:
+    holder = world.enrol()
+    world.clock.forward(minutes=1)
+    world.sell(holder, 1000)
+    world.work()
+
+    assert refresh.ring_unheard(world.ctx) == 0
