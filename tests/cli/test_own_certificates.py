@@ -247,6 +247,36 @@ def test_a_certificate_that_apple_refuses_rests_its_own_merchants_pushes_alone(h
         assert "circuit" not in house.run("doctor").output, "a renewed certificate is tried at once"
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"apns-push-type": "background", "apns-priority": "5"}),
+        (
+            {"WALLET_APNS_PUSH_TYPE": "alert", "WALLET_APNS_PRIORITY": "10", "WALLET_APNS_EXPIRATION_HOURS": "72"},
+            {"apns-push-type": "alert", "apns-priority": "10"},
+        ),
+        ({"WALLET_APNS_PUSH_TYPE": "none"}, {"apns-priority": "5"}),
+    ],
+)
+def test_push_type_priority_and_lifetime_are_settings_and_the_topic_is_always_named(
+    house: House, settings: dict[str, str], expected: dict[str, str]
+) -> None:
+    shop = found(house, "Boulangerie")
+    assert install(house, SHOPS["Boulangerie"], shop["programme"]).exit_code == 0
+    house.variables |= {"WALLET_COALESCE_SECONDS": "0", **settings}
+    heard: list[dict[str, str]] = []
+    server = ApnsServer(house.authority, on_push=lambda _token, _topic, headers, _body: heard.append(dict(headers)))
+    with server.in_thread() as apns, served(house, apns) as ctx:
+        one = customer(ctx, shop, SHOPS["Boulangerie"], "a")
+        one.buy(ctx, "R-1")
+        work(ctx)
+    assert heard
+    until = datetime.fromtimestamp(int(heard[-1].pop("apns-expiration")), UTC) - datetime.now(UTC)
+    hours = int(settings.get("WALLET_APNS_EXPIRATION_HOURS", 48))
+    assert timedelta(hours=hours, minutes=-1) < until <= timedelta(hours=hours + 1)
+    assert heard[-1] == {"apns-topic": SHOPS["Boulangerie"], **expected}
+
+
 SWAPS = 3
 SECONDS_BETWEEN = 2.5
 

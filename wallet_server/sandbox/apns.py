@@ -59,7 +59,8 @@ class ApnsServer:
         beyond_loopback: bool = False,
         token_keys: TokenKeys | None = None,
     ) -> None:
-        """With `token_keys`, whoever has no certificate may come with a token. Raises ValueError when `host` is not a loopback address, unless `beyond_loopback` asks for it."""
+        """With `token_keys`, whoever has no certificate may come with a token. Raises ValueError when `host` is not a
+        loopback address, unless `beyond_loopback` asks for it."""
         if not (beyond_loopback or ipaddress.ip_address(host).is_loopback):
             raise ValueError(f"the sandbox's APNs server listens on loopback only, not on {host}")
         self.host, self.port, self.streams = host, port, streams

@@ -70,7 +70,8 @@ class Request:
 
 @dataclass
 class Counts:
-    """What has happened since the start; `by_token` were opened by a provider token and not by a certificate. `most_in_flight` is the highest number of streams open on one connection."""
+    """What has happened since the start; `by_token` were opened by a provider token and not by a certificate.
+    `most_in_flight` is the highest number of streams open on one connection."""
 
     accepted: int = 0
     by_token: int = 0

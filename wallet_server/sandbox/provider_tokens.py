@@ -52,7 +52,7 @@ class TokenKeys:
         """As the portal does when a key is made: keep its public half. These pass types are the team's."""
         key = serialization.load_pem_private_key(private_pem, None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError("a push key is an elliptic curve key")  # noqa: TRY004 - a wrong file, no wrong type
+            raise ValueError("a push key is an elliptic curve key")
         self._keys[kid] = _Key(team, key.public_key())
         self._topics |= dict.fromkeys(topics, team)
 

@@ -47,8 +47,8 @@ ALARM_SECONDS = 900.0
 
 _CERTIFICATE = "Check the pass type certificate."
 _KEY = (
-    "Check the push key (.p8): it must be of the team that the pass type belongs to, and not revoked in Apple's portal. "
-    "`wallet-server setup apple token remove` goes back to the certificate."
+    "Check the push key (.p8): it must be of the team that the pass type belongs to, and not revoked in Apple's "
+    "portal. `wallet-server setup apple token remove` goes back to the certificate."
 )
 _REMEDIES = {
     "InvalidProviderToken": _KEY,

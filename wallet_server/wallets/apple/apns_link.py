@@ -63,8 +63,9 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Dial:
-    """Where to connect and as whom; without a certificate the headers say it, by a provider token. `trust` is a root in memory, `trust_file` the system's collection on disk (a file,
-    because each of a thousand handles would keep its own copy of what is in memory)."""
+    """Where to connect and as whom; without a certificate the headers say it, by a provider token. `trust` is a root in
+    memory, `trust_file` the system's collection on disk (a file, because each of a thousand handles would keep its own
+    copy of what is in memory)."""
 
     address: str
     certificate_pem: bytes | None = field(repr=False)

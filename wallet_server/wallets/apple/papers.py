@@ -88,8 +88,8 @@ def _gather(upload: Upload, known: Sequence[bytes]) -> tuple[Papers, list[Findin
     wwdr = upload.wwdr or _issuer(certificate, [*beside, *known])
     if not wwdr and _read(certificate) is not None:
         sentence = (
-            "The WWDR intermediate is not known here yet, and it did not come with the certificate. Download 'Worldwide "
-            "Developer Relations - G4' from https://www.apple.com/certificateauthority/ and give it as well."
+            "The WWDR intermediate is not known here yet, and it did not come with the certificate. Download "
+            "'Worldwide Developer Relations - G4' from https://www.apple.com/certificateauthority/ and give it as well."
         )
         findings.append(Finding("error", "wwdr-missing", sentence))
     return Papers(certificate, key, wwdr, password), findings

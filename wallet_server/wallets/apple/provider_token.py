@@ -1,8 +1,8 @@
 """Owns token authentication at the push service: the signing key (.p8) and the provider tokens that it signs.
 
-A key opens the pass types of its own team alone. Sources: Apple, "Establishing a token-based connection to APNs" (ES256,
-kid, iss, iat; a token is refused after an hour and must not be renewed more often than every 20 minutes); RFC 7515,
-RFC 7518 3.4.
+A key opens the pass types of its own team alone. Sources: Apple, "Establishing a token-based connection to APNs"
+(ES256, kid, iss, iat; a token is refused after an hour and must not be renewed more often than every 20 minutes);
+RFC 7515, RFC 7518 3.4.
 """
 
 from __future__ import annotations
