@@ -172,7 +172,7 @@ function drawFields(row, fields) {
     const value = find(box, ".value");
     if (value.textContent && value.textContent !== field.value) highlight(box);
     setText(value, field.value);
-    box.dataset.length = field.value.length > 20 ? "long" : field.value.length > 11 ? "middle" : "short";
+    box.dataset.length = field.value.length > 20 ? "long" : field.value.length > 9 ? "middle" : "short";
     return box;
   });
   if (boxes.length !== row.children.length || boxes.some((box, place) => row.children[place] !== box)) {
