@@ -26,6 +26,7 @@ FROZEN = {
     "0004_doctor.py": "896c1edf3f5428bd4f84e45aa3f6d3ab2bfe58deb250d9e1cb87142324d3916e",
     "0005_undone.py": "c1ba1227f71427204554f5cbd17ffc29644d6c20ae4059e03c2fa041e7147079",
     "0006_who_did_what.py": "96f9ae477a13d635a02622c56af15a2ecf0f6585ed8954b1e0533e35b895c6e8",
+    "0007_coupons.py": "f8ee91bed1fe46e12f608a6ba5830a4afeb2618813b4377b3aef137ecb5a2336",
 }
 
 
@@ -118,12 +119,18 @@ def test_what_people_did_refuses_to_be_edited(new_database: NewDatabase, name: s
     for kind in ("sqlite", "postgresql"):
         engine = sa.create_engine(new_database(kind), poolclass=sa.pool.NullPool)
         with engine.begin() as connection:
-            connection.exec_driver_sql("INSERT INTO accounts (id, public_id, name, issuer_mark, created_at) "
-                                       "VALUES (1, 'acc_1', 'A', 'abcd', '2026-11-22 00:00:00.000000')")
-            connection.exec_driver_sql("INSERT INTO merchants (id, public_id, account_id, name, created_at) "
-                                       "VALUES (1, 'mer_1', 1, 'A', '2026-11-22 00:00:00.000000')")
-            connection.exec_driver_sql(f"INSERT INTO {name} (id, merchant_id, at, what, principal) "
-                                       "VALUES (1, 1, '2026-11-22 00:00:00.000000', 'role', 'operator')")
+            connection.exec_driver_sql(
+                "INSERT INTO accounts (id, public_id, name, issuer_mark, created_at) "
+                "VALUES (1, 'acc_1', 'A', 'abcd', '2026-11-22 00:00:00.000000')"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO merchants (id, public_id, account_id, name, created_at) "
+                "VALUES (1, 'mer_1', 1, 'A', '2026-11-22 00:00:00.000000')"
+            )
+            connection.exec_driver_sql(
+                f"INSERT INTO {name} (id, merchant_id, at, what, principal) "
+                "VALUES (1, 1, '2026-11-22 00:00:00.000000', 'role', 'operator')"
+            )
         for statement in (f"UPDATE {name} SET what = 'x'", f"DELETE FROM {name}"):
             with pytest.raises(sa.exc.DBAPIError, match="is never changed"), engine.begin() as connection:
                 connection.exec_driver_sql(statement)

@@ -28,6 +28,7 @@ from wallet_server.records.schema.cards import (
     tag_counters,
 )
 from wallet_server.records.schema.columns import Instant, metadata
+from wallet_server.records.schema.coupons import COUPON_FACTS, coupon_events, coupon_passes, coupons
 from wallet_server.records.schema.delivery import (
     announcement_members,
     announcements,
@@ -68,6 +69,7 @@ from wallet_server.records.schema.watch import APPEND_ONLY, sign_in_waits, staff
 
 __all__ = [
     "APPEND_ONLY",
+    "COUPON_FACTS",
     "LEDGER_TABLES",
     "Instant",
     "accounts",
@@ -84,6 +86,9 @@ __all__ = [
     "codes",
     "consents",
     "counters",
+    "coupon_events",
+    "coupon_passes",
+    "coupons",
     "credential_sets",
     "currencies",
     "departures",
