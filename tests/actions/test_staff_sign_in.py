@@ -405,6 +405,18 @@ def test_a_sheet_of_backup_codes_replaces_one_factor_and_not_both(world: World) 
     assert sign_in.with_code(world.ctx, pending, codes[1], "Firefox", HOME), "the app was there: codes are good again"
 
 
+def test_a_sheet_that_outlived_the_app_opens_nothing(world: World) -> None:
+    hire(world)
+    here, _, codes = with_app(world)
+    kept = second_factor.renew_codes(world.ctx, here.person)
+    with world.ctx.change() as tx:  # as when the last passkey goes, which leaves the codes
+        staff.change(tx, here.person.staff_id, {"totp_confirmed_at": None, "totp_cipher": None})
+    for code in (codes[0], kept[0]):
+        with pytest.raises(Unauthenticated):
+            sign_in.reset_by_backup_code(world.ctx, "marie@example.com", code, "the thief's word 9", HOME)
+    assert enter(world)
+
+
 def test_another_password_ends_links_that_would_choose_one(world: World) -> None:
     hire(world)
     colleague = hire(world, "zoe@example.com")

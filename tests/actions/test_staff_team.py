@@ -241,7 +241,10 @@ def test_who_is_an_owner_no_more_comes_back_through_nothing_that_they_made(world
         links.choose_password(world.ctx, reset, "other words apart")
     with pytest.raises(NotFound):
         pairing.greet(world.ctx, till)
-    late = links.new_secret()  # a request of his that was under way
+    till = pairing.invite(world.ctx, bob.scope, made, bob.staff_id).link.rpartition("#")[2]
+    with pytest.raises(NotFound):
+        pairing.pair(world.ctx, till, "d" * 40, "His own phone")
+    late = links.new_secret()  # requests of his that were under way
     team.invite(world.ctx, bob, OWNER, "", late)
     with pytest.raises(NotFound):
         links.join(world.ctx, late, ZOE, "Safari", HOME)

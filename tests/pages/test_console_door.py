@@ -232,6 +232,30 @@ def test_the_second_factor_is_set_up_asked_for_and_replaced_by_a_backup_code(cli
     assert other.get("/console/team").status_code == 200
 
 
+def test_an_app_that_was_begun_is_not_finished_by_who_finds_the_browser_later(
+    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email, other = hire(house), house.app.test_client()
+    enter(house, client, email)
+    enter(house, other, email)
+    token = token_in(client.get("/console/more"))
+    assert client.post("/console/account/app/start", data={"csrf": token}).location == "/console/account/app"
+    secret = re.search(r'class="secret">([A-Z2-7 ]+)<', text_of(client, "/console/account/app"))
+    assert secret
+    totp = pyotp.TOTP(secret.group(1).replace(" ", ""))
+    now = house.ctx.now()
+    with monkeypatch.context() as later:
+        later.setattr(house.ctx, "clock", lambda: now + timedelta(minutes=31))
+        assert secret.group(1) not in text_of(client, "/console/account/app")
+        refused = client.post("/console/account/app", data={"csrf": token, "code": totp.now()})
+        assert "sign out, sign in again" in refused.get_data(as_text=True)
+    assert other.get("/console/more").status_code == 200
+    done = client.post("/console/account/app", data={"csrf": token, "code": totp.now()}).get_data(as_text=True)
+    assert len(re.findall(r"<code>[A-Z0-9-]{14}</code>", done)) == 8
+    assert client.get("/console/more").status_code == 200
+    assert other.get("/console/more").location.startswith("/console/sign-in"), "a password alone had let it in"
+
+
 def test_an_owner_who_put_it_off_may_only_set_it_up(client: FlaskClient, house: House) -> None:
     email = hire(house)
     with house.ctx.change() as tx:

@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions import keys
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.staff import OWNER
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import deeds, pairings, parties
+from wallet_server.records import deeds, pairings, parties, staff
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.pairings import DeviceRow, PairingRow, TillRow
@@ -202,6 +203,10 @@ def _invitation(tx: Tx, secret: str) -> PairingRow:
     row = pairings.by_secret(tx, digest(secret)) if RANDOM.fullmatch(secret) else None
     if row is None:
         raise NotFound("This link pairs no device; ask for a new code.", code="pairing-unknown")
+    if row.used_at is None and row.staff_id is not None:
+        by = staff.by_id(tx, row.staff_id)
+        if by.disabled_at is not None or by.role != OWNER:  # dismissed while it was being made
+            raise NotFound("This link pairs no device; ask for a new code.", code="pairing-unknown")
     return row
 
 

@@ -148,6 +148,14 @@ def end_one(ctx: Context, person: Person, session: str) -> None:
         sessions.end_of(tx, person.staff_id, ctx.now(), public_id=session)
 
 
+def end_weaker(ctx: Context, here: Visit) -> None:
+    """The person has just set up a first second factor: browsers that a password alone let in are signed out, but for
+    this one."""
+    if not here.secured:
+        with ctx.change() as tx:
+            sessions.end_of(tx, here.person.staff_id, ctx.now(), but=here.session_id)
+
+
 def end_everywhere(ctx: Context, person: Person) -> None:
     """Sign out of everything, this browser too."""
     with ctx.change() as tx:

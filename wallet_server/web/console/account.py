@@ -99,7 +99,12 @@ def start_app() -> Answer:
 @account.get("/console/account/app")
 def app_page() -> Answer:
     """Its symbol and secret, and the field for the first code."""
-    return _app_page(signed_in(*EVERYBODY, overdue=True), None)
+    here = entered(*EVERYBODY, overdue=True)
+    try:
+        sessions.require_recent(context(), here)
+    except REFUSALS as fault:
+        return _page(here.person, fault, "second")
+    return _app_page(here.person, None)
 
 
 def _app_page(person: Person, fault: WalletError | None) -> Answer:
@@ -122,12 +127,17 @@ def _app_page(person: Person, fault: WalletError | None) -> Answer:
 @account.post("/console/account/app")
 def confirm_app() -> Answer:
     """The first code; shows the backup codes this once."""
-    person = signed_in(*EVERYBODY, overdue=True)
+    here = entered(*EVERYBODY, overdue=True)
     try:
-        codes = second_factor.confirm(context(), person, typed("code"))
+        sessions.require_recent(context(), here)
     except REFUSALS as fault:
-        return _app_page(person, fault)
-    return _codes_page(person, codes)
+        return _page(here.person, fault, "second")
+    try:
+        codes = second_factor.confirm(context(), here.person, typed("code"))
+    except REFUSALS as fault:
+        return _app_page(here.person, fault)
+    sessions.end_weaker(context(), here)
+    return _codes_page(here.person, codes)
 
 
 def _codes_page(person: Person, codes: tuple[str, ...]) -> Response:
@@ -174,12 +184,14 @@ def passkey_question() -> Response:
 @account.post("/console/account/passkeys")
 def keep_passkey() -> Response:
     """Keep the passkey that was made; answers where to go."""
-    person = signed_in(*EVERYBODY, overdue=True)
+    here = entered(*EVERYBODY, overdue=True)
     try:
+        sessions.require_recent(context(), here)
         name = request.args.get("name", "")[:100]
-        passkeys.register(context(), person, a_party(), request.get_data(as_text=True), name)
+        passkeys.register(context(), here.person, a_party(), request.get_data(as_text=True), name)
     except REFUSALS as fault:
         return told(fault, "sign")
+    sessions.end_weaker(context(), here)
     return jsonify({"next": f"{root()}/console/account?done=passkey#passkeys"})
 
 
