@@ -64,5 +64,5 @@ def test_a_second_is_shared_out_over_its_length(rate: int, moments: list[float])
     told = 0
     for into in sorted(moments):
         told += pacing.allowance(rate, told, into)
-        assert told <= rate * (into + 0.1) + 1
+        assert told <= rate * (into + 1 / pacing.STEPS) + 1
     assert told + pacing.allowance(rate, told, 0.999) == rate

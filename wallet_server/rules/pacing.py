@@ -16,6 +16,7 @@ FIRST = 100
 GROWTH = 1.25
 CROWDED = 2.0
 EASE = 0.75
+STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def per_second(before: Sequence[Second], servers: int, ceiling: int) -> int:
 
 
 def allowance(rate: int, told: int, into: float) -> int:
-    """How many may be told just now, `into` (0 to 1) a second of which `told` have been: spread over it, in tenths, so
-    that a second's share does not go out in its first moment."""
-    tenths = min(10, int(into * 10) + 1)
-    return max(0, rate * tenths // 10 - told)
+    """How many may be told just now, `into` (0 to 1) a second of which `told` have been: spread over it in quarters, so
+    that a second's share does not go out in its first moment, and no batch is so small that its transactions cost more
+    than its cards."""
+    quarters = min(STEPS, int(into * STEPS) + 1)
+    return max(0, rate * quarters // STEPS - told)
