@@ -91,7 +91,7 @@ def test_a_text_that_does_not_exist_is_no_blank() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_of_certificates_has_words_for_whatever_can_be_wrong_with_one(language: str) -> None:
     folder = Path(FOLDER).parent / "wallets" / "apple"
-    source = "".join((folder / name).read_text() for name in ("credentials.py", "papers.py"))
+    source = "".join((folder / name).read_text() for name in ("credentials.py", "papers.py", "unlocking.py"))
     codes = set(re.findall(r'(?:Finding\(\s*"error", |_certificate\([a-z]+, )"([a-z0-9-]+)"', source))
     codes |= {f"{what}-{fault}" for what in ("certificate", "wwdr") for fault in ("expired", "not-yet-valid")}
     codes -= {"wrong-pass-type", "wrong-team"}  # the page expects none in particular

@@ -19,6 +19,7 @@ from wallet_server.errors import NotFound, TooMany
 from wallet_server.records import credentials, limits, programmes, push_keys
 from wallet_server.records.database import Tx
 from wallet_server.records.scope import Scope
+from wallet_server.wallets.apple import unlocking
 from wallet_server.wallets.apple.credentials import Finding
 from wallet_server.wallets.apple.papers import Upload
 
@@ -96,11 +97,13 @@ def bring(
     second = int(ctx.now().timestamp())
     with ctx.change() as tx:
         programme_id = None if programme is None else programmes.programme_in(tx, scope, programme).id
-        # Opening a .p12 may cost as much as whoever made it wanted.
         if limits.take(tx, f"papers:{scope.account_id}", second // 3600 * 60, 1) > MOST_AN_HOUR:
             sentence = "So many certificates were tried in this hour; wait for the next one."
             raise TooMany(sentence, retry_after_seconds=3600 - second % 3600, code="too-many-certificates")
         alone = _alone(ctx, tx)
+    upload, locked = unlocking.unlock(upload)
+    if locked:
+        return None, locked
     papers, findings = apple_setup.look_at(ctx, upload)
     if papers is None:
         return None, [one for one in findings if one.severity == "error"]

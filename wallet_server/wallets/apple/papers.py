@@ -73,7 +73,7 @@ def _gather(upload: Upload, known: Sequence[bytes]) -> tuple[Papers, list[Findin
         sentence = "Give the .p12 file or a certificate with its key, not both: it could not be told which one counts."
         return Papers(b"", b"", b""), [Finding("error", "too-much", sentence)]
     if upload.p12:
-        opened = _open_p12(upload.p12, password, findings)
+        opened = open_p12(upload.p12, password, findings)
         certificate, key, beside = opened or (b"", b"", [])
         password = None
     elif certificate.count(_BEGIN) > 1:
@@ -95,7 +95,8 @@ def _gather(upload: Upload, known: Sequence[bytes]) -> tuple[Papers, list[Findin
     return Papers(certificate, key, wwdr, password), findings
 
 
-def _open_p12(raw: bytes, password: bytes | None, findings: list[Finding]) -> tuple[bytes, bytes, list[bytes]] | None:
+def open_p12(raw: bytes, password: bytes | None, findings: list[Finding]) -> tuple[bytes, bytes, list[bytes]] | None:
+    """Certificate, key and further certificates (PEM, the key open) out of a .p12; None, with a finding, for none."""
     if len(raw) > MOST_INPUT_BYTES:
         findings.append(Finding("error", "p12-too-large", "This file is too large to be a .p12 export."))
         return None
