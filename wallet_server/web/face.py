@@ -111,7 +111,7 @@ def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
         organisation=card.organisation,
         description=in_language(card.description, spoken),
         balance_label=in_language(card.balance.label, spoken),
-        balance=_owned(card.balance, spoken),
+        balance=owned(card.balance, spoken),
         tier_label=in_language(tier.label, spoken) if tier else "",
         tier=in_language(tier.name, spoken) if tier else "",
         percent=gauge.percent if gauge else None,
@@ -137,7 +137,8 @@ def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
     )
 
 
-def _owned(balance: Balance, spoken: str) -> str:
+def owned(balance: Balance, spoken: str) -> str:
+    """A balance as this language writes it: money with its currency, anything else as a number."""
     if balance.iso is None:
         return sentences.number(balance.value, spoken)
     return sentences.money_text(balance.value, Money(balance.iso, balance.exponent), spoken)

@@ -10,6 +10,7 @@ from wallet_server.actions.designing import Preview
 from wallet_server.rules.card import Card
 from wallet_server.rules.card_form import LANGUAGES
 from wallet_server.web.assets import asset_path
+from wallet_server.web.face import owned
 from wallet_server.web.rendering import context, in_language, palette_spec, root, symbol
 
 PATH = "/console/card"
@@ -41,7 +42,7 @@ def shown(drawn: Preview, tongue: str) -> dict[str, Any]:
 
 def _google(sample: Card, tongue: str) -> dict[str, Any]:
     """What Google's loyalty card shows of the same card: its balance, the second value beside it, and the details."""
-    balance = f"{sample.stamps.filled} / {sample.stamps.total}" if sample.stamps else str(sample.balance.value)
+    balance = f"{sample.stamps.filled} / {sample.stamps.total}" if sample.stamps else owned(sample.balance, tongue)
     return {
         "programme": in_language(sample.description, tongue),
         "balance": (in_language(sample.balance.label, tongue), balance),
