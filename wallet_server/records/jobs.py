@@ -213,15 +213,17 @@ def settle(
     again, rests = again or {}, rests or {}
     if len(leases) >= TOGETHER:
         leases = _settled_together(tx, leases, again.keys() | rests.keys())
+    back: list[tuple[Lease, Again | None]] = []
     for lease in sorted(leases, key=_place):
         if lease.id in rests:
             rest(tx, lease, rests[lease.id].until, rests[lease.id].why, failed=False)
         elif lease.id in again:
-            _run_again(tx, lease, again[lease.id])
+            back.append((lease, again[lease.id]))
         elif not tx.execute(
             _SETTLE, {"job": lease.id, "attempt": lease.attempt, "generation": lease.generation}
         ).rowcount:
-            _run_again(tx, lease, None)
+            back.append((lease, None))
+    _run_again(tx, back)
 
 
 def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) -> list[Lease]:
@@ -240,16 +242,39 @@ def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) 
     return [lease for lease in leases if lease.id not in ended]
 
 
-def _run_again(tx: Tx, lease: Lease, wish: Again | None) -> None:
-    run_at = _least(tx, jobs.c.run_at, sa.literal(micros(wish.at) if wish else _NO_WISH))
-    # What was urgent has been done. Left in its lane, a job that only waits for a date would draw the next mass
-    # change of its key into the counter's lane.
-    lane = sa.case((jobs.c.generation == lease.generation, wish.lane), else_=jobs.c.lane) if wish else jobs.c.lane
-    tx.execute(
-        sa.update(jobs)
-        .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
-        .values(leased_until=0, rest_until=0, failures=0, last_error=None, run_at=run_at, due_at=run_at, lane=lane)
-    )
+def _run_again(tx: Tx, wishes: Sequence[tuple[Lease, Again | None]]) -> None:
+    """Give leases back: each runs at its wish, in that lane, or sooner at the instant of a put that came meanwhile."""
+    with_lane, plain = _again_statements(tx)
+    wished = [
+        {"job": lease.id, "of_attempt": lease.attempt, "claimed": lease.generation, "at": micros(w.at), "to": w.lane}
+        for lease, w in wishes
+        if w is not None
+    ]
+    if wished:
+        tx.execute(with_lane, wished)
+    others = [{"job": lease.id, "of_attempt": lease.attempt, "at": _NO_WISH} for lease, w in wishes if w is None]
+    if others:
+        tx.execute(plain, others)
+
+
+def _again_statements(tx: Tx) -> tuple[sa.Update, sa.Update]:
+    name = tx.dialect.name
+    if name not in _AGAIN:
+        run_at = _least(tx, jobs.c.run_at, b("at", type_=sa.BigInteger))
+        free = {"leased_until": 0, "rest_until": 0, "failures": 0, "last_error": None, "run_at": run_at}
+        plain = (
+            sa.update(jobs)
+            .where(jobs.c.id == b("job"), jobs.c.attempt == b("of_attempt"))
+            .values(**free, due_at=run_at)
+        )
+        # What was urgent has been done. Left in its lane, a job that only waits for a date would draw the next mass
+        # change of its key into the counter's lane.
+        lane = sa.case((jobs.c.generation == b("claimed"), b("to", type_=sa.SmallInteger)), else_=jobs.c.lane)
+        _AGAIN[name] = plain.values(lane=lane), plain
+    return _AGAIN[name]
+
+
+_AGAIN: dict[str, tuple[sa.Update, sa.Update]] = {}
 
 
 def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True) -> None:
