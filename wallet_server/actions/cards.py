@@ -81,6 +81,7 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
     shelf = _Desk(ctx, tx, rows, now)
     ready: list[Ready] = []
     fresh: list[Publication] = []
+    marks: list[tuple[int, int, datetime | None]] = []
     untagged: dict[str, list[int]] = {}
     for row in rows:
         old = served[row.id]
@@ -96,10 +97,11 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
         elif old.of_version != row.version:
             passes.taken_in(tx, row.id, row.version)
         if new is not None or row.loud != loud:
-            passes.set_loud(tx, row.id, loud, wait if new is not None else row.quiet_until)
+            marks.append((row.id, loud, wait if new is not None else row.quiet_until))
         if (new or old).number > old.tagged:
             untagged.setdefault(row.pass_type, []).append(row.id)
         ready.append(Ready(row, new or old, again, bool(decision.held)))
+    passes.set_loud(tx, marks)
     passes.publish_next(tx, fresh)
     for pass_type in sorted(untagged):
         passes.hand_out_tags(tx, pass_type, untagged[pass_type], now)

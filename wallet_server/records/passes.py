@@ -237,8 +237,10 @@ def lock_passes(tx: Tx, pass_ids: Iterable[int]) -> list[PassRow]:
 _SET_LOUD = sa.update(passes).where(passes.c.id == b("of_pass")).values(loud=b("mask"), quiet_until=b("quiet"))
 
 
-def set_loud(tx: Tx, pass_id: int, loud: int, quiet_until: datetime | None) -> None:
-    tx.execute(_SET_LOUD, {"of_pass": pass_id, "mask": loud, "quiet": quiet_until})
+def set_loud(tx: Tx, marks: Sequence[tuple[int, int, datetime | None]]) -> None:
+    """What may still alert, and until when further refreshes wait: (pass key, mask, time), of passes that are held."""
+    if marks:
+        tx.execute(_SET_LOUD, [{"of_pass": key, "mask": loud, "quiet": quiet} for key, loud, quiet in marks])
 
 
 def retire_pass(tx: Tx, pass_id: int) -> None:
