@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.phone import Phone
-from tests.world import World
-from wallet_server.actions import refresh
+from tests.world import PASS_TYPE, World
+from wallet_server.actions import devices, refresh
 
 
 def told(world: World) -> Phone:
@@ -31,6 +31,21 @@ def test_a_phone_that_came_in_vain_is_rung_once_more_and_then_left_alone(world: 
     assert refresh.ring_unheard(world.ctx) == 0
     world.work()
     assert not phone.rung()
+
+
+def test_a_download_that_was_not_noted_is_noted_when_the_phone_comes_again(world: World) -> None:
+    phone = told(world)
+    world.ctx.notes = lambda _pass, _number: None  # the process ends before it writes its notes
+    assert phone.pull()
+    world.ctx.notes = None
+
+    assert refresh.ring_unheard(world.ctx) == 1
+    world.work()
+    assert phone.rung()
+    assert phone.ask() == [phone.holder.serial]
+    again = devices.fetch(world.ctx, PASS_TYPE, phone.holder.serial, phone.holder.token, phone.modified)
+    assert again.body is None
+    assert refresh.ring_unheard(world.ctx) == 0
 
 
 def test_what_was_told_long_ago_or_fetched_is_not_told_again(world: World) -> None:

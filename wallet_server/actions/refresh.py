@@ -158,12 +158,13 @@ def _stale(ready: Ready, held_by: Sequence[DeviceRow]) -> Stale:
 def ring_unheard(ctx: Context) -> int:
     """Ring once more the phones that were told of a version shortly before now and have not fetched it; called when a
     worker starts. Whoever came while the service was away has been turned off, and a phone that was turned off a few
-    times does not come again by itself. Returns how many cards that are."""
+    times does not come again by itself. Under a fresh tag, so that a phone whose download was not noted before the end
+    comes, too: a message may wait for that note. Returns how many cards that are."""
     now = ctx.now()
     with ctx.change() as tx:
         missed = unheard(tx, now - UNHEARD, MOST_UNHEARD)
         for key in sorted(missed):
-            passes.ring_again(tx, key, new_tag=False)
+            passes.ring_again(tx, key, new_tag=True)
         jobs.put(tx, [Put(RING, str(key), jobs.SERVICE, now) for key in sorted(missed)])
     return len(missed)
 
