@@ -122,11 +122,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys over the wire are marked by their folder and come last: a small test that fails says more, sooner."""
+    """Journeys over the wire are marked by their folder and come last: a small test that fails says more, sooner. What
+    runs against a database server is marked by its parameters."""
     top = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(top) and item.path.relative_to(top).parts[0] in JOURNEYS:
             item.add_marker(pytest.mark.story)
+        if "postgresql" in (item.callspec.params.values() if hasattr(item, "callspec") else ()):
+            item.add_marker(pytest.mark.server)
     items.sort(key=lambda item: item.get_closest_marker("story") is not None)
 
 
