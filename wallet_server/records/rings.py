@@ -97,7 +97,7 @@ _OWING = (
         devices.c.push_kind,
         devices.c.push_token,
         devices.c.registered_at,
-        devices.c.suspect_at,
+        devices.c.suspect_at.is_not(None),
     )
     .select_from(
         passes.join(publications, publications.c.pass_id == passes.c.id)
@@ -124,6 +124,6 @@ def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
         if one is None:
             one = found[r[0]] = Owing(r[0], r[1], r[2], r[3], r[4], r[5], r[6], [])
         one.devices.append((r[7], r[8], r[9], r[10]))
-        if r[11] is not None:
+        if r[11]:
             doubted.add(r[0])
     return [one for key, one in found.items() if key not in doubted]
