@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import PASS_TYPE, World
-from wallet_server.actions import cards, devices, noting, pacing
+from wallet_server.actions import devices, noting, pacing
 from wallet_server.actions.context import Context
 from wallet_server.actions.noting import Notes
 from wallet_server.errors import Unavailable
@@ -61,13 +61,13 @@ def test_many_phones_are_noted_in_few_transactions(world: World, monkeypatch: py
     phones = _changed(world, 6)
     assert _unseen(world) == 6
     written: list[int] = []
-    real = cards.seen
+    real = noting.hold
 
     def seen(ctx: Context, tx: Tx, held: Sequence[tuple[int, int]]) -> None:
         written.append(len(held))
         real(ctx, tx, held)
 
-    monkeypatch.setattr(cards, "seen", seen)
+    monkeypatch.setattr(noting, "hold", seen)
     with _noting(world):
         for phone in phones:
             _fetch(world, phone)

@@ -288,28 +288,6 @@ def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
     return body
 
 
-def seen(ctx: Context, tx: Tx, held: Sequence[tuple[int, int]]) -> None:
-    """Registered phones hold these versions (pass key, number): whatever was held back for them may have its turn.
-
-    Holds the passes, then their publications, both in the order of their keys.
-    """
-    now = ctx.now()
-    rows = {row.id: row for row in passes.lock_passes(tx, sorted({key for key, _ in held}))}
-    served = passes.hold_published(tx, sorted(rows))
-    news = [(key, number) for key, number in sorted(set(held)) if _first_seen(served.get(key), number)]
-    passes.mark_seen(tx, news, now)
-    told = [served[key] for key, _ in news]
-    announcements.note_fetched(
-        tx, [(p.news, rows[p.pass_id].member_id, p.alert == "news") for p in told if p.news is not None], now
-    )
-    waiting = [rows[p.pass_id] for p in told if rows[p.pass_id].loud]
-    jobs.put(tx, [jobs.Put(REFRESH, str(r.id), jobs.SERVICE, max(now, r.quiet_until or now)) for r in waiting])
-
-
-def _first_seen(publication: Publication | None, number: int) -> bool:
-    return publication is not None and publication.number == number and publication.seen < number
-
-
 def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issued:
     """Build and sign; `serve` keeps what this gives."""
     wallet = ctx.wallets[row.wallet]

@@ -77,7 +77,7 @@ def register(
         # one that this device holds.
         missed = publication.number > 1
         if fresh and not missed:
-            cards.seen(ctx, tx, [(row.id, publication.number)])
+            noting.hold(ctx, tx, [(row.id, publication.number)])
         if (fresh and missed) or (new_token and not fresh):
             passes.ring_again(tx, row.id, new_tag=fresh)
             jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.COUNTER, now)])
@@ -142,7 +142,7 @@ def _goodbye(ctx: Context, pass_id: int, number: int) -> None:
     with ctx.change() as tx:
         passes.lock_passes(tx, [pass_id])
         devices.release_last(tx, pass_id, ctx.now())
-        cards.seen(ctx, tx, [(pass_id, number)])
+        noting.hold(ctx, tx, [(pass_id, number)])
     ctx.ring()
 
 

@@ -16,6 +16,10 @@ import structlog
 from wallet_server.actions import cards, pacing
 from wallet_server.actions.context import Context
 from wallet_server.errors import WalletError
+from wallet_server.records import announcements, jobs, passes
+from wallet_server.records.database import Tx
+from wallet_server.records.passes import Publication
+from wallet_server.records.rung import mark_seen
 
 GATHER_SECONDS = 0.1
 MOST_AT_ONCE = 500
@@ -31,9 +35,31 @@ def seen(ctx: Context, pass_id: int, number: int) -> None:
         ctx.notes(pass_id, number)
 
 
+def hold(ctx: Context, tx: Tx, held: Sequence[tuple[int, int]]) -> None:
+    """Registered phones hold these versions (pass key, number): whatever was held back for them may have its turn.
+
+    Holds the passes, then their publications, both in the order of their keys.
+    """
+    now = ctx.now()
+    rows = {row.id: row for row in passes.lock_passes(tx, sorted({key for key, _ in held}))}
+    served = passes.hold_published(tx, sorted(rows))
+    news = [(key, number) for key, number in sorted(set(held)) if _first_seen(served.get(key), number)]
+    mark_seen(tx, news, now)
+    told = [served[key] for key, _ in news]
+    announcements.note_fetched(
+        tx, [(p.news, rows[p.pass_id].member_id, p.alert == "news") for p in told if p.news is not None], now
+    )
+    waiting = [rows[p.pass_id] for p in told if rows[p.pass_id].loud]
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(r.id), jobs.SERVICE, max(now, r.quiet_until or now)) for r in waiting])
+
+
+def _first_seen(publication: Publication | None, number: int) -> bool:
+    return publication is not None and publication.number == number and publication.seen < number
+
+
 def _write(ctx: Context, held: Sequence[tuple[int, int]]) -> None:
     with ctx.change() as tx:
-        cards.seen(ctx, tx, held)
+        hold(ctx, tx, held)
     ctx.ring()
 
 
@@ -87,7 +113,7 @@ class Notes:
         if not held:
             return
         with self._ctx.change() as tx:
-            cards.seen(self._ctx, tx, held)
+            hold(self._ctx, tx, held)
             pacing.note(self._ctx, tx, len(held), self._gauge.read())
         with self._lock:
             for pass_id, number in held:

@@ -348,26 +348,6 @@ def newest_tag(tx: Tx, pass_type: str) -> int:
     return int(tx.execute(sa.select(tag_counters.c.last).where(tag_counters.c.pass_type == pass_type)).scalar() or 0)
 
 
-_SEEN = (
-    sa.update(publications)
-    .where(publications.c.pass_id == b("of_pass"), publications.c.number == b("got"), publications.c.seen < b("got"))
-    .values(
-        seen=b("got"),
-        seen_at=b("at"),
-        seen_points=publications.c.points,
-        seen_tier=publications.c.tier,
-        seen_news=publications.c.news,
-    )
-)
-
-
-def mark_seen(tx: Tx, held: Sequence[tuple[int, int]], at: datetime) -> None:
-    """Registered phones hold these versions (pass key, number), given in the order of the keys; one that is known, or
-    that is no longer served, is passed over."""
-    if held:
-        tx.execute(_SEEN, [{"of_pass": key, "got": number, "at": at} for key, number in held])
-
-
 def ring_everybody(tx: Tx) -> None:
     """Every card is to be told of anew under a fresh tag, whatever the phones believe that they hold. Locks them all,
     in the order of the passes' keys."""

@@ -1,4 +1,4 @@
-"""Owns what is noted when phones were told of a version: which, when, and how often within the hour."""
+"""Owns what is noted of a version: when phones were told of it, how often within the hour, and when one had it."""
 
 from __future__ import annotations
 
@@ -82,3 +82,23 @@ _LATELY = (
 def unheard(tx: Tx, since: datetime, most: int) -> list[int]:
     """Cards whose phones were told of a version since then and have not been seen to fetch it, the latest first."""
     return [int(key) for key in tx.execute(_LATELY, {"since": micros(since), "most": most}).scalars()]
+
+
+_SEEN = (
+    sa.update(publications)
+    .where(publications.c.pass_id == b("of_pass"), publications.c.number == b("got"), publications.c.seen < b("got"))
+    .values(
+        seen=b("got"),
+        seen_at=b("at"),
+        seen_points=publications.c.points,
+        seen_tier=publications.c.tier,
+        seen_news=publications.c.news,
+    )
+)
+
+
+def mark_seen(tx: Tx, held: Sequence[tuple[int, int]], at: datetime) -> None:
+    """Registered phones hold these versions (pass key, number), given in the order of the keys; one that is known, or
+    that is no longer served, is passed over."""
+    if held:
+        tx.execute(_SEEN, [{"of_pass": key, "got": number, "at": at} for key, number in held])
