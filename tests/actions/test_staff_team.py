@@ -241,9 +241,9 @@ def test_who_is_an_owner_no_more_comes_back_through_nothing_that_they_made(world
         links.choose_password(world.ctx, reset, "other words apart")
     with pytest.raises(NotFound):
         pairing.greet(world.ctx, till)
-    till = pairing.invite(world.ctx, bob.scope, made, bob.staff_id).link.rpartition("#")[2]
+    second = pairing.invite(world.ctx, bob.scope, made, bob.staff_id).link.rpartition("#")[2]
     with pytest.raises(NotFound):
-        pairing.pair(world.ctx, till, "d" * 40, "His own phone")
+        pairing.pair(world.ctx, second, "d" * 40, "His own phone")
     late = links.new_secret()  # requests of his that were under way
     team.invite(world.ctx, bob, OWNER, "", late)
     with pytest.raises(NotFound):
@@ -254,6 +254,8 @@ def test_who_is_an_owner_no_more_comes_back_through_nothing_that_they_made(world
         team.give_role(world.ctx, marie, bob.public_id, OWNER)
     with pytest.raises(NotFound):
         links.join(world.ctx, back, ZOE, "Safari", HOME)
+    with pytest.raises(NotFound):
+        pairing.greet(world.ctx, till)
     assert pairing.greet(world.ctx, mine)
     assert links.join(world.ctx, kept, ZOE, "Safari", HOME), "what others made stays"
 
