@@ -7,8 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions.staff import OWNER, ROLES, Person, links
-from wallet_server.actions.staff import deeds
+from wallet_server.actions.staff import OWNER, ROLES, Person, deeds, links
 from wallet_server.actions.staff import team as crew
 from wallet_server.errors import Conflict, Invalid, WalletError
 from wallet_server.web.console.door import console_page, signed_in, speaks, words
