@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 _SEQUENCE, _SET, _OCTETS, _INTEGER, _NULL = 0x30, 0x31, 0x04, 0x02, b"\x05\x00"
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
+_DIGEST_BYTES = 32
 _OID_DATA = bytes.fromhex("06092a864886f70d010701")
 _OID_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _OID_CONTENT_TYPE = bytes.fromhex("06092a864886f70d010903")
@@ -47,24 +48,31 @@ class Signer:
         self._signer_head = _integer(1) + issuer_and_serial + sha256
         self._signer_middle = _tlv(_SEQUENCE, _OID_RSA + _NULL) + _header(_OCTETS, key.key_size // 8)
         self._signature_bytes = key.key_size // 8
-        self._heads: dict[int, bytes] = {}
+        self._heads: dict[int, tuple[bytes, bytes, bytes, bytes]] = {}
 
     def sign(self, manifest: bytes, at: datetime) -> bytes:
         """The content of the file `signature`. `at` is UTC, to the second; equal arguments give equal bytes."""
-        digest = hashlib.sha256(manifest).digest()
-        # Sorted as DER wants it: the three attributes differ first in their length octet, 0x18 < 0x1c, 0x1e < 0x2f.
-        attributes = (
-            self._attributes_head
-            + _tlv(_SEQUENCE, _OID_SIGNING_TIME + _tlv(_SET, _time(at)))
-            + _tlv(_SEQUENCE, _OID_MESSAGE_DIGEST + _tlv(_SET, _tlv(_OCTETS, digest)))
-        )
+        moment = _time(at)
+        attributes_bytes, head, before, middle = self._heads.get(len(moment)) or self._prepare(len(moment))
+        attributes = b"".join((before, moment, middle, hashlib.sha256(manifest).digest()))
         # RFC 5652 5.4: the signature covers the attributes as a SET OF, although they travel as [0].
-        signature = self._key.sign(_tlv(_SET, attributes), self._padding, self._hash)
-        head = self._heads.get(len(attributes)) or self._head(len(attributes))
+        signature = self._key.sign(attributes_bytes + attributes, self._padding, self._hash)
         return b"".join((head, attributes, self._signer_middle, signature))
 
+    def _prepare(self, time_bytes: int) -> tuple[bytes, bytes, bytes, bytes]:
+        """All that does not change as long as the time is written with so many bytes (there are two ways): the header
+        of the signed SET, everything before the attributes, the attributes up to the time, and from it to the digest.
+        """
+        # Sorted as DER wants it: the three attributes differ first in their length octet, 0x18 < 0x1c, 0x1e < 0x2f.
+        time = _tlv(_SEQUENCE, _OID_SIGNING_TIME + _tlv(_SET, bytes(time_bytes)))
+        digest = _tlv(_SEQUENCE, _OID_MESSAGE_DIGEST + _tlv(_SET, _tlv(_OCTETS, bytes(_DIGEST_BYTES))))
+        before, middle = self._attributes_head + time[:-time_bytes], digest[:-_DIGEST_BYTES]
+        whole = len(self._attributes_head) + len(time) + len(digest)
+        made = self._heads[time_bytes] = _header(_SET, whole), self._head(whole), before, middle
+        return made
+
     def _head(self, attribute_bytes: int) -> bytes:
-        """Everything before the attributes; depends on them by their length alone (there are two)."""
+        """Everything before the attributes; depends on them by their length alone."""
         attributes_header = _header(0xA0, attribute_bytes)
         signer_bytes = (
             len(self._signer_head)
@@ -90,8 +98,7 @@ class Signer:
             self._signer_head,
             attributes_header,
         )
-        self._heads[attribute_bytes] = head = b"".join(parts)
-        return head
+        return b"".join(parts)
 
 
 def _header(tag: int, length: int) -> bytes:
@@ -111,6 +118,7 @@ def _integer(value: int) -> bytes:
 
 def _time(at: datetime) -> bytes:
     at = at.astimezone(UTC)
+    rest = f"{at.month:02}{at.day:02}{at.hour:02}{at.minute:02}{at.second:02}Z"
     if at.year <= _LAST_UTC_TIME_YEAR:
-        return _tlv(_UTC_TIME, at.strftime("%y%m%d%H%M%SZ").encode())
-    return _tlv(_GENERALIZED_TIME, at.strftime("%Y%m%d%H%M%SZ").encode())
+        return _tlv(_UTC_TIME, f"{at.year % 100:02}{rest}".encode())
+    return _tlv(_GENERALIZED_TIME, f"{at.year:04}{rest}".encode())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from wallet_server.rules.card import Texts
 
@@ -33,16 +34,25 @@ class Phrases:
         self.languages = tuple(languages)
         self._first = self.languages[0]
         self._said: dict[str, tuple[str, ...]] = {}
+        # Thirty texts of each pass go through here: both languages in one call of compiled code.
+        self._all = itemgetter(*self.languages) if len(self.languages) > 1 else self._alone
 
     def key(self, texts: Texts) -> str:
         """The text to write into pass.json. A language without a text of its own gets the first language's."""
-        said = tuple(map(texts.get, self.languages))
-        if "" in said or None in said:
+        try:
+            said = self._all(texts)
+        except KeyError:
+            said = ()
+        if not said or not all(said):
             first = texts.get(self._first) or next(filter(None, texts.values()), "")
             if not first:
                 return ""
-            said = tuple([text or first for text in said])
-        return self._put(said)  # type: ignore[arg-type]  # no text is missing by now
+            said = tuple([texts.get(language) or first for language in self.languages])
+        key: str = said[0]
+        return key if self._said.setdefault(key, said) == said else self._put(said)
+
+    def _alone(self, texts: Texts) -> tuple[str, ...]:
+        return (texts[self._first],)
 
     def same(self, text: str) -> str:
         """The same text in every language, kept apart from a translated one that reads alike."""
@@ -58,7 +68,7 @@ class Phrases:
         """A pass.strings for each language, the same keys in each, UTF-16 with a byte order mark as Apple asks for
         text beyond ASCII; none at all when no text needs a translation. Raises `UnshowableText`."""
         count = len(self.languages)
-        columns = zip(*[_lines(key, said) for key, said in self._said.items() if said.count(key) != count], strict=True)
+        columns = zip(*[_lines(one) for one in self._said.items() if one[1].count(one[0]) != count], strict=True)
         return [
             (f"{language}.lproj/pass.strings", _BOM + b"".join(column))
             for language, column in zip(self.languages, columns, strict=False)
@@ -75,9 +85,10 @@ class Phrases:
 
 
 @lru_cache(maxsize=8192)
-def _lines(key: str, said: tuple[str, ...]) -> tuple[bytes, ...]:
-    """The line of one text in each language. Labels, places and terms are the same for all members of a programme,
-    so most lines of most passes are here already."""
+def _lines(one: tuple[str, tuple[str, ...]]) -> tuple[bytes, ...]:
+    """The line of one text (its key, what is said) in each language. Labels, places and terms are the same for all
+    members of a programme, so most lines of most passes are here already."""
+    key, said = one
     if any(map(UNSHOWABLE.search, said)):
         raise UnshowableText
     safe = key.translate(_ESCAPES)
