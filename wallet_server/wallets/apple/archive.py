@@ -13,13 +13,18 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_LOCAL = struct.Struct("<4s5H3I2H")
-_CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
 _VERSION_NEEDED = 20
 _MADE_BY_UNIX = (3 << 8) | 20
 _DOS_DATE_1980 = 0x21
 _REGULAR_FILE = 0o100644 << 16
+# A local header and a directory record share what is known of the content; the rest is the same for every file.
+_LOCAL = struct.pack("<4s5H", b"PK\x03\x04", _VERSION_NEEDED, 0, 0, 0, _DOS_DATE_1980)
+_CENTRAL = struct.pack("<4s6H", b"PK\x01\x02", _MADE_BY_UNIX, _VERSION_NEEDED, 0, 0, 0, _DOS_DATE_1980)
+_CHECKED = struct.Struct("<3IH")
+_NO_EXTRA = b"\x00\x00"
+_ATTRIBUTES = struct.pack("<4HI", 0, 0, 0, 0, _REGULAR_FILE)
+_LOCAL_BYTES = len(_LOCAL) + _CHECKED.size + len(_NO_EXTRA)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,15 @@ def seal(front: Packed, files: Sequence[tuple[str, bytes]], sign: Callable[[byte
     return b"".join((front.entries, *entries, *closing_entries, index, end))
 
 
+def bundle(bodies: Sequence[bytes]) -> bytes:
+    """The bytes of a .pkpasses: these passes, stored as they are."""
+    files = [(f"{number}.pkpass", body) for number, body in enumerate(bodies, 1)]
+    entries, directory, _ = _lay(files, 0, hashed=False)
+    start, index = sum(map(len, entries)), b"".join(directory)
+    end = _END.pack(b"PK\x05\x06", 0, 0, len(files), len(files), len(index), start, 0)
+    return b"".join((*entries, index, end))
+
+
 def _lay(
     files: Sequence[tuple[str, bytes]], offset: int, *, hashed: bool = True
 ) -> tuple[list[bytes], list[bytes], list[bytes]]:
@@ -62,11 +76,12 @@ def _lay(
     manifest: list[bytes] = []
     for name, content in files:
         path = name.encode("ascii")
-        common = (_VERSION_NEEDED, 0, 0, 0, _DOS_DATE_1980, zlib.crc32(content), len(content), len(content), len(path))
-        local = _LOCAL.pack(b"PK\x03\x04", *common, 0)
-        entries += (local, path, content)
-        directory += (_CENTRAL.pack(b"PK\x01\x02", _MADE_BY_UNIX, *common, 0, 0, 0, 0, _REGULAR_FILE, offset), path)
+        size, length = len(content), len(path)
+        checked = _CHECKED.pack(zlib.crc32(content), size, size, length)
+        entries += (_LOCAL, checked, _NO_EXTRA, path, content)
+        directory += (_CENTRAL, checked, _ATTRIBUTES, offset.to_bytes(4, "little"), path)
         if hashed:
-            manifest.append(b'"%b":"%b"' % (path, hashlib.sha1(content, usedforsecurity=False).hexdigest().encode()))
-        offset += len(local) + len(path) + len(content)
+            digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+            manifest.append(f'"{name}":"{digest}"'.encode())
+        offset += _LOCAL_BYTES + length + size
     return entries, directory, manifest

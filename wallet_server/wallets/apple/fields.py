@@ -246,11 +246,13 @@ def _filled(stamps: Stamps) -> str:
 
 
 def _progress(gauge: Gauge, languages: tuple[str, ...]) -> Texts:
-    return {tag: f"{_grouped(gauge.value, tag)} / {_grouped(gauge.goal, tag)}" for tag in languages}
+    said = f"{gauge.value:,} / {gauge.goal:,}"
+    return {tag: said.replace(",", _between_thousands(tag)) for tag in languages}
 
 
-def _grouped(number: int, language: str) -> str:
-    return f"{number:,}".replace(",", _THOUSANDS.get(language.partition("-")[0], "\u202f"))
+@lru_cache(maxsize=256)
+def _between_thousands(language: str) -> str:
+    return _THOUSANDS.get(language.partition("-")[0], "\u202f")
 
 
 def _detail(detail: Detail, phrases: Phrases) -> Field:

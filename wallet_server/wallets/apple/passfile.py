@@ -49,7 +49,7 @@ class Press:
         self._drawings = drawings
         self._pictures = pictures
         self._sandbox = sandbox
-        self._fronts: Kept[tuple[str, int, Palette, Drawn, str | None], Packed] = Kept(limit)
+        self._fronts: Kept[tuple[str, int, str, str, str, Drawn, str | None], Packed] = Kept(limit)
         self._names: Kept[tuple[str, int, bool], tuple[str, ...]] = Kept(limit)
         self._logos: Kept[tuple[str, str], Mapping[str, bytes]] = Kept(limit)
 
@@ -89,8 +89,10 @@ class Press:
 
     def _front(self, card: Card, design: Design, logo: Mapping[str, bytes]) -> Packed:
         drawn = _drawn(card, design)
-        key = (design.name, design.version, card.palette, drawn, card.logo if logo else None)
-        return self._fronts.get(key, lambda: self._draw(card.palette, drawn, design, logo))
+        palette = card.palette
+        colours = palette.background, palette.foreground, palette.label
+        key = (design.name, design.version, *colours, drawn, card.logo if logo else None)
+        return self._fronts.get(key, lambda: self._draw(palette, drawn, design, logo))
 
     def _logo(self, card: Card) -> Mapping[str, bytes]:
         """The merchant's logo and icon in Apple's sizes; nothing where the picture is gone or broken: a card with the

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from operator import itemgetter
 
 from wallet_server.rules.card import Texts
@@ -67,8 +66,7 @@ class Phrases:
     def files(self) -> list[tuple[str, bytes]]:
         """A pass.strings for each language, the same keys in each, UTF-16 with a byte order mark as Apple asks for
         text beyond ASCII; none at all when no text needs a translation. Raises `UnshowableText`."""
-        count = len(self.languages)
-        columns = zip(*[_lines(one) for one in self._said.items() if one[1].count(one[0]) != count], strict=True)
+        columns = zip(*[lines for one in self._said.items() if (lines := _LINES[one])], strict=True)
         return [
             (f"{language}.lproj/pass.strings", _BOM + b"".join(column))
             for language, column in zip(self.languages, columns, strict=False)
@@ -84,12 +82,22 @@ class Phrases:
         return [one for said in self._said.values() for one in zip(self.languages, said, strict=True)]
 
 
-@lru_cache(maxsize=8192)
-def _lines(one: tuple[str, tuple[str, ...]]) -> tuple[bytes, ...]:
-    """The line of one text (its key, what is said) in each language. Labels, places and terms are the same for all
-    members of a programme, so most lines of most passes are here already."""
-    key, said = one
-    if any(map(UNSHOWABLE.search, said)):
-        raise UnshowableText
-    safe = key.translate(_ESCAPES)
-    return tuple(f'"{safe}" = "{text.translate(_ESCAPES)}";\n'.encode("utf-16-be") for text in said)
+class _Lines(dict[tuple[str, tuple[str, ...]], tuple[bytes, ...]]):
+    """The line of a text (its key, what is said) in each language, and none for a text that is the same in all. Labels,
+    places and terms are the same for all members of a programme, so most lines of most passes are here already. A
+    dictionary is asked in compiled code and costs a fifth of `lru_cache`; a full one is emptied."""
+
+    def __missing__(self, one: tuple[str, tuple[str, ...]]) -> tuple[bytes, ...]:
+        key, said = one
+        if said.count(key) == len(said):
+            return ()
+        if any(map(UNSHOWABLE.search, said)):
+            raise UnshowableText
+        if len(self) >= _MOST_LINES:
+            self.clear()
+        safe = key.translate(_ESCAPES)
+        made = self[one] = tuple(f'"{safe}" = "{text.translate(_ESCAPES)}";\n'.encode("utf-16-be") for text in said)
+        return made
+
+
+_LINES, _MOST_LINES = _Lines(), 8192
