@@ -104,6 +104,9 @@ class Told:
     def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
         return self._real.issue(card, alert, identity, at)
 
+    def bundle(self, bodies: Sequence[bytes]) -> Issued:
+        return self._real.bundle(bodies)
+
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         for one in stale:
             self.rung.append(one)

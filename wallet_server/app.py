@@ -20,6 +20,7 @@ from wallet_server.settings import Settings
 from wallet_server.web import metrics, pages, problems
 from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.counter import counter
+from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.apple_lane import Lane
 from wallet_server.web.apple_service import OneSlash, apple
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    for blueprint in (counter, back_office):
+    for blueprint in (counter, coupon_uses, back_office):
         app.register_api(blueprint)
     app.register_blueprint(apple)
     pages.install(app)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.phone import Phone
 from tests.world import NOON, World
-from wallet_server.actions import enrol, newsroom
+from wallet_server.actions import issuing, newsroom
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.records import announcements, passes, programmes
 
@@ -100,7 +100,7 @@ def test_a_new_card_that_shows_it_from_the_start_took_it_silently(world: World) 
         member_programme = announcements.announcement_in(tx, world.merchant, announcement).programme_id
         row = programmes.programme_by_id(tx, member_programme)
         passes.retire_pass(tx, holder.pass_id)
-        issued = enrol.issue_pass(world.ctx, tx, row, holder.member_id, world.clock())
+        issued = issuing.issue_pass(world.ctx, tx, row, holder.member_id, world.clock())
     Phone(world, world.holder(issued.public_id)).add()
     assert _standings(world, announcement) == {"silent": 1}
 

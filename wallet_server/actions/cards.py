@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
-from wallet_server.records import announcements, devices, jobs, ledger, members, parties, passes, recovery
+from wallet_server.records import announcements, coupons, devices, jobs, ledger, members, parties, passes, recovery
 from wallet_server.records.database import Tx
 from wallet_server.records.fetches import Sheet
 from wallet_server.records.passes import PassRow, Publication
 from wallet_server.rules import codes, publishing, recovering
 from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json, fingerprint_of
-from wallet_server.rules.compose import Holding, Store, compose
+from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
 from wallet_server.rules.personal import personal
 from wallet_server.rules.program import Programme
 from wallet_server.rules.publishing import Decision, Facets
@@ -79,6 +79,7 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
     served = passes.hold_published(tx, [row.id for row in rows])
     rung = devices.told_by_push(tx, [row.id for row in rows])
     shelf = _Desk(ctx, tx, rows, now)
+    rows = [shelf.ended(row) for row in rows]
     ready: list[Ready] = []
     fresh: list[Publication] = []
     marks: list[tuple[int, int, datetime | None]] = []
@@ -201,6 +202,7 @@ class _Desk:
         self._news = announcements.news_of(tx, member_ids, now)
         self._names = members.first_names(tx, member_ids) if self._news else {}
         self._codes = passes.newest_codes(tx, [row.id for row in rows])
+        self._coupons = coupons.of_passes(tx, [row.id for row in rows if row.kind == coupons.COUPON])
         self._stores = {
             programme_id: tuple(_store(s) for s in parties.stores_of_programme(tx, programme_id))
             for programme_id in sorted({m.programme_id for m in self._members.values()})
@@ -210,14 +212,25 @@ class _Desk:
     def _home_ids(self) -> list[int]:
         return sorted({m.home_store_id for m in self._members.values() if m.home_store_id is not None})
 
+    def ended(self, row: PassRow) -> PassRow:
+        """The pass as it is from now on: that of a coupon whose use can no longer be taken back is over."""
+        coupon = self._coupons.get(row.id)
+        if coupon is None or row.state != passes.ACTIVE or coupon.over_at is None or coupon.over_at > self._now:
+            return row
+        passes.retire_pass(self._tx, row.id)
+        return replace(row, state=passes.RETIRED, version=row.version + 1, loud=0)
+
     def version_id(self, row: PassRow) -> int:
-        return self._members[row.member_id].version_id
+        coupon = self._coupons.get(row.id)
+        return self._members[row.member_id].version_id if coupon is None else coupon.version_id
 
     def _programme(self, row: PassRow) -> Programme:
         return self._ctx.programme(self._tx, self.version_id(row))
 
     def wanted(self, row: PassRow) -> Facets:
         """What the books say that this card should show."""
+        if row.id in self._coupons:
+            return Facets(0, None, None)
         member, news = self._members[row.member_id], self._news.get(row.member_id)
         points = self._purses.get(member.id, {}).get(self._programme(row).balance_currency, 0)
         return Facets(points, member.tier, news.public_id if news else None)
@@ -231,6 +244,8 @@ class _Desk:
 
     def compose(self, row: PassRow, shown: Facets) -> tuple[Card, datetime | None]:
         """The card with these facets, whether they are what the books say or what stays while that is held back."""
+        if row.id in self._coupons:
+            return self._coupon(row, self._coupons[row.id])
         member, news = self._members[row.member_id], self._news.get(row.member_id)
         programme = self._programme(row)
         kept = shown.news is not None and (news is None or shown.news != news.public_id)
@@ -249,6 +264,22 @@ class _Desk:
             recover_link=self._ctx.link("recover", row.public_id),
         )
         return compose(programme, holding, self._now, [news.ends_at] if news else [])
+
+    def _coupon(self, row: PassRow, coupon: coupons.CouponRow) -> tuple[Card, datetime | None]:
+        member, programme = self._members[row.member_id], self._programme(row)
+        if programme.welcome_coupon is None:
+            raise LookupError(f"the version {coupon.version_id} promises no coupon")
+        slip = Slip(
+            state=coupon.state,
+            valid_to=coupon.valid_to,
+            used_at=coupon.used_at,
+            home=self._homes.get(member.home_store_id or 0),
+            stores=self._stores[member.programme_id],
+            code_issue=self._codes[row.id].issue,
+            voided=row.state != passes.ACTIVE,
+            web_link=self._ctx.link("card", row.public_id),
+        )
+        return compose_coupon(programme, programme.welcome_coupon, slip), coupon.over_at if not slip.voided else None
 
 
 def _store(row: parties.StoreRow) -> Store:

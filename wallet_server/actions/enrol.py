@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards, visitors
+from wallet_server.actions import cards, coupons, visitors
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
-from wallet_server.errors import Conflict, Invalid, Misconfigured, NotFound
-from wallet_server.records import credentials, devices, jobs, ledger, members, parties, passes, programmes
+from wallet_server.errors import Conflict, Invalid, NotFound
+from wallet_server.records import devices, jobs, ledger, members, parties, passes, programmes
 from wallet_server.records.database import Tx
-from wallet_server.records.envelope import digest
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.passes import PassRow
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.requests import Claim
 from wallet_server.records.scope import Scope
-from wallet_server.rules import codes, tiers
+from wallet_server.rules import tiers
 from wallet_server.rules.card import Card
 from wallet_server.rules.program import Programme
+
+MAX_BUNDLE = 10
+"""Passes in one file (Apple, "Distributing and updating a pass")."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
     cards.give_recovery_code(ctx, tx, member_id, public_id, now)
     ledger.open_all_purses(tx, row.id, member_id)
     card = issue_pass(ctx, tx, row, member_id, now)
-    return {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier}
+    coupon = coupons.welcome(ctx, tx, row, member_id, now)
+    ids = [] if coupon is None else [coupon.public_id]
+    return {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier, "coupons": ids}
 
 
 def _normal(email: str) -> str:
@@ -116,39 +121,20 @@ def _home_store(tx: Tx, programme_id: int, public_id: str | None) -> int | None:
     return found
 
 
-def issue_pass(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> PassRow:
-    """One further copy for a member: identity, secrets, code and first published version."""
-    if row.credential_set_id is None:
-        sentence = "Nobody can have this card yet: no Apple certificate signs it. Run `wallet-server setup apple`."
-        raise Misconfigured(sentence, code="no-certificate")
-    credential = credentials.credential_set(tx, row.credential_set_id)
-    serial, token = secrets.token_hex(16), secrets.token_urlsafe(32)
-    public_id = new_id("pass")
-    pass_id = passes.add_pass(
-        tx,
-        public_id,
-        member_id,
-        credential.wallet,
-        credential.id,
-        credential.pass_type,
-        serial,
-        ctx.keyring.seal(token.encode(), f"pass-token:{serial}"),
-        digest(token),
-        now,
-    )
-    text, lookup = cards.new_code(row.issuer_mark, codes.reference_from_random(secrets.token_bytes(10)), 1)
-    sealed = ctx.keyring.seal(text.encode(), f"code:{serial}")
-    passes.add_code(tx, pass_id, member_id, lookup, sealed, codes.UNSIGNED, 1, now)
-    issued = passes.lock_passes(tx, [pass_id])[0]
-    cards.publish_first(ctx, tx, issued, now)
-    return issued
-
-
 def download_link(ctx: Context, pass_public_id: str) -> str:
     """An address that gives the pass file for a few minutes (`WALLET_LINK_MINUTES`)."""
+    return f"{_download(ctx, pass_public_id)}/card.pkpass"
+
+
+def bundle_link(ctx: Context, pass_public_id: str) -> str:
+    """The same for the card together with its member's coupons, in one file."""
+    return f"{_download(ctx, pass_public_id)}/cards.pkpasses"
+
+
+def _download(ctx: Context, pass_public_id: str) -> str:
     until = int((ctx.now() + timedelta(minutes=ctx.settings.link_minutes)).timestamp())
     text = f"{pass_public_id}.{until}"
-    return f"{ctx.settings.base_url}/passes/{text}.{ctx.keyring.sign('download', text)}/card.pkpass"
+    return f"{ctx.settings.base_url}/passes/{text}.{ctx.keyring.sign('download', text)}"
 
 
 def pass_of_link(ctx: Context, tx: Tx, purpose: str, token: str) -> PassRow:
@@ -170,12 +156,30 @@ def pass_of_link(ctx: Context, tx: Tx, purpose: str, token: str) -> PassRow:
 def download(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
     """The pass file behind a download link: (body, media type, last modified)."""
     with ctx.look() as tx:
-        row = pass_of_link(ctx, tx, "download", token)
-        if row.state != passes.ACTIVE:
-            raise NotFound("This card was replaced by another one.")
+        row = _to_download(ctx, tx, token)
         publication = passes.published(tx, [row.id])[row.id]
         body, media_type = cards.serve(ctx, tx, row, publication)
     return body, media_type, publication.last_modified
+
+
+def _to_download(ctx: Context, tx: Tx, token: str) -> PassRow:
+    row = pass_of_link(ctx, tx, "download", token)
+    if row.state != passes.ACTIVE:
+        raise NotFound("This card was replaced by another one.")
+    return row
+
+
+def bundle(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
+    """The card behind a download link and the coupons of its member that are good, as one file: (body, media type,
+    last modified). No more coupons than a bundle has room for, the newest of them."""
+    with ctx.look() as tx:
+        row = _to_download(ctx, tx, token)
+        beside = [one for one in coupons.good(tx, row.member_id, ctx.now()) if one.id != row.id]
+        rows = [row, *beside[-(MAX_BUNDLE - 1) :]]
+        served = passes.published(tx, [one.id for one in rows])
+        bodies = [cards.serve(ctx, tx, one, served[one.id])[0] for one in rows]
+        issued = ctx.wallets[row.wallet].bundle(bodies)
+    return issued.body, issued.media_type, max(one.last_modified for one in served.values())
 
 
 def set_promotions(ctx: Context, token: str, granted: bool, source: str, *, link: str = "card") -> None:
@@ -221,7 +225,7 @@ def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: 
 @dataclass(frozen=True)
 class WebCard:
     """A member's card for a browser, composed by the same code as the one on a phone; `in_wallet` says that a phone
-    has registered it."""
+    has registered it, `beside` are the coupons of the card's member, as (card, code)."""
 
     card: Card
     code: str
@@ -230,6 +234,7 @@ class WebCard:
     promotions: bool
     tag: int
     in_wallet: bool
+    beside: tuple[tuple[Card, str], ...] = ()
 
 
 def web_card(ctx: Context, token: str) -> WebCard:
@@ -241,17 +246,27 @@ def web_card(ctx: Context, token: str) -> WebCard:
         consent = members.consents_of(tx, row.member_id).get(PROMOTIONS)
         identity = cards.identity(ctx, tx, row)
         # At once, and not when its last version is published: whoever looks at a replaced card sees that it is one.
-        shown = replace(cards.card(ctx, tx, row, publication), voided=row.state != passes.ACTIVE)
+        coupons_good = coupons.good(tx, row.member_id, ctx.now())
+        card = row.kind == passes.CARD
+        alive = row.state == passes.ACTIVE and (card or row.id in {one.id for one in coupons_good})
+        shown = replace(cards.card(ctx, tx, row, publication), voided=not alive)
         held = bool(devices.holders(tx, [row.id]))
+        beside = _shown(ctx, tx, coupons_good) if card and alive else ()
     return WebCard(
         shown,
-        identity.code if row.state == passes.ACTIVE else "",
+        identity.code if alive else "",
         row.public_id,
         member.language,
         bool(consent and consent[0]),
         publication.number,
         held,
+        beside,
     )
+
+
+def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str], ...]:
+    served = passes.published(tx, [row.id for row in rows])
+    return tuple((cards.card(ctx, tx, row, served[row.id]), cards.identity(ctx, tx, row).code) for row in rows)
 
 
 def card_link(ctx: Context, pass_public_id: str) -> str:

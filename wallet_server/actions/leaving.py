@@ -6,9 +6,9 @@ and never ask again. What was collected stays in the books.
 
 from __future__ import annotations
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, coupons
 from wallet_server.actions.context import Context
-from wallet_server.actions.enrol import issue_pass
+from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import NotFound
 from wallet_server.records import jobs, members, passes, programmes, recovery
@@ -30,8 +30,10 @@ def cancel(ctx: Context, scope: Scope, member: str, card: str) -> Facts:
             raise NotFound("This member has no such card.", field="card")
         if row.state == passes.ACTIVE:
             members.lock_member(tx, found.id)
+            if row.kind != passes.CARD:
+                coupons.cancel(tx, found.id, ctx.now(), row.id)
             _retire(ctx, tx, [row.id])
-            if not recovery.copies(tx, found.id):
+            if row.kind == passes.CARD and not recovery.cards(tx, found.id):
                 recovery.end_codes(tx, found.id, ctx.now())
     ctx.ring()
     return {"member": member, "pass": card, "state": passes.RETIRED}
@@ -50,6 +52,7 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
             members.lock_member(tx, found.id)
             members.record_consent(tx, found.id, PROMOTIONS, False, LEFT, at)
             members.set_left(tx, found.id, at)
+            coupons.cancel(tx, found.id, at)
             _retire(ctx, tx, recovery.copies(tx, found.id))
             recovery.end_codes(tx, found.id, at)
     ctx.ring()

@@ -11,9 +11,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_server.actions import card_return, cards, visitors
+from wallet_server.actions import card_return, cards, coupons, visitors
 from wallet_server.actions.context import Context
-from wallet_server.actions.enrol import issue_pass, pass_of_link
+from wallet_server.actions.enrol import pass_of_link
+from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import NotFound, WalletError
@@ -139,6 +140,7 @@ def _replace(ctx: Context, tx: Tx, member_id: int, now: datetime) -> Facts:
     programme = programmes.programme_by_id(tx, member.programme_id)
     cards.give_recovery_code(ctx, tx, member_id, member.public_id, now)
     fresh = issue_pass(ctx, tx, programme, member_id, now)
+    coupons.bring_along(ctx, tx, programme, member_id, now)
     # A phone that still holds the old card shows it as replaced, without a sound.
     jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, now) for key in old])
     return {"pass": fresh.public_id, "join_code": programme.join_code}

@@ -43,7 +43,7 @@ class Sold:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a card, as the till may know it: no personal data."""
+    """Who holds a card, as the till may know it: no personal data. `coupon_pass` where the code is a coupon's."""
 
     member: str
     programme: str
@@ -53,12 +53,14 @@ class Holder:
     promotions: bool
     card_current: bool
     programme_version: Programme
+    coupon_pass: int | None = None
 
 
 def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
-    """Who holds this card. Raises `Invalid` (`unreadable-code`) and `NotFound` (`other-merchant`, `unknown-card`)."""
+    """Who holds this card or coupon. Raises `Invalid` (`unreadable-code`) and `NotFound` (`other-merchant`,
+    `unknown-card`)."""
     with ctx.look() as tx:
-        member = _holder(ctx, tx, scope, code)
+        member = holder_of(ctx, tx, scope, code)
         purses = ledger.amounts(tx, [member.id]).get(member.id, {})
         consent = members.consents_of(tx, member.id).get(members.PROMOTIONS)
         programme = ctx.programme(tx, member.version_id)
@@ -71,10 +73,19 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
         bool(consent and consent[0]),
         member.code_current,
         programme,
+        member.coupon_pass,
     )
 
 
 def _holder(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
+    member = holder_of(ctx, tx, scope, text)
+    if member.coupon_pass is not None:
+        raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")
+    return member
+
+
+def holder_of(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
+    """Whose code this is, a card's or a coupon's. Raises as `look_up` does."""
     code = codes.read(text)
     if not codes.same_issuer(code, scope.issuer_mark):
         # Known from the code alone, without a look-up: it does not say whether that card exists.
@@ -82,7 +93,8 @@ def _holder(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
     return members.member_by_code(tx, scope, cards.code_hash(code), ctx.now())
 
 
-def _at_till(scope: Scope) -> tuple[int, int]:
+def at_till(scope: Scope) -> tuple[int, int]:
+    """The keys of till and store that the caller's key speaks for. Raises `Forbidden` (`needs-till`)."""
     if scope.till_id is None or scope.store_id is None:
         raise Forbidden("This needs the key of a till; a merchant's key cannot sell.", code="needs-till")
     return scope.till_id, scope.store_id
@@ -117,7 +129,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     Stores the sale as sold, awards what the programme's rules give, moves the tier, and leaves the refresh of the
     cards as a job, all in one transaction. Raises `Conflict` (`key-reused`) when the receipt stands for another sale.
     """
-    till_id, store_id = _at_till(scope)
+    till_id, store_id = at_till(scope)
     now = ctx.now()
     occurred = sold.occurred_at or now
     _plausible(sold.amount_minor, occurred, now)
@@ -247,7 +259,7 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
     """Spend points, or get a reward for them. Raises `Conflict` (`not-enough`, `not-spendable`, `older-card`, and
     `redemption-undone` when this very one was reversed since) and `Invalid` (`unknown-reward`, `unknown-currency`);
     never overspends."""
-    _at_till(scope)
+    at_till(scope)
     now = ctx.now()
     day = business_day(scope, None, now)
     # What is not said is left out, so that a request of before there were rewards is still the same request.

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, certificate_days, pacing, standing
+from wallet_server.actions import cards, certificate_days, coupons, pacing, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
 from wallet_server.records import audit, credentials, expiry, jobs, ledger, limits, members, programmes
@@ -19,9 +19,9 @@ from wallet_server.records.jobs import Again, Lease, Put
 from wallet_server.records.ledger import Booking, Posted
 
 NIGHTLY = "nightly"
-ALL, SNAPSHOT, EXPIRY = "all", "snapshot", "expiry"
-"""Keys of the nightly job: the night, and the two walks that it sets off. Each slice of a walk is a job of its own,
-whose key says where it begins: `snapshot:day:account` and `expiry:lot`."""
+ALL, SNAPSHOT, EXPIRY, COUPONS = "all", "snapshot", "expiry", "coupons"
+"""Keys of the nightly job: the night, and the walks that it sets off. Each slice of a walk is a job of its own, whose
+key says where it begins: `snapshot:day:account`, `expiry:lot` and `coupons:coupon`."""
 SLICE = 1000
 EXPIRY_SLICE = 100
 """Lots booked off in one transaction: a till that waits for one of these members waits a fraction of a second."""
@@ -59,6 +59,8 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
             _snapshot(ctx, lease, date.fromisoformat(day), int(after))
         elif walk == EXPIRY:
             _expire(ctx, lease, int(place) if place else None)
+        elif walk == COUPONS:
+            _expire_coupons(ctx, lease)
         else:
             _night(ctx, lease)
     ctx.ring()
@@ -75,7 +77,7 @@ def _night(ctx: Context, lease: Lease) -> None:
         pacing.forget(tx, int(now.timestamp()) - 60)
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)
-        jobs.put(tx, [Put(NIGHTLY, snapshot, jobs.BULK, now), Put(NIGHTLY, EXPIRY, jobs.BULK, now)])
+        jobs.put(tx, [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS)])
 
 
 def _snapshot_key(day: date, after: int) -> str:
@@ -97,6 +99,15 @@ def _expire(ctx: Context, lease: Lease, after: int | None) -> None:
         jobs.settle(tx, [lease])
         if last is not None:
             jobs.put(tx, [Put(NIGHTLY, f"{EXPIRY}:{last}", jobs.BULK, now)])
+
+
+def _expire_coupons(ctx: Context, lease: Lease) -> None:
+    now = ctx.now()
+    with ctx.change() as tx:
+        last = coupons.expire(tx, now)
+        jobs.settle(tx, [lease])
+        if last is not None:
+            jobs.put(tx, [Put(NIGHTLY, f"{COUPONS}:{last}", jobs.BULK, now)])
 
 
 def book_expired(ctx: Context, tx: Tx, now: datetime, most: int = EXPIRY_SLICE, after: int | None = None) -> int | None:

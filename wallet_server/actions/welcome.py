@@ -36,7 +36,7 @@ def due(ctx: Context, tx: Tx, row: PassRow) -> Gift | None:
     the version that stood when the member joined: a gift that is promised later is for those who join later, and one
     that was promised is kept.
     """
-    if row.state != passes.ACTIVE:
+    if row.state != passes.ACTIVE or row.kind != passes.CARD:
         return None
     member = members.members_by_id(tx, [row.member_id])[row.member_id]
     version = programmes.version_at(tx, member.programme_id, member.joined_at)

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from wallet_server.records.database import Tx
+from wallet_server.records.passes import CARD
 from wallet_server.records.schema import card_returns, members, passes, staff
 from wallet_server.records.scope import Scope
 
@@ -93,5 +94,6 @@ def of_member(tx: Tx, scope: Scope, member_id: int, most: int) -> list[Given]:
 
 def newest_pass(tx: Tx, member_id: int) -> str:
     """The member's newest card (public id), whether it is valid or over."""
-    query = sa.select(passes.c.public_id).where(passes.c.member_id == member_id).order_by(passes.c.id.desc()).limit(1)
+    mine = sa.and_(passes.c.member_id == member_id, passes.c.kind == CARD)
+    query = sa.select(passes.c.public_id).where(mine).order_by(passes.c.id.desc()).limit(1)
     return str(tx.execute(query).scalar_one())

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import instant
-from wallet_server.records.passes import ACTIVE
+from wallet_server.records.passes import ACTIVE, CARD
 from wallet_server.records.schema import (
     announcement_members,
     announcements,
@@ -114,11 +114,15 @@ def member_behind(tx: Tx, public_id: str) -> int:
 
 
 def copies(tx: Tx, member_id: int, most: int) -> list[Copy]:
-    """The member's copies, the valid ones before the others, the newest first."""
+    """The member's copies, the valid ones before the others, cards before coupons, the newest first."""
     rows = tx.execute(
         sa.select(passes)
         .where(passes.c.member_id == member_id)
-        .order_by(sa.case((passes.c.state == ACTIVE, 0), else_=1), passes.c.id.desc())
+        .order_by(
+            sa.case((passes.c.state == ACTIVE, 0), else_=1),
+            sa.case((passes.c.kind == CARD, 0), else_=1),
+            passes.c.id.desc(),
+        )
         .limit(most)
     )
     names = Copy.__dataclass_fields__

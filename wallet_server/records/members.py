@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -31,7 +31,8 @@ PROMOTIONS = "promotions"
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A member, the programme and its current version. `code_current` is false for an older issue of a card."""
+    """A member, the programme and its current version. `code_current` is false for an older issue of a card,
+    `coupon_pass` the pass whose code was scanned where that is a coupon's."""
 
     id: int
     public_id: str
@@ -44,6 +45,7 @@ class MemberRow:
     home_store_id: int | None
     joined_at: datetime
     code_current: bool = True
+    coupon_pass: int | None = None
 
 
 _COLUMNS = (
@@ -76,7 +78,14 @@ _TAKES_PART = sa.and_(
     participations.c.left_at.is_(None),
 )
 _BY_CODE = (
-    sa.select(*_COLUMNS, codes.c.valid_to, codes.c.revoked_at, passes.c.state.label("pass_state"))
+    sa.select(
+        *_COLUMNS,
+        codes.c.valid_to,
+        codes.c.revoked_at,
+        codes.c.kind.label("code_kind"),
+        codes.c.pass_id,
+        passes.c.state.label("pass_state"),
+    )
     .select_from(
         _from_members(codes.join(members, members.c.id == codes.c.member_id))
         .join(participations, _TAKES_PART)
@@ -115,7 +124,8 @@ def member_by_code(tx: Tx, scope: Scope, lookup: bytes, now: datetime) -> Member
     if r is None:
         raise NotFound("This card is not known here.", code="unknown-card", field="code")
     current = r.revoked_at is None and (r.valid_to is None or r.valid_to > now) and r.pass_state in (None, "active")
-    return _member(r, current=current)
+    member = _member(r, current=current)
+    return replace(member, coupon_pass=r.pass_id) if r.code_kind == "coupon" else member
 
 
 def member_by_public(tx: Tx, scope: Scope, public_id: str) -> MemberRow:
@@ -253,7 +263,9 @@ def walk(
     granted = _consented(tx, ids)
     live = set(
         tx.execute(
-            sa.select(passes.c.member_id).where(passes.c.member_id.in_(ids), passes.c.state == "active").distinct()
+            sa.select(passes.c.member_id)
+            .where(passes.c.member_id.in_(ids), passes.c.state == "active", passes.c.kind == "card")
+            .distinct()
         ).scalars()
     )
     sent: dict[int, list[datetime]] = {}

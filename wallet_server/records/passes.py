@@ -22,6 +22,10 @@ from wallet_server.records.jobs import micros
 from wallet_server.records.schema import codes, passes, publications, tag_counters
 
 ACTIVE, RETIRED = "active", "retired"
+CARD = "card"
+"""The kind of a member's card; a coupon is the other (`records.coupons`)."""
+PASS_CODE = "pass"  # noqa: S105 - a kind, not a secret
+"""The kind of the code on a member's card."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class PassRow:
     version: int
     loud: int
     quiet_until: datetime | None
+    kind: str = CARD
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,13 @@ def add_pass(
     token_cipher: str,
     token_sha256: bytes,
     at: datetime,
+    kind: str = CARD,
 ) -> int:
     row = {
         "public_id": public_id,
         "member_id": member_id,
         "wallet": wallet,
-        "kind": "card",
+        "kind": kind,
         "credential_set_id": credential_set_id,
         "pass_type": pass_type,
         "serial": serial,
@@ -113,7 +119,15 @@ def add_pass(
 
 
 def add_code(
-    tx: Tx, pass_id: int, member_id: int, lookup: bytes, cipher: str, key_id: str, issue: int, at: datetime
+    tx: Tx,
+    pass_id: int,
+    member_id: int,
+    lookup: bytes,
+    cipher: str,
+    key_id: str,
+    issue: int,
+    at: datetime,
+    kind: str = PASS_CODE,
 ) -> None:
     tx.execute(
         sa.insert(codes).values(
@@ -121,7 +135,7 @@ def add_code(
             member_id=member_id,
             lookup=lookup,
             cipher=cipher,
-            kind="pass",
+            kind=kind,
             key_id=key_id,
             issue=issue,
             valid_from=at,
@@ -167,6 +181,7 @@ def _pass(r: sa.Row) -> PassRow:  # type: ignore[type-arg]
         r.version,
         r.loud,
         r.quiet_until,
+        r.kind,
     )
 
 
@@ -184,7 +199,7 @@ def pass_by_public(tx: Tx, public_id: str) -> PassRow | None:
 
 _OF_MEMBER = (
     sa.select(passes.c.id)
-    .where(passes.c.member_id == b("member"), passes.c.state == ACTIVE)
+    .where(passes.c.member_id == b("member"), passes.c.state == ACTIVE, passes.c.kind == CARD)
     .order_by(passes.c.id)
     .with_for_update(key_share=True)
 )
@@ -197,15 +212,17 @@ _BUMP = (
 
 
 def bump(tx: Tx, member_id: int, mask: int) -> list[tuple[int, datetime | None]]:
-    """This member's cards are stale: (pass key, until when further refreshes of it are to wait)."""
+    """This member's cards (not the coupons) are stale: (pass key, until when further refreshes of it are to wait)."""
     return [(r.id, r.quiet_until) for r in tx.execute(_BUMP, {"member": member_id, "mask": mask})]
 
 
 def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, datetime | None]]:
-    """The same for a slice of members, passes locked in the order of their keys."""
+    """The same for a slice of members, passes locked in the order of their keys. What is told of nobody (`mask` 0: a
+    new version, a moved shop) concerns their coupons too."""
+    kinds = passes.c.kind == CARD if mask else sa.true()
     ids = tx.execute(
         sa.select(passes.c.id)
-        .where(passes.c.member_id.in_(member_ids), passes.c.state == ACTIVE)
+        .where(passes.c.member_id.in_(member_ids), passes.c.state == ACTIVE, kinds)
         .order_by(passes.c.id)
         .with_for_update(key_share=True)
     ).scalars()
@@ -241,6 +258,19 @@ def set_loud(tx: Tx, marks: Sequence[tuple[int, int, datetime | None]]) -> None:
     """What may still alert, and until when further refreshes wait: (pass key, mask, time), of passes that are held."""
     if marks:
         tx.execute(_SET_LOUD, [{"of_pass": key, "mask": loud, "quiet": quiet} for key, loud, quiet in marks])
+
+
+_STALE = (
+    sa.update(passes)
+    .where(passes.c.id == b("of_pass"), passes.c.state == ACTIVE)
+    .values(version=passes.c.version + 1)
+    .returning(passes.c.id)
+)
+
+
+def stale(tx: Tx, pass_id: int) -> bool:
+    """This one pass is stale, without a sound; False when it is over."""
+    return tx.execute(_STALE, {"of_pass": pass_id}).scalar() is not None
 
 
 def retire_pass(tx: Tx, pass_id: int) -> None:

@@ -68,7 +68,7 @@ def _standing(row: AnnouncementRow, now: datetime) -> sa.Select[tuple[int, str]]
         .join(publications, publications.c.pass_id == passes.c.id)
         .outerjoin(held, held.c.pass_id == passes.c.id)
         .join(announcement_members, am.member_id == passes.c.member_id)
-        .where(am.announcement_id == row.id, passes.c.state == "active")
+        .where(am.announcement_id == row.id, passes.c.state == "active", passes.c.kind == "card")
         .group_by(passes.c.member_id)
         .subquery()
     )

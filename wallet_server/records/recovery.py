@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
+from wallet_server.records.passes import CARD
 from wallet_server.records.schema import codes, members, passes
 
 KIND = "recovery"
@@ -69,8 +70,18 @@ _COPIES = (
 
 
 def copies(tx: Tx, member_id: int) -> list[int]:
-    """Keys of the member's passes that are valid."""
+    """Keys of the member's passes that are valid, cards and coupons."""
     return list(tx.execute(_COPIES, {"member": member_id}).scalars())
+
+
+_CARDS = sa.select(passes.c.id).where(
+    passes.c.member_id == b("member"), passes.c.state == "active", passes.c.kind == CARD
+)
+
+
+def cards(tx: Tx, member_id: int) -> list[int]:
+    """The same of the cards alone, without the coupons."""
+    return list(tx.execute(_CARDS, {"member": member_id}).scalars())
 
 
 def end_codes(tx: Tx, member_id: int, at: datetime) -> None:

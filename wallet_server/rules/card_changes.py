@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from wallet_server.rules import coupons
 from wallet_server.rules.card import Texts
 from wallet_server.rules.program import Programme
 from wallet_server.rules.sentences import counted, noun_of, reward_sentences, rule_sentences
@@ -37,13 +38,14 @@ _WELCOME = {"fr": "Cadeau de bienvenue\u00a0: {}.", "en": "Welcome gift: {}."}
 
 
 def _welcome(programme: Programme) -> Texts | None:
-    gift = programme.welcome
-    if gift is None:
-        return None
-    return {
-        tag: _WELCOME[tag].format(counted(gift.units, noun_of(programme, gift.currency, tag), tag))
-        for tag in programme.languages
-    }
+    gift, coupon = programme.welcome, programme.welcome_coupon
+    told: dict[str, list[str]] = {tag: [] for tag in programme.languages}
+    for tag, parts in told.items():
+        if gift is not None:
+            parts.append(_WELCOME[tag].format(counted(gift.units, noun_of(programme, gift.currency, tag), tag)))
+        if coupon is not None:
+            parts.append(coupons.promised(coupon, tag))
+    return {tag: " ".join(parts) for tag, parts in told.items()} if gift or coupon else None
 
 
 def _plain(text: str | None, programme: Programme) -> Texts | None:

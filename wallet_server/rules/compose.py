@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_server.rules import recovering
-from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Palette, Place, Texts, Tier
+from wallet_server.rules import coupons, recovering
+from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Offer, Palette, Place, Texts, Tier
 from wallet_server.rules.places import Store, nearest
-from wallet_server.rules.program import Level, Programme
+from wallet_server.rules.program import Level, Programme, Promise
 from wallet_server.rules.sentences import reward_sentences, rule_sentences
 from wallet_server.rules.stamps import stamps
 from wallet_server.rules.tiers import gauge, level_for
 
-__all__ = ["Holding", "Store", "compose"]
+__all__ = ["Holding", "Slip", "Store", "compose", "compose_coupon"]
 
 MAX_LISTED_STORES = 20
 """Stores named on the back of a card; more would bury the links below them."""
@@ -40,6 +40,25 @@ _WORDS: Mapping[str, Texts] = {
     "stop": {"fr": "Ne plus recevoir de messages", "en": "Stop messages"},
     "stop_text": {"fr": "Arrêter les messages de {}", "en": "Stop messages from {}"},
     "nearby": {"fr": "{} est tout près", "en": "{} is close by"},
+    "welcome": {"fr": "Cadeau de bienvenue", "en": "Welcome gift"},
+    "coupon": {"fr": "Bon {}", "en": "{} coupon"},
+    "coupon_used": {"fr": "Bon utilisé", "en": "Coupon used"},
+    "coupon_used_text": {
+        "fr": "Ce bon a été utilisé. Vous pouvez le retirer de votre téléphone.",
+        "en": "This coupon has been used. You can remove it from your phone.",
+    },
+    "coupon_expired": {"fr": "Bon expiré", "en": "Coupon expired"},
+    "coupon_expired_text": {
+        "fr": "La date de ce bon est passée. Vous pouvez le retirer de votre téléphone.",
+        "en": "The date of this coupon has passed. You can remove it from your phone.",
+    },
+    "coupon_void": {"fr": "Bon remplacé ou annulé", "en": "Coupon replaced or cancelled"},
+    "coupon_void_text": {
+        "fr": "Ce bon n’est plus valable. Vous pouvez le retirer de votre téléphone.",
+        "en": "This coupon is no longer valid. You can remove it from your phone.",
+    },
+    "coupon_web": {"fr": "Votre bon sur le web", "en": "Your coupon on the web"},
+    "coupon_web_text": {"fr": "Ouvrir le bon", "en": "Open the coupon"},
     "voided": {"fr": "Carte remplacée ou annulée", "en": "Card replaced or cancelled"},
     "voided_text": {
         "fr": "Cette carte n’est plus valable. Vous pouvez la retirer de votre téléphone.",
@@ -88,7 +107,7 @@ def compose(
         gauge=progress,
         news=None if holding.news is None else News(_words(programme, "news"), _complete(programme, holding.news)),
         details=_details(programme, holding, level),
-        places=_places(programme, holding),
+        places=_nearby(programme, holding.home, holding.stores),
         max_distance_metres=programme.max_distance_metres,
         code_issue=holding.code_issue,
         voided=holding.voided,
@@ -100,6 +119,64 @@ def compose(
         app=programme.apple.app,
     )
     return card, min((instant for instant in next_instants if instant > at), default=None)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """What the books say of one coupon, and of the pass that shows it: `voided` where that pass is over, whatever the
+    coupon is."""
+
+    state: str
+    valid_to: datetime | None
+    used_at: datetime | None
+    home: Store | None
+    stores: tuple[Store, ...]
+    code_issue: int
+    voided: bool
+    web_link: str | None
+
+
+def compose_coupon(programme: Programme, promise: Promise, slip: Slip) -> Card:
+    """The coupon as the version that promised it has it. One that was used is greyed on the phone by its date: as long
+    as the use may be taken back the phone must go on asking, which it does not for a void pass."""
+    greyed = slip.used_at if slip.state == coupons.USED else slip.valid_to
+    return Card(
+        languages=programme.languages,
+        organisation=programme.organisation,
+        description=_words(programme, "coupon", programme.organisation),
+        design="coupon",
+        design_version=1,
+        palette=programme.palette,
+        balance=Balance("coupon", _words(programme, "coupon", programme.organisation), 0),
+        tier=None,
+        gauge=None,
+        news=None,
+        details=_coupon_details(programme, slip),
+        places=() if slip.voided else _nearby(programme, slip.home, slip.stores),
+        max_distance_metres=programme.max_distance_metres,
+        code_issue=slip.code_issue,
+        voided=slip.voided,
+        logo=programme.logo,
+        kind="coupon",
+        expires_at=coupons.written(greyed),
+        offer=Offer(dict(promise.title), dict(promise.terms), coupons.written(slip.valid_to)),
+    )
+
+
+def _coupon_details(programme: Programme, slip: Slip) -> tuple[Detail, ...]:
+    details: list[Detail] = []
+    over = "void" if slip.voided and slip.state == coupons.ISSUED else slip.state
+    if over != coupons.ISSUED:
+        details.append(Detail("over", _words(programme, f"coupon_{over}"), _words(programme, f"coupon_{over}_text")))
+    if slip.stores:
+        details.append(_listed(programme, slip.stores))
+    if programme.website is not None:
+        address = dict.fromkeys(programme.languages, programme.website)
+        details.append(Detail("website", _words(programme, "website"), address, programme.website))
+    if slip.web_link is not None and not slip.voided:
+        text = _words(programme, "coupon_web_text")
+        details.append(Detail("web", _words(programme, "coupon_web"), text, slip.web_link))
+    return tuple(details)
 
 
 def _status(programme: Programme, holding: Holding) -> tuple[Level | None, Gauge | None]:
@@ -145,12 +222,14 @@ def _details(programme: Programme, holding: Holding, level: Level | None) -> tup
         details.append(Detail("rules", _words(programme, "rules"), rule_sentences(programme)))
     if programme.rewards:
         details.append(Detail("rewards", _words(programme, "rewards"), reward_sentences(programme)))
+    if holding.web_link is None and programme.welcome_coupon is not None:
+        # The card of nobody yet says what whoever joins is given beside it.
+        promised = {tag: coupons.promised(programme.welcome_coupon, tag) for tag in programme.languages}
+        details.append(Detail("welcome", _words(programme, "welcome"), promised))
     if level is not None and level.benefits:
         details.append(_benefits(programme, level))
     if holding.stores:
-        named = sorted(holding.stores, key=lambda store: (store.name, store.ref))[:MAX_LISTED_STORES]
-        listed = "\n".join(dict.fromkeys(store.name for store in named))
-        details.append(Detail("stores", _words(programme, "stores"), dict.fromkeys(programme.languages, listed)))
+        details.append(_listed(programme, holding.stores))
     if programme.website is not None:
         address = dict.fromkeys(programme.languages, programme.website)
         details.append(Detail("website", _words(programme, "website"), address, programme.website))
@@ -169,14 +248,20 @@ def _details(programme: Programme, holding: Holding, level: Level | None) -> tup
     return tuple(details)
 
 
+def _listed(programme: Programme, stores: Sequence[Store]) -> Detail:
+    named = sorted(stores, key=lambda store: (store.name, store.ref))[:MAX_LISTED_STORES]
+    listed = "\n".join(dict.fromkeys(store.name for store in named))
+    return Detail("stores", _words(programme, "stores"), dict.fromkeys(programme.languages, listed))
+
+
 def _benefits(programme: Programme, level: Level) -> Detail:
     label = {lang: _WORDS["benefits"][lang].format(level.names[lang]) for lang in programme.languages}
     text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in level.benefits) for lang in programme.languages}
     return Detail("benefits", label, text)
 
 
-def _places(programme: Programme, holding: Holding) -> tuple[Place, ...]:
-    chosen = nearest(holding.home, holding.stores, useful_metres=programme.useful_distance_metres)
+def _nearby(programme: Programme, home: Store | None, stores: tuple[Store, ...]) -> tuple[Place, ...]:
+    chosen = nearest(home, stores, useful_metres=programme.useful_distance_metres)
     return tuple(
         Place(
             store.latitude,

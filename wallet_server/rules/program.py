@@ -24,11 +24,13 @@ from wallet_server.rules.program_document import (
     AmountShape,
     AnnounceShape,
     AppleShape,
+    CouponShape,
     CurrencyShape,
     EarnShape,
     PaletteShape,
     ProgrammeShape,
     TiersShape,
+    WelcomeShape,
     shape_faults,
 )
 
@@ -45,6 +47,7 @@ __all__ = [
     "Per",
     "Plural",
     "Programme",
+    "Promise",
     "Reward",
     "Rounding",
     "Scope",
@@ -150,6 +153,16 @@ class Reward:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """A coupon that is promised: `valid_days` None for one that does not run out, `value_minor` as of a reward."""
+
+    title: Texts
+    terms: Texts
+    valid_days: int | None
+    value_minor: int | None
+
+
+@dataclass(frozen=True)
 class Level:
     """One tier, reached from `threshold` units of the ladder's currency on; `palette` None keeps the programme's."""
 
@@ -206,6 +219,7 @@ class Programme:
     max_distance_metres: int | None
     website: str | None
     apple: AppleParts = AppleParts()
+    welcome_coupon: Promise | None = None
 
     def currency(self, code: str) -> Currency:
         """The currency of this code. Raises NotFound."""
@@ -281,13 +295,14 @@ def _programme(shape: ProgrammeShape) -> Programme:
         earn=tuple(_rule(rule) for rule in shape.earn),
         ladder=None if shape.tiers is None else _ladder(shape.tiers),
         rewards=tuple(Reward(row.code, dict(row.names), _amount(row.cost), row.value_minor) for row in shape.rewards),
-        welcome=None if shape.welcome is None else _amount(shape.welcome),
+        welcome=None if shape.welcome is None else _gift(shape.welcome),
         logo=shape.branding.logo,
         announce=_policy(shape.announce),
         useful_distance_metres=shape.useful_distance_metres,
         max_distance_metres=shape.max_distance_metres,
         website=shape.links.website,
         apple=_apple(shape.apple),
+        welcome_coupon=None if shape.welcome is None else _promise(shape.welcome.coupon),
     )
 
 
@@ -340,6 +355,16 @@ def _way(shape: EarnShape) -> Per | Visit | Item:
 
 def _amount(shape: AmountShape) -> Amount:
     return Amount(shape.currency, shape.amount)
+
+
+def _gift(shape: WelcomeShape) -> Amount | None:
+    return None if shape.currency is None or shape.amount is None else Amount(shape.currency, shape.amount)
+
+
+def _promise(shape: CouponShape | None) -> Promise | None:
+    if shape is None:
+        return None
+    return Promise(dict(shape.title), dict(shape.terms), shape.valid_days, shape.value_minor)
 
 
 def _ladder(shape: TiersShape) -> Ladder:

@@ -41,6 +41,7 @@ def cross_faults(document: Mapping[str, object]) -> list[Fault]:
         *_earn_faults(document),
         *_tier_faults(document),
         *_reward_faults(document),
+        *_welcome_faults(document),
         *_stamp_faults(document),
         *_text_faults(document),
         *_announce_faults(document),
@@ -172,7 +173,18 @@ def _reward_faults(document: Mapping[str, object]) -> Iterator[Fault]:
         yield from _known_currency(f"rewards.{index}.cost.currency", currency, document)
         if isinstance(currency, str) and currency in unspendable:
             yield Fault(f"rewards.{index}.cost.currency", f"“{currency}” cannot be spent; choose another currency.")
-    yield from _known_currency("welcome.currency", _table(document.get("welcome")).get("currency"), document)
+
+
+def _welcome_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    welcome = document.get("welcome")
+    if not isinstance(welcome, Mapping):
+        return
+    yield from _known_currency("welcome.currency", welcome.get("currency"), document)
+    missing = [name for name in ("currency", "amount") if welcome.get(name) is None]
+    if len(missing) == 1:
+        yield Fault(f"welcome.{missing[0]}", "A gift of units needs both a currency and an amount; add this.")
+    elif missing and welcome.get("coupon") is None:
+        yield Fault("welcome", "Promise units (currency and amount), a coupon, or both; or remove this.")
 
 
 def _stamp_faults(document: Mapping[str, object]) -> Iterator[Fault]:
@@ -223,6 +235,9 @@ def _places_of_texts(document: Mapping[str, object]) -> Iterator[tuple[str, obje
             yield f"tiers.levels.{index}.benefits.{place}", benefit
     for index, row in enumerate(_rows(document.get("rewards"))):
         yield f"rewards.{index}.names", row.get("names")
+    coupon = _table(_table(document.get("welcome")).get("coupon"))
+    for name in ("title", "terms"):
+        yield f"welcome.coupon.{name}", coupon.get(name)
     for index, row in enumerate(_rows(_table(document.get("apple")).get("beacons"))):
         yield f"apple.beacons.{index}.texts", row.get("texts")
 

@@ -26,6 +26,7 @@ MAX_UNITS = 1_000_000_000
 MAX_THRESHOLD = 2**53 - 1
 MAX_BEACONS = 10
 MAX_ACTIONS = 2
+MAX_VALID_DAYS = 3660
 
 _CODE = "^[a-z][a-z0-9_-]{0,31}$"
 _COLOUR = "^#[0-9a-fA-F]{6}$"
@@ -95,6 +96,7 @@ Clock = Annotated[str, Field(pattern=_CLOCK)]
 Word = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_one_line)]
 Title = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_one_line)]
 Sentence = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Terms = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_one_line)]
 Category = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
 Sku = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
 Asset = Annotated[str, Field(pattern=_SHA256)]
@@ -237,6 +239,23 @@ class AmountShape(_Shape):
     amount: Units
 
 
+class CouponShape(_Shape):
+    """A coupon: what it is good for, on what terms, for how many days; `value_minor` what it is worth at the till."""
+
+    title: dict[str, Title]
+    terms: dict[str, Terms]
+    valid_days: Annotated[int, Field(ge=1, le=MAX_VALID_DAYS)] | None = None
+    value_minor: Units | None = None
+
+
+class WelcomeShape(_Shape):
+    """What a new member gets: so many units of one currency, a coupon, or both."""
+
+    currency: Code | None = None
+    amount: Units | None = None
+    coupon: CouponShape | None = None
+
+
 class RewardShape(_Shape):
     """What members get for their units; `names` with their article ("un café"), `value_minor` what it is worth."""
 
@@ -327,7 +346,7 @@ class ProgrammeShape(_Shape):
     earn: Annotated[list[EarnShape], Field(max_length=MAX_RULES)]
     tiers: TiersShape | None = None
     rewards: Annotated[list[RewardShape], Field(max_length=MAX_REWARDS)] = []
-    welcome: AmountShape | None = None
+    welcome: WelcomeShape | None = None
     branding: BrandingShape = BrandingShape()
     links: LinksShape = LinksShape()
     announce: AnnounceShape = AnnounceShape()

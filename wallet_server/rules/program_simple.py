@@ -155,12 +155,15 @@ def simple_form_of(document: Mapping[str, Any]) -> StampForm | PointsForm | None
 
 def carry_over(document: Mapping[str, Any], previous: Mapping[str, Any]) -> dict[str, Any]:
     """The document with what the form does not ask for taken from the version before: links, messages, distances, a
-    description of its own, and the currencies in which members may hold a balance already."""
+    description of its own, a welcome coupon, and the currencies in which members may hold a balance already."""
     kept = {name: previous[name] for name in _KEPT if name in previous}
     if previous.get("description") != _described(previous) and previous.get("languages") == document["languages"]:
         kept["description"] = previous["description"]
     codes = {currency["code"] for currency in document["currencies"]}
     held = [currency for currency in previous.get("currencies", []) if currency["code"] not in codes]
+    coupon = (previous.get("welcome") or {}).get("coupon")
+    if coupon is not None:
+        kept["welcome"] = {**(document.get("welcome") or {}), "coupon": coupon}
     return {**document, **kept, "currencies": [*document["currencies"], *held]}
 
 

@@ -122,6 +122,11 @@ class Wallet(Protocol):
         fault when the card breaks one of the vendor's rules: nothing invalid is ever signed."""
         ...
 
+    def bundle(self, bodies: Sequence[bytes]) -> Issued:
+        """Several passes of one customer, each as `issue` gave it, in the vendor's form for adding them at one tap.
+        Raises `errors.Invalid` where they are too many or too large for that."""
+        ...
+
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Tell the vendor (or the devices) that these passes changed; exactly one `Report` for each, in any order.
         Never raises for a vendor's answer or a network fault. Holds no database transaction."""

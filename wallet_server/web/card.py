@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from email.utils import format_datetime
 
 import orjson
@@ -42,13 +43,15 @@ def card_page(token: str) -> Response:
     return render(
         "card.html",
         tongue,
-        palettes=[shown.card.palette],
+        palettes=[shown.card.palette, *(card.palette for card, _ in shown.beside)],
         face=_face(shown.card, shown.code, tongue),
+        coupons=_coupons(shown, tongue),
         number=shown.tag,
         token=token,
         promotions=shown.promotions,
         in_wallet=shown.in_wallet,
         download=public_path(enrol.download_link(context(), shown.pass_public_id)),
+        bundle=public_path(enrol.bundle_link(context(), shown.pass_public_id)) if shown.beside else "",
         visitor=visitor(),
         link=link,
         page_symbol=None if trying.alone() else symbol(link, words.symbol),
@@ -58,6 +61,10 @@ def card_page(token: str) -> Response:
         fresh=request.args.get("new", ""),
         done=request.args.get("messages", ""),
     )
+
+
+def _coupons(shown: enrol.WebCard, tongue: str) -> list[Face]:
+    return [_face(card, code, tongue) for card, code in shown.beside]
 
 
 def _face(card: Card, code: str, tongue: str) -> Face:
@@ -70,7 +77,9 @@ def state(token: str) -> Response:
     while neither changed."""
     shown = enrol.web_card(context(), token)
     tongue = language(shown.language)
-    tag = f"{shown.tag}-{tongue}-{'held' if shown.in_wallet else 'free'}"
+    # A void card's page says so at once: before that is published, no number tells.
+    beside = ".".join(code[-4:] for _, code in shown.beside) + ("-void" if shown.card.voided else "")
+    tag = f"{shown.tag}-{tongue}-{'held' if shown.in_wallet else 'free'}-{beside}"
     response = Response(mimetype="application/json")
     response.set_etag(tag)
     if request.if_none_match.contains_weak(tag):
@@ -85,6 +94,7 @@ def state(token: str) -> Response:
             "parts": {
                 "front": part("_front.html", tongue, face=front, preview=False),
                 "back": part("_back.html", tongue, face=front),
+                "coupons": part("_coupons.html", tongue, coupons=_coupons(shown, tongue)),
             },
         }
         response.set_data(orjson.dumps(body))
@@ -105,9 +115,19 @@ def choose_messages(token: str) -> Answer:
 @card_pages.get("/passes/<token>/card.pkpass")
 def download(token: str) -> Response:
     """The pass file, for the minutes that the link lives."""
-    body, media_type, modified = enrol.download(context(), token)
+    return _file(enrol.download(context(), token), "card.pkpass")
+
+
+@card_pages.get("/passes/<token>/cards.pkpasses")
+def download_all(token: str) -> Response:
+    """The card and its member's coupons in one file, which an iPhone takes at one tap."""
+    return _file(enrol.bundle(context(), token), "cards.pkpasses")
+
+
+def _file(made: tuple[bytes, str, datetime], name: str) -> Response:
+    body, media_type, modified = made
     headers = {
-        "Content-Disposition": "attachment; filename=card.pkpass",
+        "Content-Disposition": f"attachment; filename={name}",
         "Last-Modified": format_datetime(modified, usegmt=True),
         "Cache-Control": "no-store",
     }

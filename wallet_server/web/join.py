@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import assets, enrol, pages
 from wallet_server.errors import Invalid, TooMany, WalletError
-from wallet_server.rules import sentences
+from wallet_server.rules import coupons, sentences
 from wallet_server.rules.card import Card
 from wallet_server.rules.program import Programme
 from wallet_server.web import trying
@@ -133,6 +133,7 @@ def _page(join_code: str, fault: WalletError | None) -> Response:
         rule=in_language(sentences.rule_sentences(programme), spoken),
         rewards=[sentences.reward_sentence(reward, programme, spoken) for reward in programme.rewards],
         welcome=_welcome(programme, spoken),
+        coupon=coupons.promised(programme.welcome_coupon, spoken) if programme.welcome_coupon else None,
         tiers=_tiers(programme, spoken),
         face=face(_light(offer.card), "", tongue, ""),
         limits=programme.announce.limits,

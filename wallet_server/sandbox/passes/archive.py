@@ -31,6 +31,7 @@ FIELD_GROUPS = (
 REQUIRED = ("passTypeIdentifier", "serialNumber", "teamIdentifier", "organizationName", "description")
 MAX_PASS_BYTES = 10 * 1024 * 1024
 MAX_FILES = 500
+MAX_BUNDLED, MAX_BUNDLE_BYTES = 10, 150_000_000
 MIN_TOKEN = 16
 STRINGS = ".lproj/pass.strings"
 _COLOUR = re.compile(r"\s*rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)\s*|\s*#(?:[0-9a-fA-F]{3}){1,2}\s*")
@@ -122,6 +123,20 @@ class Pass:
                 if path in self.names:
                     return path
         return None
+
+
+def open_bundle(raw: bytes) -> list[bytes]:
+    """The passes in a .pkpasses, each as it is in there, none looked at. Raises PassRefused."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            entries = archive.infolist()
+            if not 1 <= len(entries) <= MAX_BUNDLED or sum(entry.file_size for entry in entries) > MAX_BUNDLE_BYTES:
+                raise PassRefused("archive", "The bundle holds no pass, more than ten, or more than 150 MB.")
+            if strange := [entry.filename for entry in entries if not entry.filename.endswith(".pkpass")]:
+                raise PassRefused("unlisted", f"The bundle holds something that is no pass: {strange[0][:100]}")
+            return [archive.read(entry) for entry in entries]
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as fault:
+        raise PassRefused("archive", f"The bundle is no zip archive: {fault}") from fault
 
 
 def open_pass(raw: bytes, trust: Trust | None) -> Pass:

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 
 from wallet_server.sandbox.passes import Pass, PassRefused, open_pass
 from wallet_server.sandbox.passes.wording import zone_of
-from wallet_server.sandbox.phones.links import LinkRefused, fetch_pass
+from wallet_server.sandbox.phones.links import LinkRefused, fetch_passes
 from wallet_server.sandbox.phones.lockscreen import Alert, alert_text, title_of
 from wallet_server.sandbox.phones.model import Behaviour, Card, Event, Key, Sample, Settings, World
 from wallet_server.sandbox.phones.updates import Listing, LogBook, insist, log_unchanged, read_listing
@@ -65,13 +65,18 @@ class Phone:
     # What the owner does
 
     async def open(self, url: str) -> Pass:
-        """Tap a link that answers a .pkpass, or a page that offers one, and add it. Raises LinkRefused, PassRefused."""
+        """Tap a link that answers a .pkpass or .pkpasses, or a page that offers one, and add what is in it; the first
+        of several is returned. Raises LinkRefused, PassRefused."""
         try:
-            raw = await fetch_pass(self._world.web, url, self.language)
+            files = await fetch_passes(self._world.web, url, self.language, self._world.trust)
         except LinkRefused as refused:
             self._note("error", f"the link gave no pass: {refused.came}")
             raise
-        return await self.add(raw)
+        except PassRefused as error:
+            self._note("refused", error.reason)
+            raise
+        added = [await self.add(raw) for raw in files]
+        return added[0]
 
     async def add(self, raw: bytes) -> Pass:
         """Verify a .pkpass, put it in the wallet and register for its updates. Raises PassRefused.

@@ -113,7 +113,8 @@ class WebClient:
 
     async def open(self, url: str, language: str) -> Answer:
         """A link tapped in the browser: redirects are followed."""
-        return await self._send("GET", URL(url), {"Accept-Language": language}, follow=True)
+        browser = {"User-Agent": SAFARI} if self._scheme == "ApplePass" else {}
+        return await self._send("GET", URL(url), {"Accept-Language": language, **browser}, follow=True)
 
     def _with(self, token: str) -> dict[str, str]:
         return {"Authorization": f"{self._scheme} {token}"}
@@ -135,6 +136,11 @@ class WebClient:
                 return Answer(UNREACHABLE, reason=str(error) or type(error).__name__)
 
 
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/26.0 Mobile/15E148 Safari/604.1"
+)
+"""What the browser of an iPhone says of itself."""
 _JSON = {"Content-Type": "application/json"}
 
 

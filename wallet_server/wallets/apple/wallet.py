@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from wallet_server.errors import Misconfigured
+from wallet_server.errors import Invalid, Misconfigured
 from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.wallets.apple import archive, rules
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.passfile import MEDIA_TYPE, Pictures, Press, no_pictures
 from wallet_server.wallets.apple.push import Alarm, Bell, ring_all
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings
 from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Stale, Verdict
+
+BUNDLE_TYPE = "application/vnd.apple.pkpasses"
 
 CredentialsOf = Callable[[int], Credentials]
 """Credential set to credentials; may raise `errors.Misconfigured`."""
@@ -65,6 +68,13 @@ class AppleWallet:
                 code="apple-credentials",
             )
         return Issued(MEDIA_TYPE, self._press.make(card, alert, identity, design, credentials, at))
+
+    def bundle(self, bodies: Sequence[bytes]) -> Issued:
+        """A .pkpasses: a zip of passes (Apple, "Distributing and updating a pass"). See the port."""
+        found = rules.bundle_faults([len(body) for body in bodies])
+        if found:
+            raise Invalid(found[0].sentence, code="invalid-card", faults=found)
+        return Issued(BUNDLE_TYPE, archive.bundle(bodies))
 
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Ring the devices; they come and fetch. See the port."""

@@ -73,11 +73,14 @@ def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     asked = wish(scope, "enrol", {"programme": path.id, **body.model_dump(mode="json")})
     joining = Joining(body.language, body.home_store, body.email, body.promotions, "api", body.first_name)
     facts, replayed = enrol.enrol(context(), scope, path.id, joining, asked)
-    links = {
-        "card_url": enrol.card_link(context(), facts["pass"]),
-        "download_url": enrol.download_link(context(), facts["pass"]),
-    }
-    return answer(facts | links, replayed=replayed)
+    coupons = [{"pass": coupon, **_links(coupon)} for coupon in facts.get("coupons", [])]
+    bundle = enrol.bundle_link(context(), facts["pass"]) if coupons else None
+    more = {**_links(facts["pass"]), "coupons": coupons, "bundle_url": bundle}
+    return answer(facts | more, replayed=replayed)
+
+
+def _links(card: str) -> dict[str, str]:
+    return {"card_url": enrol.card_link(context(), card), "download_url": enrol.download_link(context(), card)}
 
 
 @back_office.put(
@@ -107,11 +110,7 @@ def issue_card(path: models.Subject) -> Response:
     """For a member whose card was cancelled or lost; what they have stays theirs."""
     scope = caller()
     facts, replayed = leaving.issue(context(), scope, path.id, wish(scope, "issue-card", {"member": path.id}))
-    links = {
-        "card_url": enrol.card_link(context(), facts["pass"]),
-        "download_url": enrol.download_link(context(), facts["pass"]),
-    }
-    return answer(facts | links, replayed=replayed)
+    return answer(facts | _links(facts["pass"]), replayed=replayed)
 
 
 @back_office.delete(

@@ -15,6 +15,7 @@ from wallet_server.rules import sentences
 from wallet_server.rules import stamps as stamp_cards
 from wallet_server.rules.program import Programme
 from wallet_server.web.api import models
+from wallet_server.web.api.coupons import coupon_shown
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
 
 _PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
@@ -32,7 +33,8 @@ guard(counter)
 @counter.post("/lookups", summary="Who holds this card?", responses={"200": models.Holder})
 @needs("till")
 def look_up(body: models.Lookup) -> Response:
-    """The member behind a scanned or typed code: tier, balances, and whether the card is the newest issue."""
+    """The member behind a scanned or typed code: tier, balances, and whether the card is the newest issue. Where the
+    code is a coupon's, `coupon` says what it is good for."""
     holder = till.look_up(context(), caller(), body.code)
     programme = holder.programme_version
     level = programme.ladder.level(holder.tier) if programme.ladder else None
@@ -47,6 +49,7 @@ def look_up(body: models.Lookup) -> Response:
             "balances": dict(holder.balances),
             "promotions": holder.promotions,
             "card_current": holder.card_current,
+            "coupon": None if holder.coupon_pass is None else coupon_shown(holder.coupon_pass, body.language),
             **_prospects(programme, holder.balances, body.language),
             "sentence": sentences.counted(points, noun, body.language),
         }

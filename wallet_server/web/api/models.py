@@ -233,6 +233,22 @@ class Counted(BaseModel):
     sentence: str
 
 
+class Coupon(BaseModel):
+    """A coupon: what it is good for, until when, and whether it still is (`issued`, `used`, `expired`, `void`).
+    `current` is false for a code whose pass was replaced by a newer one."""
+
+    id: str
+    title: str
+    terms: str
+    state: str
+    valid_to: str | None
+    used_at: str | None
+    value_minor: int | None
+    currency: str
+    current: bool
+    sentence: str
+
+
 class Holder(BaseModel):
     member: str
     programme: str
@@ -241,6 +257,7 @@ class Holder(BaseModel):
     balances: dict[str, int]
     promotions: bool
     card_current: bool
+    coupon: Coupon | None
     rewards: list[Reward]
     stamps: Boxes | None
     progress: str | None
@@ -269,8 +286,17 @@ class Published(BaseModel):
     version: int
 
 
+class CouponPass(BaseModel):
+    """The pass of a coupon, with its links as for the card."""
+
+    pass_: str = Field(alias="pass")
+    card_url: str
+    download_url: str
+
+
 class Enrolled(BaseModel):
-    """A new member and the links to the card: on the web for good, as a file for some minutes."""
+    """A new member and the links to the card: on the web for good, as a file for some minutes. `bundle_url` gives the
+    card and the coupons in one file, which iPhones take at one tap; null where there is the card alone."""
 
     member: str
     programme: str
@@ -278,6 +304,8 @@ class Enrolled(BaseModel):
     tier: str | None
     card_url: str
     download_url: str
+    coupons: list[CouponPass]
+    bundle_url: str | None
 
 
 class ConsentKept(BaseModel):

@@ -1,0 +1,261 @@
+"""Owns coupons: given for joining, used once at a till, taken back, cancelled with their member, and run out.
+
+Each is shown by a pass of its own, which has its own code, token and life beside the card. What becomes of a coupon is
+decided while its member is held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.issuing import issue_pass
+from wallet_server.actions.once import Facts, asked, once
+from wallet_server.actions.reversal import UNDO
+from wallet_server.actions.till import at_till, business_day, holder_of
+from wallet_server.errors import Conflict
+from wallet_server.records import coupons, jobs, members, parties, passes, programmes
+from wallet_server.records.coupons import COUPON, CouponRow, Event, NewCoupon
+from wallet_server.records.database import Tx
+from wallet_server.records.passes import PassRow
+from wallet_server.records.programmes import ProgrammeRow
+from wallet_server.records.scope import Scope
+from wallet_server.rules import coupons as rules
+from wallet_server.rules.card import Texts
+
+SLICE = 100
+"""Coupons noted as expired in one transaction."""
+
+
+@dataclass(frozen=True)
+class Coupon:
+    """A coupon as a till may know it. `current` is false for a code whose pass was replaced by another."""
+
+    id: str
+    title: Texts
+    terms: Texts
+    state: str
+    valid_to: datetime | None
+    used_at: datetime | None
+    value_minor: int | None
+    money: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Using:
+    """A coupon at the till: `reference` is the till's own number for it, once a business day."""
+
+    code: str
+    reference: str
+
+
+def welcome(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> PassRow | None:
+    """The coupon that the programme promises to whoever joins now, as a pass beside the card; None where it promises
+    none."""
+    programme = ctx.programme(tx, row.version_id)
+    promise = programme.welcome_coupon
+    if promise is None:
+        return None
+    new = NewCoupon(
+        public_id=new_id("cou"),
+        programme_id=row.id,
+        member_id=member_id,
+        programme_version_id=row.version_id,
+        source=rules.WELCOME,
+        money=programme.money.iso,
+        value_minor=promise.value_minor,
+        issued_at=now,
+        valid_to=rules.last_instant(now, promise.valid_days, _zone(tx, row.id, member_id)),
+    )
+    event = _event(rules.ISSUED, promise.value_minor, now)
+    return issue_pass(ctx, tx, row, member_id, now, COUPON, lambda pass_id: coupons.add(tx, new, pass_id, event))
+
+
+def _zone(tx: Tx, programme_id: int, member_id: int) -> str:
+    """The time zone of the member's store, else of the first store of the programme."""
+    home = members.members_by_id(tx, [member_id])[member_id].home_store_id
+    stores = parties.stores_by_id(tx, [home]) if home is not None else parties.stores_of_programme(tx, programme_id)
+    return min(stores, key=lambda store: store.id).zone if stores else "UTC"
+
+
+def _event(kind: str, value_minor: int | None, now: datetime, prefix: str = "cev") -> Event:
+    return Event(new_id(prefix), kind, rules.effect(kind, value_minor), now)
+
+
+def bring_along(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> None:
+    """What was good on a lost phone goes on beside the new card: a fresh pass with a fresh code for each coupon."""
+    for coupon in coupons.of_member(tx, member_id):
+        if rules.standing(coupon.state, coupon.valid_to, now) == rules.ISSUED:
+            _show_anew(ctx, tx, row, coupon, now)
+
+
+def _show_anew(ctx: Context, tx: Tx, row: ProgrammeRow, coupon: CouponRow, now: datetime) -> None:
+    issue_pass(ctx, tx, row, coupon.member_id, now, COUPON, partial(coupons.show, tx, coupon.id))
+
+
+def cancel(tx: Tx, member_id: int, now: datetime, shown_by: int | None = None) -> None:
+    """The coupons of a member who is held, or the one that this pass shows, are good for nothing any more."""
+    for coupon in coupons.of_member(tx, member_id):
+        if coupon.state == rules.ISSUED and shown_by in (None, coupon.pass_id):
+            coupons.change(tx, coupon.id, _event(rules.VOID, coupon.value_minor, now), rules.VOID)
+
+
+def good(tx: Tx, member_id: int, now: datetime) -> list[PassRow]:
+    """The passes of a member's coupons that can be used, oldest first."""
+    ids = [
+        coupon.pass_id
+        for coupon in coupons.of_member(tx, member_id)
+        if rules.standing(coupon.state, coupon.valid_to, now) == rules.ISSUED
+    ]
+    return [row for row in passes.passes_by_id(tx, ids) if row.state == passes.ACTIVE]
+
+
+def shown_by(ctx: Context, pass_id: int) -> Coupon:
+    """The coupon behind a code that was scanned."""
+    with ctx.look() as tx:
+        return _told(ctx, tx, coupons.of_passes(tx, [pass_id])[pass_id], pass_id, ctx.now())
+
+
+def _told(ctx: Context, tx: Tx, coupon: CouponRow, pass_id: int, now: datetime) -> Coupon:
+    promise = ctx.programme(tx, coupon.version_id).welcome_coupon
+    if promise is None:
+        raise LookupError(f"the version {coupon.version_id} promises no coupon")
+    return Coupon(
+        coupon.public_id,
+        promise.title,
+        promise.terms,
+        rules.standing(coupon.state, coupon.valid_to, now),
+        coupon.valid_to,
+        coupon.used_at,
+        coupon.value_minor,
+        coupon.money,
+        coupon.pass_id == pass_id,
+    )
+
+
+def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Facts, bool]:
+    """Take a coupon: (what was used, whether this is a replay). Whoever asks at the same time, one has it.
+
+    Raises `Conflict`: `not-a-coupon`, `coupon-used`, `coupon-expired`, `coupon-void`, `coupon-replaced`, and
+    `redemption-undone` when this very use was reversed since.
+    """
+    at_till(scope)
+    now = ctx.now()
+    day = business_day(scope, None, now)
+    body = {"code": wanted.code.strip().upper(), "reference": wanted.reference}
+    before = f"coupon:{(day - timedelta(days=1)).isoformat()}:{wanted.reference}"
+    wish = asked(scope, "use-coupon", body, key, f"coupon:{day.isoformat()}:{wanted.reference}", echoes=[before])
+
+    def act(tx: Tx) -> Facts:
+        member = holder_of(ctx, tx, scope, wanted.code)
+        if member.coupon_pass is None:
+            raise Conflict("This is no coupon but a card; scan the coupon.", code="not-a-coupon", field="code")
+        members.lock_member(tx, member.id)
+        coupon = coupons.of_passes(tx, [member.coupon_pass])[member.coupon_pass]
+        rules.demand_good(coupon.state, coupon.valid_to, now)
+        if coupon.pass_id != member.coupon_pass:
+            sentence = "This coupon was replaced by a newer one; ask for that one."
+            raise Conflict(sentence, code="coupon-replaced", field="code")
+        # Whoever may take it back at a touch must still reach the phone until then.
+        over_at = now + UNDO if scope.device else now
+        event = _at(scope, _event(rules.USED, coupon.value_minor, now, "use"), wanted.reference)
+        coupons.change(tx, coupon.id, event, rules.USED, now, over_at)
+        _tell(tx, coupon.pass_id, now)
+        used = replace(coupon, state=rules.USED, used_at=now)
+        return _facts(event, member.public_id, member.programme_public_id, _told(ctx, tx, used, coupon.pass_id, now))
+
+    facts, replayed = once(ctx, wish, act)
+    if replayed:
+        _still_stands(ctx, scope, facts["id"])
+    ctx.ring()
+    return facts, replayed
+
+
+def _at(scope: Scope, event: Event, receipt: str | None) -> Event:
+    return replace(
+        event, receipt=receipt, merchant_id=scope.merchant_id, store_id=scope.store_id, till_id=scope.till_id
+    )
+
+
+def _tell(tx: Tx, pass_id: int, now: datetime) -> None:
+    passes.stale(tx, pass_id)
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(pass_id), jobs.COUNTER, now)])
+
+
+def _facts(event: Event, member: str, programme: str, coupon: Coupon) -> Facts:
+    return {"id": event.public_id, "member": member, "programme": programme, "coupon": told(coupon)}
+
+
+def told(coupon: Coupon) -> Facts:
+    """A coupon as an answer holds it."""
+    return {
+        **vars(coupon),
+        "title": dict(coupon.title),
+        "terms": dict(coupon.terms),
+        "valid_to": rules.written(coupon.valid_to),
+        "used_at": rules.written(coupon.used_at),
+    }
+
+
+def _still_stands(ctx: Context, scope: Scope, use_id: str) -> None:
+    with ctx.look() as tx:
+        if not coupons.use_in(tx, scope, use_id).last:
+            sentence = "This use was reversed since; send it under a new number to use the coupon again."
+            raise Conflict(sentence, code="redemption-undone")
+
+
+def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Facts, bool]:
+    """Give a coupon back; a paired device may do so for two minutes (`reversal.UNDO`), any other key for good.
+
+    The phone gets it back as long as it listens; later a fresh pass stands on the member's page. Raises `Conflict`
+    (`already-reversed`, `undo-over`) and `NotFound`.
+    """
+    now = ctx.now()
+    wish = asked(scope, "undo-coupon", {"subject": use_id}, key, f"undo-coupon:{use_id}")
+
+    def act(tx: Tx) -> Facts:
+        coupon = coupons.by_id(tx, coupons.use_in(tx, scope, use_id).coupon_id)
+        member = members.members_by_id(tx, [coupon.member_id])[coupon.member_id]
+        members.lock_member(tx, member.id)
+        row = coupons.use_in(tx, scope, use_id)
+        if not row.last:
+            raise Conflict("This was already reversed.", code="already-reversed")
+        if scope.device and now - row.at > UNDO:
+            raise Conflict("A device takes a coupon back for two minutes; these are over.", code="undo-over")
+        event = _at(scope, _event(rules.UNDONE, coupon.value_minor, now), row.receipt)
+        coupons.change(tx, coupon.id, event, rules.ISSUED)
+        if passes.lock_passes(tx, [coupon.pass_id])[0].state == passes.ACTIVE:
+            _tell(tx, coupon.pass_id, now)
+        else:
+            _show_anew(ctx, tx, programmes.programme_by_id(tx, coupon.programme_id), coupon, now)
+        back = coupons.by_id(tx, coupon.id)
+        known = _told(ctx, tx, back, back.pass_id, now)
+        return {**_facts(event, member.public_id, member.programme_public_id, known), "id": use_id}
+
+    answer = once(ctx, wish, act)
+    ctx.ring()
+    return answer
+
+
+def expire(tx: Tx, now: datetime, most: int = SLICE) -> int | None:
+    """Note up to `most` coupons that have run out; the last one's key when there may be more.
+
+    Their phones are told once, without a sound and behind all else: they have greyed them by the date already, and stop
+    asking. Holds the members in the order of their keys, then the passes in the order of theirs.
+    """
+    # The last second is still good.
+    found = coupons.lapsed(tx, now - timedelta(seconds=1), most)
+    for key in sorted({coupon.member_id for coupon in found}):
+        members.lock_member(tx, key)
+    lapsed = [one for one in (coupons.by_id(tx, row.id) for row in found) if one.state == rules.ISSUED]
+    for one in lapsed:
+        coupons.change(tx, one.id, _event(rules.EXPIRED, one.value_minor, now), rules.EXPIRED)
+    rows = [row for row in passes.lock_passes(tx, [one.pass_id for one in lapsed]) if row.state == passes.ACTIVE]
+    for row in rows:
+        passes.retire_pass(tx, row.id)
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.BULK, now) for row in rows])
+    return found[-1].id if len(found) == most else None

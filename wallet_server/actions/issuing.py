@@ -1,0 +1,56 @@
+"""Owns the issue of a pass: its identity, its secrets, its code and its first published version."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+
+from wallet_server.actions import cards
+from wallet_server.actions.context import Context, new_id
+from wallet_server.errors import Misconfigured
+from wallet_server.records import credentials, passes
+from wallet_server.records.database import Tx
+from wallet_server.records.envelope import digest
+from wallet_server.records.passes import CARD, PASS_CODE, PassRow
+from wallet_server.records.programmes import ProgrammeRow
+from wallet_server.rules import codes
+
+
+def issue_pass(
+    ctx: Context,
+    tx: Tx,
+    row: ProgrammeRow,
+    member_id: int,
+    now: datetime,
+    kind: str = CARD,
+    shows: Callable[[int], object] = lambda _pass_id: None,
+) -> PassRow:
+    """One further pass for a member. `shows` is told its key before it is first composed: what it shows is to stand in
+    the books by then. Raises `Misconfigured` (`no-certificate`)."""
+    if row.credential_set_id is None:
+        sentence = "Nobody can have this card yet: no Apple certificate signs it. Run `wallet-server setup apple`."
+        raise Misconfigured(sentence, code="no-certificate")
+    credential = credentials.credential_set(tx, row.credential_set_id)
+    serial, token = secrets.token_hex(16), secrets.token_urlsafe(32)
+    pass_id = passes.add_pass(
+        tx,
+        new_id("pass"),
+        member_id,
+        credential.wallet,
+        credential.id,
+        credential.pass_type,
+        serial,
+        ctx.keyring.seal(token.encode(), f"pass-token:{serial}"),
+        digest(token),
+        now,
+        kind,
+    )
+    text, lookup = cards.new_code(row.issuer_mark, codes.reference_from_random(secrets.token_bytes(10)), 1)
+    sealed = ctx.keyring.seal(text.encode(), f"code:{serial}")
+    code_kind = PASS_CODE if kind == CARD else kind
+    passes.add_code(tx, pass_id, member_id, lookup, sealed, codes.UNSIGNED, 1, now, code_kind)
+    shows(pass_id)
+    issued = passes.lock_passes(tx, [pass_id])[0]
+    cards.publish_first(ctx, tx, issued, now)
+    return issued

@@ -1,0 +1,184 @@
+"""Owns coupons: what was promised to whom, which passes show it, and the events that say what became of it.
+
+Whoever changes a coupon holds its member. An event is written once and never changed; the coupon's own row says how its
+last one left it. A further event of the same number is refused by the database, whoever asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.errors import NotFound
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import coupon_events, coupon_passes, coupons
+from wallet_server.records.scope import Scope
+
+COUPON = "coupon"
+"""The kind of the passes and codes of coupons."""
+
+
+@dataclass(frozen=True)
+class CouponRow:
+    """A coupon as its last event left it; `pass_id` is the newest of the passes that show it."""
+
+    id: int
+    public_id: str
+    programme_id: int
+    member_id: int
+    version_id: int
+    source: str
+    money: str
+    value_minor: int | None
+    state: str
+    issued_at: datetime
+    valid_to: datetime | None
+    used_at: datetime | None
+    over_at: datetime | None
+    pass_id: int
+
+
+@dataclass(frozen=True)
+class NewCoupon:
+    """A coupon about to be given."""
+
+    public_id: str
+    programme_id: int
+    member_id: int
+    programme_version_id: int
+    source: str
+    money: str
+    value_minor: int | None
+    issued_at: datetime
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """What became of a coupon; `value_minor` is by how much it changes what the merchant owes."""
+
+    public_id: str
+    kind: str
+    value_minor: int
+    at: datetime
+    merchant_id: int | None = None
+    store_id: int | None = None
+    till_id: int | None = None
+    receipt: str | None = None
+
+
+@dataclass(frozen=True)
+class UseRow:
+    """A use of a coupon, by the merchant that it was made at; `last` says that nothing happened to it since."""
+
+    coupon_id: int
+    receipt: str | None
+    at: datetime
+    last: bool
+
+
+_NEWEST = (
+    sa.select(sa.func.max(coupon_passes.c.pass_id))
+    .where(coupon_passes.c.coupon_id == coupons.c.id)
+    .correlate(coupons)
+    .scalar_subquery()
+)
+_COUPON = sa.select(coupons, _NEWEST.label("pass_id"))
+_BY_ID = _COUPON.where(coupons.c.id == b("id"))
+_OF_PASSES = (
+    sa.select(coupon_passes.c.pass_id.label("shown_by"), coupons, _NEWEST.label("pass_id"))
+    .join(coupons, coupons.c.id == coupon_passes.c.coupon_id)
+    .where(coupon_passes.c.pass_id.in_(b("ids", expanding=True)))
+)
+_OF_MEMBER = _COUPON.where(coupons.c.member_id == b("member")).order_by(coupons.c.id)
+
+
+def _row(r: sa.Row) -> CouponRow:  # type: ignore[type-arg]
+    return CouponRow(
+        r.id,
+        r.public_id,
+        r.programme_id,
+        r.member_id,
+        r.programme_version_id,
+        r.source,
+        r.money,
+        r.value_minor,
+        r.state,
+        r.issued_at,
+        r.valid_to,
+        r.used_at,
+        r.over_at,
+        r.pass_id,
+    )
+
+
+def add(tx: Tx, new: NewCoupon, pass_id: int, event: Event) -> int:
+    """A coupon, the pass that shows it and its first event; its key."""
+    row = {**vars(new), "state": event.kind}
+    coupon_id = int(tx.execute(sa.insert(coupons).returning(coupons.c.id), row).scalar_one())
+    show(tx, coupon_id, pass_id)
+    _write(tx, coupon_id, event)
+    return coupon_id
+
+
+def show(tx: Tx, coupon_id: int, pass_id: int) -> None:
+    """This pass shows the coupon from now on, in the place of those before it."""
+    tx.execute(sa.insert(coupon_passes).values(pass_id=pass_id, coupon_id=coupon_id))
+
+
+def change(
+    tx: Tx, coupon_id: int, event: Event, state: str, used_at: datetime | None = None, over_at: datetime | None = None
+) -> None:
+    """What became of a coupon whose member the caller holds."""
+    _write(tx, coupon_id, event)
+    values = {"state": state, "used_at": used_at, "over_at": over_at}
+    tx.execute(sa.update(coupons).where(coupons.c.id == coupon_id).values(**values))
+
+
+def _write(tx: Tx, coupon_id: int, event: Event) -> None:
+    so_far = sa.select(sa.func.coalesce(sa.func.max(coupon_events.c.number), 0)).where(
+        coupon_events.c.coupon_id == coupon_id
+    )
+    values = {**vars(event), "coupon_id": coupon_id, "number": so_far.scalar_subquery() + 1}
+    tx.execute(sa.insert(coupon_events).values(**values))
+
+
+def by_id(tx: Tx, coupon_id: int) -> CouponRow:
+    """The coupon of this key."""
+    return _row(tx.execute(_BY_ID, {"id": coupon_id}).one())
+
+
+def of_passes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CouponRow]:
+    """Pass key to the coupon that it shows, or showed before another took its place."""
+    return {r.shown_by: _row(r) for r in tx.execute(_OF_PASSES, {"ids": list(pass_ids)})} if pass_ids else {}
+
+
+def of_member(tx: Tx, member_id: int) -> list[CouponRow]:
+    """Every coupon that a member was given, oldest first."""
+    return [_row(r) for r in tx.execute(_OF_MEMBER, {"member": member_id})]
+
+
+def use_in(tx: Tx, scope: Scope, public_id: str) -> UseRow:
+    """A use that was made at the caller's merchant. Raises `NotFound`."""
+    later = coupon_events.alias("later")
+    since = sa.exists().where(later.c.coupon_id == coupon_events.c.coupon_id, later.c.number > coupon_events.c.number)
+    r = tx.execute(
+        sa.select(coupon_events, since.label("since")).where(
+            coupon_events.c.public_id == public_id,
+            coupon_events.c.merchant_id == scope.merchant_id,
+            coupon_events.c.kind == "used",
+        )
+    ).first()
+    if r is None:
+        raise NotFound("There is no such use of a coupon.", field="use")
+    return UseRow(r.coupon_id, r.receipt, r.at, not r.since)
+
+
+def lapsed(tx: Tx, before: datetime, most: int) -> list[CouponRow]:
+    """Coupons whose last instant is before this one and that are not noted as expired, the longest first."""
+    due = _COUPON.where(coupons.c.state == "issued", coupons.c.valid_to.is_not(None), coupons.c.valid_to < before)
+    return [_row(r) for r in tx.execute(due.order_by(coupons.c.valid_to, coupons.c.id).limit(most))]

@@ -1,0 +1,89 @@
+"""Owns what may become of a coupon: until when it is good, whether it can be used, and how it is spoken of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from wallet_server.errors import Conflict
+from wallet_server.rules.card import Texts
+from wallet_server.rules.program import Promise
+
+ISSUED, USED, EXPIRED, VOID = "issued", "used", "expired", "void"
+UNDONE = "undone"
+"""An event, and no state: it makes a used coupon an issued one again."""
+
+Said = Literal["issued", "used", "expired", "void", "taken", "given-back"]
+"""What a cashier is told: what a coupon is, that it was just taken, or given back."""
+
+WELCOME = "welcome"
+"""The source of a coupon that was promised for joining."""
+
+_SAID: Mapping[Said, Texts] = {
+    "issued": {"fr": "{}", "en": "{}"},
+    "used": {"fr": "Déjà utilisé\u00a0: {}", "en": "Used already: {}"},
+    "expired": {"fr": "Expiré\u00a0: {}", "en": "Expired: {}"},
+    "void": {"fr": "Annulé\u00a0: {}", "en": "Cancelled: {}"},
+    "taken": {"fr": "Bon utilisé\u00a0: {}", "en": "Coupon used: {}"},
+    "given-back": {"fr": "Bon rendu\u00a0: {}", "en": "Coupon given back: {}"},
+}
+_PROMISED = {
+    "fr": ("Bon de bienvenue\u00a0: {}. {}", " Valable {} jours.", " Valable un jour."),
+    "en": ("Welcome coupon: {}. {}", " Valid for {} days.", " Valid for one day."),
+}
+
+
+def last_instant(issued_at: datetime, valid_days: int | None, zone: str) -> datetime | None:
+    """The last second at which a coupon can be used: the end of the day in the shop's own time zone on which its days
+    are over. None for one that does not run out."""
+    if valid_days is None:
+        return None
+    here = ZoneInfo(zone)
+    following = issued_at.astimezone(here).date() + timedelta(days=valid_days + 1)
+    midnight = datetime(following.year, following.month, following.day, tzinfo=here)
+    return midnight.astimezone(UTC) - timedelta(seconds=1)
+
+
+def standing(state: str, valid_to: datetime | None, now: datetime) -> str:
+    """What a coupon is at this moment: one that has run out is expired, whether or not that was noted."""
+    if state == ISSUED and valid_to is not None and now >= valid_to + timedelta(seconds=1):
+        return EXPIRED
+    return state
+
+
+def demand_good(state: str, valid_to: datetime | None, now: datetime) -> None:
+    """Raises `Conflict` (`coupon-used`, `coupon-expired`, `coupon-void`) for one that cannot be used."""
+    match standing(state, valid_to, now):
+        case "used":
+            raise Conflict("This coupon was used already.", code="coupon-used", field="code")
+        case "expired":
+            raise Conflict("This coupon has run out.", code="coupon-expired", field="code")
+        case "void":
+            raise Conflict("This coupon was cancelled.", code="coupon-void", field="code")
+
+
+def promised(promise: Promise, language: str) -> str:
+    """The promise in one or two sentences, before it is kept."""
+    whole, days, one_day = _PROMISED[language]
+    text = whole.format(promise.title[language], promise.terms[language])
+    if promise.valid_days is None:
+        return text
+    return text + (one_day if promise.valid_days == 1 else days.format(promise.valid_days))
+
+
+def cashier_sentence(said: Said, title: str, language: str) -> str:
+    """What the till shows of a coupon of this title."""
+    return _SAID[said][language].format(title)
+
+
+def effect(kind: str, value_minor: int | None) -> int:
+    """By how much an event changes what the merchant owes, in minor units."""
+    worth = value_minor or 0
+    return worth if kind in (ISSUED, UNDONE) else -worth
+
+
+def written(at: datetime | None) -> str | None:
+    """An instant as a card holds it: ISO 8601, UTC with Z, to the second."""
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
