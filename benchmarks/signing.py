@@ -1,11 +1,12 @@
 """How fast passes are made: building, checking and signing one pass, beside the limits of the machine.
 
-    python benchmarks/signing.py [--seconds 0.5]
+    python -m benchmarks.signing --rounds 10 --seconds 0.2
 
-Every figure is passes (or signatures) in a second on one core, taken in turns within one run, because a shared
-machine drifts; the ratio to the bare RSA operation of the same run is what counts. The product builds, checks, packs
-and signs a whole pass whose balance, gauge and sentences are different each time, in two languages; its pictures have
-been drawn before, as on a server that runs.
+Every figure is passes (or signatures) in a second of processor time, taken in turns within one run, because a shared
+machine drifts; the ratio to the bare RSA operation of the same turn is what counts. The product builds, checks, packs
+and signs a whole pass whose balance, gauge, boxes and sentences are different each time, in two languages, with its
+pictures drawn before, as on a server that runs; "cold" draws the strip in its three sizes first. Then the same on two
+cores: two processes, and two threads of one, each beside two processes that only sign.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count, cycle
 from pathlib import Path
@@ -32,7 +36,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7
 from cryptography.x509.oid import NameOID
 
-from wallet_server.rules.card import Alert, Balance, Card, Detail, Gauge, News, Palette, Place, Tier
+from benchmarks.signing_cards import lean, points_cards, sample_card, stamp_cards
+from wallet_server.rules.card import Alert, Card
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.passfile import Press
 from wallet_server.wallets.designs import load_designs
@@ -41,60 +46,90 @@ from wallet_server.wallets.port import Identity
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PASS_TYPE, TEAM = "pass.com.example.benchmark", "BENCHMARK1"
-ROUNDS = 10
+ROOT = Path(__file__).parents[1]
+FOREIGN = ROOT / "out" / "foreign"
+BARE = "bare key.sign"
+CORES = 2
+COLD = 12
+"""Strips drawn for each cold figure."""
+
+Way = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Row:
+    """One contestant: its rates, and its share of the bare operation in each turn."""
+
     name: str
     rates: list[float]
-    note: str = ""
-
-    @property
-    def rate(self) -> float:
-        return statistics.median(self.rates)
+    shares: list[float]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=0.5, help="how long each is measured, ten times")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=0.2, help="how long each is measured in each round")
+    options = parser.parse_args()
     key, credentials = make_credentials()
-    contestants: dict[str, Callable[[], object]] = {
-        "bare key.sign": bare(key),
-        "product: a full card, 10 places, 3 details": product(credentials, sample_card()),
-        "product: a lean card, no place, 1 detail": product(credentials, lean(sample_card())),
+    ways: dict[str, Way] = {
+        "points card, 10 places, 3 details": product(credentials, "points", points_cards(sample_card())),
+        "points card, no place, 1 detail": product(credentials, "points", points_cards(lean(sample_card()))),
+        "stamp card of 10, warm pictures": product(credentials, "stamps", stamp_cards(sample_card())),
         "cryptography PKCS7 builder (signature alone)": builder(key, credentials),
     }
-    peer = wallet_py3k(credentials)
-    if peer:
-        contestants["wallet-py3k (its own smaller pass)"] = peer
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    with papers(credentials) as folder:
+        peers = {
+            "wallet-py3k (its own smaller pass)": wallet_py3k(folder),
+            "passkit-generator (its own smaller pass)": passkit_generator(folder, options.seconds),
+        }
+        ways |= {name: way for name, way in peers.items() if way is not None}
+        show("one core, RSA-2048", in_turns(bare(key), ways, options.rounds, options.seconds))
+    cold(credentials)
+    show(f"{CORES} cores", two_cores(key, credentials, options.rounds, options.seconds))
+    for name, way in peers.items():
+        if way is None:
+            print(f"NOT COMPARED: {name}: not installed (pip install wallet-py3k; scripts/foreign_readers.sh, node).")
+    if shutil.which("openssl") is None:
+        print("NOT COMPARED: openssl speed: the openssl program is not here.")
+
+
+def in_turns(limit: Way, ways: dict[str, Way], rounds: int, seconds: float) -> list[Row]:
+    """Each way right behind a turn of the bare operation, so that both meet the same machine."""
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    shares: dict[str, list[float]] = {name: [] for name in ways}
+    bares: list[float] = []
     openssl: list[float] = []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         if number % 4 == 1:
-            openssl += openssl_speed(2)
-        for name, once in contestants.items():
-            rates[name].append(rate(once, seconds))
-    rows = [Row("openssl speed rsa2048", openssl)] if openssl else []
-    rows += [Row(name, measured) for name, measured in rates.items()]
-    show(rows, statistics.median(rates["bare key.sign"]))
-    if not openssl:
-        print("The openssl program is not here, so its own figure is missing.")
-    if peer is None:
-        print("wallet-py3k is not installed here (pip install wallet-py3k), so it is not compared.")
+            openssl += openssl_speed(1)
+        for name, way in ways.items():
+            before, own, after = rate(limit, seconds / 2), rate(way, seconds), rate(limit, seconds / 2)
+            bares += [before, after]
+            rates[name].append(own)
+            shares[name].append(own / ((before + after) / 2))
+    middle = statistics.median(bares)
+    rows = [Row(BARE, bares, [one / middle for one in bares])]
+    if openssl:
+        rows.append(Row("openssl speed rsa2048", openssl, [one / middle for one in openssl]))
+    return rows + [Row(name, rates[name], shares[name]) for name in ways]
 
 
-def show(rows: list[Row], limit: float) -> None:
-    print(f"{'one core, RSA-2048':<46}{'per second':>12}{'of key.sign':>13}")
+def show(title: str, rows: list[Row]) -> None:
+    print(f"{title:<48}{'per second':>12}{'of key.sign':>13}{'least':>8}{'most':>8}")
     for row in rows:
-        print(f"{row.name:<46}{row.rate:>12,.0f}{row.rate / limit:>12.1%}")
+        shares = statistics.median(row.shares), min(row.shares), max(row.shares)
+        print(
+            f"{row.name:<48}{statistics.median(row.rates):>12,.0f}{shares[0]:>13.1%}{shares[1]:>8.0%}{shares[2]:>8.0%}"
+        )
+    print()
 
 
-def rate(once: Callable[[], object], seconds: float) -> float:
+def rate(once: Way, seconds: float) -> float:
     """Calls in a second of processor time, of this process and its children: `openssl speed` counts so too, and what
-    others do on the machine disturbs it less than the clock."""
-    once()
+    others do on the machine disturbs it less than the clock. A way that times itself says its own rate."""
+    found = once()
+    if isinstance(found, float):
+        return found
     done, start = 0, spent_seconds()
     while (spent := spent_seconds() - start) < seconds:
         for _ in range(10):
@@ -108,42 +143,133 @@ def spent_seconds() -> float:
     return time.process_time() + children.children_user + children.children_system
 
 
-def openssl_speed(seconds: int) -> list[float]:
+def openssl_speed(seconds: int, processes: int = 1) -> list[float]:
     if shutil.which("openssl") is None:
         return []
-    command = ["openssl", "speed", "-mr", "-seconds", str(seconds), "rsa2048"]
+    many = ["-multi", str(processes)] if processes > 1 else []
+    command = ["openssl", "speed", "-mr", "-seconds", str(seconds), *many, "rsa2048"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    # +F2:<index>:<bits>:<signatures in a second>:<checks in a second>
-    return [float(line.split(":")[3]) for line in lines if line.startswith("+F2:")]
+    # +F2:<index>:<bits>:<seconds of a signature, or signatures in a second>:<the same of a check>
+    found = [float(line.split(":")[3]) for line in lines if line.startswith("+F2:")]
+    return [1 / one if one < 1 else one for one in found]
+
+
+def cold(credentials: Credentials) -> None:
+    """What the first card of a state costs: its strip is drawn in three sizes, then the pass is made."""
+    for design, cards in (("points", points_cards(sample_card())), ("stamps", stamp_cards(sample_card()))):
+        taken = []
+        for number in range(COLD):
+            once = product(credentials, design, cards[number % len(cards) :][:1], warm=False)
+            begun = time.process_time()
+            once()
+            taken.append((time.process_time() - begun) * 1000)
+        print(f"{design} card, cold: {statistics.median(taken):.1f} ms ({min(taken):.1f} to {max(taken):.1f})")
+    print()
+
+
+# --- two cores -------------------------------------------------------------------------------------------------
+
+
+def two_cores(key: rsa.RSAPrivateKey, credentials: Credentials, rounds: int, seconds: float) -> list[Row]:
+    """Two processes by their processor time and by the clock, each beside two processes that only sign; then two
+    threads of one process, by the clock alone: one that waits for the other spends nothing."""
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    names = (BARE, "points card", "stamp card")
+    threaded = dict(zip(names, (bare(key), *_products(credentials)), strict=True))
+    found: dict[str, list[float]] = {}
+    shares: dict[str, list[float]] = {}
+
+    def note(row: str, rate: float, limit: float) -> None:
+        found.setdefault(row, []).append(rate)
+        shares.setdefault(row, []).append(rate / limit)
+
+    papers = (pem, credentials.certificate_pem, credentials.wwdr_pem)
+    with multiprocessing.get_context("spawn").Pool(CORES, _prepare, papers) as pool:
+        for number in range(rounds):
+            rates = {}
+            for name in names:
+                both = pool.map(_work, [(name, seconds)] * CORES, chunksize=1)
+                rates[name] = [sum(one) for one in zip(*both, strict=True)]
+            for kind, place in (("processor time", 0), ("clock", 1)):
+                for name in names:
+                    note(f"{name}, two processes, {kind}", rates[name][place], rates[BARE][place])
+            for name in names:
+                note(f"{name}, two threads, clock", _threads(threaded[name], seconds), rates[BARE][1])
+            if number % 4 == 1:
+                for speed in openssl_speed(1, CORES):
+                    note(f"openssl speed -multi {CORES} rsa2048, clock", speed, rates[BARE][1])
+    return [Row(name, measured, shares[name]) for name, measured in found.items()]
+
+
+_ways: dict[str, Way] = {}
+
+
+def _products(credentials: Credentials) -> tuple[Way, Way]:
+    card = sample_card()
+    return product(credentials, "points", points_cards(card)), product(credentials, "stamps", stamp_cards(card))
+
+
+def _prepare(key_pem: bytes, certificate_pem: bytes, wwdr_pem: bytes) -> None:
+    """In each process: the same three ways."""
+    key = serialization.load_pem_private_key(key_pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    points, stamps = _products(Credentials.load(certificate_pem, key_pem, wwdr_pem, AT))
+    _ways.update({BARE: bare(key), "points card": points, "stamp card": stamps})
+
+
+def _work(task: tuple[str, float]) -> tuple[float, float]:
+    """Calls in a second of this process's own time, and by the clock."""
+    name, seconds = task
+    cpu, begun = time.process_time(), time.perf_counter()
+    rate = _by_clock(_ways[name], seconds)
+    return rate * (time.perf_counter() - begun) / (time.process_time() - cpu), rate
+
+
+def _by_clock(once: Way, seconds: float) -> float:
+    done, begun = 0, time.perf_counter()
+    while (passed := time.perf_counter() - begun) < seconds:
+        for _ in range(5):
+            once()
+        done += 5
+    return done / passed
+
+
+def _threads(once: Way, seconds: float) -> float:
+    rates: list[float] = []
+    threads = [threading.Thread(target=lambda: rates.append(_by_clock(once, seconds))) for _ in range(CORES)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(rates)
 
 
 # --- who takes part --------------------------------------------------------------------------------------------
 
 
-def bare(key: rsa.RSAPrivateKey) -> Callable[[], object]:
+def bare(key: rsa.RSAPrivateKey) -> Way:
     how, digest, content = padding.PKCS1v15(), hashes.SHA256(), b"x" * 107
     return lambda: key.sign(content, how, digest)
 
 
-def product(credentials: Credentials, card: Card) -> Callable[[], object]:
-    designs = load_designs(Path(__file__).parents[1] / "passes" / "templates")
+def product(credentials: Credentials, named: str, cards: list[Card], *, warm: bool = True) -> Way:
+    """Passes of these cards in turn, made beforehand: cards come out of the books, only passes are made here."""
+    design = load_designs(ROOT / "passes" / "templates").newest(named)
     press = Press(Drawings())
-    # Made beforehand: cards come out of the books, only passes are made here.
-    cards = cycle([with_balance(card, value) for value in range(0, 10_000, 20)])
-    design = designs.newest("points")
     identity = Identity(1, PASS_TYPE, "0123456789abcdef", "t" * 43, "LP1.acme.k1.1.7Q2M9X", "https://c.example.com/a")
     alert = Alert("points", design.change_messages["points"])
-
-    for value in range(0, 10_000, 100):
-        press.make(with_balance(card, value), alert, identity, design, credentials, AT)
+    if warm:
+        for card in cards:
+            press.make(card, alert, identity, design, credentials, AT)
+    turn = cycle(cards)
 
     def once() -> bytes:
-        return press.make(next(cards), alert, identity, design, credentials, AT)
+        return press.make(next(turn), alert, identity, design, credentials, AT)
 
     return once
 
 
-def builder(key: rsa.RSAPrivateKey, credentials: Credentials) -> Callable[[], object]:
+def builder(key: rsa.RSAPrivateKey, credentials: Credentials) -> Way:
     leaf = x509.load_pem_x509_certificate(credentials.certificate_pem)
     wwdr = x509.load_pem_x509_certificate(credentials.wwdr_pem)
     files = {f"file{number}.png": f"{number:040x}" for number in range(12)}
@@ -157,19 +283,55 @@ def builder(key: rsa.RSAPrivateKey, credentials: Credentials) -> Callable[[], ob
     return once
 
 
-def wallet_py3k(credentials: Credentials) -> Callable[[], object] | None:
+@contextmanager
+def papers(credentials: Credentials) -> Iterator[Path]:
+    """A folder with what other programs want as files; the key's password is `secret`."""
+    encrypted = serialization.load_pem_private_key(credentials.key_pem, None).private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, serialization.BestAvailableEncryption(b"secret")
+    )
+    facts = {
+        "formatVersion": 1,
+        "passTypeIdentifier": PASS_TYPE,
+        "teamIdentifier": TEAM,
+        "organizationName": "Benchmark",
+        "description": "Loyalty card",
+    }
+    contents = {
+        "leaf.pem": credentials.certificate_pem,
+        "key.pem": credentials.key_pem,
+        "locked.pem": encrypted,
+        "wwdr.pem": credentials.wwdr_pem,
+        "icon.png": (ROOT / "passes/templates/points/apple/icon.png").read_bytes(),
+        "pass.json": json.dumps(facts).encode(),
+    }
+    with tempfile.TemporaryDirectory(prefix="signing-benchmark-") as name:
+        for file, content in contents.items():
+            (Path(name) / file).write_bytes(content)
+        yield Path(name)
+
+
+def passkit_generator(folder: Path, seconds: float) -> Way | None:
+    """Made in a process of node's own, which counts its own processor time; None where it is not installed."""
+    node = shutil.which("node")
+    if node is None or not (FOREIGN / "node_modules" / "passkit-generator").is_dir():
+        return None
+    command = [node, str(ROOT / "benchmarks" / "peers" / "passkit_generator.mjs"), str(FOREIGN), str(folder)]
+
+    def once() -> float:
+        done = subprocess.run([*command, str(seconds)], capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise RuntimeError(f"passkit-generator: {done.stderr[-500:]}")
+        return float(done.stdout)
+
+    return once
+
+
+def wallet_py3k(folder: Path) -> Way | None:
     try:
         models: Any = importlib.import_module("wallet.models")
     except ImportError:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="signing-benchmark-"))
-    encrypted = serialization.load_pem_private_key(credentials.key_pem, None).private_bytes(
-        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, serialization.BestAvailableEncryption(b"secret")
-    )
-    contents = {"leaf.pem": credentials.certificate_pem, "key.pem": encrypted, "wwdr.pem": credentials.wwdr_pem}
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    icon = (Path(__file__).parents[1] / "passes/templates/points/apple/icon.png").read_bytes()
+    icon = (folder / "icon.png").read_bytes()
     numbers = count()
 
     def once() -> object:
@@ -179,7 +341,7 @@ def wallet_py3k(credentials: Credentials) -> Callable[[], object] | None:
         made.serialNumber = "0123456789abcdef"
         made.barcode = models.Barcode(message="LP1.acme.k1.1.7Q2M9X", format=models.BarcodeFormat.QR)
         made.files["icon.png"] = icon
-        return made.create(*(str(folder / name) for name in ("leaf.pem", "key.pem", "wwdr.pem")), "secret", None)
+        return made.create(*(str(folder / name) for name in ("leaf.pem", "locked.pem", "wwdr.pem")), "secret", None)
 
     return once
 
@@ -212,49 +374,6 @@ def certify(
     making = making.serial_number(x509.random_serial_number())
     making = making.not_valid_before(AT - timedelta(days=1)).not_valid_after(AT + timedelta(days=365))
     return making.sign(signed_by, hashes.SHA256())
-
-
-def with_balance(card: Card, value: int) -> Card:
-    """What a sale changes: the balance, the gauge and the sentence that goes with it."""
-    assert card.gauge is not None
-    left = {"fr": f"Plus que {10_000 - value} points avant Or", "en": f"{10_000 - value} points to Gold"}
-    gauge = replace(card.gauge, percent=value // 100, value=value, goal=10_000, sentence=left)
-    return replace(card, balance=replace(card.balance, value=value), gauge=gauge)
-
-
-def lean(card: Card) -> Card:
-    return replace(card, places=(), max_distance_metres=None, details=card.details[-1:])
-
-
-def sample_card() -> Card:
-    """A card as full as real ones: two languages, gauge, news, three details, ten places."""
-
-    def both(french: str, english: str) -> dict[str, str]:
-        return {"fr": french, "en": english}
-
-    return Card(
-        languages=("fr", "en"),
-        organisation="Example Coffee",
-        description=both("Carte de fidélité", "Loyalty card"),
-        design="points",
-        design_version=1,
-        palette=Palette("#1f3a5f", "#ffffff", "#f2b84b"),
-        balance=Balance("points", both("Points", "Points"), 0),
-        tier=Tier("silver", both("Statut", "Status"), both("Argent", "Silver")),
-        gauge=Gauge(62, 1240, 2000, both("Prochain statut", "Next status"), both("Plus que 760", "760 to go")),
-        news=News(both("Dernière nouvelle", "Latest news"), both("Ce soir, -50 %", "Tonight, half price")),
-        details=(
-            Detail("terms", both("Conditions", "Terms"), both("1 € = 1 point.", "1 € = 1 point.")),
-            Detail("help", both("Aide", "Help"), both("Demandez au comptoir.", "Ask at the counter.")),
-            Detail("stop", both("Messages", "Messages"), both("Arrêter", "Stop"), "https://c.example.com/stop?m=1"),
-        ),
-        places=tuple(
-            Place(48.85 + number / 100, 2.35, both(f"La boutique {number} est tout près", f"Shop {number} is near"))
-            for number in range(10)
-        ),
-        max_distance_metres=100,
-        code_issue=1,
-    )
 
 
 if __name__ == "__main__":
