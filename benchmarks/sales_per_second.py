@@ -1,9 +1,10 @@
-"""Owns the comparison of our sales with the limit of the database: the same statements straight through the driver.
+"""Owns the comparison of our sales with the limit of the database, and with a fixed reference.
 
-Four ways to count the same sales, on each database, in one run: over HTTP from eight tills, over HTTP from one,
-`actions.till.sell` in this process, and the very statements and values of those sales (recorded as they were
-executed), sent through sqlite3 or psycopg to a copy of the database as it stood before them, with the same
-durability. Nobody delivers meanwhile. Prints medians and ratios; asserts nothing about time.
+On each database, in one run: over HTTP from eight tills, over HTTP from one, `actions.till.sell` in this process, and
+the very statements and values of those sales (recorded as they were executed), sent through sqlite3 or psycopg to a
+copy of the database as it stood before them, with the same durability. On PostgreSQL the server has two processes, and
+between its turns two processes of four threads call `actions.till.sell`, and as many count the fixed transaction of
+`sales_reference`. Nobody delivers meanwhile. Prints medians and ratios; asserts nothing about time.
 
     python -m benchmarks.sales_per_second --sales 400 --rounds 3
 """
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from rich.table import Table
 from benchmarks.databases import KINDS, NoPostgres, database
 from benchmarks.replay.run import Member, add_tills, enrol
 from benchmarks.replay.tills import Errand, shop
+from benchmarks.sales_reference import ACTION, LINES, PROCESSES, REFERENCE, THREADS, Turn, counting
 from tests.stories.stage import Stage
 from wallet_server.actions import keys as doors
 from wallet_server.actions import till
@@ -39,8 +41,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.till import SaleLine, Sold
 
 MEMBERS = 40
-LINES = 9
-"""As many as the data set's baskets have on average."""
+DRIVER = "the same statements, driver alone"
 COMMIT = "COMMIT"
 
 Statement = tuple[str, Any, bool]
@@ -54,32 +55,46 @@ class Figures:
     rates: dict[str, list[float]]
     statements: Counter[str]
     sales: int
+    turns: dict[str, list[Turn]]
 
 
 def measure(kind: str, sales: int, rounds: int) -> Figures:
     """Raises NoPostgres."""
     rates: dict[str, list[float]] = {}
+    turns: dict[str, list[Turn]] = {}
     statements: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="wallet-sales-") as name:
+    with tempfile.TemporaryDirectory(prefix="wallet-sales-") as name, ExitStack() as stack:
         Path(name).chmod(0o711)
         extra = {"WALLET_WORKER": "none", "WALLET_REQUESTS_PER_MINUTE": "10000000"}
-        with database(kind, Path(name)) as (address, _), Stage(Path(name), address, extra=extra) as stage:
-            members = enrol(stage, range(MEMBERS), lambda *_: None)
-            tills = add_tills(stage)
-            _over_http(stage, tills, members, 100, "warm")
+        extra |= {"WALLET_WORKERS": str(PROCESSES)} if kind == "postgresql" else {}
+        address, _ = stack.enter_context(database(kind, Path(name)))
+        stage = stack.enter_context(Stage(Path(name), address, extra=extra))
+        members = enrol(stage, range(MEMBERS), lambda *_: None)
+        tills = add_tills(stage)
+        _over_http(stage, tills, members, 100, "warm")
+        with ExitStack() as beside:
+            counters = None
+            if kind == "postgresql":
+                codes = [member.code for member in members.values()]
+                counters = beside.enter_context(counting(address, stage.settings, stage.facts["till_key"], codes))
+                for way in (REFERENCE, ACTION):
+                    counters.count(way, 80, f"warm-{way}")
             for number in range(rounds):
+                if counters is not None:
+                    for way in (REFERENCE, ACTION):
+                        turns.setdefault(way, []).append(counters.count(way, sales, f"turn-{way}-{number}"))
                 for count in (len(tills), 1):
                     rate = _over_http(stage, tills[:count], members, sales, f"http-{number}-{count}")
                     rates.setdefault(f"HTTP, {count} till{'s' * (count > 1)}", []).append(rate)
-            stage.stop()
-            for number in range(rounds):
-                stage.ctx.database.close()
-                with _copied(address, Path(name) / "copy.db") as copy:
-                    rate, recorded = _by_action(stage.ctx, stage.facts["till_key"], members, sales, f"act-{number}")
-                    rates.setdefault("actions.till.sell, 1 thread", []).append(rate)
-                    rates.setdefault("the same statements, driver alone", []).append(_by_driver(copy, recorded, sales))
-                statements = Counter(_gist(text) for text, _, _ in recorded)
-    return Figures(rates, statements, sales)
+        stage.stop()
+        for number in range(rounds):
+            stage.ctx.database.close()
+            with _copied(address, Path(name) / "copy.db") as copy:
+                rate, recorded = _by_action(stage.ctx, stage.facts["till_key"], members, sales, f"act-{number}")
+                rates.setdefault("actions.till.sell, 1 thread", []).append(rate)
+                rates.setdefault(DRIVER, []).append(_by_driver(copy, recorded, sales))
+            statements = Counter(_gist(text) for text, _, _ in recorded)
+    return Figures(rates, statements, sales, turns)
 
 
 def _over_http(stage: Stage, keys: Sequence[str], members: dict[int, Member], sales: int, name: str) -> float:
@@ -114,7 +129,8 @@ def _recording(engine: sa.Engine) -> Iterator[list[Statement]]:
     recorded: list[Statement] = []
 
     def executed(_c: object, _cursor: object, text: str, values: Any, _x: object, many: bool) -> None:
-        recorded.append((text, values, many))
+        # Rows that are written in one statement, to be given back their keys, come as the values of that statement.
+        recorded.append((text, values, many and isinstance(values, list)))
 
     def begun(connection: sa.Connection) -> None:
         if connection.dialect.name == "sqlite":  # psycopg begins by itself
@@ -189,16 +205,36 @@ def _gist(text: str) -> str:
 
 def show(console: Console, kind: str, figures: Figures, rounds: int) -> None:
     """Print one database's table: medians, spread and what each is of the driver's."""
-    limit = statistics.median(figures.rates["the same statements, driver alone"])
+    limit = statistics.median(figures.rates[DRIVER])
     table = Table(f"{kind}: sales/s", "median", "least", "most", "of the driver's", box=None, pad_edge=False)
     for what, rates in figures.rates.items():
         middle = statistics.median(rates)
         table.add_row(what, f"{middle:,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}", f"{middle / limit:.2f}")
     console.print(table)
+    if figures.turns:
+        _show_turns(console, figures)
     per_sale = {gist: count / figures.sales for gist, count in figures.statements.items()}
     asked = sum(n for gist, n in per_sale.items() if not gist.startswith(("BEGIN", "COMMIT")))
     console.print(f"{rounds} rounds of {figures.sales} sales of {LINES} lines; {asked:.1f} statements a sale:")
     console.print(", ".join(f"{gist} {n:.3g}" for gist, n in sorted(per_sale.items(), key=lambda item: -item[1])))
+
+
+def _show_turns(console: Console, figures: Figures) -> None:
+    """What the product reaches of the fixed reference, turn by turn; the processor time is the callers' alone."""
+    middle = f"{PROCESSES} processes of {THREADS} threads"
+    table = Table(
+        f"{middle}, beside the fixed reference", "sales/s", "of it", "least", "most", "CPU us a sale", box=None
+    )
+    references = [turn.rate for turn in figures.turns[REFERENCE]]
+    ways = {way: [turn.rate for turn in turns] for way, turns in figures.turns.items()}
+    ways[f"HTTP, {PROCESSES} workers, 8 tills"] = figures.rates["HTTP, 8 tills"]
+    for way, rates in ways.items():
+        shares = [rate / limit for rate, limit in zip(rates, references, strict=True)]
+        turns = figures.turns.get(way)
+        cpu = statistics.median(t.cpu_seconds / t.sales for t in turns) * 1e6 if turns else None
+        cells = [f"{statistics.median(rates):,.0f}", f"{statistics.median(shares):.2f}"]
+        table.add_row(way, *cells, f"{min(shares):.2f}", f"{max(shares):.2f}", f"{cpu:,.0f}" if cpu else "")
+    console.print(table)
 
 
 def main() -> int:

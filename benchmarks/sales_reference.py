@@ -1,0 +1,185 @@
+"""Owns what a sale is compared with that no code of ours defines: a fixed transaction, and who counts both.
+
+The reference finds a card by a key, locks its member's row, writes one entry with two postings, moves the balance,
+bumps the pass and puts a job (or bumps the one that waits): seven statements in one transaction, through psycopg alone,
+on the server that the product uses, so with the same durability. Two processes of several threads count it, and
+two processes of as many threads call `actions.till.sell`; they stay alive and take turns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.pool import Pool
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+
+from wallet_server.actions import keys as doors
+from wallet_server.actions import till
+from wallet_server.actions.till import SaleLine, Sold
+from wallet_server.cli.opening import open_context
+from wallet_server.settings import Settings
+
+PROCESSES = 2
+THREADS = 4
+LINES = 9
+"""As many as the data set's baskets have on average."""
+REFERENCE, ACTION = "the fixed reference", "actions.till.sell"
+
+_SCHEMA = """
+CREATE SCHEMA reference;
+SET search_path TO reference;
+CREATE TABLE members (id bigint PRIMARY KEY, tier text, left_at timestamptz);
+CREATE TABLE codes (lookup bytea PRIMARY KEY, member_id bigint NOT NULL REFERENCES members);
+CREATE TABLE entries (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, receipt text NOT NULL UNIQUE,
+  member_id bigint NOT NULL REFERENCES members, at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE postings (entry_id bigint REFERENCES entries, account_id bigint, amount bigint NOT NULL,
+  PRIMARY KEY (entry_id, account_id));
+CREATE TABLE balances (member_id bigint PRIMARY KEY REFERENCES members, amount bigint NOT NULL);
+CREATE TABLE passes (id bigint PRIMARY KEY, member_id bigint NOT NULL UNIQUE REFERENCES members,
+  version bigint NOT NULL);
+CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, key text NOT NULL,
+  generation bigint NOT NULL, run_at timestamptz NOT NULL, UNIQUE (kind, key));
+"""
+_FILL = (
+    "INSERT INTO reference.members (id) VALUES (%(id)s)",
+    "INSERT INTO reference.codes VALUES (%(lookup)s, %(id)s)",
+    "INSERT INTO reference.balances VALUES (%(id)s, 0)",
+    "INSERT INTO reference.passes VALUES (%(id)s, %(id)s, 1)",
+)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Sales of one way: how many, in which time by the clock, and the processor time that the callers spent."""
+
+    sales: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.sales / self.seconds
+
+
+class Counters:
+    """The processes that count."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def count(self, way: str, sales: int, name: str) -> Turn:
+        """So many sales by this way, all threads together. `name` keeps the receipts of turns apart."""
+        each = -(-sales // (PROCESSES * THREADS))
+        tasks = [(way, each, f"{name}-{number}") for number in range(PROCESSES)]
+        parts = self._pool.map(_take_turn, tasks, chunksize=1)
+        begun, ended = min(part[0] for part in parts), max(part[1] for part in parts)
+        return Turn(each * PROCESSES * THREADS, ended - begun, sum(part[2] for part in parts))
+
+
+@contextmanager
+def counting(address: str, settings: Settings, key: str, codes: Sequence[str]) -> Iterator[Counters]:
+    """Processes over a PostgreSQL: `codes` are the cards that are sold to."""
+    plain = sa.make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(_SCHEMA)
+        for number, code in enumerate(codes):
+            row = {"id": number, "lookup": hashlib.sha256(code.encode()).digest()}
+            for statement in _FILL:
+                connection.execute(statement, row)
+    spawn = multiprocessing.get_context("spawn")
+    start = spawn.Barrier(PROCESSES)
+    with spawn.Pool(PROCESSES, _prepare, (plain, settings, key, list(codes), start)) as pool:
+        yield Counters(pool)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA reference CASCADE")
+
+
+# --- in each process -------------------------------------------------------------------------------------------
+
+Sell = Callable[[str, str], None]
+"""One sale: (code, receipt)."""
+
+_ready: dict[str, Any] = {}
+
+
+def _prepare(address: str, settings: Settings, key: str, codes: list[str], start: Any) -> None:
+    ctx = open_context(settings)
+    scope = doors.authenticate(ctx, key)
+    lines = tuple(SaleLine(str(n), "BREAD", 1000, None, 250 + n, 0, False) for n in range(LINES))
+    amount = sum(line.amount_minor for line in lines)
+    connections = [psycopg.connect(address) for _ in range(THREADS)]
+
+    def action(code: str, receipt: str) -> None:
+        till.sell(ctx, scope, Sold(code, receipt, amount, lines, "EUR"), None)
+
+    def reference(connection: psycopg.Connection) -> Sell:
+        return lambda code, receipt: _reference_sale(connection, code, receipt)
+
+    _ready.update(start=start, codes=codes)
+    _ready[ACTION] = [action] * THREADS
+    _ready[REFERENCE] = [reference(connection) for connection in connections]
+
+
+def _take_turn(task: tuple[str, int, str]) -> tuple[float, float, float]:
+    """(begun, ended, processor seconds). No two threads of one process sell to the same member at the same time; two
+    processes may."""
+    way, each, name = task
+    faults: list[BaseException] = []
+
+    def work(place: int, sell: Sell) -> None:
+        codes = _ready["codes"][place::THREADS]
+        try:
+            for number in range(each):
+                sell(codes[number % len(codes)], f"{name}-{place}-{number}")
+        except Exception as fault:  # noqa: BLE001 - whatever it was, who waits for the figure must hear of it
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(_ready[way])]
+    _ready["start"].wait(60)
+    begun, cpu = time.monotonic(), time.process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise RuntimeError(f"{way}: {faults[0]!r}")
+    return begun, time.monotonic(), time.process_time() - cpu
+
+
+def _reference_sale(connection: psycopg.Connection, code: str, receipt: str) -> None:
+    lookup = hashlib.sha256(code.encode()).digest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT member_id FROM reference.codes WHERE lookup = %s", (lookup,))
+        (member,) = _one(cursor)
+        cursor.execute("SELECT tier FROM reference.members WHERE id = %s FOR NO KEY UPDATE", (member,))
+        _one(cursor)
+        cursor.execute(
+            "INSERT INTO reference.entries (receipt, member_id) VALUES (%s, %s) RETURNING id", (receipt, member)
+        )
+        (entry,) = _one(cursor)
+        cursor.execute(
+            "INSERT INTO reference.postings VALUES (%s, %s, %s), (%s, %s, %s)", (entry, member, 25, entry, -1, -25)
+        )
+        cursor.execute("UPDATE reference.balances SET amount = amount + 25 WHERE member_id = %s", (member,))
+        cursor.execute("UPDATE reference.passes SET version = version + 1 WHERE member_id = %s RETURNING id", (member,))
+        (pass_id,) = _one(cursor)
+        cursor.execute(
+            "INSERT INTO reference.jobs (kind, key, generation, run_at) VALUES ('refresh', %s, 1, now()) "
+            "ON CONFLICT (kind, key) DO UPDATE SET generation = reference.jobs.generation + 1",
+            (str(pass_id),),
+        )
+    connection.commit()
+
+
+def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+    row = cursor.fetchone()
+    assert row is not None
+    return tuple(row)
