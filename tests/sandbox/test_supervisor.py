@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from wallet_server.sandbox import stand
 from wallet_server.sandbox.supervisor import Patience, ServerFailed, Supervisor
 
 QUICK = Patience(start_seconds=10, stop_seconds=1, first_pause_seconds=0.05, limit_pause_seconds=0.1, restarts=2)
@@ -169,6 +170,33 @@ def test_a_server_that_never_answers_is_given_up_and_ended(tmp_path, port):
     play(story, tmp_path, port, command=command, patience=Patience(start_seconds=0.3))
 
 
+def test_a_slow_start_is_waited_for_and_said_once(tmp_path, port):
+    said = []
+
+    async def story(supervisor):
+        await supervisor.start()
+        assert supervisor.state == "running"
+        assert said == ["slow"]
+
+    late = f"import time; time.sleep(0.6)\n{SERVER}"
+    command = [sys.executable, "-c", late, str(port), "plain"]
+    patience = Patience(start_seconds=20, slow_seconds=0.2, stop_seconds=1)
+    play(story, tmp_path, port, command=command, patience=patience, slow=lambda: said.append("slow"))
+
+
+def test_what_is_shown_of_the_log_is_of_this_start(tmp_path, port):
+    (tmp_path / "server.log").write_text("an old misfortune\n")
+
+    async def story(supervisor):
+        with pytest.raises(ServerFailed, match="no such setting") as failed:
+            await supervisor.start()
+        assert "misfortune" not in str(failed.value)
+
+    command = [sys.executable, "-c", "import sys; print('no such setting'); sys.exit(3)"]
+    play(story, tmp_path, port, command=command)
+    assert (tmp_path / "server.log").read_text().startswith("an old misfortune")
+
+
 def test_the_environment_is_the_one_given(tmp_path, port):
     async def story(supervisor):
         with pytest.raises(ServerFailed, match="grass is green"):
@@ -201,3 +229,14 @@ asyncio.run(main())
         assert gone(pid)
     finally:
         os.kill(child, signal.SIGKILL)
+
+
+def test_a_stop_asked_for_while_the_server_starts_ends_it_at_once(tmp_path, port):
+    async def story(supervisor):
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.3, stop.set)
+        assert await stand.started(supervisor, stop) is False
+        assert supervisor.pid is None
+
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    play(story, tmp_path, port, command=command, patience=Patience(start_seconds=20))

@@ -23,6 +23,7 @@ from wallet_server.cli.trusting import show_trust
 from wallet_server.errors import WalletError
 from wallet_server.sandbox import stand
 from wallet_server.sandbox.authority import Authority
+from wallet_server.sandbox.supervisor import ServerFailed
 from wallet_server.settings import Settings
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where --beyond-loopback asks for it
@@ -111,12 +112,28 @@ def sandbox(
     command = [sys.executable, "-m", "wallet_server", "run"]
     ready = _print_line if as_json else _welcome
     plan = stand.Plan(
-        product.data, host, port, phones, beyond_loopback, command, product.environment, product.prepare, ready, trusted
+        product.data,
+        host,
+        port,
+        phones,
+        beyond_loopback,
+        command,
+        product.environment,
+        product.prepare,
+        ready,
+        trusted,
+        _still_starting,
     )
     try:
         asyncio.run(stand.serve(plan))
     except WalletError as fault:
         raise click.ClickException(fault.sentence) from fault
+    except ServerFailed as fault:
+        raise click.ClickException(f"{fault}\nAll that it wrote is in {product.data / 'server.log'}.") from fault
+
+
+def _still_starting() -> None:
+    click.echo("The server is still starting; on a busy machine this takes a while. Stop with Ctrl-C.", err=True)
 
 
 def _links(base_url: str, phones_url: str, facts: Mapping[str, Any], console: str) -> dict[str, str]:

@@ -22,6 +22,13 @@ from wallet_server.cli.trusting import show_trust
 from wallet_server.settings import FILES, LOCAL, Settings
 
 
+STOP_SECONDS = 25
+"""How long requests that are being answered may take to end when the server is stopped. A browser that holds a
+connection with half a request would hold the stop as long."""
+SANDBOX_STOP_SECONDS = 5
+"""The same where somebody waits at a terminal, and nothing is lost but a demonstration's request."""
+
+
 @click.command()
 def run() -> None:
     """Serve, with the embedded worker unless WALLET_WORKER is none."""
@@ -41,7 +48,7 @@ def run() -> None:
         factory=True,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=25,
+        workers_kill_timeout=SANDBOX_STOP_SECONDS if settings.sandbox else STOP_SECONDS,
         ssl_cert=identity.file if identity else settings.tls_certificate if settings.tls == FILES else None,
         ssl_key=identity.file if identity else settings.tls_key if settings.tls == FILES else None,
         ssl_protocol_min=SSLProtocols.tls12,

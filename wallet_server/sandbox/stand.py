@@ -30,7 +30,7 @@ Links = Mapping[str, str]
 class Plan:
     """What to start. `prepare(authority, apns address)` sets the product up and returns its addresses and keys,
     `environment(authority, apns address)` the variables of its server, which `command` runs; `ready(links)` is called
-    when everything answers. With `tls` the product speaks https, and `prepare` has put there what to trust."""
+    when everything answers, `slow()` when the server takes long to start. With `tls` the product speaks https, and `prepare` has put there what to trust."""
 
     data: Path
     host: str
@@ -42,6 +42,7 @@ class Plan:
     prepare: Callable[[Authority, str], Links]
     ready: Callable[[Links], None]
     tls: ssl.SSLContext | None = None
+    slow: Callable[[], None] | None = None
 
 
 async def serve(plan: Plan) -> None:
@@ -69,9 +70,11 @@ async def serve(plan: Plan) -> None:
             plan.data / "server.log",
             tls=plan.tls,
             env={**os.environ, **plan.environment(authority, apns.address)},
+            slow=plan.slow,
         )
         stack.push_async_callback(supervisor.stop)
-        await supervisor.start()
+        if not await started(supervisor, stop):
+            return
         shown = {name: links[name] for name in links if name.endswith("_url")}
         panel = await stack.enter_async_context(
             Panel(
@@ -85,6 +88,19 @@ async def serve(plan: Plan) -> None:
             fleet.add_phone(name=f"iPhone {len(fleet.phones) + 1}")
         plan.ready({"phones_url": panel.url, **links})
         await stop.wait()
+
+
+async def started(supervisor: Supervisor, stop: asyncio.Event) -> bool:
+    """Whether the server came up; False when the stop was asked for before. Raises ServerFailed."""
+    starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return False
+    await starting
+    return True
 
 
 def _signing(authority: Authority, team: str) -> tuple[str, str, bytes]:

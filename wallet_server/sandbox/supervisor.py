@@ -43,9 +43,13 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the supervisor waits, in seconds, and how often in a row it restarts a server that dies by itself."""
+    """How long the supervisor waits, in seconds, and how often in a row it restarts a server that dies by itself.
 
-    start_seconds: float = 30.0
+    A start is waited for as long as the process lives, up to `start_seconds`; after `slow_seconds` it is called slow.
+    """
+
+    start_seconds: float = 180.0
+    slow_seconds: float = 15.0
     stop_seconds: float = 15.0
     first_pause_seconds: float = 0.5
     limit_pause_seconds: float = 10.0
@@ -57,7 +61,8 @@ class Supervisor:
     """One server process. `command` is run with `env` (the whole environment); it is up when `health_url` answers 200,
     over https to what `tls` trusts.
 
-    `state` is one of stopped, starting, running, killed, failed; `changed` is called after each change of it.
+    `state` is one of stopped, starting, running, killed, failed; `changed` is called after each change of it, `slow`
+    once for each start that takes long.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Supervisor:
         tls: ssl.SSLContext | None = None,
         patience: Patience = Patience(),
         changed: Callable[[str], None] | None = None,
+        slow: Callable[[], None] | None = None,
     ) -> None:
         self.state = "stopped"
         self.starts = 0
@@ -81,6 +87,8 @@ class Supervisor:
         self._env = dict(env) if env is not None else None
         self._patience = patience
         self._changed = changed
+        self._slow = slow
+        self._log_begins = 0
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -129,6 +137,7 @@ class Supervisor:
         self.starts += 1
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("ab") as log:
+            self._log_begins = log.tell()
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *self._command),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -149,9 +158,14 @@ class Supervisor:
 
     async def _until_healthy(self, process: asyncio.subprocess.Process) -> None:
         timeout = aiohttp.ClientTimeout(total=HEALTH_TIMEOUT_SECONDS)
-        deadline = time.monotonic() + self._patience.start_seconds
+        began = time.monotonic()
+        told = False
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            while time.monotonic() < deadline:
+            while (waited := time.monotonic() - began) < self._patience.start_seconds:
+                if waited >= self._patience.slow_seconds and not told:
+                    told = True
+                    if self._slow is not None:
+                        self._slow()
                 if process.returncode is not None:
                     raise ServerFailed(f"The server ended with code {process.returncode}.\n{self._tail()}")
                 with suppress(aiohttp.ClientError, OSError, TimeoutError):
@@ -203,8 +217,9 @@ class Supervisor:
             await asyncio.gather(watcher, return_exceptions=True)
 
     def _tail(self) -> str:
+        """The last lines of this start."""
         with self._log_path.open("rb") as log:
-            log.seek(max(0, self._log_path.stat().st_size - TAIL_BYTES))
+            log.seek(max(self._log_begins, self._log_path.stat().st_size - TAIL_BYTES))
             return log.read().decode("utf-8", "replace")
 
     def _now(self, state: str) -> None:
