@@ -110,3 +110,34 @@ def test_what_is_overtaken_is_not_taken_for_seen(world: World) -> None:
     world.work()
     noting.seen(world.ctx, phone.holder.pass_id, 1)
     assert _unseen(world) == 1
+
+
+def test_whatever_the_database_says_the_notes_are_written_in_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (phone,) = _changed(world, 1)
+    real, tries = noting.hold, []
+
+    def first_broken(ctx: Context, tx: Tx, held: Sequence[tuple[int, int]]) -> None:
+        tries.append(len(held))
+        if len(tries) == 1:
+            raise sa.exc.InternalError("", {}, Exception("cache lookup failed"))
+        real(ctx, tx, held)
+
+    monkeypatch.setattr(noting, "hold", first_broken)
+    monkeypatch.setattr(noting, "PAUSE_SECONDS", 0.01)
+    with _noting(world):
+        _fetch(world, phone)
+        _until(lambda: _unseen(world) == 0)
+    assert len(tries) == 2
+
+
+def test_a_quiet_spell_before_a_wave_is_no_crowd() -> None:
+    gauge = pacing.Gauge(lambda _environ, _start: [])
+    now = time.monotonic()
+    for second in range(600):
+        gauge.add(now + second, 0.5)
+    assert gauge.read() <= 1500
+    gauge.add(time.monotonic(), 30.0)
+    assert gauge.read() == 1000
+    assert gauge.read() == 0

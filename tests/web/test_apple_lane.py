@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
+import psycopg
 import pytest
 from werkzeug.test import Client, TestResponse
 
 from tests.phone import Phone
 from tests.world import PASS_TYPE, World
+from wallet_server.actions import devices
 from wallet_server.errors import Unavailable
 from wallet_server.records.glance import Glance
 from wallet_server.web.apple_lane import Lane
@@ -110,3 +113,37 @@ def test_a_database_that_is_away_is_told_as_such(world: World, monkeypatch: pyte
     )
     assert (short.status_code, dict(short.json or {})["code"]) == (503, "unavailable")
     assert short.headers["Retry-After"]
+
+
+def test_a_database_that_is_away_is_a_503_for_till_and_phone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the pool has it: what the driver raises when there is nobody to connect to."""
+    phone = Phone(world, world.enrol()).add()
+    engine = world.ctx.database.engine
+    away: Exception = psycopg.OperationalError("connection refused")
+    if world.ctx.database.sqlite:
+        away = sqlite3.OperationalError("unable to open database file")
+
+    def nobody(*_given: object, **_named: object) -> None:
+        raise away
+
+    engine.dispose()
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.dialect, "connect", nobody)
+        path = f"/apple/v1/passes/{PASS_TYPE}/{phone.holder.serial}"
+        asked = world.client().get(path, headers={"Authorization": f"ApplePass {phone.holder.token}"})
+        sold = world.client().post("/v1/sales", json={}, headers=world.bearer(world.founded.till_key, "k"))
+    assert [(one.status_code, (one.json or {})["code"]) for one in (asked, sold)] == [(503, "unavailable")] * 2
+    assert all(int(one.headers["Retry-After"]) > 0 for one in (asked, sold))
+
+
+def test_whatever_goes_wrong_on_the_short_way_the_ordinary_way_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = Ways(world)
+
+    def broken(*_given: object) -> None:
+        raise LookupError("gone")
+
+    monkeypatch.setattr(devices, "changed_since", broken)
+    assert [one.status_code for one in ways.get(LIST)] == [500, 500]
+    assert ways.left == 1

@@ -15,13 +15,13 @@ import structlog
 
 from wallet_server.actions import cards, pacing
 from wallet_server.actions.context import Context
-from wallet_server.errors import WalletError
 from wallet_server.records import announcements, jobs, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import Publication
 from wallet_server.records.rung import mark_seen
 
 GATHER_SECONDS = 0.1
+PAUSE_SECONDS = 1.0
 MOST_AT_ONCE = 500
 MOST_WAITING = 50_000
 _log = structlog.get_logger("noting")
@@ -101,11 +101,12 @@ class Notes:
                 time.sleep(GATHER_SECONDS)
             try:
                 self._flush()
-            except WalletError as busy:
-                _log.warning("notes wait", why=str(busy))
+            except Exception as fault:  # noqa: BLE001 - the notes outlive whatever happens to the database
+                _log.warning("notes wait", why=str(fault)[:300])
                 self._some.set()
                 if self._ended:
                     return
+                time.sleep(PAUSE_SECONDS)
 
     def _flush(self) -> None:
         with self._lock:

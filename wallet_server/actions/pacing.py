@@ -24,19 +24,28 @@ class Gauge:
         self._app = app
         self._lock = threading.Lock()
         self._spent = 0.0
+        self._since = time.monotonic()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         begun = time.monotonic()
         try:
             return self._app(environ, start_response)
         finally:
-            with self._lock:
-                self._spent += time.monotonic() - begun
+            self.add(time.monotonic(), time.monotonic() - begun)
+
+    def add(self, now: float, seconds: float) -> None:
+        """A request took so long until now (monotonic). What is a second old and was not asked for is forgotten, and a
+        long request counts once for the second in which it ends: a quiet spell is no crowd."""
+        with self._lock:
+            if now - self._since > 1.0:
+                self._spent, self._since = 0.0, now
+            self._spent += min(seconds, 1.0)
 
     def read(self) -> int:
-        """Milliseconds spent in requests since this was last read."""
+        """Milliseconds spent in requests since this was last read, within the last second or so."""
         with self._lock:
             spent, self._spent = self._spent, 0.0
+            self._since = time.monotonic()
         return int(spent * _MILLI)
 
 

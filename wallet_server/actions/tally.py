@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 import structlog
 
-from wallet_server.errors import WalletError
 from wallet_server.records import counters
 from wallet_server.records.database import Database
 
@@ -46,9 +45,9 @@ class Tally:
         try:
             with database.change() as tx:
                 counters.add(tx, sums)
-        except WalletError as fault:
+        except Exception as fault:  # noqa: BLE001 - the figures outlive whatever happens to the database
             self.add_all(sums)
-            _log.warning("figures wait", why=fault.sentence)
+            _log.warning("figures wait", why=str(fault)[:300])
 
 
 class Keeper:

@@ -44,7 +44,8 @@ class Glance:
         given: Any = whole if places is None else [whole[name] for name in places]
         try:
             connection = engine.raw_connection()
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as fault:
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError, sqlite3.Error, psycopg.Error) as fault:
+            # A raw connection raises what the driver raises, where there is no database to connect to.
             raise Unavailable(BUSY) from fault
         try:
             cursor = connection.cursor()
