@@ -82,6 +82,9 @@ def founded(start: Start) -> tuple[FlaskClient, str]:
     csrf = token_in(owner.get("/console/card"))
     card = {"csrf": csrf, "name": "Fournil", "reward_fr": "un café", "reward_en": "a coffee", "kind": "stamps"}
     owner.post("/console/card", data=card | {"stamps": "10", "revision": "0", "do": "publish"})
+    confirming = text_of(owner.get("/console/card/publish"))
+    assert NOBODY in confirming
+    assert "Customers can take it at once" not in confirming
     answer = owner.post("/console/card/publish", data={"csrf": csrf, "revision": "1", "version": "0"})
     assert answer.location.endswith("/published?first=yes")
     scope = keys.Scope(1, 1, "test", "test", "", frozenset())
@@ -99,6 +102,11 @@ def test_until_there_is_a_certificate_everybody_is_told_the_truth(start: Start) 
         assert not POSTER.search(text), page
         assert page == "/console/today" or 'href="/console/poster"' not in text, page
 
+    done = text_of(owner.get("/console/card/published?first=yes"))
+    assert "Your card is published, Apple’s certificate is missing" in done
+    assert "ready to be taken" not in done
+    assert done.count("Version 1 was published by") == 1
+
     visitor = start.browser("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Safari/604")
     asked = visitor.get(join)
     assert asked.status_code == 200
@@ -114,6 +122,7 @@ def test_until_there_is_a_certificate_everybody_is_told_the_truth(start: Start) 
 
     start.install(vault.Claim())
     assert visitor.post(join).status_code == 303, "what was published is open at once"
+    assert "Your card is ready to be taken" in text_of(owner.get("/console/card/published?first=yes"))
     for path in ("/console/today", "/console/card/published", "/console/poster"):
         assert NOBODY not in text_of(owner.get(path))
     assert POSTER.search(text_of(owner.get("/console/poster")))

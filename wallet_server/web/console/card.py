@@ -337,6 +337,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
         differences=differences,
         refused=words(refused, "designer") if refused else "",
         told=lambda texts: in_language(texts, tongue) if texts else "",
+        unsigned=found.programme in signing.unsigned(context(), person.scope),
         **shown_beside(drawn, tongue),
     )
 
