@@ -21,7 +21,6 @@ from wallet_server.cli.staff import show_setup
 from wallet_server.cli.trusting import show_trust
 from wallet_server.settings import FILES, LOCAL, Settings
 
-
 STOP_SECONDS = 25
 """How long requests that are being answered may take to end when the server is stopped. A browser that holds a
 connection with half a request would hold the stop as long."""

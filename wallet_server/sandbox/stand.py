@@ -30,7 +30,8 @@ Links = Mapping[str, str]
 class Plan:
     """What to start. `prepare(authority, apns address)` sets the product up and returns its addresses and keys,
     `environment(authority, apns address)` the variables of its server, which `command` runs; `ready(links)` is called
-    when everything answers, `slow()` when the server takes long to start. With `tls` the product speaks https, and `prepare` has put there what to trust."""
+    when everything answers, `slow()` when the server takes long to start. With `tls` the product speaks https, and
+    `prepare` has put there what to trust."""
 
     data: Path
     host: str
