@@ -238,12 +238,44 @@ def test_the_state_of_the_card_changes_with_what_was_published(client: FlaskClie
     member.buy("state-1", 4200)
     fresh = client.get(f"{member.path}/state", headers={"If-None-Match": tag})
     assert fresh.status_code == 200
-    assert fresh.json["number"] > state.json["number"]
+    assert fresh.json["mark"] != state.json["mark"]
     assert ">42</strong>" in fresh.json["parts"]["front"]
     assert "Points: 42" in fresh.json["says"]
     assert ">42</strong>" in text_of(client.get(member.path))
     in_french = client.get(f"{member.path}/state?lang=fr", headers={"If-None-Match": fresh.headers["ETag"]})
     assert "Votre carte a changé" in in_french.json["says"]
+
+
+def test_pages_show_the_books_while_the_phone_waits_for_its_turn(client: FlaskClient, house: House) -> None:
+    member = house.member()
+    member.buy("books-1", 4200)
+    seen = client.get(f"{member.path}/state")
+    sale = {"code": member.card.code, "receipt": "books-2", "currency": "EUR", "amount_minor": 800}
+    house.call("/v1/sales", sale)  # nothing is published: its turn has not come
+    fresh = client.get(f"{member.path}/state", headers={"If-None-Match": seen.headers["ETag"]})
+    assert fresh.status_code == 200
+    assert ">50</strong>" in fresh.json["parts"]["front"]
+    assert ">50</strong>" in text_of(client.get(member.path))
+    recover = urlsplit(house.ctx.link("recover", member.pass_id)).path
+    assert ">50</strong>" in text_of(client.get(recover))
+    with zipfile.ZipFile(io.BytesIO(client.get(member.file_path).get_data())) as packed:
+        served = packed.read("pass.json").decode()
+    assert "42" in served, "the phone's file is that of the published version"
+    house.deliver()
+    after = client.get(f"{member.path}/state", headers={"If-None-Match": fresh.headers["ETag"]})
+    assert after.status_code == 304, "published in the meantime, and nothing new to say"
+
+
+def test_a_card_that_was_replaced_says_nothing_of_what_its_member_did_since(client: FlaskClient, house: House) -> None:
+    member = house.member()
+    member.buy("since-1", 700)
+    form = {"form": "s" * 20}
+    link = urlsplit(house.ctx.link("recover", member.pass_id)).path
+    found = client.post(link, data=form).location.split("/card/")[1].split("?")[0]
+    sale = {"code": enrol.web_card(house.ctx, found).code, "receipt": "since-2"}
+    house.call("/v1/sales", sale | {"currency": "EUR", "amount_minor": 900})
+    assert ">16</strong>" in text_of(client.get(f"/card/{found}"))
+    assert ">7</strong>" in text_of(client.get(member.path))
 
 
 def test_a_bad_link_is_a_page_for_people_and_a_problem_for_scripts(client: FlaskClient) -> None:

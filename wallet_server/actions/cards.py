@@ -338,9 +338,24 @@ def card(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Card:
     A card that was replaced shows none, even before its last version is published: the code of its successor is not
     for whoever found the phone.
     """
+    return _revealed(ctx, tx, row, card_from_json(publication.card))
+
+
+def by_the_books(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple[Card, str]:
+    """The card for a page, which no coalescing holds back: what the books say now, and its fingerprint, which changes
+    with the card alone. A card that is over stays as it was published: its member goes on elsewhere.
+    """
+    if row.state != passes.ACTIVE or (publication.of_version == row.version and not row.loud):
+        return card(ctx, tx, row, publication), publication.fingerprint
+    shelf = _Desk(ctx, tx, [row], ctx.now())
+    made, _ = shelf.compose(row, shelf.wanted(row))
+    return _revealed(ctx, tx, row, made), fingerprint_of(card_to_json(made))
+
+
+def _revealed(ctx: Context, tx: Tx, row: PassRow, stored: Card) -> Card:
     code = recovery.codes_of(tx, [row.member_id]).get(row.member_id) if row.state == passes.ACTIVE else None
     opened = ctx.keyring.open(code.cipher, f"recovery:{code.member_public_id}").decode() if code else None
-    return recovering.revealed(card_from_json(publication.card), opened)
+    return recovering.revealed(stored, opened)
 
 
 def give_recovery_code(ctx: Context, tx: Tx, member_id: int, member_public_id: str, now: datetime) -> str:

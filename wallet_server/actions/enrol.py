@@ -224,15 +224,16 @@ def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: 
 
 @dataclass(frozen=True)
 class WebCard:
-    """A member's card for a browser, composed by the same code as the one on a phone; `in_wallet` says that a phone
-    has registered it, `beside` are the coupons of the card's member, as (card, code)."""
+    """A member's card for a browser, composed by the same code as the one on a phone but without its wait: what the
+    books say now. `mark` changes with what the card shows; `in_wallet` says that a phone has registered it, `beside`
+    are the coupons of the card's member, as (card, code)."""
 
     card: Card
     code: str
     pass_public_id: str
     language: str
     promotions: bool
-    tag: int
+    mark: str
     in_wallet: bool
     beside: tuple[tuple[Card, str], ...] = ()
 
@@ -249,7 +250,8 @@ def web_card(ctx: Context, token: str) -> WebCard:
         coupons_good = coupons.good(tx, row.member_id, ctx.now())
         card = row.kind == passes.CARD
         alive = row.state == passes.ACTIVE and (card or row.id in {one.id for one in coupons_good})
-        shown = replace(cards.card(ctx, tx, row, publication), voided=not alive)
+        found, mark = cards.by_the_books(ctx, tx, row, publication)
+        shown = replace(found, voided=not alive)
         held = bool(devices.holders(tx, [row.id]))
         beside = _shown(ctx, tx, coupons_good) if card and alive else ()
     return WebCard(
@@ -258,7 +260,7 @@ def web_card(ctx: Context, token: str) -> WebCard:
         row.public_id,
         member.language,
         bool(consent and consent[0]),
-        publication.number,
+        mark[:16],
         held,
         beside,
     )
@@ -266,7 +268,9 @@ def web_card(ctx: Context, token: str) -> WebCard:
 
 def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str], ...]:
     served = passes.published(tx, [row.id for row in rows])
-    return tuple((cards.card(ctx, tx, row, served[row.id]), cards.identity(ctx, tx, row).code) for row in rows)
+    return tuple(
+        (cards.by_the_books(ctx, tx, row, served[row.id])[0], cards.identity(ctx, tx, row).code) for row in rows
+    )
 
 
 def card_link(ctx: Context, pass_public_id: str) -> str:

@@ -43,7 +43,7 @@ def lost(ctx: Context, token: str) -> Lost:
         row = _of_shop(ctx, tx, token) if card_return.is_return(token) else _good_link(ctx, tx, token)
         publication = passes.published(tx, [row.id])[row.id]
         language = members.members_by_id(tx, [row.member_id])[row.member_id].language
-        return Lost(cards.card(ctx, tx, row, publication), language)
+        return Lost(cards.by_the_books(ctx, tx, row, publication)[0], language)
 
 
 def by_link(ctx: Context, token: str, form: str) -> Facts:

@@ -34,7 +34,7 @@ card_state = Blueprint("card-state", __name__)
 
 @card_pages.get("/card/<token>")
 def card_page(token: str) -> Response:
-    """The card as it is served to phones at this moment, with the ways to put it on one. `?new=1` after joining,
+    """The card as the books have it at this moment, with the ways to put it on a phone. `?new=1` after joining,
     `?new=back` after it was recovered."""
     shown = enrol.web_card(context(), token)
     tongue = language(shown.language)
@@ -46,7 +46,7 @@ def card_page(token: str) -> Response:
         palettes=[shown.card.palette, *(card.palette for card, _ in shown.beside)],
         face=_face(shown.card, shown.code, tongue),
         coupons=_coupons(shown, tongue),
-        number=shown.tag,
+        mark=shown.mark,
         token=token,
         promotions=shown.promotions,
         in_wallet=shown.in_wallet,
@@ -77,9 +77,9 @@ def state(token: str) -> Response:
     while neither changed."""
     shown = enrol.web_card(context(), token)
     tongue = language(shown.language)
-    # A void card's page says so at once: before that is published, no number tells.
+    # A void card's page says so at once: before that is published, no mark tells.
     beside = ".".join(code[-4:] for _, code in shown.beside) + ("-void" if shown.card.voided else "")
-    tag = f"{shown.tag}-{tongue}-{'held' if shown.in_wallet else 'free'}-{beside}"
+    tag = f"{shown.mark}-{tongue}-{'held' if shown.in_wallet else 'free'}-{beside}"
     response = Response(mimetype="application/json")
     response.set_etag(tag)
     if request.if_none_match.contains_weak(tag):
@@ -87,7 +87,7 @@ def state(token: str) -> Response:
     else:
         front = _face(shown.card, shown.code, tongue)
         body = {
-            "number": shown.tag,
+            "mark": shown.mark,
             "in_wallet": shown.in_wallet,
             "palette": palette_address(front.colours),
             "says": press().words[tongue].card.changed.format(front.spoken()),

@@ -1,4 +1,4 @@
-// Keeps the card on the page as it is served to phones: asks whether a newer version was published and swaps it in.
+// Keeps the card on the page as the books have it: asks whether it changed and swaps in what did.
 const EVERY = 2000;
 const HIDDEN = 30000;
 const LONGEST = 60000;
@@ -9,7 +9,7 @@ const says = document.getElementById("says");
 const linkState = document.getElementById("link-state");
 const shown = new Map();
 let tag = "";
-let number = Number(page.dataset.number);
+let mark = page.dataset.mark;
 let failures = 0;
 let timer = 0;
 let looking = false;
@@ -31,14 +31,14 @@ async function swap(card) {
   for (const [name, html] of Object.entries(card.parts)) {
     const place = document.getElementById(name);
     // Only what differs, so that a link that has the focus stays.
-    if (shown.has(name) ? shown.get(name) !== html : card.number !== number) place.innerHTML = html;
+    if (shown.has(name) ? shown.get(name) !== html : card.mark !== mark) place.innerHTML = html;
     shown.set(name, html);
   }
-  if (card.number !== number) {
+  if (card.mark !== mark) {
     says.textContent = card.says;
     document.getElementById("front").firstElementChild?.classList.add("changed");
   }
-  number = card.number;
+  mark = card.mark;
   if (card.in_wallet) {
     const held = document.getElementById("held");
     // Said once, and not at the next change of the card.
