@@ -12,8 +12,8 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.phone import Phone, ringing
 from tests.world import NOON, Holder, World, founded, together
-from wallet_server.actions import keys, programs, till, upkeep
-from wallet_server.errors import Conflict, Invalid
+from wallet_server.actions import keys, overview, programs, rating, till, upkeep
+from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import passes
 from wallet_server.rules.card import Palette
 from wallet_server.rules.program_simple import stamp_document
@@ -89,6 +89,31 @@ def test_two_tills_at_the_same_instant_count_one_visit(database_url: str, tmp_pa
         assert sorted(len(sale["entries"]) for sale in sales) == [0, 0, 0, 0, 0, 1]
         assert stamps(world, holder) == 1
         assert upkeep.book_faults(world.ctx) == []
+
+
+def test_a_second_touch_is_no_sale_of_today_and_no_visit_to_rate(database_url: str, tmp_path: Path) -> None:
+    with founded(database_url, tmp_path, document=document()) as world:
+        holder = world.enrol()
+        token = world.ctx.link("rate", holder.pass_public_id).rsplit("/", 1)[1]
+        first = world.sell(holder, 0)
+        assert rating.rate(world.ctx, token, 5, "")
+        for _ in range(2):
+            world.clock.forward(minutes=1)
+            touch = world.sell(holder, 0)
+            assert touch["counted_before"]
+        found = overview.today(world.ctx, world.merchant)
+        assert (found.sales.sales, found.guests[0].visit.times) == (1, 1)
+        asked = rating.question(world.ctx, token)
+        assert (asked.sale, asked.mark) == (first["id"], 5)
+        assert not rating.rate(world.ctx, token, 1, "")
+        with pytest.raises(NotFound):
+            rating.rate(world.ctx, token, 1, "", sale=touch["id"])
+
+        world.clock.forward(minutes=1)
+        bought = world.sell(holder, 250)
+        assert bought["counted_before"], "with an amount it is a sale all the same"
+        assert overview.today(world.ctx, world.merchant).sales.sales == 2
+        assert rating.question(world.ctx, token).sale == bought["id"]
 
 
 def test_each_sale_is_a_visit_where_no_interval_is_asked_for(new_database: NewDatabase, tmp_path: Path) -> None:

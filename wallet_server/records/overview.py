@@ -32,6 +32,7 @@ from wallet_server.records.schema import (
     tills,
 )
 from wallet_server.records.scope import Scope
+from wallet_server.records.visits import TOUCH
 
 MOST_JOINED = 10_000
 """The newest members that are looked at for those of today."""
@@ -133,7 +134,7 @@ def _sold(tx: Tx, scope: Scope, when: sa.ColumnElement[bool], by: sa.ColumnEleme
         )
         .join(tills, tills.c.id == sales.c.till_id)
         .join(stores, stores.c.id == tills.c.store_id)
-        .where(stores.c.merchant_id == scope.merchant_id, when, ~_REVERSED)
+        .where(stores.c.merchant_id == scope.merchant_id, when, ~_REVERSED, ~TOUCH)
         .group_by("by", sales.c.money)
     )
     found: dict[Any, Day] = {}
@@ -204,6 +205,7 @@ def visits(tx: Tx, scope: Scope, clocks: Clocks, most: int) -> tuple[int, list[V
             of_sales.business_day.between(min(known) - timedelta(days=1), max(known) + timedelta(days=1)),
             clocks.holds(of_sales.recorded_at, stores.c.zone),
             ~_REVERSED,
+            ~TOUCH,
         ),
     ).cte()
     times = sa.func.count(sa.distinct(here.c.at)).label("times")

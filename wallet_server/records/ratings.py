@@ -13,6 +13,7 @@ from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import members, ratings, sales, staff, stores, tickets
 from wallet_server.records.scope import Scope
+from wallet_server.records.visits import TOUCH
 
 OPEN, CLOSED = "open", "closed"
 MOST_LISTED = 200
@@ -66,7 +67,7 @@ _VISITS = (
     )
     .join(stores, stores.c.id == sales.c.store_id)
     .outerjoin(ratings, ratings.c.sale_id == sales.c.id)
-    .where(sales.c.member_id == b("member"), sales.c.occurred_at >= b("since"))
+    .where(sales.c.member_id == b("member"), sales.c.occurred_at >= b("since"), ~TOUCH)
     .order_by(sales.c.occurred_at.desc(), sales.c.id.desc())
     .limit(1)
 )

@@ -1,4 +1,4 @@
-"""Owns what the books say of a member's visits: when a rule last counted one."""
+"""Owns what the books say of a member's visits: when a rule last counted one, and which touches are none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import EARN
-from wallet_server.records.schema import ledger_entries
+from wallet_server.records.schema import ledger_entries, sales
+
+_EARNED = ledger_entries.alias("earned")
+TOUCH = sa.and_(
+    sales.c.amount_minor == 0,
+    sales.c.state["visits"].as_string().is_not(None),
+    ~sa.exists().where(_EARNED.c.sale_id == sales.c.id),
+)
+"""Of a sale: a card scanned again during a visit that was counted before; without an amount it is no sale, and no visit
+of its own. The row stays, as the till sent it."""
 
 _undone = ledger_entries.alias("undone")
 _when = ledger_entries.c.effective_at
