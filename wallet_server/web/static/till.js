@@ -1,6 +1,7 @@
 // The scan page: a card is scanned, shown, stamped or sold to, and the next one comes.
 import { Camera } from "./till-camera.js";
 import { at, counted, drawRewards, drawStamps, fill, minor, money, signal } from "./till-draw.js";
+import { drawCoupon } from "./till-coupon.js";
 import { listen } from "./till-wedge.js";
 import { call, Drawer, persist, uuid } from "./till-wire.js";
 
@@ -47,7 +48,7 @@ function told(problem) {
 function busy(yes) {
   working = yes;
   page.classList.toggle("working", yes);
-  for (const button of page.querySelectorAll("#card button, #scan button, #refund, #undo button")) button.disabled = yes || button.dataset.never === "";
+  for (const button of page.querySelectorAll("#card button, #slip button, #scan button, #refund, #undo button")) button.disabled = yes || button.dataset.never === "";
 }
 
 function focus(element) {
@@ -98,13 +99,13 @@ async function answered(deed, answer) {
     if (["key-reused", "redemption-undone"].includes(answer.facts.code)) at("receipt").value = drawer.nextReceipt();
     return refresh(deed.code);
   }
-  const { id, sentence, entries, counted_before: again } = answer.facts;
+  const { id, sentence, entries = [], counted_before: again } = answer.facts;
   const made = { kind: deed.kind, id, sentence, code: deed.code, at: Date.now() };
   if (deed.kind === "sale") drawer.keep("sale", last(made, again && !entries.length));
-  if (deed.kind === "redemption") drawer.keep("spend", made);
+  if (["redemption", "coupon"].includes(deed.kind)) drawer.keep("spend", made);
   if (deed.kind === "refund") refunded();
   if (deed.kind === "undo") drawer.drop("spend");
-  if (deed.kind === "sale" || deed.kind === "redemption") at("receipt").value = drawer.nextReceipt();
+  if (["sale", "redemption", "coupon"].includes(deed.kind)) at("receipt").value = drawer.nextReceipt();
   for (const id of ["amount", "units", "code"]) at(id).value = "";
   await refresh(deed.code);
   say("ok", sentence, deed.kind === "sale" && !entries.length ? words.nothing_given : words.ok);
@@ -150,6 +151,7 @@ async function lookUp(texts) {
     if (found.facts) {
       at("code").value = code;
       show(code, found.facts);
+      if (found.facts.coupon) return slipFound(found.facts.coupon);
       say("ok", [found.facts.tier_name, found.facts.sentence].filter(Boolean).join(" · "), words.found);
       signal("ok", loud());
       return focus(firstThingToDo());
@@ -165,11 +167,31 @@ async function lookUp(texts) {
 
 function clear() {
   holder = null;
-  at("card").hidden = true;
+  at("card").hidden = at("slip").hidden = true;
   at("next").hidden = true;
 }
 
 function show(code, facts) {
+  at("card").hidden = Boolean(facts.coupon);
+  at("slip").hidden = !facts.coupon;
+  at("next").hidden = false;
+  at("next").classList.remove("primary");
+  watch(false);
+  if (!facts.coupon) return showCard(code, facts);
+  holder = null;
+  drawCoupon(facts.coupon, words);
+  at("use").onclick = () => use(code, facts.coupon);
+}
+
+// Green for one that is good; red for any other, so that nobody has to read what it is first.
+function slipFound(coupon) {
+  const good = coupon.state === "issued" && coupon.current;
+  say(good ? "ok" : "refused", good || coupon.state !== "issued" ? coupon.sentence : words.problems["coupon-replaced"], good ? words.coupon : words.coupon_bad);
+  if (good) signal("ok", loud());
+  focus(at(good ? "use" : "next"));
+}
+
+function showCard(code, facts) {
   const programme = counter.programmes[facts.programme];
   holder = { code, programme, current: facts.card_current };
   at("tier").textContent = facts.tier_name ?? "";
@@ -192,10 +214,6 @@ function show(code, facts) {
   at("several").hidden = programme.gives !== "item";
   at("spend").hidden = !programme.spendable || !facts.card_current;
   at("comma").hidden = programme.exponent === 0;
-  at("card").hidden = false;
-  at("next").hidden = false;
-  at("next").classList.remove("primary");
-  watch(false);
 }
 
 function firstThingToDo() {
@@ -235,6 +253,11 @@ async function redeem(reward) {
   write("redemption", "/v1/redemptions", { code, reward: reward.code, reference: receipt() }, code);
 }
 
+async function use(code, coupon) {
+  if (!(await sure(fill(words.confirm_coupon, { title: coupon.title })))) return at("use").focus();
+  write("coupon", "/v1/coupon-uses", { code, reference: receipt() }, code);
+}
+
 async function spend() {
   if (misplaced(at("units"))) return;
   if (!holder) return say("refused", words.no_card);
@@ -253,7 +276,8 @@ async function refund() {
 
 function undo() {
   const last = drawer.get("spend");
-  if (last) write("undo", `/v1/redemptions/${last.id}/reversal`, {}, last.code);
+  const deeds = last?.kind === "coupon" ? "coupon-uses" : "redemptions";
+  if (last) write("undo", `/v1/${deeds}/${last.id}/reversal`, {}, last.code);
 }
 
 // What may be taken back: the last reward for a minute, the last sale until the next one.

@@ -1,0 +1,16 @@
+// Draws a coupon at the till: what it is good for, until when, and the one button, where it is still good.
+import { at, fill } from "./till-draw.js";
+
+// Day before month, as on the card.
+const language = { en: "en-GB" }[document.documentElement.lang] ?? document.documentElement.lang;
+
+export function drawCoupon(coupon, words) {
+  const good = coupon.state === "issued" && coupon.current;
+  at("slip-title").textContent = coupon.title;
+  at("slip-terms").textContent = coupon.terms;
+  const day = coupon.valid_to && new Date(coupon.valid_to).toLocaleDateString(language, { dateStyle: "long" });
+  at("slip-until").textContent = day ? fill(words.until, { day }) : words.no_end;
+  at("slip-bad").hidden = good;
+  at("slip-bad").textContent = coupon.state === "issued" ? words.problems["coupon-replaced"] : words.problems[`coupon-${coupon.state}`];
+  at("use").hidden = !good;
+}
