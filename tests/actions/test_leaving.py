@@ -7,13 +7,14 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import PASS_TYPE, Holder, World
-from wallet_server.actions import devices, keys, leaving, recovery, till
+from wallet_server.actions import devices, keys, leaving, recovery, till, upkeep
 from wallet_server.actions.keys import Scope
 from wallet_server.actions.once import asked
 from wallet_server.actions.programs import NewStore, found
 from wallet_server.errors import Conflict, NotFound, Unauthenticated
 from wallet_server.records import jobs
 from wallet_server.records.schema import departures, registrations
+from wallet_server.records.schema import devices as device_rows
 
 
 def cancel(world: World, holder: Holder) -> None:
@@ -39,12 +40,13 @@ def test_a_cancelled_card_is_void_at_once_and_its_phone_hears_of_it_once(world: 
     assert phone.card["voided"] is True
     assert not {"webServiceURL", "authenticationToken"} & phone.card.keys()
     assert phone.heard == ["points"]
-    # The phone knows: it is neither listed nor served nor rung again, whatever its member does elsewhere.
+    # The phone says that it knows: it is neither listed nor served nor rung again, whatever its member does elsewhere.
     world.told.rung.clear()
-    phone.tag = None
     assert phone.ask() == []
     with pytest.raises(Unauthenticated):
         devices.fetch(world.ctx, PASS_TYPE, holder.serial, holder.token, phone.modified)
+    phone.tag = None
+    assert phone.ask() == []
     cancel(world, holder)
     world.announce()
     world.clock.forward(days=8)
@@ -52,6 +54,59 @@ def test_a_cancelled_card_is_void_at_once_and_its_phone_hears_of_it_once(world: 
     assert world.told.rung == []
     with world.ctx.look() as tx:
         assert tx.execute(sa.select(departures.c.why)).scalars().all() == ["over"]
+
+
+def test_a_last_version_lost_on_its_way_is_offered_again_until_the_phone_has_it(world: World) -> None:
+    holder = world.enrol()
+    phone = Phone(world, holder).add()
+    asked_with = phone.tag
+    cancel(world, holder)
+    world.work()
+    assert phone.ask() == [holder.serial]
+    # The server answers, and the connection breaks; somebody else's copy, never registered, fetches it too.
+    assert devices.fetch(world.ctx, PASS_TYPE, holder.serial, holder.token, phone.modified).body
+    assert devices.fetch(world.ctx, PASS_TYPE, holder.serial, holder.token, None).body
+    world.told.rung.clear()
+    world.clock.forward(days=8)
+    world.work()
+    assert world.told.rung == [], "it is rung no oftener for that"
+    phone.tag = asked_with
+    assert phone.pull()
+    assert phone.card["voided"] is True
+    with pytest.raises(Unauthenticated):
+        devices.fetch(world.ctx, PASS_TYPE, holder.serial, holder.token, phone.modified)
+    phone.tag = asked_with
+    assert phone.ask() == []
+
+
+def test_what_is_long_over_is_told_to_nobody_and_what_is_valid_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "SLICE", 2)
+    holders = [world.enrol() for _ in range(5)]
+    phones = [Phone(world, one, f"library-{n}", f"{n}{n}" * 32).add() for n, one in enumerate(holders)]
+    for one in holders[1:]:
+        cancel(world, one)
+    world.work()
+    assert phones[1].pull()
+    upkeep.schedule(world.ctx)
+    world.clock.forward(days=29)
+    late = Phone(world, holders[4], "library-late", "ef" * 32)
+    assert late.register()
+    assert all(phone.ask() for phone in phones[2:])
+    world.work()
+    for phone in phones:
+        phone.tag = None
+    assert [bool(phone.ask()) for phone in phones] == [True] * 5, "a month is not over"
+    world.clock.forward(days=2)
+    world.work()
+    for phone in phones:
+        phone.tag = None
+    assert [bool(phone.ask()) for phone in [*phones, late]] == [True, False, False, False, False, True]
+    with world.ctx.look() as tx:
+        assert set(tx.execute(sa.select(departures.c.why)).scalars()) == {"over"}
+        assert tx.execute(sa.select(sa.func.count()).select_from(registrations)).scalar_one() == 2
+        assert tx.execute(sa.select(sa.func.count()).select_from(device_rows)).scalar_one() == 2
 
 
 def test_a_second_device_is_told_too_and_whoever_comes_late_still_gets_the_last_version(world: World) -> None:
@@ -116,8 +171,6 @@ def test_who_leaves_has_no_card_no_announcement_and_no_sale(world: World) -> Non
     world.work()
     assert phone.pull()
     assert phone.card["voided"] is True
-    with world.ctx.look() as tx:
-        assert tx.execute(sa.select(sa.func.count()).select_from(registrations)).scalar_one() == 0
     with pytest.raises(NotFound) as refused:
         world.sell(holder, 1000)
     assert refused.value.code == "unknown-card"

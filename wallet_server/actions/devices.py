@@ -112,14 +112,16 @@ def fetch(
     """The current version of a pass; `known` is the If-Modified-Since of the version that the phone holds.
 
     `taken` says that the phone will hold what is answered (not so for a HEAD). A pass that is over is served to whoever
-    has not heard of it: void, and without an address to ask again. Who has that version and asks all the same is
-    refused, as Apple advises (developer forums, 795413).
+    has not heard of it: void, and without an address to ask again. An answer may be lost on its way, so that the lists
+    go on naming the pass until a phone shows that it has this version: who has it and asks all the same is refused, as
+    Apple advises (developer forums, 795413).
     """
     served = fetches.served(ctx.database, pass_type, serial) if _plain(pass_type, serial) else None
     expected = bytes(32) if served is None else served.token_sha256
     if not hmac.compare_digest(digest(token or ""), expected) or served is None:
         raise Unauthenticated("This pass and this token do not belong together.")
     if served.over and known == served.last_modified:
+        _goodbye(ctx, served.pass_id)
         raise Unauthenticated("This card is over, and this phone knows it.")
     number, last_modified = served.number, served.last_modified
     body: bytes | None = None
@@ -130,20 +132,20 @@ def fetch(
             sheet = fetches.sheet(ctx.database, served.pass_id)
             number, last_modified = sheet.number, sheet.last_modified
             body = cards.serve_sheet(ctx, sheet)
-    if taken and served.over:
-        _goodbye(ctx, served.pass_id, number)
-    elif taken and served.seen < number:
+    if taken and served.seen < number:
         noting.seen(ctx, served.pass_id, number)
     return Fetched(body, "" if body is None else cards.PASS_FILE, last_modified)
 
 
-def _goodbye(ctx: Context, pass_id: int, number: int) -> None:
-    """A phone has the last version of a pass that is over, which names no address to ask again."""
+def _goodbye(ctx: Context, pass_id: int) -> None:
+    """A phone has shown that it holds the last version of a pass that is over. Looked at before anything is locked: a
+    phone that asks for ever writes nothing."""
+    with ctx.look() as tx:
+        if devices.only_holder(tx, pass_id) is None:
+            return
     with ctx.change() as tx:
         passes.lock_passes(tx, [pass_id])
         devices.release_last(tx, pass_id, ctx.now())
-        noting.hold(ctx, tx, [(pass_id, number)])
-    ctx.ring()
 
 
 def log(ctx: Context, lines: Sequence[str]) -> None:

@@ -12,19 +12,22 @@ import structlog
 from wallet_server.actions import cards, certificate_days, coupons, pacing, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
-from wallet_server.records import audit, credentials, expiry, jobs, ledger, limits, members, programmes
+from wallet_server.records import audit, credentials, devices, expiry, jobs, ledger, limits, members, passes, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.expiry import Lapsed
 from wallet_server.records.jobs import Again, Lease, Put
 from wallet_server.records.ledger import Booking, Posted
 
 NIGHTLY = "nightly"
-ALL, SNAPSHOT, EXPIRY, COUPONS = "all", "snapshot", "expiry", "coupons"
+ALL, SNAPSHOT, EXPIRY, COUPONS, OVER = "all", "snapshot", "expiry", "coupons", "over"
 """Keys of the nightly job: the night, and the walks that it sets off. Each slice of a walk is a job of its own, whose
-key says where it begins: `snapshot:day:account`, `expiry:lot` and `coupons:coupon`."""
+key says where it begins: `snapshot:day:account`, `expiry:lot`, `coupons:coupon` and `over:pass`."""
 SLICE = 1000
 EXPIRY_SLICE = 100
 """Lots booked off in one transaction: a till that waits for one of these members waits a fraction of a second."""
+TOLD_FOR = timedelta(days=30)
+"""How long a phone that has not shown that it knows is told that its card is over. The last version names no service,
+so that most phones which have it say nothing more, not even that they no longer hold the card."""
 OVERDUE = timedelta(days=2)
 """What ran out that long ago has been left alone by a whole night."""
 UNREADABLE = (WalletError, ValueError, LookupError, TypeError, AttributeError)
@@ -61,6 +64,8 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
             _expire(ctx, lease, int(place) if place else None)
         elif walk == COUPONS:
             _expire_coupons(ctx, lease)
+        elif walk == OVER:
+            _release_over(ctx, lease, int(place) if place else 0)
         else:
             _night(ctx, lease)
     ctx.ring()
@@ -77,7 +82,7 @@ def _night(ctx: Context, lease: Lease) -> None:
         pacing.forget(tx, int(now.timestamp()) - 60)
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)
-        jobs.put(tx, [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS)])
+        jobs.put(tx, [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS, OVER)])
 
 
 def _snapshot_key(day: date, after: int) -> str:
@@ -108,6 +113,19 @@ def _expire_coupons(ctx: Context, lease: Lease) -> None:
         jobs.settle(tx, [lease])
         if last is not None:
             jobs.put(tx, [Put(NIGHTLY, f"{COUPONS}:{last}", jobs.BULK, now)])
+
+
+def _release_over(ctx: Context, lease: Lease, after: int) -> None:
+    """Cards that have long been over are no longer told to phones, whether these know or will never come again."""
+    now = ctx.now()
+    with ctx.change() as tx:
+        found, last = devices.long_over(tx, now - TOLD_FOR, after, SLICE)
+        if found:
+            passes.lock_passes(tx, found)
+            devices.release_all(tx, found, now - TOLD_FOR, now)
+        jobs.settle(tx, [lease])
+        if last is not None:
+            jobs.put(tx, [Put(NIGHTLY, f"{OVER}:{last}", jobs.BULK, now)])
 
 
 def book_expired(ctx: Context, tx: Tx, now: datetime, most: int = EXPIRY_SLICE, after: int | None = None) -> int | None:

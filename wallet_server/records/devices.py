@@ -15,7 +15,9 @@ from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
+from wallet_server.records.passes import ACTIVE
 from wallet_server.records.schema import (
+    Instant,
     credential_sets,
     departures,
     devices,
@@ -31,7 +33,7 @@ TOLD_EVERY = timedelta(hours=1)  # how exactly it is noted when a credential set
 APNS, ANDROID = "apns", "androidpass"
 REMOVED, GONE, REFUSED, EVICTED, OVER = "removed", "gone", "refused", "evicted", "over"
 """Why a device ceased to hold a pass: the owner took it off, the push service said that it is gone, its token was
-refused twice, a further device took its place, the pass was over and the device knows."""
+refused twice, a further device took its place, the pass was over and the device knows or was given time enough."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +124,72 @@ def unregister(tx: Tx, library_id: str, pass_type: str, pass_id: int, now: datet
     return found is not None and _drop(tx, found.id, pass_id, REMOVED, now)
 
 
-def release_last(tx: Tx, pass_id: int, now: datetime) -> bool:
-    """A pass that is over was fetched for the last time: where one device alone holds it, it is that one, and need not
-    be told anything again. The caller holds the pass's row."""
+def only_holder(tx: Tx, pass_id: int) -> int | None:
+    """The key of the device that alone holds this pass; None where there are several, or none."""
     held = tx.execute(sa.select(registrations.c.device_id).where(registrations.c.pass_id == pass_id).limit(2))
-    devices_left = held.scalars().all()
-    return len(devices_left) == 1 and _drop(tx, devices_left[0], pass_id, OVER, now)
+    found = held.scalars().all()
+    return found[0] if len(found) == 1 else None
+
+
+def release_last(tx: Tx, pass_id: int, now: datetime) -> bool:
+    """A device has the last version of a pass that is over: where one alone holds it, it is that one, and need not be
+    told anything again. The caller holds the pass's row."""
+    device = only_holder(tx, pass_id)
+    return device is not None and _drop(tx, device, pass_id, OVER, now)
+
+
+_NEXT_PASSES = sa.select(passes.c.id).where(passes.c.id > b("after")).order_by(passes.c.id).limit(b("most"))
+
+_BEFORE = b("before", type_=Instant())
+_LONG_OVER = (
+    sa.select(registrations.c.pass_id)
+    .join(passes, passes.c.id == registrations.c.pass_id)
+    .join(publications, publications.c.pass_id == passes.c.id)
+    .where(
+        registrations.c.pass_id > b("after"),
+        registrations.c.pass_id <= b("last"),
+        registrations.c.registered_at < _BEFORE,
+        passes.c.state != ACTIVE,
+        publications.c.of_version == passes.c.version,
+        publications.c.published_at < _BEFORE,
+    )
+    .distinct()
+)
+
+
+def long_over(tx: Tx, before: datetime, after: int, most: int) -> tuple[list[int], int | None]:
+    """Of the next `most` passes by key, those that are over, whose last version was published before `before` (UTC),
+    and that are still held by a device registered before it; and the last key looked at when there may be more."""
+    keys = tx.execute(_NEXT_PASSES, {"after": after, "most": most}).scalars().all()
+    if not keys:
+        return [], None
+    found = tx.execute(_LONG_OVER, {"after": after, "last": keys[-1], "before": before}).scalars()
+    return sorted(found), keys[-1] if len(keys) == most else None
+
+
+def release_all(tx: Tx, pass_ids: Sequence[int], before: datetime, now: datetime) -> None:
+    """The devices that registered for these passes before `before` (UTC) hold them no more. The caller holds the
+    passes' rows."""
+    held = tx.execute(
+        sa.select(registrations.c.device_id, registrations.c.pass_id)
+        .where(registrations.c.pass_id.in_(pass_ids), registrations.c.registered_at < before)
+        .order_by(registrations.c.device_id, registrations.c.pass_id)
+    ).all()
+    released: dict[int, str] = {}
+    for device, pass_id in held:
+        if _let_go(tx, device, pass_id):
+            released[pass_id] = OVER
+    _depart(tx, released, now)
 
 
 def _drop(tx: Tx, device: int, pass_id: int, why: str, now: datetime) -> bool:
+    gone = _let_go(tx, device, pass_id)
+    if gone:
+        _depart(tx, {pass_id: why}, now)
+    return gone
+
+
+def _let_go(tx: Tx, device: int, pass_id: int) -> bool:
     # Held before it is looked whether this was its last: else it could be deleted under a registration just made.
     tx.execute(_HOLD, {"device": device})
     gone = tx.execute(
@@ -139,8 +198,6 @@ def _drop(tx: Tx, device: int, pass_id: int, why: str, now: datetime) -> bool:
     left = tx.execute(sa.select(registrations.c.pass_id).where(registrations.c.device_id == device).limit(1)).scalar()
     if left is None:
         tx.execute(sa.delete(devices).where(devices.c.id == device))
-    if gone:
-        _depart(tx, {pass_id: why}, now)
     return bool(gone)
 
 
