@@ -287,6 +287,16 @@ def test_no_address_is_stored(house: House) -> None:
     assert not [name for name in names if "9.9.9.9" in name]
 
 
+def test_the_gift_is_spoken_of_until_the_card_is_in_a_phone(client: FlaskClient, house: House, stamped: Shop) -> None:
+    member = house.member(stamped)
+    for path in (member.path, f"{member.path}?new=1"):
+        assert "A welcome gift: 1 stamp, as soon as the card is in your phone." in text_of(client.get(path))
+    assert "Put it on your phone now" in text_of(client.get(f"{member.path}?new=1"))
+    member.add_to_phone()
+    assert "A welcome gift" not in text_of(client.get(f"{member.path}?new=1")), "it is given, and is not promised twice"
+    assert "A welcome gift" not in text_of(client.get(house.member().path)), "nothing was promised there"
+
+
 def test_the_card_says_that_it_is_in_the_wallet(client: FlaskClient, house: House) -> None:
     member = house.member()
     before = client.get(f"{member.path}/state")
@@ -299,4 +309,10 @@ def test_the_card_says_that_it_is_in_the_wallet(client: FlaskClient, house: Hous
     assert after.headers["ETag"] != before.headers["ETag"]
     page = text_of(client.get(member.path))
     assert re.search(r'id="held">In your phone<', page)
+    fresh = text_of(client.get(f"{member.path}?new=1"))
+    assert "Put it on your phone now" not in fresh
+    assert "Your card is in your phone: it updates by itself" in fresh
+    assert (
+        fresh.index('<details class="more" id="another">') < fresh.index('class="wallet"') < fresh.index("</details>")
+    )
     assert urlsplit(member.path).path in page

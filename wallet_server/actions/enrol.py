@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards, coupons, visitors
+from wallet_server.actions import cards, coupons, visitors, welcome
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
@@ -226,7 +226,7 @@ def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: 
 class WebCard:
     """A member's card for a browser, composed by the same code as the one on a phone but without its wait: what the
     books say now. `mark` changes with what the card shows; `in_wallet` says that a phone has registered it, `beside`
-    are the coupons of the card's member, as (card, code)."""
+    are the coupons of the card's member, as (card, code), `gift` is what the member gets once a phone holds it."""
 
     card: Card
     code: str
@@ -236,6 +236,7 @@ class WebCard:
     mark: str
     in_wallet: bool
     beside: tuple[tuple[Card, str], ...] = ()
+    gift: welcome.Gift | None = None
 
 
 def web_card(ctx: Context, token: str) -> WebCard:
@@ -254,6 +255,7 @@ def web_card(ctx: Context, token: str) -> WebCard:
         shown = replace(found, voided=not alive)
         held = bool(devices.holders(tx, [row.id]))
         beside = _shown(ctx, tx, coupons_good) if card and alive else ()
+        gift = None if held else welcome.promised(ctx, tx, row)
     return WebCard(
         shown,
         identity.code if alive else "",
@@ -263,6 +265,7 @@ def web_card(ctx: Context, token: str) -> WebCard:
         mark[:16],
         held,
         beside,
+        gift,
     )
 
 

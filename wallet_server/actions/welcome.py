@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wallet_server.actions import cards, standing
@@ -36,6 +36,16 @@ def due(ctx: Context, tx: Tx, row: PassRow) -> Gift | None:
     the version that stood when the member joined: a gift that is promised later is for those who join later, and one
     that was promised is kept.
     """
+    gift = promised(ctx, tx, row)
+    if gift is None:
+        return None
+    tier = members.lock_member(tx, gift.member.id)
+    # Two phones may add the card at once: whoever had to wait for the lock finds that it was given.
+    return None if visits.ever(tx, gift.member.id, WELCOME) else replace(gift, tier=tier)
+
+
+def promised(ctx: Context, tx: Tx, row: PassRow) -> Gift | None:
+    """The same for whoever only tells of it: nothing is locked."""
     if row.state != passes.ACTIVE or row.kind != passes.CARD:
         return None
     member = members.members_by_id(tx, [row.member_id])[row.member_id]
@@ -43,11 +53,8 @@ def due(ctx: Context, tx: Tx, row: PassRow) -> Gift | None:
     promise = None if version is None else ctx.programme(tx, version.id)
     if version is None or promise is None or promise.welcome is None or visits.ever(tx, member.id, WELCOME):
         return None
-    tier = members.lock_member(tx, member.id)
-    # Two phones may add the card at once: whoever had to wait for the lock finds that it was given.
-    if visits.ever(tx, member.id, WELCOME):
-        return None
-    return Gift(member, tier, promise, ctx.programme(tx, member.version_id), version.id, promise.welcome)
+    current = ctx.programme(tx, member.version_id)
+    return Gift(member, member.tier, promise, current, version.id, promise.welcome)
 
 
 def give(tx: Tx, gift: Gift, now: datetime) -> None:

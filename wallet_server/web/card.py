@@ -13,6 +13,7 @@ from wallet_server.actions import enrol, pages
 from wallet_server.rules.card import Card
 from wallet_server.web import trying
 from wallet_server.web.face import Face, face
+from wallet_server.web.join import gift_words
 from wallet_server.web.rendering import (
     chosen_language,
     context,
@@ -50,6 +51,7 @@ def card_page(token: str) -> Response:
         token=token,
         promotions=shown.promotions,
         in_wallet=shown.in_wallet,
+        gift=_gift(shown, tongue),
         download=public_path(enrol.download_link(context(), shown.pass_public_id)),
         bundle=public_path(enrol.bundle_link(context(), shown.pass_public_id)) if shown.beside else "",
         visitor=visitor(),
@@ -61,6 +63,15 @@ def card_page(token: str) -> Response:
         fresh=request.args.get("new", ""),
         done=request.args.get("messages", ""),
     )
+
+
+def _gift(shown: enrol.WebCard, tongue: str) -> str | None:
+    """What waits for the card to be in a phone, in words."""
+    if shown.gift is None:
+        return None
+    programme = shown.gift.promise
+    spoken = tongue if tongue in programme.languages else programme.languages[0]
+    return gift_words(shown.gift.amount, programme, spoken)
 
 
 def _coupons(shown: enrol.WebCard, tongue: str) -> list[Face]:

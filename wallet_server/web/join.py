@@ -15,7 +15,7 @@ from wallet_server.actions import assets, enrol, pages
 from wallet_server.errors import Invalid, TooMany, WalletError
 from wallet_server.rules import coupons, sentences
 from wallet_server.rules.card import Card
-from wallet_server.rules.program import Programme
+from wallet_server.rules.program import Amount, Programme
 from wallet_server.web import trying
 from wallet_server.web.face import face
 from wallet_server.web.rendering import (
@@ -132,7 +132,7 @@ def _page(join_code: str, fault: WalletError | None) -> Response:
         programme=programme,
         rule=in_language(sentences.rule_sentences(programme), spoken),
         rewards=[sentences.reward_sentence(reward, programme, spoken) for reward in programme.rewards],
-        welcome=_welcome(programme, spoken),
+        welcome=gift_words(programme.welcome, programme, spoken),
         coupon=coupons.promised(programme.welcome_coupon, spoken) if programme.welcome_coupon else None,
         tiers=_tiers(programme, spoken),
         face=face(_light(offer.card), "", tongue, ""),
@@ -187,8 +187,8 @@ def _told(fault: WalletError | None, tongue: str) -> dict[str, Any]:
     return {"fault": fault and words.faults.of(fault.code, fault.sentence), "crowded": None}
 
 
-def _welcome(programme: Programme, spoken: str) -> str | None:
-    gift = programme.welcome
+def gift_words(gift: Amount | None, programme: Programme, spoken: str) -> str | None:
+    """`2 stamps`, in a language that the programme speaks."""
     if gift is None:
         return None
     return sentences.counted(gift.units, sentences.noun_of(programme, gift.currency, spoken), spoken)

@@ -43,9 +43,23 @@ async function swap(card) {
     const held = document.getElementById("held");
     // Said once, and not at the next change of the card.
     if (page.dataset.held === "no") says.textContent = held.textContent;
+    if (page.dataset.held === "no") settled();
     page.dataset.held = "yes";
     held.hidden = false;
   }
+}
+
+// Nothing is left to do: what asked for it is said otherwise, and the ways to a phone are those to another one.
+function settled() {
+  const lead = document.getElementById("lead");
+  if (lead) lead.textContent = lead.dataset.held;
+  document.getElementById("gift")?.remove();
+  const ways = document.getElementById("ways");
+  const another = document.getElementById("another");
+  if (!ways || !another) return;
+  another.append(...ways.childNodes);
+  ways.remove();
+  another.hidden = false;
 }
 
 async function look() {
