@@ -37,11 +37,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of members; `more` is the key to go on before, `total` of all."""
+    """A page of members; `more` is the key to go on before, `total` of all: counted for the first page of
+    all of them alone."""
 
     entries: tuple[Entry, ...]
     more: int | None
-    total: int
+    total: int | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def search(ctx: Context, scope: Scope, asked: str, before: int | None = None) ->
             rows = journal.listed(tx, scope, _one(ctx, tx, scope, text))
         shown = rows[:PAGE]
         entries = _entries(ctx, tx, scope, shown)
-        total = journal.count(tx, scope)
+        # Counting them all takes as long as there are many; whoever looks for one does not ask how many there are.
+        total = None if text or before is not None else journal.count(tx, scope)
     more = shown[-1].id if len(rows) > PAGE else None
     return Found(tuple(entries), more, total)
 
