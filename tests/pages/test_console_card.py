@@ -120,6 +120,24 @@ def test_only_the_reward_must_be_typed(house: House, shop: Shop, form: Form) -> 
     assert "Published" in form.open()
 
 
+def test_a_reward_typed_in_french_alone_is_told_of_and_stands_as_it_is(shop: Shop, form: Form) -> None:
+    missing = "English cards will show the French words"
+    news = form.live(reward_fr="un café offert")
+    assert missing in news["notes"]["reward_en"]["html"]
+    assert "10 stamps = un café offert." in news["says"]
+    shown = news["parts"]["shown"]
+    assert shown.index('class="promises"') < shown.index("phone-card"), "both sentences before the card"
+    form.send("publish")
+    assert missing in form.client.get("/console/card/publish").get_data(as_text=True)
+    form.confirm()
+    assert missing in form.open(), "after the publication, too"
+    joining = form.client.get(f"/join/{shop.join_code}?lang=en").get_data(as_text=True)
+    assert "10 stamps = un café offert" in joining
+    assert "free" not in joining.partition("<main")[2].partition("10 stamps = ")[2][:40]
+    form.live(reward_en="a coffee")
+    assert missing not in form.open()
+
+
 def test_the_card_follows_what_is_typed(form: Form) -> None:
     news = form.live(reward_fr="un café", reward_en="a coffee", stamps="8", chosen="#6b1f33")
     assert news["says"] == "1 stamp for each visit. 8 stamps = a free coffee."

@@ -156,6 +156,25 @@ def test_what_is_missing_in_english_and_that_a_reward_waits() -> None:
     assert waiting_sentence(reward, 2, programme, "en") == "2 rewards are waiting: 2 times a free coffee"
 
 
+@pytest.mark.parametrize(
+    ("name", "fr", "en"),
+    [
+        ("un café offert", "un café offert", "un café offert"),
+        ("un café", "un café offert", "un café offert"),
+        ("a coffee", "a free coffee", "a free coffee"),
+        ("Café crème", f"un cadeau{FIXED}: Café crème", "Café crème"),
+        ("2 cookies", "2 cookies en cadeau", "2 cookies"),
+    ],
+)
+def test_a_name_of_one_language_keeps_its_own_words_in_the_other(name: str, fr: str, en: str) -> None:
+    programme = card(name, name, reward_value_minor=None)
+    assert reward_sentences(programme) == {"fr": f"10 tampons = {fr}.", "en": f"10 stamps = {en}."}
+    (reward,) = programme.rewards
+    if name.startswith("un "):
+        assert progress_sentence(reward, 3, programme, "en") == "Only 3 stamps to go and you get un café offert"
+        assert waiting_sentence(reward, 1, programme, "en") == "Waiting for you: un café offert"
+
+
 def test_a_card_of_one_language_speaks_its_own_grammar_to_everybody() -> None:
     document = stamp_document("M", palette=Palette("#000000", "#ffffff", "#ffffff"), reward_names={"fr": "un thé"},
                               languages=["fr"])  # fmt: skip

@@ -71,7 +71,6 @@ _PAINTS = ("rise", "metals", "none")
 _MOST_MONEY = 100_000_00
 _MOST_POINTS = 1_000_000
 _STAND_IN = {"fr": "votre récompense", "en": "your reward"}
-_ARTICLE = re.compile(r"^(?:(?:une?|l[ea]s?|des|an?|the|some) +|l['’])(?=\S)", re.IGNORECASE)
 _MONEY = re.compile(r"(\d{1,7})(?:[.,](\d{1,3}))?")
 
 
@@ -133,13 +132,12 @@ class _Reader:
         return otherwise
 
     def names(self, name: str, most: int, otherwise: Mapping[str, str], missing: str | None) -> dict[str, str]:
-        """A text in both languages: where one is empty, the other stands for it, without an article that is foreign
-        there ("un café", but "free café")."""
+        """A text in both languages: where one is empty, the other stands for it as it is."""
         given = {tag: self.text(f"{name}_{tag}", most, "", None) for tag in LANGUAGES}
         said = next((text for text in given.values() if text), "")
         if not said and missing:
             self.faults.append(Wrong(f"{name}_fr", missing))
-        return {tag: given[tag] or _ARTICLE.sub("", said) or otherwise[tag] for tag in LANGUAGES}
+        return {tag: given[tag] or said or otherwise[tag] for tag in LANGUAGES}
 
 
 def cleaned(text: str) -> str:

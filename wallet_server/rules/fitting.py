@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from wallet_server.rules.card import Card
 from wallet_server.rules.card_form import LANGUAGES, Wrong, cleaned
 from wallet_server.rules.colours import FAINT, contrast, rgb
+from wallet_server.rules.gifts import spoken_in
 from wallet_server.rules.program import Programme
 
 GOOGLE_NAME, GOOGLE_BALANCE = 20, 7
@@ -104,13 +105,20 @@ def _reward(typed: Mapping[str, str], programme: Programme, cards: Sequence[Card
             for language, line in text.items():
                 if width(line, size) * SMALLEST > room:
                     yield Wrong(f"reward_{language}" if card.stamps else "tier2_fr", "apple_sentence", (line,))
-    given = {tag: cleaned(typed.get(f"reward_{tag}", "")) for tag in LANGUAGES}
-    if any(given.values()):
-        for tag in LANGUAGES:
-            if not given[tag] and tag in programme.languages:
-                yield Wrong(f"reward_{tag}", "one_language")
+    for tag in unspoken(typed):
+        if tag in programme.languages:
+            yield Wrong(f"reward_{tag}", f"one_language_{tag}")
     if not programme.rewards:
         yield Wrong("reward_fr", "no_reward")
+
+
+def unspoken(typed: Mapping[str, str]) -> tuple[str, ...]:
+    """The languages whose cards would name the reward in the words of the other one."""
+    given = {tag: cleaned(typed.get(f"reward_{tag}", "")) for tag in LANGUAGES}
+    if not any(given.values()):
+        return ()
+    same = len(set(given.values())) == 1
+    return tuple(tag for tag in LANGUAGES if not given[tag] or (same and spoken_in(given[tag]) not in (None, tag)))
 
 
 def _tiers(programme: Programme) -> Iterator[Wrong]:

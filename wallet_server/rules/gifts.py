@@ -80,6 +80,28 @@ def english(name: str) -> Gift:
     return Gift(f"{named} {free}{noun}", None, f"Your {count}{free}{noun} {'are' if several else 'is'} waiting")
 
 
+def spoken_in(name: str) -> str | None:
+    """The one language in which a name has an article or says that it is given: `fr`, `en`, None where it tells none
+    or both ("Cappuccino", "2 cookies")."""
+    name = name.strip().rstrip(".").replace("'", "’")
+    said = {
+        "fr": _ARTICLE_FR.fullmatch(name) or _FREE_FR.search(name),
+        "en": _ARTICLE_EN.fullmatch(name) or _ALREADY_EN.search(name),
+    }
+    known = [tongue for tongue, found in said.items() if found]
+    return known[0] if len(known) == 1 else None
+
+
+def borrowed(name: str, tongue: str) -> Gift:
+    """A name that was written for another language, in a sentence of this one: it stands as it is in its own words,
+    with no grammar of ours around it."""
+    written = spoken_in(name)
+    plain = name.strip().rstrip(".")
+    offered = french(name).offered if written == "fr" else english(name).offered if written == "en" else plain
+    waiting = "Votre récompense vous attend\u00a0" if tongue == "fr" else "Waiting for you"
+    return Gift(offered, None, f"{waiting}: {offered}")
+
+
 def _small(text: str) -> str:
     """Without the capital of a beginning; a text with further capitals (a proper noun) stays as it is."""
     return text[:1].lower() + text[1:] if text[1:] == text[1:].lower() else text

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Literal
 
 from wallet_server.rules.card import Texts
-from wallet_server.rules.gifts import Gift, english, french
+from wallet_server.rules.gifts import Gift, borrowed, english, french, spoken_in
 from wallet_server.rules.program import EarnRule, Item, Money, Per, Plural, Programme, Reward, Visit
 
 LANGUAGES = ("fr", "en")
@@ -230,9 +230,16 @@ def reward_name(reward: Reward, programme: Programme, language: str) -> str:
 
 
 def gift(reward: Reward, programme: Programme, language: str) -> Gift:
-    """The forms of a reward's name, by the grammar of the language that it is written in."""
-    tongue = spoken(language) if spoken(language) in reward.names else programme.languages[0]
-    return (french if tongue == "fr" else english)(reward.names[tongue])
+    """The forms of a reward's name, by the grammar of the language that it is written in. The same name in several
+    languages was written for one of them: for the one that its words tell, else for the programme's first."""
+    first = programme.languages[0]
+    tongue = spoken(language) if spoken(language) in reward.names else first
+    name = reward.names[tongue]
+    if len(reward.names) > 1 and all(name == other for other in reward.names.values()):
+        written = spoken_in(name)
+        if (written if written in reward.names else first) != tongue:
+            return borrowed(name, tongue)
+    return (french if tongue == "fr" else english)(name)
 
 
 def _worth(reward: Reward, programme: Programme, tongue: str) -> str:

@@ -50,7 +50,7 @@ SWATCHES = (
 PLATES: Mapping[str, assets.Plate] = {"plate-light": "light", "plate-dark": "dark"}
 LATE = ("name_missing", "reward_missing", "tier_missing")
 """Faults of a form that is not filled in yet: told once somebody wanted to publish it, not from the first letter."""
-HINTS = ("one_language", "no_reward")
+HINTS = ("no_reward",)
 PROGRAMME = re.compile(r"[0-9A-Za-z_]{1,64}")
 DRAWN = re.compile(r"(?:s(\d{1,2})-(\d{1,2})|g(\d{1,3})|plain)")
 ROOM = 64 * 1024
@@ -338,6 +338,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
         refused=words(refused, "designer") if refused else "",
         told=lambda texts: in_language(texts, tongue) if texts else "",
         unsigned=found.programme in signing.unsigned(context(), person.scope),
+        borrowed=[one.code for one in drawn.warnings if one.code.startswith("one_language")],
         **shown_beside(drawn, tongue),
     )
 
