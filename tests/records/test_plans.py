@@ -1,0 +1,119 @@
+"""What grows with the members is not read whole: plans of the statements that tills, phones and workers ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.phone import Phone
+from tests.world import World
+from wallet_server.actions import cards, journal, till
+from wallet_server.records import fetches, jobs
+from wallet_server.records.glance import Glance
+
+LARGE = (
+    "members", "codes", "passes", "publications", "devices", "registrations", "sales", "sale_lines", "ledger_accounts",
+    "ledger_entries", "ledger_postings", "balances", "lots", "jobs", "requests", "announcement_members",
+)  # fmt: skip
+_SCANNED = re.compile(rf"(?:SCAN|Seq Scan on) ({'|'.join(LARGE)})\b")
+
+
+def _asked(world: World, work: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What was asked of the database meanwhile, but for plain inserts."""
+    said: list[tuple[str, Any]] = []
+
+    def executed(_c: object, _cursor: object, text: str, values: Any, _x: object, many: bool) -> None:
+        if text.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+            said.append((text, values[0] if many and isinstance(values, list) else values))
+
+    engine = world.ctx.database.engine
+    sa.event.listen(engine, "before_cursor_execute", executed)
+    try:
+        work()
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", executed)
+    return said
+
+
+def _plan(tx: Any, text: str, values: Any) -> str:
+    words = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
+    return "\n".join(str(row[-1]) for row in tx.exec_driver_sql(f"{words} {text}", values))
+
+
+def _scans(world: World, said: list[tuple[str, Any]]) -> dict[str, list[str]]:
+    """Statement to the large tables that it reads whole. PostgreSQL is told to avoid that wherever it can: the tables
+    of a test are so small that it would be right not to."""
+    found = {}
+    with world.ctx.look() as tx:
+        if tx.dialect.name != "sqlite":
+            tx.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for text, values in said:
+            if scanned := _SCANNED.findall(_plan(tx, text, values)):
+                found[text] = scanned
+    return found
+
+
+def test_no_statement_of_a_till_a_worker_or_a_search_reads_a_table_whole(world: World) -> None:
+    holder = world.enrol()
+    phone = Phone(world, holder)
+    phone.register()
+    world.sell(holder, 1200, receipt="R-1")
+    with world.ctx.look() as tx:
+        pass_id = int(tx.exec_driver_sql("SELECT pass_id FROM registrations").scalar_one())
+
+    def publish() -> None:
+        with world.ctx.change() as tx:
+            cards.publish(world.ctx, tx, [pass_id], world.ctx.now())
+
+    def claim() -> None:
+        with world.ctx.change() as tx:
+            jobs.claim(tx, jobs.COUNTER, 25, world.ctx.now() + timedelta(hours=1), 60)
+
+    works: dict[str, Callable[[], object]] = {
+        "look-up": lambda: till.look_up(world.ctx, world.till, holder.code),
+        "sale": lambda: world.sell(holder, 700, receipt="R-2"),
+        "publish": publish,
+        "claim": claim,
+        "search": lambda: journal.search(world.ctx, world.merchant, holder.code),
+    }
+    for name, work in works.items():
+        said = _asked(world, work)
+        assert said, f"{name} asked nothing"
+        assert _scans(world, said) == {}, name
+
+
+def test_no_question_of_a_phone_reads_a_table_whole(world: World) -> None:
+    world.enrol()
+    dialect = world.ctx.database.engine.dialect
+    samples = {"pass_type": "pass.x", "serial": "s", "library_id": "l", "since": 1, "pass_key": 1}
+    glances = [one for one in vars(fetches).values() if isinstance(one, Glance)]
+    assert len(glances) == 3
+    for glance in glances:
+        query = glance._query
+        names = query.compile(dialect=dialect).params.keys() & samples.keys()
+        text = query.params(**{name: samples[name] for name in names}).compile(
+            dialect=dialect, compile_kwargs={"literal_binds": True}
+        )
+        assert _scans(world, [(str(text), ())]) == {}
+
+
+def test_a_scan_would_be_seen(world: World) -> None:
+    assert _scans(world, [("SELECT id FROM members WHERE language = 'fr'", ())])
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("SCAN members USING COVERING INDEX ix", ["members"]),
+        ("SEARCH members USING INDEX ix (id=?)", []),
+        ("Seq Scan on sales  (cost=0.00..1.01)", ["sales"]),
+        ("Index Scan using ix_sales on sales", []),
+    ],
+)
+def test_a_whole_index_is_as_long_as_its_table(line: str, seen: list[str]) -> None:
+    assert _SCANNED.findall(line) == seen
