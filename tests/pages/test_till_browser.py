@@ -175,11 +175,15 @@ def test_refusals_are_told_in_the_cashiers_words(opened: Open, house: House) -> 
         for code, sentence in (
             (foreign.card.code, "Cette carte appartient à un autre commerçant."),
             ("PAS.UN.CODE", "Ce code est illisible."),
+            ("3017620422004", "Ce code est illisible."),  # one digit beside a product's
         ):
             scan(page, code)
             answer(page, sentence)
             expect(page.locator("#answer")).to_contain_text("Refusé")
             expect(page.locator("#holder")).to_be_hidden()
+        scan(page, "3017620422003")
+        answer(page, "C’est le code-barres d’un produit.")
+        expect(page.locator("#answer")).to_contain_text("Pas une carte")
         scan(page, ours.card.code)
         answer(page, "Carte trouvée")
         page.get_by_text("Plus", exact=True).click()

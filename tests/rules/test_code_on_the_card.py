@@ -163,7 +163,7 @@ def test_a_code_from_the_future_is_told_apart() -> None:
     with pytest.raises(Invalid, match="newer format"):
         read("L2.WHAT:EVER")
     with pytest.raises(Invalid, match="not the code of a loyalty card"):
-        read("4006381333931")
+        read("4006381333932")
     with pytest.raises(Invalid, match="A character of the code is wrong"):
         read(PRINTED.replace("7K3", "8K3"))
 
@@ -225,3 +225,18 @@ def test_different_bits_give_different_references(one: bytes, other: bytes) -> N
     assert (reference_from_random(one) == reference_from_random(other)) == (one == other)
     assert re.fullmatch(f"[{BASE32}]{{16}}", reference_from_random(one))
     assert read(write(dataclasses.replace(CARD, reference=reference_from_random(one)))).issue == 1
+
+
+@pytest.mark.parametrize("barcode", ["3017620422003", "96385074", "036000291452", "10012345678902", "301762 0422003"])
+def test_the_barcode_of_a_product_is_told_from_a_damaged_code(barcode: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        read(barcode)
+    assert refusal.value.code == "unreadable-code"
+    assert "barcode of a product" in refusal.value.sentence
+
+
+@pytest.mark.parametrize("text", ["3017620422004", "123456", "1234567", "L1", "½½½½½½½½"])
+def test_what_has_no_check_digit_of_a_product_is_not_called_one(text: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        read(text)
+    assert "barcode of a product" not in refusal.value.sentence

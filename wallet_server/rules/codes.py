@@ -47,6 +47,7 @@ _KEY_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{1,2}")
 _REFERENCE = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}")
 _ISSUE = re.compile(r"[1-9][0-9]{0,8}")
 _SIGNATURE = re.compile(r"[0-9A-HJKMNP-TV-Z]{0,150}")
+_ARTICLE_LENGTHS = (8, 12, 13, 14)
 _FIRST = re.compile(r"1([1-9][0-9]{0,2})")
 """The letter L and the version, after L was taken for 1."""
 
@@ -82,12 +83,22 @@ def read(text: str) -> Code:
     plain = "".join(text.split()).upper().translate(_CONFUSED)
     first, _, rest = plain.partition(".")
     version = _FIRST.fullmatch(first)
+    if is_product(plain):
+        raise _unreadable("This is the barcode of a product, not a card. Scan the code on the card.")
     if version is None or not rest:
         raise _unreadable("This is not the code of a loyalty card. Scan the code on the card.")
     reader = _READERS.get(version[1])
     if reader is None:
         raise _unreadable("This code is of a newer format than this server reads. Update the server.")
     return reader(rest)
+
+
+def is_product(text: str) -> bool:
+    """Whether this is the number of an article, as EAN-8, UPC-A, EAN-13 and GTIN-14 write it: its check digit fits
+    (GS1 General Specifications, 7.9)."""
+    if len(text) not in _ARTICLE_LENGTHS or not (text.isascii() and text.isdigit()):
+        return False
+    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(text))) % 10 == 0
 
 
 def lookup_key(code: Code) -> str:

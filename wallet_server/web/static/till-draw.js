@@ -83,3 +83,10 @@ export function signal(kind, loud) {
     // A device without sound.
   }
 }
+
+// The number of an article (EAN-8, UPC-A, EAN-13, GTIN-14): its check digit fits. To scan it again helps nobody.
+export function product(text) {
+  const digits = text.replace(/\s/g, "");
+  if (![8, 12, 13, 14].includes(digits.length) || !/^[0-9]+$/.test(digits)) return false;
+  return [...digits].reverse().reduce((sum, digit, place) => sum + digit * (place % 2 ? 3 : 1), 0) % 10 === 0;
+}

@@ -1,6 +1,6 @@
 // The scan page: a card is scanned, shown, stamped or sold to, and the next one comes.
 import { Camera } from "./till-camera.js";
-import { at, counted, drawRewards, drawStamps, fill, minor, money, signal } from "./till-draw.js";
+import { at, counted, drawRewards, drawStamps, fill, minor, money, product, signal } from "./till-draw.js";
 import { drawCoupon } from "./till-coupon.js";
 import { listen } from "./till-wedge.js";
 import { call, Drawer, persist, uuid } from "./till-wire.js";
@@ -158,7 +158,8 @@ async function lookUp(texts) {
     }
     if (found.refused?.code !== "unreadable-code") break;
   }
-  if (found.refused) say("refused", told(found.refused));
+  if (found.refused?.code === "unreadable-code" && texts.some(product)) say("refused", words.product, words.no_loyalty);
+  else if (found.refused) say("refused", told(found.refused));
   else say("unclear", words.no_network);
   watch(true);
   if (found.refused?.code === "unauthenticated") return locked();
