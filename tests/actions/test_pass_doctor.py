@@ -132,6 +132,44 @@ def test_a_line_of_another_phone_is_not_read_into_this_card(ward: Ward) -> None:
     assert not [one for one in examined(ward.world, mine.holder).diagnoses if one.subject == "phone"]
 
 
+def test_nothing_is_told_of_other_cards_of_the_phone_and_no_secret_of_anybody(world: World) -> None:
+    library = "devicelibrary-0123456789"
+    mine, theirs = world.enrol(), world.enrol()
+    phone = Phone(world, mine, library).add()
+    Phone(world, theirs, library).add()
+    Phone(world, theirs, "strange1", "cd" * 32).add()
+    said = "with web service url https://cards.example/apple) encountered error: Unexpected response code"
+    kind = f"pass type {PASS_TYPE}"
+    devices.log(
+        world.ctx,
+        [
+            f"[2026-11-18] Get pass task (for device {library}, {kind}, serial number {theirs.serial}; {said} 501",
+            f"Register task (for device {library}, {kind}, serial number 0123; {said} 502",
+            f"Seen on {library}: {theirs.serial} {said} 503",
+            f"Get serial #s task (device {library}, {kind}, last updated (null); {said} 504",
+            f"Register task (for device {library}, {kind}, serial number {mine.serial}; {said} 505",
+            f"Get pass task ({kind}, serial number {mine.serial}, if-modified-since (null); {said} 506",
+            f"{mine.serial} by {theirs.serial}, serial number 0123, strange1: {phone.token}, ApplePass {mine.token}",
+            f"GET /apple/v1/devices/{library}/registrations/{PASS_TYPE} for {mine.serial}, ApplePass short {said} 507",
+        ],
+    )
+    for chart in (
+        pass_doctor.examine(world.ctx, world.merchant, mine.member),
+        pass_doctor.examine_any(world.ctx, mine.pass_public_id),
+    ):
+        shown = [str(one.facts["line"]) for one in chart.cards[0].timeline if one.code == "said"]
+        assert len(shown) == 5
+        assert f"Get serial #s task (device …, {kind}, last updated (null); {said} 504" in shown
+        assert f"Register task (for device …, {kind}, serial number {mine.serial}; {said} 505" in shown
+        assert f"Get pass task ({kind}, serial number {mine.serial}, if-modified-since (null); {said} 506" in shown
+        assert f"{mine.serial} by …, serial number …, …: …, ApplePass …" in shown
+        assert f"GET /apple/v1/devices/…/registrations/{PASS_TYPE} for {mine.serial}, ApplePass … {said} 507" in shown
+        text = repr(chart)
+        assert mine.serial in text
+        for secret in (library, theirs.serial, "strange1", mine.token, theirs.token, phone.token, "0123;"):
+            assert secret not in text
+
+
 def test_a_stranger_finds_no_such_member_and_the_operator_finds_each_by_card_or_member(world: World) -> None:
     holder = world.enrol()
     phone = Phone(world, holder).add()

@@ -5,8 +5,7 @@ It changes nothing and asks nobody.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +26,7 @@ MOST_COPIES = 5
 MOST_LINES = 50
 MOST_DEVICES_NAMED = 10
 SOUND_NAME = 16
+SHORTEST_NAME = 8
 LINES_KEPT = timedelta(days=14)
 CAUSE = timedelta(days=1)
 """How long before a version its cause may lie: a wave over all cards takes its time."""
@@ -83,15 +83,6 @@ def _case(ctx: Context, tx: Tx, whose: Whose, copy: Copy, served: Publication, o
     jobs = diagnosis.waiting(tx, copy.id)
     consent = members.consents_of(tx, whose.id).get(PROMOTIONS)
     heard = diagnosis.heard(tx, whose.id, 2)
-    lines = diagnosis.lines(
-        tx, copy.id, copy.serial, [one.library_id for one in held[:MOST_DEVICES_NAMED]], now - LINES_KEPT, MOST_LINES
-    )
-    said = []
-    for at, line in lines:
-        if not _names(line, copy, held):
-            continue
-        read = phone_lines.read(line)
-        said.append(Said(at, read.meaning, read.status, line))
     return Case(
         at=now,
         state=copy.state,
@@ -113,18 +104,38 @@ def _case(ctx: Context, tx: Tx, whose: Whose, copy: Copy, served: Publication, o
         news=_news(heard),
         silent=_silent(tx, whose, served, heard),
         ground=_ground(tx, whose, served),
-        said=tuple(said),
+        said=_said(tx, copy, held, now),
         tag_ahead=served.tag is not None and served.tag > passes.newest_tag(tx, copy.pass_type),
         unreachable=any(one.level == "error" for one in doctor.public_address(ctx.settings)),
         push_kept=timedelta(hours=ctx.settings.apns_expiration_hours),
     )
 
 
-def _names(line: str, copy: Copy, held: Sequence[Holder]) -> bool:
-    """Whether a line is about this copy: by its serial number, or by a whole name of a device that holds it, which must
-    be long enough to be nobody else's."""
-    words = set(re.split(r"[^0-9A-Za-z_-]+", line))
-    return copy.serial in words or any(one.library_id in words for one in held if len(one.library_id) >= SOUND_NAME)
+def _said(tx: Tx, copy: Copy, held: Sequence[Holder], now: datetime) -> tuple[Said, ...]:
+    """What phones reported of this copy, newest first, without what is not for the reader: the name of a device opens
+    the list of all its cards, and other cards may be another shop's."""
+    mine = [one.library_id for one in held]
+    lines = diagnosis.lines(tx, copy.id, copy.serial, mine[:MOST_DEVICES_NAMED], now - LINES_KEPT, 2 * MOST_LINES)
+    words = {word for _, line in lines for word in phone_lines.names(line) if len(word) >= SHORTEST_NAME}
+    serials = diagnosis.serials_among(tx, words)
+    secrets = serials | diagnosis.devices_among(tx, words) | set(mine)
+    said = []
+    for at, line in lines:
+        if _is_about(line, copy, mine, serials):
+            read = phone_lines.read(line)
+            said.append(Said(at, read.meaning, read.status, phone_lines.veiled(line, copy.serial, secrets)))
+    return tuple(said[:MOST_LINES])
+
+
+def _is_about(line: str, copy: Copy, library_ids: Sequence[str], serials: Collection[str]) -> bool:
+    """Whether a line is about this copy: it names its serial number; or it names no pass, and a device that holds the
+    copy by its whole name, which must be long enough to be nobody else's."""
+    words = phone_lines.names(line)
+    if copy.serial in words:
+        return True
+    if phone_lines.serials(line) or not words.isdisjoint(serials):
+        return False
+    return any(name in words for name in library_ids if len(name) >= SOUND_NAME)
 
 
 def _served(row: Publication) -> Served:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -221,3 +221,14 @@ def lines(
         .limit(most)
     )
     return [(r.at, r.line) for r in rows]
+
+
+def serials_among(tx: Tx, words: Collection[str]) -> set[str]:
+    """Those of the words that are serial numbers of passes, whoever's."""
+    kinds = passes.c.pass_type.in_(sa.select(credential_sets.c.pass_type))
+    return set(tx.execute(sa.select(passes.c.serial).where(kinds, passes.c.serial.in_(words))).scalars())
+
+
+def devices_among(tx: Tx, words: Collection[str]) -> set[str]:
+    """Those of the words that name devices, whoever's. Such a name is the device's secret."""
+    return set(tx.execute(sa.select(devices.c.library_id).where(devices.c.library_id.in_(words))).scalars())

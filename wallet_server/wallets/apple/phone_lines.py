@@ -1,4 +1,5 @@
-"""Owns what the lines mean that phones write into a server's log, as far as the field knows their wording.
+"""Owns what the lines mean that phones write into a server's log, as far as the field knows their wording, and what of
+them a person may see.
 
 Apple documents the request (`POST /v1/log`) and no wording: the texts below are those that people have reported. What
 is not known stays as it was written.
@@ -7,6 +8,7 @@ is not known stays as it was written.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,3 +76,39 @@ def read(line: str) -> Read:
         if pattern.search(line):
             return Read(meaning, None, task)
     return Read("unknown", None, task)
+
+
+VEIL = "…"
+_NAME = re.compile(r"[0-9A-Za-z_-]+")
+_SERIAL = re.compile(r"\bserial number '?([0-9A-Za-z_-]+)", re.IGNORECASE)
+_SAID_SECRETS = (
+    re.compile(r"(?<=\bdevice )[^\s,;()]+(?=[,;)])", re.IGNORECASE),
+    re.compile(r"(?<=/devices/)[^/\s]+", re.IGNORECASE),
+    re.compile(r"(?<=\bApplePass )\S+|(?<=\bAndroidPass )\S+", re.IGNORECASE),
+)
+_OPAQUE = re.compile(r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[0-9A-Za-z_-]{16,}|[0-9A-Za-z_-]{32,}")
+
+
+def names(line: str) -> set[str]:
+    """Whatever in a line may be a serial number or the name of a device."""
+    return set(_NAME.findall(line))
+
+
+def serials(line: str) -> set[str]:
+    """The serial numbers that a line calls so."""
+    return set(_SERIAL.findall(line))
+
+
+def veiled(line: str, own: str, secrets: Collection[str]) -> str:
+    """The line as a person may see it: of its serial numbers and names, `own` alone stands. `secrets` are those that
+    are known; whatever is called a device, another serial number or a token, or looks like one, goes as well."""
+    for secret in sorted(set(secrets) - {own}, key=len, reverse=True):
+        line = re.sub(rf"(?<![0-9A-Za-z_-]){re.escape(secret)}(?![0-9A-Za-z_-])", VEIL, line)
+    for pattern in (_SERIAL, *_SAID_SECRETS, _OPAQUE):
+        line = pattern.sub(lambda found: _without(found, own), line)
+    return line
+
+
+def _without(found: re.Match[str], own: str) -> str:
+    secret = found[found.lastindex or 0]
+    return found[0] if secret == own else found[0].removesuffix(secret) + VEIL
