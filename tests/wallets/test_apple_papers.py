@@ -27,7 +27,7 @@ PASSWORD = b"s\xc3\xa9same"
 
 def loaded(papers: Papers | None) -> Credentials:
     assert papers is not None
-    return Credentials.load(papers.certificate, papers.key, papers.wwdr, NOW, password=papers.password)
+    return Credentials.load(papers.certificate, papers.key, papers.wwdr, NOW, key_checked=True)
 
 
 def codes(upload: Upload, *known: bytes) -> list[str]:

@@ -13,6 +13,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.credentials import Installed
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import operating
+from wallet_server.wallets.apple import unlocking
 from wallet_server.wallets.apple.credentials import Credentials, Finding, make_request
 from wallet_server.wallets.apple.papers import Papers, Upload, examine
 
@@ -80,12 +81,15 @@ def read(path: Path, what: str) -> bytes:
 
 
 def look_at(
-    ctx: Context, upload: Upload, pass_type: str | None = None, team: str | None = None
+    ctx: Context, upload: Upload, pass_type: str | None = None, team: str | None = None, *, apart: bool = False
 ) -> tuple[Papers | None, list[Finding]]:
     """The papers, if they can be installed, and everything worth saying of them, worst first. An intermediate that was
-    not brought is taken from the .p12, or from a set of the vault that was issued by the same."""
+    not brought is taken from the .p12, or from a set of the vault that was issued by the same.
+    `apart` looks in a process of its own that may be stopped: for whatever comes over the network."""
     known = list(dict.fromkeys(row.chain.encode() for row in vault.all_sets(ctx)))[:MOST_KNOWN]
     sandbox = ctx.settings.sandbox
+    if apart:
+        return unlocking.examine_apart(upload, ctx.now(), known=known, sandbox=sandbox)
     return examine(upload, ctx.now(), known=known, pass_type=pass_type, team=team, sandbox=sandbox)
 
 
@@ -112,6 +116,6 @@ def load(ctx: Context, papers: Papers) -> Credentials:
         papers.key,
         papers.wwdr,
         ctx.now(),
-        password=papers.password,
         sandbox=ctx.settings.sandbox,
+        key_checked=True,
     )

@@ -19,7 +19,6 @@ from wallet_server.errors import NotFound, TooMany
 from wallet_server.records import credentials, limits, programmes, push_keys
 from wallet_server.records.database import Tx
 from wallet_server.records.scope import Scope
-from wallet_server.wallets.apple import unlocking
 from wallet_server.wallets.apple.credentials import Finding
 from wallet_server.wallets.apple.papers import Upload
 
@@ -101,10 +100,7 @@ def bring(
             sentence = "So many certificates were tried in this hour; wait for the next one."
             raise TooMany(sentence, retry_after_seconds=3600 - second % 3600, code="too-many-certificates")
         alone = _alone(ctx, tx)
-    upload, locked = unlocking.unlock(upload)
-    if locked:
-        return None, locked
-    papers, findings = apple_setup.look_at(ctx, upload)
+    papers, findings = apple_setup.look_at(ctx, upload, apart=True)
     if papers is None:
         return None, [one for one in findings if one.severity == "error"]
     claim = vault.Claim(scope.account_id, programme_id, operator=False, alone=alone)

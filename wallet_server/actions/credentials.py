@@ -162,9 +162,8 @@ def swap_back(ctx: Context, pass_type: str) -> datetime:
             raise NotFound(f"There is no certificate before the present one for {pass_type}; nothing was changed.")
         key = ctx.keyring.open(before.key_cipher, f"credential-key:{row.pass_type}")
         # It may have ended since, or its key may be lost: going back must not be a step into the dark.
-        Credentials.load(
-            before.certificate.encode(), key, before.chain.encode(), ctx.now(), sandbox=ctx.settings.sandbox
-        )
+        parts = before.certificate.encode(), key, before.chain.encode()
+        Credentials.load(*parts, ctx.now(), sandbox=ctx.settings.sandbox, key_checked=True)
         credentials.keep_previous(tx, row.id, _of(row), ctx.now())
         _take(tx, row.id, before)
         return before.not_after
@@ -248,9 +247,9 @@ class Vault:
 
     def _load(self, row: CredentialRow, now: datetime) -> Credentials:
         key = private_key(self._ctx, row)
-        loaded = Credentials.load(
-            row.certificate.encode(), key, row.chain.encode(), now, sandbox=self._ctx.settings.sandbox
-        )
+        parts = row.certificate.encode(), key, row.chain.encode()
+        # What was sealed was checked before, and checking a great key holds up every thread for seconds.
+        loaded = Credentials.load(*parts, now, sandbox=self._ctx.settings.sandbox, key_checked=True)
         if row.push_key_id is None:
             return loaded
         return replace(loaded, provider=push_keys.provider(self._ctx, row.push_key_id, row.team))

@@ -24,6 +24,8 @@ from wallet_server.wallets.apple.signing import Signer
 Severity = Literal["error", "warning", "notice"]
 WARN_DAYS = (1, 7, 14, 30, 60)
 _MIN_KEY_BITS = 2048
+_MAX_KEY_BITS = 8192
+"""Of a greater one the arithmetic check alone takes minutes."""
 MOST_INPUT_BYTES = 256 * 1024
 _G4 = (
     "Download 'Worldwide Developer Relations - G4' from https://www.apple.com/certificateauthority/ "
@@ -109,11 +111,28 @@ def check(
 ) -> list[Finding]:
     """Everything worth saying about a credential set, worst first. `pass_type` and `team` are what the operator
     expects it to be for, where known. In the sandbox the authority need not be Apple."""
+    parts = certificate_pem, key_pem, wwdr_pem
+    return inspect(*parts, now, password=password, pass_type=pass_type, team=team, sandbox=sandbox)[1]
+
+
+def inspect(
+    certificate_pem: bytes,
+    key_pem: bytes,
+    wwdr_pem: bytes,
+    now: datetime,
+    *,
+    password: bytes | None = None,
+    pass_type: str | None = None,
+    team: str | None = None,
+    sandbox: bool = False,
+) -> tuple[bytes, list[Finding]]:
+    """What `check` finds, and the key (PEM) opened, its arithmetic checked; empty when it cannot be used."""
     leaf, key, wwdr, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked=False)
     findings += _judge(leaf, key, wwdr, now, sandbox)
     if leaf is not None:
         findings += _expectations(leaf, pass_type, team)
-    return sorted(findings, key=lambda finding: ("error", "warning", "notice").index(finding.severity))
+    findings.sort(key=lambda finding: ("error", "warning", "notice").index(finding.severity))
+    return b"" if key is None else _key_pem(key), findings
 
 
 def make_request(common_name: str, email: str) -> tuple[bytes, bytes]:
@@ -163,14 +182,23 @@ def _certificate(raw: bytes, code: str, what: str, findings: list[Finding]) -> x
 def _key(raw: bytes, password: bytes | None, checked: bool, findings: list[Finding]) -> rsa.RSAPrivateKey | None:
     try:
         load = serialization.load_pem_private_key if b"-----BEGIN" in raw else serialization.load_der_private_key
-        key = load(raw[:MOST_INPUT_BYTES], password=password, unsafe_skip_rsa_key_validation=checked)
+        key = load(raw[:MOST_INPUT_BYTES], password=password, unsafe_skip_rsa_key_validation=True)
+        if isinstance(key, rsa.RSAPrivateKey):
+            if key.key_size > _MAX_KEY_BITS:
+                sentence = f"The key has {key.key_size} bits; make a new request with {_MIN_KEY_BITS}."
+                findings.append(Finding("error", "key-long", sentence))
+                return None
+            if not checked:
+                # Only now that its size is known, and without hashing its password a second time.
+                plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+                key = serialization.load_der_private_key(plain, password=None)
     except TypeError:
         if password is None:
             sentence = "The private key is encrypted: give its password as well."
             findings.append(Finding("error", "key-encrypted", sentence))
             return None
         return _key(raw, None, checked, findings)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         wrong = " or its password is wrong" if password is not None else ""
         findings.append(Finding("error", "key-unreadable", f"The private key cannot be read{wrong}. {_EXPORT}"))
         return None

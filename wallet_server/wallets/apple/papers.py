@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import NameOID
 
-from wallet_server.wallets.apple.credentials import MOST_INPUT_BYTES, Finding, check
+from wallet_server.wallets.apple.credentials import MOST_INPUT_BYTES, Finding, inspect
 
 MOST_CERTIFICATES = 10
 _BEGIN = b"-----BEGIN"
@@ -35,12 +35,11 @@ class Upload:
 
 @dataclass(frozen=True)
 class Papers:
-    """A certificate, its key and its intermediate; `password` opens the key, if it has one."""
+    """A certificate, its intermediate, and its key (PEM): opened, its arithmetic checked."""
 
     certificate: bytes = field(repr=False)
     key: bytes = field(repr=False)
     wwdr: bytes = field(repr=False)
-    password: bytes | None = field(default=None, repr=False)
 
 
 def examine(
@@ -55,25 +54,28 @@ def examine(
     """The papers in an upload, if they can be installed, and everything worth saying of them, worst first: what is
     missing, what cannot be read and what does not fit, all at once. Where no intermediate was brought, the one that
     issued the certificate is looked for beside it, in the .p12, and among those `known` (PEM)."""
-    papers, missing = _gather(upload, known)
-    parts = papers.certificate, papers.key, papers.wwdr
-    seen = check(*parts, now, password=papers.password, pass_type=pass_type, team=team, sandbox=sandbox)
+    parts, password, missing = _gather(upload, known)
+    opened, seen = inspect(*parts, now, password=password, pass_type=pass_type, team=team, sandbox=sandbox)
     codes = ("certificate-unreadable", "key-unreadable", "wwdr-unreadable")
     absent = {code for code, part in zip(codes, parts, strict=True) if not part}
     findings = missing + [one for one in seen if one.code not in absent]
     whole = all(parts) and not any(one.severity == "error" for one in findings)
-    return (papers if whole else None), findings
+    return (Papers(parts[0], opened, parts[2]) if whole else None), findings
 
 
-def _gather(upload: Upload, known: Sequence[bytes]) -> tuple[Papers, list[Finding]]:
+Parts = tuple[bytes, bytes, bytes]
+
+
+def _gather(upload: Upload, known: Sequence[bytes]) -> tuple[Parts, bytes | None, list[Finding]]:
+    """Certificate, key and intermediate as they came, and what opens the key."""
     findings: list[Finding] = []
     beside: list[bytes] = []
     certificate, key, password = upload.certificate, upload.key, upload.password
     if upload.p12 and (certificate or key):
         sentence = "Give the .p12 file or a certificate with its key, not both: it could not be told which one counts."
-        return Papers(b"", b"", b""), [Finding("error", "too-much", sentence)]
+        return (b"", b"", b""), None, [Finding("error", "too-much", sentence)]
     if upload.p12:
-        opened = open_p12(upload.p12, password, findings)
+        opened = _open_p12(upload.p12, password, findings)
         certificate, key, beside = opened or (b"", b"", [])
         password = None
     elif certificate.count(_BEGIN) > 1:
@@ -92,17 +94,17 @@ def _gather(upload: Upload, known: Sequence[bytes]) -> tuple[Papers, list[Findin
             "'Worldwide Developer Relations - G4' from https://www.apple.com/certificateauthority/ and give it as well."
         )
         findings.append(Finding("error", "wwdr-missing", sentence))
-    return Papers(certificate, key, wwdr, password), findings
+    return (certificate, key, wwdr), password, findings
 
 
-def open_p12(raw: bytes, password: bytes | None, findings: list[Finding]) -> tuple[bytes, bytes, list[bytes]] | None:
+def _open_p12(raw: bytes, password: bytes | None, findings: list[Finding]) -> tuple[bytes, bytes, list[bytes]] | None:
     """Certificate, key and further certificates (PEM, the key open) out of a .p12; None, with a finding, for none."""
     if len(raw) > MOST_INPUT_BYTES:
         findings.append(Finding("error", "p12-too-large", "This file is too large to be a .p12 export."))
         return None
     try:
         found = pkcs12.load_pkcs12(raw, password or None)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         sentence = (
             "The .p12 file cannot be opened: give the password that was set when it was exported, and see that it is a "
             ".p12 file."

@@ -1,8 +1,9 @@
-"""Owns opening what a stranger locked: in a process of its own, which may be stopped.
+"""Owns looking at what a stranger brings: in a process of its own, which may be stopped.
 
-A .p12 or an encrypted key says itself how often its password is to be hashed. One that says two thousand million times
-would hold this process, and every till behind it, for as long. So a child does it, told and answering through pipes
-alone, and is ended when it takes too long. Whoever has the machine (the command line, the settings) needs none of this.
+A .p12 or an encrypted key says itself how often its password is to be hashed, and a key how great its primes are. One
+that says two thousand million times would hold this process, and every till behind it, for as long. So a child opens
+and checks all of it, told and answering through pipes alone, and is ended when it takes too long. Whoever has the
+machine (the command line, the settings) needs none of this.
 """
 
 from __future__ import annotations
@@ -11,75 +12,96 @@ import base64
 import json
 import subprocess
 import sys
-from dataclasses import replace
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_der_private_key,
-    load_pem_private_key,
-)
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from wallet_server.wallets.apple.credentials import Finding
-from wallet_server.wallets.apple.papers import Upload, open_p12
+from wallet_server.wallets.apple.papers import Papers, Upload, examine
 
 PATIENCE_SECONDS = 15.0
-_FIELDS = ("certificate", "key", "p12", "wwdr", "password")
+_FIELDS = ("certificate", "key", "p12", "wwdr")
+_PARTS = ("certificate", "key", "wwdr")
 _SLOW = (
     "Opening this file takes longer than any export does: export it again with the usual settings of Keychain Access "
     "or `openssl pkcs12`."
 )
+_BUSY = "Another certificate is being looked at just now: send this one again in a few seconds."
+_one_at_a_time = threading.Lock()
+"""A child may use a whole processor: strangers get one, and wait for none, as that would hold a thread for each."""
 
 
-def unlock(upload: Upload, seconds: float = PATIENCE_SECONDS) -> tuple[Upload, list[Finding]]:
-    """The upload with nothing left to open, or why that could not be. What has no password to be opened with is left as
-    it is, to be judged by `papers.examine`."""
-    if not upload.p12 and upload.password is None:
-        return upload, []
-    told = json.dumps({name: base64.b64encode(getattr(upload, name) or b"").decode() for name in _FIELDS})
+def examine_apart(
+    upload: Upload,
+    now: datetime,
+    *,
+    known: Sequence[bytes] = (),
+    sandbox: bool = False,
+    seconds: float = PATIENCE_SECONDS,
+) -> tuple[Papers | None, list[Finding]]:
+    """What `papers.examine` says of an upload, without opening any of it in this process. Whatever fails in the child,
+    or takes more than so many seconds there, is a finding: nothing is tried again here."""
+    if not _one_at_a_time.acquire(blocking=False):
+        return None, [Finding("error", "busy", _BUSY)]
+    try:
+        return _ask_child(_told(upload, now, known, sandbox), seconds)
+    finally:
+        _one_at_a_time.release()
+
+
+def _told(upload: Upload, now: datetime, known: Sequence[bytes], sandbox: bool) -> bytes:
+    told = {
+        "upload": {name: _text(getattr(upload, name)) for name in _FIELDS},
+        "password": None if upload.password is None else _text(upload.password),
+        "now": now.isoformat(),
+        "known": [_text(one) for one in known],
+        "sandbox": sandbox,
+    }
+    return json.dumps(told).encode()
+
+
+def _ask_child(told: bytes, seconds: float) -> tuple[Papers | None, list[Finding]]:
+    slow = Finding("error", "too-slow", _SLOW)
     command = [sys.executable, "-m", __name__]
     try:
-        child = subprocess.run(command, input=told.encode(), capture_output=True, timeout=seconds)
+        child = subprocess.run(command, input=told, capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired:
-        return upload, [Finding("error", "too-slow", _SLOW)]
+        return None, [slow]
     if child.returncode != 0:
-        return upload, [Finding("error", "too-slow", _SLOW)]
+        return None, [slow]
     answer = json.loads(child.stdout)
-    opened = {name: base64.b64decode(answer["upload"][name]) for name in _FIELDS}
-    password = opened.pop("password") or None
-    return Upload(**opened, password=password), [Finding("error", code, text) for code, text in answer["findings"]]
+    findings = [Finding(severity, code, sentence) for severity, code, sentence in answer["findings"]]
+    papers = answer["papers"]
+    return (None if papers is None else Papers(**{name: _bytes(papers[name]) for name in _PARTS})), findings
 
 
-def _opened(upload: Upload) -> tuple[Upload, list[Finding]]:
-    findings: list[Finding] = []
-    if upload.p12 and not (upload.certificate or upload.key):
-        found = open_p12(upload.p12, upload.password, findings)
-        if found is None:
-            return upload, findings
-        certificate, key, beside = found
-        return Upload(certificate=b"".join((certificate, *beside)), key=key, wwdr=upload.wwdr), []
-    if upload.key and upload.password is not None:
-        load = load_pem_private_key if b"-----BEGIN" in upload.key else load_der_private_key
-        try:
-            private = load(upload.key, upload.password)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            return upload, []
-        if isinstance(private, rsa.RSAPrivateKey):
-            plain = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            return replace(upload, key=plain, password=None), []
-    return upload, []
+def _answer(told: dict[str, Any]) -> dict[str, Any]:
+    parts = {name: _bytes(text) for name, text in told["upload"].items()}
+    password = None if told["password"] is None else _bytes(told["password"])
+    papers, findings = examine(
+        Upload(**parts, password=password),
+        datetime.fromisoformat(told["now"]),
+        known=[_bytes(one) for one in told["known"]],
+        sandbox=told["sandbox"],
+    )
+    return {
+        "papers": None if papers is None else {name: _text(getattr(papers, name)) for name in _PARTS},
+        "findings": [(one.severity, one.code, one.sentence) for one in findings],
+    }
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)
 
 
 def main() -> None:
-    """The child: an upload as JSON comes in, and goes out opened."""
-    told = {name: base64.b64decode(text) for name, text in json.load(sys.stdin).items()}
-    password = told.pop("password") or None
-    upload, findings = _opened(Upload(**told, password=password))
-    body = {name: base64.b64encode(getattr(upload, name) or b"").decode() for name in _FIELDS}
-    json.dump({"upload": body, "findings": [(one.code, one.sentence) for one in findings]}, sys.stdout)
+    """The child: an upload as JSON comes in, and its papers with the key opened go out."""
+    json.dump(_answer(json.load(sys.stdin)), sys.stdout)
 
 
 if __name__ == "__main__":
