@@ -132,6 +132,23 @@ def test_one_a_day_and_three_a_week_and_who_must_wait_is_told_when_the_time_come
     assert _shows(world, holder)
 
 
+def test_a_word_to_one_member_does_not_wait_for_the_announcement_of_the_day(world: World) -> None:
+    holder = world.enrol(promotions=True)
+    world.announce("1", days=30)
+    world.work()
+    texts, until = {"fr": "Pardon", "en": "Sorry"}, world.clock() + timedelta(days=2)
+    wanted = offers.Announcement(texts, None, until, holder.member)
+    first, second = (
+        offers.draft(world.ctx, world.merchant, world.programme, wanted, world.wish("word"))[0]["announcement"]
+        for _ in range(2)
+    )
+    assert _count(world, first) == {"shown": 1}
+    offers.confirm(world.ctx, world.merchant, first, world.wish("confirm"))
+    world.work()
+    assert _told(world, first)["shown"] == 1
+    assert _count(world, second) == {"shown": 0, "waiting:per-day": 1}
+
+
 def test_two_announcements_walked_at_the_same_time_do_not_both_reach_a_member_on_one_day(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,19 @@ def test_nobody_is_told_without_consent_or_a_phone() -> None:
     assert decide(True, False, [], PARIS, NOON, USUAL) == Skip("not-reachable")
 
 
+def test_a_word_for_one_member_has_a_day_of_its_own_and_counts_in_the_week() -> None:
+    today, days = NOON - HOUR, [NOON - timedelta(days=n) for n in (2, 3)]
+    assert decide(True, True, [today], PARIS, NOON, USUAL, word=True) == Send()
+    assert decide(True, True, [], PARIS, NOON, USUAL, [today]) == Send(), "nor does an announcement wait for a word"
+    second = decide(True, True, [], PARIS, NOON, ANY_HOUR, [today], word=True)
+    assert second == Wait(today + timedelta(days=1), "per-day")
+    for sent, words in ((days, [today - timedelta(days=1)]), ([today - timedelta(days=1)], days)):
+        full = decide(True, True, sent, PARIS, NOON, ANY_HOUR, words, word=True)
+        assert full == Wait(NOON + timedelta(days=4), "per-week")
+    night = local("2026-03-10T22:00")
+    assert decide(True, True, [], PARIS, night, USUAL, word=True) == Wait(local("2026-03-11T09:00"), "quiet-hours")
+
+
 @pytest.mark.parametrize("limits", [Limits(0, 3), Limits(1, 0)])
 def test_a_limit_of_none_turns_announcements_off(limits: Limits) -> None:
     assert asked(NOON, AnnouncePolicy(limits, NIGHT)) == Skip("announcing-off")

@@ -1,8 +1,8 @@
 """Owns announcing: a dry run that counts, an explicit confirmation, a walk in slices that a recall stops.
 
 Nobody hears an announcement who has not opted in; nobody hears one in the quiet hours of their store's zone, nor more
-often than the programme allows (once a day and three times a week unless it says otherwise). Who must wait is asked
-again when their time comes.
+often than the programme allows (once a day and three times a week unless it says otherwise). A word for one member has
+a day of its own, and counts in the week. Who must wait is asked again when their time comes.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def count(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
         with ctx.look() as tx:
             reached = _reached(tx, row, after, zone, ctx.now())
         for one in reached:
-            verdict = _decide(one, programme, ctx.now())
+            verdict = _decide(one, row, programme, ctx.now())
             tally["shown" if verdict[0] == announcements.SHOWN else f"{verdict[0]}:{verdict[1]}"] += 1
         if len(reached) < SLICE:
             return {"shown": 0, **tally}
@@ -117,8 +117,13 @@ def _reached(
     return members.walk(tx, row.programme_id, row.audience_tier, after, SLICE, now - LOOK_BACK, zone, only)
 
 
-def _decide(one: Reached, programme: Programme, now: datetime) -> tuple[str, str | None, datetime | None]:
-    verdict = announcing.decide(one.consented, one.reachable, one.sent_at, one.zone, now, programme.announce)
+def _decide(
+    one: Reached, row: AnnouncementRow, programme: Programme, now: datetime
+) -> tuple[str, str | None, datetime | None]:
+    word = row.audience_member_id is not None
+    verdict = announcing.decide(
+        one.consented, one.reachable, one.sent_at, one.zone, now, programme.announce, one.words_at, word=word
+    )
     if isinstance(verdict, announcing.Send):
         return announcements.SHOWN, None, None
     if isinstance(verdict, announcing.Wait):
@@ -210,7 +215,7 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
 
 def _carry_out(ctx: Context, tx: Tx, row: AnnouncementRow, reached: Sequence[Reached], programme: Programme) -> None:
     now = ctx.now()
-    verdicts = {one.member_id: _decide(one, programme, now) for one in reached}
+    verdicts = {one.member_id: _decide(one, row, programme, now) for one in reached}
     announcements.decide(tx, row.id, [(m, outcome, why) for m, (outcome, why, _) in verdicts.items()], now)
     cards.changed_many(tx, [m for m, v in verdicts.items() if v[0] == announcements.SHOWN], ["news"], now)
     due = [until for _, _, until in verdicts.values() if until is not None and until < row.ends_at]

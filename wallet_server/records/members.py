@@ -13,6 +13,7 @@ from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
     announcement_members,
+    announcements,
     codes,
     consents,
     identities,
@@ -226,13 +227,15 @@ def add_contact(tx: Tx, programme_id: int, member_id: int, kind: str, value: str
 
 @dataclass(frozen=True)
 class Reached:
-    """What a walk over the members needs to decide whether one hears an announcement."""
+    """What a walk over the members needs to decide whether one hears an announcement; `words_at` are the moments of
+    those that were for this member alone."""
 
     member_id: int
     consented: bool
     reachable: bool
     zone: str
     sent_at: tuple[datetime, ...]
+    words_at: tuple[datetime, ...]
 
 
 def walk(
@@ -268,15 +271,26 @@ def walk(
             .distinct()
         ).scalars()
     )
-    sent: dict[int, list[datetime]] = {}
-    heard = announcement_members.c
-    for r in tx.execute(
-        sa.select(heard.member_id, heard.decided_at).where(
-            heard.member_id.in_(ids), heard.decided_at > since, heard.outcome == "shown"
-        )
-    ):
-        sent.setdefault(r.member_id, []).append(r.decided_at)
-    return [Reached(r.id, r.id in granted, r.id in live, r.zone or zone, tuple(sent.get(r.id, ()))) for r in found]
+    sent, words = _heard(tx, ids, since)
+    return [
+        Reached(r.id, r.id in granted, r.id in live, r.zone or zone, tuple(sent[r.id]), tuple(words[r.id]))
+        for r in found
+    ]
+
+
+def _heard(tx: Tx, ids: Sequence[int], since: datetime) -> tuple[dict[int, list[datetime]], dict[int, list[datetime]]]:
+    """Member to when it was shown announcements, and to when words for itself alone."""
+    sent: dict[int, list[datetime]] = {key: [] for key in ids}
+    words: dict[int, list[datetime]] = {key: [] for key in ids}
+    heard, said = announcement_members.c, announcements.c
+    query = (
+        sa.select(heard.member_id, heard.decided_at, said.audience_member_id)
+        .join(announcements, said.id == heard.announcement_id)
+        .where(heard.member_id.in_(ids), heard.decided_at > since, heard.outcome == "shown")
+    )
+    for r in tx.execute(query):
+        (sent if r.audience_member_id is None else words)[r.member_id].append(r.decided_at)
+    return sent, words
 
 
 def next_members(tx: Tx, programme_id: int, after: int, most: int) -> list[int]:

@@ -21,6 +21,10 @@ WEEK = 7 * DAY
 LOCK_SCREEN = 178
 """About as many characters as an iPhone's lock screen shows of one notification (four lines); Apple names no number."""
 
+WORDS_PER_DAY = 1
+"""Personal words to one member within 24 hours: an answer to somebody is no promotion, and neither waits for the other.
+Both count in the week."""
+
 WaitReason = Literal["quiet-hours", "per-day", "per-week"]
 SkipReason = Literal["no-consent", "not-reachable", "announcing-off"]
 
@@ -82,11 +86,15 @@ def decide(
     zone: str,
     at: datetime,
     policy: AnnouncePolicy,
+    words_at: Sequence[datetime] = (),
+    *,
+    word: bool = False,
 ) -> Send | Wait | Skip:
-    """Whether one announcement may go to one member at `at`.
+    """Whether one announcement, or with `word` one personal word, may go to one member at `at`.
 
-    `sent_at` are the earlier announcements to this member (those of the last seven days are enough), `zone` the IANA
-    name of the store's zone. Raises Invalid when there is no such zone, ValueError for times without a zone.
+    `sent_at` are the earlier announcements to this member and `words_at` the earlier words (those of the last seven
+    days are enough), `zone` the IANA name of the store's zone. Raises Invalid when there is no such zone, ValueError
+    for times without a zone.
     """
     if at.utcoffset() is None:
         raise ValueError("times must carry a zone")
@@ -97,8 +105,8 @@ def decide(
     if policy.limits.per_day < 1 or policy.limits.per_week < 1:
         return Skip("announcing-off")
     now = at.astimezone(UTC)
-    day = _free_at(sent_at, policy.limits.per_day, DAY)
-    week = _free_at(sent_at, policy.limits.per_week, WEEK)
+    day = _free_at(words_at, WORDS_PER_DAY, DAY) if word else _free_at(sent_at, policy.limits.per_day, DAY)
+    week = _free_at((*sent_at, *words_at), policy.limits.per_week, WEEK)
     until = max(now, *(moment for moment in (day, week) if moment is not None), now)
     why: WaitReason = "quiet-hours" if until == now else ("per-week" if until == week else "per-day")
     if policy.quiet is not None:
