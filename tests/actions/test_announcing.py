@@ -12,7 +12,7 @@ import pytest
 
 from tests.phone import Phone
 from tests.world import NOON, World, founded, together
-from wallet_server.actions import enrol, journal, offers, outbox
+from wallet_server.actions import enrol, journal, newsroom, offers, outbox
 from wallet_server.delivery.worker import run_once
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import announcements, passes
@@ -42,6 +42,22 @@ def _told(world: World, announcement: str) -> dict[str, Any]:
 def _shows(world: World, holder: Any) -> bool:
     with world.ctx.look() as tx:
         return holder.member_id in announcements.news_of(tx, [holder.member_id], world.clock())
+
+
+def test_the_dry_run_says_whose_phone_is_told_and_who_has_the_card_in_none(world: World) -> None:
+    rung, android, bare = [world.enrol(promotions=True) for _ in range(3)]
+    Phone(world, rung, library="a", token="aa" * 32).add()
+    Phone(world, android, library="b", token="bb" * 32, kind="androidpass").add()
+    world.enrol()
+    announcement = world.draft()
+    foretold = offers.foretold(world.ctx, world.merchant, announcement)
+    assert foretold == {"shown": 1, "no-phone": 1, "unringable": 1, "skipped:no-consent": 1}
+    assert _count(world, announcement) == {"shown": 3, "skipped:no-consent": 1}
+    offers.confirm(world.ctx, world.merchant, announcement, world.wish("confirm"))
+    world.work()
+    standings = newsroom.item(world.ctx, world.merchant, announcement).standings
+    assert (standings["no-phone"], standings["unringable"], standings["unanswered"]) == (1, 1, 1)
+    assert _shows(world, bare)
 
 
 def test_only_who_opted_in_is_told_and_the_dry_run_says_so_before(world: World) -> None:

@@ -177,7 +177,7 @@ def test_an_announcement_is_counted_asked_about_and_can_be_taken_back(house: Hou
     words = ("announce", "--programme", house.facts["programme"], *TEXTS)
     dry = house.run(*words, typed="n\n")
     assert dry.exit_code == 0, dry.output
-    assert "2 see it now\n" in dry.output
+    assert "2 see it on the web card alone: their card is in no phone\n" in dry.output
     assert "1 did not opt in\n" in dry.output
     draft = re.findall(r"ann_\w+", dry.output)[-1]
     scope = operator.scope_behind(house.ctx, draft)

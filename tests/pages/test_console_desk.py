@@ -127,20 +127,26 @@ def test_an_announcement_from_the_first_word_to_the_recall(client: FlaskClient, 
     assert made.status_code == 303
     assert client.post("/console/announce", data=typed).location == made.location, "a double tap is one draft"
     draft = client.get(made.location)
-    assert re.search(r"(Send to \d+ customer|Send: \d+ customer)", said(draft))
+    beforehand = r"Card in no phone .*0 told on a phone, \d+ without the card in a phone|Wait for the end of the quiet"
+    assert re.search(beforehand, said(draft))
+    assert re.search(r"Send: the text on \d+ card|Send: \d+ customer", said(draft)), "nobody's phone is promised"
+    assert not re.search(r"Send to \d+ customer", said(draft))
     assert "Did not agree to announcements" in said(draft)
     assert client.post(f"{made.location}/send").status_code == 403
     for _ in range(2):
         assert client.post(f"{made.location}/send", data={"csrf": token}).status_code == 303
     run_once(house.ctx, BULK)
     sent = said(client.get(made.location))
-    assert "cards that carry the text" in sent
+    assert re.search("cards? that carr(y|ies) the text", sent)
     people = client.get(f"{made.location}/members/skipped:no-consent")
     assert "Card …" in said(people)
     assert client.get(f"{made.location}/progress").status_code == 200
     assert "Demain" in said(client.get("/console/announce"))
     assert client.post(f"{made.location}/recall", data={"csrf": token}).status_code == 303
-    assert "recalled" in said(client.get(made.location))
+    gone = said(client.get(made.location))
+    assert "recalled" in gone
+    assert re.search("cards? that carried the text", gone)
+    assert not re.search("carr(y|ies) the text|web card shows the text", gone.replace("shows the text no more", ""))
     stranger = house.app.test_client()
     other = sign_in(stranger, house, merchant_key=house.stranger.merchant_key)
     for path in (made.location, f"{made.location}/progress", f"{made.location}/count", f"{made.location}/members/rang"):

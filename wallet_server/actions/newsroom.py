@@ -179,5 +179,5 @@ def addressees(
 
 
 def counted(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
-    """The dry run; see `offers.count`."""
-    return offers.count(ctx, scope, public_id)
+    """The dry run; see `offers.foretold`."""
+    return offers.foretold(ctx, scope, public_id)

@@ -16,7 +16,7 @@ from wallet_server.actions import cards
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid, NotFound
-from wallet_server.records import announcements, deeds, jobs, members, parties, programmes
+from wallet_server.records import announcements, deeds, jobs, members, parties, programmes, reception
 from wallet_server.records.announcements import AnnouncementRow
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Again, Lease
@@ -86,6 +86,14 @@ def _check(programme: Programme, wanted: Announcement, now: datetime) -> None:
 
 def count(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
     """The dry run: how many would be shown it now, would wait (and why), or be left out (and why)."""
+    told = foretold(ctx, scope, public_id)
+    shown = told.pop(reception.NO_PHONE, 0) + told.pop(reception.UNRINGABLE, 0)
+    return told | {"shown": told["shown"] + shown}
+
+
+def foretold(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
+    """The dry run as a person reads it before sending: `shown` are those whose phone would be told; who has the card
+    in no phone, or in one that cannot be rung, sees the text without being told, and is counted as such."""
     with ctx.look() as tx:
         row = announcements.announcement_in(tx, scope, public_id)
         programme, zone = _of(ctx, tx, row)
@@ -94,9 +102,15 @@ def count(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
     while True:
         with ctx.look() as tx:
             reached = _reached(tx, row, after, zone, ctx.now())
+            phones = reception.in_phones(tx, [one.member_id for one in reached])
         for one in reached:
-            verdict = _decide(one, row, programme, ctx.now())
-            tally["shown" if verdict[0] == announcements.SHOWN else f"{verdict[0]}:{verdict[1]}"] += 1
+            outcome, why, _ = _decide(one, row, programme, ctx.now())
+            if outcome != announcements.SHOWN:
+                tally[f"{outcome}:{why}"] += 1
+            elif one.member_id in phones:
+                tally["shown" if phones[one.member_id] else reception.UNRINGABLE] += 1
+            else:
+                tally[reception.NO_PHONE] += 1
         if len(reached) < SLICE:
             return {"shown": 0, **tally}
         after = reached[-1].member_id

@@ -15,12 +15,14 @@ from wallet_server.actions.once import asked
 from wallet_server.cli.opening import open_context
 
 WHY = {
-    "shown": "see it now",
+    "shown": "are told now, on a phone",
+    "no-phone": "see it on the web card alone: their card is in no phone",
+    "unringable": "see it when their app next asks: their phone cannot be rung",
     "waiting:quiet-hours": "will see it after their quiet hours",
     "waiting:per-day": "will see it later: they heard something today",
     "waiting:per-week": "will see it later: they heard enough this week",
     "skipped:no-consent": "did not opt in",
-    "skipped:not-reachable": "have no phone with the card",
+    "skipped:not-reachable": "have no live card any more",
     "skipped:announcing-off": "are left out: the programme allows no announcement",
 }
 
@@ -73,7 +75,7 @@ def _by_language(texts: tuple[str, ...]) -> dict[str, str]:
 def _announce(ctx: Context, scope: Scope, programme: str, wanted: Announcement, yes: bool) -> None:
     made, _ = offers.draft(ctx, scope, programme, wanted, asked(scope, "draft", {}, str(uuid4())))
     announcement = str(made["announcement"])
-    tally = offers.count(ctx, scope, announcement)
+    tally = offers.foretold(ctx, scope, announcement)
     click.echo("Of the members asked for,")
     for outcome, number in sorted(tally.items()):
         click.echo(f"{number:>8} {WHY.get(outcome, outcome)}")

@@ -119,6 +119,18 @@ def received(tx: Tx, row: AnnouncementRow, standing: str, after: int, most: int,
     return [Received(r.member_id, r.public_id, r.decided_at, r.fetched_at) for r in rows]
 
 
+def in_phones(tx: Tx, member_ids: Sequence[int]) -> dict[int, bool]:
+    """Of these members those who have a live card in a phone, and whether one of their phones can be rung."""
+    rows = tx.execute(
+        sa.select(passes.c.member_id, sa.func.max(sa.case((devices.c.push_kind == APNS, 1), else_=0)).label("ringable"))
+        .join(registrations, registrations.c.pass_id == passes.c.id)
+        .join(devices, devices.c.id == registrations.c.device_id)
+        .where(passes.c.member_id.in_(list(member_ids)), passes.c.state == "active", passes.c.kind == "card")
+        .group_by(passes.c.member_id)
+    )
+    return {r.member_id: bool(r.ringable) for r in rows}
+
+
 def audience(tx: Tx, row: AnnouncementRow) -> int:
     """How many members the walk will ask in all."""
     query = sa.select(sa.func.count()).where(members.c.programme_id == row.programme_id, members.c.left_at.is_(None))

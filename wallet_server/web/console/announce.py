@@ -281,6 +281,7 @@ def _shown(found: Item, tongue: str) -> dict[str, Any]:
         "told": told,
         "fetched": fetched,
         "share": percent(fetched, found.shown),
+        "gone": found.state == "recalled" or found.over,
         "pace": _pace(found) if moving and fresh and found.state != "recalled" else 0,
         "quiet": found.programme.announce.quiet,
         "limits": found.programme.announce.limits,
@@ -297,11 +298,12 @@ def _pace(found: Item) -> int:
 def _share(found: Item, code: str, whole: int, words: Any, say: Wording) -> Share:
     many = found.standings[code]
     name = code.replace(":", ".")
+    gone = found.state == "recalled" or found.over
     return Share(
         words.standing.of(name, code),
         say.number(many),
         percent(many, whole),
-        words.why.of(name, ""),
+        words.no_phone_gone if gone and code == "no-phone" else words.why.of(name, ""),
         f"{root()}{PATH}/{found.public_id}/members/{code}",
         code,
     )
@@ -323,10 +325,13 @@ def _count(person: Person, found: Item) -> dict[str, Any]:
             words.why.of(code.replace(":", "."), ""),
         )
         for code in order
-        if tally.get(code)
+        if tally.get(code) or (code == "shown" and whole)
     ]
     later = sum(many for code, many in tally.items() if code.startswith("waiting"))
-    return {"counted": shares, "now": tally["shown"], "later": later, "whole": whole}
+    now, bare = tally["shown"], tally.get("no-phone", 0)
+    reach = words.reach.format(say.number(now), say.number(bare)) if bare else ""
+    unheard = bare + tally.get("unringable", 0)
+    return {"counted": shares, "now": now, "later": later, "unheard": unheard, "reach": reach, "whole": whole}
 
 
 @announce.get(f"{PATH}/<announcement>/count")
