@@ -211,6 +211,23 @@ def test_a_generic_card_with_a_date_wants_a_place() -> None:
     assert [one.code for one in warnings(broken("generic", "locations", DROP), contents())] == ["date-without-place"]
 
 
+@pytest.mark.parametrize("name", ["date", "relevantDate"])
+def test_a_single_date_under_one_name_alone_is_a_warning(name: str) -> None:
+    document = broken("eventTicket", "relevantDates", [{name: "2027-01-31T20:00:00Z"}])
+    assert faults(document, contents()) == []
+    assert [(one.path, one.code) for one in warnings(document, contents())] == [("relevantDates.0", "date-once")]
+
+
+@pytest.mark.parametrize("colour", ["rgb(24,44,82)", "rgb(24, 44, 82)", "rgb( 24 ,44,  82 )"])
+def test_a_colour_is_written_with_spaces_or_without(colour: str) -> None:
+    assert faults(broken("storeCard", "backgroundColor", colour), contents(), nfc=True) == []
+
+
+@pytest.mark.parametrize("told", ["text", [1, {"a": None}], 7, 0.5, True, None, {"a": ["b"]}])
+def test_a_companion_app_is_told_any_json(told: object) -> None:
+    assert faults(broken("storeCard", "userInfo", told), contents(), nfc=True) == []
+
+
 # --- the sentences
 
 

@@ -197,7 +197,7 @@ BOTH_REFUSE = {
     "action", "action-place", "alignment", "altitude", "app-link", "apps", "barcode-caption", "barcode-format",
     "barcode-text", "barcodes", "beacon-number", "date-or-span", "date-style", "detector", "distance", "flag",
     "grouping", "key", "label", "logo-text", "no-row", "no-style", "not-a-number", "number-style", "relevant-text",
-    "row", "semantic", "serial", "service", "style", "user-info", "value",
+    "row", "semantic", "serial", "service", "style", "value",
 }  # fmt: skip
 """Rules that these schemas have too, in each of the ways in which a document breaks them here."""
 BOTH_REFUSE_ALSO = [

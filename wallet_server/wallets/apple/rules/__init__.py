@@ -26,7 +26,7 @@ from wallet_server.wallets.apple.rules.pictures import (
     size_faults,
 )
 from wallet_server.wallets.apple.rules.sentences import SENTENCES, Broken, broken, said
-from wallet_server.wallets.apple.rules.together import field_faults, rare_faults, service_faults
+from wallet_server.wallets.apple.rules.together import date_warnings, field_faults, rare_faults, service_faults
 from wallet_server.wallets.apple.strings import UNSHOWABLE
 
 __all__ = [
@@ -98,7 +98,7 @@ def warnings(document: Mapping[str, Any], files: Collection[str]) -> list[Broken
         found.append(broken("maxDistance", "distance-ignored", _DEFAULT_DISTANCE))
     if style == "generic" and document.keys() & {"relevantDate", "relevantDates"} and "locations" not in document:
         found.append(broken("relevantDates", "date-without-place"))
-    return found
+    return [*found, *date_warnings(document)]
 
 
 def text_faults(document: Mapping[str, Any], translations: Iterable[tuple[str, str]]) -> list[Broken]:

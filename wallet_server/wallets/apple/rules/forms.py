@@ -85,7 +85,7 @@ def _short(message: str) -> str:
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_Colour = Annotated[str, Field(pattern=rf"^rgb\({_BYTE}, {_BYTE}, {_BYTE}\)$")]
+_Colour = Annotated[str, Field(pattern=rf"^rgb\( *{_BYTE} *, *{_BYTE} *, *{_BYTE} *\)$")]
 _Filled = Annotated[str, Field(pattern=r"\S")]
 _Limited = Field(ge=-MAX_JSON_INTEGER, le=MAX_JSON_INTEGER)
 _Value = Annotated[str | Annotated[int, _Limited] | Annotated[float, _Limited], Field(union_mode="left_to_right")]
@@ -345,7 +345,7 @@ class _Pass(TypedDict, total=False):
     featuredActions: Annotated[list[_Action], Field(min_length=1, max_length=MAX_ACTIONS)]
     associatedStoreIdentifiers: Annotated[list[_AppId], Field(min_length=1, max_length=20)]
     appLaunchURL: str
-    userInfo: dict[str, Any]
+    userInfo: dict[str, Any] | list[Any] | str | int | float | bool | None
     webServiceURL: str
     authenticationToken: Annotated[str, Field(pattern=f"^[!-~]{{{MIN_TOKEN_CHARACTERS},}}$")]
     posterGeneric: _PosterSlots

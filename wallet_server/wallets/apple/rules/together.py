@@ -177,7 +177,7 @@ def _dates(document: Mapping[str, Any]) -> Iterator[Broken]:
         if span if single else len(span) < 2:
             yield broken(path, "date-or-span")
         elif single:
-            if one.get("date") != one.get("relevantDate"):
+            if len(single) > 1 and one["date"] != one["relevantDate"]:
                 yield broken(path, "date-both")
         else:
             start, end = instant(one["startDate"]), instant(one["endDate"])
@@ -223,6 +223,13 @@ def _in_order(semantics: Mapping[str, Any]) -> bool:
 def _event(document: Mapping[str, Any]) -> Iterator[Broken]:
     if not _in_order(document["semantics"]):
         yield broken("semantics.eventEndDate", "event-order")
+
+
+def date_warnings(document: Mapping[str, Any]) -> Iterator[Broken]:
+    """Single dates that either newer or older phones leave alone."""
+    for index, one in enumerate(document.get("relevantDates", ())):
+        if len(one.keys() & {"date", "relevantDate"}) == 1:
+            yield broken(f"relevantDates.{index}", "date-once")
 
 
 _RARE: tuple[tuple[str, Callable[[Mapping[str, Any]], Iterator[Broken]]], ...] = (

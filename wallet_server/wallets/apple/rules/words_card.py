@@ -31,8 +31,8 @@ CARD: dict[str, tuple[str, str]] = {
         "La fin de la carte est une date entière avec heure et fuseau, comme 2027-01-31T23:59:59Z.",
     ),
     "user-info": (
-        "What the companion app is told must be an object of names and values.",
-        "Ce qui est confié à l’application doit être un objet de noms et de valeurs.",
+        "What the companion app is told must be JSON, with texts as names.",
+        "Ce qui est confié à l’application doit être du JSON, avec des textes pour noms.",
     ),
     "grouping": (
         "The identifier that groups tickets must be a text.",

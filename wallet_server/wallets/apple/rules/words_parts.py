@@ -99,8 +99,12 @@ PARTS: dict[str, tuple[str, str]] = {
     ),
     "dates": ("Relevant dates are a list of dates or of spans.", "Les dates sont une liste d’instants ou de périodes."),
     "date-both": (
-        "A single date is written twice, as 'date' (iOS 26) and 'relevantDate' (iOS 18), both the same.",
-        "Une date seule s’écrit deux fois, « date » (iOS 26) et « relevantDate » (iOS 18), à l’identique.",
+        "A single date that is written twice, as 'date' (iOS 26) and 'relevantDate' (iOS 18), is the same in both.",
+        "Une date seule écrite deux fois, « date » (iOS 26) et « relevantDate » (iOS 18), l’est à l’identique.",
+    ),
+    "date-once": (
+        "Phones of iOS 26 read a single date as 'date', those of iOS 18 as 'relevantDate': write both, the same.",
+        "Une date seule se lit « date » dès iOS 26, « relevantDate » sous iOS 18 : écrivez les deux, à l’identique.",
     ),
     "date-or-span": (
         "A relevant date is either one date or a span with start and end.",
