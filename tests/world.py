@@ -66,7 +66,7 @@ def _credentials() -> Credentials:
 
 
 @functools.cache
-def _wallet() -> AppleWallet:
+def shipped_wallet() -> AppleWallet:
     """The shipped wallet, built once for each test process: drawing a gauge and loading a key cost a while."""
     bell = Bell(address="https://localhost:1", sandbox=True)
     designs = load_designs(resources.templates())
@@ -276,7 +276,7 @@ def founded(
 ) -> Iterator[World]:
     """A world on a migrated, empty database; its connections are closed at the end."""
     plain = settings(database_url, folder, **more)
-    clock, told = Clock(NOON), Told(_wallet())
+    clock, told = Clock(NOON), Told(shipped_wallet())
     database = _database(plain)
     ctx = Context(plain, database, Keyring.parse(SECRET_KEYS), clock, wallets={"apple": told})
     try:

@@ -66,6 +66,7 @@ def seen(world: World, coupon: Holder) -> coupons.Coupon:
 
 def owed(world: World) -> int:
     """What the bakery owes for its coupons, from the events alone."""
+    assert upkeep.book_faults(world.ctx) == []
     with world.ctx.look() as tx:
         return int(tx.execute(sa.select(sa.func.coalesce(sa.func.sum(coupon_events.c.value_minor), 0))).scalar_one())
 
@@ -260,3 +261,11 @@ def test_what_became_of_a_coupon_refuses_to_be_edited(bakery: World, verb: str) 
         statement = f"DELETE FROM {name}" if verb == "DELETE" else f"UPDATE {name} SET {column} = {column}"
         with pytest.raises(sa.exc.DBAPIError, match="is never changed"), bakery.ctx.change() as tx:
             tx.exec_driver_sql(statement)
+
+
+def test_the_audit_finds_a_coupon_whose_events_say_something_else(bakery: World) -> None:
+    joined(bakery)
+    with bakery.ctx.change() as tx:
+        tx.exec_driver_sql("UPDATE coupons SET state = 'used'")
+    (fault,) = upkeep.book_faults(bakery.ctx)
+    assert "used and 0 owed, but by its events issued and 250" in fault

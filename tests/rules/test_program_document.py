@@ -33,7 +33,7 @@ from wallet_server.rules.program import (
     fingerprint,
     parse,
 )
-from wallet_server.rules.program_simple import stamp_document
+from wallet_server.rules.program_simple import carry_over, simple_form_of, stamp_document
 
 PAGE = Path(__file__).parents[2] / "docs" / "programme.md"
 
@@ -52,6 +52,11 @@ def stamps() -> dict[str, Any]:
     names = {"fr": "un café", "en": "a coffee"}
     palette = Palette("#12372a", "#fbf7ec", "#b9dcc4")
     return stamp_document("Chez Marie", palette=palette, reward_names=names, reward_value_minor=250, welcome=1)
+
+
+def coupon(**more: Any) -> dict[str, Any]:
+    title, terms = {"fr": "Un café offert", "en": "A free coffee"}, {"fr": "Une fois.", "en": "Once."}
+    return {"title": title, "terms": terms, **more}
 
 
 def faults_of(document: Any) -> dict[str, str]:
@@ -276,6 +281,13 @@ MENDED: list[tuple[str, Any, str, str]] = [
     ("rewards.0.cost.amount", 1, "rewards", "2 to 20"),
     ("rewards", [], "rewards", "2 to 20"),
     ("welcome.currency", "miles", "welcome.currency", "There is no currency “miles”"),
+    ("welcome.currency", None, "welcome.currency", "needs both a currency and an amount"),
+    ("welcome", {}, "welcome", "Promise units (currency and amount), a coupon, or both"),
+    ("welcome.coupon", coupon(title={"en": "A coffee"}), "welcome.coupon.title.fr", "missing"),
+    ("welcome.coupon", coupon(valid_days=0), "welcome.coupon.valid_days", "at least 1"),
+    ("welcome.coupon", coupon(value_minor=2.5), "welcome.coupon.value_minor", "Write a whole number."),
+    ("welcome.coupon", coupon(points=5), "welcome.coupon.points", "There is no such field"),
+    ("welcome.coupon", coupon(terms={"fr": "Une fois", "en": " "}), "welcome.coupon.terms.en", "blank"),
     ("welcome.amount", 0, "welcome.amount", "at least 1"),
     ("branding.logo", "A" * 64, "branding.logo", "64 small hexadecimal digits"),
     ("branding.colour", "#fff", "branding.colour", "no such field"),
@@ -476,3 +488,20 @@ def test_the_documentation_shows_a_whole_document_that_is_accepted_and_names_eve
     fields = {field for shape in shapes for field in shape["properties"]}
     assert {field for field in fields if f"`{field}`" not in page} == set()
     assert set(document) == set(schema["properties"])
+
+
+def test_a_welcome_is_units_or_a_coupon_or_both() -> None:
+    units = {"currency": "stamps", "amount": 1}
+    for welcome in (units, {"coupon": coupon()}, {**units, "coupon": coupon(valid_days=30, value_minor=250)}):
+        programme = parse(stamps() | {"welcome": welcome})
+        assert programme.welcome == (Amount("stamps", 1) if "currency" in welcome else None)
+        promised = programme.welcome_coupon
+        assert (promised is not None) == ("coupon" in welcome)
+        if "currency" in welcome and promised is not None:
+            assert (promised.title["en"], promised.valid_days, promised.value_minor) == ("A free coffee", 30, 250)
+
+
+def test_the_form_keeps_a_coupon_that_it_does_not_ask_for() -> None:
+    before = stamps() | {"welcome": {"coupon": coupon()}}
+    assert simple_form_of(before) is not None
+    assert carry_over(stamps(), before)["welcome"] == {"currency": "stamps", "amount": 1, "coupon": coupon()}

@@ -111,7 +111,7 @@ def good(tx: Tx, member_id: int, now: datetime) -> list[PassRow]:
         for coupon in coupons.of_member(tx, member_id)
         if rules.standing(coupon.state, coupon.valid_to, now) == rules.ISSUED
     ]
-    return [row for row in passes.passes_by_id(tx, ids) if row.state == passes.ACTIVE]
+    return [row for row in passes.passes_by_id(tx, ids) if row.state == passes.ACTIVE] if ids else []
 
 
 def shown_by(ctx: Context, pass_id: int) -> Coupon:

@@ -22,7 +22,7 @@ from wallet_server.errors import WalletError
 from wallet_server.records import copying, credentials, devices, limits, operating, parties
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.rules.card import ALERT_ORDER, Alert
-from wallet_server.rules.compose import Holding, Store, compose
+from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
 from wallet_server.settings import LOCAL, Settings
 from wallet_server.wallets.apple.credentials import check
 from wallet_server.wallets.port import Identity
@@ -274,11 +274,12 @@ def _programmes(ctx: Context) -> Iterator[Finding]:
 
 
 def _sample_card(ctx: Context, row: ProgrammeRow) -> None:
-    """Compose, check and sign a card as a new member would get it, plain and with each alert; nothing is stored."""
+    """Compose, check and sign a card as a new member would get it, plain and with each alert, and the coupon
+    that it comes with; nothing is stored."""
     if not row.version_id:
         raise WalletError("It has no published version: publish one.")
     if row.credential_set_id is None:
-        raise WalletError("It has no certificate: `wallet-server setup apple install --programme` assigns one.")
+        raise WalletError("It has no certificate: `wallet-server setup apple` leads to one, and it takes it by itself.")
     with ctx.look() as tx:
         programme = ctx.programme(tx, row.version_id)
         signer = credentials.credential_set(tx, row.credential_set_id)
@@ -289,6 +290,8 @@ def _sample_card(ctx: Context, row: ProgrammeRow) -> None:
     link = f"{ctx.settings.base_url}/card/sample"
     holding = Holding({}, None, news, places[0] if places else None, places, 1, False, link, link)
     card, _ = compose(programme, holding, now)
+    beside = programme.welcome_coupon
+    slip = Slip("issued", now, None, holding.home, places, 1, False, link)
     identity = Identity(
         signer.id,
         signer.pass_type,
@@ -299,6 +302,8 @@ def _sample_card(ctx: Context, row: ProgrammeRow) -> None:
     )
     for alert in (None, *(Alert(facet, {}) for facet in ALERT_ORDER)):
         ctx.wallets[signer.wallet].issue(card, alert, identity, now)
+    if beside is not None:
+        ctx.wallets[signer.wallet].issue(compose_coupon(programme, beside, slip), None, identity, now)
 
 
 def _delivery(ctx: Context) -> Iterator[Finding]:

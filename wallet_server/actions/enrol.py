@@ -226,7 +226,7 @@ def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: 
 class WebCard:
     """A member's card for a browser, composed by the same code as the one on a phone but without its wait: what the
     books say now. `mark` changes with what the card shows; `in_wallet` says that a phone has registered it, `beside`
-    are the coupons of the card's member, as (card, code), `gift` is what the member gets once a phone holds it."""
+    are the coupons of the card's member, as (card, code, pass), `gift` is what they get once a phone holds it."""
 
     card: Card
     code: str
@@ -235,7 +235,7 @@ class WebCard:
     promotions: bool
     mark: str
     in_wallet: bool
-    beside: tuple[tuple[Card, str], ...] = ()
+    beside: tuple[tuple[Card, str, str], ...] = ()
     gift: welcome.Gift | None = None
 
 
@@ -269,11 +269,10 @@ def web_card(ctx: Context, token: str) -> WebCard:
     )
 
 
-def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str], ...]:
+def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str, str], ...]:
     served = passes.published(tx, [row.id for row in rows])
-    return tuple(
-        (cards.by_the_books(ctx, tx, row, served[row.id])[0], cards.identity(ctx, tx, row).code) for row in rows
-    )
+    found = ((row, cards.by_the_books(ctx, tx, row, served[row.id])[0]) for row in rows)
+    return tuple((card, cards.identity(ctx, tx, row).code, row.public_id) for row, card in found)
 
 
 def card_link(ctx: Context, pass_public_id: str) -> str:

@@ -77,9 +77,9 @@ def poster(ctx: Context, scope: Scope, store: str, programme: str | None = None)
 
 
 def _welcome(known: Programme) -> Texts | None:
-    gift = known.welcome
+    gift, coupon = known.welcome, known.welcome_coupon
     if gift is None:
-        return None
+        return None if coupon is None else coupon.title
     return {
         tongue: sentences.counted(gift.units, sentences.noun_of(known, gift.currency, tongue), tongue)
         for tongue in known.languages

@@ -13,6 +13,8 @@ from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
     balance_snapshots,
     balances,
+    coupon_events,
+    coupons,
     currencies,
     ledger_accounts,
     ledger_entries,
@@ -56,9 +58,10 @@ def faults(tx: Tx) -> Iterable[str]:
 
     Checked: each entry sums to zero per currency, and moves the member's lots by what it posted; each member's cached
     balance stands and equals the sum of its postings and the sum of its lots' remainders; each lot's remainder equals
-    its amount less its allocations and lies between the two.
+    its amount less its allocations and lies between the two; each coupon is as its last event left it, and its events
+    add up to its value while it is good and to nothing once it is not.
     """
-    for check in (_entry_faults, _balance_faults, _lot_faults):
+    for check in (_entry_faults, _balance_faults, _lot_faults, _coupon_faults):
         yield from check(tx)
 
 
@@ -106,6 +109,25 @@ def _balance_faults(tx: Tx) -> Iterable[str]:
     )
     for row in tx.execute(compare.limit(MOST_FAULTS)):
         yield f"Account {row.id}: balance {row.amount}, postings {row.posted}, lots {row.owned}."
+
+
+def _coupon_faults(tx: Tx) -> Iterable[str]:
+    event = coupon_events.c
+    last = sa.select(
+        event.coupon_id, sa.func.max(event.number).label("number"), sa.func.sum(event.value_minor).label("owed")
+    )
+    last_of = last.group_by(event.coupon_id).subquery()
+    left = sa.case((event.kind == "undone", "issued"), else_=event.kind)
+    due = sa.case((coupons.c.state == "issued", sa.func.coalesce(coupons.c.value_minor, 0)), else_=0)
+    compare = (
+        sa.select(coupons.c.public_id, coupons.c.state, left.label("left"), last_of.c.owed, due.label("due"))
+        .select_from(coupons)
+        .outerjoin(last_of, last_of.c.coupon_id == coupons.c.id)
+        .outerjoin(coupon_events, sa.and_(event.coupon_id == coupons.c.id, event.number == last_of.c.number))
+        .where(sa.or_(event.kind.is_(None), left != coupons.c.state, last_of.c.owed != due))
+    )
+    for row in tx.execute(compare.limit(MOST_FAULTS)):
+        yield f"Coupon {row.public_id}: {row.state} and {row.due} owed, but by its events {row.left} and {row.owed}."
 
 
 def _lot_faults(tx: Tx) -> Iterable[str]:

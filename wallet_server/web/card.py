@@ -44,7 +44,7 @@ def card_page(token: str) -> Response:
     return render(
         "card.html",
         tongue,
-        palettes=[shown.card.palette, *(card.palette for card, _ in shown.beside)],
+        palettes=[shown.card.palette, *(card.palette for card, *_ in shown.beside)],
         face=_face(shown.card, shown.code, tongue),
         coupons=_coupons(shown, tongue),
         mark=shown.mark,
@@ -53,6 +53,7 @@ def card_page(token: str) -> Response:
         in_wallet=shown.in_wallet,
         gift=_gift(shown, tongue),
         download=public_path(enrol.download_link(context(), shown.pass_public_id)),
+        coupon_files=[public_path(enrol.download_link(context(), coupon)) for *_, coupon in shown.beside],
         bundle=public_path(enrol.bundle_link(context(), shown.pass_public_id)) if shown.beside else "",
         visitor=visitor(),
         link=link,
@@ -75,7 +76,7 @@ def _gift(shown: enrol.WebCard, tongue: str) -> str | None:
 
 
 def _coupons(shown: enrol.WebCard, tongue: str) -> list[Face]:
-    return [_face(card, code, tongue) for card, code in shown.beside]
+    return [_face(card, code, tongue) for card, code, _ in shown.beside]
 
 
 def _face(card: Card, code: str, tongue: str) -> Face:
@@ -89,7 +90,7 @@ def state(token: str) -> Response:
     shown = enrol.web_card(context(), token)
     tongue = language(shown.language)
     # A void card's page says so at once: before that is published, no mark tells.
-    beside = ".".join(code[-4:] for _, code in shown.beside) + ("-void" if shown.card.voided else "")
+    beside = ".".join(code[-4:] for _, code, _ in shown.beside) + ("-void" if shown.card.voided else "")
     tag = f"{shown.mark}-{tongue}-{'held' if shown.in_wallet else 'free'}-{beside}"
     response = Response(mimetype="application/json")
     response.set_etag(tag)
