@@ -138,7 +138,11 @@ def test_a_programme_whose_design_is_gone(world: World) -> None:
 def test_a_programme_without_a_certificate_or_a_version(world: World, column: str) -> None:
     with world.ctx.change() as tx:
         tx.exec_driver_sql(f"UPDATE programmes SET {column}")
-    assert bad(doctor.examine(world.ctx)) == [("programme", "error")]
+    found = list(doctor.examine(world.ctx))
+    assert bad(found) == [("programme", "error")]
+    if column.startswith("credential"):
+        (said,) = [one.sentence for one in found if one.check == "programme"]
+        assert "`wallet-server setup apple` leads to one, and it takes it by itself." in said
 
 
 def test_work_that_nobody_does(world: World) -> None:

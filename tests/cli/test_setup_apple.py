@@ -159,4 +159,5 @@ def test_a_person_is_led_through_it_and_may_err(
     assert "Going on with" in done.output
     assert "Let us try again" in done.output
     assert "is installed" in done.output
+    assert "0: of every programme that has no certificate" in done.output
     assert [row.pass_type for row in vault.all_sets(house.ctx)] == [PASS_TYPE, OTHER]

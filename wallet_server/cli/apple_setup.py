@@ -157,9 +157,9 @@ def _ask_for_papers(ctx: Context, key: Path, pass_type: str, team: str) -> Paper
 def _ask_for_programme(ctx: Context) -> str | None:
     there = operator.programmes(ctx)
     if not there:
-        click.echo("There is no programme yet; give it this certificate later, with --programme.")
+        click.echo("There is no programme yet; the first one takes this certificate by itself.")
         return None
     for number, (public_id, name) in enumerate(there, 1):
         click.echo(f"{number}. {name} ({public_id})")
-    number = click.prompt("Whose new cards does it sign? (0: nobody's yet)", type=click.IntRange(0, len(there)))
+    number = click.prompt("Whose new cards does it sign? (0: of every programme that has no certificate)", type=click.IntRange(0, len(there)))
     return there[number - 1][0] if number else None
