@@ -122,7 +122,8 @@ def test_an_announcement_from_the_first_word_to_the_recall(client: FlaskClient, 
     assert "Without a text in this language the card shows the one in French" in preview
     refused = client.post("/console/announce", data=typed | {"text-fr": " "})
     assert refused.status_code == 400
-    assert "Write the text in the first language" in said(refused)
+    assert "Write the text in French too" in said(refused)
+    assert re.search(r'for="text-fr">[^/]*\(needed\)', page.get_data(as_text=True))
     made = client.post("/console/announce", data=typed)
     assert made.status_code == 303
     assert client.post("/console/announce", data=typed).location == made.location, "a double tap is one draft"

@@ -136,7 +136,10 @@ def _write(person: Person, faults: list[str]) -> Response:
         filled=filled,
         tiers=_tiers(column.programme, tongue) if column else [],
         form=request.form.get("form", "") if faults else secrets.token_urlsafe(18),
-        faults=[words.faults.of(FAULTS.get(path, "text"), path) for path in dict.fromkeys(faults)],
+        faults=[
+            words.faults.of(FAULTS.get(path, "text"), path).format(_first_language(column, words))
+            for path in dict.fromkeys(faults)
+        ],
         marked=marked,
         most=offers.MAX_TEXT,
         first_day=say.local(now).date().isoformat(),
@@ -147,6 +150,12 @@ def _write(person: Person, faults: list[str]) -> Response:
         in_language=in_language,
         say=say,
     )
+
+
+def _first_language(column: Column | None, words: Any) -> str:
+    """The language that a text may not leave out, by its name."""
+    first = column.programme.languages[0] if column else ""
+    return str(words.tongues.of(first, first))
 
 
 def _tiers(programme: Programme, tongue: str) -> list[tuple[str, str]]:
