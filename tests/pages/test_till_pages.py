@@ -28,7 +28,7 @@ def test_an_owner_makes_a_till_pairs_a_phone_and_unpairs_it(client: FlaskClient,
     drawn = shown.get_data(as_text=True)
     assert "<svg" in drawn
     assert re.search(r'href="/pair#[\w-]{43}"', drawn), "a baker alone with a phone makes that very phone the till"
-    assert "reached from this machine alone" in drawn
+    assert "answers to this machine alone" in drawn
     progress = re.search(r'data-pairing="([^"]+)"', drawn)
     assert progress
     assert client.get(progress[1]).json["state"] == "waiting"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
@@ -16,6 +14,7 @@ from werkzeug.wrappers import Response as Answer
 from wallet_server.actions import pairing
 from wallet_server.actions.staff import OWNER
 from wallet_server.errors import Invalid
+from wallet_server.web import trying
 from wallet_server.web.api.door import answer
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.rendering import context, press, root, symbol
@@ -78,7 +77,8 @@ def invite(till: str) -> Response:
         minutes=int(pairing.LIVES.total_seconds() // 60),
         named=_naming(speaks(person)),
         spoken=words.script.json(),
-        alone=_loopback(context().settings.base_url),
+        alone=trying.alone(),
+        sandbox=context().settings.sandbox,
     )
 
 
@@ -97,11 +97,3 @@ def revoke(device: str) -> Answer:
     person = signed_in(OWNER)
     pairing.revoke(context(), person.scope, device)
     return redirect(f"{root()}/console/tills?done=ended", 303)
-
-
-def _loopback(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
