@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from tests.pages.console import sign_in
 from tests.pages.house import House, Member, Shop
 from tests.pages.test_pages_served import ANDROID, IPHONE, text_of
 from wallet_server.actions import assets, programs
@@ -23,6 +24,7 @@ from wallet_server.actions.once import asked
 from wallet_server.app import create_app
 from wallet_server.rules.card import Palette
 from wallet_server.rules.program_simple import stamp_document
+from wallet_server.web.console.wording import Wording
 from wallet_server.web.visitor import seen
 
 MOST_BYTES = 50_000
@@ -316,3 +318,36 @@ def test_the_card_says_that_it_is_in_the_wallet(client: FlaskClient, house: Hous
         fresh.index('<details class="more" id="another">') < fresh.index('class="wallet"') < fresh.index("</details>")
     )
     assert urlsplit(member.path).path in page
+
+
+def test_nobody_on_a_live_page_reads_the_name_of_a_setting(
+    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = house.member()
+    monkeypatch.setattr(house.ctx, "settings", replace(house.ctx.settings, environment="live"))
+    for path in (f"/join/{house.shop.join_code}", f"{member.path}?new=1"):
+        page = text_of(client.get(path))
+        assert "an address that phones reach" in page
+        assert "WALLET_" not in page
+        assert "make run" not in page
+
+
+def test_the_first_of_a_month_is_written_as_the_french_do() -> None:
+    say = Wording("fr", "Europe/Paris")
+    first = dt.date(2026, 8, 1)
+    assert (say.day(first), say.day(first, "d MMMM y")) == ("samedi 1er août", "1er août 2026")
+    assert say.day(dt.date(2026, 8, 11), "d MMMM y") == "11 août 2026"
+    assert Wording("en").day(first, "d MMMM y") == "1 August 2026"
+
+
+def test_a_stamp_without_an_amount_is_a_visit_in_the_history(client: FlaskClient, house: House, stamped: Shop) -> None:
+    member = house.member(stamped, email="visit@example.com")
+    member.buy("visit-1", 0, stamped)
+    sign_in(client, house, merchant_key=stamped.merchant_key)
+    found = re.search(r"/console/members/mem_[^\"?]+", text_of(client.get("/console/members?q=visit@example.com")))
+    assert found
+    for lang, word in (("en", "visit"), ("fr", "passage")):
+        page = text_of(client.get(f"{found[0]}?lang={lang}"))
+        assert re.search(rf"<small>[^<]* · {word}</small>", page)
+        assert "€0.00" not in page
+        assert "0,00" not in page

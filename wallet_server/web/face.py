@@ -14,7 +14,7 @@ from wallet_server.rules import sentences
 from wallet_server.rules.card import Balance, Card, Kind, Offer, Stamps, Texts
 from wallet_server.rules.program import Money
 from wallet_server.web.assets import asset_path
-from wallet_server.web.rendering import in_language, palette_spec, symbol
+from wallet_server.web.rendering import day_style, in_language, palette_spec, symbol
 
 LEFT_OUT = frozenset({"web", "stop"})
 """Details of the back that the page itself is or has: the link to this page, and the switch for messages."""
@@ -153,13 +153,15 @@ def _title(card: Card, spoken: str) -> str:
 def _facts(card: Card, spoken: str) -> Iterator[Fact]:
     event, until = card.event, _until(card.offer, card)
     if event is not None:
-        begins = format_datetime(_local(event.starts_at, event.zone), "d MMMM y, HH:mm", locale=spoken)
+        at = _local(event.starts_at, event.zone)
+        begins = format_datetime(at, day_style("d MMMM y, HH:mm", at, spoken), locale=spoken)
         yield Fact(_WORDS["starts"][spoken], begins)
         yield Fact(_WORDS["venue"][spoken], in_language(event.venue, spoken))
         if event.entry:
             yield Fact(_WORDS["entry"][spoken], in_language(event.entry, spoken))
     elif until is not None:
-        yield Fact(_WORDS["until"][spoken], format_date(datetime.fromisoformat(until), "d MMMM y", locale=spoken))
+        last = datetime.fromisoformat(until)
+        yield Fact(_WORDS["until"][spoken], format_date(last, day_style("d MMMM y", last, spoken), locale=spoken))
 
 
 def _until(offer: Offer | None, card: Card) -> str | None:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import rating
 from wallet_server.errors import Invalid, NotFound, TooMany, WalletError
-from wallet_server.web.rendering import context, here, language, press, render
+from wallet_server.web.rendering import context, day_style, here, language, press, render
 
 rating_pages = Blueprint("rate", __name__)
 
@@ -44,7 +44,8 @@ def _page(token: str, fault: WalletError | None) -> Response:
     asked = rating.question(context(), token)
     tongue = language(asked.language)
     words = press().words[tongue].rate
-    day = asked.at and format_date(asked.at.astimezone(ZoneInfo(asked.zone)), "d MMMM", locale=tongue)
+    at = asked.at and asked.at.astimezone(ZoneInfo(asked.zone))
+    day = at and format_date(at, day_style("d MMMM", at, tongue), locale=tongue)
     done = request.args.get("done", "")
     return render(
         "rate.html",

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -235,3 +236,8 @@ def palette_sheet(spec: str) -> str | None:
         return None
     background, foreground, label = found.groups()
     return f".p-{spec}{{--card:#{background};--on-card:#{foreground};--card-label:#{label}}}"
+
+
+def day_style(style: str, day: date, tongue: str) -> str:
+    """A pattern of CLDR as this language writes this day: in French the first of a month is `1er`."""
+    return style.replace("d MMMM", "d'er' MMMM") if tongue == "fr" and day.day == 1 else style

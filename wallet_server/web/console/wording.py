@@ -12,6 +12,7 @@ from babel.dates import format_date, format_time
 
 from wallet_server.rules import sentences
 from wallet_server.rules.program import Money
+from wallet_server.web.rendering import day_style
 
 LOCALES = {"fr": Locale("fr", "FR"), "en": Locale("en", "GB")}
 EXPONENTS = {"JPY": 0, "KRW": 0, "BHD": 3, "KWD": 3, "TND": 3}
@@ -38,7 +39,7 @@ class Wording:
 
     def day(self, day: date, style: str = "EEEE d MMMM") -> str:
         """`Monday 5 May`, or as a pattern of CLDR says."""
-        return str(format_date(day, style, self._locale))
+        return str(format_date(day, day_style(style, day, self.tongue), self._locale))
 
     def on(self, at: datetime) -> str:
         """The day of an instant, with its year: `5 May 2026`."""
