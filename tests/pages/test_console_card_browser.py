@@ -108,3 +108,20 @@ def test_a_baker_makes_and_publishes_her_card_on_a_phone(
     expect(page.get_by_label("Number of stamps")).to_have_value("7")
     assert not faults
     context.close()
+
+
+def test_on_a_laptop_both_sentences_stand_in_sight_beside_the_form(browser: Browser, house: House, shop: Shop) -> None:
+    laptop = {"width": 1280, "height": 850}
+    context = browser.new_context(base_url=house.base, locale="fr-FR", viewport=laptop, reduced_motion="reduce")
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    page.goto("/console/card")
+    page.locator("input[type=email]").fill(hire(house, merchant_key=shop.merchant_key))
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("[name=reward_fr]").fill("un café offert")
+    english = page.locator(".promises [lang=en]")
+    expect(english).to_contain_text("10 stamps = un café offert")
+    for sentence in (page.locator(".promises [lang=fr]"), english):
+        expect(sentence).to_be_in_viewport(ratio=1)
+    context.close()
