@@ -41,6 +41,9 @@ def test_loading_gives_names_and_dates_and_hides_the_key(authority: Authority) -
     assert b"PRIVATE" not in repr(loaded).encode()
     again = Credentials.load(loaded.certificate_pem, loaded.key_pem, loaded.wwdr_pem, NOW, key_checked=True)
     assert again == loaded
+    older = authority.leaf(starts=NOW - timedelta(days=1000))
+    begins = Credentials.load(older, authority.key, authority.wwdr(), NOW).not_before
+    assert begins == NOW - timedelta(days=900), "a chain is valid from when the younger of the two is"
 
 
 def test_certificates_may_be_der_as_the_portal_gives_them(authority: Authority) -> None:

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
 from wallet_server.records import announcements, coupons, devices, jobs, ledger, members, parties, passes, recovery
+from wallet_server.records.credentials import version as signing_version
 from wallet_server.records.database import Tx
-from wallet_server.records.fetches import Sheet
+from wallet_server.records.fetches import Sheet, shelf_key
 from wallet_server.records.passes import PassRow, Publication
 from wallet_server.rules import codes, publishing, recovering
 from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json, fingerprint_of
@@ -292,20 +293,20 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
     The same version gives the same bytes in every process, so that an unchanged card stays unchanged on the phone.
     Raises `Misconfigured` when its credentials cannot be used, `Invalid` when the card breaks the wallet's rules.
     """
-    key = (row.id, publication.number, row.credential_set_id)
-    media_type = PASS_FILE
-    body = ctx.signed.get(key)
-    if body is None:
-        issued = issue(ctx, tx, row, publication)
-        body, media_type = issued.body, issued.media_type
-        ctx.signed.put(key, body)
-    return body, media_type
+    version = signing_version(tx, row.credential_set_id)
+    body = ctx.signed.get(shelf_key(row.id, publication.number, row.credential_set_id, version))
+    if body is not None:
+        return body, PASS_FILE
+    issued = issue(ctx, tx, row, publication)
+    signed_by = version if issued.version is None else issued.version
+    ctx.signed.put(shelf_key(row.id, publication.number, row.credential_set_id, signed_by), issued.body)
+    return issued.body, issued.media_type
 
 
 def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
     """The same for a phone that comes back, from one row that holds everything; raises as `serve` does."""
-    key = (sheet.pass_id, sheet.number, sheet.credential_set_id)
-    body = ctx.signed.get(key)
+    version = sheet.credential_version
+    body = ctx.signed.get(shelf_key(sheet.pass_id, sheet.number, sheet.credential_set_id, version))
     if body is None:
         opened = None
         if sheet.recovery_cipher is not None:
@@ -315,7 +316,9 @@ def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
             shown, _alert(sheet.alert), _identity(ctx, sheet, sheet.code_cipher), sheet.published_at
         )
         body = made.body
-        ctx.signed.put(key, body)
+        # For some seconds after a swap the old certificate may be loaded still.
+        signed_by = version if made.version is None else made.version
+        ctx.signed.put(shelf_key(sheet.pass_id, sheet.number, sheet.credential_set_id, signed_by), body)
     return body
 
 

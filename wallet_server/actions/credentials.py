@@ -250,6 +250,7 @@ class Vault:
         parts = row.certificate.encode(), key, row.chain.encode()
         # What was sealed was checked before, and checking a great key holds up every thread for seconds.
         loaded = Credentials.load(*parts, now, sandbox=self._ctx.settings.sandbox, key_checked=True)
+        loaded = replace(loaded, version=row.version)
         if row.push_key_id is None:
             return loaded
         return replace(loaded, provider=push_keys.provider(self._ctx, row.push_key_id, row.team))

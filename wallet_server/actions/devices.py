@@ -126,7 +126,8 @@ def fetch(
     number, last_modified = served.number, served.last_modified
     body: bytes | None = None
     if known is None or known != last_modified:
-        body = ctx.signed.get((served.pass_id, number, served.credential_set_id))
+        kept = fetches.shelf_key(served.pass_id, number, served.credential_set_id, served.credential_version)
+        body = ctx.signed.get(kept)
         if body is None:
             # Looked at anew, and what is answered is all of that look: a further version may be out by now.
             sheet = fetches.sheet(ctx.database, served.pass_id)

@@ -147,6 +147,12 @@ def credential_set(tx: Tx, set_id: int) -> CredentialRow:
     return _row(r)
 
 
+def version(tx: Tx, set_id: int) -> int:
+    """Which version of a set signs just now."""
+    query = sa.select(credential_sets.c.version).where(credential_sets.c.id == set_id)
+    return int(tx.execute(query).scalar_one())
+
+
 def all_sets(tx: Tx) -> list[CredentialRow]:
     """Every set in use, oldest first."""
     rows = tx.execute(

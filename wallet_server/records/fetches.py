@@ -13,7 +13,16 @@ from sqlalchemy import bindparam as b
 from wallet_server.records.database import Database
 from wallet_server.records.glance import Glance
 from wallet_server.records.passes import ACTIVE
-from wallet_server.records.schema import codes, devices, members, passes, publications, registrations, tag_counters
+from wallet_server.records.schema import (
+    codes,
+    credential_sets,
+    devices,
+    members,
+    passes,
+    publications,
+    registrations,
+    tag_counters,
+)
 
 MOST_SERIALS = 10_000
 
@@ -25,6 +34,7 @@ class Served(NamedTuple):
     pass_id: int
     token_sha256: bytes
     credential_set_id: int
+    credential_version: int
     number: int
     seen: int
     last_modified: datetime
@@ -38,6 +48,7 @@ class Sheet(NamedTuple):
     pass_id: int
     wallet: str
     credential_set_id: int
+    credential_version: int
     pass_type: str
     serial: str
     token_cipher: str
@@ -51,13 +62,22 @@ class Sheet(NamedTuple):
     recovery_cipher: str | None
 
 
+def shelf_key(pass_id: int, number: int, set_id: int, version: int) -> tuple[int, int, int, int]:
+    """Where the bytes of a published card are kept: with the version of the certificate that signed them, so that none
+    outlives a swap because of one that was revoked."""
+    return pass_id, number, set_id, version
+
+
 _BY_SERIAL = sa.and_(passes.c.pass_type == b("pass_type"), passes.c.serial == b("serial"))
-_BOTH = passes.join(publications, publications.c.pass_id == passes.c.id)
+_BOTH = passes.join(publications, publications.c.pass_id == passes.c.id).join(
+    credential_sets, credential_sets.c.id == passes.c.credential_set_id
+)
 _SERVED = Glance(
     sa.select(
         passes.c.id,
         passes.c.token_sha256,
         passes.c.credential_set_id,
+        credential_sets.c.version,
         publications.c.number,
         publications.c.seen,
         publications.c.last_modified,
@@ -100,6 +120,7 @@ _SHEET = Glance(
         passes.c.id,
         passes.c.wallet,
         passes.c.credential_set_id,
+        credential_sets.c.version,
         passes.c.pass_type,
         passes.c.serial,
         passes.c.token_cipher,

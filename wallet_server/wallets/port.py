@@ -101,11 +101,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Issued:
-    """What a customer needs to add the pass: the bytes of a file, or an address to open."""
+    """What a customer needs to add the pass: the bytes of a file, or an address to open. `version` is that of the
+    credentials that signed it, where they have one."""
 
     media_type: str
     body: bytes = field(repr=False)
     link: str | None = None
+    version: int | None = None
 
 
 class Wallet(Protocol):
@@ -118,8 +120,9 @@ class Wallet(Protocol):
         ...
 
     def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
-        """The card in the vendor's own form. `at` (UTC) is the signing time. Raises `errors.Invalid` with every
-        fault when the card breaks one of the vendor's rules: nothing invalid is ever signed."""
+        """The card in the vendor's own form. `at` (UTC) is when it was published, and the signing time, unless the
+        certificate that signs is younger: then that is when it began. Equal arguments give equal bytes. Raises
+        `errors.Invalid` with every fault when the card breaks a rule of the vendor: nothing invalid is ever signed."""
         ...
 
     def bundle(self, bodies: Sequence[bytes]) -> Issued:

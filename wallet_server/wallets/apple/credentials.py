@@ -62,6 +62,8 @@ class Credentials:
     """What opens the push service in the certificate's place."""
     nfc: bool = False
     """Whether phones open a card of this certificate that has a contactless part."""
+    version: int | None = field(default=None, compare=False)
+    """Which one of its set this is, where whoever keeps the set counts them."""
 
     @classmethod
     def load(
@@ -88,7 +90,7 @@ class Credentials:
         return cls(
             pass_type=_name(leaf.subject, NameOID.USER_ID),
             team=_name(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME),
-            not_before=leaf.not_valid_before_utc,
+            not_before=max(leaf.not_valid_before_utc, wwdr.not_valid_before_utc),
             not_after=min(leaf.not_valid_after_utc, wwdr.not_valid_after_utc),
             certificate_pem=leaf.public_bytes(Encoding.PEM),
             key_pem=_key_pem(key),

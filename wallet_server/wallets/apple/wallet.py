@@ -67,7 +67,10 @@ class AppleWallet:
                 "is renewed. `wallet-server setup apple` leads you through it.",
                 code="apple-credentials",
             )
-        return Issued(MEDIA_TYPE, self._press.make(card, alert, identity, design, credentials, at))
+        # A card that was published before its certificate was renewed: the chain is judged at the time of signing.
+        signed_at = max(at, credentials.not_before)
+        body = self._press.make(card, alert, identity, design, credentials, signed_at)
+        return Issued(MEDIA_TYPE, body, version=credentials.version)
 
     def bundle(self, bodies: Sequence[bytes]) -> Issued:
         """A .pkpasses: a zip of passes (Apple, "Distributing and updating a pass"). See the port."""
