@@ -9,15 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from structlog.testing import capture_logs
 
 from tests.actions.test_vault import current, fresh
-from tests.world import PASS_TYPE, Holder, World
+from tests.world import PASS_TYPE, Holder, World, authority
 from wallet_server import resources
 from wallet_server.actions import credentials as vault
-from wallet_server.actions import devices, enrol
+from wallet_server.actions import devices, doctor, enrol, push_keys
 from wallet_server.errors import Misconfigured
+from wallet_server.records.schema import push_keys as kept_keys
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet
@@ -125,3 +128,21 @@ def test_a_swap_reaches_cards_that_were_signed_already(vaulted: World, tmp_path:
     vault.swap_back(vaulted.ctx, PASS_TYPE)
     vaulted.clock.forward(seconds=vault.KEPT_SECONDS)
     assert served(vaulted, holder, way) == first
+
+
+def test_a_push_key_that_cannot_be_opened_keeps_no_card_from_being_signed(vaulted: World) -> None:
+    row = current(vaulted)
+    kid, pem = authority().push_key(row.team)
+    push_keys.install(vaulted.ctx, pem, kid, row.team)
+    vaulted.clock.forward(seconds=vault.KEPT_SECONDS)
+    assert vault.Vault(vaulted.ctx)(row.id).provider is not None
+    with vaulted.ctx.change() as tx:
+        tx.execute(sa.update(kept_keys).values(key_cipher="k0:AAAA"))
+    opened = vault.Vault(vaulted.ctx)
+    with capture_logs() as logs:
+        assert opened(row.id).provider is None, "the certificate rings in its place"
+    assert [(one["log_level"], one["pass_type"]) for one in logs] == [("error", PASS_TYPE)]
+    assert served(vaulted, vaulted.enrol())
+    said = [one for one in doctor.examine(vaulted.ctx) if one.check == "push-key"]
+    assert [one.level for one in said] == ["error"]
+    assert "rung by the certificate" in said[0].sentence

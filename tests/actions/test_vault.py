@@ -256,3 +256,16 @@ def test_a_key_that_is_removed_or_damaged_leaves_the_certificate(world: World) -
     assert opened(current(world).id).provider is None
     with pytest.raises(NotFound):
         push_keys.remove(ctx, team)
+
+
+def test_a_pass_type_that_comes_later_is_rung_by_its_owners_push_key(world: World, tmp_path: Path) -> None:
+    row = current(world)
+    kid, pem = authority().push_key(row.team)
+    push_keys.install(world.ctx, pem, kid, row.team)
+    for name, team, account in (("same", row.team, None), ("team", "OTHER12345", None), ("owner", row.team, 1)):
+        new = fresh(world.clock.at, tmp_path / name, f"pass.test.{name}", team)
+        vault.install(world.ctx, new, vault.Claim(account_id=account))
+    used = {one.pass_type: one.push_key_id for one in vault.all_sets(world.ctx)}
+    key = used[PASS_TYPE]
+    assert key is not None
+    assert used == {PASS_TYPE: key, "pass.test.same": key, "pass.test.team": None, "pass.test.owner": None}

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import structlog
+
 from wallet_server.actions import push_keys
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Conflict, Misconfigured, NotFound
@@ -18,6 +20,7 @@ from wallet_server.wallets.apple.credentials import Credentials
 SLICE = 500
 MOST_NAMED = 100
 KEPT_SECONDS = 10
+_log = structlog.get_logger("vault")
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,13 @@ def _of(row: CredentialRow) -> Material:
 
 def _add(ctx: Context, tx: Tx, loaded: Credentials, account_id: int | None) -> int:
     material, now = _material(ctx, loaded), ctx.now()
-    return credentials.add(tx, new_id("cred"), account_id, "apple", loaded.pass_type, loaded.team, material, now)
+    # A push key of the team rings its later pass types too, but for one account alone: a stranger may claim any team.
+    beside = [row for row in credentials.all_sets(tx) if (row.team, row.account_id) == (loaded.team, account_id)]
+    key = next((row.push_key_id for row in beside if row.push_key_id is not None), None)
+    set_id = credentials.add(tx, new_id("cred"), account_id, "apple", loaded.pass_type, loaded.team, material, now)
+    if key is not None:
+        credentials.use_push_key(tx, set_id, key)
+    return set_id
 
 
 def _replace(ctx: Context, tx: Tx, row: CredentialRow, loaded: Credentials) -> bool:
@@ -253,7 +262,12 @@ class Vault:
         loaded = replace(loaded, version=row.version)
         if row.push_key_id is None:
             return loaded
-        return replace(loaded, provider=push_keys.provider(self._ctx, row.push_key_id, row.team))
+        try:
+            return replace(loaded, provider=push_keys.provider(self._ctx, row.push_key_id, row.team))
+        except Misconfigured as fault:
+            # Cards are signed without it, and the certificate rings: a key that is lost keeps no customer waiting.
+            _log.error("push key not usable, the certificate rings", pass_type=row.pass_type, why=fault.sentence)
+            return loaded
 
 
 @dataclass(frozen=True)

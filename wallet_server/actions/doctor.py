@@ -247,8 +247,9 @@ def _push_key(ctx: Context, row: credentials.CredentialRow) -> Finding:
     try:
         name = push_keys.provider(ctx, row.push_key_id or 0, row.team).name
     except WalletError as fault:
-        mend = "Install it anew, or `wallet-server setup apple token remove` to ring by the certificate."
-        return Finding("push-key", "error", f"{row.pass_type} is rung with a push key: {fault.sentence} {mend}")
+        mend = "Install it anew, or forget it: `wallet-server setup apple token remove`."
+        sentence = f"{row.pass_type} has a push key that cannot be used, and is rung by the certificate meanwhile"
+        return Finding("push-key", "error", f"{sentence}: {fault.sentence} {mend}")
     return Finding("push-key", "ok", f"{row.pass_type} is rung with the push key {name}.")
 
 
