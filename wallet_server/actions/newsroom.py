@@ -18,6 +18,28 @@ from wallet_server.rules.program import Programme
 
 PAGE = 50
 NEWEST = 20
+GROUPS = (
+    ("taken", ("rang", "silent")),
+    ("coming", ("sending", "unanswered")),
+    ("later", ("waiting:quiet-hours", "waiting:per-day", "waiting:per-week")),
+    (
+        "untold",
+        (
+            "no-phone",
+            "unringable",
+            "replaced",
+            "recalled",
+            "over",
+            "waiting:recalled",
+            "waiting:over",
+            "skipped:no-consent",
+            "skipped:not-reachable",
+            "skipped:announcing-off",
+        ),
+    ),
+)
+"""Every standing, in the order in which it is told."""
+KNOWN = frozenset(code for _, codes in GROUPS for code in codes)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import newsroom, offers
-from wallet_server.actions.newsroom import Column, Item
+from wallet_server.actions.newsroom import GROUPS, KNOWN, Column, Item
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
 from wallet_server.errors import Conflict, Invalid
@@ -32,28 +32,6 @@ SAMPLE_NAME = "Claire"
 """Who reads the preview of a text that says a first name."""
 
 PATH = "/console/announce"
-GROUPS = (
-    ("taken", ("rang", "silent")),
-    ("coming", ("sending", "unanswered")),
-    ("later", ("waiting:quiet-hours", "waiting:per-day", "waiting:per-week")),
-    (
-        "untold",
-        (
-            "no-phone",
-            "unringable",
-            "replaced",
-            "recalled",
-            "over",
-            "waiting:recalled",
-            "waiting:over",
-            "skipped:no-consent",
-            "skipped:not-reachable",
-            "skipped:announcing-off",
-        ),
-    ),
-)
-"""Every standing, in the order in which it is told."""
-KNOWN = frozenset(code for _, codes in GROUPS for code in codes)
 FAULTS = {"texts": "first_language", "tier": "tier", "ends_at": "ends", "ends": "ends"}
 FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 COUNT_AT_ONCE = 5000
@@ -307,12 +285,12 @@ def _pace(found: Item) -> int:
 def _share(found: Item, code: str, whole: int, words: Any, say: Wording) -> Share:
     many = found.standings[code]
     name = code.replace(":", ".")
-    gone = found.state == "recalled" or found.over
+    gone = code == "no-phone" and (found.state == "recalled" or found.over)
     return Share(
         words.standing.of(name, code),
         say.number(many),
         percent(many, whole),
-        words.no_phone_gone if gone and code == "no-phone" else words.why.of(name, ""),
+        words.no_phone_gone if gone else words.why.of(name, ""),
         f"{root()}{PATH}/{found.public_id}/members/{code}",
         code,
     )
