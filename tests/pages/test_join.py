@@ -18,11 +18,12 @@ from werkzeug.test import TestResponse
 from tests.pages.console import sign_in
 from tests.pages.house import House, Member, Shop
 from tests.pages.test_pages_served import ANDROID, IPHONE, text_of
-from wallet_server.actions import assets, programs
+from wallet_server.actions import assets, pages, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
 from wallet_server.app import create_app
 from wallet_server.rules.card import Palette
+from wallet_server.rules.fitting import Logo, warnings
 from wallet_server.rules.program_simple import stamp_document
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.visitor import seen
@@ -351,3 +352,15 @@ def test_a_stamp_without_an_amount_is_a_visit_in_the_history(client: FlaskClient
         assert re.search(rf"<small>[^<]* · {word}</small>", page)
         assert "€0.00" not in page
         assert "0,00" not in page
+
+
+def test_a_name_that_a_wide_logo_cuts_is_told_with_its_remedy(house: House, stamped: Shop) -> None:
+    offer = pages.offer(house.ctx, stamped.join_code)
+
+    def told(name: str, logo: Logo) -> list[str]:
+        found = warnings({}, replace(offer.programme, organisation=name), [offer.card], logo)
+        return [one.code for one in found if one.field == "name"]
+
+    assert told("Boulangerie Zéphyr", Logo(160, True)) == ["apple_name_logo"]
+    assert told("Boulangerie Zéphyr", Logo(50, True)) == [], "the remedy is one"
+    assert told("Boulangerie-pâtisserie Zéphyr", Logo(160, True)) == ["apple_name", "google_name"]

@@ -21,6 +21,8 @@ GOOGLE_NAME, GOOGLE_BALANCE = 20, 7
 
 CARD_POINTS, MARGIN_POINTS, GAP_POINTS = 375, 16, 8
 LOGO_TEXT_POINTS, HEADER_POINTS, LABEL_POINTS, FIELD_POINTS = 18.0, 17.0, 11.0, 16.0
+SQUARE_POINTS = 50
+"""How wide a square logo is: as high as Apple's 50 points allow."""
 SMALLEST = 0.6
 """A phone sets a text that is too long smaller, to about so much of its size, before it cuts it."""
 
@@ -72,9 +74,12 @@ def warnings(
 def _name(programme: Programme, cards: Sequence[Card], logo: Logo | None) -> Iterator[Wrong]:
     name = programme.organisation
     header = max((width(text, HEADER_POINTS) for card in cards for text in _header(card)), default=0.0)
-    room = CARD_POINTS - 2 * MARGIN_POINTS - (logo.points if logo else 50) - GAP_POINTS - (header + GAP_POINTS)
-    if width(name, LOGO_TEXT_POINTS, bold=True) > room:
-        yield Wrong("name", "apple_name", (_shown(name, room),))
+    beside = CARD_POINTS - 2 * MARGIN_POINTS - GAP_POINTS - (header + GAP_POINTS)
+    room, needed = beside - (logo.points if logo else SQUARE_POINTS), width(name, LOGO_TEXT_POINTS, bold=True)
+    if needed > room:
+        # The logo takes the place, and not the name: then that is what to change.
+        wide = logo is not None and needed <= beside - SQUARE_POINTS
+        yield Wrong("name", "apple_name_logo" if wide else "apple_name", (_shown(name, room),))
     if len(name) > GOOGLE_NAME:
         yield Wrong("name", "google_name", (str(GOOGLE_NAME), name[: GOOGLE_NAME - 1].rstrip() + "…"))
 
