@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from tests.phone import opened
 from tests.world import PASS_TYPE, Holder, World, founded, together
-from wallet_server.actions import coupons, devices, enrol, leaving, pairing, programs, recovery, till, upkeep
+from wallet_server.actions import coupons, devices, enrol, journal, leaving, pairing, programs, recovery, till, upkeep
 from wallet_server.actions.keys import authenticate
 from wallet_server.errors import Conflict, NotFound
 from wallet_server.records.schema import COUPON_FACTS, coupon_events, metadata, passes
@@ -107,6 +107,9 @@ def test_a_coupon_is_a_pass_beside_the_card_with_a_code_and_a_life_of_its_own(ba
     assert changed is not None
     assert list(changed[0]) == [card.serial]
     assert owed(bakery) == 250
+    with bakery.ctx.look() as tx:
+        name = journal.card_names(bakery.ctx, tx, [card.member_id])[card.member_id]
+    assert card.code.split(".")[3].endswith(name), "a member is known by the card"
 
 
 def test_the_till_is_told_what_a_coupon_is_and_neither_sells_to_it_nor_takes_a_card_for_one(bakery: World) -> None:

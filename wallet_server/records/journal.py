@@ -62,6 +62,7 @@ class CardRow:
     behind: bool
     behind_since: datetime
     phones: tuple[tuple[datetime, bool, bool], ...]
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def consents_of(tx: Tx, member_id: int, most: int) -> list[ConsentRow]:
 
 
 def cards_of(tx: Tx, member_ids: Sequence[int]) -> dict[int, list[CardRow]]:
-    """Member key to the cards, newest first."""
+    """Member key to the cards, newest first, and after them the coupons."""
     phones: dict[int, list[tuple[datetime, bool, bool]]] = {}
     held = (
         sa.select(registrations.c.pass_id, registrations.c.registered_at, devices.c.push_kind, devices.c.suspect_at)
@@ -201,14 +202,24 @@ def cards_of(tx: Tx, member_ids: Sequence[int]) -> dict[int, list[CardRow]]:
         .add_columns(publications.c.unseen_since)
         .join(publications, publications.c.pass_id == passes.c.id)
         .where(passes.c.member_id.in_(list(member_ids)))
-        .order_by(passes.c.id.desc())
+        .order_by(sa.case((passes.c.kind == "card", 0), else_=1), passes.c.id.desc())
     )
     found: dict[int, list[CardRow]] = {}
     for r in tx.execute(query):
         held_by = tuple(phones.get(r.id, ()))
         behind = r.seen < r.number
         row = CardRow(
-            r.id, r.public_id, r.serial, r.state, r.wallet, r.created_at, r.seen_at, behind, r.unseen_since, held_by
+            r.id,
+            r.public_id,
+            r.serial,
+            r.state,
+            r.wallet,
+            r.created_at,
+            r.seen_at,
+            behind,
+            r.unseen_since,
+            held_by,
+            r.kind,
         )
         found.setdefault(r.member_id, []).append(row)
     return found
