@@ -116,7 +116,8 @@ class Multitude:
         key = " AND ".join(f"p.{column.name} = {row.values[column.name]}" for column in row.table.primary_key)
         numbers = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {count - 1})"
         into = f"INSERT INTO {row.table.name} ({', '.join(names)})"
-        source = f"SELECT {picked} FROM n, growth_days d, {row.table.name} p WHERE {key} AND d.n = n.i - n.i / {DAYS} * {DAYS}"
+        which = f"{key} AND d.n = n.i - n.i / {DAYS} * {DAYS}"
+        source = f"SELECT {picked} FROM n, growth_days d, {row.table.name} p WHERE {which}"
         return f"{into} {numbers} {source}" if self._sqlite else f"{numbers} {into} {source}"
 
     def _value(self, row: _Row, name: str, bases: Mapping[str, int]) -> str:

@@ -58,6 +58,8 @@ def test_every_text_is_used_somewhere() -> None:
         "errors.",
         "doctor.events.",
         "doctor.levels.",
+        "announce.groups.",
+        "announce.standing.",
     )  # looked up by a code
     by_role = ("team.roles.", "team.may.", "team.deeds.", "team.by.", "sign.invited.as.")
     unused = [

@@ -161,5 +161,6 @@ def _ask_for_programme(ctx: Context) -> str | None:
         return None
     for number, (public_id, name) in enumerate(there, 1):
         click.echo(f"{number}. {name} ({public_id})")
-    number = click.prompt("Whose new cards does it sign? (0: of every programme that has no certificate)", type=click.IntRange(0, len(there)))
+    asked = "Whose new cards does it sign? (0: of every programme that has no certificate)"
+    number = click.prompt(asked, type=click.IntRange(0, len(there)))
     return there[number - 1][0] if number else None
