@@ -60,6 +60,7 @@ def test_every_text_is_used_somewhere() -> None:
         "doctor.levels.",
         "announce.groups.",
         "announce.standing.",
+        "announce.why.",
     )  # looked up by a code
     by_role = ("team.roles.", "team.may.", "team.deeds.", "team.by.", "sign.invited.as.")
     unused = [
