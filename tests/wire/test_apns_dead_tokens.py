@@ -32,6 +32,7 @@ class Pair:
     certificate_pem: bytes
     key_pem: bytes
     pass_type: str = PASS_TYPE
+    provider: None = None
 
 
 @dataclass

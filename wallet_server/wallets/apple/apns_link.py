@@ -1,57 +1,37 @@
-"""Owns the connections to APNs: HTTP/2 through libcurl, driven by epoll, many streams on one connection.
+"""Owns the connections to APNs: many pushes on each, as many as it announces, driven by epoll.
 
-A new connection may have one stream until APNs announces more, and libcurl would overrun that (it assumes 100 until
-the first SETTINGS frame has come). So each connection has a multi handle of its own, its first send goes alone, and
-libcurl may open a socket for nothing but that first send: what it would silently retry on a fresh connection after a
-GOAWAY or a cut comes back as a fault instead, to be sent again in good order. Certificate, key and trust root stay in
-memory.
+A new connection may have one stream until APNs announces more, and more may be announced and taken back at any time.
+So the first send of each connection goes alone, and all that are on their way together leave in one write. Frames are
+`apns_frames`', the socket and TLS are `apns_road`'s; this file decides when to connect, how deep to go, and what each
+end of a connection means for what was on it.
 """
 
 from __future__ import annotations
 
-import re
 import select
-import socket
+import ssl
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
-import pycurl
-
+from wallet_server.wallets.apple import apns_headers, apns_road
 from wallet_server.wallets.apple.apns_answers import Target
+from wallet_server.wallets.apple.apns_frames import NO_ERROR, REFUSED, UNPROCESSED, Broken, Fields, Frames
+from wallet_server.wallets.apple.apns_headers import Template
+from wallet_server.wallets.apple.apns_road import Away, Dial, Fault, Road
+
+__all__ = ["Dial", "Exchange", "Fault", "Link", "Phase", "Reply", "Shot"]
 
 SHALLOW = 100  # streams in flight that keep a connection busy when answers take no time
 STREAMS_PER_SECOND = 20_000  # what one connection is worth: the depth that reaches it grows with the latency
-ANSWER_LIMIT = 4096
 IDLE_SECONDS = 60.0  # a connection that was silent for longer may be gone: its next send goes alone again
-ANSWERS_AT_ONCE = 256
-
-_SETTINGS_AT_FAULT = frozenset(
-    (
-        pycurl.E_URL_MALFORMAT,
-        pycurl.E_BAD_FUNCTION_ARGUMENT,  # a key that is not the certificate's
-        pycurl.E_SSL_CERTPROBLEM,
-        pycurl.E_SSL_CIPHER,
-        pycurl.E_PEER_FAILED_VERIFICATION,
-        pycurl.E_SSL_CACERT_BADFILE,
-        pycurl.E_SSL_ISSUER_ERROR,
-    )
-)
-# With TLS 1.3 the server looks at the client's certificate after the handshake: its refusal arrives as a failed read.
-_CERTIFICATE_REFUSED = re.compile(
-    r"alert (bad certificate|unsupported certificate|certificate|unknown ca|access denied)"
-)
-
-
-class Fault(Enum):
-    """Why no answer came."""
-
-    LOST = "lost"  # the connection failed or was cut
-    UNSENT = "unsent"  # the connection went away before this one was sent
-    TIMEOUT = "timeout"
-    MISSET = "misset"  # TLS refused a certificate, ours or theirs
+EVENTS_AT_ONCE = 16
+REFUSALS_IN_A_ROW = 100  # streams that a connection may refuse to take before it is no good
+UNSENT_LIMIT = 1_048_576  # while more than that waits for the network nothing is read, and so nothing is answered
 
 
 class Phase(Enum):
@@ -61,31 +41,16 @@ class Phase(Enum):
     DRAINING = "draining"  # nothing new; once the rest is answered or lost, COLD
 
 
-@dataclass(frozen=True)
-class Dial:
-    """Where to connect and as whom; without a certificate the headers say it, by a provider token. `trust` is a root in
-    memory, `trust_file` the system's collection on disk (a file, because each of a thousand handles would keep its own
-    copy of what is in memory)."""
-
-    address: str
-    certificate_pem: bytes | None = field(repr=False)
-    key_pem: bytes | None = field(repr=False)
-    trust: bytes | None = field(repr=False)
-    trust_file: str | None
-    timeout_seconds: float
-    depth: int
-    direct: bool
-
-
 class Shot:
-    """One target on its way, how often it has been tried, and the headers that it went with last."""
+    """One target on its way, how often it has been tried, and the headers and the time that it went with last."""
 
-    __slots__ = ("headers", "target", "tries")
+    __slots__ = ("headers", "sent_at", "target", "tries")
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.tries = 0
         self.headers: list[str] | None = None
+        self.sent_at = 0.0
 
 
 class Reply(NamedTuple):
@@ -102,65 +67,46 @@ class Reply(NamedTuple):
     broke: bool = False
 
 
-class _Stream:
-    """One reusable easy handle and what it is carrying."""
-
-    __slots__ = ("body", "curl", "headers", "shot")
-
-    def __init__(self, dial: Dial, shot: Shot, opener: Callable[[int, Any], Any]) -> None:
-        self.body = b""
-        self.headers: list[str] = []
-        self.shot = shot
-        self.curl = curl = pycurl.Curl()
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
-        curl.setopt(pycurl.PIPEWAIT, 1)
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.TIMEOUT_MS, int(dial.timeout_seconds * 1000))
-        curl.setopt(pycurl.MAXAGE_CONN, 3600)
-        if dial.certificate_pem is not None:
-            curl.setopt(pycurl.SSLCERTTYPE, "PEM")
-            curl.setopt(pycurl.SSLKEYTYPE, "PEM")
-            curl.setopt(pycurl.SSLCERT_BLOB, dial.certificate_pem)
-            curl.setopt(pycurl.SSLKEY_BLOB, dial.key_pem)
-        if dial.trust is not None:
-            curl.setopt(pycurl.CAINFO_BLOB, dial.trust)
-        elif dial.trust_file is not None:
-            curl.setopt(pycurl.CAINFO, dial.trust_file)
-        if dial.direct:
-            curl.setopt(pycurl.NOPROXY, "*")
-        curl.setopt(pycurl.OPENSOCKETFUNCTION, opener)
-        curl.setopt(pycurl.WRITEFUNCTION, self._keep)
-        curl.setopt(pycurl.POSTFIELDS, "{}")  # Apple: an empty dictionary; everything else in it is ignored
-
-    def _keep(self, data: bytes) -> int | None:
-        if len(self.body) + len(data) > ANSWER_LIMIT:
-            return 0  # no answer of APNs is that long
-        self.body += data
-        return None
-
-
 class Link:
-    """One connection to APNs."""
+    """One connection to APNs, and the next one when that ends."""
 
-    def __init__(self, dial: Dial, epoll: select.epoll, owners: dict[int, Link]) -> None:
-        self._dial = dial
-        self._epoll = epoll
-        self._owners = owners
-        self._prefix = f"{dial.address}/3/device/".encode()
-        self._free: list[_Stream] = []
-        self._busy: dict[Any, _Stream] = {}
+    def __init__(self, exchange: Exchange, dial: Dial) -> None:
+        self._exchange, self._dial = exchange, dial
+        parts = urlsplit(dial.address)
+        self._authority = parts.netloc
+        self._prefix = dial.address.split(parts.netloc, 1)[1] + "/3/device/"
+        self._road: Road | None = None
+        self._frames: Frames[Shot] | None = None
+        self._pending: deque[Shot] = deque()
+        self._replies: list[Reply] = []
+        self._templates: dict[int, Template] = {}
         self._latency = 0.0
         self._probe: Shot | None = None
-        self._heard_at = 0.0
+        self._probed_at = self._heard_at = 0.0
+        self._refusals = 0
+        self._blamed = False  # whether somebody has been told that this connection ended
+        self._headers: list[str] = []
         self.phase = Phase.COLD
-        self.headers: list[str] = []
-        self.deadline: float | None = None
         self.rest_until = 0.0
-        self._multi = self._open_multi()
+
+    @property
+    def headers(self) -> list[str]:
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: list[str]) -> None:
+        if headers != self._headers:
+            self._templates.clear()
+        self._headers = headers
 
     @property
     def in_flight(self) -> int:
-        return len(self._busy)
+        """Shots whose reply has not been taken."""
+        return self._under_way + len(self._replies)
+
+    @property
+    def _under_way(self) -> int:
+        return len(self._pending) + (len(self._frames.streams) if self._frames is not None else 0)
 
     @property
     def latency(self) -> float:
@@ -169,149 +115,233 @@ class Link:
         end; so from then on it falls at once and rises slowly."""
         return self._latency
 
+    @property
+    def deadline(self) -> float | None:
+        """When something must be given up (monotonic)."""
+        first = self._oldest()
+        due = [] if first is None else [first.sent_at + self._dial.timeout_seconds]
+        if self._road is not None and self._road.deadline is not None:
+            due.append(self._road.deadline)
+        return min(due, default=None)
+
+    @property
+    def has_replies(self) -> bool:
+        return bool(self._replies)
+
     def room(self, now: float) -> int:
         """How many more may be sent at this moment."""
-        if self.phase is Phase.OPEN:
-            if not self._busy and now - self._heard_at > IDLE_SECONDS:
+        if self.phase is Phase.OPEN and not self._under_way:
+            self.act()  # it may have ended, or been told something, while nobody looked
+            if self._frames is not None and self._frames.exhausted:
+                self.retire()
+        if self.phase is Phase.OPEN and self._frames is not None:
+            busy = self._under_way
+            if not busy and now - self._heard_at > IDLE_SECONDS:
                 self.phase = Phase.PROVING
                 return 1
-            wanted = max(SHALLOW, int(self._latency * STREAMS_PER_SECOND))
-            return min(wanted, self._dial.depth) - len(self._busy)
-        if self.phase is Phase.DRAINING or self._busy or now < self.rest_until:
+            wanted = min(max(SHALLOW, int(self._latency * STREAMS_PER_SECOND)), self._dial.depth) - busy
+            # With nothing on its way one may always wait here for room: it has its time, and nobody else has to look.
+            return max(min(wanted, self._frames.room - len(self._pending)), 0 if busy else 1)
+        if self.phase is Phase.DRAINING or self.in_flight or now < self.rest_until:
             return 0
         return 1
 
     def send(self, shot: Shot) -> None:
+        shot.tries += 1
+        shot.headers = self._headers
+        shot.sent_at = time.monotonic()
+        self._pending.append(shot)
         if self.phase is Phase.COLD:
             self.phase = Phase.PROVING
-        stream = self._free.pop() if self._free else _Stream(self._dial, shot, self._open_socket)
-        stream.shot, stream.body = shot, b""
-        if stream.headers is not self.headers:
-            stream.headers = self.headers
-            stream.curl.setopt(pycurl.HTTPHEADER, self.headers)
-        stream.curl.setopt(pycurl.URL, self._prefix + shot.target.token.lower().encode())
-        shot.tries += 1
-        shot.headers = self.headers
-        if not self._busy:
-            self._probe = shot
-        self._busy[stream.curl] = stream
-        self._multi.add_handle(stream.curl)
+            self._blamed = False
+            try:
+                self._road = Road(self._dial, self._exchange.tls(), self._watch)
+            except Away as away:
+                self._end(away)
 
-    def act(self, descriptor: int, bits: int) -> None:
-        self._multi.socket_action(descriptor, bits)
+    def flush(self) -> None:
+        """Let go what waits, as far as APNs and the network take it."""
+        road, frames = self._road, self._frames
+        if road is None or frames is None:
+            return
+        pending = self._pending
+        if pending and road.unsent < UNSENT_LIMIT:
+            now, templates = time.monotonic(), self._templates
+            if not frames.streams:
+                self._probe, self._probed_at = pending[0], now
+            for _ in range(min(frames.room, len(pending))):
+                shot = pending.popleft()
+                token = shot.target.token.lower().encode()
+                template = templates.get(len(token)) or self._template(len(token))
+                frames.post(shot, template, token)
+        out = frames.take()
+        if out:
+            road.write(out)
+            if road.fault is not None:
+                self._end(road.fault)
 
-    def replies(self) -> Iterator[Reply]:
-        """What has come in since the last time."""
-        waiting = 1
-        while waiting:
-            waiting, answered, failed = self._multi.info_read(ANSWERS_AT_ONCE)
-            for curl in answered:
-                yield self._answered(curl)
-            for curl, code, text in failed:
-                yield self._failed(curl, code, text)
-        if self.phase is Phase.DRAINING and not self._busy:
+    def act(self) -> None:
+        """Hear what has come."""
+        road = self._road
+        if road is None or road.unsent > UNSENT_LIMIT:
+            return
+        heard = road.act()
+        if self._frames is None and road.ready:
+            self._frames = Frames()
+        if heard and self._frames is not None:
+            try:
+                self._frames.feed(heard)
+            except Broken as broken:
+                self._settle()
+                self._end(Away(f"it breaks the protocol: {broken}"), broken.code)
+                return
+            self._settle()
+        if road.fault is not None and self._road is road:
+            self._end(road.fault)
+        elif self._road is road:
+            self.flush()
+
+    def expire(self, now: float) -> None:
+        """Give up what has waited for too long."""
+        if self._road is not None:
+            self._road.expire(now)
+            if self._road.fault is not None:
+                self._end(self._road.fault)
+        while (shot := self._oldest()) is not None and shot.sent_at + self._dial.timeout_seconds <= now:
+            if self._frames is not None and self._frames.streams:
+                self._frames.cancel(next(iter(self._frames.streams)))
+            else:
+                self._pending.popleft()
+            self._failed(shot, Fault.TIMEOUT, f"no answer within {self._dial.timeout_seconds:g} seconds", ends=True)
+        if self.phase is Phase.DRAINING and not self._under_way:
             self._go_cold()
+
+    def replies(self) -> Sequence[Reply]:
+        """What has come in since the last time."""
+        got, self._replies = self._replies, []
+        if self.phase is Phase.DRAINING and not self._under_way:
+            self._go_cold()
+        return got
 
     def retire(self) -> None:
         """Use this connection for nothing new, and connect afresh once the rest is answered."""
-        self.phase = Phase.DRAINING
-        if not self._busy:
+        self._blamed = True
+        self._drain()
+        if not self._under_way:
             self._go_cold()
 
     def close(self) -> None:
-        for curl in list(self._busy):
-            self._release(curl)
-        self._close_multi()
-        for stream in self._free:
-            stream.curl.close()
-        self._free.clear()
+        self._pending.clear()
+        self._go_cold()
 
-    def _answered(self, curl: Any) -> Reply:
-        proving = self.phase is Phase.PROVING
-        status: int = curl.getinfo(pycurl.RESPONSE_CODE)
-        self._heard_at = time.monotonic()
-        if self._busy[curl].shot is self._probe:
-            took = curl.getinfo(pycurl.TOTAL_TIME) - curl.getinfo(pycurl.PRETRANSFER_TIME)
-            self._latency = took if proving else min(took, self._latency * 1.25 + 0.001)
-        if status == 200:
-            if proving:
-                self.phase = Phase.OPEN
-            return Reply(self._release(curl).shot, 200)
-        retry_after = int(curl.getinfo(pycurl.RETRY_AFTER))
-        stream = self._release(curl)
-        return Reply(stream.shot, status, stream.body, retry_after, proving=proving)
+    def _oldest(self) -> Shot | None:
+        frames = self._frames
+        if frames is not None and frames.streams:
+            return next(iter(frames.streams.values()))
+        return self._pending[0] if self._pending else None
 
-    def _failed(self, curl: Any, code: int, text: str) -> Reply:
-        proving, before = self.phase is Phase.PROVING, self.phase
-        secured = curl.getinfo(pycurl.APPCONNECT_TIME) > 0
-        shot = self._release(curl).shot
-        if code in _SETTINGS_AT_FAULT or _CERTIFICATE_REFUSED.search(text):
-            fault = Fault.MISSET
-        elif code == pycurl.E_OPERATION_TIMEDOUT:
-            fault = Fault.TIMEOUT
-        elif code == pycurl.E_COULDNT_CONNECT and not proving:
-            fault = Fault.UNSENT
-            shot.tries -= 1
-        else:
-            fault = Fault.LOST
-            if proving and secured:
-                text = f"it closes connections without an answer, as it would for a certificate it rejects: {text}"
-        self.retire()
-        return Reply(shot, 0, fault=fault, text=text, proving=proving, broke=before is not Phase.DRAINING)
+    def _template(self, length: int) -> Template:
+        made = apns_headers.templates(self._authority, self._prefix, self._headers, length)
+        self._templates[length] = made
+        return made
 
-    def _release(self, curl: Any) -> _Stream:
-        stream = self._busy.pop(curl)
-        self._multi.remove_handle(curl)
-        self._free.append(stream)
-        return stream
+    def _watch(self, descriptor: int, mask: int) -> None:
+        self._exchange.watch(self, descriptor, mask)
 
-    def _go_cold(self) -> None:
-        """A new multi handle, so that nothing of the old connection (a socket that went silent, a limit) lives on."""
-        self._close_multi()
-        self._multi = self._open_multi()
-        self.phase = Phase.COLD
-        self._latency, self._probe = 0.0, None
+    # --- what comes of shots -----------------------------------------------------------------------------------
 
-    def _open_multi(self) -> Any:
-        multi = pycurl.CurlMulti()
-        multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-        multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
-        multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, self._dial.depth)
-        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
-        return multi
-
-    def _close_multi(self) -> None:
-        self._multi.close()
-        self.deadline = None
-        for descriptor in [one for one, link in self._owners.items() if link is self]:
-            self._unwatch(descriptor)
-
-    def _open_socket(self, purpose: int, address: Any) -> Any:
-        if self.phase is not Phase.PROVING:
-            return pycurl.SOCKET_BAD
-        return socket.socket(address[0], address[1], address[2])
-
-    def _watch(self, event: int, descriptor: int, _multi: Any, _data: Any) -> None:
-        if event == pycurl.POLL_REMOVE:
-            self._unwatch(descriptor)
+    def _settle(self) -> None:
+        """Make replies of what the frames say has ended."""
+        frames = self._frames
+        if frames is None:
             return
-        wanted = (select.EPOLLIN if event & pycurl.POLL_IN else 0) | (select.EPOLLOUT if event & pycurl.POLL_OUT else 0)
-        if descriptor in self._owners:
-            self._epoll.modify(descriptor, wanted)
+        ended, frames.ended = frames.ended, []
+        if ended:
+            now = self._heard_at = time.monotonic()
+            add = self._replies.append
+            for shot, status, body, fields, code in ended:
+                if shot is self._probe and status:
+                    self._measure(now - self._probed_at)
+                if status == 200:
+                    if self.phase is Phase.PROVING:
+                        self.phase = Phase.OPEN
+                    self._refusals = 0
+                    add(Reply(shot, 200))
+                elif status:
+                    self._refusals = 0
+                    add(self._answered(shot, status, body, fields))
+                else:
+                    self._unanswered(shot, code)
+        if frames.goodbye is not None:
+            self._drain()
+
+    def _measure(self, took: float) -> None:
+        self._probe = None
+        self._latency = took if self.phase is Phase.PROVING else min(took, self._latency * 1.25 + 0.001)
+
+    def _answered(self, shot: Shot, status: int, body: bytes, fields: Fields) -> Reply:
+        rest = apns_headers.retry_after(fields, datetime.now(UTC))
+        return Reply(shot, status, body, rest, proving=self.phase is Phase.PROVING)
+
+    def _unanswered(self, shot: Shot, code: int) -> None:
+        if code == UNPROCESSED:
+            said = self._frames.farewell if self._frames is not None else ""
+            self._failed(shot, Fault.UNSENT, f"it said goodbye {said}".strip(), ends=True)
+        elif code == REFUSED and self._refusals < REFUSALS_IN_A_ROW:
+            self._refusals += 1
+            self._failed(shot, Fault.LOST, "it refused the stream", ends=False)
         else:
-            self._owners[descriptor] = self
-            self._epoll.register(descriptor, wanted)
+            self._failed(shot, Fault.LOST, f"it reset the stream with code {code}", ends=True)
 
-    def _unwatch(self, descriptor: int) -> None:
-        if self._owners.pop(descriptor, None) is not None:
-            try:
-                self._epoll.unregister(descriptor)
-            except OSError:
-                return  # libcurl has closed it already, and with that it left the epoll
+    def _failed(self, shot: Shot, fault: Fault, text: str, *, ends: bool) -> None:
+        """No answer to this shot; `ends` when its connection is of no more use."""
+        proving = self.phase is Phase.PROVING
+        if fault is Fault.UNSENT and proving:
+            fault = Fault.LOST
+        if fault is Fault.UNSENT:
+            shot.tries -= 1
+        if fault is Fault.LOST and proving and self._frames is not None:
+            text = f"it closes connections without an answer, as it would for a certificate it rejects: {text}"
+        broke = ends and not self._blamed
+        self._replies.append(Reply(shot, 0, fault=fault, text=text, proving=proving, broke=broke))
+        if ends:
+            self._blamed = True
+            self._drain()
 
-    def _set_timer(self, milliseconds: int) -> None:
-        self.deadline = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+    def _drain(self) -> None:
+        """Nothing new; what has not left comes back."""
+        proving = self.phase is Phase.PROVING
+        self.phase = Phase.DRAINING
+        while self._pending:
+            shot = self._pending.popleft()
+            if not proving:
+                shot.tries -= 1
+            fault = Fault.LOST if proving else Fault.UNSENT
+            self._replies.append(Reply(shot, 0, fault=fault, text="the connection ended before this was sent"))
+
+    def _end(self, away: Away, code: int = NO_ERROR) -> None:
+        """The connection is gone: so is what was on it."""
+        lost = list(self._frames.streams.values()) if self._frames is not None else []
+        if self.phase is Phase.PROVING:
+            lost += self._pending
+            self._pending.clear()
+        for number, shot in enumerate(lost):
+            self._failed(shot, away.fault, away.text, ends=number == 0 or away.fault is Fault.MISSET)
+        self._go_cold(code)
+
+    def _go_cold(self, code: int = NO_ERROR) -> None:
+        """Nothing of the old connection (a socket that went silent, a limit) lives on."""
+        road, frames = self._road, self._frames
+        if self.phase is not Phase.COLD:
+            self._drain()
+        self._road = self._frames = None
+        if road is not None:
+            if frames is not None and road.fault is None:
+                frames.close(code)
+                road.write(frames.take())
+            road.close()
+        self.phase = Phase.COLD
+        self._latency, self._probe, self._refusals = 0.0, None, 0
 
 
 class Exchange:
@@ -319,17 +349,24 @@ class Exchange:
 
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
+        self._tls: ssl.SSLContext | None = None
         self._epoll = select.epoll()
-        self._owners: dict[int, Link] = {}
-        self.links = [Link(dial, self._epoll, self._owners)]
+        self._watched: dict[int, tuple[Link, int]] = {}
+        self.links = [Link(self, dial)]
 
     @property
     def in_flight(self) -> int:
         return sum(link.in_flight for link in self.links)
 
+    def tls(self) -> ssl.SSLContext:
+        """The settings of TLS, made once. Raises `Away` for a certificate that cannot be used."""
+        if self._tls is None:
+            self._tls = apns_road.context(self._dial)
+        return self._tls
+
     def grow(self) -> None:
         """One connection more."""
-        link = Link(self._dial, self._epoll, self._owners)
+        link = Link(self, self._dial)
         link.headers = self.links[0].headers
         self.links.append(link)
 
@@ -338,33 +375,43 @@ class Exchange:
         for link in self.links:
             link.headers = headers
 
+    def watch(self, link: Link, descriptor: int, mask: int) -> None:
+        """Wait for this on a link's descriptor; for nothing when the mask is 0."""
+        before = self._watched.get(descriptor)
+        if mask == 0:
+            if before is not None:
+                del self._watched[descriptor]
+                self._epoll.unregister(descriptor)
+        elif before is None:
+            self._watched[descriptor] = link, mask
+            self._epoll.register(descriptor, mask)
+        elif before[1] != mask:
+            self._watched[descriptor] = link, mask
+            self._epoll.modify(descriptor, mask)
+
     def turn(self, longest: float) -> None:
-        """Let libcurl work: waits for the network up to `longest` seconds, less when one of its timers is due."""
-        now = time.monotonic()
-        due = [link.deadline for link in self.links if link.deadline is not None]
-        wait = max(0.0, min([longest, *(deadline - now for deadline in due)]))
-        for descriptor, mask in self._epoll.poll(wait, ANSWERS_AT_ONCE):
-            link = self._owners.get(descriptor)
-            if link is not None:
-                link.act(descriptor, _curl_bits(mask))
+        """Send what waits and hear what comes: waits for the network up to `longest` seconds, less when something is
+        to be given up before that or has come to an end already."""
+        for link in self.links:
+            link.flush()
+        now, wait = time.monotonic(), longest
+        for link in self.links:
+            deadline = link.deadline
+            if deadline is not None:
+                wait = min(wait, deadline - now)
+            if link.has_replies:
+                wait = 0.0
+        for descriptor, _ in self._epoll.poll(max(0.0, wait), EVENTS_AT_ONCE):
+            watched = self._watched.get(descriptor)
+            if watched is not None:
+                watched[0].act()
         now = time.monotonic()
         for link in self.links:
-            if link.deadline is not None and link.deadline <= now:
-                link.deadline = None
-                link.act(pycurl.SOCKET_TIMEOUT, 0)
+            deadline = link.deadline
+            if deadline is not None and deadline <= now:
+                link.expire(now)
 
     def close(self) -> None:
         for link in self.links:
             link.close()
         self._epoll.close()
-
-
-def _curl_bits(mask: int) -> int:
-    bits = 0
-    if mask & (select.EPOLLIN | select.EPOLLHUP):
-        bits |= pycurl.CSELECT_IN
-    if mask & select.EPOLLOUT:
-        bits |= pycurl.CSELECT_OUT
-    if mask & select.EPOLLERR:
-        bits |= pycurl.CSELECT_ERR
-    return bits

@@ -37,7 +37,7 @@ CREDENTIALS_KEPT = 64  # credentials whose connections are kept open
 STANDINGS_KEPT = 4_096  # credentials whose last answers are remembered: a few kilobytes each
 SYSTEM_TRUST = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine
-    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, the default built into the pycurl wheel
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora
     "/etc/ssl/ca-bundle.pem",  # SUSE
     "/etc/ssl/cert.pem",  # macOS
 )
@@ -76,7 +76,7 @@ Credentials = Callable[[int], Credential]
 
 class Bell:
     """Rings devices through APNs and keeps its connections between calls. Safe from several threads: each call takes
-    whole connections out of a pool for its duration (a libcurl handle is for one thread at a time, and a lock around a
+    whole connections out of a pool for its duration (a connection is for one thread at a time, and a lock around a
     shared one would make the counter's ring wait for a campaign's)."""
 
     def __init__(
@@ -143,12 +143,12 @@ class Bell:
 
     def _headers(self, topic: str, at: datetime) -> list[str]:
         settings = self._settings
-        # Up to the next hour: the same bytes for all calls within it, which HPACK then sends as one index.
+        # Up to the next hour: the same bytes for all calls within it, so that the connections keep what they built.
         until = int((at + timedelta(seconds=settings.expiration_seconds)).timestamp()) // 3600 * 3600 + 3600
         headers = [f"apns-topic: {topic}", f"apns-expiration: {until}", f"apns-priority: {settings.priority}"]
         if settings.push_type is not None:
             headers.append(f"apns-push-type: {settings.push_type}")
-        return [*headers, "content-type: application/json", "accept:", "user-agent:"]
+        return [*headers, "content-type: application/json"]
 
     def _take(self, key: bytes, certificate_pem: bytes | None, key_pem: bytes | None) -> tuple[Standing, Exchange]:
         with self._lock:
@@ -230,8 +230,8 @@ def _check(settings: BellSettings, address: str, trust_pem: bytes | None, sandbo
 
 
 def _system_trust() -> str:
-    """The file of roots that this system trusts: libcurl in a wheel knows only the place of the system it was built
-    on. SSL_CERT_FILE, which OpenSSL honours, goes first."""
+    """The file of roots that this system trusts: an OpenSSL that came with Python knows only the place of the system
+    it was built on. SSL_CERT_FILE, which OpenSSL honours, goes first."""
     places: tuple[str | None, ...] = (ssl.get_default_verify_paths().cafile, *SYSTEM_TRUST)
     for place in places:
         if place is not None and Path(place).is_file():
