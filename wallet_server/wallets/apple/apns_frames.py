@@ -103,6 +103,11 @@ class Frames(Generic[Cargo]):
         return self._next > LAST_STREAM
 
     @property
+    def _plain(self) -> bool:
+        """Whether a common answer may be taken the short way: no header block is open, and no body waits."""
+        return self._greeted and self._block is None and not self._owed
+
+    @property
     def room(self) -> int:
         """How many requests the server takes at this moment; one until its settings have come."""
         if self.goodbye is not None:
@@ -144,7 +149,8 @@ class Frames(Generic[Cargo]):
         """Read what has come. Raises `Broken`; what ended before that is in `ended` all the same."""
         data = self._left + data if self._left else data
         at, end = 0, len(data)
-        streams, ended = self.streams, self.ended
+        streams, ended, answers = self.streams, self.ended, self._answers
+        plain = self._plain
         try:
             while end - at >= 9:
                 head, flags, stream = _HEAD(data, at)
@@ -155,19 +161,27 @@ class Frames(Generic[Cargo]):
                 if stop > end:
                     break
                 start, at = at + 9, stop
-                # The common answer: 200 in one frame. No table depends on the rest of its headers, and nobody asks.
-                if (
-                    kind == HEADERS
-                    and flags == _FINAL
-                    and length
-                    and data[start] == _TWO_HUNDRED
-                    and stream in streams
-                    and not (self._answers or self._owed or self._block)
-                ):
+                # The common answers: 200 in one frame, or in one and an empty one. No table depends on the rest of the
+                # headers, and nobody asks for it.
+                if not plain or stream not in streams:
+                    self._read(kind, flags, stream & MOST, data[start:stop])
+                    plain = self._plain
+                elif stream in answers:
+                    if kind == DATA and flags == END_STREAM and not length:
+                        answer = answers.pop(stream)
+                        ended.append((streams.pop(stream), answer.status, answer.body, answer.fields, 0))
+                        self._busywork = 0
+                    else:
+                        self._read(kind, flags, stream, data[start:stop])
+                        plain = self._plain
+                elif kind == HEADERS and length and data[start] == _TWO_HUNDRED and flags == _FINAL:
                     ended.append((streams.pop(stream), 200, b"", (), 0))
                     self._busywork = 0
+                elif kind == HEADERS and length and data[start] == _TWO_HUNDRED and flags == END_HEADERS:
+                    answers[stream] = _Answer(200, ())
                 else:
-                    self._read(kind, flags, stream & MOST, data[start:stop])
+                    self._read(kind, flags, stream, data[start:stop])
+                    plain = self._plain
         finally:
             self._left = data[at:]
 
