@@ -165,8 +165,7 @@ def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> 
     so that whoever walks the batch and rests or buries each keeps that order too."""
     until = micros(now + timedelta(seconds=lease_seconds))
     rows = tx.execute(_statements(tx)[1], {"of_lane": lane, "now": micros(now), "most": most, "until": until})
-    leases = (Lease(r.id, r.kind, r.key, r.lane, r.generation, r.attempt, r.failures) for r in rows)
-    return sorted(leases, key=_place)
+    return sorted((Lease(*row) for row in rows.all()), key=_place)
 
 
 def _place(lease: Lease) -> tuple[str, str]:
@@ -238,7 +237,7 @@ def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) 
             alike.setdefault((lease.attempt, lease.generation), []).append(lease.id)
     ended: set[int] = set()
     for (attempt, generation), ids in alike.items():
-        ended.update(tx.execute(_END, {"ids": ids, "of_attempt": attempt, "at_generation": generation}).scalars())
+        ended.update(tx.execute(_END, {"ids": ids, "of_attempt": attempt, "at_generation": generation}).scalars().all())
     return [lease for lease in leases if lease.id not in ended]
 
 

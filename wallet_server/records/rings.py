@@ -119,11 +119,13 @@ def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
     closer look."""
     found: dict[int, Owing] = {}
     doubted: set[int] = set()
-    for r in tx.execute(_OWING, {"ids": list(pass_ids)}):
-        one = found.get(r[0])
+    for row in tx.execute(_OWING, {"ids": list(pass_ids)}).all():
+        key, wallet, credential_set, pass_type, number, rung, state, device, kind, token, at, doubt = row
+        one = found.get(key)
         if one is None:
-            one = found[r[0]] = Owing(r[0], r[1], r[2], r[3], r[4], r[5], r[6], [])
-        one.devices.append((r[7], r[8], r[9], r[10]))
-        if r[11]:
-            doubted.add(r[0])
+            found[key] = Owing(key, wallet, credential_set, pass_type, number, rung, state, [(device, kind, token, at)])
+        else:
+            one.devices.append((device, kind, token, at))
+        if doubt:
+            doubted.add(key)
     return [one for key, one in found.items() if key not in doubted]

@@ -179,7 +179,15 @@ class Standing:
         """APNs took the notification for this device."""
         with self._lock:
             self._failures = 0
-            self._push(_TAKEN)
+            window = self._window
+            window.append(_TAKEN)
+            self._taken += 1
+            if len(window) > WINDOW:
+                oldest = window.popleft()
+                if oldest is _TAKEN:  # as nearly always
+                    self._taken -= 1
+                else:
+                    self._count(oldest, -1)
             if self._owners_taken is not None:
                 self._owners_taken.add(target.blamed)
                 self._taken_since += 1

@@ -24,7 +24,8 @@ from wallet_server.wallets.apple.apns_answers import (
     Target,
     sort,
 )
-from wallet_server.wallets.apple.apns_link import Exchange, Fault, Link, Phase, Reply, Shot
+from wallet_server.wallets.apple.apns_exchange import Exchange
+from wallet_server.wallets.apple.apns_link import Fault, Link, Phase, Reply, Shot
 
 TRIES = 3
 STRIKES = 3

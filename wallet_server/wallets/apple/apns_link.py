@@ -1,4 +1,4 @@
-"""Owns the connections to APNs: many pushes on each, as many as it announces, driven by epoll.
+"""Owns the connections to APNs: many pushes on each, as many as it announces.
 
 A new connection may have one stream until APNs announces more, and more may be announced and taken back at any time.
 So the first send of each connection goes alone, and all that are on their way together leave in one write. Frames are
@@ -8,30 +8,27 @@ end of a connection means for what was on it.
 
 from __future__ import annotations
 
-import select
 import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from wallet_server.wallets.apple import apns_headers, apns_road
+from wallet_server.wallets.apple import apns_headers
 from wallet_server.wallets.apple.apns_answers import Target
 from wallet_server.wallets.apple.apns_frames import NO_ERROR, REFUSED, UNPROCESSED, Broken, Fields, Frames
 from wallet_server.wallets.apple.apns_headers import Template
 from wallet_server.wallets.apple.apns_road import Away, Dial, Fault, Road
 
-__all__ = ["Dial", "Exchange", "Fault", "Link", "Phase", "Reply", "Shot"]
+__all__ = ["Dial", "Fault", "Link", "Phase", "Reply", "Shot"]
 
 SHALLOW = 100  # streams in flight that keep a connection busy when answers take no time
 STREAMS_PER_SECOND = 20_000  # what one connection is worth: the depth that reaches it grows with the latency
 IDLE_SECONDS = 60.0  # a connection that was silent for longer may be gone: its next send goes alone again
-EVENTS_AT_ONCE = 16
 REFUSALS_IN_A_ROW = 100  # streams that a connection may refuse to take before it is no good
-UNSENT_LIMIT = 1_048_576  # while more than that waits for the network nothing is read, and so nothing is answered
 
 
 class Phase(Enum):
@@ -67,11 +64,18 @@ class Reply(NamedTuple):
     broke: bool = False
 
 
+class Ground(Protocol):
+    """What a connection stands on: the settings of TLS, and whoever waits for its socket."""
+
+    def tls(self) -> ssl.SSLContext: ...
+    def watch(self, link: Link, descriptor: int, mask: int) -> None: ...
+
+
 class Link:
     """One connection to APNs, and the next one when that ends."""
 
-    def __init__(self, exchange: Exchange, dial: Dial) -> None:
-        self._exchange, self._dial = exchange, dial
+    def __init__(self, ground: Ground, dial: Dial) -> None:
+        self._ground, self._dial = ground, dial
         parts = urlsplit(dial.address)
         self._authority = parts.netloc
         self._prefix = dial.address.split(parts.netloc, 1)[1] + "/3/device/"
@@ -155,7 +159,7 @@ class Link:
             self.phase = Phase.PROVING
             self._blamed = False
             try:
-                self._road = Road(self._dial, self._exchange.tls(), self._watch)
+                self._road = Road(self._dial, self._ground.tls(), self._watch)
             except Away as away:
                 self._end(away)
 
@@ -165,7 +169,7 @@ class Link:
         if road is None or frames is None:
             return
         pending = self._pending
-        if pending and road.unsent < UNSENT_LIMIT:
+        if pending and not road.clogged:
             now, templates = time.monotonic(), self._templates
             if not frames.streams:
                 self._probe, self._probed_at = pending[0], now
@@ -183,7 +187,7 @@ class Link:
     def act(self) -> None:
         """Hear what has come."""
         road = self._road
-        if road is None or road.unsent > UNSENT_LIMIT:
+        if road is None:
             return
         heard = road.act()
         if self._frames is None and road.ready:
@@ -246,7 +250,7 @@ class Link:
         return made
 
     def _watch(self, descriptor: int, mask: int) -> None:
-        self._exchange.watch(self, descriptor, mask)
+        self._ground.watch(self, descriptor, mask)
 
     # --- what comes of shots -----------------------------------------------------------------------------------
 
@@ -342,76 +346,3 @@ class Link:
             road.close()
         self.phase = Phase.COLD
         self._latency, self._probe, self._refusals = 0.0, None, 0
-
-
-class Exchange:
-    """One to four connections with the same credential, for one caller at a time."""
-
-    def __init__(self, dial: Dial) -> None:
-        self._dial = dial
-        self._tls: ssl.SSLContext | None = None
-        self._epoll = select.epoll()
-        self._watched: dict[int, tuple[Link, int]] = {}
-        self.links = [Link(self, dial)]
-
-    @property
-    def in_flight(self) -> int:
-        return sum(link.in_flight for link in self.links)
-
-    def tls(self) -> ssl.SSLContext:
-        """The settings of TLS, made once. Raises `Away` for a certificate that cannot be used."""
-        if self._tls is None:
-            self._tls = apns_road.context(self._dial)
-        return self._tls
-
-    def grow(self) -> None:
-        """One connection more."""
-        link = Link(self, self._dial)
-        link.headers = self.links[0].headers
-        self.links.append(link)
-
-    def prepare(self, headers: list[str]) -> None:
-        """The request headers of everything that is sent from now on."""
-        for link in self.links:
-            link.headers = headers
-
-    def watch(self, link: Link, descriptor: int, mask: int) -> None:
-        """Wait for this on a link's descriptor; for nothing when the mask is 0."""
-        before = self._watched.get(descriptor)
-        if mask == 0:
-            if before is not None:
-                del self._watched[descriptor]
-                self._epoll.unregister(descriptor)
-        elif before is None:
-            self._watched[descriptor] = link, mask
-            self._epoll.register(descriptor, mask)
-        elif before[1] != mask:
-            self._watched[descriptor] = link, mask
-            self._epoll.modify(descriptor, mask)
-
-    def turn(self, longest: float) -> None:
-        """Send what waits and hear what comes: waits for the network up to `longest` seconds, less when something is
-        to be given up before that or has come to an end already."""
-        for link in self.links:
-            link.flush()
-        now, wait = time.monotonic(), longest
-        for link in self.links:
-            deadline = link.deadline
-            if deadline is not None:
-                wait = min(wait, deadline - now)
-            if link.has_replies:
-                wait = 0.0
-        for descriptor, _ in self._epoll.poll(max(0.0, wait), EVENTS_AT_ONCE):
-            watched = self._watched.get(descriptor)
-            if watched is not None:
-                watched[0].act()
-        now = time.monotonic()
-        for link in self.links:
-            deadline = link.deadline
-            if deadline is not None and deadline <= now:
-                link.expire(now)
-
-    def close(self) -> None:
-        for link in self.links:
-            link.close()
-        self._epoll.close()

@@ -26,6 +26,7 @@ from urllib.request import getproxies, proxy_bypass
 
 READ_BYTES = 131_072  # at once; what TLS makes of it is no more
 RECORD_BYTES = 16_384
+UNSENT_LIMIT = 1_048_576  # while more than that waits for the network nothing is read, and so nothing is answered
 ADDRESSES_TRIED = 8
 ADDRESS_SECONDS = 2.0  # for each address but the last, so that a family of addresses that leads nowhere costs little
 PROXY_ANSWER_LIMIT = 8_192
@@ -136,8 +137,9 @@ class Road:
         return self._stage is _Stage.OPEN
 
     @property
-    def unsent(self) -> int:
-        return len(self._unsent)
+    def clogged(self) -> bool:
+        """Whether so much waits for the network that nothing should be added."""
+        return len(self._unsent) > UNSENT_LIMIT
 
     def act(self) -> bytes:
         """Do what the network allows now; what was heard inside TLS."""
@@ -148,7 +150,7 @@ class Road:
                 self._dig()
             if self._stage is _Stage.HANDSHAKE:
                 self._shake_hands()
-            elif self._stage is _Stage.OPEN:
+            if self._stage is _Stage.OPEN:
                 return self._read()
         except Away as away:
             self.fault = away
@@ -270,8 +272,9 @@ class Road:
 
     def _read(self) -> bytes:
         if self._unsent:
-            with contextlib.suppress(OSError):
-                self._send()
+            self._send_on()
+            if self.clogged:
+                return b""
         gone = not self._receive()
         pieces: list[bytes] = []
         try:
@@ -285,9 +288,15 @@ class Road:
         if gone and self.fault is None:
             self.fault = Away("it hung up")
         if self._outgoing.pending:
-            with contextlib.suppress(OSError):
-                self._send()
+            self._send_on()
         return b"".join(pieces)
+
+    def _send_on(self) -> None:
+        """Send what waits. A socket that takes nothing any more may still have something to read, which says why."""
+        try:
+            self._send()
+        except OSError:
+            self._unsent = b""
 
     def _receive(self) -> bool:
         """Move what has come to TLS; False when the other side has hung up."""
@@ -308,7 +317,8 @@ class Road:
             except (BlockingIOError, InterruptedError):
                 sent = 0
             self._unsent = self._unsent[sent:]
-        self._watch(self._open_socket.fileno(), select.EPOLLIN | (select.EPOLLOUT if self._unsent else 0))
+        hear, say = 0 if self.clogged else select.EPOLLIN, select.EPOLLOUT if self._unsent else 0
+        self._watch(self._open_socket.fileno(), hear | say)
 
     @property
     def _open_socket(self) -> socket.socket:

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 from wallet_server.errors import Misconfigured
 from wallet_server.wallets.apple.apns_answers import Alarm, Fate, Outcome, Standing, Target
 from wallet_server.wallets.apple.apns_batch import Batch
-from wallet_server.wallets.apple.apns_link import Dial, Exchange
+from wallet_server.wallets.apple.apns_exchange import Exchange
+from wallet_server.wallets.apple.apns_road import Dial
 from wallet_server.wallets.apple.provider_token import Provider
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Shown, Stale, Verdict
 
@@ -304,11 +305,15 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
             if handle.kind != PUSH_KIND:
                 continue
             token = handle.push_token.lower()
-            known = devices.setdefault(token, [])
+            first = targets.get(token)
+            if first is None:
+                targets[token] = Target(token, handle.registered_at, len(targets), card.ref, handle.suspected)
+                devices[token] = [(due, place)]
+                due.waiting += 1
+                continue
+            known = devices[token]
             due.waiting += all(other is not due for other, _ in known)
             known.append((due, place))
-            target = Target(token, handle.registered_at, len(targets), card.ref, handle.suspected)
-            first = targets.setdefault(token, target)
             if handle.registered_at < first.registered_at:
                 targets[token] = replace(first, registered_at=handle.registered_at)
         if due.waiting == 0:
@@ -340,7 +345,8 @@ def _settle(outcome: Outcome, devices: Sequence[tuple[_Due, int]]) -> Iterator[R
         elif outcome.fate is Fate.LATER and due.waits_for(handle) and not isinstance(due.verdict, Refused):
             rest = due.verdict.seconds if isinstance(due.verdict, Later) else 0.0
             due.verdict = Later(max(rest, outcome.seconds), outcome.why)
-    for due in {id(due): due for due, _ in devices}.values():
+    several = {id(due): due for due, _ in devices} if len(devices) > 1 else {0: devices[0][0]}
+    for due in several.values():
         due.waiting -= 1
         if due.waiting == 0:
             yield due.report()
