@@ -438,6 +438,14 @@ def test_a_block_of_the_library_is_read_as_it_was_written(fields: list[tuple[str
     assert apns_headers.read(block) == [(name.encode(), value.encode()) for name, value in fields]
 
 
+@pytest.mark.parametrize("length", [0, 1, 126, 127, 128, 254, 255, 256, 5_000])
+@pytest.mark.parametrize("huffman", [False, True])
+def test_a_header_of_any_length_is_read(length: int, huffman: bool) -> None:
+    fields = [(":status", "400"), ("x" * max(1, length), "y" * length), ("apns-id", "z")]
+    block = _without_table().encode(fields, huffman=huffman)
+    assert apns_headers.read(block) == [(name.encode(), value.encode()) for name, value in fields]
+
+
 @given(st.binary(max_size=80))
 def test_a_block_is_read_as_the_library_reads_it_or_refused(block: bytes) -> None:
     theirs = Decoder()
