@@ -24,7 +24,13 @@ JOURNEYS = ("stories", "wire")
 SESSION = pytest.StashKey[Session]()
 
 # No deadline: a shared machine sometimes loses a core. The same examples every time in continuous integration.
-hypothesis.settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
+# Half of the usual number, so that the whole run stays short; `WALLET_TEST_ALL=1` tries as many as usual.
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=100 if os.environ.get("WALLET_TEST_ALL") else 50,
+)
 hypothesis.settings.load_profile("suite")
 
 NewDatabase = Callable[..., str]

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from tests.stories.conftest import MakeStage
+from tests.stories.conftest import MakeStage, mostly_on
 from tests.stories.stage import Stage, shown
 from wallet_server.records import jobs
 from wallet_server.sandbox.apns import Answer
@@ -54,6 +54,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(make_stage: Ma
     assert stage.book_faults() == []
 
 
+@mostly_on("postgresql")
 def test_a_worker_killed_in_the_middle_leaves_its_work_to_another(make_stage: MakeStage) -> None:
     stage = make_stage(coalesce_seconds=0.2, extra={"WALLET_WORKER": "none", "WALLET_LEASE_SECONDS": "3"})
     phones = stage.crowd(20)
@@ -70,6 +71,7 @@ def test_a_worker_killed_in_the_middle_leaves_its_work_to_another(make_stage: Ma
     assert stage.book_faults() == []
 
 
+@mostly_on("sqlite")
 def test_push_service_away_and_back(make_stage: MakeStage) -> None:
     stage = make_stage(coalesce_seconds=0.2)
     phone = stage.phone(stage.enrol())
@@ -95,6 +97,7 @@ def test_a_restored_phone_is_rung_under_its_new_token(make_stage: MakeStage) -> 
     stage.until(lambda: shown(phone, "points") == 9, "the restored phone shows 9 points")
 
 
+@mostly_on("postgresql")
 def test_a_queue_of_a_hundred_thousand_does_not_delay_the_counter(make_stage: MakeStage) -> None:
     stage = make_stage(coalesce_seconds=0.2)
     bulk: list[Phone] = [stage.phone(stage.enrol()) for _ in range(3)]

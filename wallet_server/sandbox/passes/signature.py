@@ -268,7 +268,7 @@ class Trust:
 def _issuer_and_serial(certificate: x509.Certificate) -> bytes:
     """IssuerAndSerialNumber (RFC 5652 section 10.2.4) of a certificate, as DER."""
     serial = certificate.serial_number
-    number = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
+    number = serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
     body = certificate.issuer.public_bytes() + bytes([0x02, len(number)]) + number
     head = bytes([len(body)]) if len(body) < 0x80 else _long_length(len(body))
     return bytes([SEQUENCE]) + head + body
