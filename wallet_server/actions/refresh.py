@@ -24,8 +24,9 @@ from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
 
 RING = rings.RING
 REFUSED_REST = timedelta(minutes=15)
-UNHEARD, MOST_UNHEARD = timedelta(minutes=15), 5_000
-"""How long before a start a version was told of that phones may have come for in vain, and how many of them."""
+UNHEARD, MOST_UNHEARD, UNHEARD_SLICE = timedelta(minutes=15), 5_000, 250
+"""How long before a start a version was told of that phones may have come for in vain, how many of them at most, and
+how many in one transaction, so that no till waits for it."""
 DOUBTED_REST = timedelta(hours=1), timedelta(hours=6)
 """Least and most between two tries of a phone whose token was refused; between the two, as long as it has been so."""
 
@@ -161,11 +162,15 @@ def ring_unheard(ctx: Context) -> int:
     times does not come again by itself. Under a fresh tag, so that a phone whose download was not noted before the end
     comes, too: a message may wait for that note. Returns how many cards that are."""
     now = ctx.now()
-    with ctx.change() as tx:
-        missed = unheard(tx, now - UNHEARD, MOST_UNHEARD)
-        for key in sorted(missed):
-            passes.ring_again(tx, key, new_tag=True)
-        jobs.put(tx, [Put(RING, str(key), jobs.SERVICE, now) for key in sorted(missed)])
+    with ctx.look() as tx:
+        missed = sorted(unheard(tx, now - UNHEARD, MOST_UNHEARD))
+    for begin in range(0, len(missed), UNHEARD_SLICE):
+        keys = missed[begin : begin + UNHEARD_SLICE]
+        with ctx.change() as tx:
+            for key in keys:
+                passes.ring_again(tx, key, new_tag=True)
+            # At the pace of mass changes: a stop in the middle of one leaves thousands.
+            jobs.put(tx, [Put(RING, str(key), jobs.BULK, now) for key in keys])
     return len(missed)
 
 
