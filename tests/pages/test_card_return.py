@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from tests.pages.console import sign_in
 from tests.pages.house import House
 from tests.pages.test_pages_served import text_of
+from wallet_server.records.schema import staff
 
 
 def test_a_marketer_gives_a_card_back_and_the_page_says_who(client: FlaskClient, house: House) -> None:
@@ -40,6 +42,25 @@ def test_a_marketer_gives_a_card_back_and_the_page_says_who(client: FlaskClient,
     assert spent.status_code == 404
     assert "Ask in the shop for a new one" in text_of(spent)
     assert 'action="/recover"' in text_of(spent)
+
+
+def test_who_is_dismissed_takes_no_card_along(client: FlaskClient, house: House) -> None:
+    house.member(email="lost@example.com")
+    csrf = sign_in(client, house, "marketer")
+    found = re.search(r"/console/members/(mem_[^\"?]+)", text_of(client.get("/console/members?q=lost@example.com")))
+    assert found
+    page = client.post(f"/console/members/{found[1]}/card-back", data={"csrf": csrf})
+    link = re.search(r'value="([^"]+/recover/ret_[^"]+)"', text_of(page))
+    assert link
+    there = urlsplit(link[1]).path
+    assert house.app.test_client().get(there).status_code == 200
+    owner = house.app.test_client()
+    token = sign_in(owner, house)
+    with house.app.extensions["wallet"].look() as tx:
+        newest = sa.select(staff.c.public_id).where(staff.c.role == "marketer").order_by(staff.c.id.desc()).limit(1)
+        marketer = tx.execute(newest).scalar_one()
+    assert owner.post(f"/console/team/{marketer}/disable", data={"csrf": token}).status_code == 303
+    assert house.app.test_client().get(there).status_code == 404
 
 
 def test_a_cashier_gives_no_card_back(client: FlaskClient, house: House) -> None:

@@ -60,6 +60,13 @@ def add(
     )
 
 
+def end_made_by(tx: Tx, staff_id: int, at: datetime) -> None:
+    """The unused links that this person made are over from now on."""
+    row = card_returns.c
+    open_ones = sa.update(card_returns).where(row.staff_id == staff_id, row.used_at.is_(None), row.expires_at > at)
+    tx.execute(open_ones.values(expires_at=at))
+
+
 def by_secret(tx: Tx, secret: bytes) -> ReturnRow | None:
     """The link of this secret, whoever asks: the secret is what gives access."""
     row = card_returns.c

@@ -9,7 +9,7 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, links
 from wallet_server.actions.staff.person import OWNER, ROLES, Person, checked_email, normal_email
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import deeds, invitations, operating, pairings, sessions, staff, waits
+from wallet_server.records import card_returns, deeds, invitations, operating, pairings, sessions, staff, waits
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.staff import StaffRow
@@ -108,6 +108,7 @@ def give_role(ctx: Context, person: Person, public_id: str, role: str) -> None:
             _end_what_they_opened(ctx, tx, row)
         staff.change(tx, row.id, {"role": role})
         if role != row.role:
+            card_returns.end_made_by(tx, row.id, ctx.now())
             deeds.add(tx, person.scope, deeds.ROLE, ctx.now(), whom=row.id, detail=role)
     attempts.note("role changed", row, role=role, by=person.public_id)
 
@@ -136,6 +137,7 @@ def disable(ctx: Context, person: Person, public_id: str) -> None:
             deeds.add(tx, person.scope, deeds.DISABLED, ctx.now(), whom=row.id)
         sessions.end_of(tx, row.id, ctx.now())
         _end_what_they_opened(ctx, tx, row)
+        card_returns.end_made_by(tx, row.id, ctx.now())
         for purpose in invitations.RESETTING:
             invitations.revoke_all(tx, purpose, row.id, ctx.now())
     attempts.note("disabled", row, by=person.public_id)
