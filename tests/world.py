@@ -34,7 +34,7 @@ from wallet_server.records import credentials, members, passes
 from wallet_server.records.database import Database, engine_options, open_database
 from wallet_server.records.envelope import Keyring
 from wallet_server.records.scope import Scope
-from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.rules.card import Alert, Card
 from wallet_server.rules.program_default import default_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
@@ -43,7 +43,21 @@ from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet
 from wallet_server.wallets.designs import load_designs
 from wallet_server.wallets.drawing import Drawings
-from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Shown, Stale, Verdict, Wallet
+from wallet_server.wallets.port import (
+    Audience,
+    Copy,
+    Identity,
+    Issued,
+    Message,
+    NotOffered,
+    Report,
+    Shown,
+    Stale,
+    Template,
+    TemplateReport,
+    Verdict,
+    Wallet,
+)
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 """A Wednesday, outside everybody's quiet hours."""
@@ -92,14 +106,15 @@ class Told:
     """The shipped wallet, but for the network: `rung` lists what would have been rung; `verdict` is the answer."""
 
     name = "apple"
+    pushes_cards = False
 
     def __init__(self, real: Wallet) -> None:
         self._real = real
         self.rung: list[Stale] = []
         self.verdict: Callable[[Stale], Report] = lambda stale: Report(stale.ref, Shown(), stale.remote_state)
 
-    def publish(self, programme: str, card: Card) -> Verdict:
-        return NotOffered()
+    def publish(self, template: Template, at: datetime) -> TemplateReport:
+        return TemplateReport(NotOffered())
 
     def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
         return self._real.issue(card, alert, identity, at)
@@ -107,16 +122,22 @@ class Told:
     def bundle(self, bodies: Sequence[bytes]) -> Issued:
         return self._real.bundle(bodies)
 
+    def link(self, copies: Sequence[Copy], at: datetime) -> Issued:
+        return self._real.link(copies, at)
+
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         for one in stale:
             self.rung.append(one)
             yield self.verdict(one)
 
-    def tell(self, audience: str, message: Texts) -> Verdict:
+    def tell(self, audience: Audience, message: Message) -> Verdict:
         return NotOffered()
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         return next(self.refresh((stale,), at))
+
+    def erase(self, stale: Stale, at: datetime) -> Report:
+        return self.retire(stale, at)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,19 @@ from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings
-from wallet_server.wallets.port import Handle, Identity, NotOffered, Refused, Report, Shown, Stale
+from wallet_server.wallets.port import (
+    Audience,
+    Handle,
+    Identity,
+    Message,
+    NotOffered,
+    Refused,
+    Report,
+    Shown,
+    Stale,
+    Template,
+    TemplateReport,
+)
 
 
 def test_openssl_accepts_the_signature_up_to_the_root(
@@ -224,14 +236,15 @@ def test_the_plain_service_of_the_sandbox_is_for_the_sandbox(
 def test_what_apple_does_not_offer_and_cards_that_nobody_holds(
     wallet: AppleWallet, card: Card, identity: Identity
 ) -> None:
-    assert wallet.publish("programme", card) == NotOffered()
-    assert wallet.tell("all", {"en": "Hello"}) == NotOffered()
+    assert wallet.publish(Template(1, "programme", "Café", card), NOW) == TemplateReport(NotOffered())
+    message = Message("news_1", {"en": "Hello"}, {"en": "Come by"}, NOW, notify=True)
+    assert wallet.tell(Audience(1, "programme"), message) == NotOffered()
     nobody = Stale(7, 1, identity.pass_type, (), "state")
     other = Stale(8, 1, "pass.com.example.other", (Handle(1, "apns", "ab" * 32, NOW),))
     reports = {report.ref: report for report in wallet.refresh((nobody, other), NOW)}
     assert reports[7] == Report(7, Shown(), "state")
     assert isinstance(reports[8].verdict, Refused)
-    assert wallet.retire(nobody, NOW) == Report(7, Shown(), "state")
+    assert wallet.retire(nobody, NOW) == wallet.erase(nobody, NOW) == Report(7, Shown(), "state")
 
 
 def test_the_design_speaks_where_the_alert_has_no_words(wallet: AppleWallet, card: Card, identity: Identity) -> None:

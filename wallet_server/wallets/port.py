@@ -1,6 +1,7 @@
 """Owns the one port that every wallet implements, and the values that cross it.
 
-Apple rings devices, which then pull; Google is pushed to; others are told and then pull. The port hides which.
+Apple rings devices, which then pull; Google is pushed to; others are told and then pull. The port hides which: a
+wallet that is pushed to says so (`pushes_cards`) and is given the card itself.
 Expected failures are values (`Later`, `Refused`), never exceptions: the caller settles a job by the verdict.
 """
 
@@ -43,15 +44,63 @@ class Handle:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """One member's card as it is to be shown, with everything that a wallet needs to push it. `alert` is the facet that
+    may raise an alert in this version; `programme` is the public id of its programme."""
+
+    card: Card
+    alert: Alert | None
+    identity: Identity
+    programme: str
+
+
+@dataclass(frozen=True)
 class Stale:
     """A pass whose card has changed since the vendor (or the devices) last saw it. `ref` is the caller's own key;
-    `remote_state` is what this wallet put into its last `Report`, opaque to everyone else."""
+    `remote_state` is what this wallet put into its last `Report`, opaque to everyone else. `copy` is there for a wallet
+    that pushes cards, and `alerts_left` says how many alerts this pass may still raise today (0: go silently; None:
+    nobody counts them)."""
 
     ref: int
     credential_set: int
     pass_type: str
     handles: tuple[Handle, ...]
     remote_state: str | None = None
+    copy: Copy | None = None
+    alerts_left: int | None = None
+
+
+@dataclass(frozen=True)
+class Template:
+    """What all cards of a programme have in common: `card` is a specimen of its present version, without any member's
+    data, `issuer_name` who stands behind it, `callback_url` where the vendor tells of cards saved and removed."""
+
+    credential_set: int
+    programme: str
+    issuer_name: str
+    card: Card
+    remote_state: str | None = None
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Everybody who holds a card of one programme (its public id) that these credentials issued."""
+
+    credential_set: int
+    programme: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message to a whole audience. `id` is the caller's own, by which a message that was sent is recognised;
+    it disappears at `ends_at` (UTC); `notify`: it may raise an alert."""
+
+    id: str
+    header: Texts
+    body: Texts
+    ends_at: datetime
+    notify: bool
 
 
 @dataclass(frozen=True)
@@ -88,7 +137,9 @@ class Report:
     so, later than their registration); `suspect` ones were refused in a way that a wrong setting would cause too, so
     only a second such answer a day later, with something taken under the credential meanwhile, means that the device is
     gone; `accused` ones were refused when a wrong setting was the likelier reason: worth noting, never a reason to
-    forget. All are `Handle.ref`s."""
+    forget. All are `Handle.ref`s. `saved`: whether the vendor says that somebody holds it (None: it did not say);
+    `alerted`: whether the alert that this version had was raised (None: it had none; False: it went silently, because
+    the day's alerts are spent); `note` is a sentence for the merchant about what had to be left out."""
 
     ref: int
     verdict: Verdict
@@ -97,6 +148,18 @@ class Report:
     dead: tuple[int, ...] = ()
     suspect: tuple[int, ...] = ()
     accused: tuple[int, ...] = ()
+    saved: bool | None = None
+    alerted: bool | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class TemplateReport:
+    """What became of a `Template`; `remote_state` and `note` as in `Report`."""
+
+    verdict: Verdict
+    remote_state: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,18 +174,23 @@ class Issued:
 
 
 class Wallet(Protocol):
-    """One vendor's wallet. Built with its credentials and the loaded designs; safe to share between threads."""
+    """One vendor's wallet. Built with its credentials and the loaded designs; safe to share between threads.
+    `pushes_cards`: every `Stale` that it is given carries its `copy`, and a pass needs no handle to be told."""
 
     name: str
+    pushes_cards: bool
 
-    def publish(self, programme: str, card: Card) -> Verdict:
-        """Make the vendor ready for cards like this one (a class, a template); `NotOffered` where there is none."""
+    def publish(self, template: Template, at: datetime) -> TemplateReport:
+        """Make the vendor ready for cards like this one (a class, a template), or bring what is there up to date;
+        `NotOffered` where there is none. Nothing changed since `remote_state`: no call. Never raises for a vendor's
+        answer or a network fault."""
         ...
 
     def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
         """The card in the vendor's own form. `at` (UTC) is when it was published, and the signing time, unless the
         certificate that signs is younger: then that is when it began. Equal arguments give equal bytes. Raises
-        `errors.Invalid` with every fault when the card breaks a rule of the vendor: nothing invalid is ever signed."""
+        `errors.Invalid` with every fault when the card breaks a rule of the vendor: nothing invalid is ever signed.
+        Where cards are pushed it is a link to one that `refresh` has put there before."""
         ...
 
     def bundle(self, bodies: Sequence[bytes]) -> Issued:
@@ -130,15 +198,25 @@ class Wallet(Protocol):
         Raises `errors.Invalid` where they are too many or too large for that."""
         ...
 
+    def link(self, copies: Sequence[Copy], at: datetime) -> Issued:
+        """One address that adds several passes of one customer, all of them put there by `refresh` before. Raises
+        `errors.Invalid` where there is no such thing, or where they are too many for one address."""
+        ...
+
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Tell the vendor (or the devices) that these passes changed; exactly one `Report` for each, in any order.
         Never raises for a vendor's answer or a network fault. Holds no database transaction."""
         ...
 
-    def tell(self, audience: str, message: Texts) -> Verdict:
-        """One message to everybody at once, where the vendor has that; else `NotOffered`."""
+    def tell(self, audience: Audience, message: Message) -> Verdict:
+        """One message to everybody at once, where the vendor has that; else `NotOffered`. Told twice, it is sent
+        once."""
         ...
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         """The pass is void from now on: tell whoever holds it."""
+        ...
+
+    def erase(self, stale: Stale, at: datetime) -> Report:
+        """The same, and nothing of the member's own stays with the vendor."""
         ...

@@ -6,14 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from wallet_server.errors import Invalid, Misconfigured
-from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.rules.card import Alert, Card
 from wallet_server.wallets.apple import archive, rules
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.passfile import MEDIA_TYPE, Pictures, Press, no_pictures
 from wallet_server.wallets.apple.push import Alarm, Bell, ring_all
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings
-from wallet_server.wallets.port import Identity, Issued, NotOffered, Report, Stale, Verdict
+from wallet_server.wallets.port import (
+    Audience,
+    Copy,
+    Identity,
+    Issued,
+    Message,
+    NotOffered,
+    Report,
+    Stale,
+    Template,
+    TemplateReport,
+    Verdict,
+)
 
 BUNDLE_TYPE = "application/vnd.apple.pkpasses"
 
@@ -28,6 +40,7 @@ class AppleWallet:
     """Implements `wallets.port.Wallet`. In the sandbox, and there alone, cards may name a plain http service."""
 
     name = "apple"
+    pushes_cards = False
 
     def __init__(
         self,
@@ -46,9 +59,9 @@ class AppleWallet:
         self._bell = bell
         self._on_alarm = on_alarm
 
-    def publish(self, programme: str, card: Card) -> Verdict:
+    def publish(self, template: Template, at: datetime) -> TemplateReport:
         """Apple knows no programmes: each pass carries everything."""
-        return NotOffered()
+        return TemplateReport(NotOffered())
 
     def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
         """See the port. Raises `Misconfigured` for credentials that cannot sign this pass, `Invalid` for a card
@@ -79,14 +92,22 @@ class AppleWallet:
             raise Invalid(found[0].sentence, code="invalid-card", faults=found)
         return Issued(BUNDLE_TYPE, archive.bundle(bodies))
 
+    def link(self, copies: Sequence[Copy], at: datetime) -> Issued:
+        """Apple's passes are files: see `bundle`."""
+        raise Invalid("An iPhone adds its cards from a file.", code="invalid-card")
+
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Ring the devices; they come and fetch. See the port."""
         return ring_all(self._bell, self._credentials, stale, at, self._on_alarm)
 
-    def tell(self, audience: str, message: Texts) -> Verdict:
+    def tell(self, audience: Audience, message: Message) -> Verdict:
         """Apple has no message to everybody; news travel on the card."""
         return NotOffered()
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         """Ring the devices once more: they fetch a voided card that names no service, and never ask again."""
         return next(self.refresh((stale,), at))
+
+    def erase(self, stale: Stale, at: datetime) -> Report:
+        """Apple keeps no card: a voided one is all that a phone can still fetch."""
+        return self.retire(stale, at)
