@@ -13,9 +13,9 @@ compile() {
         --extra build "$@" --output-file "requirements/$output.lock"
 }
 
-compile test --extra test --extra replay "$@"
-compile replay --extra replay --constraints requirements/test.lock
-compile run --constraints requirements/test.lock
+compile test --extra test --extra replay --extra sandbox "$@"
+compile replay --extra replay --extra sandbox --constraints requirements/test.lock
+compile run --extra sandbox --constraints requirements/test.lock
 if grep -n '://' requirements/*.lock; then
     echo "A lock names an address; it must hold names, versions and hashes alone." >&2
     exit 1

@@ -52,7 +52,7 @@ def brought(name, extras, seen):
                 brought(wanted.name, wanted.extras, seen)
     return {name for name, _ in seen}
 
-known = brought("wallet-server", (), set()) | brought("pip", (), set()) | brought("hatchling", (), set())
+known = brought("wallet-server", ("sandbox",), set()) | brought("pip", (), set()) | brought("hatchling", (), set())
 print(r.migrations() / "env.py")
 print(r.templates())
 print(*{re.sub(r"[-_.]+", "-", d.name).lower() for d in distributions()} - known)
@@ -119,7 +119,7 @@ def test_a_bare_python_is_set_up_and_runs_the_wheel_elsewhere(wheel: Path, tmp_p
     assert templates.is_dir()
     assert migrations.is_relative_to(home), "the checkout is not needed"
     assert templates.is_relative_to(home)
-    assert not unasked, "what runs here is what `pip install` of the wheel brings, and pip's and hatchling's own"
+    assert not unasked, "what runs here is what the wheel and its sandbox bring, and pip's and hatchling's own"
     assert_the_sandbox_runs(home / "bin" / "wallet-server", empty)
 
 
