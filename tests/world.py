@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,19 @@ def shipped_wallet() -> AppleWallet:
     bell = Bell(address="https://localhost:1", sandbox=True)
     designs = load_designs(resources.templates())
     return AppleWallet(designs, Drawings(), lambda _set: _credentials(), bell, sandbox=True)
+
+
+@functools.cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="wallet-application-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.lru_cache(4)
+def _application(plain: Settings) -> flask.Flask:
+    """The application with these settings, built once for each test process: routes and texts cost a while."""
+    return create_app(plain)
 
 
 class Clock:
@@ -169,8 +182,11 @@ class World:
     @functools.cached_property
     def app(self) -> flask.Flask:
         """The application over this installation, made when it is first asked for."""
-        app = create_app(self.ctx.settings)
+        # Where an installation keeps its data is read through its context alone.
+        folder = _folder()
+        app = _application(replace(self.ctx.settings, data_dir=folder, database_url=f"sqlite:///{folder}/none.db"))
         app.extensions["wallet"] = self.ctx
+        app.extensions["wallet-meter"] = keys.Meter(self.ctx.settings.requests_per_minute)
         return app
 
     @property

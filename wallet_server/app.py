@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> Flask:
     @app.get("/health")
     def health() -> Response:
         """The process answers and the database reads."""
-        with database.look():
+        with app.extensions["wallet"].look():
             return Response('{"status":"ok"}', mimetype="application/json")
 
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import functools
 import hashlib
 import io
 import json
@@ -111,9 +112,11 @@ class Press:
         return self._environment.get_template(template).render(values)
 
 
-def catalogues(folder: Path) -> dict[str, Catalogue]:
-    """Every area of one language: the .po files that translators edit, compiled here, so that none is ever stale."""
-    found = {}
+@functools.cache
+def catalogues(folder: Path) -> Mapping[str, Catalogue]:
+    """Every area of one language: the .po files that translators edit, compiled here, so that none is ever stale. Read
+    once in a process, however many applications it builds."""
+    found: dict[str, Catalogue] = {}
     for file in sorted(folder.glob("*.po")):
         with file.open("rb") as lines:
             messages = read_po(lines)
