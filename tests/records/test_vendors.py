@@ -1,0 +1,82 @@
+"""What processes share of a vendor: one bucket of requests, each message once, each rotating code once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.world import NOON, World
+from wallet_server.records import alerts, issuers, vendors
+from wallet_server.records.vendors import Class
+
+
+def test_a_bucket_gives_its_rate_whoever_asks_and_a_pause_makes_no_flood(world: World) -> None:
+    took, at = 0, NOON
+    with world.ctx.change() as tx:
+        for _ in range(100):
+            granted, seconds = issuers.draw(tx, "338", 100, 15.0, at)
+            took += granted
+            assert seconds > 0
+            at += timedelta(seconds=seconds)
+        elapsed = (at - NOON).total_seconds()
+        # What was in the bucket at first comes once; afterwards it is the rate to the request.
+        assert abs(took - 15 * elapsed) <= 15 * issuers.DEEP_SECONDS + 1
+        assert issuers.draw(tx, "338", 100, 15.0, at + timedelta(hours=1))[0] == 7
+        assert issuers.draw(tx, "338", 100, 15.0, NOON)[0] == 0
+        assert issuers.draw(tx, "339", 1, 15.0, at)[0] == 1
+
+
+def test_a_nonce_and_a_rotating_code_are_taken_once(world: World) -> None:
+    holder = world.enrol()
+    with world.ctx.change() as tx:
+        assert issuers.hear(tx, "ab" * 32, NOON + timedelta(hours=1))
+        assert not issuers.hear(tx, "ab" * 32, NOON + timedelta(hours=2))
+        assert issuers.forget_heard(tx, NOON + timedelta(hours=1)) == 1
+        assert issuers.hear(tx, "ab" * 32, NOON + timedelta(hours=2))
+        assert issuers.use_rotating(tx, holder.pass_id, 7)
+        assert not issuers.use_rotating(tx, holder.pass_id, 7)
+        assert not issuers.use_rotating(tx, holder.pass_id, 6)
+        assert issuers.use_rotating(tx, holder.pass_id, 8)
+        issuers.learn_locations(tx, "338", True, NOON)
+        issuers.learn_locations(tx, "338", False, NOON + timedelta(days=1))
+        assert issuers.locations(tx, "338") == (False, NOON + timedelta(days=1))
+
+
+def test_alerts_of_a_pass_and_of_its_programme_count_together(world: World) -> None:
+    first, second = world.enrol(), world.enrol()
+    with world.ctx.change() as tx:
+        programme = vendors.programmes_of(tx, [first.pass_id])[first.pass_id][0]
+        alerts.spend(tx, [(first.pass_id, "points")], NOON)
+        for _ in range(2):
+            alerts.spend_class(tx, programme, world.credential_set, "ann_1", NOON + timedelta(hours=1))
+        alerts.spend_class(tx, programme, world.credential_set, "ann_0", NOON - timedelta(hours=1))
+        both = [first.pass_id, second.pass_id]
+        assert alerts.spent(tx, both, NOON - timedelta(days=1)) == {
+            first.pass_id: [NOON, NOON + timedelta(hours=1)],
+            second.pass_id: [NOON + timedelta(hours=1)],
+        }
+        assert len(alerts.spent_by_class(tx, programme, world.credential_set, NOON)) == 1
+        assert alerts.forget(tx, NOON, 10) == 1
+        assert alerts.spent(tx, both, NOON - timedelta(days=1))[first.pass_id] == [NOON + timedelta(hours=1)]
+
+
+def test_what_a_vendor_was_given_and_what_it_said_is_kept(world: World) -> None:
+    holder = world.enrol()
+    with world.ctx.change() as tx:
+        programme, public_id = vendors.programmes_of(tx, [holder.pass_id])[holder.pass_id]
+        assert public_id == world.programme
+        found = vendors.issuer_of(tx, programme, "apple")
+        assert found is not None
+        assert found.credential_set_id == world.credential_set
+        assert vendors.issuer_of(tx, programme, "google") is None
+        vendors.choose(tx, programme, world.credential_set, "apple", NOON)
+        assert vendors.class_of(tx, programme, world.credential_set) == Class(None, None, None)
+        vendors.keep_class(tx, programme, world.credential_set, "apple", Class(None, "{}", "No places."), NOON)
+        assert vendors.class_of(tx, programme, world.credential_set) == Class(None, "{}", "No places.")
+        assert vendors.card_of(tx, holder.member_id, "apple") == holder.pass_id
+        assert not vendors.held_by(tx, holder.member_id)
+        vendors.say(tx, holder.pass_id, NOON, held=True, note="No places.")
+        vendors.say(tx, holder.pass_id, NOON + timedelta(hours=1), held=True)
+        assert vendors.held_by(tx, holder.member_id)
+        vendors.say(tx, holder.pass_id, NOON + timedelta(hours=2), held=False, note="")
+        said = vendors.holdings(tx, [holder.pass_id])[holder.pass_id]
+        assert (said.saved_at, said.removed_at, said.held, said.note) == (NOON, NOON + timedelta(hours=2), False, None)

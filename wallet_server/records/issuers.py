@@ -1,0 +1,82 @@
+"""Owns what all processes know of an issuer together: its bucket of requests, what it is allowed, what it has heard."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wallet_server.records.database import Tx
+from wallet_server.records.jobs import micros
+from wallet_server.records.schema import callback_nonces, issuer_facts, issuer_rates, rotating_codes
+
+DEEP_SECONDS = 0.5
+"""How long a full bucket lasts: what was not drawn in that time is lost, so that a pause makes no flood."""
+
+_BUCKET = sa.select(issuer_rates).where(issuer_rates.c.issuer == b("issuer")).with_for_update()
+_DRAW = (
+    sa.update(issuer_rates)
+    .where(issuer_rates.c.issuer == b("of_issuer"))
+    .values(requests_milli=b("left"), filled_at=b("at"))
+)
+
+
+def draw(tx: Tx, issuer: str, want: int, per_second: float, now: datetime) -> tuple[int, float]:
+    """Take up to `want` requests out of an issuer's bucket: (how many may be made now, seconds until it is worth asking
+    for more). The bucket fills at `per_second`, over all processes together."""
+    deep = max(1000, int(per_second * DEEP_SECONDS * 1000))
+    at = micros(now)
+    row = tx.execute(_BUCKET, {"issuer": issuer}).first()
+    if row is None:
+        insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(issuer_rates)
+        full = {"issuer": issuer, "requests_milli": deep, "filled_at": at}
+        tx.execute(insert.values(**full).on_conflict_do_nothing())
+        row = tx.execute(_BUCKET, {"issuer": issuer}).one()
+    # A clock that was set back fills nothing, and goes on from there.
+    filled = min(deep, row.requests_milli + int(max(0, at - row.filled_at) * per_second / 1000))
+    granted = min(want, filled // 1000)
+    left = filled - granted * 1000
+    tx.execute(_DRAW, {"of_issuer": issuer, "left": left, "at": at})
+    # A handful at once: a transaction for each single request would cost more than the request.
+    missing = min(max(0, want - granted) * 1000, max(1000, deep // 2)) - left
+    return granted, max(0.0, missing / 1000 / per_second)
+
+
+_FACTS = sa.select(issuer_facts.c.locations, issuer_facts.c.learned_at).where(issuer_facts.c.issuer == b("issuer"))
+
+
+def locations(tx: Tx, issuer: str) -> tuple[bool | None, datetime | None]:
+    """Whether this issuer's cards may name places (None: not known), and when that was learned."""
+    row = tx.execute(_FACTS, {"issuer": issuer}).first()
+    return (None, None) if row is None else (row.locations, row.learned_at)
+
+
+def learn_locations(tx: Tx, issuer: str, allowed: bool | None, at: datetime) -> None:
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(issuer_facts)
+    learned = {"locations": allowed, "learned_at": at}
+    tx.execute(insert.values(issuer=issuer, **learned).on_conflict_do_update(index_elements=["issuer"], set_=learned))
+
+
+def hear(tx: Tx, nonce_sha256: str, expires_at: datetime) -> bool:
+    """Note a message by the hash (hex) of its nonce; False when it was heard before."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(callback_nonces)
+    row = insert.values(nonce_sha256=nonce_sha256, expires_at=expires_at).on_conflict_do_nothing()
+    return tx.execute(row.returning(callback_nonces.c.nonce_sha256)).first() is not None
+
+
+def forget_heard(tx: Tx, now: datetime) -> int:
+    """Throw away the nonces of messages that have expired, which nobody takes any more; returns how many."""
+    return tx.execute(sa.delete(callback_nonces).where(callback_nonces.c.expires_at <= now)).rowcount
+
+
+def use_rotating(tx: Tx, pass_id: int, counter: int) -> bool:
+    """Take the code of a rotating barcode; False when this one or a later one of the pass was taken before."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(rotating_codes)
+    row = insert.values(pass_id=pass_id, counter=counter).on_conflict_do_update(
+        index_elements=["pass_id"],
+        set_={"counter": insert.excluded.counter},
+        where=rotating_codes.c.counter < insert.excluded.counter,
+    )
+    return tx.execute(row.returning(rotating_codes.c.counter)).first() is not None

@@ -1,0 +1,211 @@
+"""Owns what vendors to whom cards are pushed were given of a programme, and what they said of its passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wallet_server.records.database import Tx
+from wallet_server.records.passes import ACTIVE, CARD
+from wallet_server.records.schema import (
+    accounts,
+    credential_sets,
+    members,
+    pass_holdings,
+    passes,
+    programme_wallets,
+    programmes,
+)
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """A set of credentials that can issue cards of a programme; `issuer` is its name at the vendor, `account` who
+    stands behind the programme."""
+
+    credential_set_id: int
+    public_id: str
+    issuer: str
+    account: str
+
+
+_ISSUER = (
+    sa.select(credential_sets.c.id, credential_sets.c.public_id, credential_sets.c.pass_type, accounts.c.name)
+    .select_from(
+        programmes.join(accounts, accounts.c.id == programmes.c.account_id)
+        .join(
+            credential_sets,
+            sa.and_(
+                credential_sets.c.wallet == b("wallet"),
+                credential_sets.c.retired_at.is_(None),
+                sa.or_(credential_sets.c.account_id.is_(None), credential_sets.c.account_id == programmes.c.account_id),
+            ),
+        )
+        .outerjoin(
+            programme_wallets,
+            sa.and_(
+                programme_wallets.c.programme_id == programmes.c.id,
+                programme_wallets.c.credential_set_id == credential_sets.c.id,
+            ),
+        )
+    )
+    .where(programmes.c.id == b("programme"))
+    .order_by(
+        sa.case((programme_wallets.c.chosen_at.is_(None), 1), else_=0),
+        programme_wallets.c.chosen_at.desc(),
+        sa.case((credential_sets.c.account_id.is_(None), 1), else_=0),
+        credential_sets.c.id.desc(),
+    )
+    .limit(1)
+)
+
+
+def issuer_of(tx: Tx, programme_id: int, wallet: str) -> Issuer | None:
+    """Who issues the programme's new cards in this wallet: the set that was chosen last, else its account's newest,
+    else the platform's newest; None where there is none."""
+    r = tx.execute(_ISSUER, {"programme": programme_id, "wallet": wallet}).first()
+    return None if r is None else Issuer(r.id, r.public_id, r.pass_type, r.name)
+
+
+def choose(tx: Tx, programme_id: int, credential_set_id: int, wallet: str, at: datetime) -> None:
+    """New cards of this programme in this wallet are of this set from now on."""
+    _put(tx, programme_id, credential_set_id, {"wallet": wallet, "chosen_at": at})
+
+
+@dataclass(frozen=True)
+class Class:
+    """What a vendor was given of a programme: the version it has taken, the state it was left in, and a note for the
+    merchant about what had to be left out."""
+
+    version_id: int | None
+    remote_state: str | None
+    note: str | None
+
+
+_CLASS = sa.select(programme_wallets).where(
+    programme_wallets.c.programme_id == b("programme"), programme_wallets.c.credential_set_id == b("issued_by")
+)
+
+
+def class_of(tx: Tx, programme_id: int, credential_set_id: int) -> Class:
+    r = tx.execute(_CLASS, {"programme": programme_id, "issued_by": credential_set_id}).first()
+    return Class(None, None, None) if r is None else Class(r.programme_version_id, r.remote_state, r.note)
+
+
+def keep_class(tx: Tx, programme_id: int, credential_set_id: int, wallet: str, given: Class, at: datetime) -> None:
+    """The vendor has taken this much of the programme."""
+    said = {
+        "wallet": wallet,
+        "programme_version_id": given.version_id,
+        "remote_state": given.remote_state,
+        "note": None if given.note is None else given.note[:500],
+        "published_at": at,
+    }
+    _put(tx, programme_id, credential_set_id, said)
+
+
+def _put(tx: Tx, programme_id: int, credential_set_id: int, said: Mapping[str, Any]) -> None:
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(programme_wallets)
+    key = {"programme_id": programme_id, "credential_set_id": credential_set_id}
+    tx.execute(insert.values(**key, **said).on_conflict_do_update(index_elements=list(key), set_=dict(said)))
+
+
+_CARD_OF = (
+    sa.select(passes.c.id)
+    .where(
+        passes.c.member_id == b("member"),
+        passes.c.wallet == b("wallet"),
+        passes.c.kind == CARD,
+        passes.c.state == ACTIVE,
+    )
+    .order_by(passes.c.id.desc())
+    .limit(1)
+)
+
+
+def card_of(tx: Tx, member_id: int, wallet: str) -> int | None:
+    """The key of a member's good card in this wallet, the newest."""
+    return tx.execute(_CARD_OF, {"member": member_id, "wallet": wallet}).scalar()
+
+
+_PROGRAMMES = (
+    sa.select(passes.c.id, programmes.c.id.label("programme"), programmes.c.public_id)
+    .select_from(
+        passes.join(members, members.c.id == passes.c.member_id).join(
+            programmes, programmes.c.id == members.c.programme_id
+        )
+    )
+    .where(passes.c.id.in_(b("ids", expanding=True)))
+)
+
+
+def programmes_of(tx: Tx, pass_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """Pass key to the key and the public id of its programme."""
+    return {r.id: (r.programme, r.public_id) for r in tx.execute(_PROGRAMMES, {"ids": list(pass_ids)})}
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a vendor said of a pass: when it was saved and removed last, whether anybody has it (None: not said)."""
+
+    saved_at: datetime | None
+    removed_at: datetime | None
+    has_users: bool | None
+    note: str | None
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody has it, as far as was said."""
+        if self.has_users is not None:
+            return self.has_users
+        return self.saved_at is not None and (self.removed_at is None or self.removed_at < self.saved_at)
+
+
+_HOLDINGS = sa.select(pass_holdings).where(pass_holdings.c.pass_id.in_(b("ids", expanding=True)))
+
+
+def holdings(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Holding]:
+    """Pass key to what was said of it, where anything was."""
+    rows = tx.execute(_HOLDINGS, {"ids": list(pass_ids)})
+    return {r.pass_id: Holding(r.saved_at, r.removed_at, r.has_users, r.note) for r in rows}
+
+
+def say(tx: Tx, pass_id: int, at: datetime, *, held: bool | None = None, note: str | None = None) -> None:
+    """What a vendor says of a pass as of now: `held`, whether somebody has it, and the note that stands (None: what was
+    said before stays in both)."""
+    before = holdings(tx, [pass_id]).get(pass_id)
+    said: dict[str, Any] = {"said_at": at}
+    if note is not None:
+        said["note"] = note[:500] or None
+    if held is not None:
+        said["has_users"] = held
+        if held and not (before and before.held):
+            said["saved_at"] = at
+        if not held and before is not None and before.held:
+            said["removed_at"] = at
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(pass_holdings)
+    tx.execute(insert.values(pass_id=pass_id, **said).on_conflict_do_update(index_elements=["pass_id"], set_=said))
+
+
+_HELD = (
+    sa.select(passes.c.id)
+    .select_from(passes.join(pass_holdings, pass_holdings.c.pass_id == passes.c.id))
+    .where(
+        passes.c.member_id == b("member"),
+        passes.c.kind == CARD,
+        passes.c.state == ACTIVE,
+        pass_holdings.c.has_users.is_(True),
+    )
+    .limit(1)
+)
+
+
+def held_by(tx: Tx, member_id: int) -> bool:
+    """Whether a vendor says that somebody has this member's card."""
+    return tx.execute(_HELD, {"member": member_id}).first() is not None
