@@ -27,6 +27,7 @@ def _cards() -> None:
         "programme_wallets",
         sa.Column("programme_id", Key, autoincrement=False, nullable=False),
         sa.Column("credential_set_id", Key, autoincrement=False, nullable=False),
+        sa.Column("subject", sa.String(length=40), nullable=False),
         sa.Column("wallet", sa.String(length=20), nullable=False),
         sa.Column("programme_version_id", Key, nullable=True),
         sa.Column("remote_state", sa.String(length=4000), nullable=True),
@@ -46,7 +47,7 @@ def _cards() -> None:
             ["programme_versions.id"],
             name=op.f("fk_programme_wallets_programme_version_id_programme_versions"),
         ),
-        sa.PrimaryKeyConstraint("programme_id", "credential_set_id", name=op.f("pk_programme_wallets")),
+        sa.PrimaryKeyConstraint("programme_id", "credential_set_id", "subject", name=op.f("pk_programme_wallets")),
     )
     op.create_table(
         "pass_holdings",

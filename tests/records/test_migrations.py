@@ -27,7 +27,7 @@ FROZEN = {
     "0005_undone.py": "c1ba1227f71427204554f5cbd17ffc29644d6c20ae4059e03c2fa041e7147079",
     "0006_who_did_what.py": "96f9ae477a13d635a02622c56af15a2ecf0f6585ed8954b1e0533e35b895c6e8",
     "0007_coupons.py": "f8ee91bed1fe46e12f608a6ba5830a4afeb2618813b4377b3aef137ecb5a2336",
-    "0008_vendors.py": "bc5d84e02df52acc8ba920ad799e315692b54a0c020cd3b0089d8de9579ab5e3",
+    "0008_vendors.py": "7fdd6bd20db596cb4bee7255756782aac1b49dd1de3e30aa2e7180a763d2346e",
 }
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tests.world import NOON, World
 from wallet_server.records import alerts, issuers, vendors
-from wallet_server.records.vendors import Class
+from wallet_server.records.vendors import Class, ClassKey
 
 
 def test_a_bucket_gives_its_rate_whoever_asks_and_a_pause_makes_no_flood(world: World) -> None:
@@ -69,9 +69,10 @@ def test_what_a_vendor_was_given_and_what_it_said_is_kept(world: World) -> None:
         assert found.credential_set_id == world.credential_set
         assert vendors.issuer_of(tx, programme, "google") is None
         vendors.choose(tx, programme, world.credential_set, "apple", NOON)
-        assert vendors.class_of(tx, programme, world.credential_set) == Class(None, None, None)
-        vendors.keep_class(tx, programme, world.credential_set, "apple", Class(None, "{}", "No places."), NOON)
-        assert vendors.class_of(tx, programme, world.credential_set) == Class(None, "{}", "No places.")
+        key = ClassKey(programme, world.credential_set, "card")
+        assert vendors.class_of(tx, key) == Class(None, None, None)
+        vendors.keep_class(tx, key, "apple", Class(None, "{}", "No places."), NOON)
+        assert vendors.class_of(tx, key) == Class(None, "{}", "No places.")
         assert vendors.card_of(tx, holder.member_id, "apple") == holder.pass_id
         assert not vendors.held_by(tx, holder.member_id)
         vendors.say(tx, holder.pass_id, NOON, held=True, note="No places.")

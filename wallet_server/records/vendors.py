@@ -52,6 +52,7 @@ _ISSUER = (
             sa.and_(
                 programme_wallets.c.programme_id == programmes.c.id,
                 programme_wallets.c.credential_set_id == credential_sets.c.id,
+                programme_wallets.c.subject == CARD,
             ),
         )
     )
@@ -75,7 +76,16 @@ def issuer_of(tx: Tx, programme_id: int, wallet: str) -> Issuer | None:
 
 def choose(tx: Tx, programme_id: int, credential_set_id: int, wallet: str, at: datetime) -> None:
     """New cards of this programme in this wallet are of this set from now on."""
-    _put(tx, programme_id, credential_set_id, {"wallet": wallet, "chosen_at": at})
+    _put(tx, ClassKey(programme_id, credential_set_id, CARD), {"wallet": wallet, "chosen_at": at})
+
+
+@dataclass(frozen=True, order=True)
+class ClassKey:
+    """What cards have in common at a vendor: of a programme, issued by a set, `subject` a card's or a coupon's."""
+
+    programme_id: int
+    credential_set_id: int
+    subject: str
 
 
 @dataclass(frozen=True)
@@ -89,16 +99,19 @@ class Class:
 
 
 _CLASS = sa.select(programme_wallets).where(
-    programme_wallets.c.programme_id == b("programme"), programme_wallets.c.credential_set_id == b("issued_by")
+    programme_wallets.c.programme_id == b("programme"),
+    programme_wallets.c.credential_set_id == b("issued_by"),
+    programme_wallets.c.subject == b("what"),
 )
 
 
-def class_of(tx: Tx, programme_id: int, credential_set_id: int) -> Class:
-    r = tx.execute(_CLASS, {"programme": programme_id, "issued_by": credential_set_id}).first()
+def class_of(tx: Tx, key: ClassKey) -> Class:
+    named = {"programme": key.programme_id, "issued_by": key.credential_set_id, "what": key.subject}
+    r = tx.execute(_CLASS, named).first()
     return Class(None, None, None) if r is None else Class(r.programme_version_id, r.remote_state, r.note)
 
 
-def keep_class(tx: Tx, programme_id: int, credential_set_id: int, wallet: str, given: Class, at: datetime) -> None:
+def keep_class(tx: Tx, key: ClassKey, wallet: str, given: Class, at: datetime) -> None:
     """The vendor has taken this much of the programme."""
     said = {
         "wallet": wallet,
@@ -107,13 +120,12 @@ def keep_class(tx: Tx, programme_id: int, credential_set_id: int, wallet: str, g
         "note": None if given.note is None else given.note[:500],
         "published_at": at,
     }
-    _put(tx, programme_id, credential_set_id, said)
+    _put(tx, key, said)
 
 
-def _put(tx: Tx, programme_id: int, credential_set_id: int, said: Mapping[str, Any]) -> None:
+def _put(tx: Tx, key: ClassKey, said: Mapping[str, Any]) -> None:
     insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(programme_wallets)
-    key = {"programme_id": programme_id, "credential_set_id": credential_set_id}
-    tx.execute(insert.values(**key, **said).on_conflict_do_update(index_elements=list(key), set_=dict(said)))
+    tx.execute(insert.values(**vars(key), **said).on_conflict_do_update(index_elements=list(vars(key)), set_=said))
 
 
 _CARD_OF = (

@@ -6,12 +6,14 @@ import sqlalchemy as sa
 
 from wallet_server.records.schema.columns import Key, at, identity_column, metadata, ref, text
 
-# A programme's class at a vendor, one for each set of credentials that ever issued its cards.
+# A programme's classes at a vendor, for each set of credentials that ever issued its cards: that of its card, and those
+# of the coupons that its versions promise.
 programme_wallets = sa.Table(
     "programme_wallets",
     metadata,
     sa.Column("programme_id", Key, sa.ForeignKey("programmes.id"), primary_key=True, autoincrement=False),
     sa.Column("credential_set_id", Key, sa.ForeignKey("credential_sets.id"), primary_key=True, autoincrement=False),
+    sa.Column("subject", sa.String(40), primary_key=True),  # card, or coupon and the key of the version
     text("wallet", 20),
     ref("programme_version_id", "programme_versions", nullable=True),  # the version that the vendor has taken
     text("remote_state", 4000, nullable=True),
