@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gettext
 import functools
+import gettext
 import hashlib
 import io
 import json
