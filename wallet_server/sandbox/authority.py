@@ -157,6 +157,15 @@ class Authority:
         context.set_alpn_protocols(["h2"])
         return context
 
+    def https_context(self) -> ssl.SSLContext:
+        """TLS for a sandbox vendor that speaks HTTP/1.1 and asks for no certificate."""
+        self.server_identity()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self._folder / "server.pem")
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
     def _leaf(self, name: str, issuer: _Identity, leaf: _Leaf) -> tuple[bytes, bytes]:
         with _alone(self._folder):
             found = _load(self._folder / name, self._now)
