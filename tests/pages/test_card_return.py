@@ -29,6 +29,10 @@ def test_a_marketer_gives_a_card_back_and_the_page_says_who(client: FlaskClient,
     assert link
     assert "by Marketer" in text_of(client.get(path))
     assert "not used" in text_of(client.get(path))
+    owner = house.app.test_client()
+    sign_in(owner, house)
+    deed = f'<a href="{path}">Marketer made a code to give a customer the card back.</a>'
+    assert deed in text_of(owner.get("/console/team?lang=en"))
 
     phone = house.app.test_client()
     phone.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"

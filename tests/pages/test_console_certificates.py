@@ -105,6 +105,8 @@ def test_an_owner_sees_days_and_brings_a_p12_that_signs_new_cards(
     assert client.post(back[1], data={"csrf": token}).status_code == 303
     after = next(row for row in vault.all_sets(house.ctx) if row.pass_type == OWN)
     assert after.certificate != before.certificate
+    deeds = re.findall(rf"Owner [^.]*certificate[^.]* for {OWN}", said(client.get("/console/team")))
+    assert [deed.split()[1] for deed in deeds] == ["went", "renewed", "brought"], "bringing the same twice is no deed"
     with house.ctx.change() as tx:
         tx.execute(sa.update(credential_sets).where(credential_sets.c.id == after.id).values(
             not_after=NOW + timedelta(days=12, hours=1)))  # fmt: skip

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import NotFound
-from wallet_server.records import card_returns, members
+from wallet_server.records import card_returns, deeds, members
 from wallet_server.records.card_returns import Given, ReturnRow
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
@@ -45,6 +45,7 @@ def offer(ctx: Context, scope: Scope, member: str, staff_id: int | None = None) 
         row = members.member_by_public(tx, scope, member)
         members.lock_member(tx, row.id)
         card_returns.add(tx, new_id("ret"), scope, row.id, staff_id, digest(secret), now, now + LIVES)
+        deeds.add(tx, scope, deeds.CARD_BACK, now, about=row.public_id)
     return Link(row.public_id, f"{ctx.settings.base_url}/recover/ret_{secret}")
 
 

@@ -104,7 +104,7 @@ def bring(
     if papers is None:
         return None, [one for one in findings if one.severity == "error"]
     claim = vault.Claim(scope.account_id, programme_id, operator=False, alone=alone)
-    done = vault.install(ctx, apple_setup.load(ctx, papers), claim)
+    done = vault.install(ctx, apple_setup.load(ctx, papers), claim, scope)
     _log.info("certificate brought", by=scope.principal, pass_type=done.pass_type, renewed=done.renewed)
     return done, []
 
@@ -115,7 +115,7 @@ def go_back(ctx: Context, scope: Scope, public_id: str) -> None:
     found = next((one for one in shown(ctx, scope).certificates if one.public_id == public_id), None)
     if found is None or found.before_ends is None:
         raise NotFound("There is no certificate before this one.")
-    vault.swap_back(ctx, found.pass_type)
+    vault.swap_back(ctx, found.pass_type, scope)
     _log.info("certificate gone back from", by=scope.principal, pass_type=found.pass_type)
 
 

@@ -11,10 +11,11 @@ import structlog
 from wallet_server.actions import push_keys
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Conflict, Misconfigured, NotFound
-from wallet_server.records import credentials, limits, programmes
+from wallet_server.records import credentials, deeds, limits, programmes
 from wallet_server.records import push_keys as keys_of_push
 from wallet_server.records.credentials import CredentialRow, Material
 from wallet_server.records.database import Tx
+from wallet_server.records.scope import Scope
 from wallet_server.wallets.apple.credentials import Credentials
 
 SLICE = 500
@@ -47,9 +48,10 @@ class Installed:
     changed: bool = True
 
 
-def install(ctx: Context, loaded: Credentials, claim: Claim) -> Installed:
+def install(ctx: Context, loaded: Credentials, claim: Claim, by: Scope | None = None) -> Installed:
     """Put a set into the vault, in the place of the one of its pass type if there is one. Programmes that have none so
-    far take it: the claimant's, and where it is the platform's everybody's.
+    far take it: the claimant's, and where it is the platform's everybody's. Where it was somebody of a shop (`by`),
+    that is noted.
 
     Raises `Conflict` (`foreign-credentials`) when the pass type is not the claimant's, `Misconfigured` for another team
     or for a certificate that ends before the one that is there.
@@ -66,6 +68,9 @@ def install(ctx: Context, loaded: Credentials, claim: Claim) -> Installed:
         if claim.programme_id is not None:
             programmes.use_credentials(tx, claim.programme_id, set_id)
         programmes.adopt(tx, set_id, claim.account_id if there is None else there.account_id)
+        if by is not None and changed:
+            what = deeds.CERTIFIED if there is None else deeds.RENEWED
+            deeds.add(tx, by, what, ctx.now(), detail=loaded.pass_type)
     return Installed(set_id, loaded.pass_type, loaded.team, there is not None, changed)
 
 
@@ -160,9 +165,10 @@ def renew(ctx: Context, set_id: int, certificate_pem: bytes, key_pem: bytes, wwd
         return _replace(ctx, tx, credentials.credential_set(tx, set_id), loaded)
 
 
-def swap_back(ctx: Context, pass_type: str) -> datetime:
+def swap_back(ctx: Context, pass_type: str, by: Scope | None = None) -> datetime:
     """Sign and ring with the certificate before, and keep the present one in its place: run again it undoes itself.
-    Returns when the one that is used now ends (UTC). Raises `NotFound`, `Misconfigured` for one that cannot be used."""
+    `by` as in `install`. Returns when the one that is used now ends (UTC). Raises `NotFound`, `Misconfigured` for one
+    that cannot be used."""
     with ctx.change() as tx:
         limits.take(tx, "vault", 0, 0)
         row = next((one for one in credentials.all_sets(tx) if one.pass_type == pass_type), None)
@@ -175,6 +181,8 @@ def swap_back(ctx: Context, pass_type: str) -> datetime:
         Credentials.load(*parts, ctx.now(), sandbox=ctx.settings.sandbox, key_checked=True)
         credentials.keep_previous(tx, row.id, _of(row), ctx.now())
         _take(tx, row.id, before)
+        if by is not None:
+            deeds.add(tx, by, deeds.GONE_BACK, ctx.now(), detail=pass_type)
         return before.not_after
 
 

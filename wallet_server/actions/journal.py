@@ -5,12 +5,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from wallet_server.actions import cards
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, NotFound
-from wallet_server.records import jobs, journal, ledger, members, parties, passes
+from wallet_server.records import coupons, deeds, jobs, journal, ledger, members, parties, passes
+from wallet_server.records.coupons import HistoryRow
 from wallet_server.records.database import Tx
+from wallet_server.records.deeds import DeedRow
 from wallet_server.records.journal import CardRow, ConsentRow, Line, Listed
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes
@@ -21,6 +24,8 @@ PAGE = 30
 LINES = 25
 MOST_CONSENTS = 20
 MOST_QUERY = 320
+MOST_OF_COUPONS = 100
+ENDS = (deeds.CARD_ENDED, deeds.COUPON_ENDED, deeds.LEFT)
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,16 @@ class Told:
 
 
 @dataclass(frozen=True)
+class OfCoupon:
+    """What became of a coupon, with the programme version that promised it."""
+
+    event: HistoryRow
+    programme: Programme
+
+
+@dataclass(frozen=True)
 class Portrait:
-    """All that a shop may know of one member."""
+    """All that a shop may know of one member; `ends` are who ended a card or let the member leave."""
 
     member: Listed
     card: str
@@ -67,8 +80,9 @@ class Portrait:
     balances: Mapping[str, int]
     cards: tuple[tuple[CardRow, str], ...]
     consents: tuple[ConsentRow, ...]
-    history: tuple[Told, ...]
+    history: tuple[Told | OfCoupon, ...]
     more: int | None
+    ends: tuple[DeedRow, ...]
 
 
 def card_names(ctx: Context, tx: Tx, member_ids: Sequence[int]) -> dict[int, str]:
@@ -150,9 +164,25 @@ def portrait(ctx: Context, scope: Scope, public_id: str, before: int | None = No
             ledger.amounts(tx, [row.id]).get(row.id, {}),
             tuple((card, _name(ctx, tx, card)) for card in owned),
             tuple(journal.consents_of(tx, row.id, MOST_CONSENTS)),
-            tuple(Told(line, ctx.programme(tx, line.version_id)) for line in lines[:LINES]),
+            _history(ctx, tx, scope, row.id, lines, before),
             lines[LINES - 1].id if len(lines) > LINES else None,
+            tuple(deeds.about(tx, scope, row.public_id, ENDS)),
         )
+
+
+def _history(
+    ctx: Context, tx: Tx, scope: Scope, member_id: int, lines: Sequence[Line], before: int | None
+) -> tuple[Told | OfCoupon, ...]:
+    """A page of what was booked, with what became of the member's coupons in the same time, the newest first."""
+    shown = lines[:LINES]
+    until = None if before is None else journal.recorded_at(tx, member_id, before)
+    since = shown[-1].recorded_at if len(lines) > LINES else None
+    events = coupons.history(tx, scope, member_id, since, until, MOST_OF_COUPONS)
+    told: list[tuple[datetime, Told | OfCoupon]] = [
+        *((line.recorded_at, Told(line, ctx.programme(tx, line.version_id))) for line in shown),
+        *((event.at, OfCoupon(event, ctx.programme(tx, event.version_id))) for event in events),
+    ]
+    return tuple(one for _, one in sorted(told, key=lambda pair: pair[0], reverse=True))
 
 
 def call(ctx: Context, scope: Scope, member: str, name: str) -> None:

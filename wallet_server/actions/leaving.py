@@ -11,7 +11,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import NotFound
-from wallet_server.records import jobs, members, passes, programmes, recovery
+from wallet_server.records import deeds, jobs, members, passes, programmes, recovery
 from wallet_server.records.database import Tx
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.scope import Scope
@@ -35,6 +35,8 @@ def cancel(ctx: Context, scope: Scope, member: str, card: str) -> Facts:
             _retire(ctx, tx, [row.id])
             if row.kind == passes.CARD and not recovery.cards(tx, found.id):
                 recovery.end_codes(tx, found.id, ctx.now())
+            what = deeds.CARD_ENDED if row.kind == passes.CARD else deeds.COUPON_ENDED
+            deeds.add(tx, scope, what, ctx.now(), about=found.public_id)
     ctx.ring()
     return {"member": member, "pass": card, "state": passes.RETIRED}
 
@@ -55,6 +57,7 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
             coupons.cancel(tx, found.id, at)
             _retire(ctx, tx, recovery.copies(tx, found.id))
             recovery.end_codes(tx, found.id, at)
+            deeds.add(tx, scope, deeds.LEFT, at, about=found.public_id)
     ctx.ring()
     return {"member": member, "left_at": at.isoformat()}
 

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import coupon_events, coupon_passes, coupons
+from wallet_server.records.schema import coupon_events, coupon_passes, coupons, stores, tills
 from wallet_server.records.scope import Scope
 
 COUPON = "coupon"
@@ -79,6 +79,19 @@ class UseRow:
     receipt: str | None
     at: datetime
     last: bool
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """An event of a member's coupon as the caller may know it: the store and till of another merchant are not told."""
+
+    id: str
+    kind: str
+    at: datetime
+    version_id: int
+    own: bool
+    store: str | None
+    till: str | None
 
 
 _NEWEST = (
@@ -160,6 +173,40 @@ def of_passes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CouponRow]:
 def of_member(tx: Tx, member_id: int) -> list[CouponRow]:
     """Every coupon that a member was given, oldest first."""
     return [_row(r) for r in tx.execute(_OF_MEMBER, {"member": member_id})]
+
+
+def history(
+    tx: Tx, scope: Scope, member_id: int, since: datetime | None, before: datetime | None, most: int
+) -> list[HistoryRow]:
+    """What became of a member's coupons from `since` on and before `before`, the newest first."""
+    row = coupon_events.c
+    query = (
+        sa.select(
+            row.public_id,
+            row.kind,
+            row.at,
+            row.merchant_id,
+            coupons.c.programme_version_id,
+            stores.c.name.label("store"),
+            tills.c.name.label("till"),
+        )
+        .join(coupons, coupons.c.id == row.coupon_id)
+        .outerjoin(stores, stores.c.id == row.store_id)
+        .outerjoin(tills, tills.c.id == row.till_id)
+        .where(coupons.c.member_id == member_id)
+        .order_by(row.id.desc())
+        .limit(most)
+    )
+    if since is not None:
+        query = query.where(row.at >= since)
+    if before is not None:
+        query = query.where(row.at < before)
+    found = []
+    for r in tx.execute(query):
+        own = r.merchant_id in (None, scope.merchant_id)
+        place = (r.store, r.till) if own else (None, None)
+        found.append(HistoryRow(r.public_id, r.kind, r.at, r.programme_version_id, own, *place))
+    return found
 
 
 def use_in(tx: Tx, scope: Scope, public_id: str) -> UseRow:

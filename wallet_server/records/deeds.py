@@ -17,6 +17,8 @@ ROLE, DISABLED, ENABLED, UNLOCKED = "role", "disabled", "enabled", "unlocked"
 RESET, RECOVER, PASSWORD = "reset", "recover", "password"
 PAIRED, UNPAIRED = "paired", "unpaired"
 PUBLISHED, SENT, RECALLED = "published", "sent", "recalled"
+CERTIFIED, RENEWED, GONE_BACK = "certified", "renewed", "gone_back"
+CARD_BACK, CARD_ENDED, COUPON_ENDED, LEFT = "card_back", "card_ended", "coupon_ended", "left"
 OPERATOR = "operator"
 _STAFF = "staff:"
 

@@ -263,6 +263,14 @@ def history(tx: Tx, scope: Scope, member_id: int, before: int | None, most: int)
     return [_line(r, scope) for r in tx.execute(query)]
 
 
+def recorded_at(tx: Tx, member_id: int, entry_id: int) -> datetime | None:
+    """When this entry of the member's was booked; None for one that is not the member's."""
+    query = sa.select(ledger_entries.c.recorded_at).where(
+        ledger_entries.c.id == entry_id, ledger_entries.c.member_id == member_id
+    )
+    return tx.execute(query).scalar_one_or_none()
+
+
 def _line(r: sa.Row, scope: Scope) -> Line:  # type: ignore[type-arg]
     own = r.merchant_id == scope.merchant_id
     params = dict(r.params) if own else {name: value for name, value in r.params.items() if name != "receipt"}

@@ -29,6 +29,13 @@ _SAID: Mapping[Said, Texts] = {
     "taken": {"fr": "Bon utilisé\u00a0: {}", "en": "Coupon used: {}"},
     "given-back": {"fr": "Bon rendu\u00a0: {}", "en": "Coupon given back: {}"},
 }
+_EVENTS: Mapping[str, Texts] = {
+    ISSUED: {"fr": "Bon reçu\u00a0: {}", "en": "Coupon received: {}"},
+    USED: _SAID["taken"],
+    UNDONE: _SAID["given-back"],
+    EXPIRED: {"fr": "Bon expiré\u00a0: {}", "en": "Coupon expired: {}"},
+    VOID: {"fr": "Bon annulé\u00a0: {}", "en": "Coupon cancelled: {}"},
+}
 _PROMISED = {
     "fr": ("Bon de bienvenue\u00a0: {}. {}", " Valable {} jours.", " Valable un jour."),
     "en": ("Welcome coupon: {}. {}", " Valid for {} days.", " Valid for one day."),
@@ -76,6 +83,11 @@ def promised(promise: Promise, language: str) -> str:
 def cashier_sentence(said: Said, title: str, language: str) -> str:
     """What the till shows of a coupon of this title."""
     return _SAID[said][language].format(title)
+
+
+def event_sentence(kind: str, title: str, language: str) -> str:
+    """What a member's history says of an event of a coupon of this title."""
+    return _EVENTS[kind][language].format(title)
 
 
 def effect(kind: str, value_minor: int | None) -> int:

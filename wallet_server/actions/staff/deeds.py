@@ -48,6 +48,10 @@ def announced(ctx: Context, scope: Scope, announcement: str) -> dict[str, Deed]:
     return {row.what: _deed(row) for row in reversed(rows)}
 
 
+def by(row: DeedRow) -> str:
+    """What did it: `staff`, the `operator` or a `key`."""
+    return "staff" if row.who is not None else "operator" if row.principal == deeds.OPERATOR else "key"
+
+
 def _deed(row: DeedRow) -> Deed:
-    by = "staff" if row.who is not None else "operator" if row.principal == deeds.OPERATOR else "key"
-    return Deed(row.at, row.what, row.who, by, row.whom, row.about, row.detail)
+    return Deed(row.at, row.what, row.who, by(row), row.whom, row.about, row.detail)

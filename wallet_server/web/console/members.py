@@ -10,12 +10,12 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import card_return, journal, newsroom, offers, pass_doctor
-from wallet_server.actions.journal import Entry, Portrait, Told
+from wallet_server.actions import card_return, journal, leaving, newsroom, offers, pass_doctor
+from wallet_server.actions.journal import Entry, OfCoupon, Portrait, Told
 from wallet_server.actions.once import asked
-from wallet_server.actions.staff import MARKETER, OWNER, Person
+from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
 from wallet_server.errors import Invalid
-from wallet_server.rules import sentences
+from wallet_server.rules import coupons, sentences
 from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.wording import Wording
@@ -110,7 +110,9 @@ def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str |
             )
             for line in found.consents
         ],
-        lines=[_line(told, say) for told in found.history],
+        lines=[_line(told, say) if isinstance(told, Told) else _of_coupon(told, say) for told in found.history],
+        ends=_ends(found, tongue, say),
+        done=request.args.get("done", ""),
         charts=[(card, reader.sentences(card), reader.moments(card, chart.at)) for card in chart.cards],
         say=say,
         given_back=card_return.made(context(), person.scope, member),
@@ -152,6 +154,49 @@ def note(member: str) -> Answer:
     except Invalid:
         return _one(person, member, bad_note=text)
     return redirect(f"{root()}/console/announce/{facts['announcement']}", 303)
+
+
+@members.post("/console/members/<member>/cards/<card>/end")
+def end(member: str, card: str) -> Answer:
+    """One card or coupon is over, for good; the phone is told so without a sound."""
+    person = signed_in(OWNER, MARKETER)
+    leaving.cancel(context(), person.scope, member, card)
+    return redirect(f"{root()}/console/members/{member}?done=ended", 303)
+
+
+@members.post("/console/members/<member>/leave")
+def leave(member: str) -> Answer:
+    """The member leaves: every card is over."""
+    person = signed_in(OWNER, MARKETER)
+    leaving.leave(context(), person.scope, member)
+    return redirect(f"{root()}/console/members/{member}?done=left", 303)
+
+
+def _ends(found: Portrait, tongue: str, say: Wording) -> list[tuple[str, str]]:
+    """Who ended a card, or let the member leave, and when."""
+    words = press().words[tongue].team
+    return [
+        (
+            words.deeds.of(one.what, one.what).format(who=one.who or words.by.of(deeds.by(one), "")),
+            say.moment(one.at),
+        )
+        for one in found.ends
+    ]
+
+
+def _of_coupon(told: OfCoupon, say: Wording) -> dict[str, Any]:
+    """What became of a coupon as a line of the history."""
+    event, promise = told.event, told.programme.welcome_coupon
+    title = in_language(promise.title, say.tongue) if promise else ""
+    return {
+        "id": event.id,
+        "amount": "",
+        "why": coupons.event_sentence(event.kind, title, say.tongue),
+        "where": " · ".join(part for part in (event.store, event.till) if part),
+        "own": event.own,
+        "at": event.at,
+        **dict.fromkeys(("status", "sale", "visit", "late", "reverses", "reversed_by")),
+    }
 
 
 def _line(told: Told, say: Wording) -> dict[str, Any]:

@@ -17,7 +17,11 @@ from wallet_server.web.rendering import context, press, root, symbol
 team = Blueprint("console-team", __name__)
 
 REFUSALS = (Invalid, Conflict)
-ANNOUNCED = ("sent", "recalled")
+PLACES = {
+    **dict.fromkeys(("sent", "recalled"), "announce"),
+    **dict.fromkeys(("card_back", "card_ended", "coupon_ended", "left"), "members"),
+}
+"""Under which page of the console that stands which a deed is about."""
 WITH_ROLE = ("invited", "joined", "role")
 
 
@@ -44,7 +48,7 @@ def _page(person: Person, fault: WalletError | None) -> Response:
 
 
 def _history(person: Person) -> dict[str, Any]:
-    """Who did what: each as a sentence, with the announcement that it is about if there is one."""
+    """Who did what: each as a sentence, with the address of what it is about if that has a page."""
     before = request.args.get("before", "")
     known = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None
     listed, more = deeds.history(context(), person.scope, known)
@@ -54,7 +58,8 @@ def _history(person: Person) -> dict[str, Any]:
         detail = told.roles.of(one.detail or "", "") if one.what in WITH_ROLE else one.detail
         who = one.who or told.by.of(one.by, one.by)
         sentence = told.deeds.of(one.what, one.what).format(who=who, whom=one.whom, detail=detail)
-        lines.append({"sentence": sentence, "at": one.at, "announcement": one.about if one.what in ANNOUNCED else ""})
+        place = PLACES.get(one.what)
+        lines.append({"sentence": sentence, "at": one.at, "about": place and f"{root()}/console/{place}/{one.about}"})
     return {"deeds": lines, "more": more, "older": known is not None}
 
 

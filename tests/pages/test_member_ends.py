@@ -1,0 +1,102 @@
+"""The ends of a member's cards on the console, and what became of a coupon in the member's history."""
+
+from __future__ import annotations
+
+import re
+
+from flask.testing import FlaskClient
+
+from tests.pages.console import sign_in
+from tests.pages.house import House, Member, Shop
+from tests.pages.test_coupon_browser import COUPON
+from tests.pages.test_pages_served import text_of
+from wallet_server.actions import enrol, programs
+from wallet_server.rules.program_default import default_document
+
+
+def page_of(client: FlaskClient, email: str) -> str:
+    """The path of the member with this address."""
+    found = re.search(r"/console/members/(mem_[^\"?]+)", text_of(client.get(f"/console/members?q={email}")))
+    assert found
+    return f"/console/members/{found[1]}"
+
+
+def test_a_marketer_ends_a_card_and_the_books_say_who(client: FlaskClient, house: House) -> None:
+    member = house.member(email="ends@example.com")
+    csrf = sign_in(client, house, "marketer")
+    path = page_of(client, "ends@example.com")
+    end = f"{path}/cards/{member.pass_id}/end"
+    assert f'action="{end}"' in text_of(client.get(path))
+    assert client.post(end).status_code == 403, "not without the page's own token"
+    code = member.card.code
+    assert not member.card.card.voided
+    answer = client.post(end, data={"csrf": csrf})
+    assert answer.status_code == 303
+    house.deliver()
+    assert member.card.card.voided
+    assert house.call("/v1/lookups", {"code": code})["card_current"] is False, "it buys nothing any more"
+    page = text_of(client.get(answer.location))
+    assert "It is over." in page
+    assert "no longer valid" in page
+    assert "Marketer ended a customer’s card." in page
+    assert end not in page
+    owner = house.app.test_client()
+    sign_in(owner, house)
+    deed = f'<a href="{path}">Marketer ended a customer’s card.</a>'
+    assert deed in text_of(owner.get("/console/team?lang=en"))
+    assert client.post(end, data={"csrf": csrf}).status_code == 303, "a double click"
+    assert text_of(client.get(path)).count("Marketer ended a customer’s card.") == 1
+
+
+def test_a_member_who_leaves_has_no_card_and_gets_no_word(client: FlaskClient, house: House) -> None:
+    member = house.member(email="leaves@example.com", promotions=True)
+    csrf = sign_in(client, house)
+    path = page_of(client, "leaves@example.com")
+    answer = client.post(f"{path}/leave", data={"csrf": csrf})
+    house.deliver()
+    page = text_of(client.get(answer.location))
+    assert member.card.card.voided
+    assert "The customer has left." in page
+    assert "Owner took a customer out of the programme." in page
+    assert "No announcements" in page
+    assert "/note" not in page
+    assert "/leave" not in page
+
+
+def test_neither_a_cashier_nor_a_stranger_ends_anything(client: FlaskClient, house: House) -> None:
+    member = house.member(email="stays@example.com")
+    owner = house.app.test_client()
+    sign_in(owner, house)
+    path = page_of(owner, "stays@example.com")
+    doors = (f"{path}/cards/{member.pass_id}/end", f"{path}/leave")
+    csrf = sign_in(client, house, "cashier")
+    assert [client.post(door, data={"csrf": csrf}).status_code for door in doors] == [403, 403]
+    stranger = house.app.test_client()
+    csrf = sign_in(stranger, house, merchant_key=house.stranger.merchant_key)
+    assert [stranger.post(door, data={"csrf": csrf}).status_code for door in doors] == [404, 404]
+    assert not member.card.card.voided
+
+
+def test_what_became_of_a_coupon_stands_in_the_history_page_by_page(client: FlaskClient, house: House) -> None:
+    made = programs.found(house.ctx, "Chez Zoé", programs.NewStore("Quai", latitude=48.8, longitude=2.3))
+    document = default_document("Chez Zoé") | {"welcome": {"coupon": COUPON}}
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    shop = Shop(programme["join_code"], made.merchant_key, made.till_key)
+    facts = enrol.join(house.ctx, shop.join_code, enrol.Joining())
+    card, coupon = Member(house, facts["pass"]), Member(house, facts["coupons"][0])
+    used = house.call("/v1/coupon-uses", {"code": coupon.card.code, "reference": "R-1"}, shop.till_key)
+    for number in range(25):
+        card.buy(f"H-{number}", 100, shop)
+    house.call(f"/v1/coupon-uses/{used['id']}/reversal", {}, shop.till_key)
+    sign_in(client, house, merchant_key=shop.merchant_key)
+    path = f"/console/members/{facts['member']}"
+    first = text_of(client.get(path))
+    older = re.search(r'href="([^"]+\?before=\d+)#history"', first)
+    assert older
+    last = text_of(client.get(older[1]))
+    told = [re.findall(r"<span>(Coupon [^<]+)</span>", page) for page in (first, last)]
+    assert told == [
+        ["Coupon given back: A free coffee"],
+        ["Coupon used: A free coffee", "Coupon received: A free coffee"],
+    ]
+    assert re.search(r"Coupon used: A free coffee</span>\s*<small>Quai · 1", last), "where it was used"
