@@ -11,6 +11,8 @@ from tests.pages.house import House, Member, Shop
 from tests.pages.test_coupon_browser import COUPON
 from tests.pages.test_pages_served import text_of
 from wallet_server.actions import enrol, programs
+from wallet_server.delivery.worker import run_once
+from wallet_server.records import jobs
 from wallet_server.rules.program_default import default_document
 
 
@@ -100,3 +102,27 @@ def test_what_became_of_a_coupon_stands_in_the_history_page_by_page(client: Flas
         ["Coupon used: A free coffee", "Coupon received: A free coffee"],
     ]
     assert re.search(r"Coupon used: A free coffee</span>\s*<small>Quai · 1", last), "where it was used"
+
+
+def test_a_second_word_of_the_day_waits_for_the_first_and_for_no_announcement(house: House) -> None:
+    made = programs.found(house.ctx, "Chez Ana", programs.NewStore("Quai", latitude=48.8, longitude=2.3))
+    document = default_document("Chez Ana") | {"announce": {"per_day": 1, "per_week": 3, "quiet": None}}
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    facts = enrol.join(house.ctx, programme["join_code"], enrol.Joining(promotions=True))
+    Member(house, facts["pass"]).add_to_phone()
+    client = house.app.test_client()
+    csrf = sign_in(client, house, merchant_key=made.merchant_key)
+    said = []
+    for number in range(2):
+        form = {"csrf": csrf, "form": f"{number}" * 20, "text": f"Bonjour {number}"}
+        note = client.post(f"/console/members/{facts['member']}/note", data=form).location
+        said.append([text_of(client.get(f"{note}?lang={tongue}")) for tongue in ("en", "fr")])
+        client.post(f"{note}/send", data={"csrf": csrf})
+        run_once(house.ctx, jobs.BULK)
+    assert "Told at once" in said[0][0]
+    assert "Had a word from you today" in said[1][0]
+    assert "A déjà eu un mot de vous aujourd’hui" in said[1][1]
+    after = text_of(client.get(f"{note}?lang=en"))
+    assert "They are told 24 hours after the word before." in after
+    assert "announcement of the day" not in after + said[1][0]
+    assert "Had a word from you today" in text_of(client.get(f"{note}/members/waiting:per-day?lang=en"))

@@ -282,15 +282,24 @@ def _pace(found: Item) -> int:
     return min(60, (2 if found.state == "confirmed" else 10) + found.asked // 2000)
 
 
+def _told(found: Item, code: str, words: Any) -> tuple[str, str]:
+    """What a standing is called, and why it stands so; a word for one customer waits for words, not announcements."""
+    name = code.replace(":", ".")
+    called, why = words.standing.of(name, code), words.why.of(name, "")
+    if found.alone:
+        called, why = words.standing.of(f"alone.{name}", called), words.why.of(f"alone.{name}", why)
+    return called, why
+
+
 def _share(found: Item, code: str, whole: int, words: Any, say: Wording) -> Share:
     many = found.standings[code]
-    name = code.replace(":", ".")
+    called, why = _told(found, code, words)
     gone = code == "no-phone" and (found.state == "recalled" or found.over)
     return Share(
-        words.standing.of(name, code),
+        called,
         say.number(many),
         percent(many, whole),
-        words.no_phone_gone if gone else words.why.of(name, ""),
+        words.no_phone_gone if gone else why,
         f"{root()}{PATH}/{found.public_id}/members/{code}",
         code,
     )
@@ -304,16 +313,11 @@ def _count(person: Person, found: Item) -> dict[str, Any]:
     say = Wording(tongue, found.zone)
     whole = sum(tally.values())
     order = ["shown", *(code for _, codes in GROUPS for code in codes)]
-    shares = [
-        Share(
-            words.standing.of(code.replace(":", "."), code),
-            say.number(tally[code]),
-            percent(tally[code], whole),
-            words.why.of(code.replace(":", "."), ""),
-        )
-        for code in order
-        if tally.get(code) or (code == "shown" and whole)
-    ]
+    shares = []
+    for code in order:
+        if tally.get(code) or (code == "shown" and whole):
+            called, why = _told(found, code, words)
+            shares.append(Share(called, say.number(tally[code]), percent(tally[code], whole), why))
     later = sum(many for code, many in tally.items() if code.startswith("waiting"))
     now, bare = tally["shown"], tally.get("no-phone", 0)
     reach = words.reach.format(say.number(now), say.number(bare)) if bare else ""
@@ -369,15 +373,14 @@ def people(announcement: str, standing: str) -> Response:
     found = newsroom.item(context(), person.scope, announcement)
     code = standing if standing in KNOWN else ""
     listed, more = newsroom.addressees(context(), person.scope, announcement, code, key("after") or 0)
-    words = press().words[tongue].announce
-    name = code.replace(":", ".")
+    heading, why = _told(found, code, press().words[tongue].announce)
     return console_page(
         "console/addressees.html",
         person,
         section="announce",
         found=found,
-        heading=words.standing.of(name, standing),
-        why=words.why.of(name, ""),
+        heading=heading or standing,
+        why=why,
         many=found.standings.get(code, 0),
         people=listed,
         more=f"{root()}{PATH}/{announcement}/members/{code}?after={more}" if more else "",
