@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.world import NOON, World
-from wallet_server.records import alerts, issuers, vendors
+from wallet_server.records import alerts, issuers, members, vendors
 from wallet_server.records.vendors import Class, ClassKey
 
 
@@ -44,7 +44,7 @@ def test_a_nonce_and_a_rotating_code_are_taken_once(world: World) -> None:
 def test_alerts_of_a_pass_and_of_its_programme_count_together(world: World) -> None:
     first, second = world.enrol(), world.enrol()
     with world.ctx.change() as tx:
-        programme = vendors.programmes_of(tx, [first.pass_id])[first.pass_id][0]
+        programme = members.members_by_id(tx, [first.member_id])[first.member_id].programme_id
         alerts.spend(tx, [(first.pass_id, "points")], NOON)
         for _ in range(2):
             alerts.spend_class(tx, programme, world.credential_set, "ann_1", NOON + timedelta(hours=1))
@@ -62,8 +62,7 @@ def test_alerts_of_a_pass_and_of_its_programme_count_together(world: World) -> N
 def test_what_a_vendor_was_given_and_what_it_said_is_kept(world: World) -> None:
     holder = world.enrol()
     with world.ctx.change() as tx:
-        programme, public_id = vendors.programmes_of(tx, [holder.pass_id])[holder.pass_id]
-        assert public_id == world.programme
+        programme = members.members_by_id(tx, [holder.member_id])[holder.member_id].programme_id
         found = vendors.issuer_of(tx, programme, "apple")
         assert found is not None
         assert found.credential_set_id == world.credential_set

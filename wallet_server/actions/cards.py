@@ -100,7 +100,7 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
             passes.taken_in(tx, row.id, row.version)
         if new is not None or row.loud != loud:
             marks.append((row.id, loud, wait if new is not None else row.quiet_until))
-        if (new or old).number > old.tagged:
+        if (new or old).number > old.tagged and not ctx.pushes(row.wallet):
             untagged.setdefault(row.pass_type, []).append(row.id)
         ready.append(Ready(row, new or old, again, bool(decision.held)))
     passes.set_loud(tx, marks)
@@ -123,7 +123,8 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
     card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown)
     version_id, modified = shelf.version_id(row), now.replace(microsecond=0)
     first = _publication(row, card_to_json(card), None, wanted, version_id, 1, modified, now)
-    passes.publish_first(tx, first)
+    # What is pushed has to be put there before anybody can have it.
+    passes.publish_first(tx, replace(first, rung=0) if ctx.pushes(row.wallet) else first)
     return first
 
 
@@ -313,7 +314,7 @@ def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
             opened = ctx.keyring.open(sheet.recovery_cipher, f"recovery:{sheet.member_public_id}").decode()
         shown = recovering.revealed(card_from_json(sheet.card), opened)
         made = ctx.wallets[sheet.wallet].issue(
-            shown, _alert(sheet.alert), _identity(ctx, sheet, sheet.code_cipher), sheet.published_at
+            shown, alert_of(sheet.alert), identity_of(ctx, sheet, sheet.code_cipher), sheet.published_at
         )
         body = made.body
         # For some seconds after a swap the old certificate may be loaded still.
@@ -325,13 +326,13 @@ def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
 def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issued:
     """Build and sign; `serve` keeps what this gives."""
     wallet = ctx.wallets[row.wallet]
-    shown, alert = card(ctx, tx, row, publication), _alert(publication.alert)
+    shown, alert = card(ctx, tx, row, publication), alert_of(publication.alert)
     return wallet.issue(shown, alert, identity(ctx, tx, row), publication.published_at)
 
 
-def _alert(facet_name: str | None) -> Alert | None:
+def alert_of(facet_name: str | None) -> Alert | None:
+    """The alert of a version. No message of its own: the design words what its fields say when they change."""
     facet = next((f for f in ALERT_ORDER if f == facet_name), None)
-    # No message of its own: the design words what its fields say when they change.
     return None if facet is None else Alert(facet, {})
 
 
@@ -373,10 +374,11 @@ def give_recovery_code(ctx: Context, tx: Tx, member_id: int, member_public_id: s
 
 def identity(ctx: Context, tx: Tx, row: PassRow) -> Identity:
     """What makes this pass this pass, its secrets opened."""
-    return _identity(ctx, row, passes.newest_codes(tx, [row.id])[row.id].cipher)
+    return identity_of(ctx, row, passes.newest_codes(tx, [row.id])[row.id].cipher)
 
 
-def _identity(ctx: Context, row: PassRow | Sheet, code_cipher: str) -> Identity:
+def identity_of(ctx: Context, row: PassRow | Sheet, code_cipher: str) -> Identity:
+    """The same for whoever has read the code already."""
     return Identity(
         credential_set=row.credential_set_id,
         pass_type=row.pass_type,

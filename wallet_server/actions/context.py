@@ -94,6 +94,11 @@ class Context:
         """A transaction that reads; see `records.database.Database.look`."""
         return self.database.look()
 
+    def pushes(self, wallet: str) -> bool:
+        """Whether this wallet is given cards, where others are rung and fetch them."""
+        known = self.wallets.get(wallet)
+        return known is not None and known.pushes_cards
+
     def programme(self, tx: Tx, version_id: int) -> Programme:
         """A parsed programme version (versions never change, so they are kept)."""
         programme = self._versions.get(version_id)

@@ -14,7 +14,7 @@ from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import devices, jobs, ledger, members, parties, passes, programmes
+from wallet_server.records import devices, jobs, ledger, members, parties, passes, programmes, vendors
 from wallet_server.records.database import Tx
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.passes import PassRow
@@ -25,6 +25,8 @@ from wallet_server.rules import tiers
 from wallet_server.rules.card import Card
 from wallet_server.rules.program import Programme
 
+FILES = "apple"
+"""The wallet whose passes are files."""
 MAX_BUNDLE = 10
 """Passes in one file (Apple, "Distributing and updating a pass")."""
 
@@ -123,15 +125,16 @@ def _home_store(tx: Tx, programme_id: int, public_id: str | None) -> int | None:
 
 def download_link(ctx: Context, pass_public_id: str) -> str:
     """An address that gives the pass file for a few minutes (`WALLET_LINK_MINUTES`)."""
-    return f"{_download(ctx, pass_public_id)}/card.pkpass"
+    return f"{download_path(ctx, pass_public_id)}/card.pkpass"
 
 
 def bundle_link(ctx: Context, pass_public_id: str) -> str:
     """The same for the card together with its member's coupons, in one file."""
-    return f"{_download(ctx, pass_public_id)}/cards.pkpasses"
+    return f"{download_path(ctx, pass_public_id)}/cards.pkpasses"
 
 
-def _download(ctx: Context, pass_public_id: str) -> str:
+def download_path(ctx: Context, pass_public_id: str) -> str:
+    """Where a card can be had for a few minutes; in which form, follows it."""
     until = int((ctx.now() + timedelta(minutes=ctx.settings.link_minutes)).timestamp())
     text = f"{pass_public_id}.{until}"
     return f"{ctx.settings.base_url}/passes/{text}.{ctx.keyring.sign('download', text)}"
@@ -166,7 +169,13 @@ def _to_download(ctx: Context, tx: Tx, token: str) -> PassRow:
     row = pass_of_link(ctx, tx, "download", token)
     if row.state != passes.ACTIVE:
         raise NotFound("This card was replaced by another one.")
-    return row
+    if not ctx.pushes(row.wallet):
+        return row
+    # The page of a card in a wallet that has no files: its member's card in the one that has.
+    beside = vendors.card_of(tx, row.member_id, FILES)
+    if beside is None or row.kind != passes.CARD:
+        raise NotFound("There is no file of this card.")
+    return passes.passes_by_id(tx, [beside])[0]
 
 
 def bundle(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
@@ -253,7 +262,7 @@ def web_card(ctx: Context, token: str) -> WebCard:
         alive = row.state == passes.ACTIVE and (card or row.id in {one.id for one in coupons_good})
         found, mark = cards.by_the_books(ctx, tx, row, publication)
         shown = replace(found, voided=not alive)
-        held = bool(devices.holders(tx, [row.id]))
+        held = bool(devices.holders(tx, [row.id])) or (card and _pushed_to_somebody(ctx, tx, row))
         beside = _shown(ctx, tx, coupons_good) if card and alive else ()
         gift = None if held else welcome.promised(ctx, tx, row)
     return WebCard(
@@ -267,6 +276,11 @@ def web_card(ctx: Context, token: str) -> WebCard:
         beside,
         gift,
     )
+
+
+def _pushed_to_somebody(ctx: Context, tx: Tx, row: PassRow) -> bool:
+    """Whether the member has the card in a wallet that no phone registers with."""
+    return ctx.pushes(vendors.GOOGLE) and vendors.held_by(tx, row.member_id)
 
 
 def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str, str], ...]:

@@ -8,10 +8,10 @@ counts as told, and it is tried again with the card's next change, or by such a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, pushed
 from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
 from wallet_server.records import devices, jobs, limits, passes, rings
@@ -49,7 +49,7 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
     by_pass = {int(lease.key): lease for lease in leases}
     with ctx.change() as tx:
         ready = cards.publish(ctx, tx, sorted(by_pass), now)
-        plan = _plan(tx, by_pass, ready, now)
+        plan = _plan(ctx, tx, by_pass, ready, now)
     reports = _tell(ctx, plan, now)
     ctx.tally.add_all(_outcomes(plan, reports))
     return _conclude(ctx, by_pass, ready, plan, reports, now)
@@ -96,17 +96,18 @@ def _conclude(
 @dataclass(frozen=True)
 class _Plan:
     """Whom to ring: the cards that owe their phones a version; those that owe none and are here for their doubted
-    phones alone; the devices meant, by pass key; the cards to ring just now; and the owed ones that have to wait: pass
-    key to (until when, why)."""
+    phones alone; the devices meant, by pass key; the cards to ring just now; the owed ones that have to wait: pass key
+    to (until when, why); and what those need that are pushed to a vendor."""
 
     owed: Sequence[Ready]
     doubted: Sequence[Ready]
     holders: Mapping[int, Sequence[DeviceRow]]
     ringing: Sequence[Ready]
     waits: dict[int, tuple[datetime, str]]
+    pushed: pushed.Load = field(default_factory=pushed.Load)
 
 
-def _plan(tx: Tx, by_pass: Mapping[int, Lease], ready: Sequence[Ready], now: datetime) -> _Plan:
+def _plan(ctx: Context, tx: Tx, by_pass: Mapping[int, Lease], ready: Sequence[Ready], now: datetime) -> _Plan:
     owed = [r for r in ready if r.publication.rung < r.publication.number]
     rung = [r for r in ready if r.publication.rung >= r.publication.number and by_pass[r.row.id].kind == RING]
     holders: dict[int, list[DeviceRow]] = (
@@ -115,13 +116,14 @@ def _plan(tx: Tx, by_pass: Mapping[int, Lease], ready: Sequence[Ready], now: dat
     for r in rung:
         holders[r.row.id] = [d for d in holders.get(r.row.id, ()) if d.suspected]
     doubted = [r for r in rung if holders[r.row.id]]
-    held = [r for r in owed if holders.get(r.row.id)]
+    # A card that is pushed has a holder in its vendor.
+    held = [r for r in owed if holders.get(r.row.id) or ctx.pushes(r.row.wallet)]
     closed = limits.open_circuits(tx, now) if held or doubted else {}
     changed = [r.row.id for r in held if by_pass[r.row.id].kind != RING]
     resting = rings.resting(tx, changed, now) if changed else {}
     waits = resting | {r.row.id: closed[_circuit(r)] for r in held if _circuit(r) in closed}
     ringing = [r for r in (*held, *doubted) if r.row.id not in waits and _circuit(r) not in closed]
-    return _Plan(owed, doubted, holders, ringing, waits)
+    return _Plan(owed, doubted, holders, ringing, waits, pushed.load(ctx, tx, ringing, now))
 
 
 def _circuit(ready: Ready) -> str:
@@ -131,8 +133,12 @@ def _circuit(ready: Ready) -> str:
 def _tell(ctx: Context, plan: _Plan, now: datetime) -> dict[int, Report]:
     reports: dict[int, Report] = {}
     for name in sorted({r.row.wallet for r in plan.ringing}):
-        stale = [_stale(r, plan.holders[r.row.id]) for r in plan.ringing if r.row.wallet == name]
-        for report in ctx.wallets[name].refresh(stale, now):
+        own, wallet = [r for r in plan.ringing if r.row.wallet == name], ctx.wallets[name]
+        if wallet.pushes_cards:
+            told = pushed.push(ctx, wallet, own, plan.pushed, now)
+        else:
+            told = wallet.refresh([_stale(r, plan.holders[r.row.id]) for r in own], now)
+        for report in told:
             reports[report.ref] = report
     return reports
 
@@ -142,7 +148,7 @@ def _outcomes(plan: _Plan, reports: Mapping[int, Report]) -> dict[str, int]:
     told = sum(len(report.told) for report in reports.values())
     gone = sum(len(report.dead) for report in reports.values())
     doubted = sum(len(report.suspect) + len(report.accused) for report in reports.values())
-    meant = {r.row.id: len(plan.holders[r.row.id]) for r in plan.ringing}
+    meant = {r.row.id: len(plan.holders.get(r.row.id, ())) for r in plan.ringing}
     left = {ref: meant[ref] - len(one.told) - len(one.dead) for ref, one in reports.items() if ref in meant}
     refused = sum(left[ref] for ref, one in reports.items() if ref in left and isinstance(one.verdict, Refused))
     later = sum(left[ref] for ref, one in reports.items() if ref in left and isinstance(one.verdict, Later))
@@ -205,6 +211,7 @@ def _settle(
         forgotten = _heed(tx, plan, reports, rung_at, now)
         # Devices before what is noted of their passes, as a registration locks them.
         mark_rung(tx, told)
+        pushed.note(tx, plan.owed, plan.pushed, reports, now)
         _end(tx, by_pass, ready, plan, _tries(plan, reports, forgotten, now), now)
 
 
@@ -214,7 +221,7 @@ def _heed(tx: Tx, plan: _Plan, reports: Mapping[int, Report], rung_at: datetime,
     taken_now = {set_of[report.ref] for report in reports.values() if report.told}
     refused = {set_of[report.ref] for report in reports.values() if report.suspect}
     taken_at = {**devices.told_at(tx, refused), **dict.fromkeys(taken_now, rung_at)} if refused else {}
-    doubted = {d.id for r in plan.ringing for d in plan.holders[r.row.id] if d.suspected}
+    doubted = {d.id for r in plan.ringing for d in plan.holders.get(r.row.id, ()) if d.suspected}
     answers = devices.Answers(
         dead=frozenset(ref for report in reports.values() for ref in report.dead),
         suspect={ref: taken_at.get(set_of[report.ref]) for report in reports.values() for ref in report.suspect},

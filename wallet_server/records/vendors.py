@@ -16,12 +16,13 @@ from wallet_server.records.passes import ACTIVE, CARD
 from wallet_server.records.schema import (
     accounts,
     credential_sets,
-    members,
     pass_holdings,
     passes,
     programme_wallets,
     programmes,
 )
+
+GOOGLE = "google"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,12 @@ def issuer_of(tx: Tx, programme_id: int, wallet: str) -> Issuer | None:
     else the platform's newest; None where there is none."""
     r = tx.execute(_ISSUER, {"programme": programme_id, "wallet": wallet}).first()
     return None if r is None else Issuer(r.id, r.public_id, r.pass_type, r.name)
+
+
+def account_of(tx: Tx, programme_id: int) -> str:
+    """The name of the account that a programme belongs to."""
+    query = sa.select(accounts.c.name).join(programmes, programmes.c.account_id == accounts.c.id)
+    return str(tx.execute(query.where(programmes.c.id == programme_id)).scalar_one())
 
 
 def choose(tx: Tx, programme_id: int, credential_set_id: int, wallet: str, at: datetime) -> None:
@@ -146,20 +153,26 @@ def card_of(tx: Tx, member_id: int, wallet: str) -> int | None:
     return tx.execute(_CARD_OF, {"member": member_id, "wallet": wallet}).scalar()
 
 
-_PROGRAMMES = (
-    sa.select(passes.c.id, programmes.c.id.label("programme"), programmes.c.public_id)
-    .select_from(
-        passes.join(members, members.c.id == passes.c.member_id).join(
-            programmes, programmes.c.id == members.c.programme_id
-        )
+_OFFERS = (
+    sa.select(passes.c.member_id, passes.c.credential_set_id, passes.c.serial)
+    .where(
+        passes.c.member_id.in_(b("ids", expanding=True)),
+        passes.c.wallet == b("wallet"),
+        passes.c.kind != CARD,
+        passes.c.state == ACTIVE,
     )
-    .where(passes.c.id.in_(b("ids", expanding=True)))
+    .order_by(passes.c.id)
 )
 
 
-def programmes_of(tx: Tx, pass_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
-    """Pass key to the key and the public id of its programme."""
-    return {r.id: (r.programme, r.public_id) for r in tx.execute(_PROGRAMMES, {"ids": list(pass_ids)})}
+def beside(tx: Tx, member_ids: Sequence[int], wallet: str) -> dict[tuple[int, int], tuple[str, ...]]:
+    """The serials of what stands beside the cards of these members in a wallet, their coupons: (member key, key of the
+    set) to serials."""
+    found: dict[tuple[int, int], tuple[str, ...]] = {}
+    for r in tx.execute(_OFFERS, {"ids": list(member_ids), "wallet": wallet}):
+        key = (r.member_id, r.credential_set_id)
+        found[key] = (*found.get(key, ()), r.serial)
+    return found
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,15 @@ class Handle:
 @dataclass(frozen=True)
 class Copy:
     """One member's card as it is to be shown, with everything that a wallet needs to push it. `alert` is the facet that
-    may raise an alert in this version; `programme` is the public id of its programme."""
+    may raise an alert in this version; `programme` is the public id of its programme, `offers` are the serials of the
+    coupons that stand beside it (put there already), `holder` is the name to show, where the member gave one."""
 
     card: Card
     alert: Alert | None
     identity: Identity
     programme: str
+    offers: tuple[str, ...] = ()
+    holder: str | None = None
 
 
 @dataclass(frozen=True)

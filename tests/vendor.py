@@ -1,0 +1,113 @@
+"""Owns a vendor that cards are pushed to, in memory: it keeps what it was given, and counts every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from tests.world import World
+from wallet_server.actions.context import new_id
+from wallet_server.errors import Invalid
+from wallet_server.records import credentials
+from wallet_server.rules.card import Alert, Card
+from wallet_server.wallets.port import (
+    Audience,
+    Copy,
+    Identity,
+    Issued,
+    Message,
+    NotOffered,
+    Report,
+    Shown,
+    Stale,
+    Template,
+    TemplateReport,
+    Verdict,
+)
+
+ISSUER = "3388000000022222222"
+
+
+@dataclass
+class Vendor:
+    """Implements `wallets.port.Wallet`. `objects` are the cards that it holds, by serial; `calls` what it was asked, as
+    (what, of which); `answer` may give another verdict than Shown, by the serial or the programme."""
+
+    name: str = "google"
+    pushes_cards: bool = True
+    objects: dict[str, Card] = field(default_factory=dict)
+    classes: dict[str, Template] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    alerts: list[tuple[str, str]] = field(default_factory=list)
+    answer: Callable[[str], Verdict] = lambda _what: Shown()
+    saved: bool | None = None
+
+    def publish(self, template: Template, at: datetime) -> TemplateReport:
+        verdict = self.answer(template.programme)
+        self.calls.append(("publish", template.programme))
+        if isinstance(verdict, Shown):
+            self.classes[template.programme] = template
+        return TemplateReport(verdict, template.card.fingerprint())
+
+    def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
+        return self.link([Copy(card, alert, identity, "")], at)
+
+    def bundle(self, bodies: Sequence[bytes]) -> Issued:
+        raise Invalid("There are no files here.", code="invalid-card")
+
+    def link(self, copies: Sequence[Copy], at: datetime) -> Issued:
+        serials = [one.identity.serial for one in copies]
+        return Issued("text/html", b"", f"https://vendor.example/save/{'.'.join(serials)}")
+
+    def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        for one in stale:
+            yield self._take(one)
+
+    def tell(self, audience: Audience, message: Message) -> Verdict:
+        return NotOffered()
+
+    def retire(self, stale: Stale, at: datetime) -> Report:
+        assert stale.copy is not None
+        return self._take(replace(stale, copy=replace(stale.copy, card=replace(stale.copy.card, voided=True))))
+
+    def erase(self, stale: Stale, at: datetime) -> Report:
+        report = self.retire(stale, at)
+        assert stale.copy is not None
+        self.objects.pop(stale.copy.identity.serial, None)
+        return replace(report, remote_state="erased")
+
+    def _take(self, stale: Stale) -> Report:
+        assert stale.copy is not None
+        serial, card = stale.copy.identity.serial, stale.copy.card
+        if stale.remote_state == card.fingerprint():
+            return Report(stale.ref, Shown(), stale.remote_state)
+        verdict = self.answer(serial)
+        self.calls.append(("patch" if serial in self.objects else "insert", serial))
+        if not isinstance(verdict, Shown):
+            return Report(stale.ref, verdict, stale.remote_state)
+        self.objects[serial] = card
+        alerted = None if stale.copy.alert is None else stale.alerts_left != 0
+        if alerted and stale.copy.alert is not None:
+            self.alerts.append((serial, stale.copy.alert.facet))
+        return Report(stale.ref, Shown(), card.fingerprint(), saved=self.saved, alerted=alerted)
+
+
+def add_vendor(world: World, vendor: Vendor | None = None, issuer: str = ISSUER) -> Vendor:
+    """Have the platform issue cards at this vendor, too."""
+    vendor = vendor or Vendor()
+    world.ctx.wallets = {**world.ctx.wallets, vendor.name: vendor}
+    wide = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    sealed = world.ctx.keyring.seal(b"key", f"credential-key:{issuer}")
+    with world.ctx.change() as tx:
+        credentials.add(
+            tx,
+            new_id("cred"),
+            None,
+            vendor.name,
+            issuer,
+            "wallet@shop.iam.gserviceaccount.com",
+            credentials.Material("", "", sealed, *wide),
+            world.clock(),
+        )
+    return vendor

@@ -1,0 +1,251 @@
+"""Owns the cards that are put to a vendor rather than fetched by phones: what a vendor needs of each, and what it said.
+
+Before the first card of a programme the vendor is given what all of them share; with every new version it is given that
+anew. Alerts are counted here, in a ledger of our own, and one is spent when the vendor took it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from wallet_server.actions import cards, welcome
+from wallet_server.actions.cards import Ready
+from wallet_server.actions.context import Context
+from wallet_server.records import (
+    alerts,
+    announcements,
+    coupons,
+    credentials,
+    limits,
+    members,
+    parties,
+    passes,
+    programmes,
+    recovery,
+    vendors,
+)
+from wallet_server.records.database import Tx
+from wallet_server.records.passes import PassRow
+from wallet_server.records.vendors import Class, ClassKey
+from wallet_server.rules import alert_budget, recovering
+from wallet_server.rules.card import Card, card_from_json
+from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
+from wallet_server.wallets.port import (
+    Copy,
+    Later,
+    NotOffered,
+    Refused,
+    Report,
+    Shown,
+    Stale,
+    Template,
+    TemplateReport,
+    Verdict,
+    Wallet,
+)
+
+LONGEST_REST = timedelta(minutes=15)
+"""However long a vendor asks for, it is tried again after this."""
+ALIKE = 3
+"""So many cards that are refused in the same words, and none taken: it is the issuer that is refused."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What pushing a batch needs, by pass key: the copies, the alerts left for those that have one, and the classes."""
+
+    copies: Mapping[int, Copy] = field(default_factory=dict)
+    left: Mapping[int, int] = field(default_factory=dict)
+    classes: Mapping[int, ClassKey] = field(default_factory=dict)
+
+
+def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
+    """Read what pushing these cards needs, each thing once for the batch; nothing where no card is pushed."""
+    ready = [r for r in ready if ctx.pushes(r.row.wallet)]
+    if not ready:
+        return Load()
+    ids, member_ids = [r.row.id for r in ready], sorted({r.row.member_id for r in ready})
+    holders = members.members_by_id(tx, member_ids)
+    codes, names = passes.newest_codes(tx, ids), members.first_names(tx, member_ids)
+    opened = {key: _opened(ctx, code) for key, code in recovery.codes_of(tx, member_ids).items()}
+    beside = {name: vendors.beside(tx, member_ids, name) for name in {r.row.wallet for r in ready}}
+    slips = coupons.of_passes(tx, [r.row.id for r in ready if r.row.kind == coupons.COUPON])
+    copies, classes = {}, {}
+    for r in ready:
+        row, holder = r.row, holders[r.row.member_id]
+        shown = recovering.revealed(
+            card_from_json(r.publication.card), opened.get(holder.id) if row.state == passes.ACTIVE else None
+        )
+        copies[row.id] = Copy(
+            shown,
+            cards.alert_of(r.publication.alert),
+            cards.identity_of(ctx, row, codes[row.id].cipher),
+            holder.programme_public_id,
+            beside[row.wallet].get((holder.id, row.credential_set_id), ()) if row.kind == passes.CARD else (),
+            names.get(holder.id),
+        )
+        coupon = slips.get(row.id)
+        subject = passes.CARD if coupon is None else f"{coupons.COUPON}:{coupon.version_id}"
+        classes[row.id] = ClassKey(holder.programme_id, row.credential_set_id, subject)
+    return Load(copies, _left(tx, ready, now), classes)
+
+
+def _opened(ctx: Context, code: recovery.RecoveryRow) -> str:
+    return ctx.keyring.open(code.cipher, f"recovery:{code.member_public_id}").decode()
+
+
+def _left(tx: Tx, ready: Sequence[Ready], now: datetime) -> dict[int, int]:
+    ringing = {r.row.id: r.publication.alert for r in ready if r.publication.alert is not None}
+    spent = alerts.spent(tx, list(ringing), now - alert_budget.WINDOW) if ringing else {}
+    return {key: alert_budget.left(spent.get(key, ()), facet, now) for key, facet in ringing.items()}
+
+
+def stale(ready: Ready, loaded: Load) -> Stale:
+    """A pushed card for the port."""
+    row = ready.row
+    return Stale(
+        row.id,
+        row.credential_set_id,
+        row.pass_type,
+        (),
+        ready.publication.remote_state,
+        loaded.copies[row.id],
+        loaded.left.get(row.id),
+    )
+
+
+def push(ctx: Context, wallet: Wallet, ready: Sequence[Ready], loaded: Load, now: datetime) -> Iterator[Report]:
+    """Put these cards to the vendor, what they share before them; exactly one report for each. No transaction is open.
+    A card whose class is not taken waits with it."""
+    verdicts = ensure(ctx, wallet, {loaded.classes[r.row.id] for r in ready if r.row.state == passes.ACTIVE}, now)
+    going: list[Stale] = []
+    for r in ready:
+        one, verdict = stale(r, loaded), verdicts.get(loaded.classes[r.row.id])
+        if r.row.state != passes.ACTIVE:
+            # One that was never put there is over without a word.
+            yield wallet.retire(one, now) if one.remote_state is not None else Report(one.ref, Shown())
+        elif isinstance(verdict, Later | Refused):
+            yield Report(one.ref, verdict, one.remote_state)
+        else:
+            going.append(one)
+    if going:
+        yield from wallet.refresh(going, now)
+
+
+# --- classes ---------------------------------------------------------------------------------------------------
+
+
+def ensure(ctx: Context, wallet: Wallet, keys: Iterable[ClassKey], now: datetime) -> dict[ClassKey, Verdict]:
+    """See to it that the vendor has what these classes say by now; what became of each that had to be told."""
+    wanted = sorted(keys)
+    with ctx.look() as tx:
+        due = [found for key in wanted if (found := _due(ctx, tx, key, now)) is not None]
+    verdicts: dict[ClassKey, Verdict] = {}
+    for key, version_id, template in due:
+        report = wallet.publish(template, now)
+        verdicts[key] = report.verdict
+        if isinstance(report.verdict, Shown | NotOffered):
+            _keep(ctx, wallet.name, key, version_id, report)
+    return verdicts
+
+
+def _keep(ctx: Context, wallet: str, key: ClassKey, version_id: int, report: TemplateReport) -> None:
+    with ctx.change() as tx:
+        vendors.keep_class(tx, key, wallet, Class(version_id, report.remote_state, report.note), ctx.now())
+
+
+def _due(ctx: Context, tx: Tx, key: ClassKey, now: datetime) -> tuple[ClassKey, int, Template] | None:
+    """The class with the version that it should be of, where the vendor has another."""
+    row, given = programmes.programme_by_id(tx, key.programme_id), vendors.class_of(tx, key)
+    _, _, of_version = key.subject.partition(":")
+    version_id = int(of_version) if of_version else row.version_id
+    if given.version_id == version_id:
+        return None
+    issuer = credentials.credential_set(tx, key.credential_set_id)
+    return (
+        key,
+        version_id,
+        Template(
+            credential_set=key.credential_set_id,
+            programme=row.public_id,
+            issuer_name=vendors.account_of(tx, key.programme_id),
+            card=_specimen(ctx, tx, row.id, version_id, now, coupon=bool(of_version)),
+            remote_state=given.remote_state,
+            callback_url=callback_url(ctx, issuer.public_id),
+        ),
+    )
+
+
+def _specimen(ctx: Context, tx: Tx, programme_id: int, version_id: int, now: datetime, *, coupon: bool) -> Card:
+    """The card of a member of one minute, or the coupon that the version promises: nobody's own."""
+    programme = ctx.programme(tx, version_id)
+    stores = tuple(
+        Store(s.name, s.latitude, s.longitude, s.texts, s.public_id)
+        for s in parties.stores_of_programme(tx, programme_id)
+    )
+    if coupon and programme.welcome_coupon is not None:
+        slip = Slip("issued", None, None, None, stores, 1, False, None)
+        return compose_coupon(programme, programme.welcome_coupon, slip)
+    return compose(programme, Holding({}, None, None, None, stores, 1, False, None, None), now)[0]
+
+
+def callback_url(ctx: Context, credential_set: str) -> str | None:
+    """Where the vendor tells of cards that were saved and removed, by the public id of the issuing set; None for an
+    address that no vendor reaches."""
+    base = ctx.settings.base_url
+    return f"{base}/google/callbacks/{credential_set}" if base.startswith("https://") else None
+
+
+# --- what the vendor said --------------------------------------------------------------------------------------
+
+
+def note(tx: Tx, ready: Sequence[Ready], loaded: Load, reports: Mapping[int, Report], now: datetime) -> None:
+    """Keep what was said of these pushed cards: alerts that were taken, holders, what was left out, and whether the
+    vendor rests. The caller holds their publications."""
+    told = [(r, report) for r in ready if r.row.id in loaded.copies and (report := reports.get(r.row.id)) is not None]
+    if not told:
+        return
+    taken = [(r, report) for r, report in told if isinstance(report.verdict, Shown)]
+    alerts.spend(tx, [(r.row.id, r.publication.alert or "") for r, report in taken if report.alerted], now)
+    known = vendors.holdings(tx, [r.row.id for r, _ in taken])
+    fetched = []
+    for r, report in taken:
+        before = known.get(r.row.id)
+        held = report.saved if report.saved is not None else before is not None and before.held
+        if report.note != (before and before.note) or held != (before is not None and before.held):
+            vendors.say(tx, r.row.id, now, held=report.saved, note=report.note or "")
+        if held and r.publication.news is not None:
+            fetched.append((r.publication.news, r.row.member_id, report.alerted is True and _rings_news(r)))
+    announcements.note_fetched(tx, fetched, now)
+    _rest(tx, told, now)
+
+
+def _rings_news(ready: Ready) -> bool:
+    return ready.publication.alert == "news"
+
+
+def _rest(tx: Tx, told: Sequence[tuple[Ready, Report]], now: datetime) -> None:
+    """Let an issuer rest that the vendor wants to hear nothing of; those of everybody else go on."""
+    names: dict[str, list[Verdict]] = {}
+    for r, report in told:
+        names.setdefault(f"{r.row.wallet}:{r.row.credential_set_id}", []).append(report.verdict)
+    for name, verdicts in sorted(names.items()):
+        later = [one for one in verdicts if isinstance(one, Later)]
+        whys = {one.why for one in verdicts if isinstance(one, Refused)}
+        if later:
+            longest = max(later, key=lambda one: one.seconds)
+            until = now + min(timedelta(seconds=longest.seconds), LONGEST_REST)
+            limits.open_circuit(tx, name, until, longest.why, now)
+        elif len(whys) == 1 and len(verdicts) >= ALIKE and all(isinstance(one, Refused) for one in verdicts):
+            limits.open_circuit(tx, name, now + LONGEST_REST, whys.pop(), now)
+
+
+def hear(ctx: Context, tx: Tx, row: PassRow, held: bool, now: datetime) -> None:
+    """The vendor says that somebody has this pass now, or that nobody has any more; the first holder of a card brings
+    the welcome gift. The member is locked where there is one to give; the caller rings after its commit."""
+    gift = welcome.due(ctx, tx, row) if held else None
+    vendors.say(tx, row.id, now, held=held)
+    if gift is not None:
+        welcome.give(tx, gift, now)
