@@ -1,4 +1,4 @@
-"""Owns the proof that the sandbox's Google is Google to Google's own clients: googleapiclient and google-auth, unmodified."""
+"""Owns the proof that the sandbox's Google is Google to Google's own client, unmodified."""
 
 from __future__ import annotations
 

@@ -1,17 +1,21 @@
-"""Owns the bench of the tests of the sandbox's Google: one server, clients that are not the product's, sample bodies."""
+"""Owns the bench of the tests of the sandbox's Google: one server, clients that are not the product's, sample bodies,
+and somebody who is called back."""
 
 from __future__ import annotations
 
 import copy
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from google.auth import crypt
 from google.auth import jwt as google_jwt
 from google.auth.transport.requests import AuthorizedSession, Request
@@ -50,10 +54,10 @@ class Bench:
 
     def session(self) -> AuthorizedSession:
         """Google's own client for signed-in requests, unmodified."""
-        inner = AuthorizedSession(None)
-        inner.verify = self.root
+        inner = requests.Session()
+        inner.verify, inner.trust_env = self.root, False  # else a bundle named by the environment would go first
         session = AuthorizedSession(self.credentials(), auth_request=Request(inner))
-        session.verify = self.root
+        session.verify, session.trust_env = self.root, False
         return session
 
     def url(self, path: str) -> str:
@@ -85,6 +89,49 @@ class Bench:
             "payload": payload,
         }
         return google_jwt.encode(crypt.RSASigner.from_service_account_info(self.account), body | claims).decode()
+
+
+class Called:
+    """A shop's web server on loopback: it remembers what it is sent. `answers` are the statuses it gives, the last one
+    for ever; `robots` is its robots.txt, None: it has none."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.agents: list[str] = []
+        self.answers = [200]
+        self.robots: str | None = None
+        called = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(200 if called.robots is not None else 404, (called.robots or "").encode())
+
+            def do_POST(self) -> None:
+                called.agents.append(self.headers["User-Agent"])
+                called.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self._answer(called.answers.pop(0) if len(called.answers) > 1 else called.answers[0], b"")
+
+            def _answer(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/called/back"
+
+
+@pytest.fixture
+def called() -> Iterator[Called]:
+    made = Called()
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
 
 
 def loyalty_class(id_: str) -> dict[str, Any]:
@@ -139,6 +186,7 @@ def bench(running: Bench) -> Iterator[Bench]:
     yield running
     google = running.google
     running.clock.ahead = timedelta()
+    google.accounts.clock = lambda: datetime.now(UTC)
     google.tell(None)
     google.tell(None, ISSUER)
     google.respell(old=True)
@@ -148,7 +196,13 @@ def bench(running: Bench) -> Iterator[Bench]:
     google.switches.review = ("APPROVED", "")
 
 
-@pytest.fixture
-def session(bench: Bench) -> Iterator[AuthorizedSession]:
-    with bench.session() as made:
+@pytest.fixture(scope="module")
+def signed_in(running: Bench) -> Iterator[AuthorizedSession]:
+    with running.session() as made:
         yield made
+
+
+@pytest.fixture
+def session(bench: Bench, signed_in: AuthorizedSession) -> AuthorizedSession:
+    """A client that the server knows, with the server's switches at rest."""
+    return signed_in

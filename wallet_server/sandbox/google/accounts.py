@@ -13,7 +13,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -63,13 +63,14 @@ class Issuer:
 
 
 class Accounts:
-    """Issuers and service accounts. `clock` gives the time in UTC."""
+    """Issuers and service accounts. `clock` gives the time in UTC by which assertions and tokens are judged: the real
+    one, because clients take that one too, whatever day it is for the passes."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self) -> None:
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.issuers: dict[str, Issuer] = {}
         self.services: dict[str, ServiceAccount] = {}
         self.token_url = AUDIENCE
-        self._clock = clock
         self._publics: dict[str, tuple[str, rsa.RSAPublicKey]] = {}
         self._tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
 
@@ -98,7 +99,7 @@ class Accounts:
         if form.get("grant_type") != GRANT:
             raise BadJwt("Only the grant type jwt-bearer is served.")
         email, claims = self.verified(form.get("assertion", ""))
-        now = self._clock().timestamp()
+        now = self.clock().timestamp()
         if claims.get("aud") not in (AUDIENCE, self.token_url):
             raise BadJwt("Invalid JWT: Failed audience check.")
         issued, ends = claims.get("iat"), claims.get("exp")
@@ -114,7 +115,7 @@ class Accounts:
         """The service account behind a bearer token; None when it is none of ours or too old."""
         word, _, token = authorization.partition(" ")
         email, ends = self._tokens.get(token, ("", None))
-        return email if word.lower() == "bearer" and ends is not None and self._clock() < ends else None
+        return email if word.lower() == "bearer" and ends is not None and self.clock() < ends else None
 
     def forget_tokens(self) -> None:
         """Every token that was handed out is worth nothing from now on."""
@@ -157,7 +158,7 @@ class Accounts:
         token = f"ya29.sandbox.{secrets.token_urlsafe(32)}"
         while len(self._tokens) >= MOST_TOKENS:
             self._tokens.popitem(last=False)
-        self._tokens[token] = email, self._clock() + timedelta(seconds=TOKEN_SECONDS)
+        self._tokens[token] = email, self.clock() + timedelta(seconds=TOKEN_SECONDS)
         return token
 
 

@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 class GoogleServer:
     """Google Wallet on loopback. Use as `async with GoogleServer(authority) as google`, or `google.in_thread()`.
 
-    `google.switches` says how it behaves, `google.counts` and `google.journal` what it was asked, `google.writes` how
+    `clock` says what day it is for passes; `google.switches` says how it behaves, `google.counts` and `google.journal` what it was asked, `google.writes` how
     often each id was written. With `folder` everything is there again after a restart."""
 
     def __init__(
@@ -67,7 +67,7 @@ class GoogleServer:
         self.host, self.port = host, port
         self.clock = clock
         self.trust_pem = authority.root_pem
-        self.accounts = Accounts(clock)
+        self.accounts = Accounts()
         self.switches = Switches(time.monotonic)
         self.discovery = discovery or Discovery.load()
         self.shelf = Shelf(Schemas(self.discovery), clock)
