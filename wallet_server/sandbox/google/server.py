@@ -47,8 +47,9 @@ Result = TypeVar("Result")
 class GoogleServer:
     """Google Wallet on loopback. Use as `async with GoogleServer(authority) as google`, or `google.in_thread()`.
 
-    `clock` says what day it is for passes; `google.switches` says how it behaves, `google.counts` and `google.journal` what it was asked, `google.writes` how
-    often each id was written. With `folder` everything is there again after a restart."""
+    `clock` says what day it is for passes; `google.switches` says how it behaves, `google.counts` and `google.journal`
+    what it was asked, `google.writes` how often each id was written. With `folder` everything is there again after a
+    restart."""
 
     def __init__(
         self,
