@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from wallet_server.actions import designing, programs
 from wallet_server.actions.staff import Person
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import parties
+from wallet_server.records.schema import drafts
 from wallet_server.records.scope import Scope
 from wallet_server.rules import card_form
 from wallet_server.rules.card_changes import changes
@@ -27,8 +29,10 @@ from wallet_server.wallets.designs import Designs, load_designs
 
 STAMPS = {**card_form.begun("Chez Marie"), "reward_fr": "un café", "reward_en": "a coffee"}
 POINTS = {**STAMPS, "kind": "points", "cost": "80", "tier1_fr": "Voisin", "tier1_en": "Neighbour", "tier2_at": "250"}
+COUPON = {"coupon_fr": "Un thé offert", "terms_fr": "Le matin.", "terms_en": "Mornings.", "days": "30"}
 LETTERS = st.text(st.characters(exclude_categories=["Cs"]), max_size=70)
 TEXTS = ("name", "reward_fr", "reward_en", "tier1_fr", "tier2_en", "value", "spend", "stamps", "welcome", "cost")
+TEXTS = (*TEXTS, *COUPON, "coupon_en")
 
 
 # ---------------------------------------------------------------------- the form and its document
@@ -43,6 +47,8 @@ TEXTS = ("name", "reward_fr", "reward_en", "tier1_fr", "tier2_en", "value", "spe
         POINTS,
         {**POINTS, "tiers": "", "spend": "10"},
         {**POINTS, "tier3_fr": "", "tier3_en": "", "paint": "none"},
+        {**STAMPS, **COUPON, "coupon_en": "A free tea", "welcome": "1"},
+        {**POINTS, **COUPON, "coupon_en": "A free tea", "days": ""},
         {**POINTS, "paint": "metals", "reward_fr": "", "reward_en": ""},
     ],
 )
@@ -52,7 +58,8 @@ def test_a_published_form_comes_back_as_it_was(typed: dict[str, str]) -> None:
     back = card_form.typed_of(reading.document)
     assert back is not None
     assert card_form.read(back, reading.document).document == reading.document
-    used = [name for name in typed if name.startswith(("reward", "stamps", "welcome", "minimum", "each", "kind"))]
+    shown = ("reward", "stamps", "welcome", "minimum", "each", "kind", "coupon", "days")
+    used = [name for name in typed if name.startswith(shown)]
     assert {name: back[name] for name in used} == {name: typed[name] for name in used}
 
 
@@ -175,6 +182,27 @@ def test_a_version_published_elsewhere_is_what_the_form_shows(world: World) -> N
     assert found.typed is not None
     assert (found.typed["name"], found.drafted) == ("Ailleurs", False)
     assert designing.save(world.ctx, marie, {**found.typed, "points": "2"}, found.revision) == 2
+
+
+def test_a_draft_from_before_there_were_coupons_keeps_the_one_that_is_promised(world: World) -> None:
+    marie = person(world)
+    found = designing.desk(world.ctx, marie)
+    assert found.document is not None
+    coupon = {"title": {"fr": "Un thé", "en": "A tea"}, "terms": card_form.TERMS, "valid_days": 9, "value_minor": 250}
+    document = {**found.document, "welcome": {"coupon": coupon}}
+    programs.publish_version(world.ctx, world.merchant, found.programme, document, world.wish("publish"))
+    world.clock.forward(minutes=1)
+    typed = designing.desk(world.ctx, marie).typed
+    assert typed is not None
+    old = {name: text for name, text in typed.items() if name not in (*COUPON, "coupon_en")} | {"points": "4"}
+    designing.save(world.ctx, marie, old, 0)
+    with world.ctx.change() as tx:
+        tx.execute(sa.update(drafts).values(form=old))
+    found = designing.desk(world.ctx, marie)
+    assert found.drafted
+    reading, changed = designing.pending(world.ctx, marie.scope, found, "fr")
+    assert reading.document["welcome"]["coupon"] == coupon, "with what it is worth, which the form does not ask"
+    assert [one.code for one in changed] == ["rule"]
 
 
 def test_a_draft_is_published_once(world: World) -> None:

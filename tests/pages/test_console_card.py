@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from tests.pages.console import sign_in
 from tests.pages.house import House, Shop
-from wallet_server.actions import keys, programs
+from wallet_server.actions import enrol, keys, programs
 from wallet_server.actions.context import new_id
 from wallet_server.records import drafts, programmes
 from wallet_server.rules.program_default import default_document
@@ -174,6 +174,31 @@ def test_what_is_wrong_or_will_not_show_stands_at_its_field(form: Form) -> None:
     for changes, field, said in NOTED:
         assert said not in form.live(**{**clean, "revision": form.fields["revision"]})["notes"][field]["html"]
         assert said in form.live(**changes)["notes"][field]["html"], changes
+
+
+def test_a_coupon_for_joining_is_promised_given_and_taken_away_again(house: House, shop: Shop, form: Form) -> None:
+    notes = form.live(reward_en="a coffee", days="30")["notes"]
+    assert not notes["coupon_en"]["wrong"], "nobody is blamed before having typed"
+    refused = form.send("publish").get_data(as_text=True)
+    assert "Write what the coupon is good for" in refused
+    form.open()
+    told = form.live(coupon_en="A free tea", coupon_fr="Un thé offert", terms_en="In the morning.", days="0")
+    assert told["notes"]["days"]["wrong"]
+    told = form.live(days="30")
+    assert "Welcome coupon: A free tea. In the morning. Valid for 30 days." in told["says"]
+    assert form.send("publish").location.endswith("/publish")
+    form.confirm()
+    asked = form.client.get(f"/join/{shop.join_code}?lang=en").get_data(as_text=True)
+    assert "Welcome coupon: A free tea. In the morning. Valid for 30 days." in asked
+    assert len(enrol.join(house.ctx, shop.join_code, enrol.Joining())["coupons"]) == 1
+    form.open()
+    assert (form.fields["coupon_fr"], form.fields["days"]) == ("Un thé offert", "30")
+    empty = dict.fromkeys(("coupon_fr", "coupon_en", "terms_fr", "terms_en", "days"), "")
+    assert form.send("publish", **empty).location.endswith("/publish")
+    page = form.client.get("/console/card/publish").get_data(as_text=True)
+    assert "Welcome gift, for new members" in page
+    form.confirm()
+    assert enrol.join(house.ctx, shop.join_code, enrol.Joining())["coupons"] == []
 
 
 def test_two_windows_do_not_overwrite_each_other_silently(house: House, form: Form) -> None:

@@ -33,7 +33,7 @@ from wallet_server.rules.program import (
     fingerprint,
     parse,
 )
-from wallet_server.rules.program_simple import carry_over, simple_form_of, stamp_document
+from wallet_server.rules.program_simple import carry_over, document_of, simple_form_of, stamp_document
 
 PAGE = Path(__file__).parents[2] / "docs" / "programme.md"
 
@@ -501,7 +501,10 @@ def test_a_welcome_is_units_or_a_coupon_or_both() -> None:
             assert (promised.title["en"], promised.valid_days, promised.value_minor) == ("A free coffee", 30, 250)
 
 
-def test_the_form_keeps_a_coupon_that_it_does_not_ask_for() -> None:
-    before = stamps() | {"welcome": {"coupon": coupon()}}
-    assert simple_form_of(before) is not None
-    assert carry_over(stamps(), before)["welcome"] == {"currency": "stamps", "amount": 1, "coupon": coupon()}
+def test_the_form_says_a_coupon_and_takes_it_away() -> None:
+    before = stamps() | {"welcome": {"coupon": coupon(valid_days=30, value_minor=250)}}
+    form = simple_form_of(before)
+    assert form is not None
+    assert form.coupon == parse(before).welcome_coupon
+    assert parse(document_of(form)) == parse(before)
+    assert carry_over(stamps(), before)["welcome"] == {"currency": "stamps", "amount": 1}

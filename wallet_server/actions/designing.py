@@ -117,7 +117,7 @@ def _desk(ctx: Context, tx: Tx, person: Person, programme: str | None) -> Desk:
     version = programmes.version(tx, row.version_id) if row.version_id else None
     document = json.loads(version.document) if version else None
     draft = drafts.draft(tx, person.scope, row.id)
-    typed = card_form.kept(draft.form) if draft else None
+    typed = card_form.resumed(draft.form, document) if draft else None
     if version and document and typed and draft and draft.changed_at < version.published_at:
         # Published since, by this form or in another way: the draft tells more only where it says the same.
         typed = None if _differs(typed, document) else typed

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from wallet_server.errors import Invalid
 from wallet_server.rules.card import Palette
 from wallet_server.rules.colours import inked, is_colour
-from wallet_server.rules.program import Programme, parse
+from wallet_server.rules.program import Programme, Promise, parse
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_simple import (
     EURO,
@@ -34,7 +34,8 @@ Typed = Mapping[str, str]
 STAMPS = range(2, 21)
 MAX_TITLE = 60
 MAX_TIER = 40
-MAX_TYPED = 200
+MAX_TYPED = MAX_TERMS = 400
+MAX_DAYS = 3660
 LANGUAGES = ("fr", "en")
 TIERS = (1, 2, 3)
 DEFAULTS: Typed = {
@@ -51,6 +52,11 @@ DEFAULTS: Typed = {
     "minimum": "",
     "interval": "10",
     "welcome": "",
+    "coupon_fr": "",
+    "coupon_en": "",
+    "terms_fr": "",
+    "terms_en": "",
+    "days": "",
     "points": "1",
     "spend": "1",
     "cost": "100",
@@ -67,10 +73,13 @@ DEFAULTS: Typed = {
     "tab": "",  # the window in which it was typed
 }
 """Every field with what a new form holds."""
+_OF_COUPON = ("coupon_fr", "coupon_en", "terms_fr", "terms_en", "days")
 _PAINTS = ("rise", "metals", "none")
 _MOST_MONEY = 100_000_00
 _MOST_POINTS = 1_000_000
 _STAND_IN = {"fr": "votre récompense", "en": "your reward"}
+TERMS = {"fr": "Une fois, dans notre boutique.", "en": "Once, in our shop."}
+"""The terms of a coupon for which none were written."""
 _MONEY = re.compile(r"(\d{1,7})(?:[.,](\d{1,3}))?")
 
 
@@ -155,6 +164,12 @@ def kept(given: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def resumed(form: Mapping[str, str], document: Mapping[str, Any] | None) -> dict[str, str]:
+    """A draft as it was kept; what was not asked for when it was kept is as the document that stands has it."""
+    stands = typed_of(document) if document and not form.keys() >= DEFAULTS.keys() else None
+    return kept({**(stands or {}), **form})
+
+
 def begun(organisation: str) -> dict[str, str]:
     """The form of a shop that has published nothing: only the reward's name is missing."""
     return {**DEFAULTS, "name": cleaned(organisation)[:MAX_TITLE]}
@@ -175,9 +190,22 @@ def read(typed: Typed, base: Mapping[str, Any] | None, language: str = "fr") -> 
     if logo is not None and not re.fullmatch("[0-9a-f]{64}", logo):
         logo = None
     frame: dict[str, Any] = {"palette": _palette(colour, base), "logo": logo, "languages": tongues, "money": money}
+    frame["coupon"] = _coupon(reader, base)
     write = _stamps if typed.get("kind") != "points" else _points
     document = write(organisation, reader, frame)
     return _checked(carry_over(document, base) if base else document, reader.faults)
+
+
+def _coupon(reader: _Reader, base: Mapping[str, Any] | None) -> Promise | None:
+    """The coupon for joining, if something was written for one; what it is worth at the till stays as it was."""
+    asked = any(cleaned(reader.typed.get(name, "")) for name in _OF_COUPON)
+    titles = reader.names("coupon", MAX_TITLE, _STAND_IN, "coupon_missing" if asked else None)
+    if not asked:
+        return None
+    terms = reader.names("terms", MAX_TERMS, TERMS, None)
+    days = reader.whole("days", 1, MAX_DAYS, 0, empty=0) or None
+    before = parse(base).welcome_coupon if base else None
+    return Promise(titles, terms, days, before.value_minor if before else None)
 
 
 def _palette(colour: str, base: Mapping[str, Any] | None) -> Palette:
@@ -207,6 +235,9 @@ _FIELDS = (
     (re.compile(r"tiers\.levels\.\d+\.names"), "tier1_fr"),
     (re.compile(r"tiers\.levels\.1"), "tier2_at"),
     (re.compile(r"tiers"), "tier3_at"),
+    (re.compile(r"welcome\.coupon\.title\.(\w+)"), "coupon_{}"),
+    (re.compile(r"welcome\.coupon\.terms\.(\w+)"), "terms_{}"),
+    (re.compile(r"welcome\.coupon"), "coupon_fr"),
     (re.compile(r"welcome"), "welcome"),
     (re.compile(r"earn"), "points"),
 )
@@ -293,6 +324,7 @@ def typed_of(document: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     typed = {**DEFAULTS, "name": form.organisation, "logo": form.logo or "", "bare": form.logo or ""}
     typed |= {"colour": form.palette.background, "welcome": str(form.welcome or "")}
+    typed |= _of_coupon(form.coupon)
     typed |= _of_stamps(form) if isinstance(form, StampForm) else _of_points(form, programme)
     reading = read(typed, document)
     return typed if not reading.faults and reading.programme == programme else None
@@ -303,6 +335,14 @@ def _with_standard_tiers(document: Mapping[str, Any], programme: Programme) -> M
     if programme.ladder is None or len(programme.ladder.levels) > len(TIERS):
         return document
     return {**document, "tiers": default_document("…", programme.languages)["tiers"]}
+
+
+def _of_coupon(coupon: Promise | None) -> dict[str, str]:
+    if coupon is None:
+        return {}
+    words = {f"coupon_{tag}": coupon.title.get(tag, "") for tag in LANGUAGES}
+    words |= {f"terms_{tag}": coupon.terms.get(tag, "") for tag in LANGUAGES}
+    return {**words, "days": str(coupon.valid_days or "")}
 
 
 def _of_stamps(form: StampForm) -> dict[str, str]:

@@ -143,7 +143,7 @@ def _colours(programme: Programme, logo: Logo | None) -> Iterator[Wrong]:
 
 def _pictures(typed: Mapping[str, str]) -> Iterator[Wrong]:
     stamps = typed.get("kind") != "points"
-    for name in ("name", "reward_fr", "reward_en", *(() if stamps else _TIER_NAMES)):
+    for name in ("name", "reward_fr", "reward_en", "coupon_fr", "coupon_en", *(() if stamps else _TIER_NAMES)):
         drawn = "".join(dict.fromkeys(one for one in typed.get(name, "") if is_emoji(one)))
         if drawn:
             yield Wrong(name, "emoji", (drawn[:3],))

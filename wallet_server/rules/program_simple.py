@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from wallet_server.errors import Invalid
 from wallet_server.rules.card import Palette, Texts
-from wallet_server.rules.program import Amount, Item, Money, Per, Programme, Reward, Visit, parse
+from wallet_server.rules.program import Amount, Item, Money, Per, Programme, Promise, Reward, Visit, parse
 from wallet_server.rules.program_default import default_document
 
 EURO = Money("EUR", 2)
@@ -36,7 +36,8 @@ class SimpleReward:
 
 @dataclass(frozen=True)
 class StampForm:
-    """The answers of a stamp card. `reward_names` by language; `welcome` is so many stamps for joining, 0 for none."""
+    """The answers of a stamp card. `reward_names` by language; `welcome` is so many stamps for joining, 0 for none, and
+    `coupon` what else a new member is given."""
 
     organisation: str
     palette: Palette
@@ -50,6 +51,7 @@ class StampForm:
     welcome: int
     languages: tuple[str, ...]
     money: Money
+    coupon: Promise | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class PointsForm:
     welcome: int
     languages: tuple[str, ...]
     money: Money
+    coupon: Promise | None = None
 
 
 def stamp_document(
@@ -82,6 +85,7 @@ def stamp_document(
     welcome: int = 0,
     languages: Sequence[str] = ("fr", "en"),
     money: Money = EURO,
+    coupon: Promise | None = None,
 ) -> dict[str, Any]:
     """The document of "10 stamps = 1 reward". `minimum_minor` and `interval_minutes` count for visits alone.
 
@@ -99,7 +103,7 @@ def stamp_document(
         "earn": [{"id": per, "currency": _STAMPS, per: way}],
         "tiers": None,
         "rewards": [_reward(_REWARD, _STAMPS, reward, languages)],
-        "welcome": {"currency": _STAMPS, "amount": welcome} if welcome else None,
+        "welcome": _welcome(_STAMPS, welcome, coupon, languages),
     }
 
 
@@ -115,6 +119,7 @@ def points_document(
     welcome: int = 0,
     languages: Sequence[str] = ("fr", "en"),
     money: Money = EURO,
+    coupon: Promise | None = None,
 ) -> dict[str, Any]:
     """The document of "1 point per euro", with the tiers of the default programme if asked; checks as little."""
     document = _frame(organisation, palette, logo, languages, money)
@@ -125,7 +130,7 @@ def points_document(
         "earn": [{**rule, "per": dict(per)} for rule in document["earn"][:kept]],
         "tiers": document["tiers"] if tiers else None,
         "rewards": [_reward(f"{_REWARD}-{n}", _POINTS, one, languages) for n, one in enumerate(rewards, 1)],
-        "welcome": {"currency": _POINTS, "amount": welcome} if welcome else None,
+        "welcome": _welcome(_POINTS, welcome, coupon, languages),
     }
 
 
@@ -155,15 +160,12 @@ def simple_form_of(document: Mapping[str, Any]) -> StampForm | PointsForm | None
 
 def carry_over(document: Mapping[str, Any], previous: Mapping[str, Any]) -> dict[str, Any]:
     """The document with what the form does not ask for taken from the version before: links, messages, distances, a
-    description of its own, a welcome coupon, and the currencies in which members may hold a balance already."""
+    description of its own, and the currencies in which members may hold a balance already."""
     kept = {name: previous[name] for name in _KEPT if name in previous}
     if previous.get("description") != _described(previous) and previous.get("languages") == document["languages"]:
         kept["description"] = previous["description"]
     codes = {currency["code"] for currency in document["currencies"]}
     held = [currency for currency in previous.get("currencies", []) if currency["code"] not in codes]
-    coupon = (previous.get("welcome") or {}).get("coupon")
-    if coupon is not None:
-        kept["welcome"] = {**(document.get("welcome") or {}), "coupon": coupon}
     return {**document, **kept, "currencies": [*document["currencies"], *held]}
 
 
@@ -188,6 +190,15 @@ def _reward(code: str, currency: str, reward: SimpleReward, languages: Sequence[
     return {"code": code, "names": names, "cost": cost, "value_minor": reward.value_minor}
 
 
+def _welcome(currency: str, units: int, coupon: Promise | None, languages: Sequence[str]) -> dict[str, Any] | None:
+    welcome: dict[str, Any] = {"currency": currency, "amount": units} if units else {}
+    if coupon is not None:
+        words = {"title": coupon.title, "terms": coupon.terms}
+        told = {name: {tag: texts[tag] for tag in languages if tag in texts} for name, texts in words.items()}
+        welcome["coupon"] = {**told, "valid_days": coupon.valid_days, "value_minor": coupon.value_minor}
+    return welcome or None
+
+
 def _stamp_form(programme: Programme) -> StampForm | None:
     if len(programme.rewards) != 1 or len(programme.earn) != 1 or programme.balance_currency != _STAMPS:
         return None
@@ -208,6 +219,7 @@ def _stamp_form(programme: Programme) -> StampForm | None:
         welcome=_units(programme.welcome),
         languages=programme.languages,
         money=programme.money,
+        coupon=programme.welcome_coupon,
     )
 
 
@@ -231,6 +243,7 @@ def _points_form(programme: Programme) -> PointsForm | None:
         welcome=_units(programme.welcome),
         languages=programme.languages,
         money=programme.money,
+        coupon=programme.welcome_coupon,
     )
 
 

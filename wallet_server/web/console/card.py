@@ -18,7 +18,7 @@ from wallet_server.actions.designing import Desk, Preview, Wrong
 from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
 from wallet_server.rules.card import Palette
-from wallet_server.rules.card_form import DEFAULTS, STAMPS, Typed
+from wallet_server.rules.card_form import DEFAULTS, STAMPS, TERMS, Typed
 from wallet_server.web import trying
 from wallet_server.web.assets import asset_path
 from wallet_server.web.console.beside import PATH
@@ -48,7 +48,7 @@ SWATCHES = (
 )  # fmt: skip
 """Grounds on which everything reads well, by the name of their text."""
 PLATES: Mapping[str, assets.Plate] = {"plate-light": "light", "plate-dark": "dark"}
-LATE = ("name_missing", "reward_missing", "tier_missing")
+LATE = ("name_missing", "reward_missing", "tier_missing", "coupon_missing")
 """Faults of a form that is not filled in yet: told once somebody wanted to publish it, not from the first letter."""
 HINTS = ("no_reward",)
 PROGRAMME = re.compile(r"[0-9A-Za-z_]{1,64}")
@@ -230,6 +230,7 @@ def _page(
         notes=_notes(drawn, tongue, checked, refused),
         swatches=SWATCHES,
         boxes=STAMPS,
+        terms=TERMS,
         **shown_beside(drawn, tongue),
         **_logo_part(typed, drawn),
     )
