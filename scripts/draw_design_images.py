@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -17,6 +18,8 @@ from wallet_server.wallets.sketch import Pen, Sketch, on_circle, star
 
 TEMPLATES = Path(__file__).parents[1] / "passes" / "templates"
 ICON, LOGO, RIM = 38, 50, 1.6
+EMBLEM, EMBLEM_SYMBOL = 220, 112
+"""Google cuts its square to a disc and wants the outer 15 % free: the symbol takes the middle half."""
 Draw = Callable[[Pen, float, float, float], None]
 """Pen, middle and size (the side of the square that the symbol fills)."""
 
@@ -88,6 +91,35 @@ SYMBOLS: dict[str, tuple[str, str, Draw]] = {
 }
 
 
+def coin(pen: Pen, x: float, y: float, size: float) -> None:
+    pen.ring(x, y, size * 0.47, size * 0.07)
+    pen.polygon(star(x, y + size * 0.02, size * 0.33, 0.5), soften=size * 0.02)
+
+
+def tick(pen: Pen, x: float, y: float, size: float) -> None:
+    radius = size * 0.42
+    pen.disc(x, y, radius)
+    for bump in range(16):
+        pen.disc(*on_circle(x, y, radius, bump * 360 / 16), size * 0.085)
+    half = size * 0.045
+    places = [(-0.2, 0.01), (-0.055, 0.155), (0.21, -0.15)]
+    for (left, top), (right, low) in pairwise(places):
+        length = math.hypot(right - left, low - top)
+        a, b = (low - top) / length * half, -(right - left) / length * half
+        line = [(left * size + a, top * size + b), (right * size + a, low * size + b)]
+        back = [(right * size - a, low * size - b), (left * size - a, top * size - b)]
+        pen.polygon([(x + p, y + q) for p, q in line + back], ink=0)
+    for left, top in places:
+        pen.disc(x + left * size, y + top * size, half, 0)
+
+
+EMBLEMS: dict[str, tuple[str, str, Draw]] = {
+    **SYMBOLS,
+    "points": ("#1f3a5f", "#f2b84b", coin),
+    "stamps": ("#12372a", "#fbf7ec", tick),
+}
+
+
 def picture(ground: RGB, ink: RGB, draw: Draw, points: int, scale: int, size: float) -> Image.Image:
     """The symbol on its ground, with two faint rings behind it."""
     sketch = Sketch((points, points), scale, ground)
@@ -121,6 +153,11 @@ def main() -> None:
             icon.save(folder / f"icon{suffix}.png", optimize=True)
             logo = rounded(picture(colour(ground), colour(ink), draw, LOGO, scale, 27), scale)
             logo.save(folder / f"logo{suffix}.png", optimize=True)
+    for name, (ground, ink, draw) in EMBLEMS.items():
+        folder = TEMPLATES / name / "google"
+        folder.mkdir(parents=True, exist_ok=True)
+        emblem = picture(colour(ground), colour(ink), draw, EMBLEM, 3, EMBLEM_SYMBOL)
+        emblem.quantize(64, dither=Image.Dither.NONE).save(folder / "logo.png", optimize=True)
 
 
 if __name__ == "__main__":

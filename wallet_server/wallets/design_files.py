@@ -227,7 +227,7 @@ def label_faults(path: str, head: DesignShape, strings: StringsShape) -> Iterato
 
 # --- reading ---------------------------------------------------------------------------------------------------
 
-_Model = TypeVar("_Model", bound=_Document)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def read_toml(folder: Traversable, parts: tuple[str, ...], model: type[_Model], faults: list[Fault]) -> _Model | None:

@@ -16,6 +16,8 @@ from importlib.resources.abc import Traversable
 from wallet_server.errors import Fault
 from wallet_server.wallets.design_files import LANGUAGE, DesignShape
 
+EMBLEM = 660
+"""Pixels of the side of a logo for Google Wallet."""
 _MAX_BYTES = 1024 * 1024
 _FILE = re.compile(r"([a-zA-Z]+)(?:@([23])x)?\.png")
 _FOLDER = re.compile(rf"({LANGUAGE.pattern})\.lproj")
@@ -68,6 +70,24 @@ def read_images(folder: Traversable, head: DesignShape, faults: list[Fault]) -> 
             found[f"{prefix}{file.name}"] = raw
     faults.extend(_missing(folder.name, found, head))
     return found
+
+
+def read_emblem(folder: Traversable, faults: list[Fault]) -> bytes | None:
+    """google/logo.png, the square logo that Google Wallet cuts to a disc (brand guidelines: at least 660 x 660)."""
+    file = folder.joinpath("google", "logo.png")
+    if not file.is_file():
+        return None
+    raw = file.read_bytes()
+    if len(raw) > _MAX_BYTES or len(raw) < 33 or raw[:8] != b"\x89PNG\r\n\x1a\n" or raw[12:16] != b"IHDR":
+        sentence = f"This is not a PNG image of at most {_MAX_BYTES // 1024} KB; export it as PNG."
+        faults.append(Fault(f"{folder.name}/google/logo.png", sentence))
+        return None
+    width, height = struct.unpack(">II", raw[16:24])
+    if width != height or width < EMBLEM:
+        measured = f"at least {EMBLEM} pixels; this one is {width} x {height}."
+        faults.append(Fault(f"{folder.name}/google/logo.png", f"The logo for Google Wallet is a square of {measured}"))
+        return None
+    return raw
 
 
 def _places(

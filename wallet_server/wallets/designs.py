@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any, Literal
@@ -31,8 +31,9 @@ from wallet_server.wallets.design_files import (
     read_toml,
     written_labels,
 )
-from wallet_server.wallets.design_images import read_images
+from wallet_server.wallets.design_images import read_emblem, read_images
 from wallet_server.wallets.drawing import Drawing
+from wallet_server.wallets.google.options import DEFAULT, GoogleShape
 
 __all__ = [
     "SLOT_NAMES",
@@ -65,7 +66,8 @@ class Placement:
 class Design:
     """One version of one design. `images` are the vendor's static files by name (`icon@2x.png`, `fr.lproj/logo.png`),
     ready to ship; `change_messages` hold exactly one `%@` each. `poster` adds the style posterGeneric of iOS 27;
-    `legacy_barcode` repeats the code for readers that know one barcode alone."""
+    `legacy_barcode` repeats the code for readers that know one barcode alone. `google` is what it says for Google
+    Wallet, `emblem` its logo there (a square PNG), if it has one of its own."""
 
     name: str
     version: int
@@ -85,6 +87,8 @@ class Design:
     change_messages: Mapping[Facet, Texts]
     placeholders: Mapping[str, Texts]
     images: Mapping[str, bytes] = field(repr=False)
+    google: GoogleShape = DEFAULT
+    emblem: bytes | None = field(default=None, repr=False)
 
     def alert(self, facet: Facet) -> Alert:
         """The alert of this facet in the design's own words."""
@@ -159,9 +163,18 @@ def _read_design(folder: Traversable, faults: list[Fault]) -> Design | None:
             faults.append(Fault(f"{path}:version", sentence))
     strings = _read_strings(folder, head, faults)
     images = read_images(folder, head or _UNREAD, faults)
+    google, emblem = _read_google(folder, faults)
     if len(faults) > before or head is None or named is None:
         return None
-    return _design(named[1], head, strings, images)
+    return replace(_design(named[1], head, strings, images), google=google, emblem=emblem)
+
+
+def _read_google(folder: Traversable, faults: list[Fault]) -> tuple[GoogleShape, bytes | None]:
+    """What it says for Google Wallet; a design without that folder is shown there all the same."""
+    place = folder.joinpath("google")
+    written = place.joinpath("google.toml").is_file()
+    said = read_toml(folder, ("google", "google.toml"), GoogleShape, faults) if written else None
+    return said or DEFAULT, read_emblem(folder, faults)
 
 
 # Stands in for a design.toml that cannot be read, so that its pictures are still looked at.

@@ -24,6 +24,7 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE = 20_000
 WIDTH, HEIGHT = 480, 150
 ICON = 114
+EMBLEM = 660
 SMALL = 75
 """A picture whose longer side has fewer pixels than this looks blurred on the card."""
 
@@ -81,13 +82,24 @@ def plated(logo: bytes, plate: Plate) -> bytes:
 def icon_of(logo: bytes, ground: str) -> bytes:
     """A logo of ours as the icon that stands beside a message: 114 pixels square, on the card's colour (`#rrggbb`), or
     on white where it would not show on that."""
+    return _square(logo, ground, ICON, ICON - 16)
+
+
+def emblem_of(logo: bytes, ground: str) -> bytes:
+    """A logo of ours as Google Wallet shows it: 660 pixels square, cut to a disc there, so that nothing stands in the
+    outer 15 % (Google's brand guidelines)."""
+    return _square(logo, ground, EMBLEM, EMBLEM * 70 // 100)
+
+
+def _square(logo: bytes, ground: str, side: int, most: int) -> bytes:
+    """In the middle of a square of this side, at most so large."""
     bare = _trimmed(_ours(logo))
     colour = rgb(ground)
     if not shows(shares(logo), ground):
         colour = _PLATES["light"] if shows(shares(logo), "#ffffff") else _PLATES["dark"]
-    canvas = Image.new("RGBA", (ICON, ICON), (*colour, 255))
-    room = ImageOps.contain(bare, (ICON - 16, ICON - 16), Image.Resampling.LANCZOS)
-    canvas.alpha_composite(room, ((ICON - room.width) // 2, (ICON - room.height) // 2))
+    canvas = Image.new("RGBA", (side, side), (*colour, 255))
+    room = ImageOps.contain(bare, (most, most), Image.Resampling.LANCZOS)
+    canvas.alpha_composite(room, ((side - room.width) // 2, (side - room.height) // 2))
     return _png(canvas.convert("RGB"))
 
 
