@@ -33,6 +33,26 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("suite")
 
+
+def mostly_on(kind: str, stage: bool = False) -> pytest.MarkDecorator:
+    """A long test that runs on one database, so that the whole run stays short; `WALLET_TEST_ALL=1` runs it on both.
+    `stage`: it is a story on the stage of its module."""
+    kinds = KINDS if os.environ.get("WALLET_TEST_ALL") else (kind,)
+    if stage:
+        return pytest.mark.parametrize("stage", kinds, indirect=True, scope="module")
+    return pytest.mark.parametrize("database_kind", kinds)
+
+
+def whole_module_mostly_on(kind: str) -> Callable[..., str]:
+    """The same for every test of a module: `database_kind = whole_module_mostly_on("sqlite")`."""
+
+    @pytest.fixture(params=KINDS if os.environ.get("WALLET_TEST_ALL") else (kind,))
+    def database_kind(request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+    return database_kind
+
+
 NewDatabase = Callable[..., str]
 """`new_database(kind, migrated=True)` gives the SQLAlchemy address of a new, empty database."""
 

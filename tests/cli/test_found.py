@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 from tests.cli.conftest import House
+from tests.conftest import whole_module_mostly_on
 from wallet_server.actions import keys, programs
+
+database_kind = whole_module_mostly_on("sqlite")
 
 
 def test_founding_prints_keys_that_work_and_a_programme_of_its_own(house: House) -> None:

@@ -16,10 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.cli.conftest import House
+from tests.conftest import whole_module_mostly_on
 from wallet_server.actions import credentials as vault
 from wallet_server.actions.apple_setup import files_of
 from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.sandbox.authority import Authority
+
+database_kind = whole_module_mostly_on("sqlite")
 
 OTHER = "pass.com.example.other"
 

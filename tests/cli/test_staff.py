@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import House
+from tests.conftest import whole_module_mostly_on
 from wallet_server.actions import keys
 from wallet_server.actions.staff import founding, links
 from wallet_server.cli.staff import show_setup
 from wallet_server.installation import build_context
 from wallet_server.records.database import open_database, upgrade
 from wallet_server.settings import Settings
+
+database_kind = whole_module_mostly_on("sqlite")
 
 
 def test_invitations_and_new_passwords_are_links_on_the_terminal(house: House) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,6 @@ from tests.conftest import KINDS, databases
 from tests.stories.stage import Stage
 
 MakeStage = Callable[..., Stage]
-
-
-def mostly_on(kind: str) -> pytest.MarkDecorator:
-    """A long story that is told on one database, so that the whole run stays short; `WALLET_TEST_ALL=1` tells it on
-    both."""
-    return pytest.mark.parametrize("database_kind", KINDS if os.environ.get("WALLET_TEST_ALL") else (kind,))
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from tests.conftest import mostly_on
 from tests.stories.stage import Stage, shown
 from wallet_server.records.schema import devices, phone_logs
 from wallet_server.sandbox.phones.android import AndroidApp, Kept
+
+pytestmark = mostly_on("sqlite", stage=True)
 
 
 def points(card: Kept) -> int:

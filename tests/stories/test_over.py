@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import mostly_on
 from tests.stories.stage import Stage
 from wallet_server.actions import recovery
 from wallet_server.sandbox.phones.phone import Phone
+
+pytestmark = mostly_on("sqlite", stage=True)
 
 
 def replaced(stage: Stage, member: dict[str, Any]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.stories.conftest import MakeStage, mostly_on
+from tests.conftest import mostly_on
+from tests.stories.conftest import MakeStage
 from tests.stories.stage import Stage, shown
 
 TEXTS = {"fr": "@prénom, votre pain de seigle vous attend", "en": "@firstname, your rye bread is waiting"}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from benchmarks.replay import baskets, oracle
 from benchmarks.replay.run import replay
-from tests.stories.conftest import MakeStage, mostly_on
+from tests.conftest import mostly_on
+from tests.stories.conftest import MakeStage
 from tests.stories.stage import Stage
 
 UNCHANGED = "but the pass was unchanged."
-HOUSEHOLDS, BASKETS, CUT_SHORT = 12, 150, 80
+HOUSEHOLDS, BASKETS, CUT_SHORT = 12, 100, 50
 
 
 def complaints(stage: Stage) -> list[str]:

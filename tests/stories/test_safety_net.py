@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NewDatabase
-from tests.stories.conftest import MakeStage, mostly_on
+from tests.conftest import NewDatabase, mostly_on
+from tests.stories.conftest import MakeStage
 from tests.stories.stage import Stage, shown
 from wallet_server.cli.opening import open_context
 

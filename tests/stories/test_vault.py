@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.stories.conftest import MakeStage, mostly_on
+from tests.conftest import mostly_on
+from tests.stories.conftest import MakeStage
 from tests.stories.stage import Stage, shown
 from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.sandbox.phones.phone import Phone

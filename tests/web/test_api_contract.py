@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import NewDatabase
+from tests.conftest import NewDatabase, mostly_on
 from tests.world import World, founded
 from wallet_server.rules.program_default import default_document
 
@@ -50,6 +50,7 @@ def test_the_document_is_openapi_3_1_and_every_schema_in_it_is_sound(new_databas
     assert len(identifiers) == len(set(identifiers))
 
 
+@mostly_on("sqlite")
 def test_no_request_made_from_the_document_is_a_fault_of_ours(
     new_database: NewDatabase, tmp_path: Path, database_kind: str
 ) -> None:

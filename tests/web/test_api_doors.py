@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from werkzeug.test import TestResponse
 
+from tests.conftest import whole_module_mostly_on
 from tests.world import Holder, World, founded
 from wallet_server.actions import keys, programs
 from wallet_server.actions.context import new_id
@@ -20,6 +21,8 @@ from wallet_server.actions.programs import Founded, NewStore
 from wallet_server.records import parties
 from wallet_server.rules.program_default import default_document
 from wallet_server.web.console import CONSOLE
+
+database_kind = whole_module_mostly_on("sqlite")
 
 PUBLIC = {
     # Whoever asks has no key: phones (they bring their passes' own tokens), people with a link, browsers, probes.

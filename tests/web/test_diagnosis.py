@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 from click.testing import CliRunner
 
+from tests.conftest import whole_module_mostly_on
 from tests.phone import Phone
 from tests.world import World
 from wallet_server.cli import doctor
@@ -17,6 +18,8 @@ from wallet_server.errors import Misconfigured, NotFound
 from wallet_server.rules import case, diagnosis
 from wallet_server.wallets.apple import phone_lines
 from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, catalogues
+
+database_kind = whole_module_mostly_on("sqlite")
 
 CODES = re.compile(r'"((?:[a-z]+-)+[a-z]+|removed|throttled|sound|coalescing|publishing)"')
 SILENT = ("correction", "recall", "expiry", "programme", "field")

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NewDatabase
+from tests.conftest import NewDatabase, whole_module_mostly_on
 from tests.world import Holder, World, founded
 from wallet_server.rules.program import default_document
+
+database_kind = whole_module_mostly_on("sqlite")
 
 
 @pytest.fixture
