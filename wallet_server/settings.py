@@ -20,6 +20,10 @@ LIVE, SANDBOX = "live", "sandbox"
 OFF, LOCAL, FILES = "off", "local", "files"
 MOST_PAPERS = 256 * 1024
 LEAST_SECRET = 20
+GOOGLE_API = "https://walletobjects.googleapis.com"
+GOOGLE_TOKEN = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+GOOGLE_SAVE = "https://pay.google.com/gp/v/save"
+GOOGLE_ROOTS = "https://pay.google.com/gp/m/issuer/keys"
 
 
 def _setting(
@@ -207,6 +211,32 @@ class Settings:
         binary=True,
     )
     apple_password: str | None = _setting(None, "Password of the .p12 or of the key.", str, secret=True)
+    google_issuer: str | None = _setting(
+        None, "Number of your issuer at Google Wallet; with the service account it is installed at the start.", str
+    )
+    google_service_account: str | None = _setting(
+        None,
+        "The JSON file of the service account that speaks for it, as the Google Cloud console gave it.",
+        str,
+        secret=True,
+    )
+    google_api_url: str = _setting(
+        GOOGLE_API, "Address of Google's Wallet API; only the sandbox may change this and the next four.", _address
+    )
+    google_token_url: str = _setting(GOOGLE_TOKEN, "Where its access tokens come from.", _address)
+    google_save_url: str = _setting(GOOGLE_SAVE, "Where a card is added to Google Wallet.", _address)
+    google_roots_url: str = _setting(GOOGLE_ROOTS, "The keys by which Google's messages are verified.", _address)
+    google_ca: str | None = _setting(None, "Trust root (PEM) for these addresses.", str)
+    google_requests_per_second: int = _setting(
+        15,
+        "Requests to Google Wallet in a second for each issuer, over all processes together; Google takes 20.",
+        _whole(1, 100_000),
+    )
+    buttons_dir: Path | None = _setting(
+        None,
+        "Folder with the wallets' own buttons, such as `google-en.svg`; without it buttons are plain text.",
+        lambda t: Path(t).absolute(),
+    )
     metrics_token: str | None = _setting(
         None,
         "What `GET /metrics` asks for (Authorization: Bearer …); without it there are none.",
@@ -298,6 +328,14 @@ class Settings:
             raise Misconfigured(
                 "WALLET_APNS_URL and WALLET_APNS_CA may point away from Apple only when WALLET_ENVIRONMENT is sandbox."
             )
+        google = self.google_api_url, self.google_token_url, self.google_save_url, self.google_roots_url, self.google_ca
+        if not self.sandbox and google != (GOOGLE_API, GOOGLE_TOKEN, GOOGLE_SAVE, GOOGLE_ROOTS, None):
+            raise Misconfigured(
+                "WALLET_GOOGLE_API_URL, _TOKEN_URL, _SAVE_URL, _ROOTS_URL and _CA may point away from Google only when "
+                "WALLET_ENVIRONMENT is sandbox."
+            )
+        if (self.google_issuer is None) != (self.google_service_account is None):
+            raise Misconfigured("WALLET_GOOGLE_ISSUER and WALLET_GOOGLE_SERVICE_ACCOUNT go together.")
         if self.apns_push_type == "background" and self.apns_priority == 10:
             raise Misconfigured("WALLET_APNS_PRIORITY may be 10 only when WALLET_APNS_PUSH_TYPE is not background.")
         given = {self.tls_certificate is not None, self.tls_key is not None}

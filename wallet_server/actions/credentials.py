@@ -193,10 +193,10 @@ def previous(ctx: Context) -> dict[int, Material]:
         return {key: one for key, one in credentials.previous(tx).items() if one.not_after > now}
 
 
-def all_sets(ctx: Context) -> list[CredentialRow]:
-    """Every set in use."""
+def all_sets(ctx: Context, *wallets: str) -> list[CredentialRow]:
+    """Every set in use of these wallets: the certificates, where none is named."""
     with ctx.look() as tx:
-        return credentials.all_sets(tx)
+        return credentials.all_sets(tx, *wallets)
 
 
 def newest_of_platform(ctx: Context) -> int | None:
@@ -208,7 +208,8 @@ def newest_of_platform(ctx: Context) -> int | None:
 def name_of(ctx: Context, row: CredentialRow) -> str:
     """A set as its operator knows it: by pass type and owner."""
     with ctx.look() as tx:
-        return f"the certificate for {row.pass_type} of {credentials.owner(tx, row)}"
+        what = "certificate for" if row.wallet == credentials.APPLE else "service account of the issuer"
+        return f"the {what} {row.pass_type} of {credentials.owner(tx, row)}"
 
 
 def private_key(ctx: Context, row: CredentialRow) -> bytes:
@@ -305,7 +306,7 @@ def rotate_secrets(ctx: Context) -> Rotation:
     Both keys must be in the ring until this has run; then the old one may go, if nothing needs it any more.
     """
     tally = _Tally()
-    for row in all_sets(ctx):
+    for row in all_sets(ctx, credentials.APPLE, credentials.GOOGLE):
         if ctx.keyring.is_current(row.key_cipher):
             continue
         try:

@@ -15,6 +15,7 @@ from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import devices, jobs, ledger, members, parties, passes, programmes, vendors
+from wallet_server.records.credentials import APPLE, GOOGLE
 from wallet_server.records.database import Tx
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.passes import PassRow
@@ -25,8 +26,6 @@ from wallet_server.rules import tiers
 from wallet_server.rules.card import Card
 from wallet_server.rules.program import Programme
 
-FILES = "apple"
-"""The wallet whose passes are files."""
 MAX_BUNDLE = 10
 """Passes in one file (Apple, "Distributing and updating a pass")."""
 
@@ -172,7 +171,7 @@ def _to_download(ctx: Context, tx: Tx, token: str) -> PassRow:
     if not ctx.pushes(row.wallet):
         return row
     # The page of a card in a wallet that has no files: its member's card in the one that has.
-    beside = vendors.card_of(tx, row.member_id, FILES)
+    beside = vendors.card_of(tx, row.member_id, APPLE)
     if beside is None or row.kind != passes.CARD:
         raise NotFound("There is no file of this card.")
     return passes.passes_by_id(tx, [beside])[0]
@@ -280,7 +279,7 @@ def web_card(ctx: Context, token: str) -> WebCard:
 
 def _pushed_to_somebody(ctx: Context, tx: Tx, row: PassRow) -> bool:
     """Whether the member has the card in a wallet that no phone registers with."""
-    return ctx.pushes(vendors.GOOGLE) and vendors.held_by(tx, row.member_id)
+    return ctx.pushes(GOOGLE) and vendors.held_by(tx, row.member_id)
 
 
 def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str, str], ...]:

@@ -64,7 +64,7 @@ def fits(keyring: Keyring, one: copying.SealedToken) -> bool:
 
 
 def _secrets(ctx: Context) -> Proof:
-    damaged, sets = [], vault.all_sets(ctx)
+    damaged, sets = [], vault.all_sets(ctx, credentials.APPLE, credentials.GOOGLE)
     for row in sets:
         try:
             vault.private_key(ctx, row)

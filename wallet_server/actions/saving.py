@@ -15,11 +15,11 @@ from wallet_server.actions.enrol import download_path, pass_of_link
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.errors import Misconfigured, NotFound, Unavailable
 from wallet_server.records import members, passes, programmes, vendors
+from wallet_server.records.credentials import GOOGLE
 from wallet_server.records.database import Tx
 from wallet_server.records.members import MemberRow
 from wallet_server.records.passes import PassRow
 from wallet_server.records.rung import Rung, mark_rung
-from wallet_server.records.vendors import GOOGLE
 from wallet_server.wallets.port import Later, Refused
 
 

@@ -8,7 +8,7 @@ import click
 
 from wallet_server.actions import apple_setup, operator
 from wallet_server.actions.context import Context
-from wallet_server.cli import apple_vault
+from wallet_server.cli import apple_vault, google_setup
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid, WalletError
 from wallet_server.wallets.apple.papers import Papers, Upload
@@ -35,6 +35,7 @@ def apple(click_context: click.Context, folder: Path) -> None:
         walk(folder)
 
 
+setup.add_command(google_setup.google)
 for command in (apple_vault.show, apple_vault.back, apple_vault.token):
     apple.add_command(command)
 

@@ -12,7 +12,7 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server import Server
 
-from wallet_server.actions import given_papers, local_names, local_tls
+from wallet_server.actions import given_papers, google_accounts, local_names, local_tls
 from wallet_server.actions.context import Context
 from wallet_server.cli import PARTS, load
 from wallet_server.cli.opening import open_context
@@ -34,6 +34,7 @@ def run() -> None:
     settings = Settings.from_env()
     ctx = open_context(settings)
     given_papers.take_in(ctx)
+    google_accounts.take_in(ctx)
     identity = local_tls.prepare(ctx, local_names.this_machine()) if settings.tls == LOCAL else None
     show_setup(ctx)
     ctx.database.close()

@@ -8,7 +8,7 @@ import threading
 
 import click
 
-from wallet_server.actions import given_papers
+from wallet_server.actions import given_papers, google_accounts
 from wallet_server.actions.tally import Keeper
 from wallet_server.cli.opening import bells_folder, open_context
 from wallet_server.delivery.engine import Engine
@@ -19,6 +19,7 @@ def worker() -> None:
     """Deliver in a process of its own; several may run at once. SIGTERM finishes what was begun."""
     ctx = open_context()
     given_papers.take_in(ctx)
+    google_accounts.take_in(ctx)
     keeper = Keeper(ctx.tally, ctx.database)
     keeper.start()
     engine = Engine(ctx, bells_folder(ctx.settings))

@@ -20,6 +20,7 @@ from wallet_server.records.schema import (
     staff,
 )
 
+APPLE, GOOGLE = "apple", "google"
 OLDEST_CARDS = 100
 
 
@@ -83,6 +84,11 @@ def replace(tx: Tx, set_id: int, material: Material) -> None:
     of_set = credential_sets.c.id == set_id
     moved = {"version": credential_sets.c.version + 1, "warned_days": None}
     tx.execute(sa.update(credential_sets).where(of_set).values(**vars(material), **moved))
+
+
+def name_team(tx: Tx, set_id: int, team: str) -> None:
+    """Somebody else speaks for the issuer of this set from now on."""
+    tx.execute(sa.update(credential_sets).where(credential_sets.c.id == set_id).values(team=team))
 
 
 def keep_previous(tx: Tx, set_id: int, material: Material | None, at: datetime) -> None:
@@ -153,12 +159,10 @@ def version(tx: Tx, set_id: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
-def all_sets(tx: Tx) -> list[CredentialRow]:
-    """Every set in use, oldest first."""
-    rows = tx.execute(
-        sa.select(credential_sets).where(credential_sets.c.retired_at.is_(None)).order_by(credential_sets.c.id)
-    )
-    return [_row(r) for r in rows]
+def all_sets(tx: Tx, *wallets: str) -> list[CredentialRow]:
+    """Every set in use of these wallets, oldest first: the certificates, where none is named."""
+    used = credential_sets.c.retired_at.is_(None) & credential_sets.c.wallet.in_(wallets or (APPLE,))
+    return [_row(r) for r in tx.execute(sa.select(credential_sets).where(used).order_by(credential_sets.c.id))]
 
 
 def newest_of_platform(tx: Tx) -> int | None:
@@ -167,8 +171,8 @@ def newest_of_platform(tx: Tx) -> int | None:
 
 
 def sets_of(tx: Tx, account_id: int) -> list[CredentialRow]:
-    """The sets that sign cards of an account: its own, and the platform's that its programmes use for new cards, or
-    used for the oldest (a look at all of a million cards would take seconds)."""
+    """The certificates that sign cards of an account: its own, and the platform's that its programmes use for new
+    cards, or used for the oldest (a look at all of a million cards would take seconds)."""
     used = sa.select(programmes.c.credential_set_id).where(programmes.c.account_id == account_id)
     of_account = members.join(programmes, programmes.c.id == members.c.programme_id)
     oldest = (
@@ -182,7 +186,8 @@ def sets_of(tx: Tx, account_id: int) -> list[CredentialRow]:
     own = credential_sets.c.account_id == account_id
     in_use = credential_sets.c.id.in_(used) | credential_sets.c.id.in_(sa.select(oldest.c.credential_set_id))
     platform = credential_sets.c.account_id.is_(None) & in_use
-    query = sa.select(credential_sets).where(credential_sets.c.retired_at.is_(None), own | platform)
+    certificates = credential_sets.c.retired_at.is_(None) & (credential_sets.c.wallet == APPLE)
+    query = sa.select(credential_sets).where(certificates, own | platform)
     return [_row(r) for r in tx.execute(query.order_by(credential_sets.c.id))]
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from wallet_server.records.credentials import APPLE
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import LANES, instant, micros
 from wallet_server.records.schema import credential_sets, jobs
@@ -59,5 +60,6 @@ def _counted(tx: Tx, which: sa.ColumnElement[bool]) -> int:
 def certificates(tx: Tx) -> list[Ends]:
     """Every set in use; there are as many as merchants with a certificate of their own."""
     table = credential_sets
-    query = sa.select(table.c.public_id, table.c.pass_type, table.c.not_after).where(table.c.retired_at.is_(None))
+    query = sa.select(table.c.public_id, table.c.pass_type, table.c.not_after)
+    query = query.where(table.c.retired_at.is_(None), table.c.wallet == APPLE)
     return [Ends(r.public_id, r.pass_type, r.not_after) for r in tx.execute(query.order_by(table.c.id))]

@@ -22,8 +22,6 @@ from wallet_server.records.schema import (
     programmes,
 )
 
-GOOGLE = "google"
-
 
 @dataclass(frozen=True)
 class Issuer:
