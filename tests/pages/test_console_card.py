@@ -307,6 +307,32 @@ def test_what_the_form_cannot_say_is_shown_and_left_alone(house: House, client: 
     assert client.post("/console/card", data={"csrf": token, "do": "live"}).status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("design", "drawn", "size"),
+    [("tiers", "dial50", (750, 288)), ("club", "ring50", (180, 180)), ("gift", "ribbon", (750, 288))],
+)
+def test_a_design_of_another_kind_shows_what_it_draws(
+    house: House, client: FlaskClient, shop: Shop, design: str, drawn: str, size: tuple[int, int]
+) -> None:
+    sign_in(client, house, merchant_key=shop.merchant_key)
+    document = default_document("Chez Marie") | {"design": {"id": design, "version": 1}}
+    if design == "gift":
+        document["currencies"][0] |= {"kind": "money", "iso": "EUR", "exponent": 2}
+    key = {"Authorization": f"Bearer {shop.merchant_key}", "Idempotency-Key": "made"}
+    programme = client.get("/v1/programmes", headers=key).json["programmes"][0]["id"]
+    made = client.post(f"/v1/programmes/{programme}/versions", json={"document": document}, headers=key)
+    assert made.status_code in (200, 201), made.json
+    page = client.get("/console/card").get_data(as_text=True)
+    found = re.search(
+        rf'class="sample in-half">.*?<img[^>]*src="(/console/card/strip/[^"]+/{drawn}\.png)"', page, re.DOTALL
+    )
+    assert found, re.findall(r"/strip/[^\"]+", page)
+    shown = Image.open(io.BytesIO(client.get(found[1]).data))
+    assert shown.size == size
+    empty = Image.open(io.BytesIO(client.get(re.sub(r"\d*\.png$", ".png", found[1])).data))
+    assert (shown.tobytes() == empty.tobytes()) == (design == "gift"), "a dial shows how far it is"
+
+
 def test_a_logo_is_read_shown_served_and_stands_on_the_pass(house: House, shop: Shop, form: Form) -> None:
     sent = form.send("live", {"X-Part": "live"}, picture=(io.BytesIO(picture(colour="#12402f")), "logo.png"))
     assert sent.status_code == 200
@@ -353,6 +379,6 @@ def test_marketers_may_and_cashiers_may_not(house: House, shop: Shop) -> None:
 
 
 def test_no_other_pictures_are_drawn(form: Form) -> None:
-    for drawn in ("s3-21", "s11-10", "s3-1", "g1000", "x"):
+    for drawn in ("s3-21", "s11-10", "s3-1", "g1000", "x", "poster40", "dial1000"):
         answer = form.client.get(f"/console/card/strip/12372a-fffdf8-b9b6b2/{drawn}.png")
         assert answer.status_code in (400, 404), drawn

@@ -28,10 +28,12 @@ from wallet_server.wallets import logos
 from wallet_server.wallets.apple.checking import card_faults, card_warnings
 from wallet_server.wallets.apple.rules import said
 from wallet_server.wallets.apple.shown import Pass, Shown, shown
+from wallet_server.wallets.drawing import Drawing, Drawn
 
 __all__ = [
     "Change",
     "Desk",
+    "Drawing",
     "Pass",
     "Preview",
     "Shown",
@@ -88,13 +90,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a form makes: the cards of three members, the promise in sentences, and all that is to be said of it."""
+    """What a form makes: the cards of three members, the promise in sentences, and all that is to be said of it.
+
+    `strip` and `thumbnail` name what the design draws behind and beside the card's first field, if anything.
+    """
 
     reading: Reading
     samples: Mapping[State, Sample]
     promise: Texts
     warnings: tuple[Wrong, ...]
     suggested: tuple[str, ...]
+    strip: Drawing | None = "gauge"
+    thumbnail: Drawing | None = None
 
 
 def desk(ctx: Context, person: Person, programme: str | None = None) -> Desk:
@@ -186,12 +193,15 @@ def _preview(ctx: Context, scope: Scope, reading: Reading, typed: Typed, languag
     told = {one.field for one in found if one.code.startswith("apple_")}
     found = (*found, *_cut(ctx, reading.programme, samples, language, told))
     wrong = {fault.field for fault in reading.faults}
+    design = ctx.designs.get(reading.programme.design_id, reading.programme.design_version)
     return Preview(
         reading=reading,
         samples=samples,
         promise=promise(reading.programme),
         warnings=tuple(one for one in found if one.field not in wrong),
         suggested=logos.grounds(assets.colours(ctx, typed.get("bare") or typed.get("logo") or "")),
+        strip=design.strip,
+        thumbnail=design.thumbnail,
     )
 
 
@@ -262,16 +272,16 @@ def _logo(ctx: Context, programme: Programme) -> Logo | None:
     return Logo(logos.width_of(found) / LOGO_PIXELS_A_POINT, logos.shows(parts, programme.palette.background))
 
 
-def strip(ctx: Context, scope: Scope, palette: Palette, drawn: tuple[int, int] | int | None) -> bytes:
-    """The picture behind a card's front, as phones get it, at two pixels a point (PNG): the filled boxes of so many,
-    a gauge in percent, or neither. Raises `TooMany`, and `Invalid` for boxes that no card has."""
+def strip(ctx: Context, scope: Scope, palette: Palette, drawn: Drawn, drawing: Drawing = "gauge") -> bytes:
+    """The picture on a card's front, as phones get it, at two pixels a point (PNG): the filled boxes of so many, a
+    drawing in percent, or neither. Raises `TooMany`, and `Invalid` for boxes that no card has."""
     second = int(ctx.now().timestamp())
     with ctx.change() as tx:
         if limits.take(tx, f"strips:{scope.merchant_id}", second // 60, 1) > STRIPS_A_MINUTE:
             sentence = "So many cards were drawn in this minute; wait for the next one."
             raise TooMany(sentence, retry_after_seconds=60 - second % 60, code="too-many-pictures")
     if not isinstance(drawn, tuple):
-        return ctx.drafted.gauge("draft", 0, palette, drawn).pngs[1]
+        return ctx.drafted.picture(drawing, "draft", 0, palette, drawn).pngs[1]
     filled, total = drawn
     if total not in card_form.STAMPS or not 0 <= filled <= total:
         raise Invalid("A stamp card has 2 to 20 boxes.", code="no-such-card")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
-from wallet_server.actions.designing import Preview
+from wallet_server.actions.designing import Drawing, Preview
 from wallet_server.rules.card import Card
 from wallet_server.rules.card_form import LANGUAGES
 from wallet_server.web.assets import asset_path
@@ -14,6 +15,9 @@ from wallet_server.web.face import owned
 from wallet_server.web.rendering import context, in_language, palette_spec, root, symbol
 
 PATH = "/console/card"
+DRAWINGS: Mapping[str, Drawing] = {"dial": "dial", "ring": "ring", "ribbon": "ribbon", "seal": "seal"}
+"""What a member's card may show beside gauges and boxes, by its name in an address."""
+DIALS = ("dial", "ring")
 
 
 def shown(drawn: Preview, tongue: str) -> dict[str, Any]:
@@ -25,7 +29,8 @@ def shown(drawn: Preview, tongue: str) -> dict[str, Any]:
             "card": sample.card,
             "apple": sample.apple,
             "colours": palette_spec(sample.card.palette),
-            "strip": _strip_path(sample.card),
+            "strip": _picture_path(sample.card, drawn.strip),
+            "thumbnail": _picture_path(sample.card, drawn.thumbnail),
             "google": _google(sample.card, tongue),
         }
         for name, sample in drawn.samples.items()
@@ -61,10 +66,15 @@ def _sample_code() -> Markup:
     return symbol(f"{context().settings.base_url}/", "QR")
 
 
-def _strip_path(sample: Card) -> str:
-    drawn = "plain"
-    if sample.stamps:
+def _picture_path(sample: Card, drawing: Drawing | None) -> str:
+    """What the card's design draws for this member; nothing where it draws nothing there."""
+    if drawing is None:
+        return ""
+    drawn: str = "plain" if drawing in ("gauge", "stamps") else drawing
+    if sample.stamps and drawing == "stamps":
         drawn = f"s{sample.stamps.filled}-{sample.stamps.total}"
-    elif sample.gauge:
+    elif sample.gauge and drawing == "gauge":
         drawn = f"g{sample.gauge.percent}"
+    elif sample.gauge and drawing in DIALS:
+        drawn = f"{drawing}{sample.gauge.percent}"
     return f"{root()}{PATH}/strip/{palette_spec(sample.palette)}/{drawn}.png"

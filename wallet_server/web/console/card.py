@@ -21,7 +21,7 @@ from wallet_server.rules.card import Palette
 from wallet_server.rules.card_form import DEFAULTS, STAMPS, TERMS, Typed
 from wallet_server.web import trying
 from wallet_server.web.assets import asset_path
-from wallet_server.web.console.beside import PATH
+from wallet_server.web.console.beside import DRAWINGS, PATH
 from wallet_server.web.console.beside import shown as shown_beside
 from wallet_server.web.console.door import console_page, signed_in, speaks, visit, words
 from wallet_server.web.console.wording import Wording
@@ -52,7 +52,9 @@ LATE = ("name_missing", "reward_missing", "tier_missing", "coupon_missing")
 """Faults of a form that is not filled in yet: told once somebody wanted to publish it, not from the first letter."""
 HINTS = ("no_reward",)
 PROGRAMME = re.compile(r"[0-9A-Za-z_]{1,64}")
-DRAWN = re.compile(r"(?:s(\d{1,2})-(\d{1,2})|g(\d{1,3})|plain)")
+DRAWN = re.compile(
+    r"s(?P<filled>\d{1,2})-(?P<total>\d{1,2})|g(?P<gauge>\d{1,3})|plain|(?P<other>[a-z]+)(?P<percent>\d{1,3})?"
+)
 ROOM = 64 * 1024
 FIELDS = tuple(name for name in DEFAULTS if name not in ("bare", "interval", "tab"))
 
@@ -307,9 +309,12 @@ def strip(spec: str, drawn: str) -> Response:
     if colours is None or state is None:
         raise NotFound("There is no such picture.")
     palette = Palette(*(f"#{one}" for one in colours.groups()))
-    filled, total, percent = state.groups()
-    shape = (int(filled), int(total)) if filled else int(percent) if percent else None
-    picture = designing.strip(context(), person.scope, palette, shape)
+    other = state["other"]
+    if other is not None and other not in DRAWINGS:
+        raise NotFound("There is no such picture.")
+    percent = state["gauge"] or state["percent"]
+    shape = (int(state["filled"]), int(state["total"])) if state["filled"] else int(percent) if percent else None
+    picture = designing.strip(context(), person.scope, palette, shape, DRAWINGS.get(other or "", "gauge"))
     return Response(picture, mimetype="image/png", headers={"Cache-Control": "private, max-age=86400"})
 
 
