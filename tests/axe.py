@@ -33,6 +33,7 @@ def source(folder: Path) -> str:
 
 def check(page: Page, axe: str, *, both_schemes: bool = True) -> None:
     """Fails with what axe finds on this page, the contrast in light and dark."""
+    page.wait_for_selector('[aria-busy="true"]', state="detached")  # what is on its way is paler for a moment
     page.evaluate(axe)
     found = page.evaluate(FOUND, ALL)
     assert not found, f"{page.url}: {found}"
