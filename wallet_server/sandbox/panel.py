@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from wallet_server.sandbox.apns import Answer
+from wallet_server.sandbox.google.fleet import AndroidFleet
+from wallet_server.sandbox.panel_android import AndroidRooms
+from wallet_server.sandbox.panel_json import answer, body_of, number_of
 from wallet_server.sandbox.panel_page import Pages
 from wallet_server.sandbox.phones import Card, Fleet, LinkRefused, PassRefused, Phone
 from wallet_server.sandbox.phones.view import IMAGES, card_of, code_svg, full, summary
@@ -63,6 +66,7 @@ class Sandbox:
     supervisor: Supervisor | None = None
     apns: Apns | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    android: AndroidFleet | None = None
 
 
 class Panel:
@@ -79,6 +83,7 @@ class Panel:
         self._sandbox = sandbox
         self._any_name = beyond_loopback
         self._pages = Pages(STATIC)
+        self._rooms = AndroidRooms(sandbox.android) if sandbox.android else None
         self._streams = 0
         self._runner: web.AppRunner | None = None
         self._plug: asyncio.Task[None] | None = None
@@ -126,6 +131,8 @@ class Panel:
                 web.post("/plug", self._pull_the_plug),
             ]
         )
+        if self._rooms is not None:
+            app.add_routes([web.get("/gp/v/save/{jwt}", self._page), *self._rooms.routes()])
         return app
 
     # At the door
@@ -137,9 +144,9 @@ class Panel:
             self._let_in(request)
             response = await handler(request)
         except web.HTTPException as refusal:
-            response = _json({"error": refusal.text or refusal.reason}, refusal.status)
+            response = answer({"error": refusal.text or refusal.reason}, refusal.status)
         except (LinkRefused, PassRefused) as refusal:
-            response = _json({"error": str(refusal)}, 422)
+            response = answer({"error": str(refusal)}, 422)
         if not response.prepared:
             response.headers.update({name: text for name, text in HEADERS.items() if name not in response.headers})
         return response
@@ -174,14 +181,16 @@ class Panel:
 
     async def _page(self, request: web.Request) -> web.Response:
         asked = request.query.get("lang", "") or request.headers.get("Accept-Language") or ""
-        html = self._pages.render(asked, self._sandbox.links, bool(self._sandbox.supervisor), bool(self._sandbox.apns))
+        whole = self._sandbox
+        has = {"server": whole.supervisor, "apns": whole.apns, "android": whole.android}
+        html = self._pages.render(asked, whole.links, {name for name, one in has.items() if one is not None})
         return web.Response(text=html, content_type="text/html", headers={"Vary": "Accept-Language"})
 
     async def _health(self, _request: web.Request) -> web.Response:
-        return _json({"status": "ok"})
+        return answer({"status": "ok"})
 
     async def _state(self, _request: web.Request) -> web.Response:
-        return _json(self._now())
+        return answer(self._now())
 
     def _now(self) -> dict[str, Any]:
         supervisor, fleet = self._sandbox.supervisor, self._sandbox.fleet
@@ -191,19 +200,23 @@ class Panel:
         return {
             "server": server,
             "apns": self.apns_mode if self._sandbox.apns else None,
+            "android": self._rooms.state() if self._rooms else None,
             "phones": len(fleet.phones),
             "counters": dict(fleet.counters),
             "links": dict(self._sandbox.links),
         }
 
     async def _phones(self, request: web.Request) -> web.Response:
-        offset, limit = _number(request, "offset", 0, 10**6), _number(request, "limit", PAGE_OF_PHONES, PAGE_OF_PHONES)
+        offset, limit = (
+            number_of(request, "offset", 0, 10**6),
+            number_of(request, "limit", PAGE_OF_PHONES, PAGE_OF_PHONES),
+        )
         phones = list(self._sandbox.fleet.phones.values())
         shown = [summary(phone) for phone in phones[::-1][offset : offset + limit]]
-        return _json({"phones": shown, "total": len(phones)})
+        return answer({"phones": shown, "total": len(phones)})
 
     async def _phone(self, request: web.Request) -> web.Response:
-        return _json(full(self._find(request)))
+        return answer(full(self._find(request)))
 
     async def _image(self, request: web.Request) -> web.Response:
         phone, card = self._find_card(request)
@@ -259,23 +272,23 @@ class Panel:
     # What there is to do
 
     async def _add(self, request: web.Request) -> web.Response:
-        asked = await _body(request, {"language": str, "name": str})
+        asked = await body_of(request, {"language": str, "name": str})
         try:
             phone = self._sandbox.fleet.add_phone(asked.get("language", "en")[:20], asked.get("name", "")[:60])
         except ValueError as error:
             raise web.HTTPConflict(text=str(error)) from error
-        return _json(full(phone), 201)
+        return answer(full(phone), 201)
 
     async def _discard(self, request: web.Request) -> web.Response:
         self._sandbox.fleet.remove_phone(self._find(request).device_id)
-        return _json({"phones": len(self._sandbox.fleet.phones)})
+        return answer({"phones": len(self._sandbox.fleet.phones)})
 
     async def _open(self, request: web.Request) -> web.Response:
-        phone, asked = self._find(request), await _body(request, {"url": str})
+        phone, asked = self._find(request), await body_of(request, {"url": str})
         if urlsplit(asked.get("url", "")).scheme not in ("http", "https"):
             raise web.HTTPUnprocessableEntity(text="Give the web address of a pass, as url.")
         await phone.open(asked["url"])
-        return _json(full(phone))
+        return answer(full(phone))
 
     async def _deed(self, request: web.Request) -> web.Response:
         """Answers after PATIENCE_SECONDS at the latest: a phone may go on trying to reach a server that is away."""
@@ -289,40 +302,40 @@ class Panel:
                 work = fleet.spawn(phone.reboot())
             case _:
                 phone.offline()
-                return _json(full(phone))
+                return answer(full(phone))
         await asyncio.wait([work], timeout=PATIENCE_SECONDS)
-        return _json(full(phone))
+        return answer(full(phone))
 
     async def _settings(self, request: web.Request) -> web.Response:
         phone = self._find(request)
-        asked = await _body(request, {"notifications": bool, "automatic_updates": bool})
+        asked = await body_of(request, {"notifications": bool, "automatic_updates": bool})
         phone.settings.notifications = asked.get("notifications", phone.settings.notifications)
         if "automatic_updates" in asked:
             phone.set_automatic_updates(asked["automatic_updates"])
-        return _json(full(phone))
+        return answer(full(phone))
 
     async def _card_deed(self, request: web.Request) -> web.Response:
         phone, card = self._find_card(request)
         deed = phone.remove if request.match_info["deed"] == "remove" else phone.pull_to_refresh
         await asyncio.wait([self._sandbox.fleet.spawn(deed(card.key))], timeout=PATIENCE_SECONDS)
-        return _json(full(phone))
+        return answer(full(phone))
 
     async def _card_settings(self, request: web.Request) -> web.Response:
         phone, card = self._find_card(request)
-        asked = await _body(request, {"notifications": bool, "automatic_updates": bool})
+        asked = await body_of(request, {"notifications": bool, "automatic_updates": bool})
         card.notifications = asked.get("notifications", card.notifications)
         if "automatic_updates" in asked:
             phone.set_card_updates(card.key, asked["automatic_updates"])
-        return _json(full(phone))
+        return answer(full(phone))
 
     async def _apns(self, request: web.Request) -> web.Response:
-        asked, apns = await _body(request, {"mode": str}), self._sandbox.apns
+        asked, apns = await body_of(request, {"mode": str}), self._sandbox.apns
         mode = asked.get("mode", "")
         if apns is None:
             raise web.HTTPNotFound(text="There is no APNs server here.")
         if mode == "goodbye":
             apns.say_goodbye()
-            return _json(self._now())
+            return answer(self._now())
         orders = _orders()
         if mode not in orders:
             raise web.HTTPUnprocessableEntity(text=f"mode is one of {', '.join([*orders, 'goodbye'])}.")
@@ -332,7 +345,7 @@ class Panel:
         elif mode != "down" and self.apns_mode == "down":
             await apns.start()
         self.apns_mode = mode
-        return _json(self._now())
+        return answer(self._now())
 
     async def _pull_the_plug(self, _request: web.Request) -> web.Response:
         """Kill the server and start it again; answers when it is back. 409 while that is going on."""
@@ -346,7 +359,7 @@ class Panel:
             await asyncio.shield(self._plug)
         except ServerFailed as error:
             raise web.HTTPBadGateway(text=str(error)) from error
-        return _json(self._now())
+        return answer(self._now())
 
 
 def _orders() -> dict[str, Answer | None]:
@@ -363,31 +376,6 @@ def _orders() -> dict[str, Answer | None]:
         "forbidden": Answer(403, "BadCertificate"),
         "down": None,
     }
-
-
-async def _body(request: web.Request, shape: Mapping[str, type]) -> dict[str, Any]:
-    """The JSON object in the body, with no other keys than those of the shape."""
-    try:
-        body = await request.json() if request.can_read_body else {}
-    except (ValueError, RecursionError) as error:
-        raise web.HTTPBadRequest(text="The body is not JSON.") from error
-    if not isinstance(body, dict) or not body.keys() <= shape.keys():
-        raise web.HTTPUnprocessableEntity(text=f"The body is a JSON object with {', '.join(shape)}.")
-    for name, value in body.items():
-        if not isinstance(value, shape[name]):
-            raise web.HTTPUnprocessableEntity(text=f"{name} must be of type {shape[name].__name__}.")
-    return body
-
-
-def _number(request: web.Request, name: str, default: int, limit: int) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise web.HTTPUnprocessableEntity(text=f"{name} must be a number.")
-    return min(int(text), limit)
-
-
-def _json(content: object, status: int = 200) -> web.Response:
-    return web.json_response(content, status=status)
 
 
 async def _tell(response: web.StreamResponse, event: str, content: object) -> None:

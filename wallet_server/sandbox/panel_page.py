@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ class Pages:
         self._template = environment.get_template("page.html")
         self._words: dict[str, dict[str, Any]] = json.loads((folder / "words.json").read_text("utf-8"))
 
-    def render(self, asked: str, links: Mapping[str, str], has_server: bool, has_apns: bool) -> str:
-        """The page for an Accept-Language header, or for a language named outright."""
+    def render(self, asked: str, links: Mapping[str, str], has: Collection[str]) -> str:
+        """The page for an Accept-Language header, or for a language named outright. `has` names what there is of
+        server, apns and android."""
         language = choose(asked)
         words = self._words[language]
         return self._template.render(
@@ -30,8 +31,7 @@ class Pages:
             words=words,
             spoken=json.dumps(words["script"], ensure_ascii=False),
             links=links,
-            has_server=has_server,
-            has_apns=has_apns,
+            has=has,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import ssl
@@ -25,6 +26,7 @@ MAX_PHONES = 10_000
 MAX_PICTURE_BYTES = 2 * 1024 * 1024
 KEPT_PICTURES = 200
 REQUEST_SECONDS = 20.0
+FLUSH_SECONDS = 1.0
 FILE = "androids.json"
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
@@ -44,6 +46,7 @@ class AndroidFleet:
         self._kept = b""
         self._pictures: dict[str, tuple[str, bytes]] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -55,10 +58,14 @@ class AndroidFleet:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 self._take(orjson.loads((self._folder / FILE).read_bytes()))
         self.google.shelf.listeners.append(self._heard)
+        self._keeper = asyncio.create_task(self._keep())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.google.shelf.listeners.remove(self._heard)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
         self.keep()
         if self._session is not None:
             await self._session.close()
@@ -110,8 +117,10 @@ class AndroidFleet:
 
     def keep(self) -> None:
         """Write the phones into the folder, if there is one and something changed."""
+        if self._folder is None:
+            return
         content = orjson.dumps([_picture(phone) for phone in self.phones.values()])
-        if self._folder is None or content == self._kept:
+        if content == self._kept:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = self._folder / f"{FILE}.part"
@@ -120,6 +129,11 @@ class AndroidFleet:
             file.write(content)
         draft.replace(self._folder / FILE)
         self._kept = content
+
+    async def _keep(self) -> None:
+        while self._folder is not None:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self.keep()
 
     def _heard(self, change: Change) -> None:
         shelf = self.google.shelf

@@ -1,4 +1,5 @@
 // The sandbox page: follows the sandbox by server-sent events and draws each phone that is on the page.
+import { androids } from "./android.js";
 import { drawPhone, makePhone } from "./phone.js";
 
 const words = JSON.parse(document.body.dataset.words);
@@ -125,6 +126,7 @@ function showState(state) {
   }
   if (state.apns && byId("apns") && document.activeElement !== byId("apns")) byId("apns").value = state.apns;
   if (state.phones !== total) list();
+  if (state.android) rooms.follow(state.android);
 }
 
 function follow() {
@@ -143,6 +145,7 @@ function follow() {
     if (broken) toast(words.back);
     broken = false;
     list();
+    rooms?.list();
   };
 }
 
@@ -166,15 +169,28 @@ byId("plug")?.addEventListener("click", (event) => during(event.target, async ()
 byId("apns")?.addEventListener("change", (event) => during(event.target, () => ask("POST", "/apns", { mode: event.target.value })));
 byId("goodbye")?.addEventListener("click", (event) => during(event.target, () => ask("POST", "/apns", { mode: "goodbye" })));
 
+const rooms = byId("androids") ? androids({ ask, during, say, toast, words }) : null;
+
 // The product's card page hands its card over in the address (`?card=`): it goes onto the newest phone, and out of the
 // address. Only the product itself is believed, else a page elsewhere could make the phones fetch whatever it names.
 async function handed() {
-  const card = new URLSearchParams(location.search).get("card");
+  if (rooms && location.pathname.startsWith("/gp/v/save/")) {
+    const link = location.href;
+    history.replaceState(null, "", "/");
+    await rooms.take(link);
+    return;
+  }
+  const asked = new URLSearchParams(location.search);
+  const card = asked.get("card");
   if (!card) return;
   history.replaceState(null, "", location.pathname);
   try {
     const { links } = await ask("GET", "/state");
     if (new URL(card).origin !== new URL(links.base_url).origin) throw new Error(words.foreign);
+    if (rooms && asked.get("wallet") === "google") {
+      await rooms.take(card);
+      return;
+    }
     let { phones: [phone] } = await ask("GET", "/phones?limit=1");
     phone ??= await ask("POST", "/phones", { language: document.documentElement.lang });
     await ask("POST", `/phones/${phone.id}/open`, { url: card });

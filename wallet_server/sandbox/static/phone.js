@@ -1,6 +1,6 @@
 // Draws one phone: made once from the templates, then brought up to date piece by piece, so that what did not change
 // stays put for the eye, the keyboard focus and the screen reader.
-const find = (root, selector) => root.querySelector(selector);
+export const find = (root, selector) => root.querySelector(selector);
 const language = document.documentElement.lang;
 
 function make(tag, className, text) {
@@ -10,11 +10,11 @@ function make(tag, className, text) {
   return element;
 }
 
-function fromTemplate(id) {
+export function fromTemplate(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-function setText(element, text) {
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -59,7 +59,7 @@ export function drawPhone(element, phone, words) {
   drawEvents(element, phone);
 }
 
-function tick(element) {
+export function tick(element) {
   const now = time(Date.now());
   setText(find(element, ".clock"), now);
   setText(find(element, ".clock-small"), now);
@@ -67,9 +67,9 @@ function tick(element) {
 setInterval(() => document.querySelectorAll(".phone").forEach(tick), 10000);
 
 // Only new alerts are added, at the top: a screen reader reads these and nothing twice.
-function drawAlerts(element, phone) {
+export function drawAlerts(element, phone) {
   const list = find(element, ".alerts");
-  const icons = new Map(phone.passes.map((pass) => [pass.id, pass.images.icon]));
+  const icons = new Map(phone.passes.map((pass) => [pass.id, pass.images?.icon]));
   for (const alert of [...phone.lock_screen].reverse()) {
     const name = `${alert.at} ${alert.card}`;
     if (element.seen.has(name)) continue;
@@ -86,7 +86,7 @@ function drawAlerts(element, phone) {
   while (list.children.length > 4) list.lastElementChild.remove();
 }
 
-function drawEvents(element, phone) {
+export function drawEvents(element, phone) {
   const items = phone.events.map((event) => {
     const item = make("li");
     item.append(make("time", "", time(event.at, true)), make("span", "", `${event.kind}: ${event.text}`));
