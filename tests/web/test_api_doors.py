@@ -28,7 +28,7 @@ PUBLIC = {
     # Whoever asks has no key: phones (they bring their passes' own tokens), people with a link, browsers, probes.
     *("apple.register", "apple.unregister", "apple.list_changed", "apple.fetch", "apple.log"),
     *("join.join_page", "join.join", "card.card_page", "card.choose_messages", "card.download", "card.stop_page"),
-    *("apple.register_passwallet", "card.download_all", "metrics.show"),
+    *("apple.register_passwallet", "card.download_all", "metrics.show", "card.to_google", "buttons.button"),
     *("card.stop", "card-state.state", "recover.code_page", "recover.by_code", "recover.link_page", "recover.by_link"),
     *("rate.rate_page", "rate.rate"),
     *("assets.picture", "look.page", "till-page.manifest", "pair-page.page", "pair-facts.greeting", "pair-facts.key"),

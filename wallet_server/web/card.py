@@ -9,9 +9,10 @@ import orjson
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import enrol, pages
+from wallet_server.actions import enrol, pages, saving
 from wallet_server.rules.card import Card
 from wallet_server.web import trying
+from wallet_server.web.buttons import button_path
 from wallet_server.web.face import Face, face
 from wallet_server.web.join import gift_words
 from wallet_server.web.rendering import (
@@ -54,6 +55,8 @@ def card_page(token: str) -> Response:
         gift=_gift(shown, tongue),
         download=public_path(enrol.download_link(context(), shown.pass_public_id)),
         coupon_files=[public_path(enrol.download_link(context(), coupon)) for *_, coupon in shown.beside],
+        google=_google(shown.pass_public_id),
+        google_button=button_path("google", tongue),
         bundle=public_path(enrol.bundle_link(context(), shown.pass_public_id)) if shown.beside else "",
         visitor=visitor(),
         link=link,
@@ -64,6 +67,12 @@ def card_page(token: str) -> Response:
         fresh=request.args.get("new", ""),
         done=request.args.get("messages", ""),
     )
+
+
+def _google(card: str) -> str:
+    """Where the card goes into Google Wallet; "" where it does not."""
+    link = saving.google_link(context(), card)
+    return public_path(link) if link else ""
 
 
 def _gift(shown: enrol.WebCard, tongue: str) -> str | None:
@@ -134,6 +143,17 @@ def download(token: str) -> Response:
 def download_all(token: str) -> Response:
     """The card and its member's coupons in one file, which an iPhone takes at one tap."""
     return _file(enrol.bundle(context(), token), "cards.pkpasses")
+
+
+@card_pages.get("/passes/<token>/google")
+def to_google(token: str) -> Answer:
+    """Leads into Google Wallet, for the minutes that the link lives. Where to is written nowhere: whoever opens that
+    address has the card."""
+    if request.method == "HEAD":  # whoever only looks whether the link lives makes no card
+        return Response(status=204)
+    answer = redirect(saving.save(context(), token), 303)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _file(made: tuple[bytes, str, datetime], name: str) -> Response:

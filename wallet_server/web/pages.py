@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from wallet_server.errors import WalletError
 from wallet_server.web import problems
 from wallet_server.web.assets import assets
+from wallet_server.web.buttons import buttons
 from wallet_server.web.console import CONSOLE
 from wallet_server.web.console.door import guard, remember_visitor
 from wallet_server.web.customer import CUSTOMER, card_state
@@ -20,8 +21,8 @@ from wallet_server.web.till_page import till_facts, till_page
 from wallet_server.web.trust import trust
 
 PAGES = (home, *CUSTOMER, till_page, pair_page, trust, look)
-DATA = (card_state, till_facts, assets, pair_facts)
-API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/", "/asset/")
+DATA = (card_state, till_facts, assets, pair_facts, buttons)
+API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/", "/asset/", "/button/")
 BY_CODE = {"link-expired": "expired", "link-over": "over", "not-your-role": "role", "forged": "stale"}
 KINDS = {404: "missing", 429: "later", 503: "later"}
 FOR_EVER = "public, max-age=31536000, immutable"

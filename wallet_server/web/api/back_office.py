@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import enrol, keys, leaving, newsroom, offers, pass_doctor, programs
+from wallet_server.actions import enrol, keys, leaving, newsroom, offers, pass_doctor, programs, saving
 from wallet_server.actions.enrol import Joining
 from wallet_server.actions.offers import Announcement
 from wallet_server.actions.programs import NewStore
@@ -75,7 +75,8 @@ def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     facts, replayed = enrol.enrol(context(), scope, path.id, joining, asked)
     coupons = [{"pass": coupon, **_links(coupon)} for coupon in facts.get("coupons", [])]
     bundle = enrol.bundle_link(context(), facts["pass"]) if coupons else None
-    more = {**_links(facts["pass"]), "coupons": coupons, "bundle_url": bundle}
+    google = saving.google_link(context(), facts["pass"])
+    more = {**_links(facts["pass"]), "google_url": google, "coupons": coupons, "bundle_url": bundle}
     return answer(facts | more, replayed=replayed)
 
 

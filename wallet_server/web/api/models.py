@@ -296,7 +296,8 @@ class CouponPass(BaseModel):
 
 class Enrolled(BaseModel):
     """A new member and the links to the card: on the web for good, as a file for some minutes. `bundle_url` gives the
-    card and the coupons in one file, which iPhones take at one tap; null where there is the card alone."""
+    card and the coupons in one file, which iPhones take at one tap; null where there is the card alone. `google_url`
+    leads into Google Wallet for some minutes; null where the programme's cards are not in it."""
 
     member: str
     programme: str
@@ -304,6 +305,7 @@ class Enrolled(BaseModel):
     tier: str | None
     card_url: str
     download_url: str
+    google_url: str | None
     coupons: list[CouponPass]
     bundle_url: str | None
 
