@@ -24,6 +24,7 @@ from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.apple_lane import Lane
 from wallet_server.web.apple_service import OneSlash, apple
+from wallet_server.web.google_callback import google
 
 
 def create_app(settings: Settings) -> Flask:
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (counter, coupon_uses, back_office):
         app.register_api(blueprint)
     app.register_blueprint(apple)
+    app.register_blueprint(google)
     pages.install(app)
     metrics.install(app)
     app.wsgi_app = OneSlash(Lane(app.wsgi_app, lambda: app.extensions["wallet"]))  # type: ignore[method-assign]

@@ -19,6 +19,7 @@ from wallet_server.rules.program import Programme, parse
 from wallet_server.settings import Settings
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings, Kept
+from wallet_server.wallets.google.roots import Roots
 from wallet_server.wallets.logos import Shares
 from wallet_server.wallets.port import Wallet
 
@@ -64,7 +65,8 @@ class Context:
     `notes` takes what phones hold (see `actions.noting`); None: it is written at once.
 
     `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
-    so that somebody who tries many colours does not drive those out.
+    so that somebody who tries many colours does not drive those out. `google_roots` are the keys that Google signs its
+    callbacks with.
     """
 
     settings: Settings
@@ -79,6 +81,7 @@ class Context:
     drafted: Drawings = field(default_factory=lambda: Drawings(64))
     tally: Tally = field(default_factory=Tally)
     logo_colours: Kept[str, Shares] = field(default_factory=lambda: Kept(64))
+    google_roots: Roots | None = None
     told: Kept[tuple[str, int], Programme] = field(default_factory=lambda: Kept(MAX_CACHED_VERSIONS))
     _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
 

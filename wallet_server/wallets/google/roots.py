@@ -59,8 +59,12 @@ class Roots:
         """The keys that are good at `now` (UTC). `unknown`: one that is not among them signed something, so ask again
         unless that was done just now. Raises `Unavailable` when there is none and Google cannot be asked."""
         with self._lock:
-            if self._old(now) or (unknown and self._may_ask(now)):
-                self._renew(now)
+            asking = self._old(now) or (unknown and self._may_ask(now))
+            if asking:
+                self._asked_at = now
+        if asking:
+            self._renew(now)
+        with self._lock:
             living = tuple(root for root in self._kept if root.expires_at is None or root.expires_at > now)
         if not living:
             raise Unavailable("Google's keys for callbacks cannot be fetched just now; try again in a moment.")
@@ -77,11 +81,12 @@ class Roots:
         return self._asked_at is None or now - self._asked_at >= self._floor
 
     def _renew(self, now: datetime) -> None:
-        """What was kept stays good while Google cannot be asked."""
-        self._asked_at = now
+        """What was kept stays good while Google cannot be asked. Nobody waits for whoever asks: forged callbacks must
+        not hold the server's threads while Google is slow."""
         try:
             found = parse(self._fetch())
         except (OSError, ValueError, Unavailable):
             return
         if found:
-            self._kept, self._fetched_at = found, now
+            with self._lock:
+                self._kept, self._fetched_at = found, now
