@@ -16,7 +16,7 @@ from wallet_server.errors import WalletError
 GROUP = ""
 COMMANDS = {
     "run": ("serve:run", "Serve, with the embedded worker unless WALLET_WORKER is none."),
-    "sandbox": ("sandbox:sandbox", "Try the product: server, worker, push service and iPhones, all on this machine."),
+    "sandbox": ("sandbox:sandbox", "Try the product: server, worker, wallet vendors and phones, all on this machine."),
     "worker": ("worker:worker", "Deliver in a process of its own; several may run at once."),
     "found": ("found:found", "Found a merchant; prints its keys this once."),
     "setup": ("apple_setup:setup", "Prepare for real cards."),

@@ -23,9 +23,13 @@ from wallet_server.cli.trusting import show_trust
 from wallet_server.errors import WalletError
 from wallet_server.sandbox import stand
 from wallet_server.sandbox.authority import Authority
+from wallet_server.sandbox.google import GoogleServer
+from wallet_server.sandbox.stand import Vendors
 from wallet_server.sandbox.supervisor import ServerFailed
 from wallet_server.settings import Settings
 
+GOOGLE_ISSUER = "3388000000022000001"
+"""The number under which the simulated Google knows the demonstration shop."""
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where --beyond-loopback asks for it
 
 
@@ -53,7 +57,7 @@ class Product:
     def phones_url(self) -> str:
         return f"http://{self.shown_host}:{self.port + 1}"
 
-    def environment(self, authority: Authority, apns: str) -> dict[str, str]:
+    def environment(self, authority: Authority, vendors: Vendors) -> dict[str, str]:
         """The variables of its server."""
         given = {
             "WALLET_ENVIRONMENT": "sandbox",
@@ -62,16 +66,29 @@ class Product:
             "WALLET_PORT": str(self.port),
             "WALLET_BASE_URL": self.base_url,
             "WALLET_PHONES_URL": self.phones_url,
-            "WALLET_APNS_URL": apns,
+            "WALLET_APNS_URL": vendors.apns,
             "WALLET_APNS_CA": authority.root_pem.decode(),
             "WALLET_COALESCE_SECONDS": str(self.coalesce),
             "WALLET_TLS": "local" if self.trusted else "off",
         }
+        given |= self._of_google(vendors.google) if vendors.google else {}
         return given | ({"WALLET_DATABASE_URL": self.database} if self.database else {})
 
-    def prepare(self, authority: Authority, apns: str) -> dict[str, str]:
+    def _of_google(self, google: GoogleServer) -> dict[str, str]:
+        """Save links lead to the page of the phones: a browser knows its address, and it asks for no trust."""
+        return {
+            "WALLET_GOOGLE_ISSUER": GOOGLE_ISSUER,
+            "WALLET_GOOGLE_SERVICE_ACCOUNT": json.dumps(google.issue_account(GOOGLE_ISSUER)),
+            "WALLET_GOOGLE_API_URL": google.address,
+            "WALLET_GOOGLE_TOKEN_URL": google.token_url,
+            "WALLET_GOOGLE_SAVE_URL": f"{self.phones_url}/gp/v/save",
+            "WALLET_GOOGLE_ROOTS_URL": google.keys_url,
+            "WALLET_GOOGLE_CA": google.trust_pem.decode(),
+        }
+
+    def prepare(self, authority: Authority, vendors: Vendors) -> dict[str, str]:
         """Set up the demonstration shop; its addresses and keys."""
-        ctx = open_context(Settings.from_env(self.environment(authority, apns)))
+        ctx = open_context(Settings.from_env(self.environment(authority, vendors)))
         certificate, key = authority.pass_certificate(demo.PASS_TYPE, demo.TEAM)
         facts = demo.demonstrate(ctx, self.data / "sandbox.json", certificate, key, authority.wwdr_pem)
         trust = _trust(ctx, self.trusted)
@@ -90,6 +107,7 @@ class Product:
 @click.option("--https", "secure", is_flag=True, help="Serve https with a certificate of its own (WALLET_TLS=local).")
 @click.option("--beyond-loopback", is_flag=True, help="Allow an address that other machines can reach.")
 @click.option("--phones", default=1, show_default=True, help="Simulated iPhones at the start.")
+@click.option("--androids", default=1, show_default=True, help="Simulated Android phones at the start.")
 def sandbox(
     as_json: bool,
     port: int,
@@ -100,8 +118,9 @@ def sandbox(
     secure: bool,
     beyond_loopback: bool,
     phones: int,
+    androids: int,
 ) -> None:
-    """Try the product: server, worker, Apple's push service and iPhones, all on this machine."""
+    """Try the product: server, worker, Apple's push service, Google Wallet and phones of both, all on this machine."""
     if not (beyond_loopback or _is_loopback(host)):
         raise click.ClickException(
             "The sandbox's keys are for this machine alone. To reach it from your own phone, ask for it with "
@@ -123,6 +142,8 @@ def sandbox(
         ready,
         trusted,
         _still_starting,
+        androids,
+        _without_google,
     )
     try:
         asyncio.run(stand.serve(plan))
@@ -134,6 +155,10 @@ def sandbox(
 
 def _still_starting() -> None:
     click.echo("The server is still starting; on a busy machine this takes a while. Stop with Ctrl-C.", err=True)
+
+
+def _without_google(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 def _links(base_url: str, phones_url: str, facts: Mapping[str, Any], console: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Owns the sandbox as a whole: authority, push service, phones, their page, and the product's server as a child.
+"""Owns the sandbox as a whole: authority, vendors' servers, phones, their page, and the product's server as a child.
 
 Knows nothing of the product but its command, its health address and the variables that it is given.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
+from wallet_server.sandbox.google import AndroidFleet, GoogleServer, NoDiscovery
 from wallet_server.sandbox.panel import Panel, Sandbox
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.webservice import Line
@@ -27,11 +28,21 @@ Links = Mapping[str, str]
 
 
 @dataclass(frozen=True)
+class Vendors:
+    """The vendors that the product speaks to: the address of the push service, and Google, unless what it is built from
+    is not installed."""
+
+    apns: str
+    google: GoogleServer | None
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What to start. `prepare(authority, apns address)` sets the product up and returns its addresses and keys,
-    `environment(authority, apns address)` the variables of its server, which `command` runs; `ready(links)` is called
-    when everything answers, `slow()` when the server takes long to start. With `tls` the product speaks https, and
-    `prepare` has put there what to trust."""
+    """What to start. `prepare(authority, vendors)` sets the product up and returns its addresses and keys,
+    `environment(authority, vendors)` the variables of its server, which `command` runs; `ready(links)` is called when
+    everything answers, `slow()` when the server takes long to start, `missing(sentence)` when there is no Google. With
+    `tls` the product speaks https, and `prepare` has put there what to trust. `phones` and `androids` say how many
+    there are at least."""
 
     data: Path
     host: str
@@ -39,11 +50,13 @@ class Plan:
     phones: int
     beyond_loopback: bool
     command: Sequence[str]
-    environment: Callable[[Authority, str], Mapping[str, str]]
-    prepare: Callable[[Authority, str], Links]
+    environment: Callable[[Authority, Vendors], Mapping[str, str]]
+    prepare: Callable[[Authority, Vendors], Links]
     ready: Callable[[Links], None]
     tls: ssl.SSLContext | None = None
     slow: Callable[[], None] | None = None
+    androids: int = 1
+    missing: Callable[[str], None] | None = None
 
 
 async def serve(plan: Plan) -> None:
@@ -62,7 +75,9 @@ async def serve(plan: Plan) -> None:
         apns = await stack.enter_async_context(
             ApnsServer(authority, on_push=fleet.on_push, known_tokens=fleet.known_token, token_keys=keys)
         )
-        links = await asyncio.to_thread(plan.prepare, authority, apns.address)
+        androids = await _androids(stack, plan, authority)
+        vendors = Vendors(apns.address, androids.google if androids else None)
+        links = await asyncio.to_thread(plan.prepare, authority, vendors)
         for pass_type, team in authority.issued():
             keys.register(*_signing(authority, team), pass_type)
         supervisor = Supervisor(
@@ -70,7 +85,7 @@ async def serve(plan: Plan) -> None:
             f"{'https' if plan.tls else 'http'}://{_reachable(plan.host)}:{plan.port}/health",
             plan.data / "server.log",
             tls=plan.tls,
-            env={**os.environ, **plan.environment(authority, apns.address)},
+            env={**os.environ, **plan.environment(authority, vendors)},
             slow=plan.slow,
         )
         stack.push_async_callback(supervisor.stop)
@@ -79,7 +94,7 @@ async def serve(plan: Plan) -> None:
         shown = {name: links[name] for name in links if name.endswith("_url")}
         panel = await stack.enter_async_context(
             Panel(
-                Sandbox(fleet, supervisor, apns, shown),
+                Sandbox(fleet, supervisor, apns, shown, androids),
                 host=plan.host,
                 port=plan.port + 1,
                 beyond_loopback=plan.beyond_loopback,
@@ -87,8 +102,23 @@ async def serve(plan: Plan) -> None:
         )
         while len(fleet.phones) < plan.phones:
             fleet.add_phone(name=f"iPhone {len(fleet.phones) + 1}")
+        while androids is not None and len(androids.phones) < plan.androids:
+            androids.add_phone(name=f"Android {len(androids.phones) + 1}")
         plan.ready({"phones_url": panel.url, **links})
         await stop.wait()
+
+
+async def _androids(stack: AsyncExitStack, plan: Plan, authority: Authority) -> AndroidFleet | None:
+    """Google and its phones, running; None where its document is not installed."""
+    folder = plan.data / "google"
+    try:
+        server = GoogleServer(authority, folder=folder, callback_tls=plan.tls)
+    except NoDiscovery as fault:
+        if plan.missing is not None:
+            plan.missing(str(fault))
+        return None
+    google = await stack.enter_async_context(server)
+    return await stack.enter_async_context(AndroidFleet(google, folder=folder, tls=plan.tls))
 
 
 async def started(supervisor: Supervisor, stop: asyncio.Event) -> bool:
