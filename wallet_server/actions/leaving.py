@@ -1,7 +1,8 @@
 """Owns the ends of a card: the merchant cancels one, a member leaves; and a further one for who has none.
 
 A card that is over is told so once, without a sound: its phones fetch a last version that is void and names no service,
-and never ask again. What was collected stays in the books.
+and never ask again. What was collected stays in the books. Where a vendor keeps what it was given, whoever leaves takes
+everything of their own along.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import NotFound
-from wallet_server.records import deeds, jobs, members, passes, programmes, recovery
+from wallet_server.records import deeds, jobs, members, passes, programmes, recovery, vendors
 from wallet_server.records.database import Tx
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.scope import Scope
@@ -56,6 +57,7 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
             members.set_left(tx, found.id, at)
             coupons.cancel(tx, found.id, at)
             _retire(ctx, tx, recovery.copies(tx, found.id))
+            _forget(ctx, tx, found.id)
             recovery.end_codes(tx, found.id, at)
             deeds.add(tx, scope, deeds.LEFT, at, about=found.public_id)
     ctx.ring()
@@ -66,6 +68,14 @@ def _retire(ctx: Context, tx: Tx, pass_ids: list[int]) -> None:
     for row in passes.lock_passes(tx, pass_ids):
         passes.retire_pass(tx, row.id)
     jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, ctx.now()) for key in pass_ids])
+
+
+def _forget(ctx: Context, tx: Tx, member_id: int) -> None:
+    """Cards that were over before have to be emptied, too, where a vendor keeps what it was given."""
+    kept = vendors.put_of(tx, member_id, [name for name in ctx.wallets if ctx.pushes(name)])
+    for key in kept:
+        passes.ring_again(tx, key, new_tag=False)
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, ctx.now()) for key in kept])
 
 
 def issue(ctx: Context, scope: Scope, member: str, wish: Asked) -> tuple[Facts, bool]:

@@ -54,11 +54,13 @@ ALIKE = 3
 
 @dataclass(frozen=True)
 class Load:
-    """What pushing a batch needs, by pass key: the copies, the alerts left for those that have one, and the classes."""
+    """What pushing a batch needs, by pass key: the copies, the alerts left for those that have one, and the classes;
+    and the keys of members who have left."""
 
     copies: Mapping[int, Copy] = field(default_factory=dict)
     left: Mapping[int, int] = field(default_factory=dict)
     classes: Mapping[int, ClassKey] = field(default_factory=dict)
+    left_programme: frozenset[int] = frozenset()
 
 
 def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
@@ -89,7 +91,8 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
         coupon = slips.get(row.id)
         subject = passes.CARD if coupon is None else f"{coupons.COUPON}:{coupon.version_id}"
         classes[row.id] = ClassKey(holder.programme_id, row.credential_set_id, subject)
-    return Load(copies, _left(tx, ready, now), classes)
+    over = {r.row.member_id for r in ready if r.row.state != passes.ACTIVE}
+    return Load(copies, _left(tx, ready, now), classes, frozenset(vendors.departed(tx, sorted(over))))
 
 
 def _opened(ctx: Context, code: recovery.RecoveryRow) -> str:
@@ -124,14 +127,21 @@ def push(ctx: Context, wallet: Wallet, ready: Sequence[Ready], loaded: Load, now
     for r in ready:
         one, verdict = stale(r, loaded), verdicts.get(loaded.classes[r.row.id])
         if r.row.state != passes.ACTIVE:
-            # One that was never put there is over without a word.
-            yield wallet.retire(one, now) if one.remote_state is not None else Report(one.ref, Shown())
+            yield _end(wallet, one, now, erased=r.row.member_id in loaded.left_programme)
         elif isinstance(verdict, Later | Refused):
             yield Report(one.ref, verdict, one.remote_state)
         else:
             going.append(one)
     if going:
         yield from wallet.refresh(going, now)
+
+
+def _end(wallet: Wallet, over: Stale, now: datetime, *, erased: bool) -> Report:
+    """Whoever left leaves nothing of their own with a vendor, also where nobody knows whether it was put there; any
+    other card that was never put there is over without a word."""
+    if erased:
+        return wallet.erase(over, now)
+    return wallet.retire(over, now) if over.remote_state is not None else Report(over.ref, Shown())
 
 
 # --- classes ---------------------------------------------------------------------------------------------------
@@ -247,5 +257,8 @@ def hear(ctx: Context, tx: Tx, row: PassRow, held: bool, now: datetime) -> None:
     the welcome gift. The member is locked where there is one to give; the caller rings after its commit."""
     gift = welcome.due(ctx, tx, row) if held else None
     vendors.say(tx, row.id, now, held=held)
+    if held:
+        news = passes.published(tx, [row.id])[row.id].news
+        announcements.note_fetched(tx, [] if news is None else [(news, row.member_id, False)], now)
     if gift is not None:
         welcome.give(tx, gift, now)

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from wallet_server.records.credentials import APPLE
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import APNS
 from wallet_server.records.schema import (
@@ -21,6 +22,7 @@ from wallet_server.records.schema import (
     ledger_postings,
     members,
     participations,
+    pass_holdings,
     passes,
     publications,
     registrations,
@@ -49,7 +51,8 @@ class CardRow:
     """One card of a member: its serial (to open its code), how current its phones are, and which they are.
 
     `seen_at` is when a phone first had the version that it holds; `behind` whether a newer one waits to be fetched
-    since `behind_since`. `phones` are (since when, whether it can be rung, whether the push service doubts it).
+    since `behind_since`. `phones` are (since when, whether it can be rung, whether the push service doubts it); a
+    vendor that says that somebody saved the card counts as one.
     """
 
     id: int
@@ -197,9 +200,14 @@ def cards_of(tx: Tx, member_ids: Sequence[int]) -> dict[int, list[CardRow]]:
     )
     for r in tx.execute(held):
         phones.setdefault(r.pass_id, []).append((r.registered_at, r.push_kind == APNS, r.suspect_at is not None))
+    saved = sa.select(pass_holdings.c.pass_id, pass_holdings.c.saved_at).join(passes).where(
+        passes.c.member_id.in_(list(member_ids)), pass_holdings.c.has_users.is_(True)
+    )  # fmt: skip
+    for r in tx.execute(saved):
+        phones.setdefault(r.pass_id, []).append((r.saved_at, True, False))
     query = (
-        sa.select(passes, publications.c.seen_at, publications.c.seen, publications.c.number)
-        .add_columns(publications.c.unseen_since)
+        sa.select(passes, publications.c.seen_at, publications.c.seen, publications.c.number, publications.c.rung)
+        .add_columns(publications.c.unseen_since, publications.c.published_at)
         .join(publications, publications.c.pass_id == passes.c.id)
         .where(passes.c.member_id.in_(list(member_ids)))
         .order_by(sa.case((passes.c.kind == "card", 0), else_=1), passes.c.id.desc())
@@ -207,7 +215,9 @@ def cards_of(tx: Tx, member_ids: Sequence[int]) -> dict[int, list[CardRow]]:
     found: dict[int, list[CardRow]] = {}
     for r in tx.execute(query):
         held_by = tuple(phones.get(r.id, ()))
-        behind = r.seen < r.number
+        # A vendor has the version that it took; a phone the one that it fetched.
+        given = r.wallet != APPLE
+        behind = (r.rung if given else r.seen) < r.number
         row = CardRow(
             r.id,
             r.public_id,
@@ -215,7 +225,7 @@ def cards_of(tx: Tx, member_ids: Sequence[int]) -> dict[int, list[CardRow]]:
             r.state,
             r.wallet,
             r.created_at,
-            r.seen_at,
+            r.published_at if given and not behind else r.seen_at,
             behind,
             r.unseen_since,
             held_by,

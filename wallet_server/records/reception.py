@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ from wallet_server.records.schema import (
     announcements,
     devices,
     members,
+    pass_holdings,
     passes,
     publications,
     registrations,
@@ -44,18 +46,7 @@ class Received:
 def _standing(row: AnnouncementRow, now: datetime) -> sa.Select[tuple[int, str]]:
     """Member key, standing, and when, of everybody for whom this announcement was decided."""
     am = announcement_members.c
-    held = (
-        sa.select(
-            registrations.c.pass_id,
-            sa.func.max(sa.case((devices.c.push_kind == APNS, 1), else_=0)).label("ringable"),
-        )
-        .join(devices, devices.c.id == registrations.c.device_id)
-        .join(passes, passes.c.id == registrations.c.pass_id)
-        .join(announcement_members, am.member_id == passes.c.member_id)
-        .where(am.announcement_id == row.id)
-        .group_by(registrations.c.pass_id)
-        .subquery()
-    )
+    held = _held(sa.select(am.member_id).where(am.announcement_id == row.id))
     shows = publications.c.news == row.public_id
     told = sa.and_(shows, publications.c.rung >= publications.c.number)
     cards = (
@@ -99,6 +90,24 @@ def _standing(row: AnnouncementRow, now: datetime) -> sa.Select[tuple[int, str]]
     )
 
 
+def _held(member_ids: Any) -> sa.Subquery:
+    """Which passes of these members (keys, or a query of them) somebody holds, and whether that can be rung: in a phone
+    that registered, or with a vendor that says so (it rings by itself)."""
+    registered = (
+        sa.select(registrations.c.pass_id, sa.case((devices.c.push_kind == APNS, 1), else_=0).label("rings"))
+        .join(devices, devices.c.id == registrations.c.device_id)
+        .join(passes, passes.c.id == registrations.c.pass_id)
+        .where(passes.c.member_id.in_(member_ids))
+    )
+    saved = (
+        sa.select(pass_holdings.c.pass_id, sa.literal(1).label("rings"))
+        .join(passes, passes.c.id == pass_holdings.c.pass_id)
+        .where(passes.c.member_id.in_(member_ids), pass_holdings.c.has_users.is_(True))
+    )
+    each = sa.union_all(registered, saved).subquery()
+    return sa.select(each.c.pass_id, sa.func.max(each.c.rings).label("ringable")).group_by(each.c.pass_id).subquery()
+
+
 def standings(tx: Tx, row: AnnouncementRow, now: datetime) -> dict[str, int]:
     """Standing to how many members."""
     each = _standing(row, now).subquery()
@@ -121,11 +130,11 @@ def received(tx: Tx, row: AnnouncementRow, standing: str, after: int, most: int,
 
 def in_phones(tx: Tx, member_ids: Sequence[int]) -> dict[int, bool]:
     """Of these members those who have a live card in a phone, and whether one of their phones can be rung."""
+    held = _held(list(member_ids))
     rows = tx.execute(
-        sa.select(passes.c.member_id, sa.func.max(sa.case((devices.c.push_kind == APNS, 1), else_=0)).label("ringable"))
-        .join(registrations, registrations.c.pass_id == passes.c.id)
-        .join(devices, devices.c.id == registrations.c.device_id)
-        .where(passes.c.member_id.in_(list(member_ids)), passes.c.state == "active", passes.c.kind == "card")
+        sa.select(passes.c.member_id, sa.func.max(held.c.ringable).label("ringable"))
+        .join(held, held.c.pass_id == passes.c.id)
+        .where(passes.c.state == "active", passes.c.kind == "card")
         .group_by(passes.c.member_id)
     )
     return {r.member_id: bool(r.ringable) for r in rows}

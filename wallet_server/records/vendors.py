@@ -16,6 +16,7 @@ from wallet_server.records.passes import ACTIVE, CARD
 from wallet_server.records.schema import (
     accounts,
     credential_sets,
+    members,
     pass_holdings,
     passes,
     programme_wallets,
@@ -171,6 +172,18 @@ def beside(tx: Tx, member_ids: Sequence[int], wallet: str) -> dict[tuple[int, in
         key = (r.member_id, r.credential_set_id)
         found[key] = (*found.get(key, ()), r.serial)
     return found
+
+
+def departed(tx: Tx, member_ids: Sequence[int]) -> list[int]:
+    """Those of these members who have left."""
+    query = sa.select(members.c.id).where(members.c.id.in_(list(member_ids)), members.c.left_at.is_not(None))
+    return list(tx.execute(query).scalars()) if member_ids else []
+
+
+def put_of(tx: Tx, member_id: int, wallets: Sequence[str]) -> list[int]:
+    """The keys of a member's passes in these wallets, those that are over too."""
+    query = sa.select(passes.c.id).where(passes.c.member_id == member_id, passes.c.wallet.in_(list(wallets)))
+    return list(tx.execute(query.order_by(passes.c.id)).scalars()) if wallets else []
 
 
 @dataclass(frozen=True)
