@@ -21,6 +21,7 @@ from tests.postgres import GIVEN, MISSING, NoPostgres, Session
 
 KINDS = ("sqlite", "postgresql")
 JOURNEYS = ("stories", "wire")
+DOORS = ("cli", "pages")
 SESSION = pytest.StashKey[Session]()
 
 # No deadline: a shared machine sometimes loses a core. The same examples every time in continuous integration.
@@ -149,11 +150,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Journeys over the wire are marked by their folder and come last: a small test that fails says more, sooner. What
-    runs against a database server is marked by its parameters."""
+    goes through a whole installation is slow; what runs against a database server is marked by its parameters."""
     top = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(top) and item.path.relative_to(top).parts[0] in JOURNEYS:
+        folder = item.path.relative_to(top).parts[0] if item.path.is_relative_to(top) else ""
+        if folder in JOURNEYS:
             item.add_marker(pytest.mark.story)
+        if folder in DOORS:
+            item.add_marker(pytest.mark.slow)
         if "postgresql" in (item.callspec.params.values() if hasattr(item, "callspec") else ()):
             item.add_marker(pytest.mark.server)
     items.sort(key=lambda item: item.get_closest_marker("story") is not None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ class Told:
             assert fetched(self.world, one)["voided"]
 
 
+@pytest.mark.slow
 def test_a_coupon_comes_through_every_history(new_database: NewDatabase, tmp_path: Path) -> None:
     with founded(new_database("sqlite"), tmp_path, document=promising()) as world:
 

@@ -27,6 +27,8 @@ from wallet_server.records.database import open_database
 from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 def busy(world: World) -> Holder:
     """A world in which most tables hold something; returns a member with 39 points."""

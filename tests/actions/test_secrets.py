@@ -126,6 +126,7 @@ def test_an_envelope_opens_nowhere_but_in_its_place() -> None:
     assert ring.seal(b"secret", "pass-token:A") != sealed
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_no_text_passes_for_a_signature_and_none_breaks_the_check(text: str) -> None:
     ring = Keyring.parse(SECRET_KEYS)

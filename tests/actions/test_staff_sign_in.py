@@ -161,6 +161,7 @@ def test_an_accent_is_the_same_however_it_is_typed() -> None:
     assert passwords.matches(passwords.hashed("crème brûlée"), "cre\u0300me bru\u0302le\u0301e")
 
 
+@pytest.mark.slow
 def test_a_stranger_waits_as_long_as_who_mistypes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     hire(world, password_hash=passwords.hashed(PASSWORD))
@@ -211,6 +212,7 @@ def test_a_stranger_who_knows_an_address_keeps_nobody_out(world: World) -> None:
     assert tried(world, PASSWORD, "marie@example.com", network(0), known), "nor does a browser of hers, in the same one"
 
 
+@pytest.mark.slow
 def test_guesses_from_everywhere_are_few_and_stop_no_browser_of_the_person(world: World) -> None:
     hire(world)
     known = browsers.keep(world.ctx, "", enter(world).secret)

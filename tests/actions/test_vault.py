@@ -24,6 +24,8 @@ from wallet_server.settings import Settings
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.provider_token import LEAST_AGE, RENEWED_AFTER
 
+pytestmark = pytest.mark.slow
+
 TEAM = "TEAM123456"
 
 

@@ -88,6 +88,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_wheel_carries_migrations_and_designs_and_no_certificates(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
@@ -172,6 +173,7 @@ def free_port() -> int:
     raise RuntimeError("no two ports in a row are free")
 
 
+@pytest.mark.slow
 def test_whatever_the_code_imports_is_declared() -> None:
     project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
     declared = {plain(line) for line in project["dependencies"]} | {"pydantic-core"}  # pydantic pins its own core

@@ -115,6 +115,7 @@ def status_of(kind: type[WalletError], code: str) -> int:
     return BY_CODE.get(code) or next((status for base, status in STATUS if issubclass(kind, base)), 400)
 
 
+@pytest.mark.slow
 def test_every_error_code_is_documented_with_its_statuses_and_no_other() -> None:
     paper = section((TOP / "docs/errors.md").read_text("utf-8"), "Codes")
     lines = [row for row in rows(paper) if row[0].startswith("`")]
