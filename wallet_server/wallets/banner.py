@@ -15,10 +15,10 @@ from PIL import Image
 from wallet_server.rules.card import Palette
 from wallet_server.wallets import ornaments, stamp_card
 from wallet_server.wallets.drawing import Drawn, Kept
-from wallet_server.wallets.inks import BLACK, RGB, WHITE, colour, legible, luminance, mix
+from wallet_server.wallets.inks import BLACK, WHITE, colour, legible, luminance, mix
 from wallet_server.wallets.sketch import Pen, Sketch, star
 
-POINTS, SCALE = (344, 112), 3
+POINTS, WIDE_POINTS, SCALE = (344, 112), (620, 200), 3
 MEASURING = frozenset({"gauge", "dial"})
 """Banners that show how far a member has come."""
 
@@ -44,6 +44,11 @@ class Banners:
         that is none."""
         shown = max(0, min(100, state)) if isinstance(state, int) else state
         return self._made.get((drawing, palette, shown), lambda: _drawn(drawing, palette, shown))
+
+    def wide(self, drawing: str, palette: Palette) -> bytes:
+        """An ornament as wide as a phone's screen at its finest, 1860 x 600 pixels: a PNG."""
+        draw = _ORNAMENTS[drawing]
+        return self._made.get((f"wide {drawing}", palette, None), lambda: _png(draw(palette, WIDE_POINTS, SCALE)))
 
 
 def _drawn(drawing: str, palette: Palette, state: Drawn) -> bytes:
@@ -86,8 +91,3 @@ def _png(picture: Image.Image) -> bytes:
     # Few flat colours: as a palette a third of the size, and nobody sees the difference.
     picture.quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(file, "PNG", compress_level=9)
     return file.getvalue()
-
-
-def ground_of(palette: Palette) -> RGB:
-    """The colour that a banner of this palette stands on."""
-    return colour(palette.background)

@@ -6,19 +6,12 @@ A token with whole objects in it does not fit: browsers and messengers are safe 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 
-import orjson
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-from wallet_server.errors import Invalid, Misconfigured
+from wallet_server.errors import Invalid
 from wallet_server.wallets.google.options import Vertical
+from wallet_server.wallets.google.tokens import signed
 
 MAX_CHARACTERS = 1_800
 SAVE = "https://pay.google.com/gp/v/save"
@@ -40,9 +33,7 @@ def save_link(
         "origins": [],
         "payload": payload,
     }
-    signed = b".".join((_encode(orjson.dumps({"alg": "RS256", "typ": "JWT"})), _encode(orjson.dumps(claims))))
-    signature = signing_key(key_pem).sign(signed, padding.PKCS1v15(), hashes.SHA256())
-    address = f"{base.rstrip('/')}/{signed.decode()}.{_encode(signature).decode()}"
+    address = f"{base.rstrip('/')}/{signed(claims, key_pem)}"
     if len(address) > MAX_CHARACTERS:
         raise Invalid(
             f"These {len(objects)} cards do not fit into one address ({len(address)} characters, {MAX_CHARACTERS} are "
@@ -50,27 +41,3 @@ def save_link(
             code="invalid-card",
         )
     return address
-
-
-@lru_cache(maxsize=64)
-def signing_key(key_pem: bytes) -> rsa.RSAPrivateKey:
-    """The private key of a service account. Raises `Misconfigured`."""
-    try:
-        key = load_pem_private_key(key_pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
-        raise _no_key() from fault
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise _no_key()
-    return key
-
-
-def _no_key() -> Misconfigured:
-    return Misconfigured(
-        "The private key of the Google service account cannot be read. Download its JSON file anew from the Google "
-        "Cloud console and give it to `wallet-server setup google`.",
-        code="google-credentials",
-    )
-
-
-def _encode(raw: bytes) -> bytes:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=")

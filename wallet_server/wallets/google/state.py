@@ -88,13 +88,16 @@ def changes(body: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]
     return patch
 
 
-def difference(body: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
+def difference(
+    body: Mapping[str, Any], resource: Mapping[str, Any], ours: frozenset[str] | None = None
+) -> dict[str, Any]:
     """The same against what Google says stands there. What it adds of its own is no difference, nor is an older
-    spelling of an enum, nor a field that the product never sends."""
+    spelling of an enum, nor a field that is none of `ours` (of an object: `OURS`)."""
+    removable = OURS if ours is None else ours
     there = normalise(resource)
     lasting = {name: value for name, value in body.items() if name not in _VOLATILE}
     patch = {name: _whole(name, value) for name, value in lasting.items() if not _same(there.get(name), value)}
-    patch.update({name: None for name, value in there.items() if name in OURS and name not in body and value})
+    patch.update({name: None for name, value in there.items() if name in removable - body.keys() and value})
     return patch
 
 
@@ -158,6 +161,17 @@ OURS = frozenset(
     }
 )  # fmt: skip
 """Fields of an object that the product sends for some cards: what stands in one that this card has not is old."""
+
+
+OURS_OF_A_CLASS = frozenset(
+    {
+        "heroImage", "imageModulesData", "viewUnlockRequirement", "securityAnimation", "classTemplateInfo",
+        "callbackOptions", "rewardsTier", "localizedRewardsTier", "rewardsTierLabel", "localizedRewardsTierLabel",
+        "localizedProgramName", "localizedTitle", "shortTitle", "localizedShortTitle", "finePrint",
+        "localizedFinePrint", "accountIdLabel", "localizedAccountIdLabel", "dateTime", "venue",
+    }
+)  # fmt: skip
+"""The same of a class; its messages are told, not composed."""
 
 
 def normalise(resource: Mapping[str, Any]) -> dict[str, Any]:

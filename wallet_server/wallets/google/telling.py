@@ -1,0 +1,65 @@
+"""Owns messages to everybody: one on the class of a programme reaches every holder, with one call.
+
+Sending is not harmless twice, so the message is looked for first; a class holds ten messages, so the oldest go before a
+new one comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wallet_server.wallets.google import limits, objects, state
+from wallet_server.wallets.google.answers import Fault
+from wallet_server.wallets.google.api import path_of
+from wallet_server.wallets.google.pushing import Push
+from wallet_server.wallets.google.texts import Body, Speaker
+from wallet_server.wallets.port import Message, Refused, Shown, Verdict
+
+MOST_KEPT = 8
+"""Messages that stay on a class beside a new one."""
+MOST_CLASSES = 50
+_KINDS = ("loyaltyClass", "giftCardClass")
+
+
+def tell(push: Push, issuer: str, programme: str, message: Message) -> Verdict:
+    """Put the message on the classes of a programme where it is not yet. Raises `pushing.Stopped`."""
+    speaker = Speaker([*message.header, *message.body])
+    body = objects.message(message.id, message.header, message.body, message.ends_at, message.notify, speaker)
+    found = limits.faults(body, "message")
+    if found:
+        return Refused(f"Google Wallet would refuse this message: {found[0].sentence}")
+    there = [*_classes(push, issuer, programme)]
+    if not there:
+        return Refused("Google Wallet knows no class of this programme yet; it is made with the first card.")
+    for kind, resource in there:
+        _tell(push, kind, resource, body)
+    return Shown()
+
+
+def _classes(push: Push, issuer: str, programme: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The programme's class of either kind; where it has none, those of its statuses."""
+    for kind in _KINDS:
+        given = push.ask("GET", path_of(kind, f"{issuer}.{programme}"))
+        if given.fault is None:
+            return [(kind, given.body)]
+        if given.fault is not Fault.UNKNOWN:
+            push.success("GET", path_of(kind, f"{issuer}.{programme}"))
+    listed = push.success("GET", f"loyaltyClass?issuerId={issuer}&maxResults=1000").body.get("resources") or []
+    mark = f"{issuer}.{programme}_tier_"
+    return [("loyaltyClass", one) for one in listed if str(one.get("id", "")).startswith(mark)][:MOST_CLASSES]
+
+
+def _tell(push: Push, kind: str, resource: Mapping[str, Any], message: Body) -> None:
+    path = path_of(kind, str(resource["id"]))
+    # As they come they may be in a spelling that Google itself does not take.
+    there: list[Body] = state.normalise(resource).get("messages") or []
+    if any(one.get("id") == message["id"] for one in there):
+        return
+    if len(there) > MOST_KEPT:
+        push.change_class(kind, str(resource["id"]), {"messages": there[-MOST_KEPT:]})
+    given = push.ask("POST", f"{path}/addMessage", {"message": message})
+    if given.fault is Fault.ALERTS_SPENT:
+        push.success("POST", f"{path}/addMessage", {"message": {**message, "messageType": "TEXT"}})
+    elif given.fault is not None:
+        push.refuse(given)

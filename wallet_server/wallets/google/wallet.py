@@ -1,0 +1,367 @@
+"""Owns Google Wallet as one of the wallets: cards are composed, judged, and put to Google over its REST API."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from wallet_server.errors import Invalid, Misconfigured, WalletError
+from wallet_server.rules.card import Alert, Card
+from wallet_server.wallets.banner import Banners
+from wallet_server.wallets.designs import Designs
+from wallet_server.wallets.google import classes, limits, objects, state
+from wallet_server.wallets.google.api import (
+    API,
+    CONNECTIONS,
+    TOKEN,
+    Account,
+    Method,
+    Session,
+    Where,
+    check_where,
+    path_of,
+)
+from wallet_server.wallets.google.issuers import Failures, Rates, Turn
+from wallet_server.wallets.google.link import SAVE, save_link
+from wallet_server.wallets.google.options import Vertical
+from wallet_server.wallets.google.pictures import Gallery, Pictured, Placed, no_pictures
+from wallet_server.wallets.google.pushing import PLACES_NOTE, Push, Stopped, Wish
+from wallet_server.wallets.google.state import Known
+from wallet_server.wallets.google.telling import tell
+from wallet_server.wallets.google.texts import Body
+from wallet_server.wallets.port import (
+    Audience,
+    Copy,
+    Identity,
+    Issued,
+    Message,
+    Refused,
+    Report,
+    Shown,
+    Stale,
+    Template,
+    TemplateReport,
+    Verdict,
+)
+
+NEWS_DAYS = 30
+"""How long news stay among a card's messages."""
+PATIENCE_SECONDS = 20.0
+"""How long one call of `refresh` waits for its issuer's rate: well within the lease of its batch."""
+MOST_SESSIONS = 64
+_OWN_CLASS = frozenset({"offer", "eventTicket"})
+
+
+class Capabilities(Protocol):
+    """What was learned of an issuer."""
+
+    def locations(self, issuer: str) -> bool | None:
+        """Whether its cards may name places; None: not known."""
+        ...
+
+    def learn(self, issuer: str, allowed: bool) -> None: ...
+
+
+class GoogleWallet:
+    """Implements `wallets.port.Wallet`. `accounts` gives the service account of a set of credentials, or raises
+    `Misconfigured`; `picture_url` puts a picture where everybody can fetch it and returns its https address;
+    `callback_url` is where Google tells of cards of a set that were saved and removed."""
+
+    name = "google"
+    pushes_cards = True
+
+    def __init__(
+        self,
+        designs: Designs,
+        banners: Banners,
+        accounts: Callable[[int], Account],
+        *,
+        picture_url: Placed,
+        rates: Rates,
+        capabilities: Capabilities,
+        pictures: Pictured = no_pictures,
+        callback_url: Callable[[int], str | None] = lambda _set: None,
+        api: str = API,
+        token_url: str = TOKEN,
+        save_base: str = SAVE,
+        trust_pem: bytes | None = None,
+        sandbox: bool = False,
+        patience_seconds: float = PATIENCE_SECONDS,
+        read_seconds: float = 15.0,
+    ) -> None:
+        """Raises `Misconfigured` for addresses or a root that are not Google's, unless `sandbox`: there alone pictures
+        may be served over plain http, too."""
+        self._where = Where(api, token_url, trust_pem, read_seconds=read_seconds)
+        check_where(self._where, save_base, sandbox, (API, TOKEN, SAVE))
+        self._designs, self._accounts = designs, accounts
+        self._gallery = Gallery(banners, pictures, picture_url)
+        self._rates, self._capabilities = rates, capabilities
+        self._save_base, self._sandbox, self._patience = save_base, sandbox, patience_seconds
+        self._callback_url = callback_url
+        self._failures = Failures()
+        self._sessions: dict[tuple[str, str, int], Session] = {}
+        self._aligned: dict[str, dict[str, str]] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        with self._lock:
+            sessions = [*self._sessions.values()]
+            self._sessions.clear()
+        for session in sessions:
+            session.close()
+
+    # --- links ------------------------------------------------------------------------------------------------
+
+    def issue(self, card: Card, alert: Alert | None, identity: Identity, at: datetime) -> Issued:
+        """A link to the object that `refresh` put there. See the port."""
+        return self.link((Copy(card, alert, identity, ""),), at)
+
+    def link(self, copies: Sequence[Copy], at: datetime) -> Issued:
+        """One address for several cards of one customer. See the port."""
+        if not copies:
+            raise Invalid("There is no card to add.", code="invalid-card")
+        account = self._account(copies[0].identity.credential_set, copies[0].identity.pass_type)
+        if any(one.identity.pass_type != account.issuer_id for one in copies):
+            raise Invalid("One address adds the cards of one issuer only.", code="invalid-card")
+        named = [
+            (self._vertical(one.card), f"{account.issuer_id}.{one.identity.serial}")
+            for one in copies
+        ]  # fmt: skip
+        address = save_link(account.email, account.key_pem, named, at, self._save_base)
+        return Issued("text/html", b"", address, version=account.version)
+
+    def bundle(self, bodies: Sequence[bytes]) -> Issued:
+        """Google's cards are no files: see `link`."""
+        raise Invalid("An Android phone adds its cards from an address.", code="invalid-card")
+
+    def _vertical(self, card: Card) -> Vertical:
+        return objects.vertical_of(card, self._designs.get(card.design, card.design_version))
+
+    # --- what all cards share ---------------------------------------------------------------------------------
+
+    def publish(self, template: Template, at: datetime) -> TemplateReport:
+        """The class of a programme, of an offer or of an event. See the port."""
+        try:
+            account, session = self._session(template.credential_set)
+            design = self._designs.get(template.card.design, template.card.design_version)
+            vertical = objects.vertical_of(template.card, design)
+            identifier = objects.class_id(account.issuer_id, template.programme, template.card, design)
+            pictures = self._gallery.of_class(template.card, design)
+            body = classes.compose(
+                template.card, design, identifier, template.issuer_name, pictures, callback_url=template.callback_url
+            )
+            self._judge(body, f"{vertical}Class", account.issuer_id)
+        except WalletError as refused:
+            return TemplateReport(Refused(refused.sentence), template.remote_state)
+        known = state.read(template.remote_state)
+        if known is not None and known.id == identifier and not state.changes(body, known.digests):
+            return TemplateReport(Shown(), template.remote_state)
+        push = self._push(session, self._turn(account, 3))
+        try:
+            made = push.align(f"{vertical}Class", body)
+        except Stopped as stopped:
+            return TemplateReport(stopped.verdict, template.remote_state)
+        fresh = Known(vertical, identifier, "").sent(body)
+        return TemplateReport(Shown(), fresh.written(), _reviewed(made))
+
+    def tell(self, audience: Audience, message: Message) -> Verdict:
+        """One message on the class of the programme, and on those of its statuses. See the port."""
+        try:
+            account, session = self._session(audience.credential_set)
+        except WalletError as refused:
+            return Refused(refused.sentence)
+        try:
+            return tell(self._push(session, self._turn(account, 3)), account.issuer_id, audience.programme, message)
+        except Stopped as stopped:
+            return stopped.verdict
+
+    # --- cards ------------------------------------------------------------------------------------------------
+
+    def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        """Put these cards to Google, several at a time. See the port."""
+        turns: dict[int, Turn] = {}
+        if len(stale) == 1:
+            yield self._refreshed(stale[0], at, turns, 1)
+            return
+        with ThreadPoolExecutor(min(CONNECTIONS, max(1, len(stale))), thread_name_prefix="google-wallet") as threads:
+            work = [threads.submit(self._refreshed, one, at, turns, len(stale)) for one in stale]
+            for done in as_completed(work):
+                yield done.result()
+
+    def retire(self, stale: Stale, at: datetime) -> Report:
+        """The object becomes inactive, in the words of a card that is over. See the port."""
+        copy, known = stale.copy, state.read(stale.remote_state)
+        if copy is not None:
+            over = replace(copy, card=replace(copy.card, voided=True), alert=None)
+            return self._refreshed(replace(stale, copy=over), at, {}, 1)
+        if known is None:
+            return Report(stale.ref, Shown(), stale.remote_state)
+        return self._overwrite(stale, known, {"state": "INACTIVE", "messages": []}, "PATCH")
+
+    def erase(self, stale: Stale, at: datetime) -> Report:
+        """Google deletes no object: this one is overwritten by one that says nothing of anybody. See the port."""
+        known = state.read(stale.remote_state)
+        if known is None:
+            if stale.copy is None:
+                return Report(stale.ref, Shown(), stale.remote_state)
+            known = self._known(stale.copy)
+        body: Body = {"id": known.id, "classId": known.belongs, "state": "INACTIVE"}
+        if known.kind == "giftCard":
+            body["cardNumber"] = "-"
+        return self._overwrite(stale, known, body, "PUT")
+
+    def _known(self, copy: Copy) -> Known:
+        """The object of a card of which nobody remembers what was sent."""
+        design = self._designs.get(copy.card.design, copy.card.design_version)
+        issuer = copy.identity.pass_type
+        belongs = objects.class_id(issuer, copy.programme, copy.card, design)
+        return Known(objects.vertical_of(copy.card, design), f"{issuer}.{copy.identity.serial}", belongs)
+
+    def _overwrite(self, stale: Stale, known: Known, body: Body, method: Method) -> Report:
+        """One that is not there, or whose class is not, needs nothing."""
+        try:
+            account, session = self._session(stale.credential_set)
+        except WalletError as refused:
+            return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
+        push = self._push(session, self._turn(account, 1))
+        try:
+            push.overwrite(method, path_of(f"{known.kind}Object", known.id), body)
+        except Stopped as stopped:
+            return Report(stale.ref, stopped.verdict, stale.remote_state)
+        fresh = known.sent(body) if method == "PUT" else replace(known, digests={}, news=None)
+        return Report(stale.ref, Shown(), fresh.written())
+
+    def _refreshed(self, stale: Stale, at: datetime, turns: dict[int, Turn], pending: int) -> Report:
+        copy = stale.copy
+        if copy is None:
+            return Report(stale.ref, Refused("The card itself is missing; this is a fault of the server."))
+        known = state.read(stale.remote_state)
+        try:
+            account, session = self._session(stale.credential_set, copy.identity.pass_type)
+            with self._lock:
+                turn = turns.get(stale.credential_set)
+                if turn is None:
+                    turn = turns[stale.credential_set] = self._turn(account, pending)
+            wish = self._wish(stale, copy, account, known, at)
+        except WalletError as refused:
+            return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
+        if known is not None and known.kind != wish.vertical:
+            known = None  # its design made another kind of it: that is another object
+        if known is not None and not state.changes(wish.body, known.digests):
+            return Report(stale.ref, Shown(), stale.remote_state, note=wish.note)
+        push = self._push(session, turn)
+        try:
+            self._align(push, copy, wish)
+        except Stopped as stopped:
+            return Report(stale.ref, stopped.verdict, stale.remote_state)
+        return push.put(stale.ref, wish, known, stale.remote_state)
+
+    def _wish(self, stale: Stale, copy: Copy, account: Account, known: Known | None, at: datetime) -> Wish:
+        """What is to stand at Google. Raises `WalletError` for a card that breaks a rule."""
+        card, issuer = copy.card, account.issuer_id
+        design = self._designs.get(card.design, card.design_version)
+        vertical = objects.vertical_of(card, design)
+        sticky = known is not None and known.kind == vertical and vertical in _OWN_CLASS
+        belongs = known.belongs if known is not None and sticky else None
+        places = self._capabilities.locations(issuer) is not False
+        ends = (at + timedelta(days=NEWS_DAYS)).replace(microsecond=0)
+        message = objects.news(card, design, ends, notify=False)
+        if message is not None and known is not None and known.news is not None and known.news[0] == message["id"]:
+            message["displayInterval"]["end"]["date"] = known.news[1]
+        body = objects.compose(
+            copy,
+            design,
+            issuer,
+            at,
+            banner=self._gallery.of_object(card, design),
+            places=places,
+            message=message,
+            belongs=belongs,
+        )
+        self._judge(body, f"{vertical}Object", issuer)
+        facet = None if copy.alert is None else copy.alert.facet
+        return Wish(
+            vertical=vertical,
+            body=body,
+            class_body=lambda: self._class_body(copy, body["classId"]),
+            news=None if message is None else (message["id"], message["displayInterval"]["end"]["date"]),
+            alert=None if facet is None else "message" if facet == "news" else "balance",
+            spent=stale.alerts_left is not None and stale.alerts_left <= 0,
+            note=PLACES_NOTE if not places and card.places and not card.voided else None,
+        )
+
+    def _class_body(self, copy: Copy, identifier: str) -> Body:
+        card = copy.card
+        design = self._designs.get(card.design, card.design_version)
+        pictures = self._gallery.of_class(card, design)
+        callback = self._callback_url(copy.identity.credential_set)
+        return classes.compose(card, design, identifier, card.organisation, pictures, callback_url=callback)
+
+    def _align(self, push: Push, copy: Copy, wish: Wish) -> None:
+        """A class that is all about what this card says (an event that was moved, a status with new colours) is looked
+        at once by each process. Raises `Stopped`."""
+        design = self._designs.get(copy.card.design, copy.card.design_version)
+        if wish.vertical != "eventTicket" and not objects.by_tier(copy.card, design):
+            return
+        body = self._class_body(copy, wish.body["classId"])
+        digests = state.digests(body)
+        if self._aligned.get(body["id"]) != digests:
+            push.align(f"{wish.vertical}Class", body, keep=frozenset({"issuerName", "callbackOptions"}))
+            with self._lock:
+                self._aligned[body["id"]] = digests
+
+    # --- accounts ---------------------------------------------------------------------------------------------
+
+    def _account(self, credential_set: int, issuer: str) -> Account:
+        account = self._accounts(credential_set)
+        if account.issuer_id != issuer:
+            raise Misconfigured(
+                f"This card is of issuer {issuer}, but its service account is for {account.issuer_id}. Put the account "
+                "of that issuer back.",
+                code="google-credentials",
+            )
+        return account
+
+    def _session(self, credential_set: int, issuer: str | None = None) -> tuple[Account, Session]:
+        account = self._accounts(credential_set) if issuer is None else self._account(credential_set, issuer)
+        key = (account.issuer_id, account.email, account.version)
+        with self._lock:
+            session = self._sessions.get(key)
+            if session is None:
+                session = self._sessions[key] = Session(account, self._where)
+                while len(self._sessions) > MOST_SESSIONS:
+                    self._sessions.pop(next(iter(self._sessions)))
+        return account, session
+
+    def _turn(self, account: Account, pending: int) -> Turn:
+        return Turn(account.issuer_id, account.email, self._rates, self._failures, pending, self._patience)
+
+    def _push(self, session: Session, turn: Turn) -> Push:
+        issuer = session.account.issuer_id
+
+        def learn(allowed: bool) -> None:
+            if self._capabilities.locations(issuer) is not allowed:
+                self._capabilities.learn(issuer, allowed)
+
+        return Push(session, turn, learn)
+
+    def _judge(self, body: Body, kind: str, issuer: str) -> None:
+        found = limits.faults(body, limits.kind(kind), issuer, sandbox=self._sandbox)
+        if found:
+            raise Invalid(
+                f"Google Wallet would refuse this card: {found[0].sentence}", code="invalid-card", faults=found
+            )
+
+
+def _reviewed(made: object) -> str | None:
+    """What Google's review said against a class."""
+    if not isinstance(made, dict) or state.enum(str(made.get("reviewStatus", ""))) != "REJECTED":
+        return None
+    comments = made.get("review")
+    said = comments.get("comments", "") if isinstance(comments, dict) else ""
+    return f"Google has refused the look of these cards: {said or 'it gives no reason'}"[:500]
