@@ -21,10 +21,9 @@ _REGULAR_FILE = 0o100644 << 16
 # A local header and a directory record share what is known of the content; the rest is the same for every file.
 _LOCAL = struct.pack("<4s5H", b"PK\x03\x04", _VERSION_NEEDED, 0, 0, 0, _DOS_DATE_1980)
 _CENTRAL = struct.pack("<4s6H", b"PK\x01\x02", _MADE_BY_UNIX, _VERSION_NEEDED, 0, 0, 0, _DOS_DATE_1980)
-_CHECKED = struct.Struct("<3IH")
-_NO_EXTRA = b"\x00\x00"
 _ATTRIBUTES = struct.pack("<4HI", 0, 0, 0, 0, _REGULAR_FILE)
-_LOCAL_BYTES = len(_LOCAL) + _CHECKED.size + len(_NO_EXTRA)
+_ENTRY = struct.Struct(f"<{len(_LOCAL)}s3I2H")
+_RECORD = struct.Struct(f"<{len(_CENTRAL)}s3IH{len(_ATTRIBUTES)}sI")
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,11 @@ def _lay(
     for name, content in files:
         path = name.encode("ascii")
         size, length = len(content), len(path)
-        checked = _CHECKED.pack(zlib.crc32(content), size, size, length)
-        entries += (_LOCAL, checked, _NO_EXTRA, path, content)
-        directory += (_CENTRAL, checked, _ATTRIBUTES, offset.to_bytes(4, "little"), path)
+        check = zlib.crc32(content)
+        entries += (_ENTRY.pack(_LOCAL, check, size, size, length, 0), path, content)
+        directory += (_RECORD.pack(_CENTRAL, check, size, size, length, _ATTRIBUTES, offset), path)
         if hashed:
             digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
             manifest.append(f'"{name}":"{digest}"'.encode())
-        offset += _LOCAL_BYTES + length + size
+        offset += _ENTRY.size + length + size
     return entries, directory, manifest

@@ -204,7 +204,7 @@ def _content(card: Card, placed: Placement, design: Design, phrases: Phrases) ->
         case "gauge" if card.gauge:
             return card.gauge.label, {"value": phrases.key(card.gauge.sentence)}
         case "progress" if card.gauge:
-            return design.labels["progress"], {"value": phrases.key(_progress(card.gauge, phrases.languages))}
+            return design.labels["progress"], {"value": phrases.key(progress(card.gauge, phrases.languages))}
         case "news":
             # Always there: a phone announces the change of a field it knows, not the arrival of a new one.
             text = card.news.text if card.news else design.placeholders["news"]
@@ -245,7 +245,13 @@ def _filled(stamps: Stamps) -> str:
     return f"{stamps.filled} / {stamps.total}"
 
 
-def _progress(gauge: Gauge, languages: tuple[str, ...]) -> Texts:
+def shows_progress(design: Design) -> bool:
+    """Whether cards of this design show how far their holder has come in numbers."""
+    return any(placed.item == "progress" for slot in design.slots.values() for placed in slot)
+
+
+def progress(gauge: Gauge, languages: tuple[str, ...]) -> Texts:
+    """How far it is, in the digits of each language."""
     said = f"{gauge.value:,} / {gauge.goal:,}"
     return {tag: said.replace(",", _between_thousands(tag)) for tag in languages}
 

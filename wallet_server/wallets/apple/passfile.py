@@ -17,6 +17,7 @@ from wallet_server.wallets.apple.archive import Packed, pack, seal
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.features import Amount
 from wallet_server.wallets.apple.fields import compose
+from wallet_server.wallets.apple.plates import Compose, Files, Plates, outline
 from wallet_server.wallets.apple.strings import Phrases, UnshowableText
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.drawing import SCALES, Drawing, Drawings, Drawn, Kept
@@ -51,6 +52,7 @@ class Press:
         self._sandbox = sandbox
         self._fronts: Kept[tuple[str, int, str, str, str, Drawn, str | None], Packed] = Kept(limit)
         self._names: Kept[tuple[str, int, bool], tuple[str, ...]] = Kept(limit)
+        self._plates = Plates(limit)
         self._logos: Kept[tuple[str, str], Mapping[str, bytes]] = Kept(limit)
 
     def make(
@@ -63,19 +65,29 @@ class Press:
         at: datetime,
     ) -> bytes:
         """The signed bytes. Raises `Invalid` with every fault; nothing invalid is ever signed."""
-        document, phrases = compose(card, alert, identity, design, credentials.team)
-        if not credentials.nfc:
-            # With it no phone would open the card at all: better one that is not read without contact.
-            document.pop("nfc", None)
-        found: list[Fault] = []
-        files = _written(document, phrases, found)
         logo = self._logo(card)
-        names = [*self._names_of(design, bool(logo)), *(name for name, _ in files[1:])]
+        papers = identity.pass_type, identity.web_service_url, credentials.team, credentials.nfc, bool(logo)
+        kind = outline(card, alert, identity, design, *papers)
+        files = None if kind is None else self._plates.printed(kind)
+        if files is None:
+            files = self._checked(card, alert, identity, design, credentials, bool(logo))
+            if kind is not None:
+                self._plates.learn(kind, card, identity, design, files, _compose_for(alert, design, credentials))
+        signer = credentials.signer
+        return seal(self._front(card, design, logo), files, lambda manifest: signer.sign(manifest, at))
+
+    def _checked(
+        self, card: Card, alert: Alert | None, identity: Identity, design: Design, credentials: Credentials, logo: bool
+    ) -> Files:
+        """pass.json and the strings files, composed and checked against every rule."""
+        found: list[Fault] = []
+        document, phrases = _composed(card, alert, identity, design, credentials)
+        files = _written(document, phrases, found)
+        names = [*self._names_of(design, logo), *(name for name, _ in files[1:])]
         found += rules.faults(document, names, sandbox=self._sandbox, nfc=credentials.nfc)
         if found:
             raise Invalid(_sentence(found), code="invalid-card", faults=found)
-        signer = credentials.signer
-        return seal(self._front(card, design, logo), files, lambda manifest: signer.sign(manifest, at))
+        return files
 
     def _names_of(self, design: Design, logo: bool) -> tuple[str, ...]:
         """The names of the pictures of a card, known before any is drawn."""
@@ -142,7 +154,27 @@ def _measures(design: Design) -> bool:
     return any(drawing in _MEASURING for _, drawing in _drawings(design))
 
 
-def _written(document: dict[str, Any], phrases: Phrases, found: list[Fault]) -> list[tuple[str, bytes]]:
+def _composed(
+    card: Card, alert: Alert | None, identity: Identity, design: Design, credentials: Credentials
+) -> tuple[dict[str, Any], Phrases]:
+    document, phrases = compose(card, alert, identity, design, credentials.team)
+    if not credentials.nfc:
+        # With it no phone would open the card at all: better one that is not read without contact.
+        document.pop("nfc", None)
+    return document, phrases
+
+
+def _compose_for(alert: Alert | None, design: Design, credentials: Credentials) -> Compose:
+    """What makes a plate of a card that was checked before."""
+
+    def composed(card: Card, identity: Identity) -> tuple[Files, Phrases]:
+        document, phrases = _composed(card, alert, identity, design, credentials)
+        return _written(document, phrases, []), phrases
+
+    return composed
+
+
+def _written(document: dict[str, Any], phrases: Phrases, found: list[Fault]) -> Files:
     """pass.json and the strings files; adds a fault for each text that cannot be shown. Going through every text costs
     more than all the rest of the build, so it is done only when there is a trace of such a character."""
     try:
