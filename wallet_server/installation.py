@@ -11,14 +11,19 @@ from wallet_server import resources
 from wallet_server.actions import assets
 from wallet_server.actions.context import Context
 from wallet_server.actions.credentials import Vault
+from wallet_server.actions.issuers import Accounts, Learned, PictureStore, SharedRates
 from wallet_server.actions.refresh import raise_alarm
 from wallet_server.records.database import Database
 from wallet_server.records.envelope import Keyring, keyring_file
 from wallet_server.settings import Settings
 from wallet_server.wallets.apple.push import APPLE, Bell, BellSettings
 from wallet_server.wallets.apple.wallet import AppleWallet
-from wallet_server.wallets.designs import load_designs
+from wallet_server.wallets.banner import Banners
+from wallet_server.wallets.designs import Designs, load_designs
 from wallet_server.wallets.drawing import Drawings
+from wallet_server.wallets.google.api import Where, fetch
+from wallet_server.wallets.google.roots import Roots
+from wallet_server.wallets.google.wallet import GoogleWallet
 
 
 def build_context(settings: Settings, database: Database) -> Context:
@@ -45,9 +50,32 @@ def build_context(settings: Settings, database: Database) -> Context:
         on_alarm=lambda credential_set, alarm: raise_alarm(ctx, credential_set, alarm.kind, alarm.sentence),
         sandbox=settings.sandbox,
     )
-    ctx.wallets = {apple_wallet.name: apple_wallet}
+    google = google_wallet(ctx, designs)
+    ctx.wallets = {apple_wallet.name: apple_wallet, google.name: google}
     ctx.designs = designs
+    where = Where(trust_pem=settings.google_ca.encode() if settings.google_ca else None)
+    ctx.google_roots = Roots(lambda: fetch(settings.google_roots_url, where))
     return ctx
+
+
+def google_wallet(ctx: Context, designs: Designs) -> GoogleWallet:
+    """Google Wallet, with the accounts, the rate and the pictures of this installation."""
+    settings, accounts = ctx.settings, Accounts(ctx)
+    return GoogleWallet(
+        designs,
+        Banners(),
+        accounts,
+        picture_url=PictureStore(ctx),
+        rates=SharedRates(ctx),
+        capabilities=Learned(ctx),
+        pictures=lambda sha256: assets.picture(ctx, sha256),
+        callback_url=accounts.callback_url,
+        api=settings.google_api_url,
+        token_url=settings.google_token_url,
+        save_base=settings.google_save_url,
+        trust_pem=settings.google_ca.encode() if settings.google_ca else None,
+        sandbox=settings.sandbox,
+    )
 
 
 def _utc_now() -> datetime:

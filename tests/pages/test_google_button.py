@@ -33,7 +33,7 @@ def page(world: World, holder: Holder, agent: str = "desk", tongue: str = "en") 
 
 
 def way(text: str) -> str | None:
-    found = re.search(r'href="([^"]*/passes/[^"]*/google)"', text)
+    found = re.search(r'data-wallet="google" href="([^"]*/passes/[^"]*/google)"', text)
     return found and found.group(1)
 
 

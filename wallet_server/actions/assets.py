@@ -41,6 +41,11 @@ def keep_on_plate(ctx: Context, sha256: str, plate: Plate) -> str:
     return _kept(ctx, logos.plated(asset(ctx, sha256), plate))
 
 
+def keep_made(ctx: Context, body: bytes) -> str:
+    """Keep a PNG that this product drew; returns its SHA-256."""
+    return _kept(ctx, body)
+
+
 def _kept(ctx: Context, body: bytes) -> str:
     sha256 = hashlib.sha256(body).hexdigest()
     with ctx.change() as tx:

@@ -205,7 +205,8 @@ def callback_url(ctx: Context, credential_set: str) -> str | None:
     """Where the vendor tells of cards that were saved and removed, by the public id of the issuing set; None for an
     address that no vendor reaches."""
     base = ctx.settings.base_url
-    return f"{base}/google/callbacks/{credential_set}" if base.startswith("https://") else None
+    reached = base.startswith("https://") or ctx.settings.sandbox
+    return f"{base}/google/callbacks/{credential_set}" if reached else None
 
 
 # --- what the vendor said --------------------------------------------------------------------------------------
