@@ -17,8 +17,8 @@ from wallet_server.wallets.port import (
     Identity,
     Issued,
     Message,
-    NotOffered,
     Report,
+    Roll,
     Shown,
     Stale,
     Template,
@@ -42,6 +42,9 @@ class Vendor:
     alerts: list[tuple[str, str]] = field(default_factory=list)
     answer: Callable[[str], Verdict] = lambda _what: Shown()
     saved: bool | None = None
+    messages: dict[str, Message] = field(default_factory=dict)
+    holders: set[str] = field(default_factory=set)
+    page: int = 2
 
     def publish(self, template: Template, at: datetime) -> TemplateReport:
         verdict = self.answer(template.programme)
@@ -65,7 +68,25 @@ class Vendor:
             yield self._take(one)
 
     def tell(self, audience: Audience, message: Message) -> Verdict:
-        return NotOffered()
+        verdict = self.answer(message.id)
+        self.calls.append(("tell", message.id))
+        if isinstance(verdict, Shown):
+            self.messages[message.id] = message
+        return verdict
+
+    def untell(self, audience: Audience, message: str) -> Verdict:
+        verdict = self.answer(message)
+        self.calls.append(("untell", message))
+        if isinstance(verdict, Shown):
+            self.messages.pop(message, None)
+        return verdict
+
+    def roll(self, credential_set: int, programmes: Sequence[str], after: str | None) -> Roll | Verdict:
+        verdict = self.answer("roll")
+        rest = sorted(serial for serial in self.objects if after is None or serial > after)
+        page = rest[: self.page]
+        held = {serial: serial in self.holders for serial in page}
+        return Roll(held, page[-1] if len(rest) > self.page else None) if isinstance(verdict, Shown) else verdict
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         assert stale.copy is not None

@@ -51,6 +51,7 @@ from wallet_server.wallets.port import (
     Message,
     NotOffered,
     Report,
+    Roll,
     Shown,
     Stale,
     Template,
@@ -144,6 +145,12 @@ class Told:
             yield self.verdict(one)
 
     def tell(self, audience: Audience, message: Message) -> Verdict:
+        return NotOffered()
+
+    def untell(self, audience: Audience, message: str) -> Verdict:
+        return NotOffered()
+
+    def roll(self, credential_set: int, programmes: Sequence[str], after: str | None) -> Roll | Verdict:
         return NotOffered()
 
     def retire(self, stale: Stale, at: datetime) -> Report:

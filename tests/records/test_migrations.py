@@ -28,6 +28,7 @@ FROZEN = {
     "0006_who_did_what.py": "96f9ae477a13d635a02622c56af15a2ecf0f6585ed8954b1e0533e35b895c6e8",
     "0007_coupons.py": "f8ee91bed1fe46e12f608a6ba5830a4afeb2618813b4377b3aef137ecb5a2336",
     "0008_vendors.py": "7fdd6bd20db596cb4bee7255756782aac1b49dd1de3e30aa2e7180a763d2346e",
+    "0009_class_messages.py": "93e71b72208ec1b8481f3283767b771d3e801ba1a520c4bc08f187b87d6f062c",
 }
 
 

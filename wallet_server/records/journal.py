@@ -203,8 +203,8 @@ def cards_of(tx: Tx, member_ids: Sequence[int]) -> dict[int, list[CardRow]]:
     saved = sa.select(pass_holdings.c.pass_id, pass_holdings.c.saved_at).join(passes).where(
         passes.c.member_id.in_(list(member_ids)), pass_holdings.c.has_users.is_(True)
     )  # fmt: skip
-    for r in tx.execute(saved):
-        phones.setdefault(r.pass_id, []).append((r.saved_at, True, False))
+    for pass_id, saved_at in tx.execute(saved):
+        phones.setdefault(pass_id, []).append((saved_at, True, False))
     query = (
         sa.select(passes, publications.c.seen_at, publications.c.seen, publications.c.number, publications.c.rung)
         .add_columns(publications.c.unseen_since, publications.c.published_at)

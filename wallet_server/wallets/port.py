@@ -7,7 +7,7 @@ Expected failures are values (`Later`, `Refused`), never exceptions: the caller 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -104,6 +104,15 @@ class Message:
     body: Texts
     ends_at: datetime
     notify: bool
+
+
+@dataclass(frozen=True)
+class Roll:
+    """A page of what a vendor says of its passes: serial number to whether somebody holds it; `after` is where the next
+    page begins, None at the end."""
+
+    held: Mapping[str, bool]
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -214,6 +223,15 @@ class Wallet(Protocol):
     def tell(self, audience: Audience, message: Message) -> Verdict:
         """One message to everybody at once, where the vendor has that; else `NotOffered`. Told twice, it is sent
         once."""
+        ...
+
+    def untell(self, audience: Audience, message: str) -> Verdict:
+        """Take the message of this id back from everybody. Where it is not, nothing is changed."""
+        ...
+
+    def roll(self, credential_set: int, programmes: Sequence[str], after: str | None) -> Roll | Verdict:
+        """A page of the passes that these credentials issued for these programmes (public ids), and whether somebody
+        holds each; the first one without `after`. Where phones register themselves there is none: `NotOffered`."""
         ...
 
     def retire(self, stale: Stale, at: datetime) -> Report:

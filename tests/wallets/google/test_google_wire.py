@@ -19,11 +19,12 @@ from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer, Order
 from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import load_designs
+from wallet_server.wallets.google import rolls
 from wallet_server.wallets.google.api import Account
 from wallet_server.wallets.google.issuers import Rates, Unlimited
 from wallet_server.wallets.google.pushing import PLACES_NOTE
 from wallet_server.wallets.google.wallet import GoogleWallet
-from wallet_server.wallets.port import Audience, Copy, Later, Message, Refused, Report, Shown, Stale, Template
+from wallet_server.wallets.port import Audience, Copy, Later, Message, Refused, Report, Roll, Shown, Stale, Template
 
 ISSUERS = ("3388000000022000001", "3388000000022000002")
 POINTS, NEWS = Alert("points", {}), Alert("news", {})
@@ -309,6 +310,57 @@ def test_a_message_to_everybody_is_sent_once_and_room_is_made_for_it(bench: Benc
     assert len(names) == len(set(names)) <= 10
     assert names[-1] == "m14"
     assert there.body["reviewStatus"] == "APPROVED"
+
+
+def test_a_message_is_taken_back_from_everybody_and_the_others_stay(bench: Bench) -> None:
+    programme = "p_untold"
+    bench.wallet.publish(Template(0, programme, "Léa", sample_card()), NOW)
+    for name in ("one", "two"):
+        assert bench.wallet.tell(Audience(0, programme), message(name)) == Shown()
+    bench.google.tell(Order(lost=True, times=1, verbs=frozenset({"patch"})))
+    assert isinstance(bench.wallet.untell(Audience(0, programme), "one"), Later)
+    assert bench.wallet.untell(Audience(0, programme), "one") == Shown()
+    there = bench.google.shelf.find("loyaltyClass", f"{ISSUERS[0]}.{programme}")
+    assert there is not None
+    assert [one["id"] for one in there.body["messages"]] == ["two"]
+    bench.calls()
+    assert bench.wallet.untell(Audience(0, programme), "one") == Shown()
+    assert "loyaltyclass.patch 200" not in bench.calls()
+
+
+def test_the_list_of_holders_is_walked_in_pages_and_names_our_own_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rolls, "OBJECTS", 2)
+    monkeypatch.setattr(rolls, "CLASSES", 1)
+    programme = "p_rolled"
+    wanted = {}
+    for number in range(5):
+        stale = bench.stale(sample_card())
+        assert stale.copy is not None
+        mine = replace(stale, copy=replace(stale.copy, programme=programme if number else "p_rolledout"))
+        assert bench.put(mine).verdict == Shown()
+        if number:
+            wanted[stale.copy.identity.serial] = number == 1
+        if number == 1:
+            found = bench.google.shelf.find("loyaltyObject", f"{ISSUERS[0]}.{stale.copy.identity.serial}")
+            assert found is not None
+            bench.google.resources.save(found, "ada@example.com")
+    held: dict[str, bool] = {}
+    after: str | None = None
+    for _ in range(500):
+        roll = bench.wallet.roll(0, [programme], after)
+        assert isinstance(roll, Roll)
+        assert not roll.held.keys() & held.keys(), "nothing is listed twice"
+        held.update(roll.held)
+        after = roll.after
+        if after is None:
+            break
+    assert after is None
+    assert held == wanted
+    bench.google.tell(Order(503))
+    assert isinstance(bench.wallet.roll(0, [programme], None), Later)
+    assert isinstance(bench.wallet.roll(0, [programme], "junk"), Later)
 
 
 # --- what Google does not take ---------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from wallet_server.records.schema.columns import Key, at, identity_column, metadata, ref, text
+from wallet_server.records.schema.columns import Key, at, count, identity_column, metadata, ref, text
 
 # A programme's classes at a vendor, for each set of credentials that ever issued its cards: that of its card, and those
 # of the coupons that its versions promise.
@@ -88,4 +88,27 @@ rotating_codes = sa.Table(
     metadata,
     sa.Column("pass_id", Key, sa.ForeignKey("passes.id"), primary_key=True, autoincrement=False),
     sa.Column("counter", sa.BigInteger(), nullable=False),
+)
+
+# An announcement that goes, or may go, to everybody who holds a card of one set, as one message.
+class_messages = sa.Table(
+    "class_messages",
+    metadata,
+    sa.Column("announcement_id", Key, sa.ForeignKey("announcements.id"), primary_key=True, autoincrement=False),
+    sa.Column("credential_set_id", Key, sa.ForeignKey("credential_sets.id"), primary_key=True, autoincrement=False),
+    text("state", 20),  # asking, going, told, cards, recalled
+    at("at"),  # when it came into this state
+    sa.Column("alerted", sa.Boolean(), nullable=True),
+    text("why", 500, nullable=True),
+)
+
+# How far the look at a vendor's list of holders has come.
+holder_walks = sa.Table(
+    "holder_walks",
+    metadata,
+    sa.Column("credential_set_id", Key, sa.ForeignKey("credential_sets.id"), primary_key=True, autoincrement=False),
+    sa.Column("place", sa.Text(), nullable=True),  # where it goes on; null: it is through
+    at("at"),
+    count("looked_at"),  # of this walk: objects, and those that were noted otherwise
+    count("mended"),
 )

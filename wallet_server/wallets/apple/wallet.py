@@ -21,6 +21,7 @@ from wallet_server.wallets.port import (
     Message,
     NotOffered,
     Report,
+    Roll,
     Stale,
     Template,
     TemplateReport,
@@ -102,6 +103,14 @@ class AppleWallet:
 
     def tell(self, audience: Audience, message: Message) -> Verdict:
         """Apple has no message to everybody; news travel on the card."""
+        return NotOffered()
+
+    def untell(self, audience: Audience, message: str) -> Verdict:
+        """Nothing was told."""
+        return NotOffered()
+
+    def roll(self, credential_set: int, programmes: Sequence[str], after: str | None) -> Roll | Verdict:
+        """Apple keeps no list; phones register."""
         return NotOffered()
 
     def retire(self, stale: Stale, at: datetime) -> Report:

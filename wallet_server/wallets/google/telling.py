@@ -37,6 +37,17 @@ def tell(push: Push, issuer: str, programme: str, message: Message) -> Verdict:
     return Shown()
 
 
+def untell(push: Push, issuer: str, programme: str, message: str) -> Verdict:
+    """Take a message off the classes of a programme. Raises `pushing.Stopped`."""
+    for kind, resource in _classes(push, issuer, programme):
+        there: list[Body] = state.normalise(resource).get("messages") or []
+        # They have rung: standing there again they must not ring once more.
+        kept = [{**one, "messageType": "TEXT"} for one in there if one.get("id") != message]
+        if len(kept) < len(there):
+            push.change_class(kind, str(resource["id"]), {"messages": kept})
+    return Shown()
+
+
 def _classes(push: Push, issuer: str, programme: str) -> list[tuple[str, Mapping[str, Any]]]:
     """The programme's class of either kind; where it has none, those of its statuses."""
     for kind in _KINDS:

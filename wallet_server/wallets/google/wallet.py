@@ -31,7 +31,8 @@ from wallet_server.wallets.google.options import Vertical
 from wallet_server.wallets.google.pictures import Gallery, Pictured, Placed, no_pictures
 from wallet_server.wallets.google.pushing import PLACES_NOTE, Push, Stopped, Wish
 from wallet_server.wallets.google.state import Known
-from wallet_server.wallets.google.telling import tell
+from wallet_server.wallets.google.rolls import page
+from wallet_server.wallets.google.telling import tell, untell
 from wallet_server.wallets.google.texts import Body
 from wallet_server.wallets.port import (
     Audience,
@@ -41,6 +42,7 @@ from wallet_server.wallets.port import (
     Message,
     Refused,
     Report,
+    Roll,
     Shown,
     Stale,
     Template,
@@ -177,6 +179,28 @@ class GoogleWallet:
             return Refused(refused.sentence)
         try:
             return tell(self._push(session, self._turn(account, 3)), account.issuer_id, audience.programme, message)
+        except Stopped as stopped:
+            return stopped.verdict
+
+    def untell(self, audience: Audience, message: str) -> Verdict:
+        """Off the same classes. See the port."""
+        try:
+            account, session = self._session(audience.credential_set)
+        except WalletError as refused:
+            return Refused(refused.sentence)
+        try:
+            return untell(self._push(session, self._turn(account, 3)), account.issuer_id, audience.programme, message)
+        except Stopped as stopped:
+            return stopped.verdict
+
+    def roll(self, credential_set: int, programmes: Sequence[str], after: str | None) -> Roll | Verdict:
+        """A page of the objects of these programmes' classes. See the port."""
+        try:
+            account, session = self._session(credential_set)
+        except WalletError as refused:
+            return Refused(refused.sentence)
+        try:
+            return page(self._push(session, self._turn(account, 2)), account.issuer_id, programmes, after)
         except Stopped as stopped:
             return stopped.verdict
 
