@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any, Literal
@@ -89,6 +90,12 @@ class Design:
     images: Mapping[str, bytes] = field(repr=False)
     google: GoogleShape = DEFAULT
     emblem: bytes | None = field(default=None, repr=False)
+
+    @cached_property
+    def shown(self) -> frozenset[str]:
+        """Every item that it places anywhere."""
+        items = {one.item for slot in self.slots.values() for one in slot}
+        return frozenset(items.union(*self.google.rows))
 
     def alert(self, facet: Facet) -> Alert:
         """The alert of this facet in the design's own words."""

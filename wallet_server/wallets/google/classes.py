@@ -15,7 +15,7 @@ from wallet_server.rules.card import Card, Texts
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.google.objects import Pictures, by_tier, vertical_of
 from wallet_server.wallets.google.options import RowItem, Vertical
-from wallet_server.wallets.google.texts import Body, Speaker, image
+from wallet_server.wallets.google.texts import Body, Speaker, image, speaker_for
 
 SHORT_TITLE = 20
 _HOLDERS = {"one": "ONE_USER_ALL_DEVICES", "many": "MULTIPLE_HOLDERS"}
@@ -32,7 +32,7 @@ def compose(
     callback_url: str | None = None,
 ) -> Body:
     """The whole body of the class `identifier`; of the card only what every holder sees alike is taken."""
-    speaker = Speaker(card.languages or design.languages)
+    speaker = speaker_for(card.languages or design.languages)
     vertical = vertical_of(card, design)
     body: Body = {
         "id": identifier,

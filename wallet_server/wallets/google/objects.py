@@ -17,7 +17,7 @@ from wallet_server.rules.card import Balance, Card, Detail, Gauge, Texts
 from wallet_server.wallets.designs import BarcodeFormat, Design
 from wallet_server.wallets.google import totp
 from wallet_server.wallets.google.options import VERTICALS, Vertical
-from wallet_server.wallets.google.texts import Body, Speaker, image
+from wallet_server.wallets.google.texts import Body, Speaker, image, speaker_for
 from wallet_server.wallets.port import Copy, Identity
 
 MOST_MODULES = 10
@@ -112,7 +112,7 @@ def compose(
     that shows this member's state; without `places` it names none, for an issuer whom Google grants none; `message` is
     what `news` made."""
     card, identity = copy.card, copy.identity
-    speaker = Speaker(card.languages or design.languages)
+    speaker = speaker_for(card.languages or design.languages)
     vertical = vertical_of(card, design)
     body: Body = {
         "id": f"{issuer}.{identity.serial}",
@@ -151,7 +151,7 @@ def news(card: Card, design: Design, ends_at: datetime, *, notify: bool) -> Body
     its words."""
     if card.news is None or card.voided:
         return None
-    speaker = Speaker(card.languages or design.languages)
+    speaker = speaker_for(card.languages or design.languages)
     return message(f"news-{digest(*_all(card.news.text))}", card.news.label, card.news.text, ends_at, notify, speaker)
 
 
@@ -242,7 +242,7 @@ def balance(card: Card, design: Design) -> Body:
         if abs(int(exact["micros"])) <= _INT64:
             return {"money": exact}
         return {"string": f"{_major(card.balance)} {card.balance.iso}"}
-    if card.stamps is not None and "stamps" in shown(design):
+    if card.stamps is not None and "stamps" in design.shown:
         return {"string": f"{card.stamps.filled} / {card.stamps.total}"}
     value = card.balance.value
     return {"int": value} if abs(value) <= _INT32 else {"string": str(value)}
@@ -260,12 +260,6 @@ def _major(owned: Balance) -> str:
 
 
 # --- modules ---------------------------------------------------------------------------------------------------
-
-
-def shown(design: Design) -> frozenset[str]:
-    """Every item that the design places anywhere."""
-    items = {one.item for slot in design.slots.values() for one in slot}
-    return frozenset(items.union(*design.google.rows))
 
 
 _Module = tuple[str, Texts, Texts]
@@ -299,7 +293,7 @@ def _front(card: Card, design: Design, vertical: Vertical) -> Iterator[_Module]:
         yield "reward", stamps.label, stamps.sentence
     if gauge is not None:
         yield "gauge", gauge.label, gauge.sentence
-        if "progress" in design.labels and "progress" in shown(design):
+        if "progress" in design.labels and "progress" in design.shown:
             yield "progress", design.labels["progress"], _progress(gauge, card.languages)
     if card.offer is not None and vertical != "offer":
         yield "offer", card.offer.title, card.offer.terms
