@@ -69,6 +69,7 @@ class AndroidRooms:
             "updates": self._fleet.counters["updated"],
             "calls": sum(google.counts.values()),
             "callbacks": google.callbacks.counts["sent"],
+            "callbacks_failed": google.callbacks.counts["failed"] + google.callbacks.counts["forbidden"],
         }
 
     # What there is to see
@@ -97,6 +98,7 @@ class AndroidRooms:
                         for note in view.messages
                     ],
                     "notifications": view.notifications,
+                    "images": {"icon": f"{base}/{view.id}/pictures/0?v={view.version}" if view.logo else None},
                     "html": self._drawing.card(view, f"{base}/{view.id}"),
                 }
                 for view in views

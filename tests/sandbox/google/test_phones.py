@@ -214,6 +214,7 @@ def test_a_card_is_drawn_in_the_phones_language_from_its_template() -> None:
     assert b"<svg" in (code_svg(view.code.value) or b"")
     start = {"firstValue": {"fields": [{"fieldPath": "object.textModulesData['b']"}]}}
     end = {"firstValue": {"fields": [{"fieldPath": "object.loyaltyPoints.balance"}]}}
+    start["firstValue"]["fields"].insert(0, {"fieldPath": "object.textModulesData['none']"})
     rows = [{"twoItems": {"startItem": start, "endItem": end}}]
     above["classTemplateInfo"] = {"cardTemplateOverride": {"cardRowTemplateInfos": rows}}
     view = card_view(Held("loyaltyObject", body, above), "fr", at + timedelta(days=2))

@@ -195,11 +195,11 @@ def code_svg(value: str) -> bytes | None:
 def _rows(held: Held, language: str) -> Iterator[tuple[Part, ...]]:
     template = held.above.get("classTemplateInfo", {}).get("cardTemplateOverride", {}).get("cardRowTemplateInfos")
     if template:
-        paths = [[_path_of(item) for item in _items(row)] for row in template]
+        rows = [[_paths_of(item) for item in _items(row)] for row in template]
     else:
-        paths = [list(row) for row in _DEFAULT_ROWS.get(held.kind, ())]
-    for row in paths:
-        parts = tuple(part for path in row if (part := _at(held, path, language)) is not None and part.value)
+        rows = [[[path] for path in row] for row in _DEFAULT_ROWS.get(held.kind, ())]
+    for row in rows:
+        parts = tuple(part for paths in row if (part := _first(held, paths, language)) is not None)
         if parts:
             yield parts[:3]
 
@@ -212,9 +212,15 @@ def _items(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 yield item
 
 
-def _path_of(item: Mapping[str, Any]) -> str:
-    fields = item.get("firstValue", {}).get("fields", ())
-    return str(fields[0].get("fieldPath", "")) if fields else ""
+def _paths_of(item: Mapping[str, Any]) -> list[str]:
+    """The fields that an item may show."""
+    return [str(one.get("fieldPath", "")) for one in item.get("firstValue", {}).get("fields", ())]
+
+
+def _first(held: Held, paths: list[str], language: str) -> Part | None:
+    """Google shows the first of several fields that is not empty."""
+    found = (_at(held, path, language) for path in paths)
+    return next((part for part in found if part is not None and part.value), None)
 
 
 def _at(held: Held, path: str, language: str) -> Part | None:
