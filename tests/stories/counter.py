@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.axe import check
 from tests.stories.bakery import Bakery
+from tests.stories.hands import Hands
 from wallet_server.rules import codes
 from wallet_server.sandbox.phones.phone import Phone
 
@@ -21,33 +22,36 @@ READ, PRESS, KEY = 12.0, 3.0, 0.35
 class Watch:
     """Counts what a person does, and how long a person would take over it; nobody waits for that."""
 
+    hands: Hands
     inputs: int = 0
     seconds: float = 0.0
     pages: set[str] = field(default_factory=set)
 
     def reads(self, page: Page) -> None:
-        name = re.sub(r"\?.*|[0-9a-z_]{16,}\S*", "", page.url)
+        name = re.sub(r"[?#].*|[0-9a-z_]{16,}\S*", "", page.url)
         self.seconds += READ if name not in self.pages else 2.0
         self.pages.add(name)
 
     def types(self, where: Locator, text: str) -> None:
         self.inputs += 1
         self.seconds += PRESS + KEY * len(text)
-        where.fill(text)
+        self.hands.types(where, text)
 
     def presses(self, what: Locator) -> None:
         self.seconds += PRESS
-        what.click()
+        self.hands.presses(what)
 
 
 @dataclass(frozen=True)
 class Room:
-    """Who is in the shop: their screens, the language they read, and what checks the pages that they see."""
+    """Who is in the shop: their screens, the language they read, how they work them, and what checks the pages that
+    they see."""
 
     bakery: Bakery
     browser: Browser
     axe: str
     tongue: str
+    hands: Hands
     marie: BrowserContext
     device: BrowserContext
     customer: BrowserContext
@@ -73,25 +77,25 @@ def stamp_with_the_camera(room: Room, till: Page, card: Page, watch: Watch) -> N
 def refund_and_stamp_again(room: Room, till: Page, phone: Phone) -> None:
     """A stamp by mistake: the last sale is taken back, silently on the phone, and the visit counts anew."""
     rings = len(phone.lock_screen)
-    till.locator("#refund").click()
-    till.locator("#sure button[value=yes]").click()
+    room.hands.presses(till.locator("#refund"))
+    room.hands.presses(till.locator("#sure button[value=yes]"))
     room.bakery.until(lambda: shown(phone, "points") == "9 / 10", "the refund is on the phone")
     assert len(phone.lock_screen) == rings, "a correction rings nobody"
-    next_card(till)
-    scan(till, code_of(phone))
-    till.locator("#one").click()
+    next_card(room, till)
+    scan(room, till, code_of(phone))
+    room.hands.presses(till.locator("#one"))
     room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the card is full again")
 
 
 def redeem_undo_redeem(room: Room, till: Page) -> None:
     """The reward is asked about before it is given, taken back within the minute, and given again."""
     for last in (False, True):
-        till.locator("#rewards button:visible").first.click()
-        till.locator("#sure button[value=yes]").click()
+        room.hands.presses(till.locator("#rewards button:visible").first)
+        room.hands.presses(till.locator("#sure button[value=yes]"))
         expect(till.locator("#undo")).to_be_visible()
         if not last:
             room.check(till)
-            till.locator("#undo-it").click()
+            room.hands.presses(till.locator("#undo-it"))
             expect(till.locator("#undo")).to_be_hidden()
 
 
@@ -100,25 +104,25 @@ def refuse_strangers(room: Room, till: Page) -> None:
     ours = codes.read(till.locator("#holder-code").inner_text().strip())
     said = []
     for code in (codes.write(replace(ours, issuer="ZZZZZZ")), codes.write(replace(ours, issue=99)), "12345"):
-        next_card(till)
-        scan(till, code)
+        next_card(room, till)
+        scan(room, till, code)
         expect(till.locator("#answer.refused")).to_be_visible()
         said.append(till.locator("#answer").inner_text())
     assert len(set(said)) == 3, said
     room.check(till)
 
 
-def next_card(till: Page) -> None:
+def next_card(room: Room, till: Page) -> None:
     if till.locator("#next").is_visible():
-        till.locator("#next").click()
+        room.hands.presses(till.locator("#next"))
 
 
-def scan(till: Page, code: str) -> None:
+def scan(room: Room, till: Page, code: str) -> None:
     """As a scanner types it, or a cashier."""
     if till.locator("#camera-off").is_visible():
-        till.locator("#camera-off").click()
-    till.locator("#code").fill(code)
-    till.locator("#scan button").click()
+        room.hands.presses(till.locator("#camera-off"))
+    room.hands.types(till.locator("#code"), code)
+    room.hands.presses(till.locator("#scan button"))
 
 
 def code_of(phone: Phone) -> str:
@@ -139,10 +143,10 @@ def lose_the_phone_and_recover(
     room.bakery.run(phone.remove(next(iter(phone.cards))))
     card.goto(join_link)
     expect(card.locator("a.button.primary"), "the same phone is offered the card it has").to_be_visible()
-    card.locator("a[href*='/recover']").last.click()
+    room.hands.presses(card.locator("a[href*='/recover']").last)
     room.check(card)
-    card.locator("[name=code]").fill(secret.group())
-    card.locator("main button.primary").click()
+    room.hands.types(card.locator("[name=code]"), secret.group())
+    room.hands.presses(card.locator("main button.primary"))
     card.wait_for_url("**/card/**")
     room.check(card)
     assert code_on(card) != old_code
@@ -152,12 +156,12 @@ def lose_the_phone_and_recover(
     expect(card.locator("#held")).to_be_visible()
     assert shown(another, "points") == "10 / 10", "and no second welcome gift"
 
-    next_card(till)
-    scan(till, old_code)
+    next_card(room, till)
+    scan(room, till, old_code)
     expect(till.locator("#older")).to_be_visible()
     expect(till.locator("#rewards button:not(:disabled)")).to_have_count(0)
-    next_card(till)
-    scan(till, code_on(card))
+    next_card(room, till)
+    scan(room, till, code_on(card))
     expect(till.locator("#older")).to_be_hidden()
     expect(till.locator("#rewards button:visible")).to_have_count(1)
     return card, another

@@ -50,6 +50,7 @@ SECTIONS = (
     Section("card", "/console/card", (OWNER, MARKETER), first=True),
     Section("announce", "/console/announce", (OWNER, MARKETER), first=True),
     Section("members", "/console/members", (OWNER, MARKETER), first=True),
+    Section("poster", "/console/poster", (OWNER, MARKETER)),
     Section("tills", "/console/tills", (OWNER,)),
     Section("team", "/console/team", (OWNER,)),
     Section("certificates", "/console/certificates", (OWNER,)),

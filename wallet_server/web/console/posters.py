@@ -31,7 +31,7 @@ def page() -> Response:
     return console_page(
         "console/poster.html",
         person,
-        section="card",
+        section="poster",
         stores=stores,
         several=len(found) > 1,
         unsigned=bool(waiting),

@@ -82,10 +82,13 @@ async function pair() {
   }
 }
 
+// The link that leads past the top of the page carries no secret.
+const carried = () => (location.hash === "#main" ? "" : location.hash.slice(1));
+
 // Another link to this page, followed while it is open.
-addEventListener("hashchange", () => location.reload());
+addEventListener("hashchange", () => carried() && location.reload());
 at("asleep").hidden = true;
-const secret = location.hash.slice(1);
+const secret = carried();
 if (secret) {
   sessionStorage.setItem("pairing", JSON.stringify({ secret, device: random() }));
   history.replaceState(null, "", location.pathname + location.search);

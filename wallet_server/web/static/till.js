@@ -494,8 +494,8 @@ addEventListener("online", () => {
   if (!at("stuck").hidden) again();
 });
 
-// Another link to this page, followed while it is open.
-addEventListener("hashchange", () => location.reload());
+// Another till's link, followed while this one is open; the link that leads past the top of the page is none.
+addEventListener("hashchange", () => new URLSearchParams(location.hash.slice(1)).has("key") && location.reload());
 line();
 at("asleep").hidden = true;
 if (drawer.get("key")) open();
