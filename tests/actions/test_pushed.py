@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.vendor import Vendor, add_vendor
 from tests.world import Holder, World, founded
-from wallet_server.actions import leaving, outbox, programs, pushed, recovery, saving
+from wallet_server.actions import leaving, outbox, programs, pushed, recovery, saving, upkeep
 from wallet_server.errors import NotFound, Unavailable
-from wallet_server.records import passes, vendors
+from wallet_server.records import alerts, passes, vendors
 from wallet_server.rules.program_default import default_document
 from wallet_server.wallets.port import Later, Refused, Shown
 
@@ -207,3 +208,20 @@ def test_without_an_issuer_nothing_is_offered(world: World) -> None:
     token = world.ctx.keyring.sign("download", "x")
     with pytest.raises(NotFound):
         saving.save(world.ctx, token)
+
+
+def test_alerts_that_count_for_nothing_any_more_are_thrown_away_at_night(
+    world: World, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "SLICE", 2)
+    holder = world.enrol()
+    _save(world, holder)
+    with world.ctx.change() as tx:
+        alerts.spend(tx, [(holder.pass_id, "points")] * 5, world.clock())
+    upkeep.schedule(world.ctx)
+    for nights, left in ((1, 5), (2, 0)):
+        world.clock.forward(days=nights)
+        world.work()
+        with world.ctx.look() as tx:
+            kept = alerts.spent(tx, [holder.pass_id], world.clock() - timedelta(days=9))
+        assert len(kept.get(holder.pass_id, [])) == left

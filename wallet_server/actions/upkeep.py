@@ -12,16 +12,30 @@ import structlog
 from wallet_server.actions import cards, certificate_days, coupons, pacing, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
-from wallet_server.records import audit, credentials, devices, expiry, jobs, ledger, limits, members, passes, programmes
+from wallet_server.records import (
+    alerts,
+    audit,
+    credentials,
+    devices,
+    expiry,
+    issuers,
+    jobs,
+    ledger,
+    limits,
+    members,
+    passes,
+    programmes,
+)
 from wallet_server.records.database import Tx
 from wallet_server.records.expiry import Lapsed
 from wallet_server.records.jobs import Again, Lease, Put
 from wallet_server.records.ledger import Booking, Posted
+from wallet_server.rules import alert_budget
 
 NIGHTLY = "nightly"
-ALL, SNAPSHOT, EXPIRY, COUPONS, OVER = "all", "snapshot", "expiry", "coupons", "over"
+ALL, SNAPSHOT, EXPIRY, COUPONS, OVER, ALERTS = "all", "snapshot", "expiry", "coupons", "over", "alerts"
 """Keys of the nightly job: the night, and the walks that it sets off. Each slice of a walk is a job of its own, whose
-key says where it begins: `snapshot:day:account`, `expiry:lot`, `coupons:coupon` and `over:pass`."""
+key says where it begins: `snapshot:day:account`, `expiry:lot`, `coupons:coupon` and `over:pass`; `alerts` has none."""
 SLICE = 1000
 EXPIRY_SLICE = 100
 """Lots booked off in one transaction: a till that waits for one of these members waits a fraction of a second."""
@@ -66,6 +80,8 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
             _expire_coupons(ctx, lease)
         elif walk == OVER:
             _release_over(ctx, lease, int(place) if place else 0)
+        elif walk == ALERTS:
+            _forget_more_alerts(ctx, lease)
         else:
             _night(ctx, lease)
     ctx.ring()
@@ -80,9 +96,23 @@ def _night(ctx: Context, lease: Lease) -> None:
         credentials.forget_previous(tx, now)
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
         pacing.forget(tx, int(now.timestamp()) - 60)
+        issuers.forget_heard(tx, now)
+        more = [ALERTS] if _forget_alerts(tx, now) else []
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)
-        jobs.put(tx, [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS, OVER)])
+        jobs.put(tx, [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS, OVER, *more)])
+
+
+def _forget_alerts(tx: Tx, now: datetime) -> bool:
+    """Throw away a slice of the alerts that count for nothing any more; whether there may be others."""
+    return alerts.forget(tx, now - 2 * alert_budget.WINDOW, SLICE) == SLICE
+
+
+def _forget_more_alerts(ctx: Context, lease: Lease) -> None:
+    now = ctx.now()
+    with ctx.change() as tx:
+        more = _forget_alerts(tx, now)
+        jobs.settle(tx, [lease], {lease.id: Again(now, lease.lane)} if more else {})
 
 
 def _snapshot_key(day: date, after: int) -> str:
