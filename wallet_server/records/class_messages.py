@@ -1,4 +1,4 @@
-"""Owns announcements that go to everybody who holds a card of one set at once: for which that may be, and how far it is.
+"""Owns announcements that go to everybody who holds a card of one set at once: for which that may be, and how far.
 
 `asking`: the members are being asked, and nobody is told yet; `going`: one message is on its way; `told`; `cards`: it
 goes card by card; `recalled`: taken back.

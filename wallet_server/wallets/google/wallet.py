@@ -19,7 +19,6 @@ from wallet_server.wallets.google.api import (
     CONNECTIONS,
     TOKEN,
     Account,
-    Method,
     Session,
     Where,
     check_where,
@@ -30,8 +29,8 @@ from wallet_server.wallets.google.link import SAVE, save_link
 from wallet_server.wallets.google.options import Vertical
 from wallet_server.wallets.google.pictures import Gallery, Pictured, Placed, no_pictures
 from wallet_server.wallets.google.pushing import PLACES_NOTE, Push, Stopped, Wish
-from wallet_server.wallets.google.state import Known
 from wallet_server.wallets.google.rolls import page
+from wallet_server.wallets.google.state import Known
 from wallet_server.wallets.google.telling import tell, untell
 from wallet_server.wallets.google.texts import Body
 from wallet_server.wallets.port import (
@@ -225,7 +224,7 @@ class GoogleWallet:
             return self._refreshed(replace(stale, copy=over), at, {}, 1)
         if known is None:
             return Report(stale.ref, Shown(), stale.remote_state)
-        return self._overwrite(stale, known, {"state": "INACTIVE", "messages": []}, "PATCH")
+        return self._over(stale, known, None)
 
     def erase(self, stale: Stale, at: datetime) -> Report:
         """Google deletes no object: this one is overwritten by one that says nothing of anybody. See the port."""
@@ -237,7 +236,7 @@ class GoogleWallet:
         body: Body = {"id": known.id, "classId": known.belongs, "state": "INACTIVE"}
         if known.kind == "giftCard":
             body["cardNumber"] = "-"
-        return self._overwrite(stale, known, body, "PUT")
+        return self._over(stale, known, body)
 
     def _known(self, copy: Copy) -> Known:
         """The object of a card of which nobody remembers what was sent."""
@@ -246,18 +245,21 @@ class GoogleWallet:
         belongs = objects.class_id(issuer, copy.programme, copy.card, design)
         return Known(objects.vertical_of(copy.card, design), f"{issuer}.{copy.identity.serial}", belongs)
 
-    def _overwrite(self, stale: Stale, known: Known, body: Body, method: Method) -> Report:
-        """One that is not there, or whose class is not, needs nothing."""
+    def _over(self, stale: Stale, known: Known, body: Body | None) -> Report:
+        """Make the object inactive, or overwrite it with this body: then nothing is ever sent of it again."""
         try:
             account, session = self._session(stale.credential_set)
         except WalletError as refused:
             return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
-        push = self._push(session, self._turn(account, 1))
+        push, path = self._push(session, self._turn(account, 2)), path_of(f"{known.kind}Object", known.id)
         try:
-            push.overwrite(method, path_of(f"{known.kind}Object", known.id), body)
+            if body is None:
+                push.deactivate(path)
+                fresh = replace(known, digests={}, news=None)
+            else:
+                fresh = replace(known.sent(push.overwrite(path, body)), erased=True)
         except Stopped as stopped:
             return Report(stale.ref, stopped.verdict, stale.remote_state)
-        fresh = known.sent(body) if method == "PUT" else replace(known, digests={}, news=None)
         return Report(stale.ref, Shown(), fresh.written())
 
     def _refreshed(self, stale: Stale, at: datetime, turns: dict[int, Turn], pending: int) -> Report:
@@ -265,6 +267,8 @@ class GoogleWallet:
         if copy is None:
             return Report(stale.ref, Refused("The card itself is missing; this is a fault of the server."))
         known = state.read(stale.remote_state)
+        if known is not None and known.erased:
+            return Report(stale.ref, Shown(), stale.remote_state)
         try:
             account, session = self._session(stale.credential_set, copy.identity.pass_type)
             with self._lock:
