@@ -9,7 +9,7 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, certificate_days, coupons, pacing, standing
+from wallet_server.actions import cards, certificate_days, coupons, holders, pacing, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
 from wallet_server.records import (
@@ -100,7 +100,8 @@ def _night(ctx: Context, lease: Lease) -> None:
         more = [ALERTS] if _forget_alerts(tx, now) else []
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)
-        jobs.put(tx, [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS, OVER, *more)])
+        walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS, OVER, *more)]
+        jobs.put(tx, [*walks, *holders.begin(ctx, tx)])
 
 
 def _forget_alerts(tx: Tx, now: datetime) -> bool:
