@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.wallets.gallery import GALLERY
 from tests.wallets.google.making import ISSUER, class_of, clone, object_of
 from wallet_server.wallets.google import limits
+from wallet_server.wallets.google.sentences import NOTES, noted
 
 Change = Callable[[dict[str, Any]], Any]
 LOYALTY = object_of(GALLERY["points"]["everywhere"])
@@ -94,6 +95,9 @@ OBJECT: list[tuple[str, Any, str, str]] = [
     ("linkedOfferIds", ["12.c0ffee"], "issuer", "linkedOfferIds.0"),
     ("linkedOfferIds", ["c0ffee"], "id", "linkedOfferIds.0"),
     ("accountName", "\ud800", "unshowable", "accountName"),
+    ("textModulesData.0.localizedBody.translatedValues.0.value", "a\x00b", "unshowable",
+     "textModulesData.0.localizedBody.translatedValues.0.value"),
+    ("accountName", "a\x7fb", "unshowable", "accountName"),
 ]  # fmt: skip
 CLASS: list[tuple[str, Any, str, str]] = [
     ("reviewStatus", "APPROVED", "review", "reviewStatus"),
@@ -140,6 +144,16 @@ def test_every_fault_at_once_in_both_languages() -> None:
         assert english.endswith("."), code
         assert french.endswith("."), code
         assert english.count("{") == french.count("{"), code
+
+
+def test_line_ends_and_backslashes_are_no_controls() -> None:
+    assert named({**clone(LOYALTY), "accountName": "one\ntwo\tthree \\u0007 é"}, "loyaltyObject") == []
+
+
+def test_what_the_merchant_is_told_is_told_in_french_too() -> None:
+    for english, french in NOTES.items():
+        assert (noted(english, "fr"), noted(english, "de")) == (french, english)
+    assert noted("something else", "fr") == "something else"
 
 
 def test_a_rotating_code_needs_its_number_and_its_key() -> None:

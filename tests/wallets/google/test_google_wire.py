@@ -539,10 +539,22 @@ def test_an_erased_card_says_nothing_of_anybody(bench: Bench, name: str) -> None
     assert there["state"] == "INACTIVE"
     assert there.keys() <= {"id", "classId", "state", "cardNumber", "hasUsers"}
     assert sample_identity().code not in json.dumps(there)
-    again = bench.wallet.erase(replace(stale, remote_state=erased.remote_state), NOW)
-    assert again.verdict == Shown()
+    gone = replace(stale, remote_state=erased.remote_state)
+    assert bench.wallet.erase(gone, NOW).verdict == Shown()
+    bench.calls()
+    assert bench.put(gone).remote_state == bench.wallet.retire(gone, NOW).remote_state == erased.remote_state
+    assert bench.calls() == [], "erased stays erased, whoever still has the card"
     never = bench.stale(sample_card())
     assert bench.wallet.erase(never, NOW).verdict == Shown(), "one that was never there needs nothing"
+
+
+def test_a_card_of_which_nothing_is_remembered_is_erased_in_the_class_where_it_stands(bench: Bench) -> None:
+    stale = bench.stale(sample_card())
+    bench.put(stale)
+    assert stale.copy
+    elsewhere = replace(stale, copy=replace(stale.copy, programme="p_unknown_to_google"))
+    assert bench.wallet.erase(elsewhere, NOW).verdict == Shown()
+    assert bench.there(stale).keys() <= {"id", "classId", "state"}
 
 
 def test_an_event_that_moved_moves_for_everybody_with_one_change(bench: Bench) -> None:

@@ -8,9 +8,11 @@ once. Lengths that Google calls recommended are `warnings`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -20,6 +22,7 @@ from wallet_server.wallets.google.sentences import SENTENCES, Broken, broken, sa
 
 __all__ = ["KINDS", "MAX_MESSAGES", "MAX_PLACES", "SENTENCES", "Broken", "Kind", "faults", "said", "warnings"]
 
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CODES: Mapping[str, str] = {
     "id": "id",
     "classId": "id",
@@ -88,7 +91,30 @@ def faults(body: Mapping[str, Any], kind: Kind, issuer: str | None = None, *, sa
         errors = error.errors(include_url=False)
         found += _explained(body, [one for one in errors if not sandbox or not _plain_http(one)])
     found += _agreements(body, kind, issuer)
+    found += _unshowable(body)
     return found
+
+
+def _unshowable(body: Mapping[str, Any]) -> Iterator[Broken]:
+    """Texts with controls that nobody sees. Writing the body tells at once that there are none; only then each is
+    looked at."""
+    try:
+        written = orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return  # halves of characters, which were named, or no JSON at all
+    if b"\\u00" in written or b"\x7f" in written:
+        yield from (broken(path, "unshowable") for path, text in _texts(body, "") if _CONTROLS.search(text))
+
+
+def _texts(found: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(found, str):
+        yield path, found
+    elif isinstance(found, Mapping):
+        for name, value in found.items():
+            yield from _texts(value, f"{path}.{name}" if path else str(name))
+    elif isinstance(found, Sequence):
+        for index, value in enumerate(found):
+            yield from _texts(value, f"{path}.{index}")
 
 
 def _plain_http(error: ErrorDetails) -> bool:

@@ -14,14 +14,12 @@ from wallet_server.wallets.google import state
 from wallet_server.wallets.google.answers import Answer, Fault, verdict
 from wallet_server.wallets.google.api import Method, Session, path_of
 from wallet_server.wallets.google.issuers import Turn
+from wallet_server.wallets.google.sentences import NOTES
 from wallet_server.wallets.google.state import Known
 from wallet_server.wallets.google.texts import Body
 from wallet_server.wallets.port import Later, Refused, Report, Shown
 
-PLACES_NOTE = (
-    "Google does not let this issuer name places, so cards in Google Wallet do not come forward near your shops. Ask "
-    "Google Wallet's support to allowlist the issuer for Merchant Locations."
-)
+PLACES_NOTE = next(iter(NOTES))
 RINGING = ("loyaltyPoints", "secondaryLoyaltyPoints")
 """The fields of an object whose change Google can raise an alert for."""
 _STEPS = 6
@@ -244,11 +242,23 @@ class Push:
             raise Stopped(self._verdict(given))
         return given
 
-    def overwrite(self, method: Method, path: str, body: Body) -> None:
-        """Of an object, which may be gone or never have been there. Raises `Stopped`."""
-        given = self.ask(method, path, body)
+    def deactivate(self, path: str) -> None:
+        """An object, which may be gone or never have been there. Raises `Stopped`."""
+        given = self.ask("PATCH", path, {"state": "INACTIVE", "messages": []})
         if given.fault not in (None, Fault.UNKNOWN):
             self.refuse(given)
+
+    def overwrite(self, path: str, body: Body) -> Body:
+        """Put this body in the place of the whole object, in the class where it stands; what was put there. One that is
+        not there needs nothing. Raises `Stopped`."""
+        there = self.ask("GET", path)
+        if there.fault is Fault.UNKNOWN:
+            return body
+        if there.fault is not None:
+            self.refuse(there)
+        body = {**body, "classId": there.body.get("classId", body["classId"])}
+        self.success("PUT", path, body)
+        return body
 
     def refuse(self, given: Answer) -> NoReturn:
         """Raises `Stopped` with what this answer means."""

@@ -29,6 +29,20 @@ def said(fault: Broken, language: str) -> str:
     return SENTENCES[fault.code][1].format(*fault.values) if language == "fr" else fault.sentence
 
 
+NOTES: dict[str, str] = {
+    "Google does not let this issuer name places, so cards in Google Wallet do not come forward near your shops. Ask "
+    "Google Wallet's support to allowlist the issuer for Merchant Locations.": "Google ne laisse pas cet émetteur "
+    "nommer de lieux : les cartes de Google Wallet ne s’affichent donc pas près de vos magasins. Demandez à "
+    "l’assistance de Google Wallet d’autoriser l’émetteur pour Merchant Locations.",
+}
+"""What the merchant is told of a card that went without a part: English to French."""
+
+
+def noted(note: str, language: str) -> str:
+    """A note in French, where it has been put into French, or in English."""
+    return NOTES.get(note, note) if language == "fr" else note
+
+
 SENTENCES: dict[str, tuple[str, str]] = {
     "id": (
         "An identifier is the issuer's number, a dot, and letters, digits, dots, dashes or underscores.",

@@ -37,17 +37,20 @@ _WORD = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])")
 @dataclass(frozen=True)
 class Known:
     """What Google last accepted of one object or class. `kind` is the vertical; `news` are the id and the end of the
-    message that shows the latest news, which keeps its end while it says the same; `saved` whether somebody has it."""
+    message that shows the latest news, which keeps its end while it says the same. One that was `erased` stays so."""
 
     kind: str
     id: str
     belongs: str
     digests: Mapping[str, str] = field(default_factory=dict)
     news: tuple[str, str] | None = None
+    erased: bool = False
 
     def written(self) -> str:
         """The state as text, at most `MAX_CHARACTERS`."""
         raw = {"v": _VERSION, "k": self.kind, "id": self.id, "c": self.belongs, "f": dict(self.digests), "n": self.news}
+        if self.erased:
+            raw["erased"] = True
         return json.dumps(raw, separators=(",", ":"), sort_keys=True)
 
     def sent(self, body: Mapping[str, Any], news: tuple[str, str] | None = None) -> Known:
@@ -63,8 +66,8 @@ def read(text: str | None) -> Known | None:
         raw = json.loads(text)
         if raw["v"] != _VERSION:
             return None
-        news = raw["n"]
-        return Known(raw["k"], raw["id"], raw["c"], raw["f"], None if news is None else (news[0], news[1]))
+        news = None if raw["n"] is None else (raw["n"][0], raw["n"][1])
+        return Known(raw["k"], raw["id"], raw["c"], raw["f"], news, raw.get("erased", False))
     except (ValueError, KeyError, TypeError, IndexError):
         return None
 

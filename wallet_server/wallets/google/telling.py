@@ -68,7 +68,9 @@ def _tell(push: Push, kind: str, resource: Mapping[str, Any], message: Body) -> 
     if any(one.get("id") == message["id"] for one in there):
         return
     if len(there) > MOST_KEPT:
-        push.change_class(kind, str(resource["id"]), {"messages": there[-MOST_KEPT:]})
+        # They have rung: standing there again they must not ring once more.
+        quiet = [{**one, "messageType": "TEXT"} for one in there[-MOST_KEPT:]]
+        push.change_class(kind, str(resource["id"]), {"messages": quiet})
     given = push.ask("POST", f"{path}/addMessage", {"message": message})
     if given.fault is Fault.ALERTS_SPENT:
         push.success("POST", f"{path}/addMessage", {"message": {**message, "messageType": "TEXT"}})

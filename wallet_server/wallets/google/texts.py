@@ -98,8 +98,13 @@ class Speaker:
 
     def word(self, key: str) -> Texts:
         """One of `WORDS` in these languages, English where it is not written."""
-        said = WORDS[key]
-        return {tag: said.get(tag.partition("-")[0], said["en"]) for tag in self._languages}
+        return _word(key, self._languages)
+
+
+@lru_cache(maxsize=256)
+def _word(key: str, languages: tuple[str, ...]) -> Texts:
+    said = WORDS[key]
+    return {tag: said.get(tag.partition("-")[0], said["en"]) for tag in languages}
 
 
 @lru_cache(maxsize=256)
