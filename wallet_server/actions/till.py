@@ -14,12 +14,13 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, asked, once
 from wallet_server.actions.reversal import reverse_entry, reverse_sale
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
-from wallet_server.records import ledger, members, sales, visits
+from wallet_server.records import jobs, ledger, members, sales, takings, visits
 from wallet_server.records.database import Tx
-from wallet_server.records.ledger import Booking, Posted
+from wallet_server.records.ledger import Booking
 from wallet_server.records.members import MemberRow
 from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.scope import Scope
+from wallet_server.records.takings import Stale
 from wallet_server.rules import codes, earning
 from wallet_server.rules.program import Programme, Visit
 
@@ -77,20 +78,21 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
     )
 
 
-def _holder(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
-    member = holder_of(ctx, tx, scope, text)
+def _held(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
+    """The holder of a card, whose row is held from here on."""
+    member = holder_of(ctx, tx, scope, text, hold=True)
     if member.coupon_pass is not None:
         raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")
     return member
 
 
-def holder_of(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
-    """Whose code this is, a card's or a coupon's. Raises as `look_up` does."""
+def holder_of(ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False) -> MemberRow:
+    """Whose code this is, a card's or a coupon's. Raises as `look_up` does, and when the member left if to be held."""
     code = codes.read(text)
     if not codes.same_issuer(code, scope.issuer_mark):
         # Known from the code alone, without a look-up: it does not say whether that card exists.
         raise NotFound("This card belongs to another merchant.", code="other-merchant", field="code")
-    return members.member_by_code(tx, scope, cards.code_hash(code), ctx.now())
+    return members.member_by_code(tx, scope, cards.code_hash(code), ctx.now(), hold=hold)
 
 
 def at_till(scope: Scope) -> tuple[int, int]:
@@ -135,12 +137,11 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     _plausible(sold.amount_minor, occurred, now)
 
     def act(tx: Tx) -> Facts:
-        member = _holder(ctx, tx, scope, sold.code)
+        member = _held(ctx, tx, scope, sold.code)
         programme = ctx.programme(tx, member.version_id)
         if sold.money != programme.money.iso:
             raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
-        tier = members.lock_member(tx, member.id)
-        purses = _purses(tx, member, programme)
+        tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
         visited = _visited(tx, programme, member.id, occurred)
         new = NewSale(
             public_id=new_id("sale"),
@@ -158,15 +159,15 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
             programme_version_id=member.version_id,
             state={"tier": tier} | ({"visits": {r: at.isoformat() for r, at in visited.items()}} if visited else {}),
         )
-        sale_id = sales.add_sale(tx, new, sold.lines)
         basket = _basket(sold.lines)
-        awards = earning.rate(programme, basket, occurred, visited)
-        posted = _award(tx, awards, member, scope, new, sale_id, purses)
+        earned = earning.rate(programme, basket, occurred, visited)
+        awards = _awards(earned, member, scope, new, purses)
+        posted = ledger.foresee(awards)
         after = standing.settle_tier(tx, programme, member.id, tier, posted)
-        if posted:
-            cards.changed(tx, member.id, standing.loud(programme, posted, tier, after), now)
+        loud = cards.mask(standing.loud(programme, posted, tier, after))
+        takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now))
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
-        again = bool(visited) and len(earning.rate(programme, basket, occurred)) > len(awards)
+        again = bool(visited) and len(earning.rate(programme, basket, occurred)) > len(earned)
         more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
         return facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
 
@@ -184,12 +185,12 @@ def _plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
         raise Invalid(sentence, code="implausible-time", field="occurred_at")
 
 
-def _purses(tx: Tx, member: MemberRow, programme: Programme) -> dict[str, ledger.Purse]:
-    purses = ledger.purses(tx, member.id)
+def _purses(tx: Tx, member: MemberRow, programme: Programme, merchant_id: int) -> dict[str, ledger.Purse]:
+    purses = ledger.purses(tx, member.id, merchant_id)
     if any(currency.code not in purses for currency in programme.currencies):
         # A newer programme version brought a further currency.
         ledger.open_all_purses(tx, member.programme_id, member.id)
-        purses = ledger.purses(tx, member.id)
+        purses = ledger.purses(tx, member.id, merchant_id)
     return purses
 
 
@@ -204,43 +205,37 @@ def _basket(lines: Sequence[SaleLine]) -> list[earning.Line]:
     return [earning.Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
 
 
-def _award(
-    tx: Tx,
-    awards: Sequence[earning.Award],
+def _awards(
+    earned: Sequence[earning.Award],
     member: MemberRow,
     scope: Scope,
     sale: NewSale,
-    sale_id: int,
     purses: Mapping[str, ledger.Purse],
-) -> list[Posted]:
-    return ledger.award(
-        tx,
-        [
-            ledger.Award(
-                Booking(
-                    public_id=new_id("ent"),
-                    programme_id=member.programme_id,
-                    member_id=member.id,
-                    merchant_id=scope.merchant_id,
-                    store_id=scope.store_id,
-                    till_id=scope.till_id,
-                    receipt=sale.receipt,
-                    sale_id=sale_id,
-                    programme_version_id=member.version_id,
-                    rule_id=award.rule_id,
-                    reason=award.reason,
-                    params={**award.params, "receipt": sale.receipt},
-                    state=sale.state,
-                    effective_at=sale.occurred_at,
-                    recorded_at=sale.recorded_at,
-                ),
-                purses[award.currency],
-                award.amount,
-                award.expires_at,
-            )
-            for award in awards
-        ],
-    )
+) -> list[ledger.Award]:
+    return [
+        ledger.Award(
+            Booking(
+                public_id=new_id("ent"),
+                programme_id=member.programme_id,
+                member_id=member.id,
+                merchant_id=scope.merchant_id,
+                store_id=scope.store_id,
+                till_id=scope.till_id,
+                receipt=sale.receipt,
+                programme_version_id=member.version_id,
+                rule_id=award.rule_id,
+                reason=award.reason,
+                params={**award.params, "receipt": sale.receipt},
+                state=sale.state,
+                effective_at=sale.occurred_at,
+                recorded_at=sale.recorded_at,
+            ),
+            purses[award.currency],
+            award.amount,
+            award.expires_at,
+        )
+        for award in earned
+    ]
 
 
 @dataclass(frozen=True)
@@ -269,14 +264,13 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
     wish = asked(scope, "redeem", body, key, f"redeem:{day.isoformat()}:{wanted.reference}", echoes=[before])
 
     def act(tx: Tx) -> Facts:
-        member = _holder(ctx, tx, scope, wanted.code)
+        member = _held(ctx, tx, scope, wanted.code)
         if not member.code_current:
             sentence = "This card was replaced by a newer one; ask for the newer card to spend points."
             raise Conflict(sentence, code="older-card")
         programme = ctx.programme(tx, member.version_id)
         currency, amount = _price(programme, wanted)
-        tier = members.lock_member(tx, member.id)
-        purses = _purses(tx, member, programme)
+        tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
         booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
         if wanted.reward is not None:
             params = {**booking.params, "reward": wanted.reward}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from alembic.config import Config
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from psycopg.types.numeric import Int8Dumper
 from sqlalchemy.engine import make_url
 
 from wallet_server import resources
@@ -33,7 +35,9 @@ Tx = sa.Connection
 """An open transaction. Only `records` looks inside; `actions` hands it on."""
 
 db = SQLAlchemy(metadata=metadata)
-_CHANGE = "wallet_change"
+_CHANGE, _USED = "wallet_change", "wallet_used"
+FRESH_SECONDS = 1.0
+"""A connection that was used so lately is taken to stand."""
 
 
 def _dumps(value: Any) -> str:
@@ -61,7 +65,6 @@ def engine_options(url: str, settings: Settings) -> dict[str, Any]:
             "connect_timeout": max(2, int(settings.database_wait_seconds)),
             "options": f"-c lock_timeout={wait} -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
         }
-        options["pool_pre_ping"] = True
     return options
 
 
@@ -78,6 +81,10 @@ class Database:
             # Not by an event: an engine that has a single listener asks after every event of every statement.
             engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment]
             engine.dispose()
+        else:
+            sa.event.listen(engine, "connect", _prepare_postgresql)
+            sa.event.listen(engine, "checkin", _given_back)
+            sa.event.listen(engine, "checkout", _ping)
 
     @contextmanager
     def change(self) -> Iterator[Tx]:
@@ -167,26 +174,52 @@ def _begin_sqlite(pooled: Any) -> None:
     pooled.dbapi_connection.execute("BEGIN IMMEDIATE" if pooled.info.pop(_CHANGE, False) else "BEGIN")
 
 
+def _prepare_postgresql(connection: psycopg.Connection, _record: object) -> None:
+    # All whole numbers as BIGINT: by default their type follows their size, and each mixture of types is another
+    # statement to prepare.
+    connection.adapters.register_dumper(int, Int8Dumper)
+
+
+def _given_back(connection: Any, record: Any) -> None:
+    record.info[_USED] = time.monotonic()
+    if connection is not None and not connection.closed and connection.autocommit:
+        connection.autocommit = False  # what begins next on it is a transaction again
+
+
+def _ping(connection: Any, record: Any, _fairy: object) -> None:
+    """See that a connection that rested is still one; to ask each time would be one message more for each sale."""
+    if time.monotonic() - record.info.get(_USED, 0.0) < FRESH_SECONDS:
+        return
+    try:
+        connection.autocommit = True
+        connection.execute("")
+        connection.autocommit = False  # for who has it now
+    except psycopg.Error as fault:
+        raise sa.exc.InvalidatePoolError from fault
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except sa.exc.TimeoutError as fault:
         raise Unavailable("The database is busy; please try again in a moment.") from fault
-    except sa.exc.DBAPIError as fault:
-        if isinstance(fault, sa.exc.DataError):
+    except (sa.exc.DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+        # A prepared statement raises what its driver raises.
+        gone = isinstance(fault, sa.exc.DBAPIError) and fault.connection_invalidated
+        original = fault.orig if isinstance(fault, sa.exc.DBAPIError) else fault
+        if isinstance(original, sqlite3.DataError | psycopg.DataError):
             raise Invalid("The request holds a text or a number that cannot be stored.", code="not-storable") from fault
-        if _passing(fault):
+        if gone or _passing(original):
             raise Unavailable("The database cannot be written to just now; please try again in a moment.") from fault
         raise
 
 
-def _passing(fault: sa.exc.DBAPIError) -> bool:
-    original = fault.orig
+def _passing(original: BaseException | None) -> bool:
     if isinstance(original, sqlite3.OperationalError):
         text = str(original).lower()
         return any(w in text for w in ("locked", "busy", "disk is full", "disk i/o", "readonly", "unable to open"))
-    return fault.connection_invalidated or isinstance(
+    return isinstance(
         original,
         psycopg.errors.OperationalError  # also: disk full, too many connections, server shutting down
         | psycopg.errors.LockNotAvailable

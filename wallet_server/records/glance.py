@@ -48,6 +48,10 @@ class Glance:
             # A raw connection raises what the driver raises, where there is no database to connect to.
             raise Unavailable(BUSY) from fault
         try:
+            if not database.sqlite:
+                # Else psycopg begins a transaction, and the rollback at its end makes it forget what it has prepared.
+                driver: Any = connection.dbapi_connection
+                driver.autocommit = True  # until it is given back
             cursor = connection.cursor()
             cursor.execute(text, given)
             found = list(cursor.fetchall())

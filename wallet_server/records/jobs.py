@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import jobs
 
 COUNTER, SERVICE, BULK = 0, 1, 2
@@ -84,30 +86,35 @@ def instant(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
-def _greatest(tx: Tx, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    name = "max" if tx.dialect.name == "sqlite" else "greatest"
+def _greatest(dialect: str, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    name = "max" if dialect == "sqlite" else "greatest"
     return getattr(sa.func, name)(*values)  # type: ignore[no-any-return]
 
 
-def _least(tx: Tx, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    name = "min" if tx.dialect.name == "sqlite" else "least"
+def _least(dialect: str, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    name = "min" if dialect == "sqlite" else "least"
     return getattr(sa.func, name)(*values)  # type: ignore[no-any-return]
 
 
-def _put_statement(tx: Tx) -> sa.Insert:
-    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+def _put_statement(dialect: str) -> sa.Insert:
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
     insert = make(jobs).values(
         kind=b("kind"), key=b("key"), lane=b("lane"), run_at=b("run_at"), due_at=b("run_at"), generation=1
     )
-    run_at = _least(tx, jobs.c.run_at, insert.excluded.run_at)
-    return insert.on_conflict_do_update(
+    return or_put_again(insert, dialect)
+
+
+def or_put_again(insert: Any, dialect: str) -> sa.Insert:
+    """The same for jobs that stand already: put again, at the earlier time and in the more urgent lane of the two."""
+    run_at = _least(dialect, jobs.c.run_at, insert.excluded.run_at)
+    return insert.on_conflict_do_update(  # type: ignore[no-any-return]
         index_elements=["kind", "key"],
         set_={
             "generation": jobs.c.generation + 1,
-            "lane": _least(tx, jobs.c.lane, insert.excluded.lane),
+            "lane": _least(dialect, jobs.c.lane, insert.excluded.lane),
             "run_at": run_at,
             # A vendor's rest and a lease in force are kept: a new wish cannot shorten them.
-            "due_at": _greatest(tx, run_at, jobs.c.rest_until, jobs.c.leased_until),
+            "due_at": _greatest(dialect, run_at, jobs.c.rest_until, jobs.c.leased_until),
             # A dead letter starts anew: with its old failures the first stumble would bury it again.
             "failures": sa.case((jobs.c.dead_at.is_(None), jobs.c.failures), else_=0),
             "dead_at": None,
@@ -115,14 +122,7 @@ def _put_statement(tx: Tx) -> sa.Insert:
     )
 
 
-_STATEMENTS: dict[str, tuple[sa.Insert, sa.Update]] = {}
-
-
-def _statements(tx: Tx) -> tuple[sa.Insert, sa.Update]:
-    name = tx.dialect.name
-    if name not in _STATEMENTS:
-        _STATEMENTS[name] = (_put_statement(tx), _claim_statement(tx))
-    return _STATEMENTS[name]
+_PUT = Prepared(_put_statement)
 
 
 def put(tx: Tx, wishes: Iterable[Put]) -> None:
@@ -132,17 +132,17 @@ def put(tx: Tx, wishes: Iterable[Put]) -> None:
         for w in sorted(wishes, key=lambda w: (w.kind, w.key))
     ]
     if rows:
-        tx.execute(_statements(tx)[0], rows)
+        _PUT.many(tx, rows)
 
 
-def _claim_statement(tx: Tx) -> sa.Update:
+def _claim_statement(dialect: str) -> sa.Executable:
     due = (
         sa.select(jobs.c.id)
         .where(jobs.c.lane == b("of_lane"), jobs.c.due_at <= b("now"), jobs.c.dead_at.is_(None))
         .order_by(jobs.c.due_at)
         .limit(b("most"))
     )
-    if tx.dialect.name != "sqlite":
+    if dialect != "sqlite":
         due = due.with_for_update(skip_locked=True)
     return (
         sa.update(jobs)
@@ -160,12 +160,15 @@ def _claim_statement(tx: Tx) -> sa.Update:
     )
 
 
+_CLAIM = Prepared(_claim_statement)
+
+
 def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> list[Lease]:
     """Lease up to `most` due jobs of a lane, those that are due for longest; given in the order in which `put` locks,
     so that whoever walks the batch and rests or buries each keeps that order too."""
     until = micros(now + timedelta(seconds=lease_seconds))
-    rows = tx.execute(_statements(tx)[1], {"of_lane": lane, "now": micros(now), "most": most, "until": until})
-    return sorted((Lease(*row) for row in rows.all()), key=_place)
+    rows = _CLAIM.rows(tx, {"of_lane": lane, "now": micros(now), "most": most, "until": until})
+    return sorted((Lease(*row) for row in rows), key=_place)
 
 
 def _place(lease: Lease) -> tuple[str, str]:
@@ -259,7 +262,7 @@ def _run_again(tx: Tx, wishes: Sequence[tuple[Lease, Again | None]]) -> None:
 def _again_statements(tx: Tx) -> tuple[sa.Update, sa.Update]:
     name = tx.dialect.name
     if name not in _AGAIN:
-        run_at = _least(tx, jobs.c.run_at, b("at", type_=sa.BigInteger))
+        run_at = _least(tx.dialect.name, jobs.c.run_at, b("at", type_=sa.BigInteger))
         free = {"leased_until": 0, "rest_until": 0, "failures": 0, "last_error": None, "run_at": run_at}
         plain = (
             sa.update(jobs)
@@ -282,7 +285,7 @@ def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True
         sa.update(jobs)
         .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
         .values(
-            run_at=_least(tx, jobs.c.run_at, sa.literal(micros(until))),
+            run_at=_least(tx.dialect.name, jobs.c.run_at, sa.literal(micros(until))),
             rest_until=micros(until),
             due_at=micros(until),
             leased_until=0,

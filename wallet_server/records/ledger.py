@@ -19,6 +19,7 @@ from sqlalchemy import bindparam as b
 from wallet_server.errors import Conflict
 from wallet_server.records import lots as lot_book
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     balances,
     currencies,
@@ -61,18 +62,20 @@ class Booking:
 @dataclass(frozen=True)
 class Purse:
     """A member's account of one currency and what stands on it; `owing` unless it is known that no reversal left a
-    debt there."""
+    debt there; `issued` the merchant's account on the other side of its awards, where that is known."""
 
     account_id: int
     currency_id: int
     code: str
     amount: int
     owing: bool = True
+    issued: int | None = None
 
 
 @dataclass(frozen=True)
 class Posted:
-    """An entry as booked: `amount` is what the member's account changed by, `balance` what stands there now."""
+    """An entry as booked: `amount` is what the member's account changed by, `balance` what stands there now; `entry_id`
+    0 while it is only foreseen."""
 
     entry_id: int
     public_id: str
@@ -86,28 +89,41 @@ class Posted:
 
 # Beside a lot that has expired, a balance of zero or more may hide a debt: so the debts themselves are looked for.
 _OWING = sa.exists().where(lots.c.account_id == ledger_accounts.c.id, lot_book.OPEN, lots.c.remaining < 0)
-_PURSES = (
+_ISSUED = ledger_accounts.alias("merchants_own")
+_PURSES = Prepared(
     sa.select(
         ledger_accounts.c.id,
         ledger_accounts.c.currency_id,
         currencies.c.code,
         balances.c.amount,
         _OWING.label("owing"),
+        _ISSUED.c.id.label("issued"),
     )
     .join(balances, balances.c.account_id == ledger_accounts.c.id)
     .join(currencies, currencies.c.id == ledger_accounts.c.currency_id)
+    .outerjoin(
+        _ISSUED,
+        sa.and_(
+            _ISSUED.c.currency_id == ledger_accounts.c.currency_id,
+            _ISSUED.c.owner_kind == MERCHANT,
+            _ISSUED.c.owner_id == b("merchant_id"),
+            _ISSUED.c.purpose == ISSUED,
+        ),
+    )
     .where(balances.c.member_id == b("member_id"))
 )
-_ADD_ENTRY = sa.insert(ledger_entries).returning(ledger_entries.c.id, ledger_entries.c.public_id)
-_ADD_POSTING = sa.insert(ledger_postings)
-_MOVE = sa.update(balances).where(balances.c.account_id == b("account")).values(amount=balances.c.amount + b("by"))
-_MOVED = _MOVE.returning(balances.c.amount)
+_ADD_ENTRY = Prepared(
+    sa.insert(ledger_entries).returning(ledger_entries.c.id), [c.name for c in ledger_entries.c if c.name != "id"]
+)
+_ADD_POSTING = Prepared(sa.insert(ledger_postings), [c.name for c in ledger_postings.c])
+_BY = sa.update(balances).where(balances.c.account_id == b("account")).values(amount=balances.c.amount + b("by"))
+_MOVE, _MOVED = Prepared(_BY), Prepared(_BY.returning(balances.c.amount))
 
 
-def purses(tx: Tx, member_id: int) -> dict[str, Purse]:
-    """The member's accounts by currency code."""
-    rows = tx.execute(_PURSES, {"member_id": member_id})
-    return {r.code: Purse(r.id, r.currency_id, r.code, r.amount, r.owing) for r in rows}
+def purses(tx: Tx, member_id: int, merchant_id: int | None = None) -> dict[str, Purse]:
+    """The member's accounts by currency code, and what this merchant's awards come from where it is open already."""
+    rows = _PURSES.rows(tx, {"member_id": member_id, "merchant_id": merchant_id})
+    return {r.code: Purse(r.id, r.currency_id, r.code, r.amount, bool(r.owing), r.issued) for r in rows}
 
 
 _AMOUNTS = (
@@ -189,14 +205,12 @@ def award(tx: Tx, awards: Sequence[Award]) -> list[Posted]:
     """
     if not awards:
         return []
-    if any(one.amount <= 0 for one in awards):
-        raise ValueError("an award is positive")
-    contras = _contras(tx, awards)
-    legs = [_Leg(one.booking, EARN, one.purse, one.amount, contras[one.purse.currency_id]) for one in awards]
-    balance = _balances_after(legs)
+    foreseen = foresee(awards)
+    other = contras(tx, awards)
+    legs = [_Leg(one.booking, EARN, one.purse, one.amount, other[one.purse.currency_id]) for one in awards]
     ids = _write(tx, legs)
-    tx.execute(_MOVE, [{"account": leg.purse.account_id, "by": leg.amount} for leg in legs])
-    posted = [_posted(leg, ids[leg.booking.public_id], after) for leg, after in zip(legs, balance, strict=True)]
+    _MOVE.many(tx, [{"account": leg.purse.account_id, "by": leg.amount} for leg in legs])
+    posted = [replace(one, entry_id=ids[one.public_id]) for one in foreseen]
     opened = lot_book.open_lots(
         tx,
         [
@@ -211,36 +225,31 @@ def award(tx: Tx, awards: Sequence[Award]) -> list[Posted]:
     return posted
 
 
-def _balances_after(legs: Sequence[_Leg]) -> list[int]:
-    """What stands on each leg's account after it, where the purses are as they were before the first."""
+def foresee(awards: Sequence[Award]) -> list[Posted]:
+    """What `award` will answer, before anything is written. Raises `Conflict` (`balance-too-large`)."""
     stands: dict[int, int] = {}
-    after = []
-    for leg in legs:
-        account = leg.purse.account_id
-        stands[account] = stands.get(account, leg.purse.amount) + leg.amount
-        if stands[account] > MAX_BALANCE:
-            raise Conflict(f"This account cannot hold that many {leg.purse.code}.", code="balance-too-large")
-        after.append(stands[account])
-    return after
+    posted = []
+    for one in awards:
+        account, said = one.purse.account_id, one.booking
+        after = stands[account] = stands.get(account, one.purse.amount) + one.amount
+        if one.amount <= 0:
+            raise ValueError("an award is positive")
+        if after > MAX_BALANCE:
+            raise Conflict(f"This account cannot hold that many {one.purse.code}.", code="balance-too-large")
+        what = (said.rule_id, said.reason, said.params)
+        posted.append(Posted(0, said.public_id, one.purse.code, one.amount, after, *what))
+    return posted
 
 
-_CONTRAS = sa.select(ledger_accounts.c.currency_id, ledger_accounts.c.id).where(
-    ledger_accounts.c.currency_id.in_(b("currency_ids", expanding=True)),
-    ledger_accounts.c.owner_kind == b("owner_kind"),
-    ledger_accounts.c.owner_id == b("owner_id"),
-    ledger_accounts.c.purpose == b("purpose"),
-)
-
-
-def _contras(tx: Tx, awards: Sequence[Award]) -> dict[int, int]:
+def contras(tx: Tx, awards: Sequence[Award]) -> dict[int, int]:
     """Currency to the merchant's account on the other side of these awards, opened when it is first used."""
-    wanted = sorted({one.purse.currency_id for one in awards})
+    known = {one.purse.currency_id: one.purse.issued for one in awards}
     booking = awards[0].booking
-    key = {"currency_ids": wanted, "owner_kind": MERCHANT, "owner_id": booking.merchant_id, "purpose": ISSUED}
-    found = {r.currency_id: r.id for r in tx.execute(_CONTRAS, key)}
-    for missing in (currency for currency in wanted if currency not in found):
-        found[missing] = contra_account(tx, booking.programme_id, missing, booking.merchant_id, ISSUED)
-    return found
+    return {
+        # In the order of the keys, so that two tills that open the same ones do not wait for each other.
+        currency: known[currency] or contra_account(tx, booking.programme_id, currency, booking.merchant_id, ISSUED)
+        for currency in sorted(known)
+    }
 
 
 def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
@@ -350,26 +359,21 @@ class _Leg:
 
 
 def _post(tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra: int, reverses: int | None) -> Posted:
-    leg = _Leg(booking, kind, purse, amount, contra, reverses)
-    entry = _write(tx, [leg])[booking.public_id]
-    return _posted(leg, entry, tx.execute(_MOVED, {"account": purse.account_id, "by": amount}).scalar_one())
+    said, entry = booking, _write(tx, [_Leg(booking, kind, purse, amount, contra, reverses)])[booking.public_id]
+    after = _MOVED.first(tx, {"account": purse.account_id, "by": amount}).amount
+    return Posted(entry, said.public_id, purse.code, amount, after, said.rule_id, said.reason, said.params)
 
 
 def _write(tx: Tx, legs: Sequence[_Leg]) -> dict[str, int]:
     """Entries with their postings; the balances are the caller's. Public id to entry."""
-    ids = {r.public_id: r.id for r in tx.execute(_ADD_ENTRY, [_entry(leg) for leg in legs])}
+    ids = {leg.booking.public_id: _ADD_ENTRY.first(tx, _entry(leg)).id for leg in legs}
     sides = []
     for leg in legs:
         side = {"entry_id": ids[leg.booking.public_id], "currency_id": leg.purse.currency_id}
         sides.append({**side, "account_id": leg.purse.account_id, "amount": leg.amount})
         sides.append({**side, "account_id": leg.contra, "amount": -leg.amount})
-    tx.execute(_ADD_POSTING, sides)
+    _ADD_POSTING.many(tx, sides)
     return ids
-
-
-def _posted(leg: _Leg, entry: int, balance: int) -> Posted:
-    said = leg.booking
-    return Posted(entry, said.public_id, leg.purse.code, leg.amount, balance, said.rule_id, said.reason, said.params)
 
 
 def _entry(leg: _Leg) -> dict[str, Any]:

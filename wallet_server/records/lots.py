@@ -14,13 +14,17 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import ledger_entries, lot_allocations, lots
 
 MAX_LOTS = 10_000
 # Written out, not bound: by a bound value a database cannot tell that the partial index of the open lots holds the row.
 OPEN = lots.c.remaining != sa.literal_column("0")
-_OPEN_LOT = sa.insert(lots).returning(lots.c.id, lots.c.entry_id)
-_LOTS = (
+_OPEN_LOT = Prepared(
+    sa.insert(lots).returning(lots.c.id),
+    ["account_id", "entry_id", "amount", "remaining", "earned_at", "expires_at"],
+)
+_LOTS = Prepared(
     sa.select(lots.c.id, lots.c.remaining)
     .where(
         lots.c.account_id == b("account"),
@@ -40,8 +44,8 @@ _DEBTS = (
     .limit(MAX_LOTS)
 )
 _OPENED = sa.select(lots.c.id, lots.c.entry_id, lots.c.expires_at).where(lots.c.id.in_(b("ids", expanding=True)))
-_DRAW = sa.update(lots).where(lots.c.id == b("lot")).values(remaining=lots.c.remaining - b("by"))
-_ALLOCATE = sa.insert(lot_allocations)
+_DRAW = Prepared(sa.update(lots).where(lots.c.id == b("lot")).values(remaining=lots.c.remaining - b("by")))
+_ALLOCATE = Prepared(sa.insert(lot_allocations), ["lot_id", "entry_id", "amount"])
 
 
 def new_lot(account: int, entry: int, amount: int, at: datetime, expires_at: datetime | None) -> dict[str, Any]:
@@ -58,14 +62,14 @@ def new_lot(account: int, entry: int, amount: int, at: datetime, expires_at: dat
 
 def open_lots(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """Entry to the lot that it opens."""
-    return {r.entry_id: r.id for r in tx.execute(_OPEN_LOT, rows)}
+    return {row["entry_id"]: _OPEN_LOT.first(tx, row).id for row in rows}
 
 
 def plan(
     tx: Tx, account: int, amount: int, at: datetime, first: int | None = None
 ) -> tuple[list[tuple[int, int]], int]:
     """Which lots give how much, first to expire first (the lot of entry `first` before all), and what is missing."""
-    rows = [(r.id, r.remaining) for r in tx.execute(_LOTS, {"account": account, "at": at})]
+    rows = [(r.id, r.remaining) for r in _LOTS.rows(tx, {"account": account, "at": at})]
     if first is not None:
         own = tx.execute(
             sa.select(lots.c.id, lots.c.remaining).where(lots.c.entry_id == first, lots.c.account_id == account)
@@ -86,8 +90,8 @@ def take(tx: Tx, entry: int, takes: Sequence[tuple[int, int]]) -> None:
     """Draw on lots (lot: amount, negative to give back), each draw written down under the entry that caused it."""
     takes = [(lot, part) for lot, part in takes if part]
     if takes:
-        tx.execute(_DRAW, [{"lot": lot, "by": part} for lot, part in takes])
-        tx.execute(_ALLOCATE, [{"lot_id": lot, "entry_id": entry, "amount": part} for lot, part in takes])
+        _DRAW.many(tx, [{"lot": lot, "by": part} for lot, part in takes])
+        _ALLOCATE.many(tx, [{"lot_id": lot, "entry_id": entry, "amount": part} for lot, part in takes])
 
 
 def repay(tx: Tx, account: int, pool: Mapping[int, int], at: datetime) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     announcement_members,
     announcements,
@@ -26,6 +27,7 @@ from wallet_server.records.schema import (
 )
 from wallet_server.records.scope import Scope
 
+LEFT = "This member has left the programme."
 PROMOTIONS = "promotions"
 """The purpose under which announcements are sent."""
 
@@ -86,6 +88,7 @@ _BY_CODE = (
         codes.c.kind.label("code_kind"),
         codes.c.pass_id,
         passes.c.state.label("pass_state"),
+        members.c.left_at,
     )
     .select_from(
         _from_members(codes.join(members, members.c.id == codes.c.member_id))
@@ -94,12 +97,13 @@ _BY_CODE = (
     )
     .where(codes.c.lookup == b("lookup"))
 )
+_LOOK, _HOLD = Prepared(_BY_CODE), Prepared(_BY_CODE.with_for_update(of=members, key_share=True))
 _BY_PUBLIC = (
     sa.select(*_COLUMNS)
     .select_from(_from_members(members).join(participations, _TAKES_PART))
     .where(members.c.public_id == b("public_id"))
 )
-_LOCK = (
+_LOCK = Prepared(
     # No key update: rows elsewhere may go on naming this member (a walk that notes whom it told) while a till holds it.
     sa.select(members.c.tier, members.c.left_at).where(members.c.id == b("id")).with_for_update(key_share=True)
 )  # SQLite ignores FOR UPDATE: there the whole database is locked for writing
@@ -119,11 +123,14 @@ def add_member(
     return int(tx.execute(sa.insert(members).returning(members.c.id), row).scalar_one())
 
 
-def member_by_code(tx: Tx, scope: Scope, lookup: bytes, now: datetime) -> MemberRow:
-    """The holder of a card, if the caller's merchant takes part in its programme. Raises `NotFound`."""
-    r = tx.execute(_BY_CODE, {"lookup": lookup, "merchant_id": scope.merchant_id}).first()
+def member_by_code(tx: Tx, scope: Scope, lookup: bytes, now: datetime, *, hold: bool = False) -> MemberRow:
+    """The holder of a card, if the caller's merchant takes part in its programme; if asked, held as by `lock_member`,
+    and with the tier that stands then. Raises `NotFound`."""
+    r = (_HOLD if hold else _LOOK).first(tx, {"lookup": lookup, "merchant_id": scope.merchant_id})
     if r is None:
         raise NotFound("This card is not known here.", code="unknown-card", field="code")
+    if hold and r.left_at is not None:
+        raise NotFound(LEFT, code="unknown-card")
     current = r.revoked_at is None and (r.valid_to is None or r.valid_to > now) and r.pass_state in (None, "active")
     member = _member(r, current=current)
     return replace(member, coupon_pass=r.pass_id) if r.code_kind == "coupon" else member
@@ -185,9 +192,9 @@ def lock_member(tx: Tx, member_id: int) -> str | None:
 
     The first lock of every change to a member: before passes, before jobs. Raises `NotFound` when the member left.
     """
-    row = tx.execute(_LOCK, {"id": member_id}).one()
+    row = _LOCK.first(tx, {"id": member_id})
     if row.left_at is not None:
-        raise NotFound("This member has left the programme.", code="unknown-card")
+        raise NotFound(LEFT, code="unknown-card")
     return row.tier  # type: ignore[no-any-return]
 
 

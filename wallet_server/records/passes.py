@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import codes, passes, publications, tag_counters
 
 ACTIVE, RETIRED = "active", "retired"
@@ -197,23 +198,24 @@ def pass_by_public(tx: Tx, public_id: str) -> PassRow | None:
     return None if r is None else _pass(r)
 
 
-_OF_MEMBER = (
-    sa.select(passes.c.id)
-    .where(passes.c.member_id == b("member"), passes.c.state == ACTIVE, passes.c.kind == CARD)
-    .order_by(passes.c.id)
-    .with_for_update(key_share=True)
-)
-_BUMP = (
-    sa.update(passes)
-    .where(passes.c.id.in_(_OF_MEMBER.scalar_subquery()))
-    .values(version=passes.c.version + 1, loud=passes.c.loud.op("|")(b("mask")))
-    .returning(passes.c.id, passes.c.quiet_until)
-)
+def bump_of(member: sa.BindParameter[int], mask: sa.BindParameter[int]) -> Any:
+    """The statement of `bump`."""
+    mine = sa.and_(passes.c.member_id == member, passes.c.state == ACTIVE, passes.c.kind == CARD)
+    held = sa.select(passes.c.id).where(mine).order_by(passes.c.id).with_for_update(key_share=True)
+    return (
+        sa.update(passes)
+        .where(passes.c.id.in_(held.scalar_subquery()))
+        .values(version=passes.c.version + 1, loud=passes.c.loud.op("|")(mask))
+        .returning(passes.c.id, passes.c.quiet_until)
+    )
+
+
+_BUMP = Prepared(bump_of(b("member"), b("mask")))
 
 
 def bump(tx: Tx, member_id: int, mask: int) -> list[tuple[int, datetime | None]]:
     """This member's cards (not the coupons) are stale: (pass key, until when further refreshes of it are to wait)."""
-    return [(r.id, r.quiet_until) for r in tx.execute(_BUMP, {"member": member_id, "mask": mask})]
+    return [(r.id, r.quiet_until) for r in _BUMP.rows(tx, {"member": member_id, "mask": mask})]
 
 
 def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, datetime | None]]:

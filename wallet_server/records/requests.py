@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -12,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import requests
 
 
@@ -38,14 +40,14 @@ class AlreadyClaimed(Exception):
     """Another request holds one of the claims: roll back, then look up its answer."""
 
 
-def _insert(tx: Tx) -> ReturningInsert[tuple[int]]:
-    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+def _insert(dialect: str) -> ReturningInsert[tuple[int]]:
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
     # The key comes back of what was written; a count of rows does not (the driver's cursor is closed by then, and its
     # -1 once passed for a row: the same sale sent through two tills at once was counted twice).
     return make(requests).on_conflict_do_nothing(index_elements=["principal", "key"]).returning(requests.c.id)
 
 
-_STATEMENTS: dict[str, ReturningInsert[tuple[int]]] = {}
+_CLAIM = Prepared(_insert, ["principal", "key", "route", "request_hash", "status", "answer", "at"])
 
 
 def claim(
@@ -55,9 +57,6 @@ def claim(
 
     Raises `AlreadyClaimed` when another request holds one of them. On PostgreSQL a concurrent holder is waited for.
     """
-    statement = _STATEMENTS.get(tx.dialect.name)
-    if statement is None:
-        statement = _STATEMENTS[tx.dialect.name] = _insert(tx)
     for one in sorted(claims, key=lambda c: (c.principal, c.key)):
         row = {
             "principal": one.principal,
@@ -68,7 +67,7 @@ def claim(
             "answer": answer,
             "at": at,
         }
-        if tx.execute(statement, row).scalar() is None:
+        if _CLAIM.first(tx, row) is None:
             raise AlreadyClaimed
 
 
@@ -85,18 +84,24 @@ def answer(tx: Tx, claims: Sequence[Claim], status: int, text: str) -> None:
     )
 
 
-_HELD = sa.select(requests).where(
-    requests.c.principal.in_(b("principals", expanding=True)), requests.c.key.in_(b("keys", expanding=True))
-)
+def _held(count: int) -> sa.Select[Any]:
+    places: list[tuple[Any, Any]] = [(b(f"principal{n}"), b(f"key{n}")) for n in range(count)]
+    return sa.select(requests).where(
+        sa.or_(*(sa.and_(requests.c.principal == who, requests.c.key == key) for who, key in places))
+    )
+
+
+MOST_CLAIMS = 8
+"""Under how many names one write may be claimed."""
+_HELD = [Prepared(_held(count)) for count in range(1, MOST_CLAIMS + 1)]
 
 
 def answered(tx: Tx, claims: Sequence[Claim]) -> dict[Claim, Answered]:
     """What stands under each of these claims that is held."""
     if not claims:
         return {}
-    asked = set(claims)
-    values = {"principals": sorted({c.principal for c in asked}), "keys": sorted({c.key for c in asked})}
-    rows = ((Claim(r.principal, r.key), r) for r in tx.execute(_HELD, values))
-    return {
-        claim: Answered(r.route, bytes(r.request_hash), r.status, r.answer, r.at) for claim, r in rows if claim in asked
-    }
+    values: dict[str, str] = {}
+    for n, claim in enumerate(claims):
+        values |= {f"principal{n}": claim.principal, f"key{n}": claim.key}
+    rows = _HELD[len(claims) - 1].rows(tx, values)
+    return {Claim(r.principal, r.key): Answered(r.route, bytes(r.request_hash), r.status, r.answer, r.at) for r in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.requests import AlreadyClaimed
 from wallet_server.records.schema import (
     currencies,
@@ -93,26 +94,23 @@ class SaleRow:
     amount_minor: int
 
 
-def _add(tx: Tx) -> sa.Insert:
-    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+def _add(dialect: str) -> sa.Executable:
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
     natural = ["till_id", "business_day", "receipt"]
     return make(sales).on_conflict_do_nothing(index_elements=natural).returning(sales.c.id)
 
 
-_ADD: dict[str, sa.Insert] = {}
-_ADD_LINES = sa.insert(sale_lines)
+_ADD = Prepared(_add, [one.name for one in fields(NewSale)])
+_ADD_LINES = Prepared(sa.insert(sale_lines), ["sale_id", "number", *(one.name for one in fields(SaleLine))])
 
 
 def add_sale(tx: Tx, sale: NewSale, lines: Sequence[SaleLine]) -> int:
     """Store a sale and its lines. Raises `AlreadyClaimed` when this receipt of this till and day stands already."""
-    statement = _ADD.get(tx.dialect.name)
-    if statement is None:
-        statement = _ADD[tx.dialect.name] = _add(tx)
-    sale_id = tx.execute(statement, {**vars(sale), "state": dict(sale.state)}).scalar()
-    if sale_id is None:
+    row = _ADD.first(tx, {**vars(sale), "state": dict(sale.state)})
+    if row is None:
         raise AlreadyClaimed
-    tx.execute(_ADD_LINES, [{"sale_id": sale_id, "number": n, **vars(line)} for n, line in enumerate(lines, 1)])
-    return int(sale_id)
+    _ADD_LINES.many(tx, [{"sale_id": row.id, "number": n, **vars(line)} for n, line in enumerate(lines, 1)])
+    return int(row.id)
 
 
 def sale_in(tx: Tx, scope: Scope, public_id: str) -> SaleRow:
