@@ -114,6 +114,23 @@ def good(tx: Tx, member_id: int, now: datetime) -> list[PassRow]:
     return [row for row in passes.passes_by_id(tx, ids) if row.state == passes.ACTIVE] if ids else []
 
 
+def beside_in(
+    ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, wallet: str, now: datetime, most: int
+) -> list[PassRow]:
+    """Copies of a member's good coupons, the newest `most`, in another wallet whose credentials `row` names; made where
+    there are none. The member is held."""
+    found: list[PassRow] = []
+    standing = [c for c in coupons.of_member(tx, member_id) if rules.standing(c.state, c.valid_to, now) == rules.ISSUED]
+    for coupon in standing[-most:]:
+        there = [key for key, name in coupons.elsewhere(tx, coupon.id).items() if name == wallet]
+        if there:
+            found += passes.passes_by_id(tx, there[-1:])
+        else:
+            show = partial(coupons.show, tx, coupon.id)
+            found.append(issue_pass(ctx, tx, row, member_id, now, COUPON, show))
+    return found
+
+
 def shown_by(ctx: Context, pass_id: int) -> Coupon:
     """The coupon behind a code that was scanned."""
     with ctx.look() as tx:
@@ -133,7 +150,7 @@ def _told(ctx: Context, tx: Tx, coupon: CouponRow, pass_id: int, now: datetime) 
         coupon.used_at,
         coupon.value_minor,
         coupon.money,
-        coupon.pass_id == pass_id,
+        _current(tx, coupon, pass_id),
     )
 
 
@@ -157,14 +174,14 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
         members.lock_member(tx, member.id)
         coupon = coupons.of_passes(tx, [member.coupon_pass])[member.coupon_pass]
         rules.demand_good(coupon.state, coupon.valid_to, now)
-        if coupon.pass_id != member.coupon_pass:
+        if not _current(tx, coupon, member.coupon_pass):
             sentence = "This coupon was replaced by a newer one; ask for that one."
             raise Conflict(sentence, code="coupon-replaced", field="code")
         # Whoever may take it back at a touch must still reach the phone until then.
         over_at = now + UNDO if scope.device else now
         event = _at(scope, _event(rules.USED, coupon.value_minor, now, "use"), wanted.reference)
         coupons.change(tx, coupon.id, event, rules.USED, now, over_at)
-        _tell(tx, coupon.pass_id, now)
+        _tell(tx, coupon, now)
         used = replace(coupon, state=rules.USED, used_at=now)
         return _facts(event, member.public_id, member.programme_public_id, _told(ctx, tx, used, coupon.pass_id, now))
 
@@ -181,9 +198,15 @@ def _at(scope: Scope, event: Event, receipt: str | None) -> Event:
     )
 
 
-def _tell(tx: Tx, pass_id: int, now: datetime) -> None:
-    passes.stale(tx, pass_id)
-    jobs.put(tx, [jobs.Put(cards.REFRESH, str(pass_id), jobs.COUNTER, now)])
+def _current(tx: Tx, coupon: CouponRow, pass_id: int) -> bool:
+    """Whether this pass shows the coupon still: the newest file does, and every good copy in another wallet."""
+    return coupon.pass_id == pass_id or pass_id in coupons.elsewhere(tx, coupon.id)
+
+
+def _tell(tx: Tx, coupon: CouponRow, now: datetime) -> None:
+    for pass_id in sorted((coupon.pass_id, *coupons.elsewhere(tx, coupon.id))):
+        passes.stale(tx, pass_id)
+        jobs.put(tx, [jobs.Put(cards.REFRESH, str(pass_id), jobs.COUNTER, now)])
 
 
 def _facts(event: Event, member: str, programme: str, coupon: Coupon) -> Facts:
@@ -229,7 +252,7 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
         event = _at(scope, _event(rules.UNDONE, coupon.value_minor, now), row.receipt)
         coupons.change(tx, coupon.id, event, rules.ISSUED)
         if passes.lock_passes(tx, [coupon.pass_id])[0].state == passes.ACTIVE:
-            _tell(tx, coupon.pass_id, now)
+            _tell(tx, coupon, now)
         else:
             _show_anew(ctx, tx, programmes.programme_by_id(tx, coupon.programme_id), coupon, now)
         back = coupons.by_id(tx, coupon.id)
@@ -254,7 +277,8 @@ def expire(tx: Tx, now: datetime, most: int = SLICE) -> int | None:
     lapsed = [one for one in (coupons.by_id(tx, row.id) for row in found) if one.state == rules.ISSUED]
     for one in lapsed:
         coupons.change(tx, one.id, _event(rules.EXPIRED, one.value_minor, now), rules.EXPIRED)
-    rows = [row for row in passes.lock_passes(tx, [one.pass_id for one in lapsed]) if row.state == passes.ACTIVE]
+    shown = [key for one in lapsed for key in (one.pass_id, *coupons.elsewhere(tx, one.id))]
+    rows = [row for row in passes.lock_passes(tx, shown) if row.state == passes.ACTIVE]
     for row in rows:
         passes.retire_pass(tx, row.id)
     jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.BULK, now) for row in rows])

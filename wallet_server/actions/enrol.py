@@ -14,6 +14,7 @@ from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import Conflict, Invalid, NotFound
+from wallet_server.records import coupons as coupon_rows
 from wallet_server.records import devices, jobs, ledger, members, parties, passes, programmes, vendors
 from wallet_server.records.credentials import APPLE, GOOGLE
 from wallet_server.records.database import Tx
@@ -258,7 +259,8 @@ def web_card(ctx: Context, token: str) -> WebCard:
         # At once, and not when its last version is published: whoever looks at a replaced card sees that it is one.
         coupons_good = coupons.good(tx, row.member_id, ctx.now())
         card = row.kind == passes.CARD
-        alive = row.state == passes.ACTIVE and (card or row.id in {one.id for one in coupons_good})
+        file = row.id if card else coupon_rows.of_passes(tx, [row.id])[row.id].pass_id
+        alive = row.state == passes.ACTIVE and (card or file in {one.id for one in coupons_good})
         found, mark = cards.by_the_books(ctx, tx, row, publication)
         shown = replace(found, voided=not alive)
         held = bool(devices.holders(tx, [row.id])) or (card and _pushed_to_somebody(ctx, tx, row))

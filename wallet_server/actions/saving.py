@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from wallet_server.actions import cards, pushed
+from wallet_server.actions import cards, coupons, pushed
 from wallet_server.actions.context import Context
 from wallet_server.actions.enrol import download_path, pass_of_link
 from wallet_server.actions.issuing import issue_pass
@@ -21,6 +21,9 @@ from wallet_server.records.members import MemberRow
 from wallet_server.records.passes import PassRow
 from wallet_server.records.rung import Rung, mark_rung
 from wallet_server.wallets.port import Later, Refused
+
+MOST_BESIDE = 4
+"""Coupons that one address adds beside the card: with their names it stays short enough for every browser."""
 
 
 def offered(ctx: Context, tx: Tx, programme_id: int, wallet: str = GOOGLE) -> bool:
@@ -51,11 +54,15 @@ def save(ctx: Context, token: str, wallet: str = GOOGLE) -> str:
     now = ctx.now()
     with ctx.change() as tx:
         holder = _holder(tx, pass_of_link(ctx, tx, "download", token))
-        row = _pass(ctx, tx, holder, wallet, now)
-        ready = cards.published(tx, [row.id])
+        rows = _passes(ctx, tx, holder, wallet, now)
+        ready = cards.published(tx, [row.id for row in rows])
         loaded = pushed.load(ctx, tx, ready, now)
-    _put(ctx, ready[0], loaded, now)
-    return ctx.wallets[wallet].link([loaded.copies[row.id]], now).link or ""
+    card = next(r for r in ready if r.row.kind == passes.CARD)
+    beside = [r for r in ready if r.row.kind != passes.CARD]
+    # The coupons first: the card names them.
+    given = [r for r in beside if _taken(ctx, r, loaded, now)]
+    _put(ctx, card, loaded, now)
+    return ctx.wallets[wallet].link([loaded.copies[r.row.id] for r in (card, *given)], now).link or ""
 
 
 def _holder(tx: Tx, row: PassRow) -> MemberRow:
@@ -66,16 +73,32 @@ def _holder(tx: Tx, row: PassRow) -> MemberRow:
     return members.members_by_id(tx, [row.member_id])[row.member_id]
 
 
-def _pass(ctx: Context, tx: Tx, holder: MemberRow, wallet: str, now: datetime) -> PassRow:
-    """The member's pass in this wallet, made where there is none."""
+def _passes(ctx: Context, tx: Tx, holder: MemberRow, wallet: str, now: datetime) -> list[PassRow]:
+    """The member's card in this wallet and the coupons beside it, made where there are none. One address adds the cards
+    of one issuer, so the coupons follow the card."""
     known = vendors.card_of(tx, holder.id, wallet)
-    if known is not None:
-        return passes.passes_by_id(tx, [known])[0]
+    card = None if known is None else passes.passes_by_id(tx, [known])[0]
+    set_id = _issuing(ctx, tx, holder, wallet) if card is None else card.credential_set_id
+    programme = replace(programmes.programme_by_id(tx, holder.programme_id), credential_set_id=set_id)
+    own = card or issue_pass(ctx, tx, programme, holder.id, now)
+    beside = coupons.beside_in(ctx, tx, programme, holder.id, wallet, now, MOST_BESIDE)
+    return [own, *(row for row in beside if row.pass_type == own.pass_type)]
+
+
+def _issuing(ctx: Context, tx: Tx, holder: MemberRow, wallet: str) -> int:
     issuer = vendors.issuer_of(tx, holder.programme_id, wallet) if ctx.pushes(wallet) else None
     if issuer is None:
         raise NotFound("This card cannot be added to this wallet; the page of the card says where it can.")
-    programme = replace(programmes.programme_by_id(tx, holder.programme_id), credential_set_id=issuer.credential_set_id)
-    return issue_pass(ctx, tx, programme, holder.id, now)
+    return issuer.credential_set_id
+
+
+def _taken(ctx: Context, ready: cards.Ready, loaded: pushed.Load, now: datetime) -> bool:
+    """Whether the vendor has this coupon; without it the card goes alone."""
+    try:
+        _put(ctx, ready, loaded, now)
+    except (Unavailable, Misconfigured):
+        return False
+    return True
 
 
 def _put(ctx: Context, ready: cards.Ready, loaded: pushed.Load, now: datetime) -> None:

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
+from wallet_server.records.credentials import APPLE
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import coupon_events, coupon_passes, coupons, stores, tills
+from wallet_server.records.passes import ACTIVE
+from wallet_server.records.schema import coupon_events, coupon_passes, coupons, passes, stores, tills
 from wallet_server.records.scope import Scope
 
 COUPON = "coupon"
@@ -24,7 +26,8 @@ COUPON = "coupon"
 
 @dataclass(frozen=True)
 class CouponRow:
-    """A coupon as its last event left it; `pass_id` is the newest of the passes that show it."""
+    """A coupon as its last event left it; `pass_id` is the newest of the files that show it; copies in other
+    wallets stand beside it (`elsewhere`)."""
 
     id: int
     public_id: str
@@ -96,7 +99,8 @@ class HistoryRow:
 
 _NEWEST = (
     sa.select(sa.func.max(coupon_passes.c.pass_id))
-    .where(coupon_passes.c.coupon_id == coupons.c.id)
+    .join(passes, passes.c.id == coupon_passes.c.pass_id)
+    .where(coupon_passes.c.coupon_id == coupons.c.id, passes.c.wallet == APPLE)
     .correlate(coupons)
     .scalar_subquery()
 )
@@ -141,6 +145,19 @@ def add(tx: Tx, new: NewCoupon, pass_id: int, event: Event) -> int:
 def show(tx: Tx, coupon_id: int, pass_id: int) -> None:
     """This pass shows the coupon from now on, in the place of those before it."""
     tx.execute(sa.insert(coupon_passes).values(pass_id=pass_id, coupon_id=coupon_id))
+
+
+_ELSEWHERE = (
+    sa.select(passes.c.id, passes.c.wallet)
+    .join(coupon_passes, coupon_passes.c.pass_id == passes.c.id)
+    .where(coupon_passes.c.coupon_id == b("coupon"), passes.c.wallet != APPLE, passes.c.state == ACTIVE)
+    .order_by(passes.c.id)
+)
+
+
+def elsewhere(tx: Tx, coupon_id: int) -> dict[int, str]:
+    """The good passes that show a coupon beside its file: pass key to wallet."""
+    return {r.id: r.wallet for r in tx.execute(_ELSEWHERE, {"coupon": coupon_id})}
 
 
 def change(

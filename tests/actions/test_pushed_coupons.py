@@ -1,0 +1,92 @@
+"""A coupon beside its card in a wallet that cards are pushed to: one address for both, one use for all its copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.actions.test_coupons import promising
+from tests.conftest import NewDatabase
+from tests.vendor import Vendor, add_vendor
+from tests.world import Holder, World, founded
+from wallet_server.actions import coupons, enrol, saving
+from wallet_server.errors import Conflict
+from wallet_server.records import passes
+from wallet_server.records.scope import Scope
+from wallet_server.wallets.port import Later, Shown
+
+
+@pytest.fixture
+def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+    with founded(new_database("sqlite"), tmp_path, document=promising()) as made:
+        yield made
+
+
+@pytest.fixture
+def vendor(world: World) -> Vendor:
+    return add_vendor(world)
+
+
+def join(world: World) -> tuple[Holder, Holder]:
+    """A member's card and the file of the coupon."""
+    facts = enrol.join(world.ctx, world.join_code, enrol.Joining())
+    return world.holder(facts["pass"]), world.holder(facts["coupons"][0])
+
+
+def save(world: World, card: Holder) -> list[Holder]:
+    """Who holds what the address adds: the card, then its coupons."""
+    link = saving.google_link(world.ctx, card.pass_public_id)
+    assert link is not None
+    serials = saving.save(world.ctx, link.split("/")[-2]).rpartition("/")[2].split(".")
+    with world.ctx.look() as tx:
+        rows = [passes.pass_by_serial(tx, "3388000000022222222", one) for one in serials]
+    return [world.holder(row.public_id) for row in rows if row is not None]
+
+
+def use(world: World, code: str, scope: Scope | None = None) -> str:
+    facts, _ = coupons.use(world.ctx, scope or world.till, coupons.Using(code, world.number()), None)
+    return str(facts["id"])
+
+
+def test_one_address_adds_card_and_coupon_and_the_card_names_it(world: World, vendor: Vendor) -> None:
+    card, file = join(world)
+    saved, coupon = save(world, card)
+    assert coupon.code not in (file.code, card.code, saved.code)
+    assert [what for what, _ in vendor.calls] == ["publish", "insert", "publish", "insert"]
+    assert [one.serial for one in save(world, card)] == [saved.serial, coupon.serial]
+    assert len(vendor.calls) == 4
+    assert vendor.objects[coupon.serial].kind == "coupon"
+
+
+def test_any_copy_is_used_once_for_all_and_given_back_to_all(world: World, vendor: Vendor) -> None:
+    card, file = join(world)
+    _, coupon = save(world, card)
+    used = use(world, coupon.code)
+    for code in (file.code, coupon.code):
+        with pytest.raises(Conflict) as refused:
+            use(world, code)
+        assert refused.value.code == "coupon-used"
+    coupons.undo(world.ctx, world.till, used, None)
+    use(world, save(world, card)[1].code)
+    world.work()
+    assert vendor.objects[coupon.serial].voided
+    assert save(world, card)[1:] == [], "used up, it is added to nothing"
+
+
+def test_the_till_knows_each_good_copy_and_the_page_of_each_shows_it(world: World, vendor: Vendor) -> None:
+    card, file = join(world)
+    _, coupon = save(world, card)
+    for one in (file, coupon):
+        assert coupons.shown_by(world.ctx, one.pass_id).current
+        page = enrol.web_card(world.ctx, world.ctx.link("card", one.pass_public_id).rpartition("/")[2])
+        assert not page.card.voided
+    assert len(enrol.web_card(world.ctx, world.ctx.link("card", card.pass_public_id).rpartition("/")[2]).beside) == 1
+
+
+def test_a_coupon_that_the_vendor_does_not_take_keeps_no_card_back(world: World, vendor: Vendor) -> None:
+    card, _ = join(world)
+    vendor.answer = lambda _what: Shown() if vendor.calls else Later(1, "busy")
+    assert len(save(world, card)) == 1
+    assert len(save(world, card)) == 2
