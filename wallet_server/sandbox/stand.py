@@ -75,7 +75,7 @@ async def serve(plan: Plan) -> None:
         apns = await stack.enter_async_context(
             ApnsServer(authority, on_push=fleet.on_push, known_tokens=fleet.known_token, token_keys=keys)
         )
-        androids = await _androids(stack, plan, authority)
+        androids = await open_androids(stack, plan, authority)
         vendors = Vendors(apns.address, androids.google if androids else None)
         links = await asyncio.to_thread(plan.prepare, authority, vendors)
         for pass_type, team in authority.issued():
@@ -108,7 +108,7 @@ async def serve(plan: Plan) -> None:
         await stop.wait()
 
 
-async def _androids(stack: AsyncExitStack, plan: Plan, authority: Authority) -> AndroidFleet | None:
+async def open_androids(stack: AsyncExitStack, plan: Plan, authority: Authority) -> AndroidFleet | None:
     """Google and its phones, running; None where its document is not installed."""
     folder = plan.data / "google"
     try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from google.auth.transport.requests import AuthorizedSession
@@ -19,28 +19,18 @@ from wallet_server.sandbox.google import AndroidFleet, AndroidPhone, Discovery, 
 from wallet_server.sandbox.google.phone import Held, code_of
 from wallet_server.sandbox.google.view import Part, card_view, code_svg, lock_screen
 
-T = TypeVar("T")
 RFC_KEY = "3132333435363738393031323334353637383930"
 RINGING = {"notifyPreference": "NOTIFY_ON_UPDATE"}
 
 
 @pytest.fixture
 def androids(bench: Bench) -> Iterator[AndroidFleet]:
-    fleet = AndroidFleet(bench.google)
-    bench.google.run(fleet.__aenter__())
-    yield fleet
-    bench.google.run(fleet.__aexit__())
-
-
-def on_loop(bench: Bench, deed: Callable[[], T]) -> T:
-    async def done() -> T:
-        return deed()
-
-    return bench.google.run(done())
+    with AndroidFleet(bench.google).in_thread() as fleet:
+        yield fleet
 
 
 def saved(bench: Bench, fleet: AndroidFleet, below: str, language: str = "en") -> AndroidPhone:
-    phone = on_loop(bench, lambda: fleet.add_phone(language, "Ada"))
+    phone = fleet.call(fleet.add_phone, language, "Ada")
     (held,) = bench.google.run(phone.open(f"https://pay.google.com/gp/v/save/{bench.link(below)}"))
     assert held.id == below
     return phone
@@ -85,13 +75,13 @@ def test_a_phone_that_was_away_sees_everything_when_it_is_back(
 ) -> None:
     _, below = bench.made(session)
     phone = saved(bench, androids, below)
-    on_loop(bench, phone.offline)
+    androids.call(phone.offline)
     change = {"loyaltyPoints": {"balance": {"int": 77}}, **RINGING}
     assert session.patch(bench.url(f"loyaltyObject/{below}"), json=change).ok
     assert phone.cards[below].body["loyaltyPoints"]["balance"] == {"int": 10}
     with pytest.raises(SaveRefused, match="offline"):
         bench.google.run(phone.open("https://pay.google.com/gp/v/save/x"))
-    on_loop(bench, phone.online)
+    androids.call(phone.online)
     assert phone.cards[below].body["loyaltyPoints"]["balance"] == {"int": 77}
     assert len(phone.lock_screen) == 1
 
@@ -113,7 +103,7 @@ def test_a_removed_card_is_gone_told_and_hears_no_more(
 ) -> None:
     _, below = bench.made(session, callbackOptions={"url": called.url})
     phone = saved(bench, androids, below)
-    on_loop(bench, lambda: phone.remove(below))
+    androids.call(phone.remove, below)
     bench.google.run(bench.google.callbacks.settle())
     assert [b'"save' in one or b'\\"save' in one for one in called.bodies] == [True, False]
     shown = session.patch(bench.url(f"loyaltyObject/{below}"), json={"accountName": "Eve"}).json()
@@ -147,14 +137,14 @@ def test_the_button_of_a_page_leads_to_the_wallet(
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as shop:
         Thread(target=shop.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        phone = on_loop(bench, androids.add_phone)
+        phone = androids.call(androids.add_phone)
         bench.google.run(phone.open(f"http://127.0.0.1:{shop.server_address[1]}/card"))
         shop.shutdown()
     assert list(phone.cards) == [below]
 
 
 def test_a_link_that_leads_nowhere_says_so(bench: Bench, androids: AndroidFleet, called: Called) -> None:
-    phone = on_loop(bench, androids.add_phone)
+    phone = androids.call(androids.add_phone)
     called.robots = ""
     for url, said in (
         (called.url, "did not lead to Google Wallet but to: 200"),

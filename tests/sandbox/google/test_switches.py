@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from google.auth.transport.requests import AuthorizedSession
 from tests.sandbox.google.conftest import ISSUER, Bench
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import Discovery, GoogleServer, Order, discovery
+from wallet_server.sandbox.google.callbacks import Keys
 from wallet_server.sandbox.google.discovery import NoDiscovery
 
 CONNECTION = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -160,18 +161,25 @@ def test_many_at_once_lose_nothing(bench: Bench, session: AuthorizedSession) -> 
 
 
 def test_everything_is_there_again_after_a_restart(tmp_path: Path, google_authority: Authority) -> None:
-    async def life(issuer: str) -> tuple[dict[str, str], bytes, dict[str, object]]:
-        async with GoogleServer(google_authority, folder=tmp_path / "google") as google:
+    async def life(issuer: str, later: timedelta = timedelta()) -> tuple[dict[str, str], bytes, Keys]:
+        def clock() -> datetime:
+            return datetime.now(UTC) + later
+
+        async with GoogleServer(google_authority, folder=tmp_path / "google", clock=clock) as google:
             account = google.issue_account(issuer)
             if google.shelf.find("genericClass", f"{issuer}.c") is None:
                 google.resources.insert("genericClass", {"id": f"{issuer}.c"})
             shown = google.shelf.answer(google.shelf.get("genericClass", f"{issuer}.c"))
-            return account, shown, google.callbacks.keys.served()["keys"][1]
+            return account, shown, google.callbacks.keys
 
     first, again = asyncio.run(life("5")), asyncio.run(life("5"))
     assert first[1:] == again[1:]
     assert first[0]["private_key"] == again[0]["private_key"]
     assert (tmp_path / "google" / "google.json").stat().st_mode & 0o777 == 0o600
+    *_, before = again
+    *_, after = asyncio.run(life("5", timedelta(days=8)))
+    assert after.root_pem == before.root_pem, "whoever keeps the root goes on"
+    assert after.intermediate_pem != before.intermediate_pem, "and the key below it, which has ended, is another"
 
 
 def test_without_googles_document_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

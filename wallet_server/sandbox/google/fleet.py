@@ -7,11 +7,11 @@ import os
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import orjson
@@ -28,6 +28,7 @@ KEPT_PICTURES = 200
 REQUEST_SECONDS = 20.0
 FLUSH_SECONDS = 1.0
 FILE = "androids.json"
+Result = TypeVar("Result")
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
 
@@ -69,6 +70,25 @@ class AndroidFleet:
         self.keep()
         if self._session is not None:
             await self._session.close()
+
+    @contextmanager
+    def in_thread(self) -> Iterator[AndroidFleet]:
+        """For callers outside the server's loop, while `google.in_thread()` runs. Coroutines of phones go through
+        `google.run(phone.open(url))`, everything else through `call`."""
+        self.google.run(self.__aenter__())
+        try:
+            yield self
+        finally:
+            self.google.run(self.__aexit__())
+
+    def call(self, deed: Callable[..., Result], *args: object) -> Result:
+        """Run a plain function, such as `fleet.add_phone` or `phone.remove`, in the server's loop, from another
+        thread, and wait for it."""
+
+        async def in_loop() -> Result:
+            return deed(*args)
+
+        return self.google.run(in_loop())
 
     def add_phone(self, language: str = "en", name: str = "") -> AndroidPhone:
         """A new phone with an account of its own. Raises ValueError when the fleet is full."""
