@@ -114,6 +114,23 @@ def _plain(designs: Designs, card: Card) -> bool:
     return formats <= {"qr", "aztec", "pdf417"} and all(one.link is None or "&" not in one.link for one in card.details)
 
 
+def test_progress_in_small_numbers_is_printed_too(
+    designs: Designs, drawings: Drawings, credentials: Credentials, counted: list[Card]
+) -> None:
+    """All languages write them alike; across a thousand they do not."""
+    card, press = sample_card(), Press(drawings)
+    assert card.gauge is not None
+    small = replace(card, gauge=replace(card.gauge, goal=300))
+    for number in (0, 20, 299, 987, 1000, 1234, 7):
+        wanted = varied(small, number), None, holder(number)
+        ours = made(press, designs, credentials, *wanted)
+        before = len(counted)
+        assert same(ours, whole_way(drawings, designs, credentials, *wanted))
+        counted[before:] = []
+    # Two and the plate of the small numbers, two and the plate of those from a thousand on.
+    assert len(counted) == 6
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(card=cards(), alert=ALERTS, others=st.lists(st.integers(-3, 10**7), min_size=1, max_size=3), plain=st.booleans())
 @example(card=sample_card(), alert=Alert("points", {}), others=[1, 2, 3], plain=True)

@@ -116,26 +116,17 @@ def fetch(
     go on naming the pass until a phone shows that it has this version: who has it and asks all the same is refused, as
     Apple advises (developer forums, 795413).
     """
-    served = fetches.served(ctx.database, pass_type, serial) if _plain(pass_type, serial) else None
-    expected = bytes(32) if served is None else served.token_sha256
-    if not hmac.compare_digest(digest(token or ""), expected) or served is None:
+    sheet = fetches.sheet(ctx.database, pass_type, serial) if _plain(pass_type, serial) else None
+    expected = bytes(32) if sheet is None else sheet.token_sha256
+    if not hmac.compare_digest(digest(token or ""), expected) or sheet is None:
         raise Unauthenticated("This pass and this token do not belong together.")
-    if served.over and known == served.last_modified:
-        _goodbye(ctx, served.pass_id)
+    if sheet.over and known == sheet.last_modified:
+        _goodbye(ctx, sheet.pass_id)
         raise Unauthenticated("This card is over, and this phone knows it.")
-    number, last_modified = served.number, served.last_modified
-    body: bytes | None = None
-    if known is None or known != last_modified:
-        kept = fetches.shelf_key(served.pass_id, number, served.credential_set_id, served.credential_version)
-        body = ctx.signed.get(kept)
-        if body is None:
-            # Looked at anew, and what is answered is all of that look: a further version may be out by now.
-            sheet = fetches.sheet(ctx.database, served.pass_id)
-            number, last_modified = sheet.number, sheet.last_modified
-            body = cards.serve_sheet(ctx, sheet)
-    if taken and served.seen < number:
-        noting.seen(ctx, served.pass_id, number)
-    return Fetched(body, "" if body is None else cards.PASS_FILE, last_modified)
+    body = None if known is not None and known == sheet.last_modified else cards.serve_sheet(ctx, sheet)
+    if taken and sheet.seen < sheet.number:
+        noting.seen(ctx, sheet.pass_id, sheet.number)
+    return Fetched(body, "" if body is None else cards.PASS_FILE, sheet.last_modified)
 
 
 def _goodbye(ctx: Context, pass_id: int) -> None:

@@ -27,23 +27,10 @@ from wallet_server.records.schema import (
 MOST_SERIALS = 10_000
 
 
-class Served(NamedTuple):
-    """What is served of a pass, without the card itself, and what its token is compared with. `over`: the pass is valid
-    no more, and that is what is served."""
-
-    pass_id: int
-    token_sha256: bytes
-    credential_set_id: int
-    credential_version: int
-    number: int
-    seen: int
-    last_modified: datetime
-    over: bool
-
-
 class Sheet(NamedTuple):
-    """Everything that a pass is made from, its secrets still sealed. `recovery_cipher` is None where the member has no
-    code or the pass may show none."""
+    """Everything that a pass is made from, its secrets still sealed, and what a phone's question is judged by.
+    `recovery_cipher` is None where the member has no code or the pass may show none. `over`: the pass is valid no more,
+    and that is what is served."""
 
     pass_id: int
     wallet: str
@@ -60,6 +47,9 @@ class Sheet(NamedTuple):
     code_cipher: str
     member_public_id: str
     recovery_cipher: str | None
+    token_sha256: bytes
+    seen: int
+    over: bool
 
 
 def shelf_key(pass_id: int, number: int, set_id: int, version: int) -> tuple[int, int, int, int]:
@@ -68,32 +58,9 @@ def shelf_key(pass_id: int, number: int, set_id: int, version: int) -> tuple[int
     return pass_id, number, set_id, version
 
 
-_BY_SERIAL = sa.and_(passes.c.pass_type == b("pass_type"), passes.c.serial == b("serial"))
 _BOTH = passes.join(publications, publications.c.pass_id == passes.c.id).join(
     credential_sets, credential_sets.c.id == passes.c.credential_set_id
 )
-_SERVED = Glance(
-    sa.select(
-        passes.c.id,
-        passes.c.token_sha256,
-        passes.c.credential_set_id,
-        credential_sets.c.version,
-        publications.c.number,
-        publications.c.seen,
-        publications.c.last_modified,
-        sa.and_(passes.c.state != ACTIVE, publications.c.of_version == passes.c.version),
-    )
-    .select_from(_BOTH)
-    .where(_BY_SERIAL)
-)
-
-
-def served(database: Database, pass_type: str, serial: str) -> Served | None:
-    """The pass that a device names; the token it presents is what gives access. Raises `Unavailable`."""
-    row = _SERVED.first(database, pass_type=pass_type, serial=serial)
-    return None if row is None else Served(*row)
-
-
 _CODE = (
     sa.select(codes.c.cipher)
     .where(codes.c.pass_id == passes.c.id)
@@ -132,18 +99,20 @@ _SHEET = Glance(
         _CODE.label("code_cipher"),
         members.c.public_id,
         _RECOVERY.label("recovery_cipher"),
+        passes.c.token_sha256,
+        publications.c.seen,
+        sa.and_(passes.c.state != ACTIVE, publications.c.of_version == passes.c.version),
     )
     .select_from(_BOTH.join(members, members.c.id == passes.c.member_id))
-    .where(passes.c.id == b("pass_key"))
+    .where(passes.c.pass_type == b("pass_type"), passes.c.serial == b("serial"))
 )
 
 
-def sheet(database: Database, pass_id: int) -> Sheet:
-    """What the pass is made from just now. Raises `Unavailable`."""
-    row = _SHEET.first(database, pass_key=pass_id)
-    if row is None:
-        raise LookupError(f"pass {pass_id} is gone")
-    return Sheet(*row)
+def sheet(database: Database, pass_type: str, serial: str) -> Sheet | None:
+    """The pass that a device names, and what it is made from just now; the token it presents is what gives access.
+    Raises `Unavailable`."""
+    row = _SHEET.first(database, pass_type=pass_type, serial=serial)
+    return None if row is None else Sheet(*row)
 
 
 _NEWEST = sa.select(tag_counters.c.last).where(tag_counters.c.pass_type == devices.c.pass_type).scalar_subquery()

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import orjson
+
 Texts = Mapping[str, str]
 """Language tag (`fr`, `en`) to text. Every mapping of one card has the same languages; the first is the default."""
 
@@ -258,7 +260,13 @@ _ABSENT = object()
 def card_to_json(card: Card) -> str:
     """Canonical JSON of a card: sorted keys, no spaces, so that equal cards are equal texts."""
     raw = {name: part for name, part in vars(card).items() if part != _LATER.get(name, _ABSENT)}
-    return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_part)
+    try:
+        return orjson.dumps(raw, default=_part, option=_CANONICAL).decode()
+    except TypeError:  # a number beyond 64 bits or half of a pair, which the rules of a wallet name
+        return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_part)
+
+
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def _part(part: Any) -> dict[str, Any]:
@@ -276,7 +284,7 @@ def fingerprint_of(text: str) -> str:
 
 def card_from_json(text: str) -> Card:
     """Inverse of `card_to_json`."""
-    raw = json.loads(text)
+    raw = orjson.loads(text)
     for name, part in _PARTS.items():
         if raw.get(name) is not None:
             raw[name] = part(**raw[name])

@@ -94,20 +94,21 @@ def compose(
     `next_instants` are the moments known to the caller (an expiry, the end of an announcement), in any order.
     Equal arguments give cards with equal fingerprints.
     """
+    common = _common(programme)
     level, progress = _status(programme, holding)
     card = Card(
         languages=programme.languages,
         organisation=programme.organisation,
-        description=dict(programme.description),
+        description=common.description,
         design=programme.design_id,
         design_version=programme.design_version,
         palette=_palette(programme, level),
-        balance=_balance(programme, holding),
-        tier=None if level is None else Tier(level.code, _words(programme, "tier"), dict(level.names)),
+        balance=_balance(programme, common, holding),
+        tier=None if level is None else Tier(level.code, common.words("tier"), dict(level.names)),
         gauge=progress,
-        news=None if holding.news is None else News(_words(programme, "news"), _complete(programme, holding.news)),
-        details=_details(programme, holding, level),
-        places=_nearby(programme, holding.home, holding.stores),
+        news=None if holding.news is None else News(common.words("news"), _complete(programme, holding.news)),
+        details=_details(programme, common, holding, level),
+        places=common.shops(holding.stores).nearby(holding.home),
         max_distance_metres=programme.max_distance_metres,
         code_issue=holding.code_issue,
         voided=holding.voided,
@@ -152,7 +153,7 @@ def compose_coupon(programme: Programme, promise: Promise, slip: Slip) -> Card:
         gauge=None,
         news=None,
         details=_coupon_details(programme, slip),
-        places=() if slip.voided else _nearby(programme, slip.home, slip.stores),
+        places=() if slip.voided else _common(programme).shops(slip.stores).nearby(slip.home),
         max_distance_metres=programme.max_distance_metres,
         code_issue=slip.code_issue,
         voided=slip.voided,
@@ -192,11 +193,10 @@ def _palette(programme: Programme, level: Level | None) -> Palette:
     return programme.palette if level is None or level.palette is None else level.palette
 
 
-def _balance(programme: Programme, holding: Holding) -> Balance:
+def _balance(programme: Programme, common: _Common, holding: Holding) -> Balance:
     currency = programme.currency(programme.balance_currency)
-    label = {language: _capital(currency.names[language].other) for language in programme.languages}
     owned = holding.balances.get(currency.code, 0)
-    return Balance(currency.code, label, owned, currency.iso, currency.exponent)
+    return Balance(currency.code, common.unit, owned, currency.iso, currency.exponent)
 
 
 def _capital(text: str) -> str:
@@ -213,39 +213,100 @@ def _complete(programme: Programme, texts: Texts) -> Texts:
     return {language: texts.get(language) or fallback for language in programme.languages}
 
 
-def _details(programme: Programme, holding: Holding, level: Level | None) -> tuple[Detail, ...]:
+def _details(programme: Programme, common: _Common, holding: Holding, level: Level | None) -> tuple[Detail, ...]:
     """The back of the card: what the member may want to read first stands first, the way out last."""
     details: list[Detail] = []
     if holding.voided:
-        details.append(Detail("voided", _words(programme, "voided"), _words(programme, "voided_text")))
-    if programme.earn:
-        details.append(Detail("rules", _words(programme, "rules"), rule_sentences(programme)))
-    if programme.rewards:
-        details.append(Detail("rewards", _words(programme, "rewards"), reward_sentences(programme)))
+        details.append(Detail("voided", common.words("voided"), common.words("voided_text")))
+    details += common.promises
     if holding.web_link is None and programme.welcome_coupon is not None:
         # The card of nobody yet says what whoever joins is given beside it.
         promised = {tag: coupons.promised(programme.welcome_coupon, tag) for tag in programme.languages}
-        details.append(Detail("welcome", _words(programme, "welcome"), promised))
+        details.append(Detail("welcome", common.words("welcome"), promised))
     if level is not None and level.benefits:
         details.append(_benefits(programme, level))
     if holding.stores:
-        details.append(_listed(programme, holding.stores))
-    if programme.website is not None:
-        address = dict.fromkeys(programme.languages, programme.website)
-        details.append(Detail("website", _words(programme, "website"), address, programme.website))
+        details.append(common.shops(holding.stores).listed)
+    details += common.website
     if holding.web_link is not None:
-        details.append(Detail("web", _words(programme, "web"), _words(programme, "web_text"), holding.web_link))
+        details.append(Detail("web", common.words("web"), common.words("web_text"), holding.web_link))
     if holding.rate_link is not None:
-        details.append(Detail("rate", _words(programme, "rate"), _words(programme, "rate_text"), holding.rate_link))
+        details.append(Detail("rate", common.words("rate"), common.words("rate_text"), holding.rate_link))
     if holding.recover_link is not None and not holding.voided:
-        text = _words(programme, "recover_text")
-        details.append(Detail("recover", _words(programme, "recover"), text, holding.recover_link))
-        hidden = dict.fromkeys(programme.languages, recovering.HIDDEN)
-        details.append(Detail(recovering.DETAIL, _words(programme, "recover_code"), hidden))
+        text = common.words("recover_text")
+        details.append(Detail("recover", common.words("recover"), text, holding.recover_link))
+        details.append(common.hidden)
     if holding.stop_link is not None:
-        text = _words(programme, "stop_text", programme.organisation)
-        details.append(Detail("stop", _words(programme, "stop"), text, holding.stop_link))
+        details.append(Detail("stop", common.words("stop"), common.stop_text, holding.stop_link))
     return tuple(details)
+
+
+class _Common:
+    """What every card of a programme's version says in the same words. A mass change composes thousands of them."""
+
+    def __init__(self, programme: Programme) -> None:
+        self.programme = programme
+        self._words: dict[str, Texts] = {}
+        self._shops: _Shops | None = None
+        self.description = dict(programme.description)
+        names = programme.currency(programme.balance_currency).names
+        self.unit = {language: _capital(names[language].other) for language in programme.languages}
+        self.promises: list[Detail] = []
+        if programme.earn:
+            self.promises.append(Detail("rules", self.words("rules"), rule_sentences(programme)))
+        if programme.rewards:
+            self.promises.append(Detail("rewards", self.words("rewards"), reward_sentences(programme)))
+        self.website: list[Detail] = []
+        if programme.website is not None:
+            address = dict.fromkeys(programme.languages, programme.website)
+            self.website.append(Detail("website", self.words("website"), address, programme.website))
+        hidden = dict.fromkeys(programme.languages, recovering.HIDDEN)
+        self.hidden = Detail(recovering.DETAIL, self.words("recover_code"), hidden)
+        self.stop_text = _words(programme, "stop_text", programme.organisation)
+
+    def words(self, key: str) -> Texts:
+        """The product's own words."""
+        found = self._words.get(key)
+        if found is None:
+            found = self._words[key] = _words(self.programme, key)
+        return found
+
+    def shops(self, stores: tuple[Store, ...]) -> _Shops:
+        """What is said of these stores. A batch of cards brings the same ones, so the last are kept."""
+        kept = self._shops
+        if kept is None or kept.stores is not stores:
+            kept = self._shops = _Shops(self.programme, stores)
+        return kept
+
+
+class _Shops:
+    """What cards say of their programme's stores."""
+
+    def __init__(self, programme: Programme, stores: tuple[Store, ...]) -> None:
+        self._programme, self.stores = programme, stores
+        self._near: dict[str | None, tuple[Store | None, tuple[Place, ...]]] = {}
+        self.listed = _listed(programme, stores)
+
+    def nearby(self, home: Store | None) -> tuple[Place, ...]:
+        """The places of a card whose holder is at home there."""
+        ref = None if home is None else home.ref
+        known = self._near.get(ref)
+        if known is None or known[0] != home:
+            known = self._near[ref] = home, _nearby(self._programme, home, self.stores)
+        return known[1]
+
+
+_KEPT, _MOST_KEPT = dict[int, _Common](), 64
+
+
+def _common(programme: Programme) -> _Common:
+    """By identity: a version is parsed once and kept, and to compare two costs more than to compose a card."""
+    found = _KEPT.get(id(programme))
+    if found is None or found.programme is not programme:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        found = _KEPT[id(programme)] = _Common(programme)
+    return found
 
 
 def _listed(programme: Programme, stores: Sequence[Store]) -> Detail:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal
 
 from wallet_server.rules.card import Texts
@@ -80,6 +81,7 @@ _REASONS = {
 }
 
 
+@lru_cache(maxsize=256)
 def spoken(language: str) -> str:
     """The language the product answers in: `fr-CA` is answered in `fr`, an unknown one in `en`."""
     primary = language.replace("_", "-").partition("-")[0].lower()

@@ -39,8 +39,8 @@ _ANY_TEXT = frozenset(("qr", "aztec", "pdf417"))
 _BALANCE = 3
 """Where the balance stands among the values, behind serial number, token and code: alone it is a number."""
 _MARK, _MARKED = "zqx{:03}xqz", re.compile("zqx([0-9]{3})xqz")
-_NUMBER = 8_070_605_040_302_010
-"""Stands where the balance will: a number that no card holds, within what JSON carries exactly."""
+_NUMBER, _SMALL = 8_070_605_040_302_010, 987
+"""Stand where a number will: one that no card holds, within what JSON carries exactly, and a small one."""
 
 
 class Outline(NamedTuple):
@@ -122,7 +122,9 @@ def _marked(card: Card, identity: Identity, design: Design) -> tuple[Card, Ident
 
     marked = card if card.balance.iso else replace(card, balance=replace(card.balance, value=_NUMBER))
     if card.gauge is not None:
-        gauge = replace(card.gauge, value=_NUMBER, sentence=mark(card.gauge.sentence))
+        # Below a thousand there is nothing to group, and all languages write it alike.
+        value = _SMALL if _alike(progress(card.gauge, languages), languages) else _NUMBER
+        gauge = replace(card.gauge, value=value, sentence=mark(card.gauge.sentence))
         marked = replace(marked, gauge=gauge)
         if shows_progress(design):
             said = progress(gauge, languages)
