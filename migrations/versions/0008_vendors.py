@@ -64,7 +64,10 @@ def _cards() -> None:
         "rotating_codes",
         sa.Column("pass_id", Key, autoincrement=False, nullable=False),
         sa.Column("counter", sa.BigInteger(), nullable=False),
+        sa.Column("till_id", Key, nullable=True),
+        sa.Column("taken_at", Instant(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["pass_id"], ["passes.id"], name=op.f("fk_rotating_codes_pass_id_passes")),
+        sa.ForeignKeyConstraint(["till_id"], ["tills.id"], name=op.f("fk_rotating_codes_till_id_tills")),
         sa.PrimaryKeyConstraint("pass_id", name=op.f("pk_rotating_codes")),
     )
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tests.world import NOON, World
 from wallet_server.records import alerts, issuers, members, vendors
+from wallet_server.records.issuers import Taken
 from wallet_server.records.vendors import Class, ClassKey
 
 
@@ -32,10 +33,9 @@ def test_a_nonce_and_a_rotating_code_are_taken_once(world: World) -> None:
         assert not issuers.hear(tx, "ab" * 32, NOON + timedelta(hours=2))
         assert issuers.forget_heard(tx, NOON + timedelta(hours=1)) == 1
         assert issuers.hear(tx, "ab" * 32, NOON + timedelta(hours=2))
-        assert issuers.use_rotating(tx, holder.pass_id, 7)
-        assert not issuers.use_rotating(tx, holder.pass_id, 7)
-        assert not issuers.use_rotating(tx, holder.pass_id, 6)
-        assert issuers.use_rotating(tx, holder.pass_id, 8)
+        used = [issuers.use_rotating(tx, holder.pass_id, Taken(counter, None, NOON)) for counter in (7, 7, 6, 8)]
+        assert used == [True, False, False, True]
+        assert issuers.last_rotating(tx, holder.pass_id) == Taken(8, None, NOON)
         issuers.learn_locations(tx, "338", True, NOON)
         issuers.learn_locations(tx, "338", False, NOON + timedelta(days=1))
         assert issuers.locations(tx, "338") == (False, NOON + timedelta(days=1))

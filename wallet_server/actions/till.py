@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from wallet_server.actions import cards, standing
+from wallet_server.actions import cards, rotating, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, asked, once
@@ -60,7 +60,8 @@ class Holder:
 def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
     """Who holds this card or coupon. Raises `Invalid` (`unreadable-code`) and `NotFound` (`other-merchant`,
     `unknown-card`)."""
-    with ctx.look() as tx:
+    # A number that changes is taken when it is looked up: it may have gone by the time of the sale.
+    with ctx.change() if rotating.rotates(code) else ctx.look() as tx:
         member = holder_of(ctx, tx, scope, code)
         purses = ledger.amounts(tx, [member.id]).get(member.id, {})
         consent = members.consents_of(tx, member.id).get(members.PROMOTIONS)
@@ -88,7 +89,7 @@ def _held(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
 
 def holder_of(ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False) -> MemberRow:
     """Whose code this is, a card's or a coupon's. Raises as `look_up` does, and when the member left if to be held."""
-    code = codes.read(text)
+    code = codes.read(rotating.take(ctx, tx, scope, text, ctx.now()))
     if not codes.same_issuer(code, scope.issuer_mark):
         # Known from the code alone, without a look-up: it does not say whether that card exists.
         raise NotFound("This card belongs to another merchant.", code="other-merchant", field="code")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
-from wallet_server.records.schema import callback_nonces, issuer_facts, issuer_rates, rotating_codes
+from wallet_server.records.schema import callback_nonces, codes, issuer_facts, issuer_rates, rotating_codes
 
 DEEP_SECONDS = 0.5
 """How long a full bucket lasts: what was not drawn in that time is lost, so that a pause makes no flood."""
@@ -71,12 +72,32 @@ def forget_heard(tx: Tx, now: datetime) -> int:
     return tx.execute(sa.delete(callback_nonces).where(callback_nonces.c.expires_at <= now)).rowcount
 
 
-def use_rotating(tx: Tx, pass_id: int, counter: int) -> bool:
+def of_code(tx: Tx, lookup: bytes) -> int | None:
+    """The key of the pass that shows the code with this hash."""
+    return tx.execute(sa.select(codes.c.pass_id).where(codes.c.lookup == lookup)).scalar()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The last code of a rotating barcode that was taken, at which till, and when (UTC)."""
+
+    counter: int
+    till_id: int | None
+    at: datetime
+
+
+def last_rotating(tx: Tx, pass_id: int) -> Taken | None:
+    r = tx.execute(sa.select(rotating_codes).where(rotating_codes.c.pass_id == pass_id)).first()
+    return None if r is None else Taken(r.counter, r.till_id, r.taken_at)
+
+
+def use_rotating(tx: Tx, pass_id: int, taken: Taken) -> bool:
     """Take the code of a rotating barcode; False when this one or a later one of the pass was taken before."""
     insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(rotating_codes)
-    row = insert.values(pass_id=pass_id, counter=counter).on_conflict_do_update(
+    values = {"counter": taken.counter, "till_id": taken.till_id, "taken_at": taken.at}
+    row = insert.values(pass_id=pass_id, **values).on_conflict_do_update(
         index_elements=["pass_id"],
-        set_={"counter": insert.excluded.counter},
+        set_=values,
         where=rotating_codes.c.counter < insert.excluded.counter,
     )
     return tx.execute(row.returning(rotating_codes.c.counter)).first() is not None

@@ -82,12 +82,14 @@ issuer_rates = sa.Table(
     sa.Column("filled_at", sa.BigInteger(), nullable=False),  # as of this time, in microseconds UTC
 )
 
-# The last code of a rotating barcode that was taken, so that none is taken twice.
+# The last code of a rotating barcode that was taken, so that no other till takes it again.
 rotating_codes = sa.Table(
     "rotating_codes",
     metadata,
     sa.Column("pass_id", Key, sa.ForeignKey("passes.id"), primary_key=True, autoincrement=False),
     sa.Column("counter", sa.BigInteger(), nullable=False),
+    ref("till_id", "tills", nullable=True),
+    at("taken_at"),
 )
 
 # An announcement that goes, or may go, to everybody who holds a card of one set, as one message.
