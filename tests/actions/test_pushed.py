@@ -74,7 +74,7 @@ def test_three_alerts_a_day_then_silence_and_news_leave_the_last_to_the_counter(
     vendor.saved = True
     holder = world.enrol(promotions=True)
     serial = _save(world, holder)
-    world.announce("Un")
+    world.announce("Un, @prénom")  # word by word on each card: not one message to all
     world.work()
     for _ in range(3):
         world.clock.forward(hours=1)

@@ -52,7 +52,7 @@ def _issuer(ctx: Context, credential_set: str) -> CredentialRow:
 
 
 def _event(ctx: Context, issuer: str, body: bytes, now: datetime) -> Event:
-    """What the message says. A key that is not known may be new: Google is asked again, though not for every forgery."""
+    """What the message says. An unknown key may be new: Google is asked again, though not for every forgery."""
     roots = ctx.google_roots
     if roots is None:
         raise Unavailable("Google's keys for callbacks cannot be fetched here.")

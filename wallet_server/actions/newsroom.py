@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from wallet_server.actions import journal, offers
 from wallet_server.actions.context import Context
+from wallet_server.actions.offers import Foretold
 from wallet_server.errors import Invalid
-from wallet_server.records import announcements, members, parties, programmes, reception
+from wallet_server.records import announcements, class_messages, members, parties, programmes, reception
 from wallet_server.records.announcements import AnnouncementRow
+from wallet_server.records.class_messages import ClassMessage
 from wallet_server.records.database import Tx
 from wallet_server.records.scope import Scope
 from wallet_server.rules.program import Programme
@@ -57,8 +59,8 @@ class Item:
     """An announcement with how far it came: members asked of the whole audience, shown, and fetched by a phone.
 
     `standings` says for how many it stands how (see `records.reception`); `to_ask` is the audience before the walk is
-    through, else those asked. `alone`: it is for one member, who is
-    `called` that, if the shop knows.
+    through, else those asked. `alone`: it is for one member, who is `called` that, if the shop knows. `everybody`:
+    where it goes, or may go, as one message to all.
     """
 
     public_id: str
@@ -78,6 +80,7 @@ class Item:
     to_ask: int
     standings: Mapping[str, int]
     called: str | None = None
+    everybody: tuple[ClassMessage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,10 @@ def item(ctx: Context, scope: Scope, public_id: str) -> Item:
         zone = _zone(tx, scope)
         one = row.audience_member_id
         called = members.first_names(tx, [one]).get(one) if one is not None else None
+        together = tuple(class_messages.of(tx, row.id))
     to_ask = max(asked, audience) if walking or drafted else asked
-    return replace(_item(row, programme, zone, ctx.now(), (asked, shown, fetched), to_ask, standings), called=called)
+    found = _item(row, programme, zone, ctx.now(), (asked, shown, fetched), to_ask, standings)
+    return replace(found, called=called, everybody=together)
 
 
 def _item(
@@ -200,6 +205,6 @@ def addressees(
     return people, shown[-1].member_id if len(found) > PAGE else None
 
 
-def counted(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
-    """The dry run; see `offers.foretold`."""
-    return offers.foretold(ctx, scope, public_id)
+def counted(ctx: Context, scope: Scope, public_id: str) -> Foretold:
+    """The dry run, and how long it will take."""
+    return offers.foretell(ctx, scope, public_id)

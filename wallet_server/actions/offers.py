@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, everybody
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid, NotFound
@@ -41,6 +41,14 @@ class Announcement:
     tier: str | None
     ends_at: datetime
     member: str | None = None
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """A dry run: outcome (with its reason) to how many members; and what the cards that are pushed will take."""
+
+    tally: Mapping[str, int]
+    through: everybody.Through | None
 
 
 def draft(ctx: Context, scope: Scope, programme: str, wanted: Announcement, wish: Asked) -> tuple[Facts, bool]:
@@ -92,19 +100,28 @@ def count(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
 
 
 def foretold(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
-    """The dry run as a person reads it before sending: `shown` are those whose phone would be told; who has the card
-    in no phone, or in one that cannot be rung, sees the text without being told, and is counted as such."""
+    """The dry run as a person reads it before sending; see `foretell`."""
+    return dict(foretell(ctx, scope, public_id).tally)
+
+
+def foretell(ctx: Context, scope: Scope, public_id: str) -> Foretold:
+    """The dry run: `shown` are those whose phone would be told; who has the card in no phone, or in one that cannot be
+    rung, sees the text without being told, and is counted as such. And how long it will take where cards are pushed."""
     with ctx.look() as tx:
         row = announcements.announcement_in(tx, scope, public_id)
         programme, zone = _of(ctx, tx, row)
+        load = everybody.Load(ctx, row)
     tally: Counter[str] = Counter()
     after = 0
     while True:
         with ctx.look() as tx:
-            reached = _reached(tx, row, after, zone, ctx.now())
+            now = ctx.now()
+            reached = _reached(tx, row, after, zone, now)
             phones = reception.in_phones(tx, [one.member_id for one in reached])
+            shown = [one.member_id for one in reached if _decide(one, row, programme, now)[0] == announcements.SHOWN]
+            load.add(tx, shown, now)
         for one in reached:
-            outcome, why, _ = _decide(one, row, programme, ctx.now())
+            outcome, why, _ = _decide(one, row, programme, now)
             if outcome != announcements.SHOWN:
                 tally[f"{outcome}:{why}"] += 1
             elif one.member_id in phones:
@@ -112,7 +129,9 @@ def foretold(ctx: Context, scope: Scope, public_id: str) -> dict[str, int]:
             else:
                 tally[reception.NO_PHONE] += 1
         if len(reached) < SLICE:
-            return {"shown": 0, **tally}
+            together = not any(code.startswith(("waiting", "skipped")) for code in tally)
+            with ctx.look() as tx:
+                return Foretold({"shown": 0, **tally}, load.through(tx, together=together))
         after = reached[-1].member_id
 
 
@@ -156,6 +175,7 @@ def confirm(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Fa
             raise Conflict("This announcement has ended already; write a new one.", code="announcement-over")
         announcements.set_state(tx, row.id, announcements.CONFIRMED, ctx.now())
         deeds.add(tx, scope, deeds.SENT, ctx.now(), about=public_id)
+        everybody.begin(ctx, tx, row)
         jobs.put(tx, [jobs.Put(WALK, str(row.id), jobs.BULK, ctx.now())])
         return {"announcement": public_id, "state": announcements.CONFIRMED}
 
@@ -172,6 +192,7 @@ def recall(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Fac
         announcements.set_state(tx, row.id, announcements.RECALLED, ctx.now())
         if row.state in (announcements.CONFIRMED, announcements.DONE):
             deeds.add(tx, scope, deeds.RECALLED, ctx.now(), about=public_id)
+        everybody.recall(ctx, tx, row)
         jobs.put(tx, [jobs.Put(UNSAY, f"{row.id}:0", jobs.BULK, ctx.now())])
         return {"announcement": public_id, "state": announcements.RECALLED}
 
@@ -223,6 +244,7 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
                     again = {lease.id: Again(ctx.now(), lease.lane)}
                 else:
                     announcements.set_state(tx, row.id, announcements.DONE, ctx.now())
+                    everybody.decide(ctx, tx, row)
             jobs.settle(tx, [lease], again)
     ctx.ring()
 
@@ -250,6 +272,8 @@ def ask_waiters(ctx: Context, leases: Sequence[Lease]) -> None:
                 _carry_out(ctx, tx, row, _reached(tx, row, 0, zone, ctx.now(), ids) if ids else [], programme)
                 if len(ids) == SLICE:
                     jobs.put(tx, [jobs.Put(WAITERS, f"{row.id}:{ids[-1]}", jobs.BULK, ctx.now())])
+                else:
+                    everybody.decide(ctx, tx, row)
             jobs.settle(tx, [lease])
     ctx.ring()
 

@@ -7,7 +7,7 @@ anew. Alerts are counted here, in a ledger of our own, and one is spent when the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions import cards, welcome
@@ -16,6 +16,7 @@ from wallet_server.actions.context import Context
 from wallet_server.records import (
     alerts,
     announcements,
+    class_messages,
     coupons,
     credentials,
     limits,
@@ -55,12 +56,13 @@ ALIKE = 3
 @dataclass(frozen=True)
 class Load:
     """What pushing a batch needs, by pass key: the copies, the alerts left for those that have one, and the classes;
-    and the keys of members who have left."""
+    the keys of members who have left; and the passes that do not show their news, which go, or may go, to everybody."""
 
     copies: Mapping[int, Copy] = field(default_factory=dict)
     left: Mapping[int, int] = field(default_factory=dict)
     classes: Mapping[int, ClassKey] = field(default_factory=dict)
     left_programme: frozenset[int] = frozenset()
+    withheld: frozenset[int] = frozenset()
 
 
 def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
@@ -74,15 +76,19 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
     opened = {key: _opened(ctx, code) for key, code in recovery.codes_of(tx, member_ids).items()}
     beside = {name: vendors.beside(tx, member_ids, name) for name in {r.row.wallet for r in ready}}
     slips = coupons.of_passes(tx, [r.row.id for r in ready if r.row.kind == coupons.COUPON])
+    told = class_messages.apart(tx, [r.publication.news for r in ready if r.publication.news is not None])
+    withheld = frozenset(r.row.id for r in ready if (r.publication.news, r.row.credential_set_id) in told)
     copies, classes = {}, {}
     for r in ready:
         row, holder = r.row, holders[r.row.member_id]
         shown = recovering.revealed(
             card_from_json(r.publication.card), opened.get(holder.id) if row.state == passes.ACTIVE else None
         )
+        if row.id in withheld:
+            shown = replace(shown, news=None)
         copies[row.id] = Copy(
             shown,
-            cards.alert_of(r.publication.alert),
+            None if _silenced(r, withheld) else cards.alert_of(r.publication.alert),
             cards.identity_of(ctx, row, codes[row.id].cipher),
             holder.programme_public_id,
             beside[row.wallet].get((holder.id, row.credential_set_id), ()) if row.kind == passes.CARD else (),
@@ -92,7 +98,13 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
         subject = passes.CARD if coupon is None else f"{coupons.COUPON}:{coupon.version_id}"
         classes[row.id] = ClassKey(holder.programme_id, row.credential_set_id, subject)
     over = {r.row.member_id for r in ready if r.row.state != passes.ACTIVE}
-    return Load(copies, _left(tx, ready, now), classes, frozenset(vendors.departed(tx, sorted(over))))
+    ringing = [r for r in ready if not _silenced(r, withheld)]
+    gone = frozenset(vendors.departed(tx, sorted(over)))
+    return Load(copies, _left(tx, ringing, now), classes, gone, withheld)
+
+
+def _silenced(ready: Ready, withheld: frozenset[int]) -> bool:
+    return ready.row.id in withheld and _rings_news(ready)
 
 
 def _opened(ctx: Context, code: recovery.RecoveryRow) -> str:
@@ -227,7 +239,7 @@ def note(tx: Tx, ready: Sequence[Ready], loaded: Load, reports: Mapping[int, Rep
         held = report.saved if report.saved is not None else before is not None and before.held
         if report.note != (before and before.note) or held != (before is not None and before.held):
             vendors.say(tx, r.row.id, now, held=report.saved, note=report.note or "")
-        if held and r.publication.news is not None:
+        if held and r.publication.news is not None and r.row.id not in loaded.withheld:
             fetched.append((r.publication.news, r.row.member_id, report.alerted is True and _rings_news(r)))
     announcements.note_fetched(tx, fetched, now)
     _rest(tx, told, now)
@@ -260,6 +272,7 @@ def hear(ctx: Context, tx: Tx, row: PassRow, held: bool, now: datetime) -> None:
     vendors.say(tx, row.id, now, held=held)
     if held:
         news = passes.published(tx, [row.id])[row.id].news
-        announcements.note_fetched(tx, [] if news is None else [(news, row.member_id, False)], now)
+        if news is not None and (news, row.credential_set_id) not in class_messages.apart(tx, [news]):
+            announcements.note_fetched(tx, [(news, row.member_id, False)], now)
     if gift is not None:
         welcome.give(tx, gift, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from wallet_server.actions import cards, holders, offers, programs, refresh, ringing, upkeep
+from wallet_server.actions import cards, everybody, holders, offers, programs, refresh, ringing, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 
@@ -18,6 +18,8 @@ KINDS: Mapping[str, Action] = {
     offers.WALK: offers.walk,
     offers.WAITERS: offers.ask_waiters,
     offers.UNSAY: offers.unsay,
+    everybody.TELL: everybody.tell,
+    everybody.ONE_BY_ONE: everybody.one_by_one,
     holders.HOLDERS: holders.walk,
     upkeep.NIGHTLY: upkeep.nightly,
 }

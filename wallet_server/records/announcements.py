@@ -110,6 +110,11 @@ def announcements_of(tx: Tx, scope: Scope, most: int = 50) -> list[AnnouncementR
     return [_row(r) for r in rows]
 
 
+def announcement(tx: Tx, announcement_id: int) -> AnnouncementRow:
+    """An announcement by its key."""
+    return _row(tx.execute(sa.select(announcements).where(announcements.c.id == announcement_id)).one())
+
+
 def lock(tx: Tx, announcement_id: int) -> AnnouncementRow:
     """Hold an announcement until the end of the transaction: the walk and a recall take turns."""
     return _row(

@@ -25,6 +25,7 @@ from wallet_server.records.schema import (
     credential_sets,
     jobs,
     members,
+    pass_alerts,
     passes,
     publications,
 )
@@ -105,6 +106,20 @@ def outcomes(tx: Tx, announcement_id: int, programme_id: int, set_id: int) -> se
         .distinct()
     )
     return set(tx.execute(query).scalars())
+
+
+def spent(tx: Tx, programme_id: int, set_id: int, since: datetime, most: int) -> tuple[int, int]:
+    """(How many cards of this set there are, how many of them have raised `most` alerts since then)."""
+    each = _cards_of(programme_id, set_id).subquery()
+    many = int(tx.execute(sa.select(sa.func.count()).select_from(each)).scalar_one())
+    lately = (
+        sa.select(pass_alerts.c.pass_id)
+        .where(pass_alerts.c.at > since, pass_alerts.c.pass_id.in_(sa.select(each.c.id)))
+        .group_by(pass_alerts.c.pass_id)
+        .having(sa.func.count() >= most)
+        .subquery()
+    )
+    return many, int(tx.execute(sa.select(sa.func.count()).select_from(lately)).scalar_one())
 
 
 def cards_after(tx: Tx, announcement_id: int, set_id: int, outcome: str, after: int, most: int) -> list[int]:

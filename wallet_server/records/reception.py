@@ -14,11 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from wallet_server.records.announcements import RECALLED, SHOWN, AnnouncementRow
+from wallet_server.records.class_messages import ASKING, GOING
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import APNS
 from wallet_server.records.schema import (
     announcement_members,
     announcements,
+    class_messages,
     devices,
     members,
     pass_holdings,
@@ -43,6 +45,19 @@ class Received:
     fetched_at: datetime | None
 
 
+_COMING, _SILENT, _RANG = 1, 2, 3
+_EVERYBODY = sa.case(
+    (
+        sa.and_(class_messages.c.alerted.is_(True), pass_holdings.c.saved_at <= class_messages.c.at),
+        _RANG,
+    ),
+    (class_messages.c.alerted.is_not(None), _SILENT),
+    (class_messages.c.state.in_((ASKING, GOING)), _COMING),
+    else_=0,
+)
+"""How a message to everybody came to the holder of a card; whoever saved the card later finds it there."""
+
+
 def _standing(row: AnnouncementRow, now: datetime) -> sa.Select[tuple[int, str]]:
     """Member key, standing, and when, of everybody for whom this announcement was decided."""
     am = announcement_members.c
@@ -55,9 +70,19 @@ def _standing(row: AnnouncementRow, now: datetime) -> sa.Select[tuple[int, str]]
             sa.func.max(sa.case((held.c.pass_id.is_not(None), 1), else_=0)).label("phone"),
             sa.func.max(sa.func.coalesce(held.c.ringable, 0)).label("ringable"),
             sa.func.max(sa.case((told, 1), else_=0)).label("told"),
+            sa.func.max(_EVERYBODY).label("everybody"),
         )
         .join(publications, publications.c.pass_id == passes.c.id)
         .outerjoin(held, held.c.pass_id == passes.c.id)
+        .outerjoin(pass_holdings, pass_holdings.c.pass_id == passes.c.id)
+        .outerjoin(
+            class_messages,
+            sa.and_(
+                class_messages.c.announcement_id == row.id,
+                class_messages.c.credential_set_id == passes.c.credential_set_id,
+                pass_holdings.c.has_users.is_(True),
+            ),
+        )
         .join(announcement_members, am.member_id == passes.c.member_id)
         .where(am.announcement_id == row.id, passes.c.state == "active", passes.c.kind == "card")
         .group_by(passes.c.member_id)
@@ -77,8 +102,11 @@ def _standing(row: AnnouncementRow, now: datetime) -> sa.Select[tuple[int, str]]
         (am.outcome != SHOWN, unshown),
         (sa.and_(am.fetched_at.is_not(None), am.alerted.is_(True)), RANG),
         (am.fetched_at.is_not(None), SILENT),
+        (cards.c.everybody == _RANG, RANG),
+        (cards.c.everybody == _SILENT, SILENT),
         (sa.func.coalesce(cards.c.phone, 0) == 0, NO_PHONE),
         *([(sa.true(), ended)] if ended is not None else []),
+        (cards.c.everybody == _COMING, SENDING),
         (replaced, REPLACED),
         (cards.c.ringable == 0, UNRINGABLE),
         (cards.c.told == 1, UNANSWERED),
@@ -164,4 +192,35 @@ def results(tx: Tx, scope: Scope, announcement_ids: Sequence[int]) -> dict[int, 
         .where(am.announcement_id.in_(list(announcement_ids)), announcements.c.merchant_id == scope.merchant_id)
         .group_by(am.announcement_id)
     )
-    return {r.announcement_id: (r.asked, int(r.shown), r.fetched) for r in rows}
+    found = {r.announcement_id: (r.asked, int(r.shown), r.fetched) for r in rows}
+    for key, more in _told_together(tx, announcement_ids).items():
+        if key in found:
+            asked, shown, fetched = found[key]
+            found[key] = asked, shown, fetched + more
+    return found
+
+
+def _told_together(tx: Tx, announcement_ids: Sequence[int]) -> dict[int, int]:
+    """Announcement key to how many of those who are shown it hold a card that got it with everybody's."""
+    am = announcement_members.c
+    rows = tx.execute(
+        sa.select(am.announcement_id, sa.func.count(sa.distinct(am.member_id)))
+        .select_from(class_messages)
+        .join(announcement_members, am.announcement_id == class_messages.c.announcement_id)
+        .join(
+            passes,
+            sa.and_(
+                passes.c.member_id == am.member_id, passes.c.credential_set_id == class_messages.c.credential_set_id
+            ),
+        )
+        .join(pass_holdings, pass_holdings.c.pass_id == passes.c.id)
+        .where(
+            class_messages.c.announcement_id.in_(list(announcement_ids)),
+            class_messages.c.alerted.is_not(None),
+            pass_holdings.c.has_users.is_(True),
+            am.outcome == SHOWN,
+            am.fetched_at.is_(None),
+        )
+        .group_by(am.announcement_id)
+    )
+    return {int(key): int(many) for key, many in rows}

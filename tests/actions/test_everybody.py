@@ -1,0 +1,162 @@
+"""An announcement to everybody is one message where all who have a card there are to be told; else it goes by card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import NewDatabase
+from tests.vendor import Vendor, add_vendor
+from tests.world import Holder, World, founded
+from wallet_server.actions import newsroom, pushed, saving
+from wallet_server.records import members, passes
+from wallet_server.records.schema import class_alerts
+from wallet_server.wallets.port import Later, Shown
+
+
+@pytest.fixture
+def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+    with founded(new_database("sqlite"), tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def vendor(world: World) -> Vendor:
+    return add_vendor(world, Vendor(saved=True))
+
+
+def _saved(world: World, *, promotions: bool = True) -> tuple[Holder, str]:
+    holder = world.enrol(promotions=promotions)
+    link = saving.google_link(world.ctx, holder.pass_public_id)
+    assert link is not None
+    return holder, saving.save(world.ctx, link.split("/")[-2]).rpartition("/")[2]
+
+
+def _told(world: World, announcement: str) -> dict[str, int]:
+    return dict(newsroom.item(world.ctx, world.merchant, announcement).standings)
+
+
+def _later(world: World, **by: float) -> None:
+    world.clock.forward(**by)
+    world.work()
+
+
+def test_one_message_for_all_counts_for_all_and_is_taken_back_for_all(world: World, vendor: Vendor) -> None:
+    serials = [_saved(world)[1] for _ in range(3)]
+    vendor.calls.clear()
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    assert [call for call in vendor.calls if call[0] == "tell"] == [("tell", announcement)]
+    told = vendor.messages[announcement]
+    assert (told.body, told.header, told.notify) == ({"fr": "Du pain chaud"}, {"fr": "Boulangerie"}, True)
+    assert all(vendor.objects[one].news is None for one in serials)
+    assert vendor.alerts == []
+    assert _told(world, announcement) == {"rang": 3}
+    found = newsroom.past(world.ctx, world.merchant)[0]
+    assert (found.shown, found.fetched) == (3, 3)
+    with world.ctx.look() as tx:
+        assert len(tx.execute(sa.select(class_alerts)).all()) == 1
+    world.recall(announcement)
+    _later(world, minutes=1)
+    assert vendor.messages == {}
+    assert _told(world, announcement) == {"rang": 3}
+
+
+def test_it_counts_among_the_three_alerts_of_each_card(world: World, vendor: Vendor) -> None:
+    holder, serial = _saved(world)
+    first = world.announce("Un")
+    world.work()
+    for _ in range(3):
+        _later(world, hours=1)
+        world.sell(holder, 1000)
+        world.work()
+    assert [facet for _, facet in vendor.alerts] == ["points", "points"]
+    assert vendor.objects[serial].balance.value == 30
+    assert vendor.messages[first].notify
+
+
+def test_over_the_day_s_alerts_one_message_goes_silently(world: World, vendor: Vendor) -> None:
+    _saved(world)
+    told = []
+    for number in range(3):
+        with world.ctx.change() as tx:
+            # Each as if it were of another day: the shop's own limit is another matter.
+            tx.execute(sa.text("DELETE FROM announcement_members"))
+        told.append(world.announce(f"Nouvelle {number}"))
+        _later(world, minutes=5)
+    assert [vendor.messages[one].notify for one in told] == [True, True, False]
+    item = newsroom.item(world.ctx, world.merchant, told[2])
+    assert [one.why for one in item.everybody] == ["The three alerts of these 24 hours were spent: it went silently."]
+    assert item.standings == {"silent": 1}
+
+
+def test_somebody_who_did_not_agree_is_not_told_by_a_message_to_all(world: World, vendor: Vendor) -> None:
+    _, agreed = _saved(world)
+    _, other = _saved(world, promotions=False)
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    assert vendor.messages == {}
+    assert vendor.objects[agreed].news is not None
+    assert vendor.objects[other].news is None
+    assert _told(world, announcement) == {"rang": 1, "skipped:no-consent": 1}
+
+
+def test_words_to_each_by_name_go_by_card(world: World, vendor: Vendor) -> None:
+    _, serial = _saved(world)
+    world.announce("Bonjour @prénom")
+    world.work()
+    assert vendor.messages == {}
+    assert vendor.objects[serial].news is not None
+
+
+def test_whoever_takes_back_their_word_while_the_others_wait_is_not_told(world: World, vendor: Vendor) -> None:
+    world.clock.at = datetime(2026, 11, 18, 22, 0, tzinfo=UTC)
+    (_, first), (two, second) = _saved(world), _saved(world)
+    night = world.announce("Du pain chaud")
+    world.work()
+    assert vendor.messages == {}
+    assert vendor.objects[first].news is None
+    _later(world, hours=10)
+    assert list(vendor.messages) == [night], "everybody waited for the same hour"
+    world.clock.at = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+    again = world.announce("Du pain froid")
+    world.work()
+    with world.ctx.change() as tx:
+        members.record_consent(tx, two.member_id, members.PROMOTIONS, False, "form", world.clock())
+    _later(world, hours=10)
+    assert list(vendor.messages) == [night]
+    _later(world, minutes=1)
+    assert vendor.objects[first].news is not None
+    assert vendor.objects[second].news is None
+    assert _told(world, again) == {"rang": 1, "skipped:no-consent": 1}
+
+
+def test_a_vendor_that_is_away_is_told_later_and_a_recall_overtakes_it(world: World, vendor: Vendor) -> None:
+    _saved(world)
+    vendor.answer = lambda what: Later(60, "away") if what.startswith("ann_") else Shown()
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    assert _told(world, announcement) == {"sending": 1}
+    vendor.answer = lambda _what: Shown()
+    world.recall(announcement)
+    _later(world, minutes=2)
+    assert vendor.messages == {}
+    assert vendor.calls[-1] == ("untell", announcement), "nobody knows whether the first one came"
+
+
+def test_a_card_saved_after_it_was_told_has_it_silently(world: World, vendor: Vendor) -> None:
+    vendor.saved = None
+    _, serial = _saved(world)
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    assert _told(world, announcement) == {"no-phone": 1}
+    _later(world, minutes=10)
+    with world.ctx.change() as tx:
+        row = passes.pass_by_serial(tx, "3388000000022222222", serial)
+        assert row is not None
+        pushed.hear(world.ctx, tx, row, True, world.clock())
+    assert _told(world, announcement) == {"silent": 1}
