@@ -78,7 +78,10 @@ def measure(kind: str, sales: int, rounds: int) -> Figures:
                 codes = [member.code for member in members.values()]
                 counters = beside.enter_context(counting(address, stage.settings, stage.facts["till_key"], codes))
                 for way in (REFERENCE, ACTION):
-                    counters.count(way, 80, f"warm-{way}")
+                    counters.count(way, 160, f"warm-{way}")
+                counters.settled(address)
+                for way in (REFERENCE, ACTION):
+                    counters.count(way, 80, f"again-{way}")
             for number in range(rounds):
                 if counters is not None:
                     for way in (REFERENCE, ACTION):

@@ -75,6 +75,13 @@ class Counters:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    def settled(self, address: str) -> None:
+        """Give the server its statistics, as its own upkeep does within a minute: without them it plans for tables that
+        are empty, the reference's as well as the product's."""
+        plain = sa.make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+
     def count(self, way: str, sales: int, name: str) -> Turn:
         """So many sales by this way, all threads together. `name` keeps the receipts of turns apart."""
         each = -(-sales // (PROCESSES * THREADS))

@@ -24,12 +24,16 @@ MAX_TRIES = 3
 
 @dataclass(frozen=True)
 class Asked:
-    """A write as it was asked: its route, the hash of its validated body, and the names under which it is claimed."""
+    """A write as it was asked: its route, the hash of its validated body, and the names under which it is claimed.
+
+    `new` where it hardly ever comes twice, so that nobody looks first whether it did: the claims themselves say so.
+    """
 
     route: str
     request_hash: bytes
     claims: tuple[Claim, ...]
     echoes: tuple[Claim, ...] = ()
+    new: bool = False
 
 
 ECHO = timedelta(minutes=15)
@@ -80,7 +84,7 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
         refusal: WalletError | None = None
         try:
             with ctx.change() as tx:
-                held = requests.answered(tx, (*wish.claims, *wish.echoes))
+                held = {} if wish.new else requests.answered(tx, (*wish.claims, *wish.echoes))
                 if any(claim in held for claim in wish.claims):
                     raise AlreadyClaimed
                 echo = next((held[claim] for claim in wish.echoes if claim in held), None)

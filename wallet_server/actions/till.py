@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from wallet_server.actions import cards, rotating, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.once import Asked, Facts, asked, once
+from wallet_server.actions.once import ECHO, Asked, Facts, asked, once
 from wallet_server.actions.reversal import reverse_entry, reverse_sale
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
 from wallet_server.records import jobs, ledger, members, sales, takings, visits
@@ -116,9 +116,12 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
         "occurred_at": sold.occurred_at.isoformat() if sold.occurred_at else None,
         "business_day": sold.business_day.isoformat() if sold.business_day else None,
     }
-    echoes = [] if dated else [f"sale:{(day - timedelta(days=1)).isoformat()}:{sold.receipt}"]
+    # Under the day before it can only have been counted if that is not over for long.
+    before = business_day(scope, None, now - ECHO)
+    echoes = [] if dated or before == day else [f"sale:{before.isoformat()}:{sold.receipt}"]
     name = f"sale:{day.isoformat()}:{sold.receipt}"
-    return asked(scope, "sell", body, key, name, dated=sold.occurred_at is not None, echoes=echoes)
+    wish = asked(scope, "sell", body, key, name, dated=sold.occurred_at is not None, echoes=echoes)
+    return replace(wish, new=not echoes)
 
 
 def business_day(scope: Scope, given: date | None, at: datetime) -> date:
