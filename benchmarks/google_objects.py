@@ -1,6 +1,6 @@
 """Measures composing and judging objects for Google Wallet on one core, beside the writing of the same body as JSON.
 
-python benchmarks/google_objects.py [--cards 20000]
+python -m benchmarks.google_objects [--cards 20000]
 
 The limit is what json.dumps of the standard library takes for the finished body: no composing, no judging. The cards
 are of one programme and differ as members' cards do: in the balance, the sentences about it, the code and the links.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, Texts
@@ -88,6 +89,7 @@ def by_tier(card: Card, design: Design) -> bool:
     return card.tier is not None and design.google.tier == "class"
 
 
+@lru_cache(maxsize=1024)
 def digest(*texts: str) -> str:
     """Twelve characters that stand for these texts."""
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -160,11 +162,17 @@ def message(name: str, header: Texts, body: Texts, ends_at: datetime, notify: bo
     said: Body = {
         "id": name,
         "messageType": "TEXT_AND_NOTIFY" if notify else "TEXT",
-        "displayInterval": {"end": {"date": ends_at.strftime("%Y-%m-%dT%H:%M:%SZ")}},
+        "displayInterval": {"end": {"date": _written(ends_at)}},
     }
     speaker.put(said, "header", header)
     speaker.put(said, "body", body)
     return said
+
+
+@lru_cache(maxsize=64)
+def _written(instant: datetime) -> str:
+    """UTC, to the second: a batch has one instant."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _state(card: Card, at: datetime) -> str:
@@ -172,7 +180,7 @@ def _state(card: Card, at: datetime) -> str:
         return "INACTIVE"
     if card.offer is not None and card.offer.until != card.expires_at and card.kind == "coupon":
         return "COMPLETED"  # a coupon that was used is greyed from then on, not from its last day on
-    if card.expires_at is not None and card.expires_at <= at.strftime("%Y-%m-%dT%H:%M:%SZ"):
+    if card.expires_at is not None and card.expires_at <= _written(at):
         return "EXPIRED"
     return "ACTIVE"
 
