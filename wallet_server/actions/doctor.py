@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from wallet_server.actions import cards, given_papers, local_tls, outbox, proofs, push_keys, safekeeping, upkeep
+from wallet_server.actions import (
+    cards,
+    given_papers,
+    google_doctor,
+    local_tls,
+    outbox,
+    proofs,
+    push_keys,
+    safekeeping,
+    upkeep,
+)
 from wallet_server.actions import credentials as vault
 from wallet_server.actions.context import Context
 from wallet_server.errors import WalletError
@@ -171,6 +181,9 @@ def examine(ctx: Context, *, books: bool = False) -> list[Finding]:
     found = [Finding("secrets", "ok" if proof.true else "error", proof.sentence) for proof in proven]
     found += _https(ctx)
     found += _certificates(ctx)
+    found += [
+        Finding("google", one.level, f"{row.pass_type}: {one.sentence}") for row, one in google_doctor.examine(ctx)
+    ]
     found += _programmes(ctx)
     found += _delivery(ctx)
     found += _doubted(ctx)
