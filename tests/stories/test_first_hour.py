@@ -174,6 +174,7 @@ def make_the_card(room: Room, page: Page, watch: Watch) -> str:
     # A gift of nine, so that one visit fills the card.
     watch.presses(page.locator("details.more summary"))
     watch.types(page.locator("[name=welcome]"), "9")
+    expect(page.locator("#shown")).to_contain_text({"fr": "9 tampons", "en": "9 stamps"}[room.tongue])
     room.check(page)
     watch.presses(page.locator("button[value=publish]"))
     page.wait_for_url("**/console/card/publish*")

@@ -35,6 +35,7 @@ SOURCES = {
     "stop-link-undo": "stop_link_undo",
     "counter": "counter",
     "api": "api",
+    "left": "leaving",
 }
 """Where a consent was given, to the name of its text; another source is shown as it is."""
 
