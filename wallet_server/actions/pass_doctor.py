@@ -11,14 +11,16 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions import doctor
 from wallet_server.actions.context import Context
-from wallet_server.records import diagnosis, limits, members, parties, passes
+from wallet_server.records import alerts, diagnosis, limits, members, parties, passes, vendors
 from wallet_server.records.database import Tx
 from wallet_server.records.diagnosis import Copy, Heard, Holder, Waiting, Whose
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.passes import Publication
 from wallet_server.records.scope import Scope
+from wallet_server.records.vendors import ClassKey
+from wallet_server.rules import alert_budget
 from wallet_server.rules.card import ALERT_ORDER, card_from_json
-from wallet_server.rules.case import Case, Event, Ground, News, Papers, Phone, Said, Served, Work, timeline
+from wallet_server.rules.case import Case, Event, Given, Ground, News, Papers, Phone, Said, Served, Work, timeline
 from wallet_server.rules.diagnosis import Diagnosis, diagnose
 from wallet_server.wallets.apple import phone_lines
 
@@ -108,6 +110,23 @@ def _case(ctx: Context, tx: Tx, whose: Whose, copy: Copy, served: Publication, o
         tag_ahead=served.tag is not None and served.tag > passes.newest_tag(tx, copy.pass_type),
         unreachable=any(one.level == "error" for one in doctor.public_address(ctx.settings)),
         push_kept=timedelta(hours=ctx.settings.apns_expiration_hours),
+        given=_given(tx, whose, copy, now) if ctx.pushes(copy.wallet) else None,
+    )
+
+
+def _given(tx: Tx, whose: Whose, copy: Copy, now: datetime) -> Given:
+    """What a vendor says of a card that it holds, and what was sent there of alerts."""
+    said = vendors.holdings(tx, [copy.id]).get(copy.id)
+    above = vendors.class_of(tx, ClassKey(whose.programme_id, copy.credential_set_id, passes.CARD))
+    spent = sorted(alerts.spent(tx, [copy.id], now - alert_budget.WINDOW).get(copy.id, ()))
+    over = len(spent) >= alert_budget.MOST
+    return Given(
+        None if said is None else said.held,
+        None if said is None else said.saved_at,
+        None if said is None or said.held else said.removed_at,
+        None if said is None else said.note,
+        above.note,
+        spent[-alert_budget.MOST] + alert_budget.WINDOW if over else None,
     )
 
 

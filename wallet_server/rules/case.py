@@ -96,11 +96,24 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A card that a vendor holds: whether somebody has it there (None: nobody said), since when or until when; what had
+    to be left out of it, what the vendor has against its class; and until when the day's alerts are spent, if so."""
+
+    held: bool | None
+    saved_at: datetime | None
+    removed_at: datetime | None
+    note: str | None
+    class_note: str | None
+    silent_until: datetime | None
+
+
+@dataclass(frozen=True)
 class Case:
     """All that the records know of one card, `at` one moment (UTC). `loud` are the changes that wait for an alert;
     `silent` is why a version without an alert was made ("recall", "expiry", "correction", "programme"; None where the
     records do not tell); `unreachable`: the public address of this service is none that phones reach; `push_kept`: how
-    long the push service keeps a push for a phone that is off."""
+    long the push service keeps a push for a phone that is off; `given`: a vendor holds the card, no phone registers."""
 
     at: datetime
     state: str
@@ -126,6 +139,7 @@ class Case:
     tag_ahead: bool
     unreachable: bool
     push_kept: timedelta
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +166,9 @@ def _moments(case: Case) -> Iterator[Event | None]:
     for phone in case.phones:
         yield _event(phone.since, "registered" if phone.kind == APNS else "registered-android")
         yield _event(phone.suspect_at, "refused")
+    if case.given is not None:
+        yield _event(case.given.saved_at, "saved")
+        yield _event(case.given.removed_at, "unsaved")
     if case.departed is not None:
         why = case.departed[1]
         yield _event(case.departed[0], f"departed-{why}" if why in DEPARTURES else "departed")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from wallet_server.rules.case import APNS, Case, Phone, Value
+from wallet_server.rules.case import APNS, Case, Given, Phone, Value
 
 Level = Literal["error", "warning", "wait", "note", "ok", "hint"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "wait", "note", "ok", "hint")
@@ -45,6 +45,8 @@ def diagnose(f: Case) -> tuple[Diagnosis, ...]:
     follow each other."""
     if f.state != "active" or f.left_at is not None:
         found = list(_over(f))
+    elif f.given is not None:
+        found = [*_given(f, f.given), *_news(f), *_consent(f)]
     else:
         found = [*_server(f), *_holders(f), *_coming(f), *_pushed(f), *_news(f), *_shown(f)]
         found += [*_consent(f), *_places(f)]
@@ -76,6 +78,16 @@ def _over(f: Case) -> Iterator[Diagnosis]:
 
 def _server(f: Case) -> Iterator[Diagnosis]:
     yield from _certificate(f)
+    yield from _works(f)
+    if f.unreachable and not f.phones:
+        yield _say("address-unreachable", "error")
+    if max(f.served.published_at, f.served.last_modified) > f.at + CLOCKS_DIFFER:
+        yield _say("clock-behind", "warning", at=max(f.served.published_at, f.served.last_modified))
+    if f.tag_ahead:
+        yield _say("tag-ahead", "warning")
+
+
+def _works(f: Case) -> Iterator[Diagnosis]:
     for work, code in ((f.refresh, "refresh-given-up"), (f.ring, "ring-given-up")):
         if work is not None and work.dead:
             yield _say(code, "error", why=work.why)
@@ -90,12 +102,6 @@ def _server(f: Case) -> Iterator[Diagnosis]:
         if work is not None and not work.dead and not work.leased and f.at - work.due_at > LATE:
             yield _say("nobody-delivers", "error", at=work.due_at)
             break
-    if f.unreachable and not f.phones:
-        yield _say("address-unreachable", "error")
-    if max(f.served.published_at, f.served.last_modified) > f.at + CLOCKS_DIFFER:
-        yield _say("clock-behind", "warning", at=max(f.served.published_at, f.served.last_modified))
-    if f.tag_ahead:
-        yield _say("tag-ahead", "warning")
 
 
 def _certificate(f: Case) -> Iterator[Diagnosis]:
@@ -228,6 +234,45 @@ def _pushes(f: Case) -> int:
     """How often the card's phones were rung within about the last hour."""
     since = f.served.pushes_since
     return f.served.pushes if since is not None and f.at - since <= 2 * TOLD_TO_THE_HOUR else 0
+
+
+# --- a card that a vendor holds ------------------------------------------------------------------------------------
+
+
+_OF_GOOGLE: Sequence[tuple[str, Level, tuple[str, ...]]] = (
+    ("google-permission", "error", ("does not let", "Users in")),
+    ("google-account", "error", ("service account", "Misconfigured")),
+    ("google-away", "wait", ("does not answer", "no more requests", "rate of this issuer", "no more alerts")),
+)
+
+
+def _given(f: Case, given: Given) -> Iterator[Diagnosis]:
+    """Whether the vendor has the newest version, whether somebody has the card there, and why nothing rang."""
+    found = list(_works(f))
+    rest = _rest(f)
+    if rest is not None:
+        code, level = next(
+            ((name, bad) for name, bad, words in _OF_GOOGLE if any(word in rest[1] for word in words)),
+            ("google-refused", "error"),
+        )
+        found.append(_say(code, "wait" if level == "wait" else "error", until=rest[0], why=rest[1]))
+    if given.class_note is not None:
+        found.append(_say("google-class-rejected", "error", why=given.class_note))
+    found += _coming(f)
+    if f.served.rung < f.served.number and f.served.of_version >= f.version and not found:
+        waits = f.refresh is not None or f.ring is not None
+        found.append(_say("google-about-to", "wait") if waits else _say("not-rung", "error", at=f.served.published_at))
+    if given.held is not True:
+        removed = given.removed_at is not None
+        at = given.removed_at if given.removed_at is not None else f.created_at
+        found.append(_say("google-removed" if removed else "google-not-saved", "warning", at=at))
+    if given.silent_until is not None:
+        found.append(_say("google-silent", "note", "alert", until=given.silent_until))
+    if given.note:
+        found.append(_say("google-left-out", "note", "place", why=given.note))
+    if not any(one.subject == "update" for one in found):
+        found.append(_say("google-sound", "ok", at=f.served.published_at))
+    yield from found
 
 
 # --- what was shown ----------------------------------------------------------------------------------------------

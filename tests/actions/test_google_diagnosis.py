@@ -1,0 +1,101 @@
+"""What the pass doctor says of a card that Google holds: the cause comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NewDatabase
+from tests.vendor import ISSUER, add_vendor
+from tests.world import Holder, World, founded
+from wallet_server.actions import pass_doctor, pushed, saving
+from wallet_server.records import limits, members, passes, vendors
+from wallet_server.records.vendors import Class, ClassKey
+from wallet_server.wallets.port import Later, Refused, Shown
+
+
+@pytest.fixture
+def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+    with founded(new_database("sqlite"), tmp_path) as made:
+        yield made
+
+
+def _saved(world: World) -> tuple[Holder, str]:
+    holder = world.enrol()
+    link = saving.google_link(world.ctx, holder.pass_public_id)
+    assert link is not None
+    return holder, saving.save(world.ctx, link.split("/")[-2]).rpartition("/")[2]
+
+
+def _hear(world: World, serial: str, *, held: bool) -> None:
+    with world.ctx.change() as tx:
+        row = passes.pass_by_serial(tx, ISSUER, serial)
+        assert row is not None
+        pushed.hear(world.ctx, tx, row, held, world.clock())
+
+
+def _codes(world: World, holder: Holder) -> list[str]:
+    chart = pass_doctor.examine(world.ctx, world.merchant, holder.member)
+    found = next(one for one in chart.cards if any(d.code.startswith("google-") for d in one.diagnoses))
+    return [one.code for one in found.diagnoses if one.code != "consent-missing"]
+
+
+def _sell(world: World, *holders: Holder) -> None:
+    world.clock.forward(minutes=1)
+    for one in holders:
+        world.sell(one, 1000)
+    world.work()
+
+
+def test_saved_removed_silent_and_what_was_left_out(world: World) -> None:
+    vendor = add_vendor(world)
+    holder, serial = _saved(world)
+    assert _codes(world, holder) == ["google-not-saved"]
+    _hear(world, serial, held=True)
+    assert _codes(world, holder) == ["google-sound"]
+    for _ in range(3):
+        _sell(world, holder)
+    assert _codes(world, holder) == ["google-silent", "google-sound"]
+    world.clock.forward(days=2)
+    _hear(world, serial, held=False)
+    assert _codes(world, holder) == ["google-removed"]
+    with world.ctx.change() as tx:
+        row = passes.pass_by_serial(tx, ISSUER, serial)
+        assert row is not None
+        vendors.say(tx, row.id, world.clock(), held=True, note="No places.")
+        programme = members.members_by_id(tx, [holder.member_id])[holder.member_id].programme_id
+        key = ClassKey(programme, row.credential_set_id, passes.CARD)
+        given = vendors.class_of(tx, key)
+        vendors.keep_class(tx, key, "google", Class(given.version_id, None, "Rejected: blurred."), world.clock())
+    assert _codes(world, holder) == ["google-class-rejected", "google-left-out"]
+    assert vendor.objects
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (
+            Refused("Google does not let a@b write for issuer 3. Add it under Users in the console."),
+            "google-permission",
+        ),
+        (Refused("Google does not know the service account a@b or its key any more."), "google-account"),
+        (Refused("Google Wallet refuses this card: what is this?"), "google-refused"),
+        (Later(120, "Google Wallet does not answer (503)."), "google-away"),
+    ],
+)
+def test_what_the_vendor_answered(world: World, answer: Refused | Later, code: str) -> None:
+    vendor = add_vendor(world)
+    holders = [_saved(world) for _ in range(pushed.ALIKE)]
+    for _, serial in holders:
+        _hear(world, serial, held=True)
+    vendor.answer = lambda _what: answer
+    _sell(world, *(one for one, _ in holders))
+    assert _codes(world, holders[0][0])[0] == code
+    vendor.answer = lambda _what: Shown()
+    world.clock.forward(hours=1)
+    world.work()
+    with world.ctx.look() as tx:
+        assert limits.open_circuits(tx, world.clock()) == {}
+    assert _codes(world, holders[0][0]) == ["google-sound"]
