@@ -26,7 +26,8 @@ from wallet_server.rules import announcing
 from wallet_server.rules.program import Programme
 
 WALK, WAITERS, UNSAY = "announce", "announce-waiting", "announce-recall"
-SLICE = 500
+SLICE = 200
+"""Members whom one transaction of a walk reaches: on SQLite, whoever sells waits as long as it lasts."""
 LOOK_BACK = timedelta(days=8)
 MAX_TEXT = 300
 MAX_DAYS = 90
