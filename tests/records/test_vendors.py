@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.world import NOON, World
-from wallet_server.records import alerts, issuers, members, vendors
+from wallet_server.records import alerts, issuers, members, passes, vendors
 from wallet_server.records.issuers import Taken
+from wallet_server.records.rung import Rung, mark_rung
 from wallet_server.records.vendors import Class, ClassKey
 
 
@@ -80,3 +81,16 @@ def test_what_a_vendor_was_given_and_what_it_said_is_kept(world: World) -> None:
         vendors.say(tx, holder.pass_id, NOON + timedelta(hours=2), held=False, note="")
         said = vendors.holdings(tx, [holder.pass_id])[holder.pass_id]
         assert (said.saved_at, said.removed_at, said.held, said.note) == (NOON, NOON + timedelta(hours=2), False, None)
+
+
+def test_what_was_left_with_a_vendor_is_noted_for_each_card(world: World) -> None:
+    holders = [world.enrol() for _ in range(6)]
+    keys = [one.pass_id for one in holders]
+    with world.ctx.change() as tx:
+        for at in (None, NOON):
+            before = {key: one.rung for key, one in passes.published(tx, keys).items()}
+            mark_rung(tx, [Rung(key, 1, before[key], f"state {key}", at) for key in reversed(keys)])
+        mark_rung(tx, [Rung(key, 9, 7, "of another list", None) for key in keys])
+        served = passes.published(tx, keys)
+    assert {key: one.remote_state for key, one in served.items()} == {key: f"state {key}" for key in keys}
+    assert {(one.rung, one.pushed_at, one.pushes) for one in served.values()} == {(1, NOON, 1)}

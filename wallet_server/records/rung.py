@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -29,9 +30,9 @@ class Rung:
 PUSHES_COUNTED = timedelta(hours=1)
 _at, _ago = b("pushed", type_=Instant()), b("hour_ago", type_=Instant())
 _anew = sa.or_(publications.c.pushes_since.is_(None), publications.c.pushes_since <= _ago)
-_MARK_RUNG = (
+_NOTED = (
     sa.update(publications)
-    .where(publications.c.pass_id.in_(b("ids", expanding=True)), publications.c.rung == b("before"))
+    .where(publications.c.rung == b("before"))
     .values(
         rung=b("told"),
         remote_state=b("state"),
@@ -40,6 +41,10 @@ _MARK_RUNG = (
         pushes_since=sa.case((_at.is_not(None) & _anew, _at), else_=publications.c.pushes_since),
     )
 )
+_MARK_RUNG = _NOTED.where(publications.c.pass_id.in_(b("ids", expanding=True)))
+_MARK_EACH = _NOTED.where(publications.c.pass_id == b("of_pass"))
+FEW = 4
+"""So many different notes are a statement each; more of them are one statement for each card, in one go."""
 
 
 _HOLD = (
@@ -59,10 +64,18 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
         alike.setdefault((r.number, r.before, r.remote_state, r.pushed_at), []).append(r.pass_id)
     if len(rung) > 1 and tx.dialect.name != "sqlite":
         tx.execute(_HOLD, {"ids": [r.pass_id for r in rung]})
-    for (number, before, state, pushed_at), ids in alike.items():
-        values = {"ids": ids, "told": number, "before": before, "state": state, "pushed": pushed_at}
-        ago = pushed_at - PUSHES_COUNTED if isinstance(pushed_at, datetime) else None
-        tx.execute(_MARK_RUNG, values | {"hour_ago": ago})
+    notes = [(ids, _note(*key)) for key, ids in alike.items()]
+    if len(notes) > FEW:
+        each = [{"of_pass": key, **note} for ids, note in notes for key in ids]
+        tx.execute(_MARK_EACH, sorted(each, key=lambda one: one["of_pass"]))
+        return
+    for ids, note in notes:
+        tx.execute(_MARK_RUNG, {"ids": ids, **note})
+
+
+def _note(number: object, before: object, state: object, pushed_at: object) -> dict[str, Any]:
+    ago = pushed_at - PUSHES_COUNTED if isinstance(pushed_at, datetime) else None
+    return {"told": number, "before": before, "state": state, "pushed": pushed_at, "hour_ago": ago}
 
 
 # A tag is the time at which it was handed out, and it is indexed.
