@@ -155,9 +155,10 @@ def a_french_neighbour(links: Mapping[str, str], page: Page) -> Locator:
     member = ask(
         links, "merchant_key", f"/v1/programmes/{links['programme']}/members", {"language": "fr", "promotions": True}
     )
-    page.get_by_label("Whose phone is it?").fill("Inès")
-    page.get_by_label("Language of the phone").select_option("fr")
-    page.get_by_role("button", name="Add a phone").click()
+    phones = page.get_by_role("region", name="Phones", exact=True)
+    phones.get_by_label("Whose phone is it?").fill("Inès")
+    phones.get_by_label("Language of the phone").select_option("fr")
+    phones.get_by_role("button", name="Add a phone").click()
     phone = page.get_by_role("article", name="Inès")
     phone.get_by_label("Link of a pass").fill(member["download_url"])
     phone.get_by_role("button", name="Open").click()
