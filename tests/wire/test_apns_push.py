@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -348,7 +347,7 @@ def test_refusals_add_up_over_calls_and_those_suspected_already_do_not_count(apn
     singles = [ring(targets(1, number))[0] for number in range(7)]
     assert [one.alarm is not None for one in singles] == [False] * 4 + [True] + [False] * 2
     assert [one.fate.value for one in singles] == [*["suspect"] * 4, "accused", *["suspect"] * 2]
-    known = [replace(target, suspected=True) for target in targets(7)]
+    known = [target._replace(suspected=True) for target in targets(7)]
     assert [fates(ring(known)) for _ in range(3)] == [{"suspect": 7}] * 3
 
 

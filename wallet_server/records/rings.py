@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -69,8 +70,7 @@ def resting(tx: Tx, pass_ids: Sequence[int], now: datetime) -> dict[int, tuple[d
     return {int(r.key): (instant(r.rest_until), r.last_error or "") for r in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class Owing:
+class Owing(NamedTuple):
     """A card whose phones have not been told of what is published, with all that telling them needs."""
 
     pass_id: int

@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple
@@ -21,18 +21,21 @@ ENOUGH_TAKEN = 20  # or so many of however few
 TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: the length may change, do not hard-code it
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One device to ring. `ref` is the caller's own key; `registered_at` is UTC. `owner` says whose device it is (any
     number): refusals of one owner's devices count once, so that one customer's junk cannot stop everybody's batch.
     `suspected`: it was refused before and has taken nothing since; it is rung after the others, and a further refusal
     of it raises no alarm."""
 
-    token: str = field(repr=False)
+    token: str
     registered_at: datetime
     ref: int = 0
     owner: int | None = None
     suspected: bool = False
+
+    def __repr__(self) -> str:
+        """Without the token, which must not come into a log."""
+        return f"Target(ref={self.ref}, owner={self.owner}, suspected={self.suspected})"
 
     @property
     def blamed(self) -> int | str:
@@ -59,8 +62,7 @@ class Alarm:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one target. `seconds` goes with LATER, `gone_at` (UTC) with a 410; `alarm` is set on everything
     that a stopped batch did not do or would not say."""
 

@@ -10,7 +10,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wallet_server.wallets.apple.apns_answers import (
     TOKEN,
@@ -265,7 +265,7 @@ class Batch:
 
     def _believed(self, outcome: Outcome) -> Outcome:
         if outcome.fate is Fate.DEAD and self._standing.doubt:
-            return replace(outcome, fate=Fate.ACCUSED)
+            return outcome._replace(fate=Fate.ACCUSED)
         return outcome
 
     def _misset(self, reply: Reply, said: Complaint) -> _Stop:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -315,7 +315,7 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
             due.waiting += all(other is not due for other, _ in known)
             known.append((due, place))
             if handle.registered_at < first.registered_at:
-                targets[token] = replace(first, registered_at=handle.registered_at)
+                targets[token] = first._replace(registered_at=handle.registered_at)
         if due.waiting == 0:
             yield due.report()
     if not targets:
@@ -330,6 +330,13 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
 
 def _settle(outcome: Outcome, devices: Sequence[tuple[_Due, int]]) -> Iterator[Report]:
     """Write an outcome into the cards of its device; report those that were waiting for nothing else."""
+    if len(devices) == 1 and outcome.fate is Fate.TOLD and outcome.gone_at is None and devices[0][0].waiting == 1:
+        # One card in one phone that took its push: nearly all of a mass change.
+        due, place = devices[0]
+        due.waiting = 0
+        due.told += (due.stale.handles[place].ref,)
+        yield due.report()
+        return
     for due, place in devices:
         handle = due.stale.handles[place]
         if outcome.fate is Fate.TOLD and outcome.gone_at is None:
