@@ -22,7 +22,10 @@ def test_a_bucket_gives_its_rate_whoever_asks_and_a_pause_makes_no_flood(world: 
         elapsed = (at - NOON).total_seconds()
         # What was in the bucket at first comes once; afterwards it is the rate to the request.
         assert abs(took - 15 * elapsed) <= 15 * issuers.DEEP_SECONDS + 1
-        assert issuers.draw(tx, "338", 100, 15.0, at + timedelta(hours=1))[0] == 7
+        later = at + timedelta(hours=1)
+        assert issuers.draw(tx, "338", 100, 15.0, later)[0] == 3
+        assert issuers.draw(tx, "338", 100, 15.0, later)[0] == 0
+        assert issuers.draw(tx, "338", 1, 15.0, later)[0] == 1, "somebody at the counter does not wait for the others"
         assert issuers.draw(tx, "338", 100, 15.0, NOON)[0] == 0
         assert issuers.draw(tx, "339", 1, 15.0, at)[0] == 1
 

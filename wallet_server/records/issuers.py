@@ -15,6 +15,11 @@ from wallet_server.records.schema import callback_nonces, codes, issuer_facts, i
 
 DEEP_SECONDS = 0.5
 """How long a full bucket lasts: what was not drawn in that time is lost, so that a pause makes no flood."""
+PUBLISHED = 20
+"""Requests that Google takes in a second, as it says."""
+FOR_ONE = 2
+"""Requests that whoever wants several leaves in the bucket, so that a single card, of somebody at the counter, never
+waits for a mass change."""
 
 _BUCKET = sa.select(issuer_rates).where(issuer_rates.c.issuer == b("issuer")).with_for_update()
 _DRAW = (
@@ -27,7 +32,7 @@ _DRAW = (
 def draw(tx: Tx, issuer: str, want: int, per_second: float, now: datetime) -> tuple[int, float]:
     """Take up to `want` requests out of an issuer's bucket: (how many may be made now, seconds until it is worth asking
     for more). The bucket fills at `per_second`, over all processes together."""
-    deep = max(1000, int(per_second * DEEP_SECONDS * 1000))
+    deep = _deep(per_second)
     at = micros(now)
     row = tx.execute(_BUCKET, {"issuer": issuer}).first()
     if row is None:
@@ -37,12 +42,22 @@ def draw(tx: Tx, issuer: str, want: int, per_second: float, now: datetime) -> tu
         row = tx.execute(_BUCKET, {"issuer": issuer}).one()
     # A clock that was set back fills nothing, and goes on from there.
     filled = min(deep, row.requests_milli + int(max(0, at - row.filled_at) * per_second / 1000))
-    granted = min(want, filled // 1000)
+    kept = min(FOR_ONE * 1000, deep // 4) if want > 1 else 0
+    granted = min(want, max(0, filled - kept) // 1000)
     left = filled - granted * 1000
     tx.execute(_DRAW, {"of_issuer": issuer, "left": left, "at": at})
     # A handful at once: a transaction for each single request would cost more than the request.
-    missing = min(max(0, want - granted) * 1000, max(1000, deep // 2)) - left
+    missing = min(max(0, want - granted) * 1000, max(1000, deep // 2)) + kept - left
     return granted, max(0.0, missing / 1000 / per_second)
+
+
+def _deep(per_second: float) -> int:
+    """What a full bucket holds, in thousandths: no second ever sees more than the published limit, where the rate is
+    below it."""
+    half = per_second * DEEP_SECONDS
+    if per_second < PUBLISHED:
+        half = min(half, PUBLISHED - per_second)
+    return max(1000, int(half * 1000))
 
 
 _FACTS = sa.select(issuer_facts.c.locations, issuer_facts.c.learned_at).where(issuer_facts.c.issuer == b("issuer"))
