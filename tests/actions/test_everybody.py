@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from flask.testing import FlaskClient
 
 from tests.conftest import NewDatabase
+from tests.pages.console import PASSWORD, token_in
 from tests.vendor import Vendor, add_vendor
 from tests.world import Holder, World, founded
 from wallet_server.actions import newsroom, pushed, saving
-from wallet_server.records import members, passes
+from wallet_server.actions.staff import passwords
+from wallet_server.records import members, passes, staff
 from wallet_server.records.schema import class_alerts
 from wallet_server.wallets.port import Later, Shown
 
@@ -160,3 +164,69 @@ def test_a_card_saved_after_it_was_told_has_it_silently(world: World, vendor: Ve
         assert row is not None
         pushed.hear(world.ctx, tx, row, True, world.clock())
     assert _told(world, announcement) == {"silent": 1}
+
+
+def test_nobody_has_a_fourth_alert_where_card_by_card_is_soon_through(world: World, vendor: Vendor) -> None:
+    (busy, first), (_, second) = _saved(world), _saved(world)
+    for _ in range(3):
+        _later(world, minutes=5)
+        world.sell(busy, 1000)
+        world.work()
+    _later(world, minutes=5)
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    assert vendor.messages == {}
+    assert all(vendor.objects[one].news is not None for one in (first, second))
+    assert vendor.alerts[3:] == [(second, "news")]
+    assert _told(world, announcement) == {"rang": 1, "silent": 1}
+
+
+def test_the_pages_say_how_it_goes_and_how_long_it_takes(world: World, vendor: Vendor) -> None:
+    _saved(world)
+    person = staff_of(world)
+    draft = world.draft("Du pain chaud")
+    together = newsroom.counted(world.ctx, world.merchant, draft).through
+    assert together is not None
+    assert (together.cards, together.together) == (1, True)
+    for tongue, words in (("en", "Google Wallet: 1 card gets it with one message"), ("fr", "par un seul message")):
+        assert words in _page(world, person, draft, tongue)
+    named = world.draft("Bonjour @prénom")
+    assert "Google Wallet: 1 card, told after about 1 minute" in _page(world, person, named, "en")
+    sent = world.announce("Du pain chaud")
+    assert "The customers are being asked first" in _page(world, person, sent, "en")
+    world.work()
+    assert "One message to all, on" in _page(world, person, sent, "en")
+    world.recall(sent)
+    world.work()
+    assert "Taken back from all, on" in _page(world, person, sent, "en")
+
+
+def staff_of(world: World) -> FlaskClient:
+    """A browser in which the owner has signed in."""
+    client = world.client()
+    scope = world.merchant
+    with world.ctx.change() as tx:
+        staff.add(
+            tx,
+            {
+                "public_id": "stf_owner",
+                "account_id": scope.account_id,
+                "merchant_id": scope.merchant_id,
+                "email": "owner@example.com",
+                "name": "Owner",
+                "role": "owner",
+                "language": "en",
+                "password_hash": passwords.hashed(PASSWORD),
+                "created_at": world.clock(),
+            },
+        )
+    path = "/console/sign-in"
+    form = {"csrf": token_in(client.get(path)), "email": "owner@example.com", "password": PASSWORD}
+    assert client.post(path, data=form).status_code == 303
+    return client
+
+
+def _page(world: World, person: FlaskClient, announcement: str, tongue: str) -> str:
+    answer = person.get(f"/console/announce/{announcement}?count=1&lang={tongue}")
+    assert answer.status_code == 200
+    return html.unescape(answer.get_data(as_text=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import secrets
 from collections import Counter
@@ -15,7 +14,6 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import newsroom, offers
-from wallet_server.actions.everybody import Through
 from wallet_server.actions.newsroom import GROUPS, KNOWN, Column, Item
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
@@ -23,6 +21,7 @@ from wallet_server.errors import Conflict, Invalid
 from wallet_server.rules.announcing import LOCK_SCREEN
 from wallet_server.rules.personal import personal
 from wallet_server.rules.program import Programme
+from wallet_server.web.console.campaigns import through, together
 from wallet_server.web.console.door import console_page, csrf, csrf_token, signed_in, speaks
 from wallet_server.web.console.members import key
 from wallet_server.web.console.plot import Share, percent
@@ -277,17 +276,8 @@ def _shown(found: Item, tongue: str) -> dict[str, Any]:
         "limits": found.programme.announce.limits,
         "say": say,
         "counted": None,
-        "together": _together(found, words, say),
+        "together": together(found, words, say),
     }
-
-
-def _together(found: Item, words: Any, say: Wording) -> list[str]:
-    """How an announcement goes to all of each issuer."""
-    silent = [one.state == "told" and one.alerted is False for one in found.everybody]
-    return [
-        str(words.together.of("silent" if quiet else one.state, one.state)).format(say.moment(one.at))
-        for one, quiet in zip(found.everybody, silent, strict=True)
-    ]
 
 
 def _pace(found: Item) -> int:
@@ -336,23 +326,7 @@ def _count(person: Person, found: Item) -> dict[str, Any]:
     reach = words.reach.format(say.number(now), say.number(bare)) if bare else ""
     unheard = bare + tally.get("unringable", 0)
     shown = {"counted": shares, "now": now, "later": later, "unheard": unheard, "reach": reach, "whole": whole}
-    return shown | {"through": _through(foretold.through, words, say)}
-
-
-def _through(one: Through | None, words: Any, say: Wording) -> tuple[str, bool]:
-    """(how long Google Wallet takes, whether that is too long)."""
-    if one is None:
-        return "", False
-    if one.together:
-        return words.through.together.format(say.number(one.cards)), False
-    minutes = math.ceil(one.seconds / 60)
-    time = (
-        words.count("through.minutes", minutes) if minutes < 120 else words.count("through.hours", round(minutes / 60))
-    )
-    told = words.through.cards.format(say.number(one.cards), time)
-    if one.in_time >= one.cards:
-        return told, False
-    return f"{told} {words.through.late.format(say.number(one.cards - one.in_time))}", True
+    return shown | {"through": through(foretold.through, words, say)}
 
 
 @announce.get(f"{PATH}/<announcement>/count")
