@@ -82,11 +82,30 @@ def test_what_does_not_fit_is_a_warning(folder: Path) -> None:
     assert told["files"] == []
     (design,) = told["designs"]
     assert (design["name"], design["style"], design["faults"]) == ("points", "storeCard", [])
-    assert [(one["path"], one["code"], one["states"]) for one in design["warnings"]] == [
+    assert [(one["path"], one["code"], one["states"]) for one in design["warnings"] if one["wallet"] == "apple"] == [
         ("storeCard.secondaryFields", "will-not-fit", ["new", "half", "voided"])
     ]
+    assert {one["code"] for one in design["warnings"] if one["wallet"] == "google"} == {"long"}
     assert design["warnings"][0]["sentence"].endswith("(fr).")
     assert design["warnings"][0]["sentence_fr"].startswith("Ceci sera sans doute coupé")
+
+
+def test_what_a_design_makes_for_google_wallet_is_judged_too(folder: Path) -> None:
+    say(folder / "points" / "strings" / "en.toml", "labels", "progress", "Progress\\u0007")
+    done = run(str(folder / "points"))
+    assert done.exit_code == 1
+    assert "  fault    Google Wallet: loyaltyObject.textModulesData." in done.output
+    told = [one for one in json.loads(run(str(folder), "--json").output)["designs"] if one["name"] == "points"]
+    google = [one for one in told[0]["faults"] if one["wallet"] == "google"]
+    assert {one["code"] for one in google} == {"unshowable"}
+    assert {one["sentence_fr"] for one in google} == {
+        "Ce texte contient un caractère qui ne peut pas être affiché ; réécrivez-le."
+    }
+    say(folder / "points" / "strings" / "en.toml", "labels", "progress", "What you have collected since January")
+    long = run(str(folder / "points"))
+    assert long.exit_code == 0
+    assert "  warning  Google Wallet: loyaltyObject.textModulesData." in long.output
+    assert "only the first 35 characters of this text show; it has 37. (" in long.output
 
 
 def test_a_fault_in_json_ends_with_status_1(folder: Path) -> None:

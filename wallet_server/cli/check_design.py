@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,32 @@ import click
 from wallet_server import resources
 from wallet_server.errors import Fault, Invalid
 from wallet_server.settings import Settings
-from wallet_server.wallets.apple.checking import Checked, Told, check
-from wallet_server.wallets.apple.rules import said
+from wallet_server.wallets.apple import checking as apple
+from wallet_server.wallets.apple import rules
 from wallet_server.wallets.designs import Design, Designs, load_designs
+from wallet_server.wallets.google import checking as google
+from wallet_server.wallets.google import limits
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A fault or a warning of one wallet's cards, in English and French, and the states in which it was met."""
+
+    wallet: str
+    path: str
+    code: str
+    sentence: str
+    sentence_fr: str
+    states: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What was found in one design, for all wallets."""
+
+    design: Design
+    faults: Sequence[_Told]
+    warnings: Sequence[_Told]
 
 
 @click.command("check-design")
@@ -24,7 +48,7 @@ from wallet_server.wallets.designs import Design, Designs, load_designs
     "--json", "as_json", is_flag=True, help="Print one JSON document, with French sentences beside the English."
 )
 def check_design(which: str | None, as_json: bool) -> None:
-    """Check card designs: every file, and the pass of every state of a card, in every language.
+    """Check card designs: every file, and the pass of every state of a card, in every language and for every wallet.
 
     FOLDER holds one design or a folder for each; NAME is one of the designs that are used. Without either, all of those
     are checked. Prints all faults at once, and warnings for what phones would show badly. Ends with status 1 when there
@@ -32,7 +56,7 @@ def check_design(which: str | None, as_json: bool) -> None:
     """
     folder, only = _place(which)
     designs, broken = _read(folder, only)
-    checked = [check(design) for design in designs]
+    checked = [_check(design) for design in designs]
     if not checked and not broken:
         raise click.UsageError(f"There is no design named {only}. There are: {', '.join(sorted(_names(folder)))}.")
     if as_json:
@@ -42,6 +66,22 @@ def check_design(which: str | None, as_json: bool) -> None:
             click.echo(line)
     if broken or any(one.faults for one in checked):
         raise click.exceptions.Exit(1)
+
+
+def _check(design: Design) -> _Checked:
+    """The design's passes for Apple Wallet, then its classes and objects for Google Wallet."""
+    ours, theirs = apple.check(design), google.check(design)
+    return _Checked(
+        design,
+        [*_of("apple", ours.faults, rules.said), *_of("google", theirs.faults, limits.said)],
+        [*_of("apple", ours.warnings, rules.said), *_of("google", theirs.warnings, limits.said)],
+    )
+
+
+def _of(wallet: str, found: Sequence[Any], said: Callable[[Any, str], str]) -> Iterator[_Told]:
+    for one in found:
+        fault = one.fault
+        yield _Told(wallet, fault.path, fault.code, fault.sentence, said(fault, "fr"), one.states)
 
 
 def _place(which: str | None) -> tuple[Path, str | None]:
@@ -85,7 +125,7 @@ def _some(folder: Path, names: Sequence[str]) -> Designs:
 # --- what is said ----------------------------------------------------------------------------------------------
 
 
-def _lines(checked: Sequence[Checked], broken: Sequence[Fault]) -> Iterator[str]:
+def _lines(checked: Sequence[_Checked], broken: Sequence[Fault]) -> Iterator[str]:
     for fault in broken:
         yield f"fault    {fault.path}: {fault.sentence}"
     for one in checked:
@@ -95,14 +135,15 @@ def _lines(checked: Sequence[Checked], broken: Sequence[Fault]) -> Iterator[str]
         yield f"{name} ({', '.join((one.design.style, *one.design.languages))}): {about}"
         for word, found in (("fault  ", one.faults), ("warning", one.warnings)):
             for told in found:
-                yield f"  {word}  {told.fault.path}: {told.fault.sentence} ({', '.join(told.states)})"
+                wallet = "" if told.wallet == "apple" else "Google Wallet: "
+                yield f"  {word}  {wallet}{told.path}: {told.sentence} ({', '.join(told.states)})"
 
 
 def _count(number: int, word: str) -> str:
     return "" if not number else f"{number} {word}{'s' if number > 1 else ''}"
 
 
-def _document(checked: Sequence[Checked], broken: Sequence[Fault]) -> Mapping[str, Any]:
+def _document(checked: Sequence[_Checked], broken: Sequence[Fault]) -> Mapping[str, Any]:
     return {
         "files": [{"path": fault.path, "sentence": fault.sentence} for fault in broken],
         "designs": [
@@ -111,19 +152,9 @@ def _document(checked: Sequence[Checked], broken: Sequence[Fault]) -> Mapping[st
                 "version": one.design.version,
                 "style": one.design.style,
                 "languages": one.design.languages,
-                "faults": [_told(told) for told in one.faults],
-                "warnings": [_told(told) for told in one.warnings],
+                "faults": [asdict(told) for told in one.faults],
+                "warnings": [asdict(told) for told in one.warnings],
             }
             for one in checked
         ],
-    }
-
-
-def _told(told: Told) -> Mapping[str, Any]:
-    return {
-        "path": told.fault.path,
-        "code": told.fault.code,
-        "sentence": told.fault.sentence,
-        "sentence_fr": said(told.fault, "fr"),
-        "states": told.states,
     }
