@@ -12,15 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.conftest import NewDatabase, mostly_on
+from tests.conftest import NewDatabase
 from tests.stories.stage import Stage, shown
 from wallet_server.actions import assets, keys
 from wallet_server.rules.card import Palette
 from wallet_server.rules.program_simple import carry_over, stamp_document
 from wallet_server.sandbox.phones.phone import Phone
 from wallet_server.wallets.drawing import Drawings
-
-pytestmark = mostly_on("sqlite", stage=True)
 
 PALETTE = Palette("#7a1f2b", "#fff6e9", "#f0c9a4")
 
