@@ -12,11 +12,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.conftest import NewDatabase, mostly_on
+from tests.conftest import NewDatabase
 from tests.stories.stage import Stage, shown
 from wallet_server.sandbox.phones.phone import Phone
-
-pytestmark = mostly_on("postgresql", stage=True)
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile Safari/604.1"
 COUPON = {
