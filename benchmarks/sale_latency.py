@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.databases import KINDS, NoPostgres, database
+from benchmarks.replay.phones import Carried
 from benchmarks.replay.run import Member, add_tills, enrol
 from benchmarks.replay.summary import PERCENTS, percentile
 from benchmarks.replay.tills import Answered, Errand, shop
@@ -64,7 +65,7 @@ class Watch:
         if notice.event.kind in ("push", "updated"):
             self.at.setdefault((notice.device_id, notice.event.kind), []).append(time.monotonic())
 
-    def after(self, phone: Phone, kind: str, since: float) -> float | None:
+    def after(self, phone: Carried, kind: str, since: float) -> float | None:
         """The first such event of the phone after this moment."""
         return next((at for at in self.at.get((phone.device_id, kind), ()) if at >= since), None)
 

@@ -21,6 +21,8 @@ from benchmarks.replay.run import Outcome, replay
 from benchmarks.replay.summary import plot, show
 from tests.stories.stage import Stage
 
+GOOGLE_RATE = "200"
+"""Requests a second: the replay sells in minutes what a chain sells in a year."""
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
@@ -28,7 +30,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Replay real baskets through the till API and check every balance.")
     parser.add_argument("--database", choices=KINDS, help="only this one; by default both in turn")
     parser.add_argument("--baskets", type=int, default=20_500, help="the last of each household is sent at the end")
-    parser.add_argument("--households", type=int, default=500, help="each becomes a member with an iPhone")
+    parser.add_argument(
+        "--households",
+        type=int,
+        default=500,
+        help="each becomes a member, by turns with an iPhone and an Android phone",
+    )
     parser.add_argument("--coalesce", type=float, default=5.0, help="WALLET_COALESCE_SECONDS of the product")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures")
     options = parser.parse_args()
@@ -51,7 +58,10 @@ def _one(console: Console, kind: str, baskets: list[Basket], coalesce_seconds: f
         try:
             with database(kind, Path(name)) as (address, what):
                 console.rule(what)
-                with Stage(Path(name), address, coalesce_seconds=coalesce_seconds) as stage:
+                settings = {"WALLET_GOOGLE_REQUESTS_PER_SECOND": GOOGLE_RATE}
+                with Stage(
+                    Path(name), address, coalesce_seconds=coalesce_seconds, extra=settings, google=True
+                ) as stage:
                     outcome = _with_progress(console, stage, baskets, coalesce_seconds)
         except NoPostgres as fault:
             console.print(f"[bold red]Not replayed on PostgreSQL[/]: {fault}")

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from benchmarks.replay import books, oracle
 from benchmarks.replay.baskets import CURRENCY, Basket, shrunk, split_last
+from benchmarks.replay.phones import Android, Carried, IPhone, new_android, new_iphone
 from benchmarks.replay.tills import Answered, Errand, shop
 from benchmarks.replay.watch import Latencies, Seen, latencies, watching
-from tests.stories.stage import Stage, shown
-from wallet_server.sandbox.phones.phone import Phone
+from tests.stories.stage import Stage
 
 TILLS = 8
 ENROL_THREADS = 4
@@ -31,7 +31,7 @@ class Member:
     """A household as a member, with its phone and what a scanner reads off it."""
 
     public_id: str
-    phone: Phone
+    phone: Carried
     code: str
 
 
@@ -45,7 +45,7 @@ class Outcome:
 
     answers: Sequence[Answered]
     seconds: float
-    phones: Mapping[int, Phone]
+    phones: Mapping[int, Carried]
     main: Latencies
     quiet: Latencies
     showings: Sequence[float]
@@ -61,16 +61,18 @@ def replay(
     tell: Told = lambda *_: None,
     quiet_per_second: float = 20.0,
 ) -> Outcome:
-    """Send these baskets through the stage's tills and check every figure. `tell` may pull the plug meanwhile."""
+    """Send these baskets through the stage's tills and check every figure. Half of the members have an Android phone,
+    for which the stage needs its Google. `tell` may pull the plug meanwhile."""
     _count_in_dollars(stage)
-    members = enrol(stage, [*dict.fromkeys(basket.household for basket in baskets)], tell)
+    members = enrol(stage, [*dict.fromkeys(basket.household for basket in baskets)], tell, androids=True)
     phones = {household: member.phone for household, member in members.items()}
     keys = add_tills(stage)
     sent = dict(zip((b.receipt for b in baskets), shrunk(baskets, datetime.now(UTC)), strict=True))
     bulk, last = ([_errand(b, members, sent) for b in part] for part in split_last(baskets))
     stage.apns.counts.accepted = 0
     stage.fleet.counters.clear()
-    with watching(stage.fleet) as seen:
+    stage.google.counts.clear()
+    with watching(stage.fleet, [member.phone for member in members.values()], stage.google) as seen:
         answers = _send(stage, keys, bulk, None, "baskets", tell)
         _drain(stage, phones, answers, tell)
         # Whatever window the last update of any card opened is over.
@@ -82,7 +84,7 @@ def replay(
     audit = stage.command("audit")
     differences = [
         *(f"Household {a.household}: a sale was not counted: {a.fault}" for a in [*answers, *quiet] if a.fault),
-        *_differences(baskets, members, found, stage.fleet.counters),
+        *_differences(baskets, members, found, stage),
         *([] if audit.returncode == 0 else [f"wallet-server audit: {audit.stdout[-500:]}{audit.stderr[-500:]}"]),
     ]
     return Outcome(
@@ -114,22 +116,18 @@ def add_tills(stage: Stage) -> list[str]:
     return [stage.facts["till_key"], *(answer.body["key"] for answer in made)]
 
 
-def enrol(stage: Stage, households: Sequence[int], tell: Told) -> dict[int, Member]:
-    """One member for each household, its pass downloaded from the link and registered by a phone of its own."""
+def enrol(stage: Stage, households: Sequence[int], tell: Told, *, androids: bool = False) -> dict[int, Member]:
+    """One member for each household, with a phone of its own that holds the card: an iPhone or, for every other one
+    where there are `androids`, an Android phone."""
 
-    async def new_phone() -> Phone:
-        return stage.fleet.add_phone("en")
-
-    def join(household: int) -> tuple[int, Member]:
+    def join(place: int) -> tuple[int, Member]:
         facts = stage.enrol(language="en")
-        phone: Phone = stage.run(new_phone())
-        stage.run(phone.open(facts["download_url"]))
-        stage.until(lambda: all(card.registered for card in phone.cards.values()), "the phone has registered")
-        return household, Member(facts["member"], phone, stage.code(phone))
+        phone: Carried = (new_android if androids and place % 2 else new_iphone)(stage, facts)
+        return households[place], Member(facts["member"], phone, phone.code())
 
     members: dict[int, Member] = {}
     with ThreadPoolExecutor(ENROL_THREADS) as pool:
-        for household, member in pool.map(join, households):
+        for household, member in pool.map(join, range(len(households))):
             members[household] = member
             tell("members with a phone", len(members), len(households))
     return members
@@ -151,12 +149,12 @@ def _send(
     return answers
 
 
-def _drain(stage: Stage, phones: Mapping[int, Phone], answers: Sequence[Answered], tell: Told) -> None:
+def _drain(stage: Stage, phones: Mapping[int, Carried], answers: Sequence[Answered], tell: Told) -> None:
     """Wait until every phone shows what its last sale's answer said, and has nothing left to do."""
     due = {answer.household: answer.points for answer in answers if not answer.fault}
     end = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < end:
-        done = sum(shown(phones[household], "points") == points for household, points in due.items())
+        done = sum(phones[household].points() == points for household, points in due.items())
         tell("phones that show their last sale", done, len(due))
         if done == len(due):
             stage.run(stage.fleet.settle())
@@ -165,8 +163,9 @@ def _drain(stage: Stage, phones: Mapping[int, Phone], answers: Sequence[Answered
 
 
 def _differences(
-    baskets: Sequence[Basket], members: Mapping[int, Member], found: books.Books, counters: Counter[str]
+    baskets: Sequence[Basket], members: Mapping[int, Member], found: books.Books, stage: Stage
 ) -> list[str]:
+    counters: Counter[str] = stage.fleet.counters
     expected = oracle.points({basket.receipt for basket in baskets})
     purses = {(purse.member, purse.currency): purse for purse in found.purses}
     differences = []
@@ -175,7 +174,7 @@ def _differences(
             purse = purses[member.public_id, currency]
             figures = {"balance": purse.balance, "postings": purse.postings, "lots": purse.lots}
             if currency == "points":
-                figures["phone"] = shown(member.phone, "points")
+                figures[_kind(member.phone)] = member.phone.points()
             if set(figures.values()) != {expected[household]}:
                 differences.append(f"Household {household}, {currency}: oracle {expected[household]}, {figures}")
     differences += [
@@ -189,10 +188,16 @@ def _differences(
         ("jobs given up", found.dead_jobs, 0),
         ("passes that phones refused", counters["refusals"], 0),
         ("crashes of phones", counters["crashes"], 0),
+        ("cards that Android phones refused", stage.androids.counters["refused"], 0),
+        ("Android phones", sum(isinstance(member.phone, Android) for member in members.values()), len(members) // 2),
     ):
         if stands != wanted:
             differences.append(f"{what}: {stands}, not {wanted}")
     return differences
+
+
+def _kind(phone: Carried) -> str:
+    return "iPhone" if isinstance(phone, IPhone) else "Android"
 
 
 def _counts(stage: Stage, answers: Sequence[Answered], found: books.Books) -> dict[str, int]:
@@ -208,7 +213,8 @@ def _counts(stage: Stage, answers: Sequence[Answered], found: books.Books) -> di
         "lists": counters["lists"],
         "fetches": counters["gets"],
         "not modified": counters["not_modified"],
-        "alerts": counters["alerts"],
+        "changes at Google": stage.google.counts["loyaltyobject.patch 200"],
+        "alerts": counters["alerts"] + sum(len(phone.lock_screen) for phone in stage.androids.phones.values()),
         "complaints": counters["complaints"],
         "sent again": sum(answer.tries - 1 for answer in answers),
     }

@@ -148,7 +148,17 @@ def _curves(axis: Any, outcome: Outcome, window: float) -> None:
 
 
 def _numbers(axis: Any, outcome: Outcome) -> None:
-    wanted = ("earning sales", "coalesced", "versions", "pushes", "lists", "fetches", "not modified", "alerts")
+    wanted = (
+        "earning sales",
+        "coalesced",
+        "versions",
+        "pushes",
+        "lists",
+        "fetches",
+        "not modified",
+        "changes at Google",
+        "alerts",
+    )
     values = [outcome.counts[name] for name in wanted]
     axis.barh(range(len(wanted)), values, color=WORK, height=0.6)
     for row, value in enumerate(values):

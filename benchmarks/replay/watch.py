@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from benchmarks.replay.phones import Android, Carried, points_of
 from benchmarks.replay.tills import Answered
 from tests.stories.stage import shown
+from wallet_server.sandbox.google import GoogleServer
+from wallet_server.sandbox.google.shelf import Change
 from wallet_server.sandbox.phones.fleet import Fleet, Notice
-from wallet_server.sandbox.phones.phone import Phone
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,17 @@ Seen = dict[str, list[Showing]]
 
 
 @contextmanager
-def watching(fleet: Fleet) -> Iterator[Seen]:
+def watching(fleet: Fleet, phones: Iterable[Carried], google: GoogleServer) -> Iterator[Seen]:
     """Every showing of every phone by device id, from now until the block ends."""
     seen: Seen = {}
+    androids = {phone.card: phone for phone in phones if isinstance(phone, Android)}
+
+    def changed(change: Change) -> None:
+        # The phones heard of it before: they began to listen before this did.
+        phone = androids.get(change.id)
+        points = None if phone is None else points_of(phone.phone.cards[phone.card].body)
+        if phone is not None and points is not None:
+            seen.setdefault(phone.device_id, []).append(Showing(time.monotonic(), points))
 
     def heard(notice: Notice) -> None:
         if notice.event.kind == "updated":
@@ -38,7 +48,11 @@ def watching(fleet: Fleet) -> Iterator[Seen]:
     with fleet.subscribe() as subscription:
         # A subscription keeps a bounded queue and loses what its reader is too slow for; here nothing may be lost.
         subscription.put = heard  # type: ignore[method-assign]
-        yield seen
+        google.shelf.listeners.append(changed)
+        try:
+            yield seen
+        finally:
+            google.shelf.listeners.remove(changed)
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,7 @@ class Latencies:
 
 
 def latencies(
-    answers: Sequence[Answered], phones: Mapping[int, Phone], seen: Mapping[str, Sequence[Showing]], window: float
+    answers: Sequence[Answered], phones: Mapping[int, Carried], seen: Mapping[str, Sequence[Showing]], window: float
 ) -> Latencies:
     """Join sales and showings; `window` is the coalescing window in seconds, `answers` in the order they came.
 

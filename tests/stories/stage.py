@@ -32,6 +32,7 @@ from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.cli.opening import open_context
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
+from wallet_server.sandbox.google import AndroidFleet, GoogleServer
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.model import Behaviour
 from wallet_server.sandbox.phones.phone import Phone
@@ -39,6 +40,7 @@ from wallet_server.sandbox.provider_tokens import TokenKeys
 from wallet_server.settings import Settings
 
 PATIENCE_SECONDS = 40.0
+ISSUER = "3388000000022222222"
 
 
 def free_port() -> int:
@@ -46,6 +48,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def google_settings(google: GoogleServer) -> dict[str, str]:
+    """The product's settings for an issuer at this Google."""
+    return {
+        "WALLET_GOOGLE_ISSUER": ISSUER,
+        "WALLET_GOOGLE_SERVICE_ACCOUNT": json.dumps(google.issue_account(ISSUER)),
+        "WALLET_GOOGLE_API_URL": google.address,
+        "WALLET_GOOGLE_TOKEN_URL": google.token_url,
+        "WALLET_GOOGLE_SAVE_URL": google.save_url,
+        "WALLET_GOOGLE_ROOTS_URL": google.keys_url,
+        "WALLET_GOOGLE_CA": google.trust_pem.decode(),
+    }
 
 
 @dataclass
@@ -68,9 +83,12 @@ class Stage:
         coalesce_seconds: float = 0.5,
         behaviour: Behaviour | None = None,
         extra: dict[str, str] | None = None,
+        google: bool = False,
     ) -> None:
+        """`google`: Google Wallet and Android phones stand beside, and the product has an issuer there."""
         self.folder, self.port = folder, free_port()
         self.base = f"http://127.0.0.1:{self.port}"
+        self._with_google = google
         self._behaviour = behaviour or Behaviour(debounce_seconds=0.02)
         self._variables = {
             "WALLET_ENVIRONMENT": "sandbox",
@@ -97,6 +115,8 @@ class Stage:
             self.fleet: Fleet = self.run(self._begin())
             self._variables["WALLET_APNS_URL"] = self.apns.address
             self._variables["WALLET_APNS_CA"] = self.authority.root_pem.decode()
+            if self._with_google:
+                self.run(self._begin_google())
             self.ctx = open_context(self.settings)
             certificate, key = self.authority.pass_certificate(PASS_TYPE, TEAM)
             file = self.folder / "sandbox.json"
@@ -116,6 +136,11 @@ class Stage:
             ApnsServer(self.authority, on_push=fleet.on_push, known_tokens=fleet.known_token, token_keys=keys)
         )
         return fleet
+
+    async def _begin_google(self) -> None:
+        self.google = await self._stack.enter_async_context(GoogleServer(self.authority))
+        self.androids = await self._stack.enter_async_context(AndroidFleet(self.google))
+        self._variables |= google_settings(self.google)
 
     def __exit__(self, *_: object) -> None:
         self.stop()

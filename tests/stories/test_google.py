@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.conftest import mostly_on
-from tests.stories.stage import Stage, shown
+from tests.stories.stage import ISSUER, Stage, google_settings, shown
 from wallet_server.sandbox.google import AndroidFleet, AndroidPhone, GoogleServer
 from wallet_server.sandbox.google.switches import Order
 
 pytestmark = mostly_on("sqlite", stage=True)
 
-ISSUER = "3388000000022222222"
 ANDROID = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 
 
@@ -66,15 +65,7 @@ def street(stage: Stage) -> Iterator[Street]:
     stack = AsyncExitStack()
     made: Street = stage.run(begin(stack))
     stage.stop()
-    stage.start(
-        WALLET_GOOGLE_ISSUER=ISSUER,
-        WALLET_GOOGLE_SERVICE_ACCOUNT=json.dumps(made.google.issue_account(ISSUER)),
-        WALLET_GOOGLE_API_URL=made.google.address,
-        WALLET_GOOGLE_TOKEN_URL=made.google.token_url,
-        WALLET_GOOGLE_SAVE_URL=made.google.save_url,
-        WALLET_GOOGLE_ROOTS_URL=made.google.keys_url,
-        WALLET_GOOGLE_CA=made.google.trust_pem.decode(),
-    )
+    stage.start(**google_settings(made.google))
     yield made
     stage.run(stack.aclose())
 

@@ -29,12 +29,13 @@ def complaints(stage: Stage) -> list[str]:
 
 @mostly_on("postgresql")
 def test_a_slice_of_real_baskets_is_true_to_the_point(make_stage: MakeStage) -> None:
-    stage = make_stage(coalesce_seconds=0.5)
+    stage = make_stage(coalesce_seconds=0.5, google=True)
 
     outcome = replay(stage, baskets.choose(HOUSEHOLDS, BASKETS), 0.5)
 
     assert outcome.differences == []
     assert outcome.counts["sales"] == BASKETS
+    assert outcome.counts["changes at Google"] >= HOUSEHOLDS / 2
     assert complaints(stage) == []
     assert outcome.counts["complaints"] <= 3
     # Each household's last basket, if it earned anything, reached the phone and was timed.
@@ -43,7 +44,7 @@ def test_a_slice_of_real_baskets_is_true_to_the_point(make_stage: MakeStage) -> 
 
 @mostly_on("sqlite")
 def test_killed_in_the_middle_of_the_replay(make_stage: MakeStage) -> None:
-    stage = make_stage(coalesce_seconds=0.5, extra={"WALLET_LEASE_SECONDS": "3"})
+    stage = make_stage(coalesce_seconds=0.5, extra={"WALLET_LEASE_SECONDS": "3"}, google=True)
     chosen = baskets.choose(HOUSEHOLDS, CUT_SHORT)
     plugs = [CUT_SHORT // 4, CUT_SHORT // 2]
 
