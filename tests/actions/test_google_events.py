@@ -102,6 +102,17 @@ def test_saved_brings_the_gift_once_and_removed_is_noted(world: World, google: G
     assert google.vendor.objects[google.serial].balance.value == 5
 
 
+def test_a_sale_that_hears_of_the_save_first_brings_the_gift_too(world: World, google: Google) -> None:
+    google.vendor.saved = True
+    world.sell(google.member, 1000)
+    world.work()
+    assert google.held()
+    assert google.hear(google.body()), "the callback comes after it"
+    world.clock.forward(minutes=1)
+    world.work()
+    assert google.vendor.objects[google.serial].balance.value == 15
+
+
 def test_a_card_that_is_not_ours_is_no_news(google: Google) -> None:
     assert not google.hear(google.body(objectId=f"{ISSUER}.somebody"))
     assert not google.hear(google.body(nonce="n2", objectId=f"{ISSUER}.\u0000"))

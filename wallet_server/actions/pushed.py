@@ -19,6 +19,7 @@ from wallet_server.records import (
     class_messages,
     coupons,
     credentials,
+    jobs,
     limits,
     members,
     parties,
@@ -239,6 +240,9 @@ def note(tx: Tx, ready: Sequence[Ready], loaded: Load, reports: Mapping[int, Rep
         held = report.saved if report.saved is not None else before is not None and before.held
         if report.note != (before and before.note) or held != (before is not None and before.held):
             vendors.say(tx, r.row.id, now, held=report.saved, note=report.note or "")
+        if report.saved and not (before and before.held):
+            # The member is locked before their passes, and these publications are held: the gift is a job of its own.
+            jobs.put(tx, [jobs.Put(welcome.OWED, str(r.row.id), jobs.SERVICE, now)])
         if held and r.publication.news is not None and r.row.id not in loaded.withheld:
             fetched.append((r.publication.news, r.row.member_id, report.alerted is True and _rings_news(r)))
     announcements.note_fetched(tx, fetched, now)

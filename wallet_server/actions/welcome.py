@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wallet_server.actions import cards, standing
 from wallet_server.actions.context import Context, new_id
-from wallet_server.records import ledger, members, parties, passes, programmes, visits
+from wallet_server.records import jobs, ledger, members, parties, passes, programmes, visits
 from wallet_server.records.database import Tx
+from wallet_server.records.jobs import Lease
 from wallet_server.records.ledger import Booking
 from wallet_server.records.members import MemberRow
 from wallet_server.records.passes import PassRow
 from wallet_server.rules import earning
 from wallet_server.rules.program import Amount, Programme
 from wallet_server.rules.program_checks import WELCOME
+
+OWED = "welcome"
+"""The kind of the job; its keys are those of cards that a vendor was heard to have given to somebody, where the gift
+could not be booked at once."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +86,16 @@ def give(tx: Tx, gift: Gift, now: datetime) -> None:
     posted = ledger.award(tx, [ledger.Award(booking, purse, gift.amount.units, expires_at)])
     after = standing.settle_tier(tx, gift.current, member.id, gift.tier, posted)
     cards.changed(tx, member.id, standing.loud(gift.current, posted, gift.tier, after), now)
+
+
+def bring(ctx: Context, leases: Sequence[Lease]) -> None:
+    """Give each of these cards' holders what is `due`."""
+    for lease in leases:
+        with ctx.change() as tx:
+            # The lease first: whoever puts this job settles that of the card's refresh after it.
+            jobs.settle(tx, [lease])
+            rows = passes.passes_by_id(tx, [int(lease.key)])
+            gift = due(ctx, tx, rows[0]) if rows else None
+            if gift is not None:
+                give(tx, gift, ctx.now())
+    ctx.ring()

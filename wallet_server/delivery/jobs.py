@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from wallet_server.actions import cards, everybody, holders, offers, programs, refresh, ringing, upkeep
+from wallet_server.actions import cards, everybody, holders, offers, programs, refresh, ringing, upkeep, welcome
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 
@@ -21,5 +21,6 @@ KINDS: Mapping[str, Action] = {
     everybody.TELL: everybody.tell,
     everybody.ONE_BY_ONE: everybody.one_by_one,
     holders.HOLDERS: holders.walk,
+    welcome.OWED: welcome.bring,
     upkeep.NIGHTLY: upkeep.nightly,
 }
