@@ -17,9 +17,10 @@ from wallet_server.errors import Invalid, Misconfigured
 from wallet_server.rules.card import Alert, Card, News
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer, Order
+from wallet_server.sandbox.google.shelf import Stored
 from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import load_designs
-from wallet_server.wallets.google import rolls
+from wallet_server.wallets.google import rolls, telling
 from wallet_server.wallets.google.api import Account
 from wallet_server.wallets.google.issuers import Rates, Unlimited
 from wallet_server.wallets.google.pushing import PLACES_NOTE
@@ -319,6 +320,23 @@ def test_a_message_to_everybody_is_sent_once_and_room_is_made_for_it(bench: Benc
     assert there.body["reviewStatus"] == "APPROVED"
 
 
+def test_a_message_reaches_the_classes_that_an_older_design_left_cards_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "CLASSES", 2)
+    bench.wallet.publish(Template(0, "p_moved", "Léa", sample_card()), NOW)
+    there = bench.google.shelf.find("loyaltyClass", f"{ISSUERS[0]}.p_moved")
+    assert there is not None
+    moved = [f"{there.id}_tier_{code}" for code in ("gold", "silver")]
+    for name in moved:
+        bench.google.shelf.add(Stored("loyaltyClass", {**there.body, "id": name}))
+    assert bench.wallet.tell(Audience(0, "p_moved"), message("moved")) == Shown()
+    for name in (there.id, *moved):
+        told = bench.google.shelf.find("loyaltyClass", name)
+        assert told is not None
+        assert [one["id"] for one in told.body.get("messages", ())] == ["moved"]
+
+
 def test_a_message_is_taken_back_from_everybody_and_the_others_stay(bench: Bench) -> None:
     programme = "p_untold"
     bench.wallet.publish(Template(0, programme, "Léa", sample_card()), NOW)
@@ -339,7 +357,7 @@ def test_the_list_of_holders_is_walked_in_pages_and_names_our_own_alone(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rolls, "OBJECTS", 2)
-    monkeypatch.setattr(rolls, "CLASSES", 1)
+    monkeypatch.setattr(rolls, "CLASSES", 2)
     programme = "p_rolled"
     wanted = {}
     for number in range(5):

@@ -37,12 +37,12 @@ def page(push: Push, issuer: str, programmes: Sequence[str], after: str | None) 
     `pushing.Stopped`."""
     place = _read(after)
     kind = KINDS[place.kind]
-    listed = _list(push, f"{kind}Class", {"issuerId": issuer, "maxResults": CLASSES}, place.classes)
-    ours = [name for one in listed["resources"] if _ours(name := str(one.get("id", "")), issuer, programmes)]
+    there = listed(push, f"{kind}Class", {"issuerId": issuer, "maxResults": CLASSES}, place.classes)
+    ours = [name for one in there["resources"] if _ours(name := str(one.get("id", "")), issuer, programmes)]
     if place.number >= len(ours):
-        following = _after_classes(place, listed["next"])
+        following = _after_classes(place, there["next"])
         return Roll({}, None if following is None else following.written())
-    found = _list(push, f"{kind}Object", {"classId": ours[place.number], "maxResults": OBJECTS}, place.objects)
+    found = listed(push, f"{kind}Object", {"classId": ours[place.number], "maxResults": OBJECTS}, place.objects)
     mark = f"{issuer}."
     held = {
         str(one["id"]).removeprefix(mark): one["hasUsers"]
@@ -54,7 +54,7 @@ def page(push: Push, issuer: str, programmes: Sequence[str], after: str | None) 
     elif place.number + 1 < len(ours):
         following = _Place(place.kind, place.classes, place.number + 1)
     else:
-        following = _after_classes(place, listed["next"])
+        following = _after_classes(place, there["next"])
     return Roll(held, None if following is None else following.written())
 
 
@@ -69,7 +69,9 @@ def _ours(class_id: str, issuer: str, programmes: Sequence[str]) -> bool:
     return any(name == one or name.startswith(f"{one}_") for one in programmes)
 
 
-def _list(push: Push, kind: str, query: Mapping[str, Any], token: str) -> dict[str, Any]:
+def listed(push: Push, kind: str, query: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """A page of Google's: `resources`, and the token of the `next` page, empty for the last. Raises
+    `pushing.Stopped`."""
     asked = {**query, "token": token} if token else dict(query)
     body = push.success("GET", f"{kind}?{urlencode(asked)}").body
     rows, pages = body.get("resources"), body.get("pagination")

@@ -13,12 +13,15 @@ from wallet_server.wallets.google import limits, objects, state
 from wallet_server.wallets.google.answers import Fault
 from wallet_server.wallets.google.api import path_of
 from wallet_server.wallets.google.pushing import Push
+from wallet_server.wallets.google.rolls import listed
 from wallet_server.wallets.google.texts import Body, Speaker
 from wallet_server.wallets.port import Message, Refused, Shown, Verdict
 
 MOST_KEPT = 8
 """Messages that stay on a class beside a new one."""
-MOST_CLASSES = 50
+MOST_CLASSES = 200
+CLASSES, MOST_PAGES = 1000, 100
+"""Classes asked for at once, and so many pages of them at most."""
 _KINDS = ("loyaltyClass", "giftCardClass")
 
 
@@ -49,16 +52,23 @@ def untell(push: Push, issuer: str, programme: str, message: str) -> Verdict:
 
 
 def _classes(push: Push, issuer: str, programme: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """The programme's class of either kind; where it has none, those of its statuses."""
+    """All that hold, or have held, cards of the programme: its class of either kind, and those of its statuses. A
+    design that changed its kind of class has left cards on the old one."""
+    base, found = f"{issuer}.{programme}", []
     for kind in _KINDS:
-        given = push.ask("GET", path_of(kind, f"{issuer}.{programme}"))
+        given = push.ask("GET", path_of(kind, base))
         if given.fault is None:
-            return [(kind, given.body)]
-        if given.fault is not Fault.UNKNOWN:
-            push.success("GET", path_of(kind, f"{issuer}.{programme}"))
-    listed = push.success("GET", f"loyaltyClass?issuerId={issuer}&maxResults=1000").body.get("resources") or []
-    mark = f"{issuer}.{programme}_tier_"
-    return [("loyaltyClass", one) for one in listed if str(one.get("id", "")).startswith(mark)][:MOST_CLASSES]
+            found.append((kind, given.body))
+        elif given.fault is not Fault.UNKNOWN:
+            push.refuse(given)
+    token = ""
+    for _ in range(MOST_PAGES):
+        page = listed(push, "loyaltyClass", {"issuerId": issuer, "maxResults": CLASSES}, token)
+        found += [("loyaltyClass", one) for one in page["resources"] if str(one.get("id")).startswith(f"{base}_tier_")]
+        token = page["next"]
+        if not token:
+            break
+    return found[:MOST_CLASSES]
 
 
 def _tell(push: Push, kind: str, resource: Mapping[str, Any], message: Body) -> None:
