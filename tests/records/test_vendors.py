@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import timedelta
+
+import pytest
 
 from tests.world import NOON, World
 from wallet_server.records import alerts, issuers, members, passes, vendors
@@ -28,6 +31,23 @@ def test_a_bucket_gives_its_rate_whoever_asks_and_a_pause_makes_no_flood(world: 
         assert issuers.draw(tx, "338", 1, 15.0, later)[0] == 1, "somebody at the counter does not wait for the others"
         assert issuers.draw(tx, "338", 100, 15.0, NOON)[0] == 0
         assert issuers.draw(tx, "339", 1, 15.0, at)[0] == 1
+
+
+@pytest.mark.parametrize("late_micros", [0, 3_000])
+def test_a_batch_gets_any_rate_that_can_be_set_and_no_second_sees_more_than_is_published(late_micros: int) -> None:
+    for rate in range(1, 101):
+        held, at, drawn_at, made = 0, 0, 0, deque[int]()
+        taken = 0
+        while at < 60_000_000:
+            granted, left, seconds = issuers.pour(held, at - drawn_at, 1_000, float(rate))
+            if granted:
+                held, drawn_at, taken = left, at, taken + granted
+                made.extend([at] * granted)
+            while made and at - made[0] >= 1_000_000:
+                made.popleft()
+            assert rate >= issuers.PUBLISHED or len(made) <= issuers.PUBLISHED
+            at += max(1, round(seconds * 1_000_000)) + late_micros
+        assert abs(taken - 60 * rate) <= max(0.02 * 60 * rate, 2), (rate, taken)
 
 
 def test_a_nonce_and_a_rotating_code_are_taken_once(world: World) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
-from wallet_server.records.schema import callback_nonces, codes, issuer_facts, issuer_rates, rotating_codes
+from wallet_server.records.schema import callback_nonces, issuer_facts, issuer_rates, rotating_codes
 
 DEEP_SECONDS = 0.5
 """How long a full bucket lasts: what was not drawn in that time is lost, so that a pause makes no flood."""
@@ -32,32 +32,44 @@ _DRAW = (
 def draw(tx: Tx, issuer: str, want: int, per_second: float, now: datetime) -> tuple[int, float]:
     """Take up to `want` requests out of an issuer's bucket: (how many may be made now, seconds until it is worth asking
     for more). The bucket fills at `per_second`, over all processes together."""
-    deep = _deep(per_second)
     at = micros(now)
     row = tx.execute(_BUCKET, {"issuer": issuer}).first()
     if row is None:
         insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(issuer_rates)
-        full = {"issuer": issuer, "requests_milli": deep, "filled_at": at}
+        full = {"issuer": issuer, "requests_milli": _deep(per_second), "filled_at": at}
         tx.execute(insert.values(**full).on_conflict_do_nothing())
         row = tx.execute(_BUCKET, {"issuer": issuer}).one()
-    # A clock that was set back fills nothing, and goes on from there.
-    filled = min(deep, row.requests_milli + int(max(0, at - row.filled_at) * per_second / 1000))
-    kept = min(FOR_ONE * 1000, deep // 4) if want > 1 else 0
+    granted, left, seconds = pour(row.requests_milli, at - row.filled_at, want, per_second)
+    # Whoever got nothing leaves the bucket as it was: what trickled in since would be rounded away. A clock that was
+    # set back goes on from there.
+    if granted or at < row.filled_at:
+        tx.execute(_DRAW, {"of_issuer": issuer, "left": left, "at": at})
+    return granted, seconds
+
+
+def pour(milli: int, elapsed_micros: int, want: int, per_second: float) -> tuple[int, int, float]:
+    """What a bucket gives that held so many thousandths of a request so long ago: (how many of those wanted, what is
+    left in thousandths, seconds until it is worth asking again). A clock that was set back fills nothing."""
+    deep = _deep(per_second)
+    filled = min(deep, milli + int(max(0, elapsed_micros) * per_second / 1000))
+    # Half of what a shallow bucket holds beyond the first request: it must be full for nobody, or whoever comes a
+    # moment late loses what ran over.
+    kept = min(FOR_ONE * 1000, (deep - 1000) // 2) if want > 1 else 0
     granted = min(want, max(0, filled - kept) // 1000)
     left = filled - granted * 1000
-    tx.execute(_DRAW, {"of_issuer": issuer, "left": left, "at": at})
     # A handful at once: a transaction for each single request would cost more than the request.
-    missing = min(max(0, want - granted) * 1000, max(1000, deep // 2)) + kept - left
-    return granted, max(0.0, missing / 1000 / per_second)
+    handful = max(1000, deep // 2 // 1000 * 1000)
+    missing = min(max(0, want - granted) * 1000, handful) + kept - left
+    return granted, left, max(0.0, missing / 1000 / per_second)
 
 
 def _deep(per_second: float) -> int:
-    """What a full bucket holds, in thousandths: no second ever sees more than the published limit, where the rate is
-    below it."""
-    half = per_second * DEEP_SECONDS
+    """What a full bucket holds, in thousandths: at least one request and nearly another; and no second ever sees more
+    than the published limit, where the rate is below it (a request that is not whole is not made)."""
+    half = int(per_second * DEEP_SECONDS * 1000)
     if per_second < PUBLISHED:
-        half = min(half, PUBLISHED - per_second)
-    return max(1000, int(half * 1000))
+        half = min(half, int((PUBLISHED - per_second) * 1000) + 999)
+    return max(1999, half)
 
 
 _FACTS = sa.select(issuer_facts.c.locations, issuer_facts.c.learned_at).where(issuer_facts.c.issuer == b("issuer"))
@@ -85,11 +97,6 @@ def hear(tx: Tx, nonce_sha256: str, expires_at: datetime) -> bool:
 def forget_heard(tx: Tx, now: datetime) -> int:
     """Throw away the nonces of messages that have expired, which nobody takes any more; returns how many."""
     return tx.execute(sa.delete(callback_nonces).where(callback_nonces.c.expires_at <= now)).rowcount
-
-
-def of_code(tx: Tx, lookup: bytes) -> int | None:
-    """The key of the pass that shows the code with this hash."""
-    return tx.execute(sa.select(codes.c.pass_id).where(codes.c.lookup == lookup)).scalar()
 
 
 @dataclass(frozen=True)
