@@ -7,6 +7,7 @@ where it stood.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -23,6 +24,8 @@ HOLDERS = "holders"
 """The kind of the job; its keys are those of the sets."""
 MOST_LOOKED_AT = 5_000_000
 """Passes of one walk: more than any issuer has, and an end to a list that has none."""
+LONGEST_WALK = timedelta(hours=20)
+"""One that was begun before that is another night's, whose place may be worth nothing any more: it begins anew."""
 _log = structlog.get_logger("holders")
 
 
@@ -47,7 +50,7 @@ def _look(ctx: Context, lease: Lease, set_id: int) -> None:
         so_far = holders.walk_of(tx, set_id)
         names = holders.programmes_of(tx, set_id)
         resting = limits.open_circuits(tx, asked_at).get(f"{issuer.wallet}:{set_id}")
-    if so_far is None or so_far.place is None:
+    if so_far is None or so_far.place is None or asked_at - so_far.at >= LONGEST_WALK:
         so_far = Walk(None, asked_at, 0, 0)
     wallet = ctx.wallets.get(issuer.wallet)
     if wallet is None or not names:
@@ -67,6 +70,9 @@ def _look(ctx: Context, lease: Lease, set_id: int) -> None:
             so_far = _mend(ctx, tx, set_id, so_far, found, asked_at)
             if so_far.place is not None:
                 again = {lease.id: Again(ctx.now(), lease.lane)}
+        else:
+            # A vendor's pages have marks that age: what is refused tonight begins anew tomorrow.
+            holders.keep(tx, set_id, replace(so_far, place=None))
         jobs.settle(tx, [lease], again)
     if not isinstance(found, Roll):
         _log.warning("holders not listed", issuer=issuer.pass_type, why=getattr(found, "why", "not offered"))
