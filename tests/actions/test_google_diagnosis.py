@@ -87,7 +87,7 @@ def test_saved_removed_silent_and_what_was_left_out(world: World) -> None:
 )
 def test_what_the_vendor_answered(world: World, answer: Refused | Later, code: str) -> None:
     vendor = add_vendor(world)
-    holders = [_saved(world) for _ in range(pushed.ALIKE)]
+    holders = [_saved(world) for _ in range(3)]
     for _, serial in holders:
         _hear(world, serial, held=True)
     vendor.answer = lambda _what: answer

@@ -112,13 +112,13 @@ def test_a_vendor_that_is_away_is_left_alone_and_every_card_is_true_afterwards_w
 
 def test_an_issuer_that_is_refused_rests_alone(world: World, vendor: Vendor) -> None:
     other = add_vendor(world, Vendor(name="other"), "3388000000033333333")
-    holders = [world.enrol() for _ in range(pushed.ALIKE)]
+    holders = [world.enrol() for _ in range(3)]
     serials = [_save(world, one) for one in holders]
     apart = world.enrol()
     link = saving.google_link(world.ctx, apart.pass_public_id)
     assert link is not None
     free = saving.save(world.ctx, link.split("/")[-2], "other").rpartition("/")[2]
-    vendor.answer = lambda _what: Refused("permission denied")
+    vendor.answer = lambda _what: Refused("permission denied", of_issuer=True)
     for one in (*holders, apart):
         world.sell(one, 1000)
     world.work()
@@ -132,6 +132,19 @@ def test_an_issuer_that_is_refused_rests_alone(world: World, vendor: Vendor) -> 
     world.clock.forward(minutes=15)
     world.work()
     assert [_points(vendor, serial) for serial in serials] == [20, 10, 10]
+
+
+def test_what_one_merchant_got_wrong_rests_nobody_elses_cards(world: World, vendor: Vendor) -> None:
+    holders = [world.enrol() for _ in range(4)]
+    serials = [_save(world, one) for one in holders]
+    vendor.answer = lambda _what: Refused("Google Wallet would refuse this card: the address is no link.")
+    for one in holders[:3]:
+        world.sell(one, 1000)
+    world.work()
+    vendor.answer = lambda _what: Shown()
+    world.sell(holders[3], 1000)
+    world.work()
+    assert _points(vendor, serials[3]) == 10
 
 
 def test_a_single_card_that_is_refused_stops_no_other(world: World, vendor: Vendor) -> None:

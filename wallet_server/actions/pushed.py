@@ -50,8 +50,6 @@ from wallet_server.wallets.port import (
 
 LONGEST_REST = timedelta(minutes=15)
 """However long a vendor asks for, it is tried again after this."""
-ALIKE = 3
-"""So many cards that are refused in the same words, and none taken: it is the issuer that is refused."""
 
 
 @dataclass(frozen=True)
@@ -254,19 +252,20 @@ def _rings_news(ready: Ready) -> bool:
 
 
 def _rest(tx: Tx, told: Sequence[tuple[Ready, Report]], now: datetime) -> None:
-    """Let an issuer rest that the vendor wants to hear nothing of; those of everybody else go on."""
+    """Let an issuer rest that the vendor wants to hear nothing of; those of everybody else go on. A card, or a class,
+    that is refused for what it says is its merchant's to mend: on a shared issuer nobody else waits for that."""
     names: dict[str, list[Verdict]] = {}
     for r, report in told:
         names.setdefault(f"{r.row.wallet}:{r.row.credential_set_id}", []).append(report.verdict)
     for name, verdicts in sorted(names.items()):
         later = [one for one in verdicts if isinstance(one, Later)]
-        whys = {one.why for one in verdicts if isinstance(one, Refused)}
+        denied = next((one.why for one in verdicts if isinstance(one, Refused) and one.of_issuer), None)
         if later:
             longest = max(later, key=lambda one: one.seconds)
             until = now + min(timedelta(seconds=longest.seconds), LONGEST_REST)
             limits.open_circuit(tx, name, until, longest.why, now)
-        elif len(whys) == 1 and len(verdicts) >= ALIKE and all(isinstance(one, Refused) for one in verdicts):
-            limits.open_circuit(tx, name, now + LONGEST_REST, whys.pop(), now)
+        elif denied is not None:
+            limits.open_circuit(tx, name, now + LONGEST_REST, denied, now)
 
 
 def hear(ctx: Context, tx: Tx, row: PassRow, held: bool, now: datetime) -> None:

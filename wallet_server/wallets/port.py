@@ -130,9 +130,11 @@ class Later:
 
 @dataclass(frozen=True)
 class Refused:
-    """It will not work until a person changes something; `why` says what, in a sentence."""
+    """It will not work until a person changes something; `why` says what, in a sentence. `of_issuer`: the vendor takes
+    nothing of this issuer at all, whatever the card."""
 
     why: str
+    of_issuer: bool = False
 
 
 @dataclass(frozen=True)

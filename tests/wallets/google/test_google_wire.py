@@ -22,7 +22,7 @@ from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import load_designs
 from wallet_server.wallets.google import rolls, telling
 from wallet_server.wallets.google.api import Account
-from wallet_server.wallets.google.issuers import Rates, Unlimited
+from wallet_server.wallets.google.issuers import MOST_DENIED, Rates, Unlimited
 from wallet_server.wallets.google.pushing import PLACES_NOTE
 from wallet_server.wallets.google.wallet import GoogleWallet
 from wallet_server.wallets.port import Audience, Copy, Later, Message, Refused, Report, Roll, Shown, Stale, Template
@@ -444,7 +444,18 @@ def test_one_issuer_refused_stops_no_other(bench: Bench) -> None:
     assert {type(one.verdict) for one in refused} == {Refused}, refused
     assert all("Users" in one.verdict.why for one in refused if isinstance(one.verdict, Refused))
     assert all(isinstance(one.verdict, Shown) for one in reports if one.ref % 2)
-    assert sum("403" in call for call in bench.calls()) <= 8, "the rest of the batch is not even asked"
+    assert any(isinstance(one.verdict, Refused) and one.verdict.of_issuer for one in refused)
+    assert sum("403" in call for call in bench.calls()) <= 10, "the rest of the batch is not even asked"
+
+
+def test_a_card_that_is_denied_alone_stops_nobody(bench: Bench) -> None:
+    bench.put(bench.stale(sample_card()))
+    bench.google.tell(Order(403, times=MOST_DENIED - 1))
+    cards = [replace(bench.stale(sample_card()), ref=number) for number in range(10)]
+    verdicts = [one.verdict for one in bench.wallet.refresh(cards, NOW)]
+    refused = [one for one in verdicts if isinstance(one, Refused)]
+    assert (len(refused), verdicts.count(Shown())) == (MOST_DENIED - 1, 11 - MOST_DENIED)
+    assert not any(one.of_issuer for one in refused), "nobody else is to rest for it"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ def verdict(given: Answer, email: str, issuer: str, backoff_seconds: float) -> L
         case Fault.SIGNED_OUT:
             return Refused(
                 f"Google does not know the service account {email} or its key any more. Make a new key in the Google "
-                "Cloud console and give it to `wallet-server setup google`."
+                "Cloud console and give it to `wallet-server setup google`.",
+                of_issuer=True,
             )
         case Fault.DENIED:
             return Refused(

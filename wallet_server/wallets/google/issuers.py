@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from dataclasses import replace
 from typing import Protocol
 
 from wallet_server.wallets.google.answers import Answer, Fault, verdict
@@ -16,6 +17,8 @@ from wallet_server.wallets.port import Later, Refused
 FIRST_REST, MOST_REST = 5.0, 300.0
 MOST_FAILURES = 3
 """So many answers in a row that did not come, and the rest of the batch waits."""
+MOST_DENIED = 3
+"""So many different cards that Google denies us, and none taken between them: it is the issuer that is denied."""
 SLICE = 25
 """Calls taken from the shared rate at once: fewer would cost more than they save, more would be lost at the end."""
 
@@ -64,6 +67,7 @@ class Turn:
         self._ends = time.monotonic() + patience_seconds
         self._gate, self._lock = threading.Lock(), threading.Lock()
         self._lost = 0
+        self._denied: set[object] = set()
         self._stopped: Later | Refused | None = None
 
     def wait(self) -> Later | Refused | None:
@@ -84,16 +88,21 @@ class Turn:
                     time.sleep(max(seconds, 0.005))
             return self._stopped
 
-    def heard(self, given: Answer) -> Later | Refused | None:
-        """Note an answer; what becomes of the card where it is no success of its own. A fault of the issuer, or several
-        answers in a row that did not come, stop the batch."""
+    def heard(self, given: Answer, card: object, *, reads: bool = False) -> Later | Refused | None:
+        """Note an answer to what was asked for this card; what becomes of the card where it is no success of its own. A
+        fault of the issuer, several cards in a row that are denied, or several answers in a row that did not come,
+        stop the batch. `reads`: nothing was to be changed, so that a success proves no right to."""
         fault = given.fault
         with self._lock:
             if fault not in (Fault.AWAY, Fault.BUSY):
                 self._lost = 0
                 if fault is not Fault.DENIED and fault is not Fault.SIGNED_OUT:
+                    if fault is None and not reads:
+                        self._denied.clear()
                     self._failures.well(self._issuer)
                     return None
+            if fault is Fault.DENIED:
+                return self._was_denied(given, card)
             self._lost += 1
             if self._stopped is not None and fault is Fault.AWAY:
                 return self._stopped
@@ -101,3 +110,12 @@ class Turn:
             if fault is not Fault.AWAY or self._lost >= MOST_FAILURES:
                 self._stopped = found
             return found
+
+    def _was_denied(self, given: Answer, card: object) -> Later | Refused:
+        """One card may be denied for what it is; the issuer is known by several. The caller holds the lock."""
+        found = verdict(given, self._email, self._issuer, 0.0)
+        self._denied.add(card)
+        if len(self._denied) < MOST_DENIED or not isinstance(found, Refused):
+            return found
+        self._stopped = replace(found, of_issuer=True)
+        return self._stopped

@@ -230,7 +230,7 @@ class Push:
         if waits is not None:
             raise Stopped(waits)
         given = self._session.call(method, path, body)
-        found = self._turn.heard(given)
+        found = self._turn.heard(given, self, reads=method == "GET")
         if found is not None:
             raise Stopped(found)
         return given
