@@ -114,6 +114,23 @@ def test_a_sale_that_hears_of_the_save_first_brings_the_gift_too(world: World, g
         assert google.hear(google.body(nonce=nonce))
 
 
+def test_a_name_goes_to_every_card_and_is_taken_back_there_of_those_too_that_are_over(
+    world: World, google: Google
+) -> None:
+    def called(name: str) -> dict[str, str | None]:
+        journal.call(world.ctx, world.merchant, google.member.member, name)
+        world.work()
+        return google.vendor.names
+
+    assert called("Camille") == {google.serial: "Camille"}
+    link = world.ctx.link("recover", google.member.pass_public_id)
+    fresh = world.holder(recovery.by_link(world.ctx, link.rpartition("/")[2], "form")["pass"])
+    again = saving.google_link(world.ctx, fresh.pass_public_id)
+    assert again is not None
+    second = saving.save(world.ctx, again.split("/")[-2]).rpartition("/")[2]
+    assert called("") == {google.serial: None, second: None}
+
+
 def test_a_card_that_is_not_ours_is_no_news(google: Google) -> None:
     assert not google.hear(google.body(objectId=f"{ISSUER}.somebody"))
     assert not google.hear(google.body(nonce="n2", objectId=f"{ISSUER}.\u0000"))

@@ -10,7 +10,7 @@ from datetime import datetime
 from wallet_server.actions import cards
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, NotFound
-from wallet_server.records import coupons, deeds, jobs, journal, ledger, members, parties, passes
+from wallet_server.records import coupons, deeds, jobs, journal, ledger, members, parties, passes, recovery, vendors
 from wallet_server.records.coupons import HistoryRow
 from wallet_server.records.database import Tx
 from wallet_server.records.deeds import DeedRow
@@ -194,6 +194,19 @@ def call(ctx: Context, scope: Scope, member: str, name: str) -> None:
         found = members.member_by_public(tx, scope, member)
         members.lock_member(tx, found.id)
         members.set_first_name(tx, found.programme_id, found.id, name or None)
-        # What stands on the card may say the name.
-        cards.changed(tx, found.id, (), ctx.now(), lane=jobs.SERVICE)
+        _tell(ctx, tx, found.id)
     ctx.ring()
+
+
+def _tell(ctx: Context, tx: Tx, member_id: int) -> None:
+    """What stands on the member's cards may say the name; to a vendor that cards are pushed to it is told beside them,
+    so that it is told again though they are the same, and of those too that are over. Passes first, then publications,
+    then jobs, each in the order of their keys."""
+    now = ctx.now()
+    kept = vendors.put_of(tx, member_id, [name for name in ctx.wallets if ctx.pushes(name)])
+    passes.lock_passes(tx, {*kept, *recovery.copies(tx, member_id)})
+    turns = {key: max(now, quiet or now) for key, quiet in passes.bump(tx, member_id, 0)}
+    for key in kept:
+        passes.ring_again(tx, key, new_tag=False)
+    turns = dict.fromkeys(kept, now) | turns
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, at) for key, at in turns.items()])
