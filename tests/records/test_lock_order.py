@@ -5,19 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from tests.actions.test_coupons import joined, promising
+from tests.actions.test_pushed_coupons import save
 from tests.conftest import NewDatabase
+from tests.vendor import add_vendor
 from tests.world import PASS_TYPE, World, founded
-from wallet_server.actions import cards
+from wallet_server.actions import cards, coupons, leaving
 from wallet_server.records import devices, jobs, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import BULK, Put
 from wallet_server.records.schema import devices as devices_table
 from wallet_server.records.schema import jobs as jobs_table
+from wallet_server.records.schema import passes as passes_table
 from wallet_server.records.schema import publications
 
 KEYS = ["12:1", "1:2", "9:0"]
@@ -31,9 +36,13 @@ def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def _free(world: World, table: sa.Table, first: int, act: Callable[[Tx], object]) -> set[int]:
-    """The rows (by primary key) that are free while `act` waits for the row `first`, which another holds."""
+def _free(
+    world: World, table: sa.Table, first: int, act: Callable[[Tx], object], among: sa.Table | None = None
+) -> set[int]:
+    """The rows (by primary key; of the same table, or `among` those of another) that are free while `act` waits for the
+    row `first`, which another holds."""
     key = next(iter(table.primary_key.columns))
+    asked = key if among is None else next(iter(among.primary_key.columns))
     faults: list[Exception] = []
 
     def run() -> None:
@@ -49,7 +58,7 @@ def _free(world: World, table: sa.Table, first: int, act: Callable[[Tx], object]
         thread.start()
         _until_somebody_waits(world)
         with world.ctx.change() as tx:
-            free = set(tx.execute(sa.select(key).with_for_update(skip_locked=True)).scalars())
+            free = set(tx.execute(sa.select(asked).with_for_update(skip_locked=True)).scalars())
     thread.join(20)
     assert not thread.is_alive()
     assert faults == []
@@ -151,3 +160,36 @@ def test_a_device_and_those_that_it_drives_out_are_locked_in_the_order_of_their_
     with world.ctx.look() as tx:
         held = {key: [one.id for one in rows] for key, rows in devices.holders(tx, cards_of).items()}
     assert held == {card: [second] for card in cards_of}
+
+
+def _every_job(world: World) -> set[int]:
+    with world.ctx.look() as tx:
+        return set(tx.execute(sa.select(jobs_table.c.id)).scalars())
+
+
+def test_who_leaves_holds_no_job_while_a_publication_is_waited_for(world: World) -> None:
+    """A worker that settles has the publications first and then the jobs."""
+    add_vendor(world)
+    holder = world.enrol()
+    saved = save(world, holder)[0]
+    world.sell(holder, 1000)
+    every = _every_job(world)
+    assert len(every) > 1
+    leave = partial(leaving.leave, world.ctx, world.merchant, holder.member)
+    assert _free(world, publications, saved.pass_id, lambda _tx: leave(), among=jobs_table) >= every
+
+
+def test_who_uses_a_coupon_holds_no_job_while_a_pass_is_waited_for(new_database: NewDatabase, tmp_path: Path) -> None:
+    with founded(new_database("postgresql"), tmp_path, document=promising()) as world:
+        add_vendor(world)
+        card, file = joined(world)
+        _, copy = save(world, card)
+        assert file.pass_id < copy.pass_id
+        with world.ctx.change() as tx:
+            jobs.put(tx, [Put(cards.REFRESH, str(one.pass_id), BULK, world.clock()) for one in (file, copy)])
+        using = coupons.Using(file.code, "1")
+        use = partial(coupons.use, world.ctx, world.till, using, None)
+        every = _every_job(world)
+        assert _free(world, passes_table, copy.pass_id, lambda _tx: use(), among=jobs_table) >= every
+        undo = partial(coupons.undo, world.ctx, world.till, use()[0]["id"], None)
+        assert _free(world, passes_table, file.pass_id, lambda _tx: undo(), among=passes_table) >= {copy.pass_id}

@@ -224,3 +224,31 @@ def test_a_till_that_is_refused_says_so_in_its_own_words(hurried: World) -> None
     with _held(hurried, holder), pytest.raises(Unavailable) as refusal:
         till.redeem(hurried.ctx, hurried.till, till.Redeemed(holder.code, None, 1, "1"), "k")
     assert "try again" in refusal.value.sentence
+
+
+def test_what_was_done_before_is_told_again_though_its_member_cannot_be_had(hurried: World) -> None:
+    holder = hurried.enrol()
+    sale = hurried.sell(holder, 1000, receipt="1", key="k")
+    with _held(hurried, holder):
+        assert hurried.sell(holder, 1000, receipt="1", key="k") == sale
+        with pytest.raises(Unavailable):
+            hurried.sell(holder, 1000, receipt="2", key="k2")
+
+
+def test_a_column_whose_type_changed_under_a_prepared_statement_is_a_503_and_the_next_try_goes(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    """An installation that is brought to another migration while it runs."""
+    database = open_database(settings(new_database("postgresql"), tmp_path))
+    query = sa.select(rate_windows.c.taken)
+    for _ in range(10):
+        with database.change() as tx:
+            tx.execute(query).all()
+    other = sa.create_engine(database.engine.url, poolclass=sa.pool.NullPool)
+    with other.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE rate_windows ALTER COLUMN taken TYPE numeric")
+    with pytest.raises(Unavailable), database.change() as tx:
+        tx.execute(query).all()
+    with database.change() as tx:
+        assert tx.execute(query).all() == []
+    database.close()

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, rotating
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.reversal import UNDO
-from wallet_server.actions.till import at_till, business_day, holder_of
+from wallet_server.actions.till import at_till, holder_of, undated
 from wallet_server.errors import Conflict
 from wallet_server.records import coupons, jobs, members, parties, passes, programmes
 from wallet_server.records.coupons import COUPON, CouponRow, Event, NewCoupon
@@ -162,10 +162,9 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
     """
     at_till(scope)
     now = ctx.now()
-    day = business_day(scope, None, now)
-    body = {"code": wanted.code.strip().upper(), "reference": wanted.reference}
-    before = f"coupon:{(day - timedelta(days=1)).isoformat()}:{wanted.reference}"
-    wish = asked(scope, "use-coupon", body, key, f"coupon:{day.isoformat()}:{wanted.reference}", echoes=[before])
+    body = {"code": rotating.bare(wanted.code).upper(), "reference": wanted.reference}
+    name, echoes = undated(scope, "coupon", wanted.reference, now)
+    wish = asked(scope, "use-coupon", body, key, name, echoes=echoes)
 
     def act(tx: Tx) -> Facts:
         member = holder_of(ctx, tx, scope, wanted.code)
@@ -204,9 +203,11 @@ def _current(tx: Tx, coupon: CouponRow, pass_id: int) -> bool:
 
 
 def _tell(tx: Tx, coupon: CouponRow, now: datetime) -> None:
-    for pass_id in sorted((coupon.pass_id, *coupons.elsewhere(tx, coupon.id))):
+    """Its passes first, in the order of their keys, and then the jobs, in the order of theirs."""
+    ids = sorted((coupon.pass_id, *coupons.elsewhere(tx, coupon.id)))
+    for pass_id in ids:
         passes.stale(tx, pass_id)
-        jobs.put(tx, [jobs.Put(cards.REFRESH, str(pass_id), jobs.COUNTER, now)])
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(pass_id), jobs.COUNTER, now) for pass_id in ids])
 
 
 def _facts(event: Event, member: str, programme: str, coupon: Coupon) -> Facts:
@@ -251,7 +252,8 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
             raise Conflict("A device takes a coupon back for two minutes; these are over.", code="undo-over")
         event = _at(scope, _event(rules.UNDONE, coupon.value_minor, now), row.receipt)
         coupons.change(tx, coupon.id, event, rules.ISSUED)
-        if passes.lock_passes(tx, [coupon.pass_id])[0].state == passes.ACTIVE:
+        held = {one.id: one for one in passes.lock_passes(tx, [coupon.pass_id, *coupons.elsewhere(tx, coupon.id)])}
+        if held[coupon.pass_id].state == passes.ACTIVE:
             _tell(tx, coupon, now)
         else:
             _show_anew(ctx, tx, programmes.programme_by_id(tx, coupon.programme_id), coupon, now)

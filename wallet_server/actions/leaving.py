@@ -7,6 +7,9 @@ everything of their own along.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from wallet_server.actions import cards, coupons
 from wallet_server.actions.context import Context
 from wallet_server.actions.issuing import issue_pass
@@ -49,33 +52,43 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
     """
     with ctx.change() as tx:
         found = members.member_by_public(tx, scope, member)
-        at = members.left_at(tx, found.id)
+        at = _hold(tx, found.id)
         if at is None:
             at = ctx.now()
-            members.lock_member(tx, found.id)
             members.record_consent(tx, found.id, PROMOTIONS, False, LEFT, at)
             members.set_left(tx, found.id, at)
             coupons.cancel(tx, found.id, at)
-            _retire(ctx, tx, recovery.copies(tx, found.id))
-            _forget(ctx, tx, found.id)
             recovery.end_codes(tx, found.id, at)
             deeds.add(tx, scope, deeds.LEFT, at, about=found.public_id)
+            _retire(ctx, tx, recovery.copies(tx, found.id), _kept(ctx, tx, found.id))
     ctx.ring()
     return {"member": member, "left_at": at.isoformat()}
 
 
-def _retire(ctx: Context, tx: Tx, pass_ids: list[int]) -> None:
-    for row in passes.lock_passes(tx, pass_ids):
-        passes.retire_pass(tx, row.id)
-    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, ctx.now()) for key in pass_ids])
+def _hold(tx: Tx, member_id: int) -> datetime | None:
+    """Hold the member; when they left, where another was quicker."""
+    try:
+        members.lock_member(tx, member_id)
+    except NotFound:
+        return members.left_at(tx, member_id)
+    return None
 
 
-def _forget(ctx: Context, tx: Tx, member_id: int) -> None:
-    """Cards that were over before have to be emptied, too, where a vendor keeps what it was given."""
-    kept = vendors.put_of(tx, member_id, [name for name in ctx.wallets if ctx.pushes(name)])
-    for key in kept:
+def _retire(ctx: Context, tx: Tx, over: Sequence[int], emptied: Sequence[int] = ()) -> None:
+    """These passes are `over`, and those are to be `emptied`. Locks all passes, then publications, then jobs, each in
+    the order of their keys."""
+    both = sorted({*over, *emptied})
+    passes.lock_passes(tx, both)
+    for key in sorted(over):
+        passes.retire_pass(tx, key)
+    for key in sorted(emptied):
         passes.ring_again(tx, key, new_tag=False)
-    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, ctx.now()) for key in kept])
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.SERVICE, ctx.now()) for key in both])
+
+
+def _kept(ctx: Context, tx: Tx, member_id: int) -> list[int]:
+    """Cards where a vendor keeps what it was given: those that were over before have to be emptied, too."""
+    return vendors.put_of(tx, member_id, [name for name in ctx.wallets if ctx.pushes(name)])
 
 
 def issue(ctx: Context, scope: Scope, member: str, wish: Asked) -> tuple[Facts, bool]:

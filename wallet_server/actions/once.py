@@ -14,7 +14,7 @@ from wallet_server.actions.context import Context
 from wallet_server.errors import Conflict, Invalid, Unavailable, WalletError
 from wallet_server.records import parties, requests
 from wallet_server.records.database import Tx
-from wallet_server.records.requests import AlreadyClaimed, Claim
+from wallet_server.records.requests import AlreadyClaimed, Answered, Claim
 from wallet_server.records.scope import Scope
 
 Facts = dict[str, Any]
@@ -37,7 +37,7 @@ class Asked:
 
 
 ECHO = timedelta(minutes=15)
-"""How long after a write the same one, sent again under the next date, is still taken for its echo."""
+"""How long after a write the same one, sent again under another date, is still taken for its echo."""
 
 
 def asked(
@@ -53,8 +53,9 @@ def asked(
 
     A `dated` write (its body says when it happened) with a key is claimed by the merchant too, together with its body:
     a till server that sends the same sale again through another of its tills gets the first answer, while two tills
-    that number their keys alike stay apart. `echoes` are names that the same write would have had a moment ago (a till
-    that resends over midnight what carries no date). Raises `Invalid` (`not-storable`).
+    that number their keys alike stay apart. `echoes` are names that the same write would have a moment before or after
+    (a till that resends over midnight what carries no date); whoever gives any holds, in what it does, a row that the
+    same write holds too. Raises `Invalid` (`not-storable`).
     """
     try:
         canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
@@ -84,26 +85,28 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
         refusal: WalletError | None = None
         try:
             with ctx.change() as tx:
-                held = {} if wish.new else requests.answered(tx, (*wish.claims, *wish.echoes))
-                if any(claim in held for claim in wish.claims):
+                if not wish.new and _first(tx, wish, ctx.now()) is not None:
                     raise AlreadyClaimed
-                echo = next((held[claim] for claim in wish.echoes if claim in held), None)
-                if echo is not None and _is_echo(wish, echo, ctx.now()):
-                    return _replay(wish, echo), True
                 facts = act(tx)
+                # An echo has another name, at which the claims would not meet. Whatever was in flight when this looked
+                # first is there by now: `act` waited for the row that it held.
+                if wish.echoes and _echo(wish, requests.answered(tx, wish.echoes), ctx.now()) is not None:
+                    raise AlreadyClaimed
                 answer = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
                 requests.claim(tx, wish.claims, wish.route, wish.request_hash, 200, answer, ctx.now())
             return facts, False
         except AlreadyClaimed:
             pass
-        except Unavailable:
-            raise
+        except Unavailable as fault:
+            if not wish.new:
+                raise
+            # Nobody has looked yet: what was done long ago is told even while its member cannot be had.
+            refusal = fault
         except WalletError as fault:
             # The same request may have been carried out while this one waited for the member's lock.
             refusal = fault
         with ctx.look() as tx:
-            held = requests.answered(tx, wish.claims)
-        found = next((held[claim] for claim in wish.claims if claim in held), None)
+            found = _first(tx, wish, ctx.now())
         if found is not None:
             return _replay(wish, found), True
         if refusal is not None:
@@ -111,11 +114,20 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
     raise Unavailable("The same request is being worked on; please try again in a moment.")
 
 
-def _is_echo(wish: Asked, found: requests.Answered, now: datetime) -> bool:
-    return found.request_hash == wish.request_hash and now - found.at <= ECHO
+def _first(tx: Tx, wish: Asked, now: datetime) -> Answered | None:
+    """What was answered when this write was done, or when something else was under one of its names; None where nothing
+    stands."""
+    held = requests.answered(tx, (*wish.claims, *wish.echoes))
+    found = next((held[claim] for claim in wish.claims if claim in held), None)
+    return found or _echo(wish, held, now)
 
 
-def _replay(wish: Asked, found: requests.Answered) -> Facts:
+def _echo(wish: Asked, held: Mapping[Claim, Answered], now: datetime) -> Answered | None:
+    alike = (held[claim] for claim in wish.echoes if claim in held)
+    return next((one for one in alike if one.request_hash == wish.request_hash and now - one.at <= ECHO), None)
+
+
+def _replay(wish: Asked, found: Answered) -> Facts:
     if found.request_hash != wish.request_hash:
         raise Conflict(
             "This key or receipt number was already used for something else; send a new one.", code="key-reused"

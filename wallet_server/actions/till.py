@@ -79,9 +79,13 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
     )
 
 
-def _held(ctx: Context, tx: Tx, scope: Scope, text: str) -> MemberRow:
-    """The holder of a card, whose row is held from here on."""
+def _held(ctx: Context, tx: Tx, scope: Scope, text: str, *, spends: bool = False) -> MemberRow:
+    """The holder of a card, whose row is held from here on. Who `spends` is told whether the card is good now that it
+    is held: while this waited it may have been replaced or cancelled."""
     member = holder_of(ctx, tx, scope, text, hold=True)
+    if spends:
+        lookup = cards.code_hash(codes.read(rotating.bare(text)))
+        member = members.member_by_code(tx, scope, lookup, ctx.now())
     if member.coupon_pass is not None:
         raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")
     return member
@@ -108,7 +112,7 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
     day = business_day(scope, sold.business_day, sold.occurred_at or now)
     dated = sold.occurred_at is not None or sold.business_day is not None
     body = {
-        "code": sold.code.strip().upper(),
+        "code": rotating.bare(sold.code).upper(),
         "receipt": sold.receipt,
         "amount_minor": sold.amount_minor,
         "money": sold.money,
@@ -116,12 +120,19 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
         "occurred_at": sold.occurred_at.isoformat() if sold.occurred_at else None,
         "business_day": sold.business_day.isoformat() if sold.business_day else None,
     }
-    # Under the day before it can only have been counted if that is not over for long.
-    before = business_day(scope, None, now - ECHO)
-    echoes = [] if dated or before == day else [f"sale:{before.isoformat()}:{sold.receipt}"]
     name = f"sale:{day.isoformat()}:{sold.receipt}"
+    echoes = [] if dated else undated(scope, "sale", sold.receipt, now)[1]
     wish = asked(scope, "sell", body, key, name, dated=sold.occurred_at is not None, echoes=echoes)
     return replace(wish, new=not echoes)
+
+
+def undated(scope: Scope, what: str, number: str, now: datetime) -> tuple[str, list[str]]:
+    """The name of a write that carries no date, by the till's number for it, and its echoes: the names that it would
+    have had a moment ago or will have in a moment, where that is another day. The one that was sent first may be
+    overtaken."""
+    day = business_day(scope, None, now)
+    others = {business_day(scope, None, at) for at in (now - ECHO, now + ECHO)} - {day}
+    return f"{what}:{day.isoformat()}:{number}", [f"{what}:{other.isoformat()}:{number}" for other in others]
 
 
 def business_day(scope: Scope, given: date | None, at: datetime) -> date:
@@ -260,15 +271,14 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
     never overspends."""
     at_till(scope)
     now = ctx.now()
-    day = business_day(scope, None, now)
     # What is not said is left out, so that a request of before there were rewards is still the same request.
     body = {name: value for name, value in vars(wanted).items() if value is not None or name != "reward"}
-    body["code"] = wanted.code.strip().upper()
-    before = f"redeem:{(day - timedelta(days=1)).isoformat()}:{wanted.reference}"
-    wish = asked(scope, "redeem", body, key, f"redeem:{day.isoformat()}:{wanted.reference}", echoes=[before])
+    body["code"] = rotating.bare(wanted.code).upper()
+    name, echoes = undated(scope, "redeem", wanted.reference, now)
+    wish = asked(scope, "redeem", body, key, name, echoes=echoes)
 
     def act(tx: Tx) -> Facts:
-        member = _held(ctx, tx, scope, wanted.code)
+        member = _held(ctx, tx, scope, wanted.code, spends=True)
         if not member.code_current:
             sentence = "This card was replaced by a newer one; ask for the newer card to spend points."
             raise Conflict(sentence, code="older-card")

@@ -219,6 +219,9 @@ def _passing(original: BaseException | None) -> bool:
     if isinstance(original, sqlite3.OperationalError):
         text = str(original).lower()
         return any(w in text for w in ("locked", "busy", "disk is full", "disk i/o", "readonly", "unable to open"))
+    if isinstance(original, psycopg.errors.FeatureNotSupported):
+        # A column has another type since the statement was prepared; the rollback lets go of what was prepared.
+        return "cached plan must not change result type" in str(original)
     return isinstance(
         original,
         psycopg.errors.OperationalError  # also: disk full, too many connections, server shutting down

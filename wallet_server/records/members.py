@@ -136,6 +136,18 @@ def member_by_code(tx: Tx, scope: Scope, lookup: bytes, now: datetime, *, hold: 
     return replace(member, coupon_pass=r.pass_id) if r.code_kind == "coupon" else member
 
 
+_PASS_BY_CODE = (
+    sa.select(codes.c.pass_id)
+    .select_from(codes.join(members, members.c.id == codes.c.member_id).join(participations, _TAKES_PART))
+    .where(codes.c.lookup == b("lookup"))
+)
+
+
+def pass_by_code(tx: Tx, scope: Scope, lookup: bytes) -> int | None:
+    """The key of the pass that shows this code, if the caller's merchant takes part in its programme."""
+    return tx.execute(_PASS_BY_CODE, {"lookup": lookup, "merchant_id": scope.merchant_id}).scalar()
+
+
 def member_by_public(tx: Tx, scope: Scope, public_id: str) -> MemberRow:
     """A member of a programme that the caller's merchant takes part in. Raises `NotFound`."""
     r = tx.execute(_BY_PUBLIC, {"public_id": public_id, "merchant_id": scope.merchant_id}).first()
