@@ -50,7 +50,7 @@ def value(secret: bytes, counter: int, digits: int = DIGITS) -> str:
 
 def verify(code: str, secret: bytes, at: datetime, last_counter: int | None) -> int | None:
     """The counter of the period whose number this is, to be kept as the next `last_counter`; None for a number that is
-    wrong, too old or too new, or not after `last_counter`: a picture of a code is good for nobody once it was used."""
+    wrong, too old or too new, or not after `last_counter`: no number is good for anybody once it was used."""
     if len(code) != DIGITS or not code.isascii() or not code.isdigit():
         return None
     present = int(at.timestamp()) // PERIOD_SECONDS
