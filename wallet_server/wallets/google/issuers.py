@@ -8,10 +8,12 @@ from __future__ import annotations
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
 from wallet_server.wallets.google.answers import Answer, Fault, verdict
+from wallet_server.wallets.google.api import CONNECTIONS
 from wallet_server.wallets.port import Later, Refused
 
 FIRST_REST, MOST_REST = 5.0, 300.0
@@ -36,6 +38,14 @@ class Unlimited:
 
     def take(self, issuer: str, want: int) -> tuple[int, float]:
         return want, 0.0
+
+
+class Hands(threading.local):
+    """Threads for the calls of a batch. They outlive it, for starting them costs as much as their calls; each thread
+    that calls has its own, so that no lane waits for the cards of another, and they end with it."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="google-wallet")
 
 
 class Failures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed, wait
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -16,7 +16,6 @@ from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.google import classes, limits, objects, state
 from wallet_server.wallets.google.api import (
     API,
-    CONNECTIONS,
     TOKEN,
     Account,
     Session,
@@ -24,7 +23,7 @@ from wallet_server.wallets.google.api import (
     check_where,
     path_of,
 )
-from wallet_server.wallets.google.issuers import Failures, Rates, Turn
+from wallet_server.wallets.google.issuers import Failures, Hands, Rates, Turn
 from wallet_server.wallets.google.link import SAVE, save_link
 from wallet_server.wallets.google.options import Vertical
 from wallet_server.wallets.google.pictures import Gallery, Pictured, Placed, no_pictures
@@ -107,6 +106,7 @@ class GoogleWallet:
         self._sessions: dict[tuple[str, str, int], Session] = {}
         self._aligned: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
+        self._hands = Hands()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -211,10 +211,12 @@ class GoogleWallet:
         if len(stale) == 1:
             yield self._refreshed(stale[0], at, turns, 1)
             return
-        with ThreadPoolExecutor(min(CONNECTIONS, max(1, len(stale))), thread_name_prefix="google-wallet") as threads:
-            work = [threads.submit(self._refreshed, one, at, turns, len(stale)) for one in stale]
+        work = [self._hands.threads.submit(self._refreshed, one, at, turns, len(stale)) for one in stale]
+        try:
             for done in as_completed(work):
                 yield done.result()
+        finally:
+            wait([one for one in work if not one.cancel()])
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         """The object becomes inactive, in the words of a card that is over. See the port."""
