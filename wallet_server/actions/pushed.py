@@ -127,6 +127,8 @@ def stale(ready: Ready, loaded: Load) -> Stale:
         ready.publication.remote_state,
         loaded.copies[row.id],
         loaded.left.get(row.id),
+        # The version before was never settled: a worker may have died after its call, or the answer was lost.
+        uncertain=ready.publication.number - ready.publication.rung > 1,
     )
 
 
@@ -193,7 +195,8 @@ def _due(ctx: Context, tx: Tx, key: ClassKey, now: datetime) -> tuple[ClassKey, 
             programme=row.public_id,
             issuer_name=vendors.account_of(tx, key.programme_id),
             card=_specimen(ctx, tx, row.id, version_id, now, coupon=bool(of_version)),
-            remote_state=given.remote_state,
+            # Of a version in between nobody may have heard that it was put there: what stands is looked at.
+            remote_state=None,
             callback_url=callback_url(ctx, issuer.public_id),
         ),
     )
@@ -230,7 +233,7 @@ def note(tx: Tx, ready: Sequence[Ready], loaded: Load, reports: Mapping[int, Rep
     if not told:
         return
     taken = [(r, report) for r, report in told if isinstance(report.verdict, Shown)]
-    alerts.spend(tx, [(r.row.id, r.publication.alert or "") for r, report in taken if report.alerted], now)
+    alerts.spend(tx, [(r.row.id, r.publication.alert or "") for r, report in told if report.alerted], now)
     known = vendors.holdings(tx, [r.row.id for r, _ in taken])
     fetched = []
     for r, report in taken:

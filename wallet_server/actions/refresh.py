@@ -206,6 +206,14 @@ def _settle(
         for r in plan.owed
         if r.row.id not in plan.waits
     ]
+    told += [
+        Rung(r.row.id, r.publication.rung, r.publication.rung, report.remote_state, None)
+        for r in plan.owed
+        if r.row.id in plan.waits
+        and (report := reports.get(r.row.id)) is not None
+        and report.remote_state != r.publication.remote_state
+        and r.row.id in plan.pushed.copies
+    ]
     with ctx.change() as tx:
         now = ctx.now()
         forgotten = _heed(tx, plan, reports, rung_at, now)

@@ -62,7 +62,8 @@ class Stale:
     """A pass whose card has changed since the vendor (or the devices) last saw it. `ref` is the caller's own key;
     `remote_state` is what this wallet put into its last `Report`, opaque to everyone else. `copy` is there for a wallet
     that pushes cards, and `alerts_left` says how many alerts this pass may still raise today (0: go silently; None:
-    nobody counts them)."""
+    nobody counts them). `uncertain`: a version after the one of `remote_state` may have been put there without anybody
+    having heard so; then what stands there is looked at, never only remembered."""
 
     ref: int
     credential_set: int
@@ -71,6 +72,7 @@ class Stale:
     remote_state: str | None = None
     copy: Copy | None = None
     alerts_left: int | None = None
+    uncertain: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,9 @@ class Report:
     only a second such answer a day later, with something taken under the credential meanwhile, means that the device is
     gone; `accused` ones were refused when a wrong setting was the likelier reason: worth noting, never a reason to
     forget. All are `Handle.ref`s. `saved`: whether the vendor says that somebody holds it (None: it did not say);
-    `alerted`: whether the alert that this version had was raised (None: it had none; False: it went silently, because
-    the day's alerts are spent); `note` is a sentence for the merchant about what had to be left out."""
+    `alerted`: whether an alert was raised (None: there was none to raise; False: it went silently, because the day's
+    alerts are spent), or may have been, where no answer came; `note` is a sentence for the merchant about what had to
+    be left out."""
 
     ref: int
     verdict: Verdict

@@ -37,13 +37,15 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `status` 0: none came, and nobody knows whether the change was made; `said` is what went wrong."""
+    """One answer. `status` 0: none came; `unheard`: though the request went out, and nobody knows whether the change was
+    made. `said` is what went wrong."""
 
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)
     said: str = ""
     reason: str = ""
     retry_after_seconds: float | None = None
+    unheard: bool = False
 
     @property
     def fault(self) -> Fault | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
@@ -74,11 +74,13 @@ class Session:
         sent = None if body is None else orjson.dumps(body)
         token = self._tokens.token()
         if isinstance(token, Answer):
-            return token
+            return replace(token, unheard=False)
         given = self._send(method, path, sent, token)
         if given.status == 401:
             token = self._tokens.token(token)
-            given = token if isinstance(token, Answer) else self._send(method, path, sent, token)
+            given = (
+                replace(token, unheard=False) if isinstance(token, Answer) else self._send(method, path, sent, token)
+            )
         return given
 
     def close(self) -> None:
@@ -104,7 +106,8 @@ def _exchanged(
         response = pool.request(method, address, body=sent, headers=headers, preload_content=False, redirect=False)
         raw = read(response)
     except (urllib3.exceptions.HTTPError, OSError) as fault:
-        return Answer(0, said=_short(fault))
+        away = isinstance(fault, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+        return Answer(0, said=_short(fault), unheard=not away)
     if raw is None:
         return Answer(0, said=f"an answer of more than {MOST_BYTES // 1024} KB")
     try:

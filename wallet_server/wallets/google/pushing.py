@@ -61,10 +61,12 @@ class Push:
         self._saved: bool | None = None
         self._alerted: bool | None = None
         self._note: str | None = None
+        self._look = self._unheard = False
 
-    def put(self, ref: int, wish: Wish, known: Known | None, remote_state: str | None) -> Report:
-        """Bring the object to what is wished. Never raises for what Google or the network do."""
-        kept, self._note = remote_state, wish.note
+    def put(self, ref: int, wish: Wish, known: Known | None, remote_state: str | None, *, look: bool = False) -> Report:
+        """Bring the object to what is wished; `look`: from what stands there, which may not be what is known. Never
+        raises for what Google or the network do."""
+        kept, self._note, self._look = remote_state, wish.note, look
         try:
             if known is None:
                 kept = self._insert(wish).written()
@@ -75,7 +77,7 @@ class Push:
             else:
                 kept = self._patch(wish, known).written()
         except Stopped as stopped:
-            return Report(ref, stopped.verdict, kept, saved=self._saved, note=self._note)
+            return Report(ref, stopped.verdict, kept, saved=self._saved, alerted=self._unheard or None, note=self._note)
         return Report(ref, Shown(), kept, saved=self._saved, alerted=self._alerted, note=self._note)
 
     @staticmethod
@@ -116,6 +118,13 @@ class Push:
 
     def _patch(self, wish: Wish, known: Known, later: frozenset[str] = frozenset()) -> Known:
         """Send what changed, but for the fields that are sent `later`; nothing where nothing did."""
+        if self._look:
+            there = self.ask("GET", path_of(f"{wish.vertical}Object", known.id))
+            if there.fault is Fault.UNKNOWN:
+                return self._insert(wish)
+            if there.fault is not None:
+                self.refuse(there)
+            known = self._seen(known, wish, there, later)
         body, asked = {name: part for name, part in wish.body.items() if name not in later}, False
         kept = {name: digest for name, digest in known.digests.items() if name in later}
         for _ in range(_STEPS):
@@ -141,6 +150,20 @@ class Push:
                     body = self._lesser(body, given, fault)
         raise Stopped(_NEVER)
 
+    def _seen(self, known: Known, wish: Wish, there: Answer, later: frozenset[str]) -> Known:
+        """What is known after a look: what stands otherwise than it should is to be sent, whatever was sent before. An
+        alert that nobody has heard of is counted now."""
+        for one in there.body.get("messages") or ():
+            if isinstance(one, Mapping) and state.enum(str(one.get("messageType", ""))) == "TEXT_AND_NOTIFY":
+                unheard = known.news is None or one.get("id") != known.news[0]
+                self._alerted = True if unheard and "messages" not in later else self._alerted
+        found, patch = state.digests(wish.body), state.difference(wish.body, there.body)
+        digests = {name: "" if name in patch else digest for name, digest in found.items()}
+        digests |= {name: "" for name in patch if name not in found}
+        digests |= {name: known.digests[name] for name in later if name in known.digests}
+        self._note_saved(there)
+        return replace(known, belongs=str(wish.body["classId"]), digests=digests)
+
     def _may_ring(self, wish: Wish, patch: Body) -> None:
         """Ask for an alert where the change is one that may raise it, and one is left."""
         changed = "messages" in patch if wish.alert == "message" else any(name in patch for name in RINGING)
@@ -163,12 +186,14 @@ class Push:
         raise Stopped(self._verdict(given))
 
     def _took(self, wish: Wish, body: Body, given: Answer) -> Known:
-        held = given.body.get("hasUsers")
-        if isinstance(held, bool):
-            self._saved = held
+        self._note_saved(given)
         if "merchantLocations" in body:
             self._learn(True)
         return Known(wish.vertical, body["id"], body["classId"]).sent(body, wish.news)
+
+    def _note_saved(self, given: Answer) -> None:
+        held = given.body.get("hasUsers")
+        self._saved = held if isinstance(held, bool) else self._saved
 
     def _announce(self, wish: Wish, known: Known) -> Known:
         """Raise an alert with the news. Sending is not harmless twice, so it is looked for first."""
@@ -230,6 +255,8 @@ class Push:
         if waits is not None:
             raise Stopped(waits)
         given = self._session.call(method, path, body)
+        # An alert that may have been raised counts as raised; a message is found again.
+        self._unheard = self._unheard or (given.unheard and body is not None and "notifyPreference" in body)
         found = self._turn.heard(given, self, reads=method == "GET")
         if found is not None:
             raise Stopped(found)

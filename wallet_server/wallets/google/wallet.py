@@ -282,14 +282,14 @@ class GoogleWallet:
             return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
         if known is not None and known.kind != wish.vertical:
             known = None  # its design made another kind of it: that is another object
-        if known is not None and not state.changes(wish.body, known.digests):
+        if known is not None and not stale.uncertain and not state.changes(wish.body, known.digests):
             return Report(stale.ref, Shown(), stale.remote_state, note=wish.note)
         push = self._push(session, turn)
         try:
             self._align(push, copy, wish)
         except Stopped as stopped:
             return Report(stale.ref, stopped.verdict, stale.remote_state)
-        return push.put(stale.ref, wish, known, stale.remote_state)
+        return push.put(stale.ref, wish, known, stale.remote_state, look=stale.uncertain)
 
     def _wish(self, stale: Stale, copy: Copy, account: Account, known: Known | None, at: datetime) -> Wish:
         """What is to stand at Google. Raises `WalletError` for a card that breaks a rule."""
