@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from wallet_server.errors import Fault
-from wallet_server.rules.program_document import Language, is_web_address
+from wallet_server.rules.addresses import is_web_address
+from wallet_server.rules.program_document import Language
 
 _EXPONENTS = {
     **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "INR", "MAD", "MXN"), 2),

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import base64
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from wallet_server.errors import Fault
+from wallet_server.rules.addresses import is_web_address
 from wallet_server.rules.card import ActionKind
 
 MAX_RULES = 20
@@ -74,19 +74,15 @@ def _one_line(text: str) -> str:
     return text
 
 
-def is_web_address(text: str) -> bool:
-    """Whether this is a whole https address without a user's name."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and " " not in text
-    except ValueError:
-        return False
-
-
 def _web_address(text: str) -> str:
     if not is_web_address(text):
         raise PydanticCustomError("web_address", "Write a whole web address that begins with https://.")
     return _one_line(text)
+
+
+def _launch(text: str) -> str:
+    """Apps have schemes of their own; what is on the web has to be a whole address."""
+    return _web_address(text) if text[:6].lower() == "https:" else _one_line(text)
 
 
 Code = Annotated[str, Field(pattern=_CODE)]
@@ -131,6 +127,7 @@ PublicKey = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_
 Uuid = Annotated[str, Field(pattern=_UUID)]
 Short = Annotated[int, Field(ge=0, le=65_535)]
 Link = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_line)]
+Launch = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_launch)]
 
 
 class _Shape(BaseModel):
@@ -319,7 +316,7 @@ class AppShape(_Shape):
     """The merchant's app: its number in the App Store, and the address that it is opened with."""
 
     store_id: Annotated[int, Field(ge=1, le=MAX_THRESHOLD)]
-    launch_link: Link | None = None
+    launch_link: Launch | None = None
 
 
 class AppleShape(_Shape):

@@ -29,7 +29,8 @@ from tests.wallets.google.making import (
     object_of,
 )
 from tests.wallets.samples import NOW, sample_card
-from wallet_server.rules.card import Balance, Card, Detail, Tier
+from wallet_server.rules.addresses import is_web_address
+from wallet_server.rules.card import Action, App, Balance, Card, Detail, Tier
 from wallet_server.wallets.google import classes, limits, objects
 from wallet_server.wallets.google.objects import Pictures
 from wallet_server.wallets.google.options import GoogleShape
@@ -132,6 +133,27 @@ def test_what_is_more_than_google_shows_is_joined_and_nothing_is_lost() -> None:
     assert len(modules) == objects.MOST_MODULES
     said = json.dumps(modules, ensure_ascii=False)
     assert all(f"Titre {number}" in said and f"Title {number}" in said for number in range(14))
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://fleuriste-été.fr/é", "https://xn--fleuriste-t-kbbb.fr/%C3%A9"),
+        ("HTTPS://shop.example/a", "https://shop.example/a"),
+        ("https://shop.example/a<b", "https://shop.example/a%3Cb"),
+        ("https://shop.example/%C3%A9?a=b#c", "https://shop.example/%C3%A9?a=b#c"),
+    ],
+)
+def test_an_address_that_a_programme_may_have_is_sent_as_google_takes_it(written: str, sent: str) -> None:
+    assert is_web_address(written)
+    site = Detail("website", {"fr": "Site"}, {"fr": written}, written)
+    card = replace(
+        sample_card(), details=(site,), actions=(Action("shop", written),), app=App(1, written), languages=("fr",)
+    )
+    body = object_of(card)
+    assert limits.faults(body, kind_of(card, "Object"), ISSUER) == []
+    assert body["linksModuleData"]["uris"][0]["uri"] == body["valueAddedModuleData"][0]["uri"] == sent
+    assert body["appLinkData"]["webAppLinkInfo"]["appTarget"]["targetUri"]["uri"] == sent
 
 
 def test_a_text_that_all_languages_share_is_said_once() -> None:

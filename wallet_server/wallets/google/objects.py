@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from wallet_server.rules.addresses import encoded
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, Texts
 from wallet_server.wallets.designs import BarcodeFormat, Design
 from wallet_server.wallets.google import totp
@@ -338,7 +339,7 @@ def _name(key: str) -> str:
 def _link(detail: Detail, speaker: Speaker) -> Body:
     """An address that is its own text is better told by its label."""
     bare = speaker.plain(detail.text) in ("", detail.link)
-    link: Body = {"id": _name(detail.key), "uri": detail.link}
+    link: Body = {"id": _name(detail.key), "uri": encoded(detail.link or "") or detail.link}
     speaker.put(link, "description", detail.label if bare else detail.text)
     return link
 
@@ -358,12 +359,17 @@ def _living(body: Body, card: Card, speaker: Speaker, places: bool) -> None:
     offered = [one for one in card.actions if one.kind not in ("call", "place")]
     if offered:
         body["valueAddedModuleData"] = [
-            {"header": speaker.localized(speaker.word(one.kind)), "uri": one.link, "sortIndex": number}
+            {
+                "header": speaker.localized(speaker.word(one.kind)),
+                "uri": encoded(one.link) or one.link,
+                "sortIndex": number,
+            }
             for number, one in enumerate(offered)
         ]
-    if card.app is not None and (card.app.launch_link or "").startswith("https://"):
+    launch = encoded(card.app.launch_link or "") if card.app is not None else None
+    if launch is not None:
         said = speaker.word("app")
-        target: dict[str, Any] = {"uri": card.app.launch_link, "description": speaker.plain(said)}
+        target: dict[str, Any] = {"uri": launch, "description": speaker.plain(said)}
         body["appLinkData"] = {
             "webAppLinkInfo": {"appTarget": {"targetUri": target}},
             "displayText": speaker.localized(said),
