@@ -19,7 +19,8 @@ from wallet_server.actions import newsroom, pushed, saving
 from wallet_server.actions.staff import passwords
 from wallet_server.records import members, passes, staff
 from wallet_server.records.schema import class_alerts
-from wallet_server.wallets.port import Later, Shown
+from wallet_server.rules import campaigns
+from wallet_server.wallets.port import Later, Refused, Shown
 
 
 @pytest.fixture
@@ -179,6 +180,65 @@ def test_nobody_has_a_fourth_alert_where_card_by_card_is_soon_through(world: Wor
     assert all(vendor.objects[one].news is not None for one in (first, second))
     assert vendor.alerts[3:] == [(second, "news")]
     assert _told(world, announcement) == {"rang": 1, "silent": 1}
+
+
+def _busy(world: World, holder: Holder, sales: int) -> None:
+    for _ in range(sales):
+        _later(world, minutes=5)
+        world.sell(holder, 1000)
+        _later(world, minutes=1)
+
+
+def _another_day(world: World) -> None:
+    # The shop's own limit of one a day is another matter.
+    with world.ctx.change() as tx:
+        tx.execute(sa.text("DELETE FROM announcement_members"))
+
+
+def test_alerts_of_a_card_and_those_to_all_count_together(world: World, vendor: Vendor) -> None:
+    holder, _ = _saved(world)
+    first = world.announce("Un")
+    world.work()
+    _busy(world, holder, 2)
+    _another_day(world)
+    second = world.announce("Deux")
+    world.work()
+    assert len(vendor.alerts) == 2
+    assert [vendor.messages[one].notify for one in (first, second)] == [True, False]
+
+
+def test_where_card_by_card_takes_long_one_message_goes_silently_rather_than_as_a_fourth_alert(
+    world: World, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaigns, "SOON_SECONDS", 0.0)
+    (busy, _), _ = _saved(world), _saved(world)
+    _busy(world, busy, 3)
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    assert not vendor.messages[announcement].notify
+
+
+def test_a_message_of_which_nobody_knows_whether_it_rang_counts_as_one_that_did(world: World, vendor: Vendor) -> None:
+    holder, _ = _saved(world)
+    _busy(world, holder, 2)
+    vendor.answer = lambda what: Later(600, "the answer was lost") if what.startswith("ann_") else Shown()
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    _busy(world, holder, 1)
+    assert len(vendor.alerts) == 2, "with it they are three"
+    vendor.answer = lambda _what: Shown()
+    _later(world, minutes=20)
+    assert vendor.messages[announcement].notify
+
+
+def test_a_message_that_was_refused_has_rung_nobody(world: World, vendor: Vendor) -> None:
+    holder, _ = _saved(world)
+    _busy(world, holder, 2)
+    vendor.answer = lambda what: Refused("no such class") if what.startswith("ann_") else Shown()
+    world.announce("Du pain chaud")
+    world.work()
+    _busy(world, holder, 1)
+    assert len(vendor.alerts) == 3
 
 
 def test_the_pages_say_how_it_goes_and_how_long_it_takes(world: World, vendor: Vendor) -> None:

@@ -9,7 +9,7 @@ card by card.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions import cards
@@ -63,7 +63,7 @@ def decide(ctx: Context, tx: Tx, row: AnnouncementRow) -> None:
         apart = class_messages.anyone_apart(tx, row.programme_id, set_id)
         if found == {WAITING} and not apart:
             continue
-        if found == {SHOWN} and not apart and not _better_by_card(ctx, tx, row, set_id, now):
+        if found == {SHOWN} and not apart and not _budget(ctx, tx, row, set_id, now).by_card:
             class_messages.move(tx, message, GOING, now)
             jobs.put(tx, [Put(TELL, f"{row.id}:{set_id}", jobs.SERVICE, now)])
         else:
@@ -71,12 +71,24 @@ def decide(ctx: Context, tx: Tx, row: AnnouncementRow) -> None:
             jobs.put(tx, [Put(ONE_BY_ONE, f"{row.id}:{set_id}:0", jobs.BULK, now)])
 
 
-def _better_by_card(ctx: Context, tx: Tx, row: AnnouncementRow, set_id: int, now: datetime) -> bool:
-    """Somebody has had their three alerts, and card by card it is soon through: then nobody has a fourth."""
-    since = now - alert_budget.WINDOW
-    many, spent = class_messages.spent(tx, row.programme_id, set_id, since, alert_budget.MOST)
-    rate = ctx.settings.google_requests_per_second
-    return spent > 0 and campaigns.seconds(campaigns.Work(many), 0, rate) <= campaigns.SOON_SECONDS
+@dataclass(frozen=True)
+class _Budget:
+    """What the alerts that were raised leave of one message to all of a set: whether it rings, and whether it had
+    better go by card, because only some have had their three and it is soon through: then all the others are rung."""
+
+    rings: bool
+    by_card: bool
+
+
+def _budget(ctx: Context, tx: Tx, row: AnnouncementRow, set_id: int, now: datetime) -> _Budget:
+    since, this = now - alert_budget.WINDOW, row.public_id
+    many, spent = class_messages.spent(tx, row.programme_id, set_id, since, alert_budget.MOST, this)
+    to_all = alerts.spent_by_class(tx, row.programme_id, set_id, since, this)
+    soon = campaigns.seconds(campaigns.Work(many), 0, ctx.settings.google_requests_per_second)
+    return _Budget(
+        spent == 0 and alert_budget.left(to_all, "message", now) > 0,
+        0 < spent < many and soon <= campaigns.SOON_SECONDS,
+    )
 
 
 class Load:
@@ -141,7 +153,8 @@ def tell(ctx: Context, leases: Sequence[Lease]) -> None:
 
 @dataclass(frozen=True)
 class _Errand:
-    """What is to be done of a message, and until when the issuer rests."""
+    """What is to be done of a message, whether it may ring and was counted as such before, and until when the issuer
+    rests."""
 
     row: AnnouncementRow
     message: ClassMessage
@@ -149,6 +162,7 @@ class _Errand:
     wallet: str
     organisation: str
     notify: bool
+    counted: bool
     resting: tuple[datetime, str] | None
 
 
@@ -162,14 +176,17 @@ def _errand(ctx: Context, tx: Tx, announcement_id: int, set_id: int) -> _Errand 
         return None
     issuer = credentials.credential_set(tx, set_id)
     programme = programmes.programme_by_id(tx, row.programme_id)
-    spent = alerts.spent_by_class(tx, row.programme_id, set_id, now - alert_budget.WINDOW)
+    before = alerts.class_spent_at(tx, row.programme_id, set_id, row.public_id)
+    # What was counted a while ago may have rung, and whoever rang a card since then counted with it.
+    counted = before is not None and before > now - alert_budget.WINDOW
     return _Errand(
         row,
         message,
         Audience(set_id, programme.public_id),
         issuer.wallet,
         ctx.programme(tx, programme.version_id).organisation,
-        alert_budget.left(spent, "message", now) > 0,
+        sending and (counted or _budget(ctx, tx, row, set_id, now).rings),
+        counted,
         limits.open_circuits(tx, now).get(f"{issuer.wallet}:{set_id}"),
     )
 
@@ -181,9 +198,13 @@ def _carry(ctx: Context, lease: Lease, announcement_id: int, set_id: int) -> Non
         with ctx.change() as tx:
             jobs.settle(tx, [lease])
         return
+    if errand.resting is None and errand.notify:
+        errand = _counted(ctx, errand)
     verdict = _said(ctx, errand) if errand.resting is None else None
     with ctx.change() as tx:
         now = ctx.now()
+        if errand.notify and not errand.counted and isinstance(verdict, Refused | NotOffered):
+            alerts.unspend_class(tx, errand.row.programme_id, set_id, errand.row.public_id)
         rests = {}
         if verdict is None and errand.resting is not None:
             rests = {lease.id: Rest(*errand.resting)}
@@ -194,6 +215,19 @@ def _carry(ctx: Context, lease: Lease, announcement_id: int, set_id: int) -> Non
         elif verdict is not None:
             _note(tx, errand, verdict, now)
         jobs.settle(tx, [lease], rests=rests)
+
+
+def _counted(ctx: Context, errand: _Errand) -> _Errand:
+    """Count its alert before it is sent, unless another message has taken the last one meanwhile."""
+    row, set_id = errand.row, errand.message.credential_set_id
+    with ctx.change() as tx:
+        now = ctx.now()
+        programmes.lock_programme(tx, row.programme_id)
+        to_all = alerts.spent_by_class(tx, row.programme_id, set_id, now - alert_budget.WINDOW, row.public_id)
+        if not errand.counted and alert_budget.left(to_all, "message", now) == 0:
+            return replace(errand, notify=False)
+        alerts.spend_class(tx, row.programme_id, set_id, row.public_id, now)
+        return errand
 
 
 def _said(ctx: Context, errand: _Errand) -> Verdict:
@@ -212,11 +246,8 @@ def _note(tx: Tx, errand: _Errand, verdict: Verdict, now: datetime) -> None:
         jobs.put(tx, [Put(ONE_BY_ONE, f"{row.id}:{message.credential_set_id}:0", jobs.BULK, now)])
     elif row.state == announcements.RECALLED:
         class_messages.move(tx, message, RECALLED, now)
-    elif (
+    else:
         class_messages.move(tx, message, TOLD, now, alerted=errand.notify, why=None if errand.notify else SPENT)
-        and errand.notify
-    ):
-        alerts.spend_class(tx, row.programme_id, message.credential_set_id, row.public_id, now)
 
 
 def one_by_one(ctx: Context, leases: Sequence[Lease]) -> None:

@@ -20,11 +20,31 @@ def spend(tx: Tx, taken: Sequence[tuple[int, str]], at: datetime) -> None:
 
 
 def spend_class(tx: Tx, programme_id: int, credential_set_id: int, what: str, at: datetime) -> None:
-    """It took one for everybody who holds a card of this programme; noting the same message twice notes it once."""
-    row = {"programme_id": programme_id, "credential_set_id": credential_set_id, "what": what[:40]}
-    same = sa.and_(*(class_alerts.c[name] == value for name, value in row.items()))
-    if tx.execute(sa.select(class_alerts.c.id).where(same)).first() is None:
-        tx.execute(sa.insert(class_alerts), row | {"at": at})
+    """One goes to everybody who holds a card of this programme; the same message once more counts once, from then on.
+    It is counted before it is sent, so that nobody who rings a card meanwhile overlooks it."""
+    same = _same(programme_id, credential_set_id, what)
+    if tx.execute(sa.update(class_alerts).where(same).values(at=at)).rowcount == 0:
+        row = {"programme_id": programme_id, "credential_set_id": credential_set_id, "what": what[:40], "at": at}
+        tx.execute(sa.insert(class_alerts), row)
+
+
+def unspend_class(tx: Tx, programme_id: int, credential_set_id: int, what: str) -> None:
+    """It surely did not go."""
+    tx.execute(sa.delete(class_alerts).where(_same(programme_id, credential_set_id, what)))
+
+
+def class_spent_at(tx: Tx, programme_id: int, credential_set_id: int, what: str) -> datetime | None:
+    """When this message to everybody was counted last."""
+    query = sa.select(class_alerts.c.at).where(_same(programme_id, credential_set_id, what))
+    return tx.execute(query.limit(1)).scalar()
+
+
+def _same(programme_id: int, credential_set_id: int, what: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        class_alerts.c.programme_id == programme_id,
+        class_alerts.c.credential_set_id == credential_set_id,
+        class_alerts.c.what == what[:40],
+    )
 
 
 _OWN = sa.select(pass_alerts.c.pass_id, pass_alerts.c.at).where(
@@ -55,12 +75,13 @@ def spent(tx: Tx, pass_ids: Sequence[int], since: datetime) -> dict[int, list[da
     return found
 
 
-def spent_by_class(tx: Tx, programme_id: int, credential_set_id: int, since: datetime) -> list[datetime]:
-    """When alerts went to everybody who holds a card of this programme."""
+def spent_by_class(tx: Tx, programme_id: int, credential_set_id: int, since: datetime, but: str = "") -> list[datetime]:
+    """When alerts went to everybody who holds a card of this programme; all `but` this message."""
     query = sa.select(class_alerts.c.at).where(
         class_alerts.c.programme_id == programme_id,
         class_alerts.c.credential_set_id == credential_set_id,
         class_alerts.c.at > since,
+        class_alerts.c.what != but[:40],
     )
     return list(tx.execute(query.order_by(class_alerts.c.at)).scalars())
 

@@ -20,6 +20,7 @@ from wallet_server.records.passes import ACTIVE, CARD
 from wallet_server.records.schema import (
     announcement_members,
     announcements,
+    class_alerts,
     class_messages,
     consents,
     credential_sets,
@@ -108,18 +109,33 @@ def outcomes(tx: Tx, announcement_id: int, programme_id: int, set_id: int) -> se
     return set(tx.execute(query).scalars())
 
 
-def spent(tx: Tx, programme_id: int, set_id: int, since: datetime, most: int) -> tuple[int, int]:
-    """(How many cards of this set there are, how many of them have raised `most` alerts since then)."""
-    each = _cards_of(programme_id, set_id).subquery()
+def spent(tx: Tx, programme_id: int, set_id: int, since: datetime, most: int, but: str = "") -> tuple[int, int]:
+    """(How many cards of this set there are, how many of those that raised an alert of their own since then have, with
+    those to everybody `but` this one, raised `most`)."""
+    each = _cards_of(programme_id, set_id).add_columns(passes.c.created_at).subquery()
     many = int(tx.execute(sa.select(sa.func.count()).select_from(each)).scalar_one())
-    lately = (
-        sa.select(pass_alerts.c.pass_id)
-        .where(pass_alerts.c.at > since, pass_alerts.c.pass_id.in_(sa.select(each.c.id)))
-        .group_by(pass_alerts.c.pass_id)
-        .having(sa.func.count() >= most)
+    own = (
+        sa.select(each.c.id, each.c.created_at, sa.func.count().label("alerts"))
+        .join(pass_alerts, pass_alerts.c.pass_id == each.c.id)
+        .where(pass_alerts.c.at > since)
+        .group_by(each.c.id, each.c.created_at)
         .subquery()
     )
-    return many, int(tx.execute(sa.select(sa.func.count()).select_from(lately)).scalar_one())
+    shared = (
+        sa.select(sa.func.count())
+        .select_from(class_alerts)
+        .where(
+            class_alerts.c.programme_id == programme_id,
+            class_alerts.c.credential_set_id == set_id,
+            class_alerts.c.what != but[:40],
+            class_alerts.c.at > since,
+            class_alerts.c.at >= own.c.created_at,
+        )
+        .correlate(own)
+        .scalar_subquery()
+    )
+    query = sa.select(sa.func.count()).select_from(own).where(own.c.alerts + shared >= most)
+    return many, int(tx.execute(query).scalar_one())
 
 
 def cards_after(tx: Tx, announcement_id: int, set_id: int, outcome: str, after: int, most: int) -> list[int]:
