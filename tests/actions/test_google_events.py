@@ -114,6 +114,18 @@ def test_a_sale_that_hears_of_the_save_first_brings_the_gift_too(world: World, g
         assert google.hear(google.body(nonce=nonce))
 
 
+def test_what_comes_after_a_later_message_of_the_same_card_is_passed_over(world: World, google: Google) -> None:
+    def at(seconds: int) -> int:
+        return int((world.clock() + timedelta(minutes=10, seconds=seconds)).timestamp() * 1000)
+
+    assert google.hear(google.body("save", "n1", expTimeMillis=at(0)))
+    assert google.hear(google.body("save", "n2", expTimeMillis=at(60)))
+    assert not google.hear(google.body("del", "n3", expTimeMillis=at(30)))
+    assert google.held()
+    assert google.hear(google.body("del", "n4", expTimeMillis=at(61)))
+    assert not google.held()
+
+
 def test_a_name_goes_to_every_card_and_is_taken_back_there_of_those_too_that_are_over(
     world: World, google: Google
 ) -> None:

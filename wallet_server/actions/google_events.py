@@ -1,7 +1,7 @@
 """Owns what Google tells of cards saved and removed: believed when Google signed it for the issuer that we know.
 
-Best effort on Google's side: told twice, late or never. A message counts once; the nightly look at the list of holders
-puts right what was not told (`actions.google_holders`).
+Best effort on Google's side: told twice, late, out of order or never. A message counts once, and not after a later one
+of the same card; the nightly look at the list of holders puts right what was not told (`actions.holders`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from wallet_server.actions import pushed
 from wallet_server.actions.context import Context
 from wallet_server.errors import NotFound, Unauthenticated, Unavailable
-from wallet_server.records import credentials, issuers, passes
+from wallet_server.records import credentials, issuers, passes, vendors
 from wallet_server.records.credentials import GOOGLE, CredentialRow
 from wallet_server.records.envelope import digest
 from wallet_server.wallets.google import callbacks
@@ -37,6 +37,8 @@ def hear(ctx: Context, credential_set: str, body: bytes) -> bool:
             return False
         row = passes.pass_by_serial(tx, issuer.pass_type, serial) if serial.isprintable() else None
         if row is None:
+            return False
+        if not vendors.newest(tx, digest(f"newest:{issuer.pass_type}:{serial}").hex(), event.expires_at):
             return False
         pushed.hear(ctx, tx, row, event.kind == "save", now)
     ctx.ring()

@@ -15,6 +15,7 @@ from wallet_server.records.database import Tx
 from wallet_server.records.passes import ACTIVE, CARD
 from wallet_server.records.schema import (
     accounts,
+    callback_nonces,
     credential_sets,
     members,
     pass_holdings,
@@ -227,6 +228,20 @@ def say(tx: Tx, pass_id: int, at: datetime, *, held: bool | None = None, note: s
             said["removed_at"] = at
     insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(pass_holdings)
     tx.execute(insert.values(pass_id=pass_id, **said).on_conflict_do_update(index_elements=["pass_id"], set_=said))
+
+
+def newest(tx: Tx, mark_sha256: str, until: datetime) -> bool:
+    """Whether what a vendor says of a pass is not older than what it said before; `mark_sha256` (hex) stands for the
+    pass, `until` is the end of this message, after which nobody takes it, nor any older one: so what was said is
+    remembered beside the nonces, and thrown away with them."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(callback_nonces)
+    said = insert.values(nonce_sha256=mark_sha256, expires_at=until)
+    later = said.on_conflict_do_update(
+        index_elements=["nonce_sha256"],
+        set_={"expires_at": said.excluded.expires_at},
+        where=said.excluded.expires_at >= callback_nonces.c.expires_at,
+    )
+    return tx.execute(later.returning(callback_nonces.c.nonce_sha256)).first() is not None
 
 
 _HELD = (
