@@ -243,3 +243,24 @@ def test_keys_are_kept_between_a_floor_and_a_ceiling_and_never_beyond_their_date
         roots.at(NOW + timedelta(days=3))
     answer[0] = document((der(google.intermediate), None, PROTOCOL))
     assert roots.at(NOW + timedelta(days=3, minutes=5)) == (Root(der(google.intermediate)),)
+
+
+def test_an_old_key_in_the_document_makes_no_call_ask_and_no_key_outlives_the_last_answer_for_long(
+    google: Google,
+) -> None:
+    asked: list[int] = []
+    answer = document((der(google.intermediate), NOW, PROTOCOL), (der(google.root), None, PROTOCOL))
+
+    def fetch() -> bytes:
+        asked.append(1)
+        if len(asked) > 1:
+            raise OSError("away")
+        return answer
+
+    roots = keys.Roots(fetch)
+    for minutes in range(0, 60, 2):
+        assert roots.at(NOW + timedelta(minutes=minutes)) == (Root(der(google.root)),)
+    assert len(asked) == 1
+    assert roots.at(NOW + keys.LAST - timedelta(seconds=1))
+    with pytest.raises(Unavailable):
+        roots.at(NOW + keys.LAST)

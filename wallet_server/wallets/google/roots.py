@@ -1,7 +1,7 @@
 """Owns Google's root keys for callbacks: fetched over https, kept for a while, never asked for too often.
 
 A floor keeps forged callbacks from making the product ask Google for each of them; a ceiling makes it learn of new and
-withdrawn keys; a key never outlives its own date.
+withdrawn keys; a key never outlives its own date, nor Google's last answer by more than some days.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from wallet_server.wallets.google.callbacks import MAX_ROOTS, PROTOCOL, Root, is
 KEYS = "https://pay.google.com/gp/m/issuer/keys"
 FLOOR = timedelta(minutes=1)
 CEILING = timedelta(hours=24)
+LAST = timedelta(days=7)
+"""So long after Google's last answer its keys are believed: what it withdrew meanwhile nobody here has heard of."""
 MAX_BYTES = 64 * 1024
 
 Fetch = Callable[[], bytes]
@@ -45,6 +47,10 @@ def parse(raw: bytes) -> tuple[Root, ...]:
     return tuple(roots)
 
 
+def _living(roots: tuple[Root, ...], now: datetime) -> tuple[Root, ...]:
+    return tuple(root for root in roots if root.expires_at is None or root.expires_at > now)
+
+
 class Roots:
     """The root keys of one process; safe between threads."""
 
@@ -65,7 +71,8 @@ class Roots:
         if asking:
             self._renew(now)
         with self._lock:
-            living = tuple(root for root in self._kept if root.expires_at is None or root.expires_at > now)
+            heard = self._fetched_at is not None and now - self._fetched_at < LAST
+            living = _living(self._kept, now) if heard else ()
         if not living:
             raise Unavailable("Google's keys for callbacks cannot be fetched just now; try again in a moment.")
         return living
@@ -84,7 +91,8 @@ class Roots:
         """What was kept stays good while Google cannot be asked. Nobody waits for whoever asks: forged callbacks must
         not hold the server's threads while Google is slow."""
         try:
-            found = parse(self._fetch())
+            # One that has run out is not kept: each call would ask for another in its place.
+            found = _living(parse(self._fetch()), now)
         except (OSError, ValueError, Unavailable):
             return
         if found:
