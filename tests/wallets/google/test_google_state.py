@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.wallets.gallery import GALLERY
-from tests.wallets.google.making import ISSUER, SAMPLES, clone, google, object_of, partial
+from tests.wallets.google.making import ISSUER, SAMPLES, class_of, clone, google, object_of, partial
 from wallet_server.sandbox.google import Discovery
 from wallet_server.wallets.google import limits, state
 
@@ -40,6 +41,13 @@ def test_a_patch_leads_from_any_card_to_any_other(before: tuple[str, str], after
     assert partial(patch, "LoyaltyObject") == []
     assert merged(old, state.difference(new, old)) == new
     assert (state.difference(new, old) == {}) is (old == new)
+
+
+@pytest.mark.parametrize(("design", "name"), SAMPLES)
+def test_a_class_that_speaks_one_language_less_keeps_no_word_of_it(design: str, name: str) -> None:
+    card = GALLERY[design][name]
+    both, one = class_of(card), class_of(replace(card, languages=card.languages[:1]))
+    assert merged(both, state.difference(one, both, state.OURS_OF_A_CLASS)) == one
 
 
 def test_nothing_changed_is_nothing_to_send_and_alerts_are_no_part_of_it() -> None:

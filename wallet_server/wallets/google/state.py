@@ -171,7 +171,8 @@ OURS_OF_A_CLASS = frozenset(
         "heroImage", "imageModulesData", "viewUnlockRequirement", "securityAnimation", "classTemplateInfo",
         "callbackOptions", "rewardsTier", "localizedRewardsTier", "rewardsTierLabel", "localizedRewardsTierLabel",
         "localizedProgramName", "localizedTitle", "shortTitle", "localizedShortTitle", "finePrint",
-        "localizedFinePrint", "accountIdLabel", "localizedAccountIdLabel", "dateTime", "venue",
+        "localizedFinePrint", "accountIdLabel", "localizedAccountIdLabel", "localizedAccountNameLabel",
+        "localizedCardNumberLabel", "dateTime", "venue",
     }
 )  # fmt: skip
 """The same of a class; its messages are told, not composed."""
