@@ -27,6 +27,7 @@ from wallet_server import resources
 from wallet_server.actions import enrol, keys, offers, programs, till
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Facts, asked
+from wallet_server.actions.outbox import LANES
 from wallet_server.actions.programs import Founded, NewStore
 from wallet_server.app import create_app
 from wallet_server.delivery.worker import run_once
@@ -283,7 +284,7 @@ class World:
         """Run every due job of every lane until nothing is due at the clock's time; returns how many ran."""
         total = 0
         for _ in range(rounds):
-            ran = sum(run_once(self.ctx, lane) for lane in (0, 1, 2))
+            ran = sum(run_once(self.ctx, lane) for lane in LANES)
             total += ran
             if not ran:
                 return total

@@ -23,6 +23,7 @@ from wallet_server.actions import credentials as vault
 from wallet_server.actions import devices, enrol, keys, operator, till
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import asked
+from wallet_server.actions.outbox import LANES
 from wallet_server.cli.opening import open_context
 from wallet_server.delivery.worker import run_once
 from wallet_server.errors import Conflict, Misconfigured
@@ -151,7 +152,7 @@ def served(house: House, apns: ApnsServer) -> Iterator[Context]:
 def work(ctx: Context) -> None:
     """Until nothing is due."""
     for _ in range(20):
-        if not sum(run_once(ctx, lane) for lane in (0, 1, 2)):
+        if not sum(run_once(ctx, lane) for lane in LANES):
             return
     raise AssertionError("the jobs never end")
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
+from tests.vendor import add_vendor
 from tests.world import World, together
-from wallet_server.actions import outbox, pacing, upkeep
+from wallet_server.actions import cards, outbox, pacing, saving, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 from wallet_server.delivery import jobs as table
 from wallet_server.delivery.worker import Worker, run_once
 from wallet_server.errors import Invalid, Unavailable
 from wallet_server.records import jobs, limits
-from wallet_server.records.jobs import BULK, COUNTER, Put
+from wallet_server.records.jobs import AFAR, BULK, COUNTER, Put
 from wallet_server.rules.pacing import FIRST
 
 Action = Callable[[Context, list[Lease]], object]
@@ -147,6 +148,27 @@ def test_a_worker_that_is_told_to_stop_hands_back_what_it_has_not_begun(
     run_once(world.ctx, COUNTER, stopping)
     (left,) = outbox.letters(world.ctx, dead=False)
     assert (left.kind, left.due_at, left.failures) == ("try", world.clock(), 0)
+
+
+def test_no_phone_at_a_counter_is_rung_behind_a_vendor(world: World) -> None:
+    vendor = add_vendor(world)
+    holder, iphone = world.enrol(), world.enrol()
+    link = saving.google_link(world.ctx, holder.pass_public_id)
+    assert link is not None
+    serial = saving.save(world.ctx, link.split("/")[-2]).rpartition("/")[2]
+    world.work()
+    vendor.calls.clear()
+    for _ in range(2):  # what is put again meanwhile waits in the same lane
+        world.sell(holder, 1000)
+        world.sell(iphone, 1000)
+        while run_once(world.ctx, COUNTER):
+            pass
+        assert vendor.calls == []
+        due = [one for one in outbox.letters(world.ctx, dead=False) if one.due_at <= world.clock()]
+        assert [(one.kind, one.lane) for one in due] == [(cards.REFRESH, AFAR)]
+    run_once(world.ctx, AFAR)
+    assert vendor.calls == [("patch", serial)]
+    assert vendor.objects[serial].balance.value == 20
 
 
 def test_two_workers_at_once_run_every_job_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

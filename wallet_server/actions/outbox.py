@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from wallet_server.actions import pacing
 from wallet_server.actions.context import Context
-from wallet_server.records import jobs
-from wallet_server.records.jobs import BULK, COUNTER, LANES, SERVICE, Lease, Letter
+from wallet_server.errors import Unavailable
+from wallet_server.records import jobs, passes
+from wallet_server.records.jobs import AFAR, BULK, COUNTER, LANES, SERVICE, Lease, Letter
 
-__all__ = ["BULK", "COUNTER", "LANES", "SERVICE", "Lease", "Letter", "bury_or_rest", "claim", "counts", "hand_back"]
+__all__ = [
+    "AFAR",
+    "BULK",
+    "COUNTER",
+    "LANES",
+    "SERVICE",
+    "Lease",
+    "Letter",
+    "apart",
+    "bury_or_rest",
+    "claim",
+    "counts",
+    "hand_back",
+]
 
 MOST_FAILURES = 12
 LONGEST_REST = timedelta(minutes=15)
@@ -42,6 +56,26 @@ def hand_back(ctx: Context, leases: Sequence[Lease]) -> None:
     if leases:
         with ctx.change() as tx:
             jobs.release(tx, leases, ctx.now())
+
+
+def apart(ctx: Context, leases: Sequence[Lease], kinds: Collection[str]) -> list[Lease]:
+    """Leave jobs of the counter that put a card to a vendor to a lane of their own; returns the others. A vendor may
+    take its time, and may be waited for, but no phone at a counter is rung behind it. The keys of these kinds are pass
+    keys."""
+    keys = [int(lease.key) for lease in leases if lease.kind in kinds]
+    if not keys or not any(wallet.pushes_cards for wallet in ctx.wallets.values()):
+        return list(leases)
+    try:
+        with ctx.look() as tx:
+            pushed = {str(row.id) for row in passes.passes_by_id(tx, keys) if ctx.pushes(row.wallet)}
+        going = {lease.id: lease for lease in leases if lease.kind in kinds and lease.key in pushed}
+        if going:
+            with ctx.change() as tx:
+                jobs.release(tx, list(going.values()), ctx.now(), AFAR)
+            ctx.ring()
+    except Unavailable:
+        return list(leases)  # they are leased already: worked here is sooner than when the lease is over
+    return [lease for lease in leases if lease.id not in going]
 
 
 def bury_or_rest(ctx: Context, leases: Sequence[Lease], why: str, jitter: float, *, hopeless: bool = True) -> None:

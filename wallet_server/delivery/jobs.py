@@ -11,6 +11,8 @@ from wallet_server.actions.outbox import Lease
 Action = Callable[[Context, list[Lease]], object]
 """Works a batch of leases of one kind and settles each; level-triggered, so that a repeat does no harm."""
 
+OF_PASSES = (cards.REFRESH, refresh.RING)
+"""Kinds whose keys are pass keys."""
 KINDS: Mapping[str, Action] = {
     cards.REFRESH: refresh.refresh,
     refresh.RING: ringing.ring,

@@ -1,6 +1,7 @@
 """Owns the loop of every worker, embedded or a process of its own: claim, run, settle; one loop for each lane.
 
-Lanes have loops and connections of their own, so that a phone at a counter is not rung behind a campaign.
+Lanes have loops and connections of their own, so that a phone at a counter is not rung behind a campaign, nor behind
+a vendor that makes the cards wait which are put to it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import structlog
 from wallet_server.actions import cards, outbox, pacing
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
-from wallet_server.delivery.jobs import KINDS
+from wallet_server.delivery.jobs import KINDS, OF_PASSES
 from wallet_server.errors import Unavailable, WalletError
 
 POLL_SECONDS = 0.5
@@ -36,7 +37,8 @@ _log = structlog.get_logger("delivery")
 def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, most: int | None = None) -> int:
     """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`."""
     leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most)
-    ordered = sorted(leases, key=lambda lease: lease.kind)
+    mine = outbox.apart(ctx, leases, OF_PASSES) if lane == outbox.COUNTER else leases
+    ordered = sorted(mine, key=lambda lease: lease.kind)
     for kind, group in groupby(ordered, key=lambda lease: lease.kind):
         batch = list(group)
         size = SLICE if lane == outbox.BULK and kind == cards.REFRESH else len(batch)
@@ -118,7 +120,7 @@ class Worker:
                 _log.warning("claim failed", lane=lane, why=str(fault)[:300])
                 self._stopping.wait(PAUSE_SECONDS)
                 continue
-            if not worked and bell.wait(POLL_SECONDS) and lane != outbox.COUNTER:
+            if not worked and bell.wait(POLL_SECONDS) and lane not in (outbox.COUNTER, outbox.AFAR):
                 self._stopping.wait(GATHER_SECONDS)
 
     def _most(self, lane: int, worked: int) -> int:

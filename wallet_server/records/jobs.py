@@ -22,9 +22,10 @@ from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import jobs
 
-COUNTER, SERVICE, BULK = 0, 1, 2
-"""Lanes: someone at a counter looks at the phone; ordinary upkeep; thousands at once."""
-LANES = (COUNTER, SERVICE, BULK)
+AFAR, COUNTER, SERVICE, BULK = -1, 0, 1, 2
+"""Lanes: someone at a counter looks at the phone, whose card is put to a vendor, which may make it wait, or is not;
+ordinary upkeep; thousands at once."""
+LANES = (COUNTER, SERVICE, BULK, AFAR)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_WISH = 2**62
 """`run_at` of a claimed job: whatever is put while it runs brings its own time, which is kept when the lease is
@@ -295,13 +296,13 @@ def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True
     )
 
 
-def release(tx: Tx, leases: Sequence[Lease], now: datetime) -> None:
-    """Hand jobs back untouched (the worker is stopping): they are due at once. Locks in the order of `put`."""
+def release(tx: Tx, leases: Sequence[Lease], now: datetime, lane: int | None = None) -> None:
+    """Hand jobs back untouched, for others or for another lane: they are due at once. Locks in the order of `put`."""
     for lease in sorted(leases, key=_place):
         tx.execute(
             sa.update(jobs)
             .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
-            .values(leased_until=0, run_at=micros(now), due_at=micros(now))
+            .values(leased_until=0, run_at=micros(now), due_at=micros(now), **({} if lane is None else {"lane": lane}))
         )
 
 
