@@ -75,6 +75,7 @@ def google_wallet(ctx: Context, designs: Designs) -> GoogleWallet:
         save_base=settings.google_save_url,
         trust_pem=settings.google_ca.encode() if settings.google_ca else None,
         sandbox=settings.sandbox,
+        batch_seconds=settings.lease_seconds / 2,
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import NewDatabase
-from tests.stories.test_google_faults import Street, opened
-from wallet_server.actions import reversal
-from wallet_server.records import alerts, vendors
+from tests.stories.test_google_faults import OURS, Street, opened
+from wallet_server.actions import leaving, reversal
+from wallet_server.errors import Unavailable
+from wallet_server.records import alerts, passes, vendors
 from wallet_server.sandbox.google import Order
+from wallet_server.wallets.port import Report, Stale
 
 
 @pytest.fixture
@@ -45,3 +48,60 @@ def test_what_was_lost_and_then_taken_back_does_not_stay_at_google(street: Stree
         own = vendors.card_of(tx, holder.member_id, "google") or 0
         spent = alerts.spent(tx, [own], world.clock() - timedelta(days=1))
     assert len(spent[own]) == 2, "what may have rung counts as rung"
+
+
+@contextmanager
+def meanwhile(street: Street, happens: Callable[[], None]) -> Iterator[None]:
+    """Have this happen between the moment when a card is read and the one when it is put to Google, once."""
+    wallet, left = street.world.ctx.wallets["google"], [happens]
+    refresh = wallet.refresh
+
+    def slow(stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        if left:
+            left.pop()()
+        yield from refresh(stale, at)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wallet, "refresh", slow)
+        yield
+
+
+def test_whoever_comes_last_to_google_leaves_no_older_card_there(street: Street) -> None:
+    world, (holder, card) = street.world, street.card()
+
+    def overtake() -> None:
+        world.sell(holder, 5000)
+        world.clock.forward(minutes=2)  # longer than a lease
+        world.work()
+        assert street.points(card) == 60
+
+    world.clock.forward(minutes=1)
+    world.sell(holder, 1000)
+    with meanwhile(street, overtake):
+        world.work()
+    street.later(minutes=1)
+    assert street.points(card) == 60
+
+
+def test_a_press_on_the_button_that_the_worker_overtakes_leaves_no_older_card_there(street: Street) -> None:
+    world, holder, leaver = street.world, street.world.enrol(), street.world.enrol(first_name="Ada")
+
+    def overtake() -> None:
+        world.sell(holder, 1000)
+        street.later(minutes=1)
+
+    def leave() -> None:
+        leaving.leave(world.ctx, world.merchant, leaver.member)
+        street.later(minutes=1)
+
+    with meanwhile(street, overtake):
+        card = street.save(holder.pass_public_id)
+    with meanwhile(street, leave), pytest.raises(Unavailable):
+        street.save(leaver.pass_public_id)
+    street.later(minutes=1)
+    assert street.points(card) == 10
+    with world.ctx.look() as tx:
+        (left,) = vendors.put_of(tx, leaver.member_id, ["google"])
+        serial = passes.passes_by_id(tx, [left])[0].serial
+    body = street.body(f"{OURS}.{serial}")
+    assert (body["state"], "accountName" in body) == ("INACTIVE", False), "whoever left leaves nothing there"

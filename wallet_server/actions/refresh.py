@@ -19,7 +19,7 @@ from wallet_server.records.database import Tx
 from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
 from wallet_server.records.rings import Held, Owing
-from wallet_server.records.rung import Rung, mark_rung, unheard
+from wallet_server.records.rung import Rung, begin_anew, mark_rung, overtaken, unheard
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
 
 RING = rings.RING
@@ -217,9 +217,14 @@ def _settle(
     with ctx.change() as tx:
         now = ctx.now()
         forgotten = _heed(tx, plan, reports, rung_at, now)
+        called = plan.pushed.copies.keys() & reports.keys()
+        anew = overtaken(tx, {r.row.id: r.publication.rung for r in plan.owed if r.row.id in called})
         # Devices before what is noted of their passes, as a registration locks them.
         mark_rung(tx, told)
         pushed.note(tx, plan.owed, plan.pushed, reports, now)
+        begin_anew(tx, anew)
+        # Put rather than given back: the lease may be another's by now.
+        jobs.put(tx, [Put(cards.REFRESH, str(key), jobs.SERVICE, now) for key in anew])
         _end(tx, by_pass, ready, plan, _tries(plan, reports, forgotten, now), now)
 
 

@@ -14,12 +14,13 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.enrol import download_path, pass_of_link
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.errors import Misconfigured, NotFound, Unavailable
-from wallet_server.records import members, passes, programmes, vendors
+from wallet_server.records import jobs, members, passes, programmes, vendors
 from wallet_server.records.credentials import GOOGLE
 from wallet_server.records.database import Tx
+from wallet_server.records.jobs import Put
 from wallet_server.records.members import MemberRow
 from wallet_server.records.passes import PassRow
-from wallet_server.records.rung import Rung, mark_rung
+from wallet_server.records.rung import Rung, begin_anew, mark_rung, overtaken
 from wallet_server.wallets.port import Later, Refused
 
 MOST_BESIDE = 4
@@ -108,9 +109,20 @@ def _put(ctx: Context, ready: cards.Ready, loaded: pushed.Load, now: datetime) -
         return
     report = next(pushed.push(ctx, ctx.wallets[row.wallet], [ready], loaded, now))
     with ctx.change() as tx:
+        settled = ctx.now()
+        # A worker may have put a later version there meanwhile, or have ended the card: whose call came last nobody
+        # knows, so that one who looks at what stands there has to be last.
+        anew = overtaken(tx, {row.id: publication.rung})
         if not isinstance(report.verdict, Later | Refused):
             mark_rung(tx, [Rung(row.id, publication.number, publication.rung, report.remote_state, None)])
-        pushed.note(tx, [ready], loaded, {row.id: report}, ctx.now())
+        pushed.note(tx, [ready], loaded, {row.id: report}, settled)
+        begin_anew(tx, anew)
+        jobs.put(tx, [Put(cards.REFRESH, str(key), jobs.COUNTER, settled) for key in anew])
+        over = bool(anew) and passes.passes_by_id(tx, anew)[0].state != passes.ACTIVE
+    if anew:
+        ctx.ring()
+    if over:
+        raise Unavailable("This card has just changed; please open its page again.", code="wallet-away")
     if isinstance(report.verdict, Later):
         raise Unavailable("The wallet does not answer just now; please try again in a moment.", code="wallet-away")
     if isinstance(report.verdict, Refused):

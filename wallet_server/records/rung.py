@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,6 +71,30 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
         return
     for ids, note in notes:
         tx.execute(_MARK_RUNG, {"ids": ids, **note})
+
+
+_OVERTAKEN = (
+    sa.select(publications.c.pass_id, publications.c.rung)
+    .where(publications.c.pass_id.in_(b("ids", expanding=True)))
+    .order_by(publications.c.pass_id)
+    .with_for_update(key_share=True)
+)
+
+
+def overtaken(tx: Tx, before: Mapping[int, int]) -> list[int]:
+    """Those of these passes (pass key to `rung` as it stood before a vendor was called) of which something else was
+    noted meanwhile, or was asked to be told again: nobody knows whose call came last. Holds their publications."""
+    rows = tx.execute(_OVERTAKEN, {"ids": sorted(before)}) if before else ()
+    return [r.pass_id for r in rows if r.rung != before[r.pass_id]]
+
+
+def begin_anew(tx: Tx, pass_ids: Sequence[int]) -> None:
+    """What a vendor holds of these passes is not known any more, and the next refresh is to put it right."""
+    # As `passes.ring_again` does: another number each time, always below every version.
+    below = sa.case((publications.c.rung > 0, 0), else_=publications.c.rung) - 1
+    values = {"rung": below, "remote_state": None}
+    if pass_ids:
+        tx.execute(sa.update(publications).where(publications.c.pass_id.in_(list(pass_ids))).values(**values))
 
 
 def _note(number: object, before: object, state: object, pushed_at: object) -> dict[str, Any]:

@@ -37,8 +37,8 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `status` 0: none came; `unheard`: though the request went out, and nobody knows whether the change was
-    made. `said` is what went wrong."""
+    """One answer. `status` 0: none came; `unheard`: the request went out, though, and nobody knows whether the change
+    was made. `said` is what went wrong."""
 
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed, wait
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -37,6 +38,7 @@ from wallet_server.wallets.port import (
     Copy,
     Identity,
     Issued,
+    Later,
     Message,
     Refused,
     Report,
@@ -52,6 +54,8 @@ NEWS_DAYS = 30
 """How long news stay among a card's messages."""
 PATIENCE_SECONDS = 20.0
 """How long one call of `refresh` waits for its issuer's rate: well within the lease of its batch."""
+BATCH_SECONDS = 30.0
+"""How long into a batch a card may still be begun: the last one has to be through within the lease."""
 MOST_SESSIONS = 64
 _OWN_CLASS = frozenset({"offer", "eventTicket"})
 
@@ -64,6 +68,16 @@ class Capabilities(Protocol):
         ...
 
     def learn(self, issuer: str, allowed: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Cards that are put there in one go: about how many, until when another may be begun (seconds, monotonic), and the
+    turn of each set of credentials."""
+
+    pending: int
+    ends: float
+    turns: dict[int, Turn] = field(default_factory=dict)
 
 
 class GoogleWallet:
@@ -92,6 +106,7 @@ class GoogleWallet:
         sandbox: bool = False,
         patience_seconds: float = PATIENCE_SECONDS,
         read_seconds: float = 15.0,
+        batch_seconds: float = BATCH_SECONDS,
     ) -> None:
         """Raises `Misconfigured` for addresses or a root that are not Google's, unless `sandbox`: there alone pictures
         may be served over plain http, too."""
@@ -101,6 +116,7 @@ class GoogleWallet:
         self._gallery = Gallery(banners, pictures, picture_url)
         self._rates, self._capabilities = rates, capabilities
         self._save_base, self._sandbox, self._patience = save_base, sandbox, patience_seconds
+        self._batch_seconds = batch_seconds
         self._callback_url = callback_url
         self._failures = Failures()
         self._sessions: dict[tuple[str, str, int], Session] = {}
@@ -207,11 +223,11 @@ class GoogleWallet:
 
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Put these cards to Google, several at a time. See the port."""
-        turns: dict[int, Turn] = {}
+        batch = self._batch(len(stale))
         if len(stale) == 1:
-            yield self._refreshed(stale[0], at, turns, 1)
+            yield self._refreshed(stale[0], at, batch)
             return
-        work = [self._hands.threads.submit(self._refreshed, one, at, turns, len(stale)) for one in stale]
+        work = [self._hands.threads.submit(self._refreshed, one, at, batch) for one in stale]
         try:
             for done in as_completed(work):
                 yield done.result()
@@ -223,7 +239,7 @@ class GoogleWallet:
         copy, known = stale.copy, state.read(stale.remote_state)
         if copy is not None:
             over = replace(copy, card=replace(copy.card, voided=True), alert=None)
-            return self._refreshed(replace(stale, copy=over), at, {}, 1)
+            return self._refreshed(replace(stale, copy=over), at, self._batch(1))
         if known is None:
             return Report(stale.ref, Shown(), stale.remote_state)
         return self._over(stale, known, None)
@@ -264,19 +280,21 @@ class GoogleWallet:
             return Report(stale.ref, stopped.verdict, stale.remote_state)
         return Report(stale.ref, Shown(), fresh.written())
 
-    def _refreshed(self, stale: Stale, at: datetime, turns: dict[int, Turn], pending: int) -> Report:
+    def _batch(self, pending: int) -> _Batch:
+        return _Batch(pending, time.monotonic() + self._batch_seconds)
+
+    def _refreshed(self, stale: Stale, at: datetime, batch: _Batch) -> Report:
         copy = stale.copy
         if copy is None:
             return Report(stale.ref, Refused("The card itself is missing; this is a fault of the server."))
         known = state.read(stale.remote_state)
         if known is not None and known.erased:
             return Report(stale.ref, Shown(), stale.remote_state)
+        if time.monotonic() > batch.ends:
+            return Report(stale.ref, Later(1.0, "Google Wallet is slow; these cards follow."), stale.remote_state)
         try:
             account, session = self._session(stale.credential_set, copy.identity.pass_type)
-            with self._lock:
-                turn = turns.get(stale.credential_set)
-                if turn is None:
-                    turn = turns[stale.credential_set] = self._turn(account, pending)
+            turn = self._turn_in(batch, stale.credential_set, account)
             wish = self._wish(stale, copy, account, known, at)
         except WalletError as refused:
             return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
@@ -367,6 +385,13 @@ class GoogleWallet:
                 while len(self._sessions) > MOST_SESSIONS:
                     self._sessions.pop(next(iter(self._sessions)))
         return account, session
+
+    def _turn_in(self, batch: _Batch, credential_set: int, account: Account) -> Turn:
+        with self._lock:
+            turn = batch.turns.get(credential_set)
+            if turn is None:
+                turn = batch.turns[credential_set] = self._turn(account, batch.pending)
+            return turn
 
     def _turn(self, account: Account, pending: int) -> Turn:
         return Turn(account.issuer_id, account.email, self._rates, self._failures, pending, self._patience)
