@@ -174,9 +174,13 @@ def test_nobody_has_a_fourth_alert_where_card_by_card_is_soon_through(world: Wor
         world.sell(busy, 1000)
         world.work()
     _later(world, minutes=5)
+    draft = world.draft("Du pain chaud")
+    foretold = newsroom.counted(world.ctx, world.merchant, draft).through
     announcement = world.announce("Du pain chaud")
     world.work()
     assert vendor.messages == {}
+    assert foretold is not None
+    assert (foretold.together, foretold.cards, foretold.seconds * 15) == (False, 2, 3), "a look, a message, a change"
     assert all(vendor.objects[one].news is not None for one in (first, second))
     assert vendor.alerts[3:] == [(second, "news")]
     assert _told(world, announcement) == {"rang": 1, "silent": 1}
@@ -213,9 +217,12 @@ def test_where_card_by_card_takes_long_one_message_goes_silently_rather_than_as_
     monkeypatch.setattr(campaigns, "SOON_SECONDS", 0.0)
     (busy, _), _ = _saved(world), _saved(world)
     _busy(world, busy, 3)
+    draft = world.draft("Du pain chaud")
+    page = _page(world, staff_of(world), draft, "en")
     announcement = world.announce("Du pain chaud")
     world.work()
     assert not vendor.messages[announcement].notify
+    assert "with one message to all, at once. It goes without ringing" in page
 
 
 def test_a_message_of_which_nobody_knows_whether_it_rang_counts_as_one_that_did(world: World, vendor: Vendor) -> None:
@@ -248,8 +255,13 @@ def test_the_pages_say_how_it_goes_and_how_long_it_takes(world: World, vendor: V
     together = newsroom.counted(world.ctx, world.merchant, draft).through
     assert together is not None
     assert (together.cards, together.together) == (1, True)
-    for tongue, words in (("en", "Google Wallet: 1 card gets it with one message"), ("fr", "par un seul message")):
-        assert words in _page(world, person, draft, tongue)
+    for tongue, words, later in (
+        ("en", "Google Wallet: 1 card gets it with one message", "even if they do not agree"),
+        ("fr", "par un seul message", "même sans accepter"),
+    ):
+        page = _page(world, person, draft, tongue)
+        assert words in page
+        assert later in page, "whoever joins later finds it, unasked"
     named = world.draft("Bonjour @prénom")
     assert "Google Wallet: 1 card, told after about 1 minute" in _page(world, person, named, "en")
     sent = world.announce("Du pain chaud")

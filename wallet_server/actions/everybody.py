@@ -26,12 +26,14 @@ from wallet_server.wallets.port import Audience, Later, Message, NotOffered, Ref
 @dataclass(frozen=True)
 class Through:
     """What telling cards that are pushed will take: how many, as one message or one by one, in how many seconds (of the
-    slowest issuer) from its beginning on, and how many of them are told before the announcement is over."""
+    slowest issuer) from its beginning on, and how many of them are told before the announcement is over; `silent`: one
+    message, but it rings nobody, because the day's alerts are spent."""
 
     cards: int
     together: bool
     seconds: float
     in_time: int
+    silent: bool = False
 
 
 TELL, ONE_BY_ONE = "announce-everybody", "announce-cards"
@@ -117,10 +119,16 @@ class Load:
         if not self._work:
             return None
         row, now, rate = self._row, self._ctx.now(), float(self._ctx.settings.google_requests_per_second)
-        if together and _alike(row):
-            return Through(self._cards(), True, 1 / rate, self._cards())
+        asked = {one: _budget(self._ctx, tx, row, one, now) for one in self._work} if together and _alike(row) else {}
+        whole = {one: budget for one, budget in asked.items() if not budget.by_card}
+        if len(whole) == len(self._work):
+            silent = not all(budget.rings for budget in whole.values())
+            return Through(self._cards(), True, 1 / rate, self._cards(), silent)
         longest, in_time = 0.0, 0
         for set_id, work in self._work.items():
+            if set_id in whole:
+                longest, in_time = max(longest, 1 / rate), in_time + work.cards
+                continue
             waiting = class_messages.waiting(tx, set_id, now + timedelta(minutes=1))
             longest = max(longest, campaigns.seconds(work, waiting, rate))
             in_time += campaigns.in_time(work, waiting, rate, (row.ends_at - now).total_seconds())

@@ -24,7 +24,10 @@ def through(one: Through | None, words: Any, say: Wording) -> tuple[str, bool]:
     if one is None:
         return "", False
     if one.together:
-        return words.count("through.together", one.cards), False
+        told = [words.count("through.together", one.cards)]
+        # It is a message of the programme's, not of the cards: whoever adds a card later finds it there.
+        told += [str(words.through.silent)] if one.silent else []
+        return " ".join([*told, str(words.through.newcomers)]), False
     minutes = math.ceil(one.seconds / 60)
     time = (
         words.count("through.minutes", minutes) if minutes < 120 else words.count("through.hours", round(minutes / 60))
