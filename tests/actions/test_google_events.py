@@ -114,6 +114,20 @@ def test_a_sale_that_hears_of_the_save_first_brings_the_gift_too(world: World, g
         assert google.hear(google.body(nonce=nonce))
 
 
+def test_a_message_to_all_speaks_the_programme_s_first_language_to_whoever_reads_no_other(
+    world: World, google: Google
+) -> None:
+    with world.ctx.change() as tx:
+        members.record_consent(tx, google.member.member_id, members.PROMOTIONS, True, "form", world.clock())
+    assert google.hear(google.body())
+    wanted = offers.Announcement({"en": "Warm bread", "fr": "Du pain"}, None, world.clock() + timedelta(days=7))
+    facts, _ = offers.draft(world.ctx, world.merchant, world.programme, wanted, world.wish("announce"))
+    offers.confirm(world.ctx, world.merchant, str(facts["announcement"]), world.wish("confirm"))
+    world.work()
+    (message,) = google.vendor.messages.values()
+    assert [*message.header] == [*message.body] == ["fr", "en"]
+
+
 def test_what_comes_after_a_later_message_of_the_same_card_is_passed_over(world: World, google: Google) -> None:
     def at(seconds: int) -> int:
         return int((world.clock() + timedelta(minutes=10, seconds=seconds)).timestamp() * 1000)

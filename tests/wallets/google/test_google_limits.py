@@ -80,6 +80,9 @@ OBJECT: list[tuple[str, Any, str, str]] = [
     ("textModulesData", [{"id": f"m{n}"} for n in range(11)], "too-many", "textModulesData"),
     ("textModulesData.0.localizedHeader.defaultValue.language", "français", "language",
      "textModulesData.0.localizedHeader.defaultValue.language"),
+    ("textModulesData.0.localizedHeader", {"defaultValue": SAID["defaultValue"], "translatedValues": [
+        {"language": "nl", "value": "Kaart"}, {"language": "nl", "value": "Kaart"}]},
+     "malformed", "textModulesData.0.localizedHeader"),
     ("linksModuleData.uris.0.uri", "javascript:alert(1)", "link", "linksModuleData.uris.0.uri"),
     ("valueAddedModuleData.0.header", SAID, "too-long", "valueAddedModuleData.0.header.defaultValue.value"),
     ("valueAddedModuleData.0.uri", "offers", "https", "valueAddedModuleData.0.uri"),

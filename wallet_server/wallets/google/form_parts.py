@@ -50,6 +50,13 @@ def _one_source(found: Any) -> Any:
     return found
 
 
+def _each_once(found: Any) -> Any:
+    """No language has two texts."""
+    said = found.get("translatedValues", ())
+    _require(len({found["defaultValue"]["language"], *(one["language"] for one in said)}) == 1 + len(said))
+    return found
+
+
 def _in_order(found: Any) -> Any:
     start, end = (found.get(name, {}).get("date", "") for name in ("start", "end"))
     if start and end:
@@ -100,9 +107,12 @@ class Said(TypedDict):
 
 
 @with_config(STRICT)
-class Localized(TypedDict, total=False):
+class Texts(TypedDict, total=False):
     defaultValue: Required[Said]
     translatedValues: Annotated[list[Said], Field(max_length=100)]
+
+
+Localized = Annotated[Texts, AfterValidator(_each_once)]
 
 
 @with_config(STRICT)

@@ -27,7 +27,7 @@ _KINDS = ("loyaltyClass", "giftCardClass")
 
 def tell(push: Push, issuer: str, programme: str, message: Message) -> Verdict:
     """Put the message on the classes of a programme where it is not yet. Raises `pushing.Stopped`."""
-    speaker = Speaker([*message.header, *message.body])
+    speaker = Speaker(list(dict.fromkeys([*message.header, *message.body])))
     body = objects.message(message.id, message.header, message.body, message.ends_at, message.notify, speaker)
     found = limits.faults(body, "message")
     if found:
