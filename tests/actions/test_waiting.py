@@ -6,7 +6,7 @@ On PostgreSQL: on SQLite who changes anything waits before it reads anything.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -87,6 +87,10 @@ def held(world: World, holder: Holder, send: Callable[[Queue], None], change: Ca
     return queue.results
 
 
+def send_all(writes: Sequence[Write], queue: Queue) -> None:
+    queue.send(*writes)
+
+
 def nothing(_tx: Tx) -> None:
     pass
 
@@ -148,7 +152,7 @@ def test_a_card_that_was_cancelled_or_replaced_meanwhile_spends_nothing(world: W
         (other, lambda: recovery.by_link(world.ctx, link, "form")),
     ):
         writes = (end, partial(world.redeem, holder, 10))
-        done, fault = held(world, holder, lambda queue, writes=writes: queue.send(*writes), nothing)
+        done, fault = held(world, holder, partial(send_all, writes), nothing)
         assert "pass" in done
         assert isinstance(fault, Conflict)
         assert fault.code == "older-card"
@@ -159,7 +163,7 @@ def test_a_coupon_that_was_shown_anew_meanwhile_is_used_by_the_newer_one(world: 
     card, coupon = joined(world)
     link = world.ctx.link("recover", card.pass_public_id).rsplit("/", 1)[1]
     replaced = partial(recovery.by_link, world.ctx, link, "form")
-    _, fault = held(world, card, lambda queue: queue.send(replaced, of(world, coupon, "coupon")), nothing)
+    _, fault = held(world, card, partial(send_all, [replaced, of(world, coupon, "coupon")]), nothing)
     assert isinstance(fault, Conflict)
     assert fault.code == "coupon-replaced"
 
@@ -167,7 +171,7 @@ def test_a_coupon_that_was_shown_anew_meanwhile_is_used_by_the_newer_one(world: 
 def test_of_two_who_make_a_member_leave_the_second_changes_nothing(world: World) -> None:
     card, _ = joined(world)
     leave = partial(leaving.leave, world.ctx, world.merchant, card.member)
-    first, second = held(world, card, lambda queue: queue.send(leave, leave), nothing)
+    first, second = held(world, card, partial(send_all, [leave, leave]), nothing)
     assert first["member"] == card.member
     assert first == second
     with world.ctx.look() as tx:
