@@ -67,7 +67,13 @@ class Vendor:
 
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         for one in stale:
-            yield self._take(one)
+            match one.ending:
+                case "retire":
+                    yield self.retire(one, at)
+                case "erase":
+                    yield self.erase(one, at)
+                case None:
+                    yield self._take(one)
 
     def tell(self, audience: Audience, message: Message) -> Verdict:
         verdict = self.answer(message.id)
@@ -92,6 +98,8 @@ class Vendor:
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         assert stale.copy is not None
+        if stale.copy.identity.serial not in self.objects:
+            return Report(stale.ref, self.answer(stale.copy.identity.serial))
         return self._take(replace(stale, copy=replace(stale.copy, card=replace(stale.copy.card, voided=True))))
 
     def erase(self, stale: Stale, at: datetime) -> Report:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import NewDatabase
 from tests.stories.test_google_faults import OURS, Street, opened
-from wallet_server.actions import leaving, reversal
+from wallet_server.actions import leaving, recovery, reversal
 from wallet_server.errors import Unavailable
 from wallet_server.records import alerts, passes, vendors
 from wallet_server.sandbox.google import Order
@@ -105,3 +105,28 @@ def test_a_press_on_the_button_that_the_worker_overtakes_leaves_no_older_card_th
         serial = passes.passes_by_id(tx, [left])[0].serial
     body = street.body(f"{OURS}.{serial}")
     assert (body["state"], "accountName" in body) == ("INACTIVE", False), "whoever left leaves nothing there"
+
+
+def test_a_card_whose_insert_was_lost_is_inactive_once_it_is_replaced(street: Street) -> None:
+    world, holder = street.world, street.world.enrol()
+    street.card()
+    street.google.tell(Order(lost=True, times=1, verbs=frozenset({"insert"})))
+    with pytest.raises(Unavailable):
+        street.save(holder.pass_public_id)
+    with world.ctx.look() as tx:
+        own = vendors.card_of(tx, holder.member_id, "google") or 0
+        serial = passes.passes_by_id(tx, [own])[0].serial
+    assert street.body(f"{OURS}.{serial}")["state"] == "ACTIVE", "Google took it, though nobody heard so"
+    recovery.by_link(world.ctx, world.ctx.link("recover", holder.pass_public_id).rpartition("/")[2], "form")
+    street.later(minutes=20)
+    assert street.body(f"{OURS}.{serial}")["state"] == "INACTIVE"
+
+
+def test_cards_that_are_over_stop_at_a_google_that_is_away(street: Street) -> None:
+    world, crowd = street.world, 16
+    for holder in [street.card()[0] for _ in range(crowd)]:
+        leaving.leave(world.ctx, world.merchant, holder.member)
+    street.google.tell(Order(status=503))
+    street.google.journal.clear()
+    world.work()
+    assert 3 <= len(street.google.journal) < crowd

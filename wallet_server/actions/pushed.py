@@ -140,21 +140,14 @@ def push(ctx: Context, wallet: Wallet, ready: Sequence[Ready], loaded: Load, now
     for r in ready:
         one, verdict = stale(r, loaded), verdicts.get(loaded.classes[r.row.id])
         if r.row.state != passes.ACTIVE:
-            yield _end(wallet, one, now, erased=r.row.member_id in loaded.left_programme)
+            # Whoever left leaves nothing of their own with a vendor.
+            going.append(replace(one, ending="erase" if r.row.member_id in loaded.left_programme else "retire"))
         elif isinstance(verdict, Later | Refused):
             yield Report(one.ref, verdict, one.remote_state)
         else:
             going.append(one)
     if going:
         yield from wallet.refresh(going, now)
-
-
-def _end(wallet: Wallet, over: Stale, now: datetime, *, erased: bool) -> Report:
-    """Whoever left leaves nothing of their own with a vendor, also where nobody knows whether it was put there; any
-    other card that was never put there is over without a word."""
-    if erased:
-        return wallet.erase(over, now)
-    return wallet.retire(over, now) if over.remote_state is not None else Report(over.ref, Shown())
 
 
 # --- classes ---------------------------------------------------------------------------------------------------
@@ -261,7 +254,7 @@ def _rest(tx: Tx, told: Sequence[tuple[Ready, Report]], now: datetime) -> None:
     for r, report in told:
         names.setdefault(f"{r.row.wallet}:{r.row.credential_set_id}", []).append(report.verdict)
     for name, verdicts in sorted(names.items()):
-        later = [one for one in verdicts if isinstance(one, Later)]
+        later = [one for one in verdicts if isinstance(one, Later) and one.of_issuer]
         denied = next((one.why for one in verdicts if isinstance(one, Refused) and one.of_issuer), None)
         if later:
             longest = max(later, key=lambda one: one.seconds)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from wallet_server.rules.card import Alert, Card, Texts
 
@@ -63,7 +63,8 @@ class Stale:
     `remote_state` is what this wallet put into its last `Report`, opaque to everyone else. `copy` is there for a wallet
     that pushes cards, and `alerts_left` says how many alerts this pass may still raise today (0: go silently; None:
     nobody counts them). `uncertain`: a version after the one of `remote_state` may have been put there without anybody
-    having heard so; then what stands there is looked at, never only remembered."""
+    having heard so; then what stands there is looked at, never only remembered. `ending`: the pass is over, and this is
+    to be done with it instead, as the method of that name says."""
 
     ref: int
     credential_set: int
@@ -73,6 +74,7 @@ class Stale:
     copy: Copy | None = None
     alerts_left: int | None = None
     uncertain: bool = False
+    ending: Literal["retire", "erase"] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,12 @@ class Shown:
 
 @dataclass(frozen=True)
 class Later:
-    """Not now: try again after `seconds`; `why` is for the operator."""
+    """Not now: try again after `seconds`; `why` is for the operator. `of_issuer`: the vendor takes nothing of this
+    issuer just now, whatever the card."""
 
     seconds: float
     why: str
+    of_issuer: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,7 @@ class Wallet(Protocol):
         ...
 
     def retire(self, stale: Stale, at: datetime) -> Report:
-        """The pass is void from now on: tell whoever holds it."""
+        """The pass is void from now on: tell whoever holds it; also where nobody knows whether it was put there."""
         ...
 
     def erase(self, stale: Stale, at: datetime) -> Report:

@@ -257,7 +257,7 @@ class Push:
         given = self._session.call(method, path, body)
         # An alert that may have been raised counts as raised; a message is found again.
         self._unheard = self._unheard or (given.unheard and body is not None and "notifyPreference" in body)
-        found = self._turn.heard(given, self, reads=method == "GET")
+        found = self._turn.heard(given, _subject(path, body), reads=method == "GET")
         if found is not None:
             raise Stopped(found)
         return given
@@ -269,11 +269,13 @@ class Push:
             raise Stopped(self._verdict(given))
         return given
 
-    def deactivate(self, path: str) -> None:
-        """An object, which may be gone or never have been there. Raises `Stopped`."""
+    def deactivate(self, path: str) -> bool:
+        """Whether there is this object, which is inactive now; it may be gone or never have been there. Raises
+        `Stopped`."""
         given = self.ask("PATCH", path, {"state": "INACTIVE", "messages": []})
         if given.fault not in (None, Fault.UNKNOWN):
             self.refuse(given)
+        return given.fault is None
 
     def overwrite(self, path: str, body: Body) -> Body:
         """Put this body in the place of the whole object, in the class where it stands; what was put there. One that is
@@ -294,3 +296,9 @@ class Push:
     def _verdict(self, given: Answer) -> Later | Refused:
         account = self._session.account
         return verdict(given, account.email, account.issuer_id, _REST)
+
+
+def _subject(path: str, body: Mapping[str, Any] | None) -> str:
+    """The object or the class that a call is about, whatever its verb."""
+    kind, _, rest = path.partition("/")
+    return f"{kind}/{rest.partition('/')[0] or (body or {}).get('id', '')}"

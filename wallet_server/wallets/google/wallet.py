@@ -225,9 +225,9 @@ class GoogleWallet:
         """Put these cards to Google, several at a time. See the port."""
         batch = self._batch(len(stale))
         if len(stale) == 1:
-            yield self._refreshed(stale[0], at, batch)
+            yield self._put(stale[0], at, batch)
             return
-        work = [self._hands.threads.submit(self._refreshed, one, at, batch) for one in stale]
+        work = [self._hands.threads.submit(self._put, one, at, batch) for one in stale]
         try:
             for done in as_completed(work):
                 yield done.result()
@@ -236,16 +236,34 @@ class GoogleWallet:
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         """The object becomes inactive, in the words of a card that is over. See the port."""
-        copy, known = stale.copy, state.read(stale.remote_state)
-        if copy is not None:
-            over = replace(copy, card=replace(copy.card, voided=True), alert=None)
-            return self._refreshed(replace(stale, copy=over), at, self._batch(1))
-        if known is None:
-            return Report(stale.ref, Shown(), stale.remote_state)
-        return self._over(stale, known, None)
+        return self._put(replace(stale, ending="retire"), at, self._batch(1))
 
     def erase(self, stale: Stale, at: datetime) -> Report:
         """Google deletes no object: this one is overwritten by one that says nothing of anybody. See the port."""
+        return self._put(replace(stale, ending="erase"), at, self._batch(1))
+
+    def _put(self, stale: Stale, at: datetime, batch: _Batch) -> Report:
+        if time.monotonic() > batch.ends:
+            return Report(stale.ref, Later(1.0, "Google Wallet is slow; these cards follow."), stale.remote_state)
+        match stale.ending:
+            case "retire":
+                return self._retired(stale, at, batch)
+            case "erase":
+                return self._erased(stale, batch)
+        return self._refreshed(stale, at, batch)
+
+    def _retired(self, stale: Stale, at: datetime, batch: _Batch) -> Report:
+        copy, known = stale.copy, state.read(stale.remote_state)
+        if known is not None and copy is not None:
+            over = replace(copy, card=replace(copy.card, voided=True), alert=None)
+            return self._refreshed(replace(stale, copy=over), at, batch)
+        if known is None and copy is not None:
+            known = self._known(copy)  # the answer to its insert may have been lost
+        return (
+            Report(stale.ref, Shown(), stale.remote_state) if known is None else self._over(stale, known, None, batch)
+        )
+
+    def _erased(self, stale: Stale, batch: _Batch) -> Report:
         known = state.read(stale.remote_state)
         if known is None:
             if stale.copy is None:
@@ -254,7 +272,7 @@ class GoogleWallet:
         body: Body = {"id": known.id, "classId": known.belongs, "state": "INACTIVE"}
         if known.kind == "giftCard":
             body["cardNumber"] = "-"
-        return self._over(stale, known, body)
+        return self._over(stale, known, body, batch)
 
     def _known(self, copy: Copy) -> Known:
         """The object of a card of which nobody remembers what was sent."""
@@ -263,16 +281,20 @@ class GoogleWallet:
         belongs = objects.class_id(issuer, copy.programme, copy.card, design)
         return Known(objects.vertical_of(copy.card, design), f"{issuer}.{copy.identity.serial}", belongs)
 
-    def _over(self, stale: Stale, known: Known, body: Body | None) -> Report:
+    def _over(self, stale: Stale, known: Known, body: Body | None, batch: _Batch) -> Report:
         """Make the object inactive, or overwrite it with this body: then nothing is ever sent of it again."""
         try:
             account, session = self._session(stale.credential_set)
         except WalletError as refused:
             return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
-        push, path = self._push(session, self._turn(account, 2)), path_of(f"{known.kind}Object", known.id)
+        push, path = (
+            self._push(session, self._turn_in(batch, stale.credential_set, account)),
+            path_of(f"{known.kind}Object", known.id),
+        )
         try:
             if body is None:
-                push.deactivate(path)
+                if not push.deactivate(path):
+                    return Report(stale.ref, Shown())
                 fresh = replace(known, digests={}, news=None)
             else:
                 fresh = replace(known.sent(push.overwrite(path, body)), erased=True)
@@ -290,8 +312,6 @@ class GoogleWallet:
         known = state.read(stale.remote_state)
         if known is not None and known.erased:
             return Report(stale.ref, Shown(), stale.remote_state)
-        if time.monotonic() > batch.ends:
-            return Report(stale.ref, Later(1.0, "Google Wallet is slow; these cards follow."), stale.remote_state)
         try:
             account, session = self._session(stale.credential_set, copy.identity.pass_type)
             turn = self._turn_in(batch, stale.credential_set, account)
