@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,8 +19,10 @@ from tests.pages.console import PASSWORD, token_in
 from tests.vendor import Vendor, add_vendor
 from tests.world import Holder, World, founded
 from wallet_server.actions import newsroom, pushed, saving
+from wallet_server.actions.context import Context
 from wallet_server.actions.staff import passwords
-from wallet_server.records import members, passes, staff
+from wallet_server.records import class_messages, members, passes, staff
+from wallet_server.records.database import Tx
 from wallet_server.records.schema import class_alerts
 from wallet_server.rules import campaigns
 from wallet_server.wallets.port import Later, Refused, Shown
@@ -246,6 +251,32 @@ def test_a_message_that_was_refused_has_rung_nobody(world: World, vendor: Vendor
     world.work()
     _busy(world, holder, 1)
     assert len(vendor.alerts) == 3
+
+
+def test_no_transaction_that_writes_looks_at_every_card(
+    world: World, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _saved(world)
+    looked, writing, change = [], [], Context.change
+
+    @contextmanager
+    def watched(ctx: Context) -> Iterator[Tx]:
+        with change(ctx) as tx:
+            writing.append(tx)
+            yield tx
+
+    def seen(plain: Callable[..., Any], tx: Tx, *said: Any) -> Any:
+        looked.append(tx)
+        return plain(tx, *said)
+
+    for name in ("anyone_apart", "outcomes", "spent"):
+        monkeypatch.setattr(class_messages, name, partial(seen, getattr(class_messages, name)))
+    monkeypatch.setattr(Context, "change", watched)
+    announcement = world.announce("Du pain chaud")
+    world.work()
+    assert list(vendor.messages) == [announcement]
+    assert len(looked) == 5
+    assert not any(one is other for one in looked for other in writing)
 
 
 def test_the_pages_say_how_it_goes_and_how_long_it_takes(world: World, vendor: Vendor) -> None:

@@ -43,33 +43,42 @@ REFUSED_REST = timedelta(minutes=15)
 SPENT = "The three alerts of these 24 hours were spent: it went silently."
 
 
-def begin(ctx: Context, tx: Tx, row: AnnouncementRow) -> None:
-    """An announcement was confirmed: of which issuers it may be one message."""
-    if not _alike(row):
-        return
+def issuers(ctx: Context, tx: Tx, row: AnnouncementRow) -> list[int]:
+    """Of which sets an announcement may be one message, as things stand. It looks at every card: not for a transaction
+    that writes."""
     wallets = [name for name in ctx.wallets if ctx.pushes(name)]
-    sets = class_messages.issuers(tx, row.programme_id, wallets) if wallets else []
-    alike = [one for one in sets if not class_messages.anyone_apart(tx, row.programme_id, one)]
-    class_messages.ask(tx, row.id, alike, ctx.now())
+    if not wallets or not _alike(row):
+        return []
+    sets = class_messages.issuers(tx, row.programme_id, wallets)
+    return [one for one in sets if not class_messages.anyone_apart(tx, row.programme_id, one)]
+
+
+def begin(ctx: Context, tx: Tx, row: AnnouncementRow, sets: Sequence[int]) -> None:
+    """An announcement was confirmed: it may be one message of these `issuers`."""
+    class_messages.ask(tx, row.id, sets, ctx.now())
 
 
 def decide(ctx: Context, tx: Tx, row: AnnouncementRow) -> None:
-    """The members were asked, all of them or those whose time had come: is it one message? Where everybody waits, as
-    in the night, it stays open."""
-    now = ctx.now()
-    for message in class_messages.of(tx, row.id):
-        if message.state != ASKING:
-            continue
-        set_id = message.credential_set_id
+    """The members were asked, all of them or those whose time had come: whether it is one message is a job's to see."""
+    asking = [one for one in class_messages.of(tx, row.id) if one.state == ASKING]
+    jobs.put(tx, [Put(TELL, f"{row.id}:{one.credential_set_id}", jobs.SERVICE, ctx.now()) for one in asking])
+
+
+def _judge(ctx: Context, announcement_id: int, set_id: int) -> None:
+    """Decide of an announcement of which all members were asked. Where everybody waits, as in the night, it stays
+    open. Every card is looked at, so the transaction that writes is another one."""
+    with ctx.look() as tx:
+        row, now = announcements.announcement(tx, announcement_id), ctx.now()
+        message = next((one for one in class_messages.of(tx, row.id) if one.credential_set_id == set_id), None)
+        if message is None or message.state != ASKING or row.state != DONE:
+            return
         found = class_messages.outcomes(tx, row.id, row.programme_id, set_id) - {""}
         apart = class_messages.anyone_apart(tx, row.programme_id, set_id)
         if found == {WAITING} and not apart:
-            continue
-        if found == {SHOWN} and not apart and not _budget(ctx, tx, row, set_id, now).by_card:
-            class_messages.move(tx, message, GOING, now)
-            jobs.put(tx, [Put(TELL, f"{row.id}:{set_id}", jobs.SERVICE, now)])
-        else:
-            class_messages.move(tx, message, CARDS, now)
+            return
+        whole = found == {SHOWN} and not apart and not _budget(ctx, tx, row, set_id, now).by_card
+    with ctx.change() as tx:
+        if class_messages.move(tx, message, GOING if whole else CARDS, now) and not whole:
             jobs.put(tx, [Put(ONE_BY_ONE, f"{row.id}:{set_id}:0", jobs.BULK, now)])
 
 
@@ -152,7 +161,7 @@ def recall(ctx: Context, tx: Tx, row: AnnouncementRow) -> None:
 
 
 def tell(ctx: Context, leases: Sequence[Lease]) -> None:
-    """Send these messages, or take them back; with no transaction open while the vendor is asked."""
+    """Decide of these messages, send them, or take them back; with no transaction open while the vendor is asked."""
     for lease in leases:
         announcement_id, _, set_id = lease.key.partition(":")
         _carry(ctx, lease, int(announcement_id), int(set_id))
@@ -203,6 +212,7 @@ def _errand(ctx: Context, tx: Tx, announcement_id: int, set_id: int) -> _Errand 
 
 
 def _carry(ctx: Context, lease: Lease, announcement_id: int, set_id: int) -> None:
+    _judge(ctx, announcement_id, set_id)
     with ctx.look() as tx:
         errand = _errand(ctx, tx, announcement_id, set_id)
     if errand is None or errand.wallet not in ctx.wallets:

@@ -167,6 +167,8 @@ def _decide(
 
 def confirm(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Facts, bool]:
     """Send it. Raises `Conflict` (`already-confirmed`, `announcement-over`)."""
+    with ctx.look() as tx:
+        issuers = everybody.issuers(ctx, tx, announcements.announcement_in(tx, scope, public_id))
 
     def act(tx: Tx) -> Facts:
         row = announcements.announcement_in(tx, scope, public_id, lock=True)
@@ -176,7 +178,7 @@ def confirm(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[Fa
             raise Conflict("This announcement has ended already; write a new one.", code="announcement-over")
         announcements.set_state(tx, row.id, announcements.CONFIRMED, ctx.now())
         deeds.add(tx, scope, deeds.SENT, ctx.now(), about=public_id)
-        everybody.begin(ctx, tx, row)
+        everybody.begin(ctx, tx, row, issuers)
         jobs.put(tx, [jobs.Put(WALK, str(row.id), jobs.BULK, ctx.now())])
         return {"announcement": public_id, "state": announcements.CONFIRMED}
 
