@@ -94,7 +94,7 @@ def test_a_vendor_that_is_away_is_left_alone_and_every_card_is_true_afterwards_w
     holders = [world.enrol() for _ in range(6)]
     serials = [_save(world, one) for one in holders]
     vendor.calls.clear()
-    vendor.answer = lambda _what: Later(600, "503")
+    vendor.answer = lambda _what: Later(600, "503", of_issuer=True)
     for _ in range(3):
         for one in holders:
             world.sell(one, 1000)
@@ -145,6 +145,20 @@ def test_what_one_merchant_got_wrong_rests_nobody_elses_cards(world: World, vend
     world.sell(holders[3], 1000)
     world.work()
     assert _points(vendor, serials[3]) == 10
+
+
+def test_a_card_that_the_vendor_never_answers_rests_alone(world: World, vendor: Vendor) -> None:
+    holders = [world.enrol() for _ in range(2)]
+    serials = [_save(world, one) for one in holders]
+    vendor.answer = lambda what: Later(300, "500") if what == serials[0] else Shown()
+    world.sell(holders[0], 1000)
+    world.work()
+    vendor.calls.clear()
+    world.sell(holders[1], 1000)
+    world.sell(holders[0], 1000)
+    world.work()
+    assert vendor.calls == [("patch", serials[1])]
+    assert _points(vendor, serials[1]) == 10
 
 
 def test_a_single_card_that_is_refused_stops_no_other(world: World, vendor: Vendor) -> None:

@@ -21,8 +21,9 @@ from wallet_server.sandbox.google.shelf import Stored
 from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import load_designs
 from wallet_server.wallets.google import rolls, telling
+from wallet_server.wallets.google.answers import Answer
 from wallet_server.wallets.google.api import Account
-from wallet_server.wallets.google.issuers import MOST_DENIED, Rates, Unlimited
+from wallet_server.wallets.google.issuers import MOST_DENIED, Failures, Rates, Turn, Unlimited
 from wallet_server.wallets.google.pushing import PLACES_NOTE
 from wallet_server.wallets.google.wallet import GoogleWallet
 from wallet_server.wallets.port import Audience, Copy, Later, Message, Refused, Report, Roll, Shown, Stale, Template
@@ -478,6 +479,32 @@ def test_a_google_that_is_unwell_is_left_alone_for_a_while(
     bench.google.tell(None)
     reports = list(bench.wallet.refresh(cards, NOW))
     assert all(isinstance(one.verdict, Shown) for one in reports)
+
+
+def test_an_object_that_never_answers_rests_alone_and_several_are_the_issuer() -> None:
+    failures = Failures()
+
+    def heard(status: int, subject: str, *, reads: bool = False) -> Later | Refused | None:
+        turn = Turn(ISSUERS[0], "a@b", Unlimited(), failures, 1, 1.0)
+        found = turn.heard(Answer(status), subject, reads=reads)
+        assert (found is not None and found.of_issuer) == (turn.wait() is not None), "the batch stops with the issuer"
+        return found
+
+    rests = []
+    for _ in range(9):
+        found = heard(500, "loyaltyObject/1.bad")
+        assert isinstance(found, Later)
+        assert not found.of_issuer
+        rests.append(found.seconds)
+        assert heard(200, "loyaltyObject/1.good") is None
+        assert heard(200, "loyaltyObject/1.bad", reads=True) is None
+    assert rests[:4] == pytest.approx([5, 10, 20, 40], rel=0.26)
+    assert 225 <= rests[-1] <= 375
+    assert heard(200, "loyaltyObject/1.bad") is None
+    last = [heard(500, f"loyaltyObject/1.{name}") for name in ("bad", "bad", "other", "third")]
+    assert [one is not None and one.of_issuer for one in last] == [False, False, False, True]
+    assert isinstance(last[0], Later)
+    assert last[0].seconds < 7, "what was taken once begins anew"
 
 
 def test_a_google_that_is_slow_is_not_waited_for(bench: Bench) -> None:

@@ -107,7 +107,7 @@ def verdict(given: Answer, email: str, issuer: str, backoff_seconds: float) -> L
         case Fault.AWAY:
             return Later(seconds, f"Google Wallet does not answer ({given.said or given.status}).")
         case Fault.BUSY:
-            return Later(seconds, "Google Wallet takes no more requests of this issuer just now.")
+            return Later(seconds, "Google Wallet takes no more requests of this issuer just now.", of_issuer=True)
         case Fault.ALERTS_SPENT:
             return Later(seconds, "Google Wallet raises no more alerts for this card today.")
         case Fault.SIGNED_OUT:
