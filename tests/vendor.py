@@ -32,13 +32,14 @@ ISSUER = "3388000000022222222"
 @dataclass
 class Vendor:
     """Implements `wallets.port.Wallet`. `objects` are the cards that it holds, by serial; `calls` what it was asked, as
-    (what, of which); `names` are those of the holders; `answer` may give another verdict than Shown, by the serial or
-    the programme."""
+    (what, of which); `names` are those of the holders, `offers` what stands beside a card; `answer`
+    may give another verdict than Shown, by the serial or the programme."""
 
     name: str = "google"
     pushes_cards: bool = True
     objects: dict[str, Card] = field(default_factory=dict)
     names: dict[str, str | None] = field(default_factory=dict)
+    offers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: dict[str, Template] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     alerts: list[tuple[str, str]] = field(default_factory=list)
@@ -111,7 +112,7 @@ class Vendor:
     def _take(self, stale: Stale) -> Report:
         assert stale.copy is not None
         serial, card = stale.copy.identity.serial, stale.copy.card
-        told = f"{card.fingerprint()}:{stale.copy.holder}"
+        told = f"{card.fingerprint()}:{stale.copy.holder}:{stale.copy.offers}"
         if stale.remote_state == told:
             return Report(stale.ref, Shown(), stale.remote_state)
         verdict = self.answer(serial)
@@ -119,6 +120,7 @@ class Vendor:
         if not isinstance(verdict, Shown):
             return Report(stale.ref, verdict, stale.remote_state)
         self.objects[serial], self.names[serial] = card, stale.copy.holder
+        self.offers[serial] = tuple(stale.copy.offers)
         alerted = None if stale.copy.alert is None else stale.alerts_left != 0
         if alerted and stale.copy.alert is not None:
             self.alerts.append((serial, stale.copy.alert.facet))

@@ -90,3 +90,14 @@ def test_a_coupon_that_the_vendor_does_not_take_keeps_no_card_back(world: World,
     vendor.answer = lambda _what: Shown() if vendor.calls else Later(1, "busy")
     assert len(save(world, card)) == 1
     assert len(save(world, card)) == 2
+
+
+def test_a_card_names_its_coupon_until_that_is_over(world: World, vendor: Vendor) -> None:
+    saved, coupon = save(world, join(world)[0])
+    assert vendor.offers[saved.serial] == (coupon.serial,)
+    world.clock.forward(days=400)
+    with world.ctx.change() as tx:
+        coupons.expire(tx, world.clock())
+    world.work()
+    assert vendor.objects[coupon.serial].voided
+    assert vendor.offers[saved.serial] == ()

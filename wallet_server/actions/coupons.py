@@ -17,7 +17,7 @@ from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.reversal import UNDO
 from wallet_server.actions.till import at_till, holder_of, undated
 from wallet_server.errors import Conflict
-from wallet_server.records import coupons, jobs, members, parties, passes, programmes
+from wallet_server.records import coupons, jobs, members, parties, passes, programmes, vendors
 from wallet_server.records.coupons import COUPON, CouponRow, Event, NewCoupon
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow
@@ -280,8 +280,23 @@ def expire(tx: Tx, now: datetime, most: int = SLICE) -> int | None:
     for one in lapsed:
         coupons.change(tx, one.id, _event(rules.EXPIRED, one.value_minor, now), rules.EXPIRED)
     shown = [key for one in lapsed for key in (one.pass_id, *coupons.elsewhere(tx, one.id))]
-    rows = [row for row in passes.lock_passes(tx, shown) if row.state == passes.ACTIVE]
-    for row in rows:
-        passes.retire_pass(tx, row.id)
-    jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.BULK, now) for row in rows])
+    naming = {key for one in lapsed for key in _naming(tx, one)}
+    over = [
+        row.id
+        for row in passes.lock_passes(tx, {*shown, *naming})
+        if row.state == passes.ACTIVE and row.id not in naming
+    ]
+    for key in over:
+        passes.retire_pass(tx, key)
+    for key in sorted(naming):
+        passes.ring_again(tx, key, new_tag=False)
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.BULK, now) for key in (*over, *naming)])
     return found[-1].id if len(found) == most else None
+
+
+def _naming(tx: Tx, coupon: CouponRow) -> list[int]:
+    """The cards that name this coupon beside them, in wallets that cards are pushed to: nothing on them says so, so
+    they are told again when it is over."""
+    wallets = set(coupons.elsewhere(tx, coupon.id).values())
+    found = [vendors.card_of(tx, coupon.member_id, wallet) for wallet in sorted(wallets)]
+    return [key for key in found if key is not None]
