@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -527,6 +528,19 @@ def test_no_token_is_no_call_and_one_thread_asks_for_it(bench: Bench) -> None:
     cards = [replace(bench.stale(sample_card()), ref=number) for number in range(30)]
     assert all(isinstance(one.verdict, Later) for one in bench.wallet.refresh(cards, NOW))
     assert bench.calls() == []
+
+
+def test_the_token_of_an_account_in_use_is_kept_however_many_there_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wallet_server.wallets.google.wallet.MOST_SESSIONS", 2)
+    account = bench.wallet._accounts(0)
+    for version in (1, 2, 1, 3):
+        bench.wallet._accounts = partial(lambda made, _set: made, replace(account, version=version))
+        assert isinstance(bench.put(bench.stale(sample_card())).verdict, Shown)
+    bench.google.tell(Order(503, verbs=frozenset({"token"})))
+    bench.wallet._accounts = lambda _set: account
+    assert isinstance(bench.put(bench.stale(sample_card())).verdict, Shown)
 
 
 def test_an_account_that_google_does_not_know_is_named(server: GoogleServer) -> None:

@@ -56,7 +56,8 @@ PATIENCE_SECONDS = 20.0
 """How long one call of `refresh` waits for its issuer's rate: well within the lease of its batch."""
 BATCH_SECONDS = 30.0
 """How long into a batch a card may still be begun: the last one has to be through within the lease."""
-MOST_SESSIONS = 64
+MOST_SESSIONS = 512
+"""Accounts whose connections and token are kept; the one that was used least recently goes first."""
 _OWN_CLASS = frozenset({"offer", "eventTicket"})
 
 
@@ -399,11 +400,10 @@ class GoogleWallet:
         account = self._accounts(credential_set) if issuer is None else self._account(credential_set, issuer)
         key = (account.issuer_id, account.email, account.version)
         with self._lock:
-            session = self._sessions.get(key)
-            if session is None:
-                session = self._sessions[key] = Session(account, self._where)
-                while len(self._sessions) > MOST_SESSIONS:
-                    self._sessions.pop(next(iter(self._sessions)))
+            session = self._sessions.pop(key, None) or Session(account, self._where)
+            self._sessions[key] = session
+            while len(self._sessions) > MOST_SESSIONS:
+                self._sessions.pop(next(iter(self._sessions)))
         return account, session
 
     def _turn_in(self, batch: _Batch, credential_set: int, account: Account) -> Turn:
