@@ -180,6 +180,7 @@ def test_no_link_is_given_to_what_could_not_be_put_there(world: World, vendor: V
     with pytest.raises(Unavailable):
         _save(world, holder)
     vendor.answer = lambda _what: Shown()
+    world.clock.forward(seconds=31)
     assert _save(world, holder) in vendor.objects
     assert saving.google_link(world.ctx, "pass_nobody") is None
 

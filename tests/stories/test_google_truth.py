@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -11,10 +12,12 @@ import pytest
 
 from tests.conftest import NewDatabase
 from tests.stories.test_google_faults import OURS, Street, opened
-from wallet_server.actions import leaving, recovery, reversal
+from wallet_server.actions import google_accounts, leaving, recovery, reversal, saving
+from wallet_server.actions.context import MOST_PRESSES
 from wallet_server.errors import Unavailable
-from wallet_server.records import alerts, passes, vendors
+from wallet_server.records import alerts, limits, passes, vendors
 from wallet_server.sandbox.google import Order
+from wallet_server.wallets.google import api
 from wallet_server.wallets.port import Report, Stale
 
 
@@ -130,3 +133,35 @@ def test_cards_that_are_over_stop_at_a_google_that_is_away(street: Street) -> No
     street.google.journal.clear()
     world.work()
     assert 3 <= len(street.google.journal) < crowd
+
+
+def test_a_press_waits_neither_long_nor_behind_others_nor_for_an_issuer_that_rests(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, ctx, google = street.world, street.world.ctx, street.google
+    street.card()
+    holder = world.enrol()
+    google.journal.clear()
+    (account,) = google_accounts.all_accounts(ctx)
+    with ctx.change() as tx:
+        limits.open_circuit(tx, f"google:{account.id}", world.clock() + timedelta(minutes=9), "away", world.clock())
+    with pytest.raises(Unavailable):
+        street.save(holder.pass_public_id)
+    world.clock.forward(minutes=10)
+    monkeypatch.setattr(saving, "PRESS_SECONDS", 0.0)
+    for _ in range(MOST_PRESSES):
+        assert ctx.presses.acquire(timeout=0)
+    with pytest.raises(Unavailable):
+        street.save(holder.pass_public_id)
+    assert not google.journal, "nobody asked Google"
+    for _ in range(MOST_PRESSES):
+        ctx.presses.release()
+    google.tell(Order(delay_seconds=3.0, times=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(api, "HURRIED_SECONDS", 0.2)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            street.save(holder.pass_public_id)
+        assert time.monotonic() - began < 2.5
+    world.clock.forward(hours=1)
+    assert street.points(street.save(holder.pass_public_id)) == 0

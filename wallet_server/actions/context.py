@@ -27,6 +27,8 @@ _ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"
 _LETTERS = _ALPHABET * 8
 """What each byte becomes: the letter of its last five bits."""
 MAX_CACHED_VERSIONS = 1000
+MOST_PRESSES = 2
+"""Members who wait for a vendor at once, each with a thread of the server: the tills need the others."""
 MAX_CACHED_BYTES = 64 * 1024 * 1024
 
 
@@ -68,7 +70,7 @@ class Context:
 
     `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
     so that somebody who tries many colours does not drive those out. `google_roots` are the keys that Google signs its
-    callbacks with.
+    callbacks with. `presses` is how many members at once may wait for a vendor in this process.
     """
 
     settings: Settings
@@ -84,6 +86,7 @@ class Context:
     tally: Tally = field(default_factory=Tally)
     logo_colours: Kept[str, Shares] = field(default_factory=lambda: Kept(64))
     google_roots: Roots | None = None
+    presses: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_PRESSES))
     told: Kept[tuple[str, int], Programme] = field(default_factory=lambda: Kept(MAX_CACHED_VERSIONS))
     _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
 

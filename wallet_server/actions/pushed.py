@@ -132,13 +132,16 @@ def stale(ready: Ready, loaded: Load) -> Stale:
     )
 
 
-def push(ctx: Context, wallet: Wallet, ready: Sequence[Ready], loaded: Load, now: datetime) -> Iterator[Report]:
+def push(
+    ctx: Context, wallet: Wallet, ready: Sequence[Ready], loaded: Load, now: datetime, *, hurried: bool = False
+) -> Iterator[Report]:
     """Put these cards to the vendor, what they share before them; exactly one report for each. No transaction is open.
-    A card whose class is not taken waits with it."""
-    verdicts = ensure(ctx, wallet, {loaded.classes[r.row.id] for r in ready if r.row.state == passes.ACTIVE}, now)
+    A card whose class is not taken waits with it. `hurried`: somebody waits for an answer."""
+    shared = {loaded.classes[r.row.id] for r in ready if r.row.state == passes.ACTIVE}
+    verdicts = ensure(ctx, wallet, shared, now, hurried=hurried)
     going: list[Stale] = []
     for r in ready:
-        one, verdict = stale(r, loaded), verdicts.get(loaded.classes[r.row.id])
+        one, verdict = replace(stale(r, loaded), hurried=hurried), verdicts.get(loaded.classes[r.row.id])
         if r.row.state != passes.ACTIVE:
             # Whoever left leaves nothing of their own with a vendor.
             going.append(replace(one, ending="erase" if r.row.member_id in loaded.left_programme else "retire"))
@@ -153,14 +156,16 @@ def push(ctx: Context, wallet: Wallet, ready: Sequence[Ready], loaded: Load, now
 # --- classes ---------------------------------------------------------------------------------------------------
 
 
-def ensure(ctx: Context, wallet: Wallet, keys: Iterable[ClassKey], now: datetime) -> dict[ClassKey, Verdict]:
+def ensure(
+    ctx: Context, wallet: Wallet, keys: Iterable[ClassKey], now: datetime, *, hurried: bool = False
+) -> dict[ClassKey, Verdict]:
     """See to it that the vendor has what these classes say by now; what became of each that had to be told."""
     wanted = sorted(keys)
     with ctx.look() as tx:
         due = [found for key in wanted if (found := _due(ctx, tx, key, now)) is not None]
     verdicts: dict[ClassKey, Verdict] = {}
     for key, version_id, template in due:
-        report = wallet.publish(template, now)
+        report = wallet.publish(replace(template, hurried=hurried), now)
         verdicts[key] = report.verdict
         if isinstance(report.verdict, Shown | NotOffered):
             _keep(ctx, wallet.name, key, version_id, report)

@@ -6,6 +6,7 @@ put there before the link is given, so that it never leads to nothing, and with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,17 +15,19 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.enrol import download_path, pass_of_link
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.errors import Misconfigured, NotFound, Unavailable
-from wallet_server.records import jobs, members, passes, programmes, vendors
+from wallet_server.records import jobs, limits, members, passes, programmes, vendors
 from wallet_server.records.credentials import GOOGLE
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Put
 from wallet_server.records.members import MemberRow
 from wallet_server.records.passes import PassRow
 from wallet_server.records.rung import Rung, begin_anew, mark_rung, overtaken
-from wallet_server.wallets.port import Later, Refused
+from wallet_server.wallets.port import Later, NotOffered, Refused, Report, Shown, Verdict
 
 MOST_BESIDE = 4
 """Coupons that one address adds beside the card: with their names it stays short enough for every browser."""
+PRESS_SECONDS = 1.0
+"""How long a press waits for those before it."""
 
 
 def offered(ctx: Context, tx: Tx, programme_id: int, wallet: str = GOOGLE) -> bool:
@@ -50,7 +53,7 @@ def save(ctx: Context, token: str, wallet: str = GOOGLE) -> str:
     whoever opens it: it is to be handed on at once, and never written down.
 
     Raises `NotFound` for a link that is not valid or a programme that is not in this wallet, `Unavailable` while the
-    vendor does not answer, `Misconfigured` when it refuses.
+    vendor does not answer, rests, or has others waiting for it, `Misconfigured` when it refuses.
     """
     now = ctx.now()
     with ctx.change() as tx:
@@ -58,12 +61,17 @@ def save(ctx: Context, token: str, wallet: str = GOOGLE) -> str:
         rows = _passes(ctx, tx, holder, wallet, now)
         ready = cards.published(tx, [row.id for row in rows])
         loaded = pushed.load(ctx, tx, ready, now)
-    card = next(r for r in ready if r.row.kind == passes.CARD)
-    beside = [r for r in ready if r.row.kind != passes.CARD]
-    # The coupons first: the card names them.
-    given = [r for r in beside if _taken(ctx, r, loaded, now)]
-    _put(ctx, card, loaded, now)
-    return ctx.wallets[wallet].link([loaded.copies[r.row.id] for r in (card, *given)], now).link or ""
+        card = next(r for r in ready if r.row.kind == passes.CARD)
+        closed = limits.open_circuits(tx, now)
+        due = [r for r in ready if _owed(r) and f"{r.row.wallet}:{r.row.credential_set_id}" not in closed]
+        if _owed(card) and card not in due:
+            raise _away()
+    verdicts = _put(ctx, due, loaded, now)
+    given = [r for r in ready if not _owed(r) or isinstance(verdicts.get(r.row.id), Shown | NotOffered)]
+    if card not in given:
+        raise _refused() if isinstance(verdicts[card.row.id], Refused) else _away()
+    beside = [r for r in given if r is not card]
+    return ctx.wallets[wallet].link([loaded.copies[r.row.id] for r in (card, *beside)], now).link or ""
 
 
 def _holder(tx: Tx, row: PassRow) -> MemberRow:
@@ -93,40 +101,60 @@ def _issuing(ctx: Context, tx: Tx, holder: MemberRow, wallet: str) -> int:
     return issuer.credential_set_id
 
 
-def _taken(ctx: Context, ready: cards.Ready, loaded: pushed.Load, now: datetime) -> bool:
-    """Whether the vendor has this coupon; without it the card goes alone."""
+def _owed(ready: cards.Ready) -> bool:
+    """Whether the vendor does not have the card yet as it is published."""
+    return ready.publication.rung < ready.publication.number or ready.publication.remote_state is None
+
+
+def _put(ctx: Context, due: Sequence[cards.Ready], loaded: pushed.Load, now: datetime) -> dict[int, Verdict]:
+    """Put these to the vendor, while the member waits; what became of each, by pass key. Without a coupon that was not
+    taken the card goes alone. Raises `Unavailable` where too many wait already."""
+    if not due:
+        return {}
+    if not ctx.presses.acquire(timeout=PRESS_SECONDS):
+        raise _away()
+    reports: dict[int, Report] = {}
     try:
-        _put(ctx, ready, loaded, now)
-    except (Unavailable, Misconfigured):
-        return False
-    return True
+        # The coupons first: the card names them.
+        for is_card in (False, True):
+            some = [r for r in due if (r.row.kind == passes.CARD) is is_card]
+            if some:
+                told = pushed.push(ctx, ctx.wallets[some[0].row.wallet], some, loaded, now, hurried=True)
+                reports |= {report.ref: report for report in told}
+    finally:
+        ctx.presses.release()
+    return _settled(ctx, due, loaded, reports)
 
 
-def _put(ctx: Context, ready: cards.Ready, loaded: pushed.Load, now: datetime) -> None:
-    """The vendor has the card as it is published; at once where it had it before."""
-    row, publication = ready.row, ready.publication
-    if publication.rung >= publication.number and publication.remote_state is not None:
-        return
-    report = next(pushed.push(ctx, ctx.wallets[row.wallet], [ready], loaded, now))
+def _settled(
+    ctx: Context, due: Sequence[cards.Ready], loaded: pushed.Load, reports: Mapping[int, Report]
+) -> dict[int, Verdict]:
     with ctx.change() as tx:
-        settled = ctx.now()
+        now = ctx.now()
         # A worker may have put a later version there meanwhile, or have ended the card: whose call came last nobody
         # knows, so that one who looks at what stands there has to be last.
-        anew = overtaken(tx, {row.id: publication.rung})
-        if not isinstance(report.verdict, Later | Refused):
-            mark_rung(tx, [Rung(row.id, publication.number, publication.rung, report.remote_state, None)])
-        pushed.note(tx, [ready], loaded, {row.id: report}, settled)
+        anew = overtaken(tx, {r.row.id: r.publication.rung for r in due})
+        taken = [r for r in due if not isinstance(reports[r.row.id].verdict, Later | Refused)]
+        states = {r.row.id: reports[r.row.id].remote_state for r in taken}
+        mark_rung(tx, [Rung(r.row.id, r.publication.number, r.publication.rung, states[r.row.id], None) for r in taken])
+        pushed.note(tx, due, loaded, reports, now)
         begin_anew(tx, anew)
-        jobs.put(tx, [Put(cards.REFRESH, str(key), jobs.COUNTER, settled) for key in anew])
-        over = bool(anew) and passes.passes_by_id(tx, anew)[0].state != passes.ACTIVE
+        jobs.put(tx, [Put(cards.REFRESH, str(key), jobs.COUNTER, now) for key in anew])
+        over = [row.id for row in passes.passes_by_id(tx, anew) if row.state != passes.ACTIVE] if anew else []
     if anew:
         ctx.ring()
-    if over:
-        raise Unavailable("This card has just changed; please open its page again.", code="wallet-away")
-    if isinstance(report.verdict, Later):
-        raise Unavailable("The wallet does not answer just now; please try again in a moment.", code="wallet-away")
-    if isinstance(report.verdict, Refused):
-        raise Misconfigured(
-            "This card cannot be added to the wallet just now; the shop has to mend it. The card works here meanwhile.",
-            code="wallet-refused",
-        )
+    return {key: report.verdict for key, report in reports.items()} | dict.fromkeys(over, _OVER)
+
+
+_OVER = Later(0.0, "This card has just been ended.")
+
+
+def _away() -> Unavailable:
+    return Unavailable("The wallet does not answer just now; please try again in a moment.", code="wallet-away")
+
+
+def _refused() -> Misconfigured:
+    return Misconfigured(
+        "This card cannot be added to the wallet just now; the shop has to mend it. The card works here meanwhile.",
+        code="wallet-refused",
+    )

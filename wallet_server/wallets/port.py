@@ -64,7 +64,8 @@ class Stale:
     that pushes cards, and `alerts_left` says how many alerts this pass may still raise today (0: go silently; None:
     nobody counts them). `uncertain`: a version after the one of `remote_state` may have been put there without anybody
     having heard so; then what stands there is looked at, never only remembered. `ending`: the pass is over, and this is
-    to be done with it instead, as the method of that name says."""
+    to be done with it instead, as the method of that name says. `hurried`: somebody waits for it, and hears rather soon
+    that it has to be `Later`."""
 
     ref: int
     credential_set: int
@@ -75,12 +76,14 @@ class Stale:
     alerts_left: int | None = None
     uncertain: bool = False
     ending: Literal["retire", "erase"] | None = None
+    hurried: bool = False
 
 
 @dataclass(frozen=True)
 class Template:
     """What all cards of a programme have in common: `card` is a specimen of its present version, without any member's
-    data, `issuer_name` who stands behind it, `callback_url` where the vendor tells of cards saved and removed."""
+    data, `issuer_name` who stands behind it, `callback_url` where the vendor tells of cards saved and removed;
+    `hurried` as in `Stale`."""
 
     credential_set: int
     programme: str
@@ -88,6 +91,7 @@ class Template:
     card: Card
     remote_state: str | None = None
     callback_url: str | None = None
+    hurried: bool = False
 
 
 @dataclass(frozen=True)

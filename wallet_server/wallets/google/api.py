@@ -26,6 +26,8 @@ API = "https://walletobjects.googleapis.com"
 TOKEN = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 CONNECTIONS = 8
 CONNECT_SECONDS, READ_SECONDS = 5.0, 15.0
+HURRIED_SECONDS = 4.0
+"""How long somebody who waits for a page waits for one answer."""
 MOST_BYTES = 2 * 1024 * 1024
 SYSTEM_TRUST = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine
@@ -69,17 +71,23 @@ class Session:
         self._token_url, self._token_pool = where.token_url, pool_for(where.token_url, where)
         self._tokens = Tokens(account.email, account.key_pem, self._grant)
 
-    def call(self, method: Method, path: str, body: Mapping[str, Any] | None = None) -> Answer:
-        """One call, such as `("PATCH", "loyaltyObject/1.a", {...})`. Never raises for what Google or the network do."""
+    def call(
+        self, method: Method, path: str, body: Mapping[str, Any] | None = None, *, hurried: bool = False
+    ) -> Answer:
+        """One call, such as `("PATCH", "loyaltyObject/1.a", {...})`; `hurried`: given up after `HURRIED_SECONDS`. Never
+        raises for what Google or the network do."""
+        within = HURRIED_SECONDS if hurried else None
         sent = None if body is None else orjson.dumps(body)
         token = self._tokens.token()
         if isinstance(token, Answer):
             return replace(token, unheard=False)
-        given = self._send(method, path, sent, token)
+        given = self._send(method, path, sent, token, within)
         if given.status == 401:
             token = self._tokens.token(token)
             given = (
-                replace(token, unheard=False) if isinstance(token, Answer) else self._send(method, path, sent, token)
+                replace(token, unheard=False)
+                if isinstance(token, Answer)
+                else self._send(method, path, sent, token, within)
             )
         return given
 
@@ -92,18 +100,26 @@ class Session:
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
         return _exchanged(self._token_pool, "POST", self._token_url, urlencode(form).encode(), headers)
 
-    def _send(self, method: Method, path: str, sent: bytes | None, token: str) -> Answer:
+    def _send(self, method: Method, path: str, sent: bytes | None, token: str, within: float | None) -> Answer:
         headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         if sent is not None:
             headers["content-type"] = "application/json; charset=utf-8"
-        return _exchanged(self._pool, method, self._base + path, sent, headers)
+        return _exchanged(self._pool, method, self._base + path, sent, headers, within)
 
 
 def _exchanged(
-    pool: urllib3.PoolManager, method: str, address: str, sent: bytes | None, headers: Mapping[str, str]
+    pool: urllib3.PoolManager,
+    method: str,
+    address: str,
+    sent: bytes | None,
+    headers: Mapping[str, str],
+    within: float | None = None,
 ) -> Answer:
+    more: dict[str, Any] = {} if within is None else {"timeout": urllib3.Timeout(connect=within, read=within)}
     try:
-        response = pool.request(method, address, body=sent, headers=headers, preload_content=False, redirect=False)
+        response = pool.request(
+            method, address, body=sent, headers=headers, preload_content=False, redirect=False, **more
+        )
         raw = read(response)
     except (urllib3.exceptions.HTTPError, OSError) as fault:
         away = isinstance(fault, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)

@@ -56,8 +56,8 @@ class Wish:
 class Push:
     """One card, one turn. `learn` is told whether the issuer may name places."""
 
-    def __init__(self, session: Session, turn: Turn, learn: Callable[[bool], None]) -> None:
-        self._session, self._turn, self._learn = session, turn, learn
+    def __init__(self, session: Session, turn: Turn, learn: Callable[[bool], None], *, hurried: bool = False) -> None:
+        self._session, self._turn, self._learn, self._hurried = session, turn, learn, hurried
         self._saved: bool | None = None
         self._alerted: bool | None = None
         self._note: str | None = None
@@ -254,7 +254,7 @@ class Push:
         waits = self._turn.wait()
         if waits is not None:
             raise Stopped(waits)
-        given = self._session.call(method, path, body)
+        given = self._session.call(method, path, body, hurried=self._hurried)
         # An alert that may have been raised counts as raised; a message is found again.
         self._unheard = self._unheard or (given.unheard and body is not None and "notifyPreference" in body)
         found = self._turn.heard(given, _subject(path, body), reads=method == "GET")

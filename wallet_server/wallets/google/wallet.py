@@ -17,6 +17,7 @@ from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.google import classes, limits, objects, state
 from wallet_server.wallets.google.api import (
     API,
+    HURRIED_SECONDS,
     TOKEN,
     Account,
     Session,
@@ -73,11 +74,12 @@ class Capabilities(Protocol):
 
 @dataclass(frozen=True)
 class _Batch:
-    """Cards that are put there in one go: about how many, until when another may be begun (seconds, monotonic), and the
-    turn of each set of credentials."""
+    """Cards that are put there in one go: about how many, until when another may be begun (seconds, monotonic), whether
+    somebody waits for them, and the turn of each set of credentials."""
 
     pending: int
     ends: float
+    hurried: bool = False
     turns: dict[int, Turn] = field(default_factory=dict)
 
 
@@ -179,7 +181,7 @@ class GoogleWallet:
         known = state.read(template.remote_state)
         if known is not None and known.id == identifier and not state.changes(body, known.digests):
             return TemplateReport(Shown(), template.remote_state)
-        push = self._push(session, self._turn(account, 3))
+        push = self._push(session, self._turn(account, 3, template.hurried), template.hurried)
         try:
             made = push.align(f"{vertical}Class", body)
         except Stopped as stopped:
@@ -224,7 +226,7 @@ class GoogleWallet:
 
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Put these cards to Google, several at a time. See the port."""
-        batch = self._batch(len(stale))
+        batch = self._batch(len(stale), any(one.hurried for one in stale))
         if len(stale) == 1:
             yield self._put(stale[0], at, batch)
             return
@@ -303,8 +305,8 @@ class GoogleWallet:
             return Report(stale.ref, stopped.verdict, stale.remote_state)
         return Report(stale.ref, Shown(), fresh.written())
 
-    def _batch(self, pending: int) -> _Batch:
-        return _Batch(pending, time.monotonic() + self._batch_seconds)
+    def _batch(self, pending: int, hurried: bool = False) -> _Batch:
+        return _Batch(pending, time.monotonic() + self._batch_seconds, hurried)
 
     def _refreshed(self, stale: Stale, at: datetime, batch: _Batch) -> Report:
         copy = stale.copy
@@ -323,7 +325,7 @@ class GoogleWallet:
             known = None  # its design made another kind of it: that is another object
         if known is not None and not stale.uncertain and not state.changes(wish.body, known.digests):
             return Report(stale.ref, Shown(), stale.remote_state, note=wish.note)
-        push = self._push(session, turn)
+        push = self._push(session, turn, stale.hurried)
         try:
             self._align(push, copy, wish)
         except Stopped as stopped:
@@ -410,20 +412,21 @@ class GoogleWallet:
         with self._lock:
             turn = batch.turns.get(credential_set)
             if turn is None:
-                turn = batch.turns[credential_set] = self._turn(account, batch.pending)
+                turn = batch.turns[credential_set] = self._turn(account, batch.pending, batch.hurried)
             return turn
 
-    def _turn(self, account: Account, pending: int) -> Turn:
-        return Turn(account.issuer_id, account.email, self._rates, self._failures, pending, self._patience)
+    def _turn(self, account: Account, pending: int, hurried: bool = False) -> Turn:
+        patience = min(self._patience, HURRIED_SECONDS) if hurried else self._patience
+        return Turn(account.issuer_id, account.email, self._rates, self._failures, pending, patience)
 
-    def _push(self, session: Session, turn: Turn) -> Push:
+    def _push(self, session: Session, turn: Turn, hurried: bool = False) -> Push:
         issuer = session.account.issuer_id
 
         def learn(allowed: bool) -> None:
             if self._capabilities.locations(issuer) is not allowed:
                 self._capabilities.learn(issuer, allowed)
 
-        return Push(session, turn, learn)
+        return Push(session, turn, learn, hurried=hurried)
 
     def _judge(self, body: Body, kind: str, issuer: str) -> None:
         found = limits.faults(body, limits.kind(kind), issuer, sandbox=self._sandbox)
