@@ -533,21 +533,21 @@ def test_no_token_is_no_call_and_one_thread_asks_for_it(bench: Bench) -> None:
 def test_the_token_of_an_account_in_use_is_kept_however_many_there_are(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wallet_server.wallets.google.wallet.MOST_SESSIONS", 2)
-    account = bench.wallet._accounts(0)
+    monkeypatch.setattr("wallet_server.wallets.google.offices.MOST_SESSIONS", 2)
+    account = bench.wallet._offices._accounts(0)
     for version in (1, 2, 1, 3):
-        bench.wallet._accounts = partial(lambda made, _set: made, replace(account, version=version))
+        bench.wallet._offices._accounts = partial(lambda made, _set: made, replace(account, version=version))
         assert isinstance(bench.put(bench.stale(sample_card())).verdict, Shown)
     bench.google.tell(Order(503, verbs=frozenset({"token"})))
-    bench.wallet._accounts = lambda _set: account
+    bench.wallet._offices._accounts = lambda _set: account
     assert isinstance(bench.put(bench.stale(sample_card())).verdict, Shown)
 
 
 def test_an_account_that_google_does_not_know_is_named(server: GoogleServer) -> None:
     facts: list[bytes] = []
     wallet = wallet_for(server, Facts(), facts, Unlimited())
-    stranger = Account(ISSUERS[0], "nobody@shop.iam.gserviceaccount.com", wallet._accounts(0).key_pem, 1)
-    wallet._accounts = lambda _: stranger
+    stranger = Account(ISSUERS[0], "nobody@shop.iam.gserviceaccount.com", wallet._offices._accounts(0).key_pem, 1)
+    wallet._offices._accounts = lambda _: stranger
     identity = replace(sample_identity(), credential_set=0, pass_type=ISSUERS[0])
     stale = Stale(1, 0, ISSUERS[0], (), None, Copy(sample_card(), None, identity, "p"))
     (report,) = wallet.refresh([stale], NOW)

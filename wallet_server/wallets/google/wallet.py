@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from wallet_server.errors import Invalid, Misconfigured, WalletError
+from wallet_server.errors import Invalid, WalletError
 from wallet_server.rules.card import Alert, Card
 from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.google import classes, limits, objects, state
 from wallet_server.wallets.google.api import (
     API,
-    HURRIED_SECONDS,
     TOKEN,
     Account,
-    Session,
     Where,
     check_where,
     path_of,
 )
-from wallet_server.wallets.google.issuers import Failures, Hands, Rates, Turn
+from wallet_server.wallets.google.issuers import Hands, Rates
 from wallet_server.wallets.google.link import SAVE, save_link
+from wallet_server.wallets.google.offices import BATCH_SECONDS, PATIENCE_SECONDS, Batch, Capabilities, Offices, Patience
 from wallet_server.wallets.google.options import Vertical
 from wallet_server.wallets.google.pictures import Gallery, Pictured, Placed, no_pictures
 from wallet_server.wallets.google.pushing import PLACES_NOTE, Push, Stopped, Wish
@@ -53,34 +50,7 @@ from wallet_server.wallets.port import (
 
 NEWS_DAYS = 30
 """How long news stay among a card's messages."""
-PATIENCE_SECONDS = 20.0
-"""How long one call of `refresh` waits for its issuer's rate: well within the lease of its batch."""
-BATCH_SECONDS = 30.0
-"""How long into a batch a card may still be begun: the last one has to be through within the lease."""
-MOST_SESSIONS = 512
-"""Accounts whose connections and token are kept; the one that was used least recently goes first."""
 _OWN_CLASS = frozenset({"offer", "eventTicket"})
-
-
-class Capabilities(Protocol):
-    """What was learned of an issuer."""
-
-    def locations(self, issuer: str) -> bool | None:
-        """Whether its cards may name places; None: not known."""
-        ...
-
-    def learn(self, issuer: str, allowed: bool) -> None: ...
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Cards that are put there in one go: about how many, until when another may be begun (seconds, monotonic), whether
-    somebody waits for them, and the turn of each set of credentials."""
-
-    pending: int
-    ends: float
-    hurried: bool = False
-    turns: dict[int, Turn] = field(default_factory=dict)
 
 
 class GoogleWallet:
@@ -113,27 +83,20 @@ class GoogleWallet:
     ) -> None:
         """Raises `Misconfigured` for addresses or a root that are not Google's, unless `sandbox`: there alone pictures
         may be served over plain http, too."""
-        self._where = Where(api, token_url, trust_pem, read_seconds=read_seconds)
-        check_where(self._where, save_base, sandbox, (API, TOKEN, SAVE))
-        self._designs, self._accounts = designs, accounts
+        where = Where(api, token_url, trust_pem, read_seconds=read_seconds)
+        check_where(where, save_base, sandbox, (API, TOKEN, SAVE))
+        self._designs = designs
+        self._offices = Offices(accounts, where, rates, capabilities, Patience(patience_seconds, batch_seconds))
         self._gallery = Gallery(banners, pictures, picture_url)
-        self._rates, self._capabilities = rates, capabilities
-        self._save_base, self._sandbox, self._patience = save_base, sandbox, patience_seconds
-        self._batch_seconds = batch_seconds
+        self._save_base, self._sandbox = save_base, sandbox
         self._callback_url = callback_url
-        self._failures = Failures()
-        self._sessions: dict[tuple[str, str, int], Session] = {}
         self._aligned: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
         self._hands = Hands()
 
     def close(self) -> None:
         """Let go of the connections."""
-        with self._lock:
-            sessions = [*self._sessions.values()]
-            self._sessions.clear()
-        for session in sessions:
-            session.close()
+        self._offices.close()
 
     # --- links ------------------------------------------------------------------------------------------------
 
@@ -145,7 +108,7 @@ class GoogleWallet:
         """One address for several cards of one customer. See the port."""
         if not copies:
             raise Invalid("There is no card to add.", code="invalid-card")
-        account = self._account(copies[0].identity.credential_set, copies[0].identity.pass_type)
+        account = self._offices.account(copies[0].identity.credential_set, copies[0].identity.pass_type)
         if any(one.identity.pass_type != account.issuer_id for one in copies):
             raise Invalid("One address adds the cards of one issuer only.", code="invalid-card")
         named = [
@@ -167,7 +130,7 @@ class GoogleWallet:
     def publish(self, template: Template, at: datetime) -> TemplateReport:
         """The class of a programme, of an offer or of an event. See the port."""
         try:
-            account, session = self._session(template.credential_set)
+            account, session = self._offices.session(template.credential_set)
             design = self._designs.get(template.card.design, template.card.design_version)
             vertical = objects.vertical_of(template.card, design)
             identifier = objects.class_id(account.issuer_id, template.programme, template.card, design)
@@ -181,7 +144,7 @@ class GoogleWallet:
         known = state.read(template.remote_state)
         if known is not None and known.id == identifier and not state.changes(body, known.digests):
             return TemplateReport(Shown(), template.remote_state)
-        push = self._push(session, self._turn(account, 3, template.hurried), template.hurried)
+        push = self._offices.push(session, 3, template.hurried)
         try:
             made = push.align(f"{vertical}Class", body)
         except Stopped as stopped:
@@ -192,33 +155,33 @@ class GoogleWallet:
     def tell(self, audience: Audience, message: Message) -> Verdict:
         """One message on the class of the programme, and on those of its statuses. See the port."""
         try:
-            account, session = self._session(audience.credential_set)
+            account, session = self._offices.session(audience.credential_set)
         except WalletError as refused:
             return Refused(refused.sentence)
         try:
-            return tell(self._push(session, self._turn(account, 3)), account.issuer_id, audience.programme, message)
+            return tell(self._offices.push(session, 3), account.issuer_id, audience.programme, message)
         except Stopped as stopped:
             return stopped.verdict
 
     def untell(self, audience: Audience, message: str) -> Verdict:
         """Off the same classes. See the port."""
         try:
-            account, session = self._session(audience.credential_set)
+            account, session = self._offices.session(audience.credential_set)
         except WalletError as refused:
             return Refused(refused.sentence)
         try:
-            return untell(self._push(session, self._turn(account, 3)), account.issuer_id, audience.programme, message)
+            return untell(self._offices.push(session, 3), account.issuer_id, audience.programme, message)
         except Stopped as stopped:
             return stopped.verdict
 
     def roll(self, credential_set: int, programmes: Sequence[str], after: str | None) -> Roll | Verdict:
         """A page of the objects of these programmes' classes. See the port."""
         try:
-            account, session = self._session(credential_set)
+            account, session = self._offices.session(credential_set)
         except WalletError as refused:
             return Refused(refused.sentence)
         try:
-            return page(self._push(session, self._turn(account, 2)), account.issuer_id, programmes, after)
+            return page(self._offices.push(session, 2), account.issuer_id, programmes, after)
         except Stopped as stopped:
             return stopped.verdict
 
@@ -226,7 +189,7 @@ class GoogleWallet:
 
     def refresh(self, stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
         """Put these cards to Google, several at a time. See the port."""
-        batch = self._batch(len(stale), any(one.hurried for one in stale))
+        batch = self._offices.batch(len(stale), any(one.hurried for one in stale))
         if len(stale) == 1:
             yield self._put(stale[0], at, batch)
             return
@@ -239,14 +202,14 @@ class GoogleWallet:
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         """The object becomes inactive, in the words of a card that is over. See the port."""
-        return self._put(replace(stale, ending="retire"), at, self._batch(1))
+        return self._put(replace(stale, ending="retire"), at, self._offices.batch(1))
 
     def erase(self, stale: Stale, at: datetime) -> Report:
         """Google deletes no object: this one is overwritten by one that says nothing of anybody. See the port."""
-        return self._put(replace(stale, ending="erase"), at, self._batch(1))
+        return self._put(replace(stale, ending="erase"), at, self._offices.batch(1))
 
-    def _put(self, stale: Stale, at: datetime, batch: _Batch) -> Report:
-        if time.monotonic() > batch.ends:
+    def _put(self, stale: Stale, at: datetime, batch: Batch) -> Report:
+        if batch.over:
             return Report(stale.ref, Later(1.0, "Google Wallet is slow; these cards follow."), stale.remote_state)
         match stale.ending:
             case "retire":
@@ -255,7 +218,7 @@ class GoogleWallet:
                 return self._erased(stale, batch)
         return self._refreshed(stale, at, batch)
 
-    def _retired(self, stale: Stale, at: datetime, batch: _Batch) -> Report:
+    def _retired(self, stale: Stale, at: datetime, batch: Batch) -> Report:
         copy, known = stale.copy, state.read(stale.remote_state)
         if known is not None and copy is not None:
             over = replace(copy, card=replace(copy.card, voided=True), alert=None)
@@ -266,7 +229,7 @@ class GoogleWallet:
             Report(stale.ref, Shown(), stale.remote_state) if known is None else self._over(stale, known, None, batch)
         )
 
-    def _erased(self, stale: Stale, batch: _Batch) -> Report:
+    def _erased(self, stale: Stale, batch: Batch) -> Report:
         known = state.read(stale.remote_state)
         if known is None:
             if stale.copy is None:
@@ -284,14 +247,14 @@ class GoogleWallet:
         belongs = objects.class_id(issuer, copy.programme, copy.card, design)
         return Known(objects.vertical_of(copy.card, design), f"{issuer}.{copy.identity.serial}", belongs)
 
-    def _over(self, stale: Stale, known: Known, body: Body | None, batch: _Batch) -> Report:
+    def _over(self, stale: Stale, known: Known, body: Body | None, batch: Batch) -> Report:
         """Make the object inactive, or overwrite it with this body: then nothing is ever sent of it again."""
         try:
-            account, session = self._session(stale.credential_set)
+            account, session = self._offices.session(stale.credential_set)
         except WalletError as refused:
             return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
         push, path = (
-            self._push(session, self._turn_in(batch, stale.credential_set, account)),
+            self._offices.push_in(session, self._offices.turn_in(batch, stale.credential_set, account)),
             path_of(f"{known.kind}Object", known.id),
         )
         try:
@@ -305,10 +268,7 @@ class GoogleWallet:
             return Report(stale.ref, stopped.verdict, stale.remote_state)
         return Report(stale.ref, Shown(), fresh.written())
 
-    def _batch(self, pending: int, hurried: bool = False) -> _Batch:
-        return _Batch(pending, time.monotonic() + self._batch_seconds, hurried)
-
-    def _refreshed(self, stale: Stale, at: datetime, batch: _Batch) -> Report:
+    def _refreshed(self, stale: Stale, at: datetime, batch: Batch) -> Report:
         copy = stale.copy
         if copy is None:
             return Report(stale.ref, Refused("The card itself is missing; this is a fault of the server."))
@@ -316,8 +276,8 @@ class GoogleWallet:
         if known is not None and known.erased:
             return Report(stale.ref, Shown(), stale.remote_state)
         try:
-            account, session = self._session(stale.credential_set, copy.identity.pass_type)
-            turn = self._turn_in(batch, stale.credential_set, account)
+            account, session = self._offices.session(stale.credential_set, copy.identity.pass_type)
+            turn = self._offices.turn_in(batch, stale.credential_set, account)
             wish = self._wish(stale, copy, account, known, at)
         except WalletError as refused:
             return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
@@ -325,7 +285,7 @@ class GoogleWallet:
             known = None  # its design made another kind of it: that is another object
         if known is not None and not stale.uncertain and not state.changes(wish.body, known.digests):
             return Report(stale.ref, Shown(), stale.remote_state, note=wish.note)
-        push = self._push(session, turn, stale.hurried)
+        push = self._offices.push_in(session, turn, stale.hurried)
         try:
             self._align(push, copy, wish)
         except Stopped as stopped:
@@ -339,7 +299,7 @@ class GoogleWallet:
         vertical = objects.vertical_of(card, design)
         sticky = known is not None and known.kind == vertical and vertical in _OWN_CLASS
         belongs = known.belongs if known is not None and sticky else None
-        places = self._capabilities.locations(issuer) is not False
+        places = self._offices.places(issuer)
         ends = (at + timedelta(days=NEWS_DAYS)).replace(microsecond=0)
         message = objects.news(card, design, ends, notify=False)
         if message is not None and known is not None and known.news is not None and known.news[0] == message["id"]:
@@ -385,48 +345,6 @@ class GoogleWallet:
             push.align(f"{wish.vertical}Class", body, keep=frozenset({"issuerName", "callbackOptions"}))
             with self._lock:
                 self._aligned[body["id"]] = digests
-
-    # --- accounts ---------------------------------------------------------------------------------------------
-
-    def _account(self, credential_set: int, issuer: str) -> Account:
-        account = self._accounts(credential_set)
-        if account.issuer_id != issuer:
-            raise Misconfigured(
-                f"This card is of issuer {issuer}, but its service account is for {account.issuer_id}. Put the account "
-                "of that issuer back.",
-                code="google-credentials",
-            )
-        return account
-
-    def _session(self, credential_set: int, issuer: str | None = None) -> tuple[Account, Session]:
-        account = self._accounts(credential_set) if issuer is None else self._account(credential_set, issuer)
-        key = (account.issuer_id, account.email, account.version)
-        with self._lock:
-            session = self._sessions.pop(key, None) or Session(account, self._where)
-            self._sessions[key] = session
-            while len(self._sessions) > MOST_SESSIONS:
-                self._sessions.pop(next(iter(self._sessions)))
-        return account, session
-
-    def _turn_in(self, batch: _Batch, credential_set: int, account: Account) -> Turn:
-        with self._lock:
-            turn = batch.turns.get(credential_set)
-            if turn is None:
-                turn = batch.turns[credential_set] = self._turn(account, batch.pending, batch.hurried)
-            return turn
-
-    def _turn(self, account: Account, pending: int, hurried: bool = False) -> Turn:
-        patience = min(self._patience, HURRIED_SECONDS) if hurried else self._patience
-        return Turn(account.issuer_id, account.email, self._rates, self._failures, pending, patience)
-
-    def _push(self, session: Session, turn: Turn, hurried: bool = False) -> Push:
-        issuer = session.account.issuer_id
-
-        def learn(allowed: bool) -> None:
-            if self._capabilities.locations(issuer) is not allowed:
-                self._capabilities.learn(issuer, allowed)
-
-        return Push(session, turn, learn, hurried=hurried)
 
     def _judge(self, body: Body, kind: str, issuer: str) -> None:
         found = limits.faults(body, limits.kind(kind), issuer, sandbox=self._sandbox)
