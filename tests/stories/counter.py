@@ -76,6 +76,7 @@ def stamp_with_the_camera(room: Room, till: Page, card: Page, watch: Watch) -> N
 
 def refund_and_stamp_again(room: Room, till: Page, phone: Phone) -> None:
     """A stamp by mistake: the last sale is taken back, silently on the phone, and the visit counts anew."""
+    room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the tenth stamp is on the phone")
     rings = len(phone.lock_screen)
     room.hands.presses(till.locator("#refund"))
     room.hands.presses(till.locator("#sure button[value=yes]"))
