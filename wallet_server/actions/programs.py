@@ -20,7 +20,7 @@ from wallet_server.records.jobs import Lease
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes
-from wallet_server.rules.program import Programme, fingerprint, parse
+from wallet_server.rules.program import Programme, fingerprint, publishable
 from wallet_server.wallets.apple.strings import UNSHOWABLE
 
 __all__ = ["REPUBLISH", "Founded", "NewStore", "ProgrammeRow", "add_store", "found", "publish_version", "republish"]
@@ -157,8 +157,9 @@ def add_till(ctx: Context, scope: Scope, store: str, name: str, wish: Asked) -> 
 
 
 def read_document(text_or_mapping: Mapping[str, Any]) -> tuple[Programme, str, str]:
-    """Parse a programme document: (programme, canonical JSON, fingerprint). Raises `Invalid` with every fault."""
-    programme = parse(text_or_mapping)
+    """Parse a programme document that is to be published: (programme, canonical JSON, fingerprint). Raises
+    `Invalid` with every fault."""
+    programme = publishable(text_or_mapping)
     canonical = json.dumps(text_or_mapping, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return programme, canonical, fingerprint(text_or_mapping)
 

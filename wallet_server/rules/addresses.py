@@ -14,12 +14,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{
 
 @lru_cache(maxsize=1024)
 def encoded(text: str) -> str | None:
-    """A whole https address without a user's name in letters that every vendor takes: its host in Punycode (RFC 5891),
-    what is no ASCII percent-encoded (RFC 3986); unchanged where it is so already. None for anything else."""
+    """A web address in letters that every vendor takes: its host in Punycode (RFC 5891), what is no ASCII
+    percent-encoded (RFC 3986); unchanged where it is so already. None for what cannot be sent so."""
+    if not is_web_address(text):
+        return None
     try:
-        parts = urlsplit(text)
-        if parts.scheme != "https" or not parts.hostname or parts.username is not None or " " in text:
-            return None
         url = Url(text)
     except ValueError:
         return None
@@ -28,5 +27,9 @@ def encoded(text: str) -> str | None:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether this is a whole https address without a user's name, that phones and vendors can be given."""
-    return encoded(text) is not None
+    """Whether this is a whole https address without a user's name."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and " " not in text
+    except ValueError:
+        return False

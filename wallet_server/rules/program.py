@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from wallet_server.errors import Fault, Invalid, NotFound
 from wallet_server.rules.announcing import AnnouncePolicy, Limits, Quiet
 from wallet_server.rules.card import Action, App, Beacon, Nfc, Palette, Texts
-from wallet_server.rules.program_checks import cross_faults
+from wallet_server.rules.program_checks import address_faults, cross_faults
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_document import (
     AmountShape,
@@ -249,6 +249,16 @@ def parse(document: Mapping[str, object]) -> Programme:
     if faults:
         raise _refused(faults)
     return _programme(shape)
+
+
+def publishable(document: Mapping[str, object]) -> Programme:
+    """Reads a document that is to be published: what was published before stays readable, whatever is asked of new
+    ones. Raises Invalid with every fault."""
+    programme = parse(document)
+    faults = address_faults(document)
+    if faults:
+        raise _refused(faults)
+    return programme
 
 
 def document_schema() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from wallet_server.errors import Fault
-from wallet_server.rules.addresses import is_web_address
+from wallet_server.rules.addresses import encoded, is_web_address
 from wallet_server.rules.program_document import Language
 
 _EXPONENTS = {
@@ -48,6 +48,19 @@ def cross_faults(document: Mapping[str, object]) -> list[Fault]:
         *_announce_faults(document),
         *_design_faults(document),
         *_apple_faults(document),
+    ]
+
+
+def address_faults(document: Mapping[str, object]) -> list[Fault]:
+    """The web addresses of a sound document that no vendor can be given. Apps have schemes of their own."""
+    apple = _table(document.get("apple"))
+    written = [("links.website", _table(document.get("links")).get("website"))]
+    written.append(("apple.app.launch_link", _table(apple.get("app")).get("launch_link")))
+    written += [(f"apple.actions.{n}.link", row.get("link")) for n, row in enumerate(_rows(apple.get("actions")))]
+    return [
+        Fault(path, "No phone can be given this address: write a whole web address that begins with https://.")
+        for path, link in written
+        if isinstance(link, str) and link[:6].lower() == "https:" and encoded(link) is None
     ]
 
 

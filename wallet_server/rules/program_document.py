@@ -80,11 +80,6 @@ def _web_address(text: str) -> str:
     return _one_line(text)
 
 
-def _launch(text: str) -> str:
-    """Apps have schemes of their own; what is on the web has to be a whole address."""
-    return _web_address(text) if text[:6].lower() == "https:" else _one_line(text)
-
-
 Code = Annotated[str, Field(pattern=_CODE)]
 Colour = Annotated[str, Field(pattern=_COLOUR)]
 Iso = Annotated[str, Field(pattern=_ISO)]
@@ -127,7 +122,6 @@ PublicKey = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_
 Uuid = Annotated[str, Field(pattern=_UUID)]
 Short = Annotated[int, Field(ge=0, le=65_535)]
 Link = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_line)]
-Launch = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_launch)]
 
 
 class _Shape(BaseModel):
@@ -316,7 +310,7 @@ class AppShape(_Shape):
     """The merchant's app: its number in the App Store, and the address that it is opened with."""
 
     store_id: Annotated[int, Field(ge=1, le=MAX_THRESHOLD)]
-    launch_link: Launch | None = None
+    launch_link: Link | None = None
 
 
 class AppleShape(_Shape):
