@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.actions.test_pushed_coupons import save
 from tests.conftest import NewDatabase
 from tests.vendor import add_vendor
 from tests.world import PASS_TYPE, World, founded
-from wallet_server.actions import cards, coupons, leaving
+from wallet_server.actions import cards, coupons, leaving, refresh
 from wallet_server.records import devices, jobs, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import BULK, Put
@@ -24,6 +25,7 @@ from wallet_server.records.schema import devices as devices_table
 from wallet_server.records.schema import jobs as jobs_table
 from wallet_server.records.schema import passes as passes_table
 from wallet_server.records.schema import publications
+from wallet_server.wallets.port import Report, Stale
 
 KEYS = ["12:1", "1:2", "9:0"]
 """In the order of code points; a collation that passes over the colon has the second one first."""
@@ -177,6 +179,33 @@ def test_who_leaves_holds_no_job_while_a_publication_is_waited_for(world: World)
     assert len(every) > 1
     leave = partial(leaving.leave, world.ctx, world.merchant, holder.member)
     assert _free(world, publications, saved.pass_id, lambda _tx: leave(), among=jobs_table) >= every
+
+
+def test_a_card_that_was_overtaken_is_put_again_when_its_whole_batch_is_held(world: World) -> None:
+    vendor = add_vendor(world)
+    saved = [save(world, holder)[0] for holder in (world.enrol(), world.enrol())]
+    with world.ctx.change() as tx:
+        jobs.put(tx, [Put(cards.REFRESH, str(one.pass_id), BULK, world.clock()) for one in saved])
+        for one in saved:
+            passes.ring_again(tx, one.pass_id, new_tag=False)
+    with world.ctx.change() as tx:
+        leases = jobs.claim(tx, BULK, 10, world.clock(), 60)
+    assert len(leases) == 2
+    first, last = leases
+    as_told = vendor.refresh
+
+    def refreshed_while_asked_anew(stale: Sequence[Stale], at: datetime) -> Iterator[Report]:
+        with world.ctx.change() as tx:
+            passes.ring_again(tx, int(last.key), new_tag=False)
+        return as_told(stale, at)
+
+    vendor.refresh = refreshed_while_asked_anew  # type: ignore[method-assign]
+
+    assert last.id in _free(world, jobs_table, first.id, lambda _tx: refresh.refresh(world.ctx, leases))
+    with world.ctx.look() as tx:
+        left = tx.execute(sa.select(jobs_table.c.key).where(jobs_table.c.id.in_([first.id, last.id])))
+        assert [row.key for row in left] == []
+        assert last.key in tx.execute(sa.select(jobs_table.c.key)).scalars().all()
 
 
 def test_who_uses_a_coupon_holds_no_job_while_a_pass_is_waited_for(new_database: NewDatabase, tmp_path: Path) -> None:

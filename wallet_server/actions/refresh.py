@@ -223,9 +223,7 @@ def _settle(
         mark_rung(tx, told)
         pushed.note(tx, plan.owed, plan.pushed, reports, now)
         begin_anew(tx, anew)
-        # Put rather than given back: the lease may be another's by now.
-        jobs.put(tx, [Put(cards.REFRESH, str(key), jobs.SERVICE, now) for key in anew])
-        _end(tx, by_pass, ready, plan, _tries(plan, reports, forgotten, now), now)
+        _end(tx, by_pass, ready, plan, _tries(plan, reports, forgotten, now), anew, now)
 
 
 def _heed(tx: Tx, plan: _Plan, reports: Mapping[int, Report], rung_at: datetime, now: datetime) -> set[int]:
@@ -272,6 +270,7 @@ def _end(
     ready: Sequence[Ready],
     plan: _Plan,
     tries: Mapping[int, datetime],
+    anew: Sequence[int],
     now: datetime,
 ) -> None:
     """Settle the jobs in the order in which jobs are locked: refreshes before rings."""
@@ -291,6 +290,9 @@ def _end(
     jobs.put(tx, later)
     rests = {by_pass[key].id: Rest(until, why) for key, (until, why) in plan.waits.items() if by_pass[key].kind == RING}
     jobs.settle(tx, list(by_pass.values()), again, rests)
+    # Put rather than given back: the lease may be another's by now. After the settling, which has held all of them in
+    # their order.
+    jobs.put(tx, [Put(cards.REFRESH, str(key), jobs.SERVICE, now) for key in anew])
     held = [
         Held(key, by_pass[key].lane, until, why)
         for key, (until, why) in plan.waits.items()
