@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -14,7 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.conftest import whole_module_mostly_on
-from tests.world import Holder, World, founded
+from tests.world import Holder, World
 from wallet_server.actions import keys, programs
 from wallet_server.actions.context import new_id
 from wallet_server.actions.programs import Founded, NewStore
@@ -369,47 +367,6 @@ def test_a_reversal_twice_a_sale_that_earned_nothing_and_an_entry_of_a_sale(cast
     entry = world.sell(cast.holder, 1000)["entries"][0]["id"]
     answer = cast.call("POST", f"/v1/redemptions/{entry}/reversal", till, {})
     assert (answer.status_code, answer.json["code"]) == (409, "not-reversible")
-
-
-# ---------------------------------------------------------------------------------------------------------- limits
-
-
-@pytest.fixture
-def limited(database_url: str, tmp_path: Path) -> Iterator[World]:
-    """Ten requests a minute for each key."""
-    with founded(database_url, tmp_path, requests_per_minute=10) as made:
-        yield made
-
-
-def test_a_key_has_so_many_requests_a_minute_over_all_processes_and_is_told_how_many_are_left(limited: World) -> None:
-    world = limited
-    headers = world.bearer(world.founded.merchant_key)
-    answers = [world.client().get("/v1/stores", headers=headers) for _ in range(7)]
-    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == [str(n) for n in range(9, 2, -1)]
-    assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"10"}
-    second = World(**{name: getattr(world, name) for name in world.__dataclass_fields__})  # another process
-    answers = [second.client().get("/v1/stores", headers=headers) for _ in range(6)]
-    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 3
-    refused = answers[-1]
-    assert refused.json["code"] == "too-many-requests"
-    assert 0 < int(refused.headers["Retry-After"]) <= 60
-    assert refused.headers["RateLimit-Remaining"] == "0"
-    other = world.client().post("/v1/lookups", json={"code": "x"}, headers=world.bearer(world.founded.till_key))
-    assert other.status_code == 400  # another key has its own
-    world.clock.forward(seconds=60)
-    assert world.client().get("/v1/stores", headers=headers).status_code == 200
-
-
-def test_whoever_is_over_the_limit_writes_nothing_more(limited: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = limited
-    headers, client = world.bearer(world.founded.merchant_key), world.client()
-    for _ in range(11):
-        client.get("/v1/stores", headers=headers)
-    writes: list[int] = []
-    change = world.ctx.database.change
-    monkeypatch.setattr(world.ctx.database, "change", lambda: (writes.append(1), change())[1])
-    assert {client.get("/v1/stores", headers=headers).status_code for _ in range(20)} == {429}
-    assert writes == []
 
 
 def test_a_sale_below_zero_is_refused_and_its_receipt_number_stays_free(world: World) -> None:
