@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from wallet_server.errors import Fault, Invalid
-from wallet_server.rules.program import EarnRule, Item, Per, Programme, Rounding, Visit
+from wallet_server.rules.program import EarnRule, Event, Item, Per, Programme, Rounding, Visit
 from wallet_server.rules.sentences import counted, noun_of, reason_sentence, rule_sentence, spoken
 
 MAX_AMOUNT = 2**53 - 1
@@ -138,6 +138,8 @@ def _units(rule: EarnRule, lines: Sequence[Line], at: datetime, nearest: datetim
         return sum(round_units(amount * way.rate, way.rounding) for amount in amounts)
     if isinstance(way, Item):
         return way.units * (max(0, sum(map(_pieces, lines))) // 1000)
+    if isinstance(way, Event):
+        return 0  # earned by what is reported, not by sales
     enough = bool(lines) and sum(line.amount_minor for line in lines) >= way.minimum_minor
     apart = nearest is None or abs(at - nearest) >= way.interval
     return way.units if enough and apart else 0

@@ -9,29 +9,41 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time, timedelta
-from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from wallet_server.errors import Fault, Invalid, NotFound
-from wallet_server.rules.announcing import AnnouncePolicy, Limits, Quiet
-from wallet_server.rules.card import Action, App, Beacon, Nfc, Palette, Texts
+from wallet_server.rules import program_build as build
+from wallet_server.rules.announcing import AnnouncePolicy
+from wallet_server.rules.card import Palette, Texts
+from wallet_server.rules.document_types import shape_faults
 from wallet_server.rules.program_checks import address_faults, cross_faults
 from wallet_server.rules.program_default import default_document
-from wallet_server.rules.program_document import (
-    AmountShape,
-    AnnounceShape,
-    AppleShape,
-    CouponShape,
-    CurrencyShape,
-    EarnShape,
-    PaletteShape,
-    ProgrammeShape,
-    TiersShape,
-    WelcomeShape,
-    shape_faults,
+from wallet_server.rules.program_document import ProgrammeShape
+from wallet_server.rules.program_parts import (
+    Amount,
+    AppleParts,
+    Conversion,
+    Currency,
+    CurrencyKind,
+    Deal,
+    EarnRule,
+    Event,
+    Goods,
+    Item,
+    Ladder,
+    Level,
+    Money,
+    Multiplier,
+    Per,
+    Plural,
+    Promise,
+    RefundPolicy,
+    Reward,
+    Rounding,
+    Scope,
+    Visit,
 )
 
 __all__ = [
@@ -40,6 +52,7 @@ __all__ = [
     "Currency",
     "CurrencyKind",
     "EarnRule",
+    "Event",
     "Item",
     "Ladder",
     "Level",
@@ -58,146 +71,13 @@ __all__ = [
     "parse",
 ]
 
-CurrencyKind = Literal["points", "stamps", "money"]
-Rounding = Literal["down", "up", "half_up", "half_even"]
-Scope = Literal["basket", "line"]
-
-
-@dataclass(frozen=True)
-class Money:
-    """The money of the tills: ISO 4217 code, and how many decimals its major unit has."""
-
-    iso: str
-    exponent: int
-
-
-@dataclass(frozen=True)
-class Plural:
-    """The noun of a currency for one and for several; `feminine` matters in French alone."""
-
-    one: str
-    other: str
-    feminine: bool = False
-
-
-@dataclass(frozen=True)
-class Currency:
-    """Something members collect. `iso` is None unless kind is money; a unit is its smallest unit.
-
-    A currency that is not spendable (status) is earned and expires, but buys nothing.
-    """
-
-    code: str
-    kind: CurrencyKind
-    iso: str | None
-    exponent: int
-    names: Mapping[str, Plural]
-    spendable: bool
-    expires_after_months: int | None
-
-
-@dataclass(frozen=True)
-class Per:
-    """`rate` is in units per minor unit of money, exact."""
-
-    rate: Fraction
-    rounding: Rounding
-    scope: Scope
-
-
-@dataclass(frozen=True)
-class Visit:
-    """`units` for each sale of at least `minimum_minor`; of sales less than `interval` apart the first alone counts."""
-
-    units: int
-    minimum_minor: int
-    interval: timedelta
-
-
-@dataclass(frozen=True)
-class Item:
-    """`units` for each whole piece of the goods of these categories or skus; without either, of all goods."""
-
-    units: int
-    categories: frozenset[str]
-    skus: frozenset[str]
-
-
-@dataclass(frozen=True)
-class EarnRule:
-    """One way to earn units of `currency`."""
-
-    id: str
-    currency: str
-    way: Per | Visit | Item
-    excluded_categories: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Amount:
-    """So many units of one currency."""
-
-    currency: str
-    units: int
-
-
-@dataclass(frozen=True)
-class Reward:
-    """What members get for their units. `names` as the merchant wrote them, best with their article ("un café");
-    `value_minor` is what it would cost them, in minor units of the programme's money."""
-
-    code: str
-    names: Texts
-    cost: Amount
-    value_minor: int | None
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A coupon that is promised: `valid_days` None for one that does not run out, `value_minor` as of a reward."""
-
-    title: Texts
-    terms: Texts
-    valid_days: int | None
-    value_minor: int | None
-
-
-@dataclass(frozen=True)
-class Level:
-    """One tier, reached from `threshold` units of the ladder's currency on; `palette` None keeps the programme's."""
-
-    code: str
-    threshold: int
-    names: Texts
-    palette: Palette | None
-    benefits: tuple[Texts, ...]
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """Tiers in strictly rising order; the first starts at 0."""
-
-    currency: str
-    levels: tuple[Level, ...]
-
-    def level(self, code: str | None) -> Level | None:
-        """The level of this code, or None (a code of an older document may be gone)."""
-        return next((level for level in self.levels if level.code == code), None)
-
-
-@dataclass(frozen=True)
-class AppleParts:
-    """What only Apple Wallet has: see the parts of a Card of the same names."""
-
-    actions: tuple[Action, ...] = ()
-    beacons: tuple[Beacon, ...] = ()
-    nfc: Nfc | None = None
-    app: App | None = None
-
 
 @dataclass(frozen=True)
 class Programme:
-    """One version of a programme; every mapping of texts has exactly `languages`, the first being the default."""
+    """One version of a programme; every mapping of texts has exactly `languages`, the first being the default.
+
+    `excluded` goods earn and buy nothing; empty, it excludes nothing. Units are put aside for `hold_minutes` at most.
+    """
 
     format: int
     organisation: str
@@ -220,6 +100,12 @@ class Programme:
     website: str | None
     apple: AppleParts = AppleParts()
     welcome_coupon: Promise | None = None
+    multipliers: tuple[Multiplier, ...] = ()
+    excluded: Goods = Goods()
+    deals: tuple[Deal, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+    refunds: RefundPolicy = RefundPolicy()
+    hold_minutes: int = 1440
 
     def currency(self, code: str) -> Currency:
         """The currency of this code. Raises NotFound."""
@@ -298,100 +184,25 @@ def _programme(shape: ProgrammeShape) -> Programme:
         money=money,
         design_id=shape.design.id,
         design_version=shape.design.version,
-        palette=_palette(shape.palette),
+        palette=build.palette(shape.palette),
         description=dict(shape.description),
-        currencies=tuple(_currency(currency, money) for currency in shape.currencies),
+        currencies=tuple(build.currency(currency, money) for currency in shape.currencies),
         balance_currency=shape.balance_currency,
-        earn=tuple(_rule(rule) for rule in shape.earn),
-        ladder=None if shape.tiers is None else _ladder(shape.tiers),
-        rewards=tuple(Reward(row.code, dict(row.names), _amount(row.cost), row.value_minor) for row in shape.rewards),
-        welcome=None if shape.welcome is None else _gift(shape.welcome),
+        earn=tuple(build.rule(rule) for rule in shape.earn),
+        ladder=None if shape.tiers is None else build.ladder(shape.tiers, shape.balance_currency),
+        rewards=tuple(build.reward(row) for row in shape.rewards),
+        welcome=None if shape.welcome is None else build.gift(shape.welcome),
         logo=shape.branding.logo,
-        announce=_policy(shape.announce),
+        announce=build.policy(shape.announce),
         useful_distance_metres=shape.useful_distance_metres,
         max_distance_metres=shape.max_distance_metres,
         website=shape.links.website,
-        apple=_apple(shape.apple),
-        welcome_coupon=None if shape.welcome is None else _promise(shape.welcome.coupon),
+        apple=build.apple(shape.apple),
+        welcome_coupon=None if shape.welcome is None else build.promise(shape.welcome.coupon),
+        multipliers=tuple(build.multiplier(row) for row in shape.multipliers),
+        excluded=Goods(frozenset(shape.excluded.categories), frozenset(shape.excluded.skus)),
+        deals=tuple(build.deal(row) for row in shape.deals),
+        conversions=tuple(build.conversion(row) for row in shape.conversions),
+        refunds=RefundPolicy(shape.refunds.draws, shape.refunds.vouchers, shape.refunds.negative),
+        hold_minutes=shape.holds.minutes,
     )
-
-
-def _apple(shape: AppleShape) -> AppleParts:
-    nfc, app = shape.nfc, shape.app
-    return AppleParts(
-        actions=tuple(Action(one.kind, one.link) for one in shape.actions),
-        beacons=tuple(Beacon(one.uuid.upper(), one.major, one.minor, dict(one.texts)) for one in shape.beacons),
-        nfc=None if nfc is None else Nfc(nfc.public_key, nfc.needs_unlocking),
-        app=None if app is None else App(app.store_id, app.launch_link),
-    )
-
-
-def _palette(shape: PaletteShape) -> Palette:
-    return Palette(shape.background.lower(), shape.foreground.lower(), shape.label.lower())
-
-
-def _currency(shape: CurrencyShape, money: Money) -> Currency:
-    is_money = shape.kind == "money"
-    return Currency(
-        code=shape.code,
-        kind=shape.kind,
-        iso=(shape.iso or money.iso) if is_money else None,
-        exponent=(money.exponent if shape.exponent is None else shape.exponent) if is_money else 0,
-        names={language: Plural(name.one, name.other, name.feminine) for language, name in shape.names.items()},
-        spendable=shape.spendable,
-        expires_after_months=shape.expires_after_months,
-    )
-
-
-def _rule(shape: EarnShape) -> EarnRule:
-    return EarnRule(
-        id=shape.id,
-        currency=shape.currency,
-        way=_way(shape),
-        excluded_categories=frozenset(shape.excluded_categories),
-    )
-
-
-def _way(shape: EarnShape) -> Per | Visit | Item:
-    if shape.visit is not None:
-        visit = shape.visit
-        return Visit(visit.units, visit.minimum_minor, timedelta(minutes=visit.interval_minutes))
-    if shape.item is not None:
-        return Item(shape.item.units, frozenset(shape.item.categories), frozenset(shape.item.skus))
-    if shape.per is None:
-        raise ValueError("a rule earns in exactly one way")
-    return Per(Fraction(shape.per.points, shape.per.amount_minor), shape.rounding, shape.scope)
-
-
-def _amount(shape: AmountShape) -> Amount:
-    return Amount(shape.currency, shape.amount)
-
-
-def _gift(shape: WelcomeShape) -> Amount | None:
-    return None if shape.currency is None or shape.amount is None else Amount(shape.currency, shape.amount)
-
-
-def _promise(shape: CouponShape | None) -> Promise | None:
-    if shape is None:
-        return None
-    return Promise(dict(shape.title), dict(shape.terms), shape.valid_days, shape.value_minor)
-
-
-def _ladder(shape: TiersShape) -> Ladder:
-    levels = tuple(
-        Level(
-            code=level.code,
-            threshold=level.threshold,
-            names=dict(level.names),
-            palette=None if level.palette is None else _palette(level.palette),
-            benefits=tuple(dict(benefit) for benefit in level.benefits),
-        )
-        for level in shape.levels
-    )
-    return Ladder(shape.currency, levels)
-
-
-def _policy(shape: AnnounceShape) -> AnnouncePolicy:
-    quiet = shape.quiet
-    hours = None if quiet is None else Quiet(time.fromisoformat(quiet.start), time.fromisoformat(quiet.end))
-    return AnnouncePolicy(Limits(shape.per_day, shape.per_week), hours)

@@ -12,7 +12,11 @@ from typing import get_args
 
 from wallet_server.errors import Fault
 from wallet_server.rules.addresses import encoded, is_web_address
-from wallet_server.rules.program_document import Language
+from wallet_server.rules.document_reading import MOST, column, known_currency, repeats, table
+from wallet_server.rules.document_reading import rows as rows_of
+from wallet_server.rules.document_reading import texts as texts_of
+from wallet_server.rules.document_types import Language
+from wallet_server.rules.engine_checks import engine_faults, places_of_texts
 
 _EXPONENTS = {
     **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "INR", "MAD", "MXN"), 2),
@@ -28,9 +32,7 @@ WELCOME = "welcome"
 STAMP_BOXES = range(2, 21)
 """How many boxes a stamp card can show."""
 
-_WAYS = ("per", "visit", "item")
-_MOST = 300
-"""No list of a sound document is longer; of a longer one we check the beginning, the shape refuses it anyway."""
+_WAYS = ("per", "visit", "item", "event")
 
 
 def cross_faults(document: Mapping[str, object]) -> list[Fault]:
@@ -48,45 +50,21 @@ def cross_faults(document: Mapping[str, object]) -> list[Fault]:
         *_announce_faults(document),
         *_design_faults(document),
         *_apple_faults(document),
+        *engine_faults(document),
     ]
 
 
 def address_faults(document: Mapping[str, object]) -> list[Fault]:
     """The web addresses of a sound document that no vendor can be given. Apps have schemes of their own."""
-    apple = _table(document.get("apple"))
-    written = [("links.website", _table(document.get("links")).get("website"))]
-    written.append(("apple.app.launch_link", _table(apple.get("app")).get("launch_link")))
-    written += [(f"apple.actions.{n}.link", row.get("link")) for n, row in enumerate(_rows(apple.get("actions")))]
+    apple = table(document.get("apple"))
+    written = [("links.website", table(document.get("links")).get("website"))]
+    written.append(("apple.app.launch_link", table(apple.get("app")).get("launch_link")))
+    written += [(f"apple.actions.{n}.link", row.get("link")) for n, row in enumerate(rows_of(apple.get("actions")))]
     return [
         Fault(path, "No phone can be given this address: write a whole web address that begins with https://.")
         for path, link in written
         if isinstance(link, str) and link[:6].lower() == "https:" and encoded(link) is None
     ]
-
-
-def _table(value: object) -> Mapping[object, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _rows(value: object) -> list[Mapping[object, object]]:
-    return [_table(row) for row in value[:_MOST]] if isinstance(value, list) else []
-
-
-def _texts(value: object) -> list[str | None]:
-    return [item if isinstance(item, str) else None for item in value[:_MOST]] if isinstance(value, list) else []
-
-
-def _repeats(values: list[str | None]) -> Iterator[tuple[int, str]]:
-    seen: set[str] = set()
-    for index, value in enumerate(values):
-        if value is not None and value in seen:
-            yield index, value
-        elif value is not None:
-            seen.add(value)
-
-
-def _column(rows: list[Mapping[object, object]], name: str) -> list[str | None]:
-    return _texts([row.get(name) for row in rows])
 
 
 def _exponent_fault(path: str, money: Mapping[object, object]) -> Iterator[Fault]:
@@ -97,17 +75,17 @@ def _exponent_fault(path: str, money: Mapping[object, object]) -> Iterator[Fault
 
 
 def _money_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    yield from _exponent_fault("money", _table(document.get("money")))
+    yield from _exponent_fault("money", table(document.get("money")))
 
 
 def _language_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    for index, language in _repeats(_texts(document.get("languages"))):
+    for index, language in repeats(texts_of(document.get("languages"))):
         yield Fault(f"languages.{index}", f"“{language}” stands here twice; remove one.")
 
 
 def _currency_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    rows = _rows(document.get("currencies"))
-    for index, code in _repeats(_column(rows, "code")):
+    rows = rows_of(document.get("currencies"))
+    for index, code in repeats(column(rows, "code")):
         yield Fault(f"currencies.{index}.code", f"Two currencies have the code “{code}”; give one another code.")
     for index, row in enumerate(rows):
         path = f"currencies.{index}"
@@ -119,54 +97,49 @@ def _currency_faults(document: Mapping[str, object]) -> Iterator[Fault]:
         elif row.get("kind") in ("points", "stamps"):
             for name in stated:
                 yield Fault(f"{path}.{name}", "Only a currency of kind money has this; remove it.")
-    yield from _known_currency("balance_currency", document.get("balance_currency"), document)
-
-
-def _known_currency(path: str, code: object, document: Mapping[str, object]) -> Iterator[Fault]:
-    codes = [known for known in _column(_rows(document.get("currencies")), "code") if known is not None]
-    if isinstance(code, str) and codes and code not in codes:
-        yield Fault(path, f"There is no currency “{code}”; this programme has {', '.join(codes)}.")
+    yield from known_currency("balance_currency", document.get("balance_currency"), document)
 
 
 def _earn_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    rows = _rows(document.get("earn"))
-    for index, name in _repeats(_column(rows, "id")):
+    rows = rows_of(document.get("earn"))
+    for index, name in repeats(column(rows, "id")):
         yield Fault(f"earn.{index}.id", f"Two rules have the id “{name}”; give one another id.")
     for index, row in enumerate(rows):
-        yield from _known_currency(f"earn.{index}.currency", row.get("currency"), document)
+        yield from known_currency(f"earn.{index}.currency", row.get("currency"), document)
         if row.get("id") == WELCOME:
             yield Fault(f"earn.{index}.id", f"“{WELCOME}” names the welcome gift in the books; write another id.")
         yield from _way_faults(f"earn.{index}", row)
-        item = _table(row.get("item"))
+        item = table(row.get("item"))
         for name, named in (
             ("excluded_categories", row.get("excluded_categories")),
+            ("excluded_skus", row.get("excluded_skus")),
             ("item.categories", item.get("categories")),
             ("item.skus", item.get("skus")),
         ):
-            for place, text in _repeats(_texts(named)):
+            for place, text in repeats(texts_of(named)):
                 yield Fault(f"earn.{index}.{name}.{place}", f"“{text}” stands here twice; remove one.")
 
 
 def _way_faults(path: str, row: Mapping[object, object]) -> Iterator[Fault]:
     ways = [way for way in _WAYS if row.get(way) is not None]
     if len(ways) != 1 and row:
-        yield Fault(path, "Say in exactly one way how this rule earns: per, visit or item.")
+        yield Fault(path, "Say in exactly one way how this rule earns: per, visit, item or event.")
     elif ways != ["per"]:
-        for name in ("rounding", "scope"):
+        for name in ("rounding", "scope", "tax"):
             if name in row:
                 yield Fault(f"{path}.{name}", "Only a rule with per has this; remove it.")
 
 
 def _tier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    tiers = _table(document.get("tiers"))
-    yield from _known_currency("tiers.currency", tiers.get("currency"), document)
-    rows = _rows(tiers.get("levels"))
-    for index, code in _repeats(_column(rows, "code")):
+    tiers = table(document.get("tiers"))
+    yield from known_currency("tiers.currency", tiers.get("currency"), document)
+    rows = rows_of(tiers.get("levels"))
+    for index, code in repeats(column(rows, "code")):
         yield Fault(f"tiers.levels.{index}.code", f"Two tiers have the code “{code}”; give one another code.")
     below: int | None = None
     for index, row in enumerate(rows):
         threshold = row.get("threshold")
-        if type(threshold) is not int:
+        if type(threshold) is not int or row.get("needs") is not None:
             continue
         path = f"tiers.levels.{index}.threshold"
         if index == 0 and threshold != 0:
@@ -177,14 +150,14 @@ def _tier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
 
 
 def _reward_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    rows = _rows(document.get("rewards"))
-    for index, code in _repeats(_column(rows, "code")):
+    rows = rows_of(document.get("rewards"))
+    for index, code in repeats(column(rows, "code")):
         yield Fault(f"rewards.{index}.code", f"Two rewards have the code “{code}”; give one another code.")
-    currencies = [row for row in _rows(document.get("currencies")) if _is_code(row)]
+    currencies = [row for row in rows_of(document.get("currencies")) if _is_code(row)]
     unspendable = {row["code"] for row in currencies if row.get("spendable") is False}
     for index, row in enumerate(rows):
-        currency = _table(row.get("cost")).get("currency")
-        yield from _known_currency(f"rewards.{index}.cost.currency", currency, document)
+        currency = table(row.get("cost")).get("currency")
+        yield from known_currency(f"rewards.{index}.cost.currency", currency, document)
         if isinstance(currency, str) and currency in unspendable:
             yield Fault(f"rewards.{index}.cost.currency", f"“{currency}” cannot be spent; choose another currency.")
 
@@ -193,7 +166,7 @@ def _welcome_faults(document: Mapping[str, object]) -> Iterator[Fault]:
     welcome = document.get("welcome")
     if not isinstance(welcome, Mapping):
         return
-    yield from _known_currency("welcome.currency", welcome.get("currency"), document)
+    yield from known_currency("welcome.currency", welcome.get("currency"), document)
     missing = [name for name in ("currency", "amount") if welcome.get(name) is None]
     if len(missing) == 1:
         yield Fault(f"welcome.{missing[0]}", "A gift of units needs both a currency and an amount; add this.")
@@ -202,13 +175,13 @@ def _welcome_faults(document: Mapping[str, object]) -> Iterator[Fault]:
 
 
 def _stamp_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    if _table(document.get("design")).get("id") != "stamps":
+    if table(document.get("design")).get("id") != "stamps":
         return
     shown = document.get("balance_currency")
-    kinds = {row.get("code"): row.get("kind") for row in _rows(document.get("currencies")) if _is_code(row)}
+    kinds = {row.get("code"): row.get("kind") for row in rows_of(document.get("currencies")) if _is_code(row)}
     if not isinstance(shown, str) or not isinstance(document.get("rewards", []), list):
         return
-    costs = [_table(row.get("cost")) for row in _rows(document.get("rewards"))]
+    costs = [table(row.get("cost")) for row in rows_of(document.get("rewards"))]
     if kinds.get(shown) in ("points", "money"):
         yield Fault("balance_currency", "The design “stamps” shows a currency of kind stamps; choose one.")
     elif not any(cost.get("currency") == shown and cost.get("amount") in STAMP_BOXES for cost in costs):
@@ -224,7 +197,7 @@ def _is_code(row: Mapping[object, object]) -> bool:
 
 
 def _text_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    stated = _texts(document.get("languages"))
+    stated = texts_of(document.get("languages"))
     languages = [language for language in stated if language in get_args(Language)]
     foreign = [] if len(languages) < len(stated) else languages  # a misspelt language is blamed once, not in each text
     for path, text in _places_of_texts(document):
@@ -233,7 +206,7 @@ def _text_faults(document: Mapping[str, object]) -> Iterator[Fault]:
         for language in dict.fromkeys(languages):
             if language not in text:
                 yield Fault(f"{path}.{language}", f"The text in “{language}” is missing; add it.")
-        for language in list(text)[:_MOST]:
+        for language in list(text)[:MOST]:
             if foreign and language not in foreign:
                 sentence = f"“{language}” is not among the languages of this programme; add it there or remove this."
                 yield Fault(f"{path}.{language}", sentence)
@@ -241,24 +214,25 @@ def _text_faults(document: Mapping[str, object]) -> Iterator[Fault]:
 
 def _places_of_texts(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     yield "description", document.get("description")
-    for index, row in enumerate(_rows(document.get("currencies"))):
+    for index, row in enumerate(rows_of(document.get("currencies"))):
         yield f"currencies.{index}.names", row.get("names")
-    for index, row in enumerate(_rows(_table(document.get("tiers")).get("levels"))):
+    for index, row in enumerate(rows_of(table(document.get("tiers")).get("levels"))):
         yield f"tiers.levels.{index}.names", row.get("names")
-        for place, benefit in enumerate(_rows(row.get("benefits"))):
+        for place, benefit in enumerate(rows_of(row.get("benefits"))):
             yield f"tiers.levels.{index}.benefits.{place}", benefit
-    for index, row in enumerate(_rows(document.get("rewards"))):
+    for index, row in enumerate(rows_of(document.get("rewards"))):
         yield f"rewards.{index}.names", row.get("names")
-    coupon = _table(_table(document.get("welcome")).get("coupon"))
+    yield from places_of_texts(document)
+    coupon = table(table(document.get("welcome")).get("coupon"))
     for name in ("title", "terms"):
         yield f"welcome.coupon.{name}", coupon.get(name)
-    for index, row in enumerate(_rows(_table(document.get("apple")).get("beacons"))):
+    for index, row in enumerate(rows_of(table(document.get("apple")).get("beacons"))):
         yield f"apple.beacons.{index}.texts", row.get("texts")
 
 
 def _announce_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    announce = _table(document.get("announce"))
-    quiet = _table(announce.get("quiet"))
+    announce = table(document.get("announce"))
+    quiet = table(announce.get("quiet"))
     if isinstance(quiet.get("from"), str) and quiet.get("from") == quiet.get("to"):
         sentence = "Quiet hours that end when they begin could mean none or all day; write quiet: null for none."
         yield Fault("announce.quiet.to", sentence)
@@ -269,21 +243,21 @@ def _announce_faults(document: Mapping[str, object]) -> Iterator[Fault]:
 
 def _design_faults(document: Mapping[str, object]) -> Iterator[Fault]:
     """What a shipped design must have to show."""
-    design = _table(document.get("design")).get("id")
+    design = table(document.get("design")).get("id")
     if design in ("coupon", "event"):
         yield Fault("design.id", f"The design “{design}” is not for members' cards; choose one that shows a balance.")
     if design in ("tiers", "club") and "tiers" in document and document["tiers"] is None:
         yield Fault("design.id", f"The design “{design}” shows the status of a member; add tiers or choose another.")
-    kinds = {row.get("code"): row.get("kind") for row in _rows(document.get("currencies")) if _is_code(row)}
+    kinds = {row.get("code"): row.get("kind") for row in rows_of(document.get("currencies")) if _is_code(row)}
     shown = document.get("balance_currency")
     if design == "gift" and isinstance(shown, str) and kinds.get(shown) in ("points", "stamps"):
         yield Fault("balance_currency", "The design “gift” shows an amount of money; choose a currency of kind money.")
 
 
 def _apple_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    apple = _table(document.get("apple"))
-    actions = _rows(apple.get("actions"))
-    for index, twice in _repeats(_column(actions, "kind")):
+    apple = table(document.get("apple"))
+    actions = rows_of(apple.get("actions"))
+    for index, twice in repeats(column(actions, "kind")):
         yield Fault(f"apple.actions.{index}.kind", f"“{twice}” stands here twice; remove one.")
     for index, row in enumerate(actions):
         kind, link = row.get("kind"), row.get("link")
@@ -292,7 +266,7 @@ def _apple_faults(document: Mapping[str, object]) -> Iterator[Fault]:
         sentence = _link_fault(kind, link)
         if sentence:
             yield Fault(f"apple.actions.{index}.link", sentence)
-    for index, row in enumerate(_rows(apple.get("beacons"))):
+    for index, row in enumerate(rows_of(apple.get("beacons"))):
         if row.get("minor") is not None and row.get("major") is None:
             yield Fault(f"apple.beacons.{index}.minor", "A minor number counts within a major one; write major too.")
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from wallet_server.rules.card import Texts
 from wallet_server.rules.gifts import Gift, borrowed, english, french, spoken_in
-from wallet_server.rules.program import EarnRule, Item, Money, Per, Plural, Programme, Reward, Visit
+from wallet_server.rules.program import EarnRule, Event, Item, Money, Per, Plural, Programme, Reward, Visit
 
 LANGUAGES = ("fr", "en")
 
@@ -155,7 +155,7 @@ def rule_sentence(rule: EarnRule, programme: Programme, language: str) -> str:
         sentence = _per(way, rule, programme, tongue)
     else:
         earned = counted(way.units, noun_of(programme, rule.currency, tongue), tongue)
-        sentence = f"{earned} {_visit(way, programme.money, tongue) if isinstance(way, Visit) else _item(way, tongue)}."
+        sentence = f"{earned} {_occasion(way, programme.money, tongue)}."
     if rule.excluded_categories:
         sentence += f" Hors{_FIXED}: " if tongue == "fr" else " Not counted: "
         sentence += f"{_listed(rule.excluded_categories)}."
@@ -174,6 +174,15 @@ def _per(way: Per, rule: EarnRule, programme: Programme, tongue: str) -> str:
         if way.scope == "line":
             words.append("article par article" if tongue == "fr" else "line by line")
     return ", ".join(words) + "."
+
+
+def _occasion(way: Visit | Item | Event, money: Money, tongue: str) -> str:
+    if isinstance(way, Visit):
+        return _visit(way, money, tongue)
+    if isinstance(way, Item):
+        return _item(way, tongue)
+    name = way.names.get(tongue) or next(iter(way.names.values()))
+    return f"pour {name}" if tongue == "fr" else f"for {name}"
 
 
 def _visit(way: Visit, money: Money, tongue: str) -> str:
