@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import mostly_on
 from tests.stories.stage import ISSUER, Stage, google_settings, shown
+from wallet_server.actions import programs
+from wallet_server.rules.program_default import default_document
 from wallet_server.sandbox.google import AndroidFleet, AndroidPhone, GoogleServer
 from wallet_server.sandbox.google.switches import Order
 
@@ -131,3 +133,16 @@ def test_a_merchant_that_google_refuses_stops_no_other(street: Street) -> None:
     assert points(other, card) == 0
     street.google.permit(ISSUER, street.google.issue_account(ISSUER)["client_email"], allowed=True)
     assert street.save(street.phone(), page), "nothing is left of it once it is mended"
+
+
+def test_a_shop_without_any_apple_certificate_is_joined_saved_and_followed(street: Street) -> None:
+    stage, phone = street.stage, street.phone()
+    shop = programs.found(stage.ctx, "Fleurs", programs.NewStore("Quai"))
+    made = programs.create_programme(stage.ctx, shop.account_id, shop.merchant_id, default_document("Fleurs"), None)
+    page, shown_there = street.look(f"{stage.base}/join/{made['join_code']}", promotions="yes")
+    assert ".pkpass" not in shown_there, "there is no file that nobody signs"
+    card = street.save(phone, page)
+    sale = {"code": phone.code(card, datetime.now(UTC)), "receipt": "1", "amount_minor": 1000, "currency": "EUR"}
+    assert stage.call("POST", "/v1/sales", sale, shop.till_key).status == 200
+    stage.until(lambda: points(phone, card) == 10, "10 points are on the phone")
+    assert stage.book_faults() == []

@@ -204,7 +204,7 @@ def _current(tx: Tx, coupon: CouponRow, pass_id: int) -> bool:
 
 def _tell(tx: Tx, coupon: CouponRow, now: datetime) -> None:
     """Its passes first, in the order of their keys, and then the jobs, in the order of theirs."""
-    ids = sorted((coupon.pass_id, *coupons.elsewhere(tx, coupon.id)))
+    ids = sorted({coupon.pass_id, *coupons.elsewhere(tx, coupon.id)})
     for pass_id in ids:
         passes.stale(tx, pass_id)
     jobs.put(tx, [jobs.Put(cards.REFRESH, str(pass_id), jobs.COUNTER, now) for pass_id in ids])

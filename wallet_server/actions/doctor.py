@@ -28,6 +28,7 @@ from wallet_server.actions import (
 )
 from wallet_server.actions import credentials as vault
 from wallet_server.actions.context import Context
+from wallet_server.actions.issuing import issuing_set
 from wallet_server.errors import WalletError
 from wallet_server.records import copying, credentials, devices, limits, operating, parties
 from wallet_server.records.programmes import ProgrammeRow
@@ -287,16 +288,23 @@ def _programmes(ctx: Context) -> Iterator[Finding]:
             yield Finding("programme", "ok", sentence)
 
 
+_NOBODY = (
+    "It has no certificate: `wallet-server setup apple` leads to one, and it takes it by itself. Nor has it an issuer "
+    "at Google: `wallet-server setup google`."
+)
+
+
 def _sample_card(ctx: Context, row: ProgrammeRow) -> None:
     """Compose, check and sign a card as a new member would get it, plain and with each alert, and the coupon
     that it comes with; nothing is stored."""
     if not row.version_id:
         raise WalletError("It has no published version: publish one.")
-    if row.credential_set_id is None:
-        raise WalletError("It has no certificate: `wallet-server setup apple` leads to one, and it takes it by itself.")
     with ctx.look() as tx:
+        set_id = issuing_set(ctx, tx, row)
+        if set_id is None:
+            raise WalletError(_NOBODY)
         programme = ctx.programme(tx, row.version_id)
-        signer = credentials.credential_set(tx, row.credential_set_id)
+        signer = credentials.credential_set(tx, set_id)
         stores = parties.stores_of_programme(tx, row.id)
     places = tuple(Store(s.name, s.latitude, s.longitude, s.texts, s.public_id) for s in stores)
     now = ctx.now()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions import cards, coupons, visitors, welcome
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.issuing import issue_pass
+from wallet_server.actions.issuing import issue_pass, issuing_set
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import Conflict, Invalid, NotFound
@@ -158,6 +158,7 @@ def pass_of_link(ctx: Context, tx: Tx, purpose: str, token: str) -> PassRow:
 
 def download(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
     """The pass file behind a download link: (body, media type, last modified)."""
+    _made(ctx, token)
     with ctx.look() as tx:
         row = _to_download(ctx, tx, token)
         publication = passes.published(tx, [row.id])[row.id]
@@ -174,16 +175,55 @@ def _to_download(ctx: Context, tx: Tx, token: str) -> PassRow:
     # The page of a card in a wallet that has no files: its member's card in the one that has.
     beside = vendors.card_of(tx, row.member_id, APPLE)
     if beside is None or row.kind != passes.CARD:
-        raise NotFound("There is no file of this card.")
+        raise NotFound("There is no file of this card; its page says in which wallet it can be.")
     return passes.passes_by_id(tx, [beside])[0]
+
+
+def _made(ctx: Context, token: str) -> None:
+    """Whoever joined while there was no certificate has their card for Apple Wallet made when it is first asked for,
+    and its coupons beside it."""
+    with ctx.look() as tx:
+        row = pass_of_link(ctx, tx, "download", token)
+        if not ctx.pushes(row.wallet) or not _could_be_a_file(ctx, tx, row):
+            return
+    with ctx.change() as tx:
+        members.lock_member(tx, row.member_id)
+        held = passes.lock_passes(tx, [row.id])[0]
+        if held.state != passes.ACTIVE or vendors.card_of(tx, row.member_id, APPLE) is not None:
+            return
+        holder = members.members_by_id(tx, [row.member_id])[row.member_id]
+        programme = programmes.programme_by_id(tx, holder.programme_id)
+        issue_pass(ctx, tx, programme, holder.id, ctx.now())
+        coupons.bring_along(ctx, tx, programme, holder.id, ctx.now())
+
+
+def _could_be_a_file(ctx: Context, tx: Tx, row: PassRow) -> bool:
+    """Whether there is a file of this card, or would be if somebody asked for it."""
+    if not ctx.pushes(row.wallet):
+        return True
+    if row.kind != passes.CARD:
+        return False
+    holder = members.members_by_id(tx, [row.member_id])[row.member_id]
+    return programmes.programme_by_id(tx, holder.programme_id).credential_set_id is not None
+
+
+def file_link(ctx: Context, pass_public_id: str) -> str | None:
+    """The `download_link` of a pass that can be a file; None where its programme has no Apple certificate."""
+    with ctx.look() as tx:
+        row = passes.pass_by_public(tx, pass_public_id)
+        if row is None or not _could_be_a_file(ctx, tx, row):
+            return None
+    return download_link(ctx, pass_public_id)
 
 
 def bundle(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
     """The card behind a download link and the coupons of its member that are good, as one file: (body, media type,
     last modified). No more coupons than a bundle has room for, the newest of them."""
+    _made(ctx, token)
     with ctx.look() as tx:
         row = _to_download(ctx, tx, token)
-        beside = [one for one in coupons.good(tx, row.member_id, ctx.now()) if one.id != row.id]
+        good = coupons.good(tx, row.member_id, ctx.now())
+        beside = [one for one in good if one.id != row.id and one.wallet == row.wallet]
         rows = [row, *beside[-(MAX_BUNDLE - 1) :]]
         served = passes.published(tx, [one.id for one in rows])
         bodies = [cards.serve(ctx, tx, one, served[one.id])[0] for one in rows]
@@ -235,7 +275,8 @@ def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: 
 class WebCard:
     """A member's card for a browser, composed by the same code as the one on a phone but without its wait: what the
     books say now. `mark` changes with what the card shows; `in_wallet` says that a phone has registered it, `beside`
-    are the coupons of the card's member, as (card, code, pass), `gift` is what they get once a phone holds it."""
+    are the coupons of the card's member, as (card, code, pass), `gift` is what they get once a phone holds it. `file`:
+    there can be a file of the card; `files` are the coupons (pass public ids) of which there is one."""
 
     card: Card
     code: str
@@ -246,6 +287,8 @@ class WebCard:
     in_wallet: bool
     beside: tuple[tuple[Card, str, str], ...] = ()
     gift: welcome.Gift | None = None
+    file: bool = True
+    files: tuple[str, ...] = ()
 
 
 def web_card(ctx: Context, token: str) -> WebCard:
@@ -266,6 +309,7 @@ def web_card(ctx: Context, token: str) -> WebCard:
         held = bool(devices.holders(tx, [row.id])) or (card and _pushed_to_somebody(ctx, tx, row))
         beside = _shown(ctx, tx, coupons_good) if card and alive else ()
         gift = None if held else welcome.promised(ctx, tx, row)
+        file, files = _could_be_a_file(ctx, tx, row), [one for one in coupons_good if not ctx.pushes(one.wallet)]
     return WebCard(
         shown,
         identity.code if alive else "",
@@ -276,6 +320,8 @@ def web_card(ctx: Context, token: str) -> WebCard:
         held,
         beside,
         gift,
+        file,
+        tuple(one.public_id for one in files) if beside else (),
     )
 
 
@@ -316,11 +362,11 @@ def card_of_browser(ctx: Context, join_code: str, token: str) -> str | None:
 
 
 def joinable(ctx: Context, join_code: str) -> tuple[Programme, list[parties.StoreRow], bool]:
-    """What the join page shows: the programme, its stores, and whether a certificate signs its cards: until then nobody
+    """What the join page shows: the programme, its stores, and whether its cards can be given out: until then nobody
     can join. Raises `NotFound`."""
     with ctx.look() as tx:
         row = programmes.programme_to_join(tx, join_code)
         if not row.version_id:
             raise NotFound("This programme has not been published yet.")
         stores = parties.stores_of_programme(tx, row.id)
-        return ctx.programme(tx, row.version_id), stores, row.credential_set_id is not None
+        return ctx.programme(tx, row.version_id), stores, issuing_set(ctx, tx, row) is not None

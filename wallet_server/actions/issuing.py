@@ -9,12 +9,22 @@ from datetime import datetime
 from wallet_server.actions import cards
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Misconfigured
-from wallet_server.records import credentials, passes
+from wallet_server.records import credentials, passes, vendors
+from wallet_server.records.credentials import GOOGLE
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.passes import CARD, PASS_CODE, PassRow
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.rules import codes
+
+
+def issuing_set(ctx: Context, tx: Tx, row: ProgrammeRow) -> int | None:
+    """The credentials that a new card of this programme is issued under: its Apple certificate, else its issuer at the
+    vendor to whom cards are pushed; None: nobody can have its card yet."""
+    if row.credential_set_id is not None:
+        return row.credential_set_id
+    issuer = vendors.issuer_of(tx, row.id, GOOGLE) if ctx.pushes(GOOGLE) else None
+    return None if issuer is None else issuer.credential_set_id
 
 
 def issue_pass(
@@ -28,10 +38,14 @@ def issue_pass(
 ) -> PassRow:
     """One further pass for a member. `shows` is told its key before it is first composed: what it shows is to stand in
     the books by then. Raises `Misconfigured` (`no-certificate`)."""
-    if row.credential_set_id is None:
-        sentence = "Nobody can have this card yet: no Apple certificate signs it. Run `wallet-server setup apple`."
+    set_id = issuing_set(ctx, tx, row)
+    if set_id is None:
+        sentence = (
+            "Nobody can have this card yet: no Apple certificate signs it, and no issuer at Google gives it out. Run "
+            "`wallet-server setup apple` or `wallet-server setup google`."
+        )
         raise Misconfigured(sentence, code="no-certificate")
-    credential = credentials.credential_set(tx, row.credential_set_id)
+    credential = credentials.credential_set(tx, set_id)
     serial, token = secrets.token_hex(16), secrets.token_urlsafe(32)
     pass_id = passes.add_pass(
         tx,

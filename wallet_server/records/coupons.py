@@ -98,9 +98,12 @@ class HistoryRow:
 
 
 _NEWEST = (
-    sa.select(sa.func.max(coupon_passes.c.pass_id))
+    # The newest file; of a coupon that was never a file, the newest copy elsewhere.
+    sa.select(coupon_passes.c.pass_id)
     .join(passes, passes.c.id == coupon_passes.c.pass_id)
-    .where(coupon_passes.c.coupon_id == coupons.c.id, passes.c.wallet == APPLE)
+    .where(coupon_passes.c.coupon_id == coupons.c.id)
+    .order_by(sa.case((passes.c.wallet == APPLE, 0), else_=1), coupon_passes.c.pass_id.desc())
+    .limit(1)
     .correlate(coupons)
     .scalar_subquery()
 )

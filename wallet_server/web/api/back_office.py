@@ -74,14 +74,15 @@ def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     joining = Joining(body.language, body.home_store, body.email, body.promotions, "api", body.first_name)
     facts, replayed = enrol.enrol(context(), scope, path.id, joining, asked)
     coupons = [{"pass": coupon, **_links(coupon)} for coupon in facts.get("coupons", [])]
-    bundle = enrol.bundle_link(context(), facts["pass"]) if coupons else None
+    links = _links(facts["pass"])
+    bundle = enrol.bundle_link(context(), facts["pass"]) if coupons and links["download_url"] else None
     google = saving.google_link(context(), facts["pass"])
-    more = {**_links(facts["pass"]), "google_url": google, "coupons": coupons, "bundle_url": bundle}
+    more = {**links, "google_url": google, "coupons": coupons, "bundle_url": bundle}
     return answer(facts | more, replayed=replayed)
 
 
-def _links(card: str) -> dict[str, str]:
-    return {"card_url": enrol.card_link(context(), card), "download_url": enrol.download_link(context(), card)}
+def _links(card: str) -> dict[str, str | None]:
+    return {"card_url": enrol.card_link(context(), card), "download_url": enrol.file_link(context(), card)}
 
 
 @back_office.put(

@@ -19,12 +19,12 @@ class MemberLeft(BaseModel):
 
 
 class CardIssued(BaseModel):
-    """A further card and the links to it, as for a new member."""
+    """A further card and the links to it, as for a new member; no file where no Apple certificate signs it."""
 
     member: str
     pass_: str = Field(alias="pass")
     card_url: str
-    download_url: str
+    download_url: str | None
 
 
 class CardCancelled(BaseModel):

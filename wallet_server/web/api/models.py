@@ -291,20 +291,21 @@ class CouponPass(BaseModel):
 
     pass_: str = Field(alias="pass")
     card_url: str
-    download_url: str
+    download_url: str | None
 
 
 class Enrolled(BaseModel):
     """A new member and the links to the card: on the web for good, as a file for some minutes. `bundle_url` gives the
-    card and the coupons in one file, which iPhones take at one tap; null where there is the card alone. `google_url`
-    leads into Google Wallet for some minutes; null where the programme's cards are not in it."""
+    card and the coupons in one file, which iPhones take at one tap; null where there is the card alone. Both are null
+    where no Apple certificate signs the programme's cards. `google_url` leads into Google Wallet for some minutes; null
+    where the programme's cards are not in it."""
 
     member: str
     programme: str
     pass_: str = Field(alias="pass")
     tier: str | None
     card_url: str
-    download_url: str
+    download_url: str | None
     google_url: str | None
     coupons: list[CouponPass]
     bundle_url: str | None
