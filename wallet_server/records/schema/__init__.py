@@ -78,12 +78,22 @@ from wallet_server.records.schema.vendors import (
     rotating_codes,
 )
 from wallet_server.records.schema.watch import APPEND_ONLY, sign_in_waits, staff_events
+from wallet_server.records.schema.webhooks import (
+    WEBHOOK_FACTS,
+    account_clocks,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+)
 
 __all__ = [
     "APPEND_ONLY",
     "COUPON_FACTS",
     "LEDGER_TABLES",
+    "WEBHOOK_FACTS",
     "Instant",
+    "account_clocks",
     "accounts",
     "announcement_members",
     "announcements",
@@ -152,4 +162,8 @@ __all__ = [
     "tag_counters",
     "tickets",
     "tills",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_events",
 ]

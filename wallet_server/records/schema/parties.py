@@ -14,6 +14,7 @@ accounts = sa.Table(
     text("name", 200),
     text("issuer_mark", 12, unique=True),
     at("created_at"),
+    text("mode", 8, server_default="live"),  # live, test: nobody's money, and a clock of its own
 )
 
 merchants = sa.Table(
