@@ -13,6 +13,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.credentials import Vault
 from wallet_server.actions.issuers import Accounts, Learned, PictureStore, SharedRates
 from wallet_server.actions.refresh import raise_alarm
+from wallet_server.channels.posting import Poster
 from wallet_server.records.database import Database
 from wallet_server.records.envelope import Keyring, keyring_file
 from wallet_server.settings import Settings
@@ -53,6 +54,7 @@ def build_context(settings: Settings, database: Database) -> Context:
     google = google_wallet(ctx, designs)
     ctx.wallets = {apple_wallet.name: apple_wallet, google.name: google}
     ctx.designs = designs
+    ctx.poster = Poster(sandbox=settings.sandbox)
     where = Where(trust_pem=settings.google_ca.encode() if settings.google_ca else None)
     ctx.google_roots = Roots(lambda: fetch(settings.google_roots_url, where))
     return ctx

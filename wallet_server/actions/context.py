@@ -11,7 +11,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from wallet_server.actions.couriers import Couriers
+from wallet_server.actions.listeners import Listeners
 from wallet_server.actions.tally import Tally
+from wallet_server.channels.posting import Poster
 from wallet_server.records import programmes
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.envelope import Keyring
@@ -70,7 +73,8 @@ class Context:
 
     `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
     so that somebody who tries many colours does not drive those out. `google_roots` are the keys that Google signs its
-    callbacks with. `presses` is how many members at once may wait for a vendor in this process.
+    callbacks with. `presses` is how many members at once may wait for a vendor in this process. `listeners`, `couriers`
+    and `poster` are of the messages to merchants' own systems: who wants any, who carries them, and how.
     """
 
     settings: Settings
@@ -87,6 +91,9 @@ class Context:
     logo_colours: Kept[str, Shares] = field(default_factory=lambda: Kept(64))
     google_roots: Roots | None = None
     presses: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_PRESSES))
+    listeners: Listeners = field(default_factory=Listeners)
+    couriers: Couriers = field(default_factory=Couriers)
+    poster: Poster = field(default_factory=lambda: Poster(sandbox=False))
     told: Kept[tuple[str, int], Programme] = field(default_factory=lambda: Kept(MAX_CACHED_VERSIONS))
     _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from wallet_server.actions import cards, everybody, holders, offers, programs, refresh, ringing, upkeep, welcome
+from wallet_server.actions import (
+    cards,
+    everybody,
+    holders,
+    hooks,
+    offers,
+    posting,
+    programs,
+    refresh,
+    ringing,
+    upkeep,
+    webhooks,
+    welcome,
+)
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
 
@@ -25,4 +38,6 @@ KINDS: Mapping[str, Action] = {
     holders.HOLDERS: holders.walk,
     welcome.OWED: welcome.bring,
     upkeep.NIGHTLY: upkeep.nightly,
+    hooks.DELIVER: posting.deliver,
+    webhooks.REPLAY: webhooks.walk,
 }

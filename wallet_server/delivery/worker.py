@@ -86,6 +86,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin; the process that calls this must not fork afterwards."""
+        self._ctx.couriers.begin()
         for lane in self._lanes:
             thread = threading.Thread(target=self._loop, args=(lane,), name=f"delivery-{lane}", daemon=True)
             thread.start()
@@ -103,7 +104,8 @@ class Worker:
         end = time.monotonic() + wait_seconds
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        back = self._ctx.couriers.stop(max(0.0, end - time.monotonic()))
+        return back and not any(thread.is_alive() for thread in self._threads)
 
     def _loop(self, lane: int) -> None:
         bell = self._bells[lane]

@@ -22,10 +22,10 @@ from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import jobs
 
-AFAR, COUNTER, SERVICE, BULK = -1, 0, 1, 2
+AFAR, COUNTER, SERVICE, BULK, OUT = -1, 0, 1, 2, 3
 """Lanes: someone at a counter looks at the phone, whose card is put to a vendor, which may make it wait, or is not;
-ordinary upkeep; thousands at once."""
-LANES = (COUNTER, SERVICE, BULK, AFAR)
+ordinary upkeep; thousands at once; messages to merchants' own systems."""
+LANES = (COUNTER, SERVICE, BULK, AFAR, OUT)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_WISH = 2**62
 """`run_at` of a claimed job: whatever is put while it runs brings its own time, which is kept when the lease is
