@@ -38,6 +38,7 @@ from wallet_server.records.schema.delivery import (
     jobs,
     rate_windows,
 )
+from wallet_server.records.schema.engagement import ENGAGEMENT_FACTS, member_events
 from wallet_server.records.schema.parties import (
     accounts,
     api_keys,
@@ -72,6 +73,7 @@ from wallet_server.records.schema.periods import (
     closed_periods,
     redemption_estimates,
 )
+from wallet_server.records.schema.refunds import REFUND_FACTS, corrections, refund_lines, refunds
 from wallet_server.records.schema.vendors import (
     callback_nonces,
     class_alerts,
@@ -84,6 +86,7 @@ from wallet_server.records.schema.vendors import (
     programme_wallets,
     rotating_codes,
 )
+from wallet_server.records.schema.waiting import expiry_warnings, holds, pending_awards
 from wallet_server.records.schema.watch import APPEND_ONLY, sign_in_waits, staff_events
 from wallet_server.records.schema.webhooks import (
     WEBHOOK_FACTS,
@@ -97,8 +100,10 @@ from wallet_server.records.schema.webhooks import (
 __all__ = [
     "APPEND_ONLY",
     "COUPON_FACTS",
+    "ENGAGEMENT_FACTS",
     "LEDGER_TABLES",
     "PERIOD_FACTS",
+    "REFUND_FACTS",
     "WEBHOOK_FACTS",
     "Instant",
     "account_clocks",
@@ -121,6 +126,7 @@ __all__ = [
     "closed_periods",
     "codes",
     "consents",
+    "corrections",
     "counters",
     "coupon_events",
     "coupon_passes",
@@ -130,7 +136,9 @@ __all__ = [
     "departures",
     "devices",
     "drafts",
+    "expiry_warnings",
     "holder_walks",
+    "holds",
     "identities",
     "invitations",
     "issuer_facts",
@@ -141,6 +149,7 @@ __all__ = [
     "ledger_postings",
     "lot_allocations",
     "lots",
+    "member_events",
     "members",
     "merchants",
     "metadata",
@@ -150,6 +159,7 @@ __all__ = [
     "pass_holdings",
     "passes",
     "passkeys",
+    "pending_awards",
     "phone_logs",
     "previous_certificates",
     "programme_versions",
@@ -160,6 +170,8 @@ __all__ = [
     "rate_windows",
     "ratings",
     "redemption_estimates",
+    "refund_lines",
+    "refunds",
     "registrations",
     "requests",
     "rotating_codes",

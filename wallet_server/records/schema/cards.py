@@ -17,6 +17,7 @@ members = sa.Table(
     text("tier", 40, nullable=True),
     at("joined_at"),
     at("left_at", nullable=True),
+    text("birthday", 5, nullable=True),  # month and day alone: 12-24
 )
 
 identities = sa.Table(
