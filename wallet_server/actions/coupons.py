@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from wallet_server.actions import cards, rotating
+from wallet_server.actions import cards, hooks, rotating
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Facts, asked, once
@@ -72,6 +72,9 @@ def welcome(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: dateti
         valid_to=rules.last_instant(now, promise.valid_days, _zone(tx, row.id, member_id)),
     )
     event = _event(rules.ISSUED, promise.value_minor, now)
+    said = {"voucher": new.public_id, "source": new.source, "currency": new.money, "value_minor": new.value_minor}
+    said |= {"valid_to": rules.written(new.valid_to)}
+    hooks.tell_of_member(ctx, tx, hooks.ISSUED, member_id, now, said)
     return issue_pass(ctx, tx, row, member_id, now, COUPON, lambda pass_id: coupons.add(tx, new, pass_id, event))
 
 
@@ -182,7 +185,9 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
         coupons.change(tx, coupon.id, event, rules.USED, now, over_at)
         _tell(tx, coupon, now)
         used = replace(coupon, state=rules.USED, used_at=now)
-        return _facts(event, member.public_id, member.programme_public_id, _told(ctx, tx, used, coupon.pass_id, now))
+        facts = _facts(event, member.public_id, member.programme_public_id, _told(ctx, tx, used, coupon.pass_id, now))
+        hooks.tell(ctx, tx, hooks.USED, member.programme_id, scope.merchant_id, now, facts)
+        return facts
 
     facts, replayed = once(ctx, wish, act)
     if replayed:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_server.actions import cards, noting, welcome
+from wallet_server.actions import cards, hooks, noting, welcome
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, Unauthenticated
 from wallet_server.records import devices, fetches, jobs, limits, passes
@@ -81,8 +81,10 @@ def register(
         if (fresh and missed) or (new_token and not fresh):
             passes.ring_again(tx, row.id, new_tag=fresh)
             jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.COUNTER, now)])
+        if fresh:
+            hooks.tell_of_pass(ctx, tx, hooks.SAVED, row, now)
         if fresh and gift is not None:
-            welcome.give(tx, gift, now)
+            welcome.give(ctx, tx, gift, now)
     ctx.ring()
     return fresh
 
@@ -91,7 +93,9 @@ def unregister(ctx: Context, library_id: str, pass_type: str, serial: str, token
     """The pass was removed from a device. Harmless when it was not registered."""
     with ctx.change() as tx:
         row = _admit(tx, pass_type, serial, token)
-        devices.unregister(tx, library_id, pass_type, row.id, ctx.now())
+        if devices.unregister(tx, library_id, pass_type, row.id, ctx.now()):
+            hooks.tell_of_pass(ctx, tx, hooks.REMOVED, row, ctx.now())
+    ctx.ring()
 
 
 def changed_since(ctx: Context, library_id: str, pass_type: str, tag: str | None) -> tuple[Sequence[str], str] | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards, coupons, visitors, welcome
+from wallet_server.actions import cards, coupons, hooks, visitors, welcome
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass, issuing_set
 from wallet_server.actions.once import Asked, Facts, once
@@ -105,7 +105,9 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
     card = issue_pass(ctx, tx, row, member_id, now)
     coupon = coupons.welcome(ctx, tx, row, member_id, now)
     ids = [] if coupon is None else [coupon.public_id]
-    return {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier, "coupons": ids}
+    joined = {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier, "coupons": ids}
+    hooks.tell(ctx, tx, hooks.JOINED, row.id, None, now, joined)
+    return joined
 
 
 def _normal(email: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards, welcome
+from wallet_server.actions import cards, hooks, welcome
 from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
 from wallet_server.records import (
@@ -274,9 +274,10 @@ def hear(ctx: Context, tx: Tx, row: PassRow, held: bool, now: datetime) -> None:
     the welcome gift. The member is locked where there is one to give; the caller rings after its commit."""
     gift = welcome.due(ctx, tx, row) if held else None
     vendors.say(tx, row.id, now, held=held)
+    hooks.tell_of_pass(ctx, tx, hooks.SAVED if held else hooks.REMOVED, row, now)
     if held:
         news = passes.published(tx, [row.id])[row.id].news
         if news is not None and (news, row.credential_set_id) not in class_messages.apart(tx, [news]):
             announcements.note_fetched(tx, [(news, row.member_id, False)], now)
     if gift is not None:
-        welcome.give(tx, gift, now)
+        welcome.give(ctx, tx, gift, now)

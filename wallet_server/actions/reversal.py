@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from wallet_server.actions import cards, standing
+from wallet_server.actions import cards, hooks, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Facts, asked, once
@@ -79,12 +79,15 @@ def _reverse(
             booking = counter_booking(scope, member, entry.rule_id, reason, entry.receipt or "", tier, now)
             booking = replace(booking, sale_id=entry.sale_id)
             posted += ledger.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))
-        after = standing.settle_tier(tx, programme, member.id, tier, posted)
+        after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
         if posted:
             # A correction is silent: nobody's phone rings for it.
             cards.changed(tx, member.id, (), now)
         balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
-        return facts_of(member, subject, posted, tier, after, balances, now)
+        facts = facts_of(member, subject, posted, tier, after, balances, now)
+        if reason == "reverse.sale":
+            hooks.tell(ctx, tx, hooks.REFUNDED, member.programme_id, scope.merchant_id, now, facts)
+        return facts
 
     answer = once(ctx, wish, act)
     ctx.ring()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wallet_server.actions import hooks
+from wallet_server.actions.context import Context
 from wallet_server.records import members
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Posted
@@ -13,9 +15,10 @@ from wallet_server.rules.program import Programme
 
 
 def settle_tier(
-    tx: Tx, programme: Programme, member_id: int, before: str | None, posted: Sequence[Posted]
+    ctx: Context, tx: Tx, programme: Programme, member_id: int, before: str | None, posted: Sequence[Posted]
 ) -> str | None:
-    """The tier after these entries (in the order of booking), stored when it is another; the member is locked."""
+    """The tier after these entries (in the order of booking), stored and told when it is another; the member is
+    locked."""
     ladder = programme.ladder
     moved = next((p for p in reversed(posted) if ladder and p.currency == ladder.currency), None)
     if ladder is None or moved is None:
@@ -23,6 +26,7 @@ def settle_tier(
     after = tiers.level_for(ladder, moved.balance).code
     if after != before:
         members.set_tier(tx, member_id, after)
+        hooks.tell_of_member(ctx, tx, hooks.TIER, member_id, ctx.now(), {"before": before, "after": after})
     return after
 
 

@@ -63,7 +63,7 @@ def promised(ctx: Context, tx: Tx, row: PassRow) -> Gift | None:
     return Gift(member, member.tier, promise, current, version.id, promise.welcome)
 
 
-def give(tx: Tx, gift: Gift, now: datetime) -> None:
+def give(ctx: Context, tx: Tx, gift: Gift, now: datetime) -> None:
     """Book the gift that is `due` and have the phone told. A card that was published again before it was registered is
     told of at once anyway, so no coalescing window holds the gift back."""
     member = gift.member
@@ -84,7 +84,7 @@ def give(tx: Tx, gift: Gift, now: datetime) -> None:
     purse = ledger.purses(tx, member.id)[gift.amount.currency]
     expires_at = earning.expiry(gift.promise, gift.amount.currency, now)
     posted = ledger.award(tx, [ledger.Award(booking, purse, gift.amount.units, expires_at)])
-    after = standing.settle_tier(tx, gift.current, member.id, gift.tier, posted)
+    after = standing.settle_tier(ctx, tx, gift.current, member.id, gift.tier, posted)
     cards.changed(tx, member.id, standing.loud(gift.current, posted, gift.tier, after), now)
 
 
@@ -97,5 +97,5 @@ def bring(ctx: Context, leases: Sequence[Lease]) -> None:
             rows = passes.passes_by_id(tx, [int(lease.key)])
             gift = due(ctx, tx, rows[0]) if rows else None
             if gift is not None:
-                give(tx, gift, ctx.now())
+                give(ctx, tx, gift, ctx.now())
     ctx.ring()
