@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from wallet_server.actions import cards, rotating, standing
+from wallet_server.actions import cards, hooks, rotating, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import ECHO, Asked, Facts, asked, once
@@ -178,13 +178,16 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         earned = earning.rate(programme, basket, occurred, visited)
         awards = _awards(earned, member, scope, new, purses)
         posted = ledger.foresee(awards)
-        after = standing.settle_tier(tx, programme, member.id, tier, posted)
+        after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
         loud = cards.mask(standing.loud(programme, posted, tier, after))
         takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now))
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
         again = bool(visited) and len(earning.rate(programme, basket, occurred)) > len(earned)
         more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
-        return facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
+        facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
+        said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
+        hooks.tell(ctx, tx, hooks.COUNTED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
+        return facts
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
     ctx.ring()
@@ -293,7 +296,9 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
         cards.changed(tx, member.id, standing.loud(programme, posted, tier, tier), now)
         balances = {p.code: p.amount for p in purses.values()} | {currency: posted[0].balance}
         more = {} if wanted.reward is None else {"reward": wanted.reward}
-        return facts_of(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
+        facts = facts_of(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
+        hooks.tell(ctx, tx, hooks.REDEEMED, member.programme_id, scope.merchant_id, now, facts)
+        return facts
 
     facts, replayed = once(ctx, wish, act)
     if replayed:

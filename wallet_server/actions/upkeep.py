@@ -178,7 +178,7 @@ def book_expired(ctx: Context, tx: Tx, now: datetime, most: int = EXPIRY_SLICE, 
             with expiry.apart(tx):
                 posted = _book(tx, own, tiers[key], now)
                 if posted:
-                    standing.settle_tier(tx, ctx.programme(tx, holders[key].version_id), key, tiers[key], posted)
+                    standing.settle_tier(ctx, tx, ctx.programme(tx, holders[key].version_id), key, tiers[key], posted)
                     moved.append(key)
         except UNREADABLE as fault:
             holder, why = holders[key], f"{type(fault).__name__}: {fault}"[:300]
