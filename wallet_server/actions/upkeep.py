@@ -15,6 +15,7 @@ from wallet_server.errors import WalletError
 from wallet_server.records import (
     alerts,
     audit,
+    book_days,
     credentials,
     devices,
     expiry,
@@ -34,8 +35,10 @@ from wallet_server.rules import alert_budget
 
 NIGHTLY = "nightly"
 ALL, SNAPSHOT, EXPIRY, COUPONS, OVER, ALERTS = "all", "snapshot", "expiry", "coupons", "over", "alerts"
+DAYS = "days"
 """Keys of the nightly job: the night, and the walks that it sets off. Each slice of a walk is a job of its own, whose
-key says where it begins: `snapshot:day:account`, `expiry:lot`, `coupons:coupon` and `over:pass`; `alerts` has none."""
+key says where it begins: `snapshot:day:account`, `days:day:programme`, `expiry:lot`, `coupons:coupon` and `over:pass`;
+`alerts` has none."""
 SLICE = 1000
 EXPIRY_SLICE = 100
 """Lots booked off in one transaction: a till that waits for one of these members waits a fraction of a second."""
@@ -74,6 +77,9 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
         if walk == SNAPSHOT:
             day, _, after = place.partition(":")
             _snapshot(ctx, lease, date.fromisoformat(day), int(after))
+        elif walk == DAYS:
+            day, _, after = place.partition(":")
+            _sum_days(ctx, lease, date.fromisoformat(day), int(after))
         elif walk == EXPIRY:
             _expire(ctx, lease, int(place) if place else None)
         elif walk == COUPONS:
@@ -99,8 +105,9 @@ def _night(ctx: Context, lease: Lease) -> None:
         issuers.forget_heard(tx, now)
         more = [ALERTS] if _forget_alerts(tx, now) else []
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
-        snapshot = _snapshot_key(now.date() - timedelta(days=1), 0)
-        walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (snapshot, EXPIRY, COUPONS, OVER, *more)]
+        yesterday = now.date() - timedelta(days=1)
+        sums = (_snapshot_key(yesterday, 0), _days_key(yesterday, 0))
+        walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (*sums, EXPIRY, COUPONS, OVER, *more)]
         jobs.put(tx, [*walks, *holders.begin(ctx, tx)])
 
 
@@ -126,6 +133,22 @@ def _snapshot(ctx: Context, lease: Lease, day: date, after: int) -> None:
         jobs.settle(tx, [lease])
         if last is not None:
             jobs.put(tx, [Put(NIGHTLY, _snapshot_key(day, last), jobs.BULK, ctx.now())])
+
+
+def _days_key(day: date, after: int) -> str:
+    return f"{DAYS}:{day.isoformat()}:{after}"
+
+
+def _sum_days(ctx: Context, lease: Lease, day: date, after: int) -> None:
+    """What the days up to this one came to, a programme and at most a month at a time."""
+    with ctx.change() as tx:
+        programme = programmes.next_programme(tx, after)
+        done = programme is None or book_days.sum_days(tx, programme, day)
+        # The same slice again, as long as older days wait; its key stands already, so it is run again and not put.
+        again = {} if done else {lease.id: Again(ctx.now(), lease.lane)}
+        jobs.settle(tx, [lease], again)
+        if programme is not None and done:
+            jobs.put(tx, [Put(NIGHTLY, _days_key(day, programme), jobs.BULK, ctx.now())])
 
 
 def _expire(ctx: Context, lease: Lease, after: int | None) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records import book_days
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
     balance_snapshots,
@@ -58,10 +59,11 @@ def faults(tx: Tx) -> Iterable[str]:
 
     Checked: each entry sums to zero per currency, and moves the member's lots by what it posted; each member's cached
     balance stands and equals the sum of its postings and the sum of its lots' remainders; each lot's remainder equals
-    its amount less its allocations and lies between the two; each coupon is as its last event left it, and its events
-    add up to its value while it is good and to nothing once it is not.
+    its amount less its allocations and lies between the two; each coupon is as its last event left it, none of its
+    events is missing, and they add up to its value while it is good and to nothing once it is not; what the days are
+    summed to is what their entries say.
     """
-    for check in (_entry_faults, _balance_faults, _lot_faults, _coupon_faults):
+    for check in (_entry_faults, _balance_faults, _lot_faults, _coupon_faults, book_days.faults):
         yield from check(tx)
 
 
@@ -114,20 +116,32 @@ def _balance_faults(tx: Tx) -> Iterable[str]:
 def _coupon_faults(tx: Tx) -> Iterable[str]:
     event = coupon_events.c
     last = sa.select(
-        event.coupon_id, sa.func.max(event.number).label("number"), sa.func.sum(event.value_minor).label("owed")
+        event.coupon_id,
+        sa.func.max(event.number).label("number"),
+        sa.func.count().label("events"),
+        sa.func.sum(event.value_minor).label("owed"),
     )
     last_of = last.group_by(event.coupon_id).subquery()
     left = sa.case((event.kind == "undone", "issued"), else_=event.kind)
     due = sa.case((coupons.c.state == "issued", sa.func.coalesce(coupons.c.value_minor, 0)), else_=0)
+    told_by = (left.label("left"), last_of.c.owed, last_of.c.events, last_of.c.number, due.label("due"))
     compare = (
-        sa.select(coupons.c.public_id, coupons.c.state, left.label("left"), last_of.c.owed, due.label("due"))
+        sa.select(coupons.c.public_id, coupons.c.state, *told_by)
         .select_from(coupons)
         .outerjoin(last_of, last_of.c.coupon_id == coupons.c.id)
         .outerjoin(coupon_events, sa.and_(event.coupon_id == coupons.c.id, event.number == last_of.c.number))
-        .where(sa.or_(event.kind.is_(None), left != coupons.c.state, last_of.c.owed != due))
+        .where(
+            sa.or_(
+                event.kind.is_(None),
+                left != coupons.c.state,
+                last_of.c.owed != due,
+                last_of.c.events != last_of.c.number,
+            )
+        )
     )
     for row in tx.execute(compare.limit(MOST_FAULTS)):
-        yield f"Coupon {row.public_id}: {row.state} and {row.due} owed, but by its events {row.left} and {row.owed}."
+        told = f"{row.state} and {row.due} owed, but by its {row.events} events of {row.number} {row.left} and {row.owed}"
+        yield f"Coupon {row.public_id}: {told}."
 
 
 def _lot_faults(tx: Tx) -> Iterable[str]:

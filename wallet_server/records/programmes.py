@@ -121,6 +121,11 @@ def programme_by_id(tx: Tx, programme_id: int) -> ProgrammeRow:
     return _row(tx.execute(_BY_ID, {"id": programme_id}).one())
 
 
+def next_programme(tx: Tx, after: int) -> int | None:
+    """The key of the programme after this one, of all accounts; None after the last."""
+    return tx.execute(sa.select(sa.func.min(programmes.c.id)).where(programmes.c.id > after)).scalar()
+
+
 def programme_to_join(tx: Tx, join_code: str) -> ProgrammeRow:
     """The programme behind a public join link. Raises `NotFound`."""
     row = tx.execute(_BY_JOIN_CODE, {"join_code": join_code}).first()

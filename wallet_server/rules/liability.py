@@ -179,7 +179,7 @@ def ageing(lines: Sequence[Owed], now: int) -> list[Age]:
     """What is outstanding by how old it is, in months up to the month `now`; every step, also empty ones."""
     found = []
     for start, end in zip((0, *AGES), (*AGES, None), strict=True):
-        own = [one for one in lines if now - one.cohort.month in range(start, end or 10**6)]
+        own = [one for one in lines if max(0, now - one.cohort.month) in range(start, end or 10**6)]
         units, coming = sum(one.cohort.outstanding for one in own), sum((one.coming for one in own), Fraction(0))
         found.append(Age(start, end, units, coming, total(own).liability_minor))
     return found

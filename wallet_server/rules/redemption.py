@@ -139,9 +139,9 @@ class Estimate:
         return Fraction(1) if self.why is not None else self.share
 
 
-def estimate(history: History, until: int, lives: int | None, *, trial: bool = True) -> Estimate:
+def estimate(history: History, until: int, lives: int | None, *, spread: bool = True) -> Estimate:
     """From whole months before the month `until`. `lives`: months after which units expire, None: never. Without
-    `trial` neither interval nor held-out months are reckoned (the share alone is asked for)."""
+    `spread` the interval is that of the held-out months alone, which takes less time."""
     known = {cohort: ages for cohort, ages in history.items() if cohort < until}
     months = until - min(known, default=until)
     redemptions = sum(
@@ -154,11 +154,10 @@ def estimate(history: History, until: int, lives: int | None, *, trial: bool = T
     sums = _Sums.of(known, until)
     table = sums.table(lives)
     share = table.ahead(0)
-    if not trial:
-        alone = Fraction(share, BILLION)
-        return Estimate(alone, alone, alone, months, redemptions, None, None, table)
     tried = _tried(known, until, lives, min(MOST_HELD_OUT, months // 4))
-    half = max(_spread(known, until, lives, sums), share * tried.error.numerator // tried.error.denominator)
+    half = share * tried.error.numerator // tried.error.denominator
+    if spread:
+        half = max(half, _spread(known, until, lives, sums))
     why: Why | None = "unreliable" if tried.error > WORST_ERROR else None
     low, high = max(0, share - half), min(BILLION, share + half)
     exact = [Fraction(one, BILLION) for one in (share, low, high)]
