@@ -22,6 +22,7 @@ from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.counter import counter
 from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
+from wallet_server.web.api.webhooks import webhooks
 from wallet_server.web.apple_lane import Lane
 from wallet_server.web.apple_service import OneSlash, apple
 from wallet_server.web.google_callback import google
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    for blueprint in (counter, coupon_uses, back_office):
+    for blueprint in (counter, coupon_uses, back_office, webhooks):
         app.register_api(blueprint)
     app.register_blueprint(apple)
     app.register_blueprint(google)
