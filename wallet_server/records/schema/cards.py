@@ -18,6 +18,7 @@ members = sa.Table(
     at("joined_at"),
     at("left_at", nullable=True),
     text("birthday", 5, nullable=True),  # month and day alone: 12-24
+    at("customer_since", nullable=True),  # where that is before joining
 )
 
 identities = sa.Table(
