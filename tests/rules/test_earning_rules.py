@@ -13,18 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.earning import (
-    MAX_AMOUNT,
-    MAX_LINES,
-    Award,
-    Line,
-    add_months,
-    explain,
-    rate,
-    round_units,
-    visit_span,
-)
+from wallet_server.rules.baskets import MAX_AMOUNT, MAX_LINES, Award, Basket, Line, State
+from wallet_server.rules.earning import add_months, explain
 from wallet_server.rules.program import Programme, default_document, parse
+from wallet_server.rules.rating import Rater
+from wallet_server.rules.rating_ways import round_units
 
 AT = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 ROUNDINGS = ("down", "up", "half_up", "half_even")
@@ -32,6 +25,17 @@ ROUNDINGS = ("down", "up", "half_up", "half_even")
 
 def line(amount_minor: int, category: str | None = None, *, excluded: bool = False) -> Line:
     return Line("sku", category, 1000, amount_minor, 0, excluded)
+
+
+def rate(
+    programme: Programme, lines: list[Line], at: datetime, visits: dict[str, datetime] | None = None
+) -> tuple[Award, ...]:
+    """What the lines earn; what a replay is told without awards is the same."""
+    rater, basket, state = Rater(programme), Basket(lines, at), State(visits=visits or {})
+    awards = rater.rate(basket, state).awards
+    earned = {award.rule_id: award.amount for award in awards}
+    assert [earned.get(rule.id, 0) for rule in rater.rules] == rater.units(basket, state)
+    return awards
 
 
 def programme(months: int | None = None, **rule: Any) -> Programme:
@@ -61,8 +65,8 @@ def test_a_point_per_euro_rounded_down_once_per_basket() -> None:
     awards = rate(parse(default_document("Boulangerie Claire")), [line(650), line(649)], AT)
     params = {"basis_minor": 1299, "lines": 2}
     assert awards == (
-        Award("points", 12, "euro", "earn.sale", params, None),
-        Award("status", 12, "euro-status", "earn.sale", params, None),
+        Award("points", 12, "euro", "earn.sale", params, None, exact=Fraction(1299, 100)),
+        Award("status", 12, "euro-status", "earn.sale", params, None, exact=Fraction(1299, 100)),
     )
 
 
@@ -128,7 +132,8 @@ def test_rounding_agrees_with_decimal_arithmetic(exact: Decimal) -> None:
     modes = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
     for rounding, mode in modes.items():
         expected = int(abs(exact).quantize(Decimal(1), rounding=mode)) * (-1 if exact < 0 else 1)
-        assert round_units(Fraction(exact), rounding) == expected  # type: ignore[arg-type]
+        whole = Fraction(exact)
+        assert round_units(whole.numerator, whole.denominator, rounding) == expected  # type: ignore[arg-type]
 
 
 @settings(max_examples=40)
@@ -264,8 +269,8 @@ def test_only_the_rule_that_counted_waits() -> None:
 
 
 def test_the_longest_interval_is_how_far_one_has_to_look() -> None:
-    assert visit_span(programme()) == timedelta(0)
-    assert visit_span(other_way("visit", interval_minutes=90)) == timedelta(minutes=90)
+    assert Rater(programme()).needs.visit_span == timedelta(0)
+    assert Rater(other_way("visit", interval_minutes=90)).needs.visit_span == timedelta(minutes=90)
 
 
 def goods(

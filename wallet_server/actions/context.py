@@ -19,6 +19,7 @@ from wallet_server.records import programmes
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.envelope import Keyring
 from wallet_server.rules.program import Programme, parse
+from wallet_server.rules.rating import Rater
 from wallet_server.settings import Settings
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings, Kept
@@ -95,7 +96,7 @@ class Context:
     couriers: Couriers = field(default_factory=Couriers)
     poster: Poster = field(default_factory=lambda: Poster(sandbox=False))
     told: Kept[tuple[str, int], Programme] = field(default_factory=lambda: Kept(MAX_CACHED_VERSIONS))
-    _versions: OrderedDict[int, Programme] = field(default_factory=OrderedDict)
+    _versions: OrderedDict[int, Rater] = field(default_factory=OrderedDict)
 
     def now(self) -> datetime:
         """The time of this call, UTC."""
@@ -114,15 +115,24 @@ class Context:
         known = self.wallets.get(wallet)
         return known is not None and known.pushes_cards
 
+    @property
+    def pushed(self) -> tuple[str, ...]:
+        """The wallets that are given cards."""
+        return tuple(name for name in self.wallets if self.pushes(name))
+
     def programme(self, tx: Tx, version_id: int) -> Programme:
         """A parsed programme version (versions never change, so they are kept)."""
-        programme = self._versions.get(version_id)
-        if programme is None:
-            programme = parse(json.loads(programmes.version(tx, version_id).document))
-            self._versions[version_id] = programme
+        return self.rater(tx, version_id).programme
+
+    def rater(self, tx: Tx, version_id: int) -> Rater:
+        """What rates by a programme version; kept as the version is."""
+        rater = self._versions.get(version_id)
+        if rater is None:
+            rater = Rater(parse(json.loads(programmes.version(tx, version_id).document)))
+            self._versions[version_id] = rater
             while len(self._versions) > MAX_CACHED_VERSIONS:
                 self._versions.popitem(last=False)
-        return programme
+        return rater
 
     def link(self, purpose: str, public_id: str) -> str:
         """A long-lived link on a card: the pass's public id and an authenticator for this purpose alone."""

@@ -8,21 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from wallet_server.actions import cards, hooks, rotating, standing
+from wallet_server.actions import cards, gathering, hooks, rotating, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import ECHO, Asked, Facts, asked, once
 from wallet_server.actions.reversal import reverse_entry, reverse_sale
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
-from wallet_server.records import jobs, ledger, members, sales, takings, visits
+from wallet_server.records import jobs, ledger, members, sales, takings
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking
 from wallet_server.records.members import MemberRow
 from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.scope import Scope
 from wallet_server.records.takings import Stale
-from wallet_server.rules import codes, earning
-from wallet_server.rules.program import Programme, Visit
+from wallet_server.rules import codes
+from wallet_server.rules.baskets import Award, Basket, Line
+from wallet_server.rules.program import Programme
 
 __all__ = ["Holder", "Redeemed", "SaleLine", "Sold", "look_up", "redeem", "reverse_entry", "reverse_sale", "sell"]
 MAX_AHEAD = timedelta(minutes=10)
@@ -153,11 +154,14 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
 
     def act(tx: Tx) -> Facts:
         member = _held(ctx, tx, scope, sold.code)
-        programme = ctx.programme(tx, member.version_id)
+        rater = ctx.rater(tx, member.version_id)
+        programme = rater.programme
         if sold.money != programme.money.iso:
             raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
         tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
-        visited = _visited(tx, programme, member.id, occurred)
+        basket = Basket(_lines(sold.lines), occurred, scope.zone, scope.store)
+        state = gathering.state_of(tx, rater.needs, member, occurred, scope.zone)
+        rated = rater.rate(basket, state)
         new = NewSale(
             public_id=new_id("sale"),
             programme_id=member.programme_id,
@@ -172,17 +176,15 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
             money=sold.money,
             amount_minor=sold.amount_minor,
             programme_version_id=member.version_id,
-            state={"tier": tier} | ({"visits": {r: at.isoformat() for r, at in visited.items()}} if visited else {}),
+            state=rater.remember(basket, state, rated),
         )
-        basket = _basket(sold.lines)
-        earned = earning.rate(programme, basket, occurred, visited)
-        awards = _awards(earned, member, scope, new, purses)
+        awards = _awards(rated.awards, member, scope, new, purses)
         posted = ledger.foresee(awards)
         after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
         loud = cards.mask(standing.loud(programme, posted, tier, after))
         takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now))
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
-        again = bool(visited) and len(earning.rate(programme, basket, occurred)) > len(earned)
+        again = rater.waits(basket, state, rated)
         more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
         facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
         said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
@@ -212,19 +214,12 @@ def _purses(tx: Tx, member: MemberRow, programme: Programme, merchant_id: int) -
     return purses
 
 
-def _visited(tx: Tx, programme: Programme, member_id: int, at: datetime) -> dict[str, datetime]:
-    """What the visit rules need to know of this member; see `earning.rate`."""
-    span = earning.visit_span(programme)
-    rules = [rule.id for rule in programme.earn if isinstance(rule.way, Visit)]
-    return visits.nearest(tx, member_id, rules, at, span) if span else {}
-
-
-def _basket(lines: Sequence[SaleLine]) -> list[earning.Line]:
-    return [earning.Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
+def _lines(lines: Sequence[SaleLine]) -> list[Line]:
+    return [Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
 
 
 def _awards(
-    earned: Sequence[earning.Award],
+    earned: Sequence[Award],
     member: MemberRow,
     scope: Scope,
     sale: NewSale,

@@ -195,6 +195,7 @@ _KEY = Glance(
         tills.c.public_id,
         stores.c.id,
         stores.c.zone,
+        stores.c.public_id,
         merchants.c.public_id,
         accounts.c.issuer_mark,
     )
@@ -211,7 +212,8 @@ def key(database: Database, public_id: str, now: datetime) -> KeyRow | None:
     found = _KEY.first(database, public_id=public_id)
     if found is None:
         return None
-    name_of_key, account, merchant, till_id, scopes, name, secret, ends, revoked, till, store, zone, shop, mark = found
+    name_of_key, account, merchant, till_id, scopes, name, secret, ends, revoked, till, *of_store, shop, mark = found
+    store_id, zone, store = of_store
     scope = Scope(
         account_id=account,
         merchant_id=merchant,
@@ -219,10 +221,11 @@ def key(database: Database, public_id: str, now: datetime) -> KeyRow | None:
         key_id=name_of_key,
         issuer_mark=mark,
         scopes=frozenset(scopes.split()),
-        store_id=store,
+        store_id=store_id,
         till_id=till_id,
         zone=zone or "UTC",
         device=name is not None,
+        store=store or "",
     )
     return KeyRow(bytes(secret), revoked is None and (ends is None or ends > now), scope)
 

@@ -10,7 +10,8 @@ class Scope:
     """A caller. Every query takes one; rows outside it do not exist for this caller.
 
     `principal` names the caller in the table of requests and outlives its keys (a rotated key must not count twice).
-    `device` says that the key was given to one paired device, and not to a merchant's own software.
+    `device` says that the key was given to one paired device, and not to a merchant's own software. `store` is the
+    public id of the till's store.
     """
 
     account_id: int
@@ -23,3 +24,4 @@ class Scope:
     till_id: int | None = None
     zone: str = "UTC"
     device: bool = False
+    store: str = ""

@@ -284,7 +284,7 @@ class _Typing:
         if len(node.given) != 2 or not isinstance(node.given[0], Name):
             return self.blame(node.at, f"“{node.name}” is written {_WRITTEN[node.name]}.")
         name = node.given[0]
-        if name.name in self._variables:
+        if name.name in self._variables and name.name != "line":
             return self.blame(name.at, f"“{name.name}” has a meaning already; call a line something else: one.")
         self._bound = name.name
         test = self._of(node.given[1], "truth", "What is asked of each line is true or false")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from wallet_server.errors import Fault
+from wallet_server.rules import conditions
 from wallet_server.rules.document_reading import column, known_currency, repeats, table, texts
 from wallet_server.rules.document_reading import rows as rows_of
 
@@ -16,10 +17,11 @@ MAX_DEPTH = 4
 
 
 def engine_faults(document: Mapping[str, object]) -> Iterator[Fault]:
-    """Every contradiction in multipliers, deals, conversions, rewards, tiers, goods and worths."""
+    """Every contradiction in conditions, multipliers, deals, conversions, rewards, tiers, goods and worths."""
     yield from _currency_faults(document)
     yield from _rule_faults(document)
     yield from _multiplier_faults(document)
+    yield from _condition_faults(document)
     yield from _deal_faults(document)
     yield from _conversion_faults(document)
     yield from _reward_faults(document)
@@ -68,6 +70,7 @@ def _rule_faults(document: Mapping[str, object]) -> Iterator[Fault]:
 
 def _multiplier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
     known = [name for name in column(rows_of(document.get("earn")), "id") if name is not None]
+    events = [row.get("id") for row in rows_of(document.get("earn")) if row.get("event") is not None]
     for index, row in enumerate(rows_of(document.get("multipliers"))):
         path = f"multipliers.{index}"
         for place, name in enumerate(texts(row.get("rules"))):
@@ -75,7 +78,27 @@ def _multiplier_faults(document: Mapping[str, object]) -> Iterator[Fault]:
                 yield Fault(
                     f"{path}.rules.{place}", f"There is no rule “{name}”; this programme has {', '.join(known)}."
                 )
+            elif name in events:
+                yield Fault(f"{path}.rules.{place}", f"“{name}” gives for events, which no factor changes; remove it.")
         yield from _occasion_faults(path, row, document)
+
+
+def _condition_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    for part in ("earn", "multipliers", "deals"):
+        for index, row in enumerate(rows_of(document.get(part))):
+            text = row.get("when")
+            variables = conditions.EVENT if part == "earn" and row.get("event") is not None else conditions.SALE
+            if isinstance(text, str):
+                yield from condition_faults(f"{part}.{index}.when", text, variables)
+
+
+def condition_faults(path: str, text: str, variables: conditions.Variables) -> Iterator[Fault]:
+    """What is wrong with one condition, each flaw with its character."""
+    try:
+        conditions.read(text, variables)
+    except conditions.Refused as refusal:
+        for flaw in refusal.flaws:
+            yield Fault(path, f"At character {flaw.at}: {flaw.sentence}")
 
 
 def _occasion_faults(path: str, row: Mapping[object, object], document: Mapping[str, object]) -> Iterator[Fault]:

@@ -1,0 +1,82 @@
+"""Owns what times mean in a store's own zone: opening hours of an offer, days and months, birthdays.
+
+The wall clock of the store decides. An hour that comes twice in autumn counts both times, one that is skipped in spring
+never comes; a day is from one midnight to the next, be it 23 or 25 hours long.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from wallet_server.rules.program_parts import Birthday, Calendar, Span
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEK = 3
+"""Days before and after a birthday that are its week."""
+
+
+def local(at: datetime, zone: str) -> datetime:
+    """What clock and calendar of the store say at this moment."""
+    return at.astimezone(ZoneInfo(zone))
+
+
+def within(calendar: Calendar, here: datetime) -> bool:
+    """Whether a moment (as `local` gives it) is one of the calendar's. Hours over midnight belong to the day on which
+    they begin, so that Friday's night ends on Saturday."""
+    day = here.date()
+    if calendar.hours is not None:
+        start, end = calendar.hours
+        now = time(here.hour, here.minute, here.second, here.microsecond)
+        if start < end:
+            if not start <= now < end:
+                return False
+        elif now < end:
+            day -= timedelta(days=1)
+        elif now < start:
+            return False
+    if calendar.days is not None and day.weekday() not in calendar.days:
+        return False
+    return calendar.dates is None or calendar.dates[0] <= day <= calendar.dates[1]
+
+
+def window(span: Span, at: datetime, zone: str) -> tuple[datetime, datetime] | None:
+    """From when until when (UTC, excluded) the span lasts that this moment is in; None for `ever` and `sale`, which
+    have no bounds in the calendar."""
+    day = local(at, zone).date()
+    match span:
+        case "day":
+            first, after = day, day + timedelta(days=1)
+        case "week":
+            first = day - timedelta(days=day.weekday())
+            after = first + timedelta(days=7)
+        case "month":
+            first = day.replace(day=1)
+            after = (first + timedelta(days=31)).replace(day=1)
+        case "year":
+            first, after = date(day.year, 1, 1), date(day.year + 1, 1, 1)
+        case _:
+            return None
+    return _midnight(first, zone), _midnight(after, zone)
+
+
+def celebrated(birthday: tuple[int, int] | None, day: date) -> frozenset[Birthday]:
+    """The spans around a birthday (month, day) that this day is in. A 29 February is on the 28th in other years."""
+    if birthday is None:
+        return frozenset()
+    spans: set[Birthday] = {"month"} if birthday[0] == day.month else set()
+    apart = min(abs((day - _birthday_in(year, birthday)).days) for year in (day.year - 1, day.year, day.year + 1))
+    if apart <= _WEEK:
+        spans.add("week")
+    if apart == 0:
+        spans.add("day")
+    return frozenset(spans)
+
+
+def _birthday_in(year: int, birthday: tuple[int, int]) -> date:
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return date(year, 2, 28) if birthday == (2, 29) and not leap else date(year, *birthday)
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(0), ZoneInfo(zone)).astimezone(UTC)
