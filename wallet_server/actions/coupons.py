@@ -141,9 +141,7 @@ def shown_by(ctx: Context, pass_id: int) -> Coupon:
 
 
 def _told(ctx: Context, tx: Tx, coupon: CouponRow, pass_id: int, now: datetime) -> Coupon:
-    promise = ctx.programme(tx, coupon.version_id).welcome_coupon
-    if promise is None:
-        raise LookupError(f"the version {coupon.version_id} promises no coupon")
+    promise = rules.promise_of(ctx.programme(tx, coupon.version_id), coupon.promise)
     return Coupon(
         coupon.public_id,
         promise.title,

@@ -34,6 +34,7 @@ from wallet_server.records.vendors import Class, ClassKey
 from wallet_server.rules import alert_budget, recovering
 from wallet_server.rules.card import Card, card_from_json
 from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
+from wallet_server.rules.coupons import promise_called, short_name
 from wallet_server.wallets.port import (
     Copy,
     Later,
@@ -94,12 +95,18 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
             names.get(holder.id),
         )
         coupon = slips.get(row.id)
-        subject = passes.CARD if coupon is None else f"{coupons.COUPON}:{coupon.version_id}"
+        subject = passes.CARD if coupon is None else _subject(coupon)
         classes[row.id] = ClassKey(holder.programme_id, row.credential_set_id, subject)
     over = {r.row.member_id for r in ready if r.row.state != passes.ACTIVE}
     ringing = [r for r in ready if not _silenced(r, withheld)]
     gone = frozenset(vendors.departed(tx, sorted(over)))
     return Load(copies, _left(tx, ringing, now), classes, gone, withheld)
+
+
+def _subject(coupon: coupons.CouponRow) -> str:
+    """What a coupon's class is known by: its version, and which of the version's promises it is."""
+    of_version = f"{coupons.COUPON}:{coupon.version_id}"
+    return of_version if coupon.promise is None else f"{of_version}:{short_name(coupon.promise)}"
 
 
 def _silenced(ready: Ready, withheld: frozenset[int]) -> bool:
@@ -180,7 +187,7 @@ def _keep(ctx: Context, wallet: str, key: ClassKey, version_id: int, report: Tem
 def _due(ctx: Context, tx: Tx, key: ClassKey, now: datetime) -> tuple[ClassKey, int, Template] | None:
     """The class with the version that it should be of, where the vendor has another."""
     row, given = programmes.programme_by_id(tx, key.programme_id), vendors.class_of(tx, key)
-    _, _, of_version = key.subject.partition(":")
+    _, of_version, promise = (*key.subject.split(":"), "", "")[:3]
     version_id = int(of_version) if of_version else row.version_id
     if given.version_id == version_id:
         return None
@@ -192,7 +199,7 @@ def _due(ctx: Context, tx: Tx, key: ClassKey, now: datetime) -> tuple[ClassKey, 
             credential_set=key.credential_set_id,
             programme=row.public_id,
             issuer_name=vendors.account_of(tx, key.programme_id),
-            card=_specimen(ctx, tx, row.id, version_id, now, coupon=bool(of_version)),
+            card=_specimen(ctx, tx, row.id, version_id, now, promise if of_version else None),
             # Of a version in between nobody may have heard that it was put there: what stands is looked at.
             remote_state=None,
             callback_url=callback_url(ctx, issuer.public_id),
@@ -200,16 +207,17 @@ def _due(ctx: Context, tx: Tx, key: ClassKey, now: datetime) -> tuple[ClassKey, 
     )
 
 
-def _specimen(ctx: Context, tx: Tx, programme_id: int, version_id: int, now: datetime, *, coupon: bool) -> Card:
-    """The card of a member of one minute, or the coupon that the version promises: nobody's own."""
+def _specimen(ctx: Context, tx: Tx, programme_id: int, version_id: int, now: datetime, coupon: str | None) -> Card:
+    """The card of a member of one minute, or the coupon that the version promises under this short name, that for
+    joining without one: nobody's own."""
     programme = ctx.programme(tx, version_id)
     stores = tuple(
         Store(s.name, s.latitude, s.longitude, s.texts, s.public_id)
         for s in parties.stores_of_programme(tx, programme_id)
     )
-    if coupon and programme.welcome_coupon is not None:
+    if coupon is not None:
         slip = Slip("issued", None, None, None, stores, 1, False, None)
-        return compose_coupon(programme, programme.welcome_coupon, slip)
+        return compose_coupon(programme, promise_called(programme, coupon), slip)
     return compose(programme, Holding({}, None, None, None, stores, 1, False, None, None), now)[0]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -27,7 +27,8 @@ COUPON = "coupon"
 @dataclass(frozen=True)
 class CouponRow:
     """A coupon as its last event left it; `pass_id` is the newest of the files that show it; copies in other
-    wallets stand beside it (`elsewhere`)."""
+    wallets stand beside it (`elsewhere`). `promise` names which of its version's promises it is, see
+    `rules.coupons.promise_of`; `entry` is the public id of the entry whose units it was made of."""
 
     id: int
     public_id: str
@@ -43,6 +44,8 @@ class CouponRow:
     used_at: datetime | None
     over_at: datetime | None
     pass_id: int
+    promise: str | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class NewCoupon:
     value_minor: int | None
     issued_at: datetime
     valid_to: datetime | None
+    promise: str | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ class HistoryRow:
     own: bool
     store: str | None
     till: str | None
+    promise: str | None = None
 
 
 _NEWEST = (
@@ -133,6 +139,8 @@ def _row(r: sa.Row) -> CouponRow:  # type: ignore[type-arg]
         r.used_at,
         r.over_at,
         r.pass_id,
+        r.promise,
+        r.entry,
     )
 
 
@@ -195,6 +203,46 @@ def of_member(tx: Tx, member_id: int) -> list[CouponRow]:
     return [_row(r) for r in tx.execute(_OF_MEMBER, {"member": member_id})]
 
 
+_STANDING = (
+    sa.select(
+        coupons.c.member_id,
+        coupons.c.programme_version_id,
+        coupons.c.promise,
+        coupons.c.valid_to,
+        sa.func.count().label("many"),
+    )
+    .where(
+        coupons.c.member_id.in_(b("members", expanding=True)),
+        coupons.c.state == "issued",
+        coupons.c.promise.is_not(None),
+        sa.or_(coupons.c.valid_to.is_(None), coupons.c.valid_to >= b("since")),
+    )
+    .group_by(coupons.c.member_id, coupons.c.programme_version_id, coupons.c.promise, coupons.c.valid_to)
+    .order_by(coupons.c.member_id, coupons.c.valid_to.asc().nulls_last(), coupons.c.programme_version_id)
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many equal vouchers a member can use: of the same promise, good until the same moment."""
+
+    version_id: int
+    promise: str
+    valid_to: datetime | None
+    many: int
+
+
+def standing(tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, list[Standing]]:
+    """Member key to the vouchers that can be used now, the first to run out first; what was given for joining, which
+    has its pass beside the card, is not among them."""
+    found: dict[int, list[Standing]] = {}
+    given = {"members": list(member_ids), "since": now - timedelta(seconds=1)}
+    for r in tx.execute(_STANDING, given):
+        one = Standing(r.programme_version_id, r.promise, r.valid_to, r.many)
+        found.setdefault(r.member_id, []).append(one)
+    return found
+
+
 def history(
     tx: Tx, scope: Scope, member_id: int, since: datetime | None, before: datetime | None, most: int
 ) -> list[HistoryRow]:
@@ -207,6 +255,7 @@ def history(
             row.at,
             row.merchant_id,
             coupons.c.programme_version_id,
+            coupons.c.promise,
             stores.c.name.label("store"),
             tills.c.name.label("till"),
         )
@@ -225,7 +274,7 @@ def history(
     for r in tx.execute(query):
         own = r.merchant_id in (None, scope.merchant_id)
         place = (r.store, r.till) if own else (None, None)
-        found.append(HistoryRow(r.public_id, r.kind, r.at, r.programme_version_id, own, *place))
+        found.append(HistoryRow(r.public_id, r.kind, r.at, r.programme_version_id, own, place[0], place[1], r.promise))
     return found
 
 

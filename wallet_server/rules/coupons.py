@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from wallet_server.errors import Conflict
 from wallet_server.rules.card import Texts
-from wallet_server.rules.program import Promise
+from wallet_server.rules.program import Programme, Promise
 
 ISSUED, USED, EXPIRED, VOID = "issued", "used", "expired", "void"
 UNDONE = "undone"
@@ -18,8 +19,8 @@ UNDONE = "undone"
 Said = Literal["issued", "used", "expired", "void", "taken", "given-back"]
 """What a cashier is told: what a coupon is, that it was just taken, or given back."""
 
-WELCOME = "welcome"
-"""The source of a coupon that was promised for joining."""
+WELCOME, CONVERSION, REWARD, GOODWILL = "welcome", "conversion", "reward", "goodwill"
+"""Why a coupon was given: for joining, for units that became it, for units that bought it, as a gesture."""
 
 _SAID: Mapping[Said, Texts] = {
     "issued": {"fr": "{}", "en": "{}"},
@@ -40,6 +41,30 @@ _PROMISED = {
     "fr": ("Bon de bienvenue\u00a0: {}. {}", " Valable {} jours.", " Valable un jour."),
     "en": ("Welcome coupon: {}. {}", " Valid for {} days.", " Valid for one day."),
 }
+
+
+def promises(programme: Programme) -> dict[str, Promise]:
+    """Every voucher that a version promises besides that for joining, by name: `conversion:ID`, `reward:CODE`."""
+    made = {f"{CONVERSION}:{one.id}": one.voucher for one in programme.conversions}
+    return made | {f"{REWARD}:{one.code}": one.voucher for one in programme.rewards if one.voucher is not None}
+
+
+def promise_of(programme: Programme, name: str | None) -> Promise:
+    """The promise of this name, that for joining where there is none. Raises `LookupError`."""
+    found = programme.welcome_coupon if name is None else promises(programme).get(name)
+    if found is None:
+        raise LookupError(f"this version promises no coupon {name or WELCOME}")
+    return found
+
+
+def short_name(name: str) -> str:
+    """The name of a promise in eight letters, for places that have no more."""
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def promise_called(programme: Programme, short: str) -> Promise:
+    """The promise of this short name, that for joining where it is empty. Raises `LookupError`."""
+    return promise_of(programme, next((name for name in promises(programme) if short_name(name) == short), None))
 
 
 def last_instant(issued_at: datetime, valid_days: int | None, zone: str) -> datetime | None:

@@ -74,6 +74,8 @@ from wallet_server.records.schema.periods import (
     redemption_estimates,
 )
 from wallet_server.records.schema.refunds import REFUND_FACTS, corrections, refund_lines, refunds
+from wallet_server.records.schema.rewards import deal_hints, goodwill_notes, reward_stock, till_hints
+from wallet_server.records.schema.standing import STANDING_FACTS, member_standing, tier_grants
 from wallet_server.records.schema.vendors import (
     callback_nonces,
     class_alerts,
@@ -104,6 +106,7 @@ __all__ = [
     "LEDGER_TABLES",
     "PERIOD_FACTS",
     "REFUND_FACTS",
+    "STANDING_FACTS",
     "WEBHOOK_FACTS",
     "Instant",
     "account_clocks",
@@ -133,10 +136,12 @@ __all__ = [
     "coupons",
     "credential_sets",
     "currencies",
+    "deal_hints",
     "departures",
     "devices",
     "drafts",
     "expiry_warnings",
+    "goodwill_notes",
     "holder_walks",
     "holds",
     "identities",
@@ -150,6 +155,7 @@ __all__ = [
     "lot_allocations",
     "lots",
     "member_events",
+    "member_standing",
     "members",
     "merchants",
     "metadata",
@@ -174,6 +180,7 @@ __all__ = [
     "refunds",
     "registrations",
     "requests",
+    "reward_stock",
     "rotating_codes",
     "sale_lines",
     "sale_reversals",
@@ -185,6 +192,8 @@ __all__ = [
     "stores",
     "tag_counters",
     "tickets",
+    "tier_grants",
+    "till_hints",
     "tills",
     "webhook_attempts",
     "webhook_deliveries",

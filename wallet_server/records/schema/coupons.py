@@ -14,7 +14,7 @@ coupons = sa.Table(
     ref("programme_id", "programmes"),
     ref("member_id", "members", index=True),
     ref("programme_version_id", "programme_versions"),  # the version that promised it: its words and its value
-    text("source", 20),  # why it was given: welcome
+    text("source", 20),  # why it was given: welcome, conversion, reward, goodwill
     text("money", 3),
     sa.Column("value_minor", sa.BigInteger(), nullable=True),
     text("state", 20),  # as its last event left it: issued, used, expired, void
@@ -22,6 +22,8 @@ coupons = sa.Table(
     at("valid_to", nullable=True),
     at("used_at", nullable=True),
     at("over_at", nullable=True),  # of a used one: when its phone is told for good, and can no longer get it back
+    text("promise", 60, nullable=True),  # which of the version's: conversion:ID, reward:CODE; null: that for joining
+    text("entry", 40, nullable=True),  # the entry whose units it was made of; null: of none
     sa.Index("ix_coupons_lapsing", "valid_to", "id",
              sqlite_where=sa.text("state = 'issued' AND valid_to IS NOT NULL"),
              postgresql_where=sa.text("state = 'issued' AND valid_to IS NOT NULL")),

@@ -187,8 +187,8 @@ def _ends(found: Portrait, tongue: str, say: Wording) -> list[tuple[str, str]]:
 
 def _of_coupon(told: OfCoupon, say: Wording) -> dict[str, Any]:
     """What became of a coupon as a line of the history."""
-    event, promise = told.event, told.programme.welcome_coupon
-    title = in_language(promise.title, say.tongue) if promise else ""
+    event = told.event
+    title = in_language(coupons.promise_of(told.programme, event.promise).title, say.tongue)
     return {
         "id": event.id,
         "amount": "",
