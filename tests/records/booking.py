@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tests.world import NOON, World
 from wallet_server.actions.context import new_id
-from wallet_server.records import ledger, members, programmes
+from wallet_server.records import correcting, ledger, members, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.schema import balances, ledger_postings, lots
@@ -86,7 +86,7 @@ class Books:
     def reverse(self, member: int, posted: Posted) -> Posted:
         """Undo an entry; what is returned is the last of the entries that this took."""
         purse = self.purse(member, posted.currency)
-        return ledger.reverse(self.tx, self.booking(member), purse, posted.entry_id, self._name)[-1]
+        return correcting.reverse(self.tx, self.booking(member), purse, posted.entry_id, self._name)[-1]
 
     def lots(self, member: int, currency: str = "points") -> list[LotRow]:
         """The account's lots, oldest first."""

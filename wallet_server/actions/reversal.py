@@ -11,7 +11,7 @@ from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.errors import Conflict
-from wallet_server.records import ledger, members, sales
+from wallet_server.records import correcting, ledger, members, sales
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Posted
 from wallet_server.records.sales import EntryRow
@@ -78,7 +78,7 @@ def _reverse(
             purse = ledger.purses(tx, member.id)[entry.currency]
             booking = counter_booking(scope, member, entry.rule_id, reason, entry.receipt or "", tier, now)
             booking = replace(booking, sale_id=entry.sale_id)
-            posted += ledger.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))
+            posted += correcting.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))
         after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
         if posted:
             # A correction is silent: nobody's phone rings for it.

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from wallet_server.records.credentials import APPLE
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import APNS
+from wallet_server.records.ledger import MOVES
 from wallet_server.records.schema import (
     consents,
     currencies,
@@ -264,6 +265,8 @@ def history(tx: Tx, scope: Scope, member_id: int, before: int | None, most: int)
             ledger_entries.c.member_id == member_id,
             ledger_entries.c.programme_id.in_(_mine(scope)),
             ledger_accounts.c.owner_kind == "member",
+            # The member has as many as before.
+            ledger_entries.c.kind.not_in(MOVES),
         )
         .order_by(ledger_entries.c.id.desc())
         .limit(most)

@@ -8,7 +8,7 @@ lots is always the balance. What is left of a lot when it runs out goes to the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -26,14 +26,16 @@ from wallet_server.records.schema import (
     ledger_accounts,
     ledger_entries,
     ledger_postings,
-    lot_allocations,
     lots,
 )
 
 EARN, BURN, REVERSE, EXPIRE = "earn", "burn", "reverse", "expire"
+CONFIRM, HOLD, RELEASE, FORGIVE = "confirm", "hold", "release", "forgive"
+MOVES = (CONFIRM, HOLD, RELEASE)
+"""Kinds that move units between accounts of one member, who has as many as before."""
 MEMBER, MERCHANT = "member", "merchant"
-AVAILABLE, ISSUED, REDEEMED, BREAKAGE = "available", "issued", "redeemed", "breakage"
-EXPIRY_UNDONE = "reverse.expire"
+AVAILABLE, PENDING, HELD = "available", "pending", "held"
+ISSUED, REDEEMED, BREAKAGE, WRITTEN_OFF = "issued", "redeemed", "breakage", "written_off"
 MAX_BALANCE = 2**53 - 1
 """Beyond it a JSON number is no longer exact in every language (RFC 8259, 6)."""
 
@@ -88,7 +90,7 @@ class Posted:
 
 
 # Beside a lot that has expired, a balance of zero or more may hide a debt: so the debts themselves are looked for.
-_OWING = sa.exists().where(lots.c.account_id == ledger_accounts.c.id, lot_book.OPEN, lots.c.remaining < 0)
+_OWING = sa.exists().where(lots.c.account_id == ledger_accounts.c.id, lot_book.DEBT)
 _ISSUED = ledger_accounts.alias("merchants_own")
 _PURSES = Prepared(
     sa.select(
@@ -110,7 +112,7 @@ _PURSES = Prepared(
             _ISSUED.c.purpose == ISSUED,
         ),
     )
-    .where(balances.c.member_id == b("member_id"))
+    .where(balances.c.member_id == b("member_id"), ledger_accounts.c.purpose == sa.literal_column("'available'"))
 )
 _ADD_ENTRY = Prepared(
     sa.insert(ledger_entries).returning(ledger_entries.c.id), [c.name for c in ledger_entries.c if c.name != "id"]
@@ -121,23 +123,26 @@ _MOVE, _MOVED = Prepared(_BY), Prepared(_BY.returning(balances.c.amount))
 
 
 def purses(tx: Tx, member_id: int, merchant_id: int | None = None) -> dict[str, Purse]:
-    """The member's accounts by currency code, and what this merchant's awards come from where it is open already."""
+    """The member's accounts of what can be spent, by currency code, and what this merchant's awards come from where it
+    is open already."""
     rows = _PURSES.rows(tx, {"member_id": member_id, "merchant_id": merchant_id})
     return {r.code: Purse(r.id, r.currency_id, r.code, r.amount, bool(r.owing), r.issued) for r in rows}
 
 
 _AMOUNTS = (
-    sa.select(balances.c.member_id, currencies.c.code, balances.c.amount)
+    sa.select(balances.c.member_id, currencies.c.code, ledger_accounts.c.purpose, balances.c.amount)
     .join(currencies, currencies.c.id == balances.c.currency_id)
+    .join(ledger_accounts, ledger_accounts.c.id == balances.c.account_id)
     .where(balances.c.member_id.in_(b("ids", expanding=True)))
 )
 
 
 def amounts(tx: Tx, member_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Member key to currency code to balance."""
+    """Member key to currency code to what can be spent."""
     found: dict[int, dict[str, int]] = {}
     for r in tx.execute(_AMOUNTS, {"ids": list(member_ids)}):
-        found.setdefault(r.member_id, {})[r.code] = r.amount
+        if r.purpose == AVAILABLE:
+            found.setdefault(r.member_id, {})[r.code] = r.amount
     return found
 
 
@@ -146,10 +151,33 @@ def open_purses(tx: Tx, programme_id: int, member_id: int, currency_ids: Sequenc
     have = {p.currency_id for p in purses(tx, member_id).values()}
     for currency_id in currency_ids:
         if currency_id not in have:
-            account = _account(tx, programme_id, currency_id, MEMBER, member_id, AVAILABLE)
-            tx.execute(
-                sa.insert(balances).values(account_id=account, member_id=member_id, currency_id=currency_id, amount=0)
-            )
+            _open(tx, programme_id, member_id, currency_id, AVAILABLE)
+
+
+def _open(tx: Tx, programme_id: int, member_id: int, currency_id: int, purpose: str) -> int:
+    account = _account(tx, programme_id, currency_id, MEMBER, member_id, purpose)
+    tx.execute(sa.insert(balances).values(account_id=account, member_id=member_id, currency_id=currency_id, amount=0))
+    return account
+
+
+_ASIDE = (
+    sa.select(balances.c.account_id, balances.c.amount)
+    .join(ledger_accounts, ledger_accounts.c.id == balances.c.account_id)
+    .where(
+        balances.c.member_id == b("member_id"),
+        balances.c.currency_id == b("currency_id"),
+        ledger_accounts.c.purpose == b("purpose"),
+    )
+)
+
+
+def aside(tx: Tx, programme_id: int, member_id: int, purse: Purse, purpose: str) -> Purse:
+    """The member's account of what is on its way or put aside (`purpose`) of the same currency, opened when it is first
+    used; it never owes."""
+    key = {"member_id": member_id, "currency_id": purse.currency_id, "purpose": purpose}
+    row = tx.execute(_ASIDE, key).first()
+    account = row.account_id if row else _open(tx, programme_id, member_id, purse.currency_id, purpose)
+    return Purse(account, purse.currency_id, purse.code, row.amount if row else 0, False, purse.issued)
 
 
 def open_all_purses(tx: Tx, programme_id: int, member_id: int) -> None:
@@ -189,54 +217,79 @@ def _account(tx: Tx, programme_id: int, currency_id: int, kind: str, owner: int,
 
 @dataclass(frozen=True)
 class Award:
-    """Units (> 0) to give, and until when they count."""
+    """Units (> 0) to give, until when they count, and from when they can be spent where that is not at once."""
 
     booking: Booking
     purse: Purse
     amount: int
     expires_at: datetime | None
+    pending_until: datetime | None = None
 
 
 def award(tx: Tx, awards: Sequence[Award]) -> list[Posted]:
     """Give what one event earned, in this order: each opens a lot; debts left by reversals are paid out of it first.
 
-    All are of one programme and merchant, to one member whose purses were read under its lock. A handful of statements
-    however many they are. Raises `Conflict` (`balance-too-large`).
+    What is pending stands apart (see `records.pending`) and pays nothing yet. All are of one programme and merchant, to
+    one member whose purses were read under its lock. A handful of statements however many they are. Raises `Conflict`
+    (`balance-too-large`).
     """
     if not awards:
         return []
     foreseen = foresee(awards)
     other = contras(tx, awards)
-    legs = [_Leg(one.booking, EARN, one.purse, one.amount, other[one.purse.currency_id]) for one in awards]
-    ids = _write(tx, legs)
+    into = _receivers(tx, awards)
+    legs = [
+        Leg(replace(one.booking, params=_said(one)), EARN, purse, one.amount, other[purse.currency_id])
+        for one, purse in zip(awards, into, strict=True)
+    ]
+    ids = write(tx, legs)
     _MOVE.many(tx, [{"account": leg.purse.account_id, "by": leg.amount} for leg in legs])
     posted = [replace(one, entry_id=ids[one.public_id]) for one in foreseen]
-    opened = lot_book.open_lots(
-        tx,
-        [
-            lot_book.new_lot(one.purse.account_id, entry.entry_id, one.amount, one.booking.effective_at, one.expires_at)
-            for one, entry in zip(awards, posted, strict=True)
-        ],
-    )
-    for one, entry in zip(awards, posted, strict=True):
-        if one.purse.owing:
-            pool = {opened[entry.entry_id]: one.amount}
-            lot_book.take(tx, entry.entry_id, lot_book.repay(tx, one.purse.account_id, pool, one.booking.recorded_at))
+    opened = lot_book.open_lots(tx, [_lot(*three) for three in zip(awards, into, posted, strict=True)])
+    for one, purse, entry in zip(awards, into, posted, strict=True):
+        lot = opened[entry.entry_id]
+        if one.pending_until is not None:
+            wait = lot_book.Wait(lot, entry.entry_id, purse.account_id, one.amount, one.pending_until, one.expires_at)
+            lot_book.let_wait(tx, wait)
+        elif purse.owing:
+            paid = lot_book.repay(tx, purse.account_id, {lot: one.amount}, one.booking.recorded_at)
+            lot_book.take(tx, entry.entry_id, paid)
     return posted
 
 
+def _lot(one: Award, purse: Purse, entry: Posted) -> dict[str, Any]:
+    # What is on its way does not run out: it gets its day once it can be spent.
+    gone = one.expires_at if one.pending_until is None else None
+    return lot_book.new_lot(purse.account_id, entry.entry_id, one.amount, one.booking.effective_at, gone)
+
+
+def _receivers(tx: Tx, awards: Sequence[Award]) -> list[Purse]:
+    """Which account of the member each goes to."""
+    member, programme = awards[0].booking.member_id, awards[0].booking.programme_id
+    return [
+        one.purse if one.pending_until is None else aside(tx, programme, member, one.purse, PENDING) for one in awards
+    ]
+
+
+def _said(one: Award) -> Mapping[str, Any]:
+    params = one.booking.params
+    return params if one.pending_until is None else {**params, "pending_until": one.pending_until.isoformat()}
+
+
 def foresee(awards: Sequence[Award]) -> list[Posted]:
-    """What `award` will answer, before anything is written. Raises `Conflict` (`balance-too-large`)."""
+    """What `award` will answer, before anything is written: what is pending leaves the balance where it is. Raises
+    `Conflict` (`balance-too-large`)."""
     stands: dict[int, int] = {}
     posted = []
     for one in awards:
         account, said = one.purse.account_id, one.booking
-        after = stands[account] = stands.get(account, one.purse.amount) + one.amount
+        before = stands.get(account, one.purse.amount)
+        after = stands[account] = before + (one.amount if one.pending_until is None else 0)
         if one.amount <= 0:
             raise ValueError("an award is positive")
-        if after > MAX_BALANCE:
+        if before + one.amount > MAX_BALANCE:
             raise Conflict(f"This account cannot hold that many {one.purse.code}.", code="balance-too-large")
-        what = (said.rule_id, said.reason, said.params)
+        what = (said.rule_id, said.reason, _said(one))
         posted.append(Posted(0, said.public_id, one.purse.code, one.amount, after, *what))
     return posted
 
@@ -265,7 +318,7 @@ def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
             facts={"available": have, "asked": amount},
         )
     contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, REDEEMED)
-    posted = _post(tx, booking, BURN, purse, -amount, contra, None)
+    posted = post(tx, booking, BURN, purse, -amount, contra)
     lot_book.take(tx, posted.entry_id, takes)
     return posted
 
@@ -281,73 +334,13 @@ def expire(tx: Tx, booking: Booking, purse: Purse, lot: int) -> Posted | None:
     if left is None:
         return None
     contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, BREAKAGE)
-    posted = _post(tx, booking, EXPIRE, purse, -left, contra, None)
+    posted = post(tx, booking, EXPIRE, purse, -left, contra)
     lot_book.take(tx, posted.entry_id, [(lot, left)])
     return posted
 
 
-_EXPIRIES = (
-    sa.select(ledger_entries.c.id)
-    .join(lot_allocations, lot_allocations.c.entry_id == ledger_entries.c.id)
-    .join(lots, lots.c.id == lot_allocations.c.lot_id)
-    .where(lots.c.entry_id == b("award"), ledger_entries.c.kind == EXPIRE)
-    .order_by(ledger_entries.c.id)
-)
-
-
-def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int, new_id: Callable[[], str]) -> list[Posted]:
-    """Undo one entry in full by a further entry that names it, the last of those returned.
-
-    A reversed award takes back what is left of its own lot, then the others, and leaves a debt for the rest (the
-    balance goes below zero and the next awards repay it). What of it has expired is put back first, each expiry undone
-    by an entry of its own (with ids from `new_id`): else it would be taken twice. A reversed burn gives back to the
-    lots it took from. Raises `Conflict` (`already-reversed`, `not-reversible` for reversals and expiries).
-    """
-    kind = tx.execute(sa.select(ledger_entries.c.kind).where(ledger_entries.c.id == entry_id)).scalar_one()
-    if kind == REVERSE:
-        raise Conflict("A reversal cannot be reversed; book it anew.", code="not-reversible")
-    if kind == EXPIRE:
-        raise Conflict("What has expired comes back with its sale alone; reverse the sale.", code="not-reversible")
-    if tx.execute(sa.select(ledger_entries.c.id).where(ledger_entries.c.reverses_id == entry_id)).scalar():
-        raise Conflict("This was already reversed.", code="already-reversed")
-    expiries = tx.execute(_EXPIRIES, {"award": entry_id}).scalars().all() if kind == EARN else ()
-    undone = [
-        _undo(tx, replace(booking, public_id=new_id(), reason=EXPIRY_UNDONE), purse, expiry, EXPIRE)
-        for expiry in expiries
-    ]
-    return [*undone, _undo(tx, booking, purse, entry_id, kind)]
-
-
-def _undo(tx: Tx, booking: Booking, purse: Purse, entry_id: int, kind: str) -> Posted:
-    legs = tx.execute(
-        sa.select(ledger_postings.c.account_id, ledger_postings.c.amount).where(ledger_postings.c.entry_id == entry_id)
-    ).all()
-    own = next(leg for leg in legs if leg.account_id == purse.account_id)
-    contra = next(leg for leg in legs if leg.account_id != purse.account_id)
-    posted = _post(tx, booking, REVERSE, purse, -own.amount, contra.account_id, entry_id)
-    if kind == EARN:
-        takes, rest = lot_book.plan(tx, purse.account_id, own.amount, booking.effective_at, first=entry_id)
-        lot_book.take(tx, posted.entry_id, takes)
-        if rest:
-            lot_book.open_lots(
-                tx, [lot_book.new_lot(purse.account_id, posted.entry_id, -rest, booking.effective_at, None)]
-            )
-        return posted
-    given = tx.execute(
-        sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount)
-        .where(lot_allocations.c.entry_id == entry_id)
-        .order_by(lot_allocations.c.lot_id)
-    ).all()
-    back = {row.lot_id: row.amount for row in given}
-    # What had expired is put back only to be taken away with its award: it pays no debt on the way.
-    repaid = dict(lot_book.repay(tx, purse.account_id, back, booking.recorded_at)) if kind == BURN else {}
-    net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
-    lot_book.take(tx, posted.entry_id, [*net.items(), *repaid.items()])
-    return posted
-
-
 @dataclass(frozen=True)
-class _Leg:
+class Leg:
     """One entry to book: the member's account moves by `amount`, the account on the other side by its opposite."""
 
     booking: Booking
@@ -358,13 +351,23 @@ class _Leg:
     reverses: int | None = None
 
 
-def _post(tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra: int, reverses: int | None) -> Posted:
-    said, entry = booking, _write(tx, [_Leg(booking, kind, purse, amount, contra, reverses)])[booking.public_id]
+def post(
+    tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra: int, reverses: int | None = None
+) -> Posted:
+    """Book one entry; the lots are the caller's."""
+    said, entry = booking, write(tx, [Leg(booking, kind, purse, amount, contra, reverses)])[booking.public_id]
     after = _MOVED.first(tx, {"account": purse.account_id, "by": amount}).amount
     return Posted(entry, said.public_id, purse.code, amount, after, said.rule_id, said.reason, said.params)
 
 
-def _write(tx: Tx, legs: Sequence[_Leg]) -> dict[str, int]:
+def move(tx: Tx, booking: Booking, kind: str, purse: Purse, other: Purse, amount: int) -> Posted:
+    """Book units into (or, below zero, out of) a purse from another of the same member; the lots are the caller's."""
+    posted = post(tx, booking, kind, purse, amount, other.account_id)
+    _MOVE.many(tx, [{"account": other.account_id, "by": -amount}])
+    return posted
+
+
+def write(tx: Tx, legs: Sequence[Leg]) -> dict[str, int]:
     """Entries with their postings; the balances are the caller's. Public id to entry."""
     ids = {leg.booking.public_id: _ADD_ENTRY.first(tx, _entry(leg)).id for leg in legs}
     sides = []
@@ -376,7 +379,7 @@ def _write(tx: Tx, legs: Sequence[_Leg]) -> dict[str, int]:
     return ids
 
 
-def _entry(leg: _Leg) -> dict[str, Any]:
+def _entry(leg: Leg) -> dict[str, Any]:
     booking = leg.booking
     return {
         "public_id": booking.public_id,

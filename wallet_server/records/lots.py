@@ -6,7 +6,8 @@ always its balance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +16,12 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
-from wallet_server.records.schema import ledger_entries, lot_allocations, lots
+from wallet_server.records.schema import corrections, lot_allocations, lots, pending_awards
 
 MAX_LOTS = 10_000
 # Written out, not bound: by a bound value a database cannot tell that the partial index of the open lots holds the row.
 OPEN = lots.c.remaining != sa.literal_column("0")
+DEBT = lots.c.remaining < sa.literal_column("0")
 _OPEN_LOT = Prepared(
     sa.insert(lots).returning(lots.c.id),
     ["account_id", "entry_id", "amount", "remaining", "earned_at", "expires_at"],
@@ -35,17 +37,46 @@ _LOTS = Prepared(
     .order_by(lots.c.expires_at.asc().nulls_last(), lots.c.id)
     .limit(MAX_LOTS)
 )
-# A debt is opened by the reversal of an award: of which one, its entry names.
+# A debt is opened by what takes an award back.
 _DEBTS = (
-    sa.select(lots.c.id, lots.c.remaining, ledger_entries.c.reverses_id.label("award"))
-    .join(ledger_entries, ledger_entries.c.id == lots.c.entry_id)
-    .where(lots.c.account_id == b("account"), OPEN, lots.c.remaining < 0)
+    sa.select(lots.c.id, lots.c.remaining, corrections.c.corrects_id.label("award"))
+    .outerjoin(corrections, corrections.c.entry_id == lots.c.entry_id)
+    .where(lots.c.account_id == b("account"), DEBT)
     .order_by(lots.c.id)
     .limit(MAX_LOTS)
 )
-_OPENED = sa.select(lots.c.id, lots.c.entry_id, lots.c.expires_at).where(lots.c.id.in_(b("ids", expanding=True)))
+# What waited has a second lot since it was confirmed.
+_OPENED = (
+    sa.select(
+        lots.c.id,
+        sa.func.coalesce(pending_awards.c.entry_id, lots.c.entry_id).label("award"),
+        lots.c.expires_at,
+    )
+    .outerjoin(pending_awards, pending_awards.c.confirmed_id == lots.c.entry_id)
+    .where(lots.c.id.in_(b("ids", expanding=True)))
+)
 _DRAW = Prepared(sa.update(lots).where(lots.c.id == b("lot")).values(remaining=lots.c.remaining - b("by")))
 _ALLOCATE = Prepared(sa.insert(lot_allocations), ["lot_id", "entry_id", "amount"])
+
+
+@dataclass(frozen=True)
+class Wait:
+    """An award on its way: the lot that holds what is left of it, when it can be spent, and how long from then on."""
+
+    lot_id: int
+    entry_id: int
+    account_id: int
+    amount: int
+    matures_at: datetime
+    expires_at: datetime | None
+
+
+WAITING, CONFIRMED, TAKEN = "waiting", "confirmed", "taken"
+
+
+def let_wait(tx: Tx, wait: Wait) -> None:
+    """Note of an award that it is on its way."""
+    tx.execute(sa.insert(pending_awards).values(**vars(wait), state=WAITING))
 
 
 def new_lot(account: int, entry: int, amount: int, at: datetime, expires_at: datetime | None) -> dict[str, Any]:
@@ -66,23 +97,17 @@ def open_lots(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
 
 
 def plan(
-    tx: Tx, account: int, amount: int, at: datetime, first: int | None = None
+    tx: Tx, account: int, amount: int, at: datetime, apart: Collection[int] = ()
 ) -> tuple[list[tuple[int, int]], int]:
-    """Which lots give how much, first to expire first (the lot of entry `first` before all), and what is missing."""
-    rows = [(r.id, r.remaining) for r in _LOTS.rows(tx, {"account": account, "at": at})]
-    if first is not None:
-        own = tx.execute(
-            sa.select(lots.c.id, lots.c.remaining).where(lots.c.entry_id == first, lots.c.account_id == account)
-        ).all()
-        ahead = [(r.id, r.remaining) for r in own if r.remaining > 0]
-        rows = ahead + [row for row in rows if row not in ahead]
+    """Which lots give how much, first to expire first, those `apart` left out, and what is missing."""
     takes: list[tuple[int, int]] = []
-    for lot, remaining in rows:
+    for row in _LOTS.rows(tx, {"account": account, "at": at}):
         if not amount:
             break
-        part = min(remaining, amount)
-        takes.append((lot, part))
-        amount -= part
+        if row.id not in apart:
+            part = min(row.remaining, amount)
+            takes.append((row.id, part))
+            amount -= part
     return takes, amount
 
 
@@ -109,7 +134,7 @@ def repay(tx: Tx, account: int, pool: Mapping[int, int], at: datetime) -> list[t
     moves: list[tuple[int, int]] = []
     for debt in debts:
         owed = -debt.remaining
-        own = [lot for lot in pool if lot not in alive and opened[lot].entry_id == debt.award]
+        own = [lot for lot in pool if lot not in alive and opened[lot].award == debt.award]
         for lot in (*own, *alive):
             part = min(left[lot], owed)
             left[lot] -= part

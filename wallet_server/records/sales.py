@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
+from wallet_server.records.ledger import MOVES
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.requests import AlreadyClaimed
 from wallet_server.records.schema import (
@@ -138,7 +139,7 @@ _ENTRIES = (
     .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
     .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
     .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
-    .where(ledger_accounts.c.owner_kind == "member")
+    .where(ledger_accounts.c.owner_kind == "member", ledger_entries.c.kind.not_in(MOVES))
 )
 _ENTRIES_OF_SALE = _ENTRIES.where(ledger_entries.c.sale_id == b("sale_id")).order_by(ledger_entries.c.id)
 

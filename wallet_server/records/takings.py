@@ -41,7 +41,7 @@ class Stale:
 def record(tx: Tx, sale: NewSale, lines: Sequence[SaleLine], awards: Sequence[Award], stale: Stale) -> None:
     """Store a sale with what it earned (as `ledger.foresee` has it); where that is nothing, no card is stale. The
     bookings name no sale yet. Raises `AlreadyClaimed` when this receipt of this till and day stands already."""
-    if not awards or tx.dialect.name == "sqlite" or any(one.purse.owing for one in awards):
+    if not awards or tx.dialect.name == "sqlite" or any(map(_not_plain, awards)):
         _by_one(tx, sale, lines, awards, stale)
         return
     contras = ledger.contras(tx, awards)
@@ -56,6 +56,11 @@ def record(tx: Tx, sale: NewSale, lines: Sequence[SaleLine], awards: Sequence[Aw
     }
     if _AT_ONCE.first(tx, given) is None:
         raise AlreadyClaimed
+
+
+def _not_plain(one: Award) -> bool:
+    """Whether more is to be done than to open a lot: debts to pay, or units that are on their way only."""
+    return one.purse.owing or one.pending_until is not None
 
 
 def _by_one(tx: Tx, sale: NewSale, lines: Sequence[SaleLine], awards: Sequence[Award], stale: Stale) -> None:
