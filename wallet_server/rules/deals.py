@@ -8,14 +8,16 @@ remainders the earlier line first), so that the parts are the whole.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 from wallet_server.rules import conditions, occasions
 from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.conditions import Condition, Unanswerable
+from wallet_server.rules.conditions import Condition
 from wallet_server.rules.program import Programme
 from wallet_server.rules.program_parts import AmountOff, BuyGet, Deal, Goods, PercentOff
+from wallet_server.rules.rating import ZONED, Needs
+from wallet_server.rules.rating_facts import Surroundings
 
 Run = tuple[int, int, int]
 """Pieces of one price: the price, the line with its sign turned (of equal prices the later line comes first), how
@@ -56,6 +58,36 @@ class Deals:
             (deal, None if deal.when is None else conditions.read(deal.when, conditions.SALE))
             for deal in programme.deals
         ]
+        asked = frozenset[str]().union(*(when.asks for _, when in self._deals if when))
+        self._needs = Needs(
+            birthday="member.birthday_today" in asked,
+            sales="member.visits" in asked,
+            tenure="member.tenure_days" in asked,
+            store="store.id" in asked,
+            zone=bool(asked & ZONED) or any(deal.calendar for deal in programme.deals),
+        )
+
+    def needs(self, others: Needs) -> Needs:
+        """What has to be looked up for the deals, and for rating besides."""
+        own = self._needs
+        return replace(
+            others,
+            birthday=own.birthday or others.birthday,
+            sales=own.sales or others.sales,
+            tenure=own.tenure or others.tenure,
+        )
+
+    def remember(self, basket: Basket, state: State) -> dict[str, object]:
+        """What the deals used of it, for the books, as `rating.recall` reads it."""
+        needs = self._needs
+        wanted: tuple[tuple[str, bool, object], ...] = (
+            ("celebrates", needs.birthday, sorted(state.celebrates)),
+            ("tenure_days", needs.tenure, state.tenure_days),
+            ("sales", needs.sales, state.sales),
+            ("store", needs.store, basket.store),
+            ("zone", needs.zone, basket.zone),
+        )
+        return {name: value for name, matters, value in wanted if matters}
 
     def __bool__(self) -> bool:
         return bool(self._deals)
@@ -65,7 +97,7 @@ class Deals:
         if not self._deals:
             return Dealt()
         here = occasions.local(basket.at, basket.zone)
-        facts: Any = None
+        around: Surroundings | None = None
         counter = _Counter(basket.lines, self._excluded)
         taken: list[Taken] = []
         hints: list[Hint] = []
@@ -74,8 +106,8 @@ class Deals:
                 continue
             chosen = counter.of(deal.goods)
             if when is not None:
-                facts = facts or facts_of(basket, state)
-                chosen = [n for n in chosen if _holds(when, facts, basket.lines[n])]
+                around = around or Surroundings(basket, state, self._excluded)
+                chosen = [n for n in chosen if _holds(when, around, basket.lines[n])]
             if not chosen:
                 continue
             found, hint = _take(deal, counter, chosen)
@@ -86,37 +118,10 @@ class Deals:
         return Dealt(tuple(taken), tuple(hints))
 
 
-def facts_of(basket: Basket, state: State) -> Any:
-    """What a condition on sales may ask, see `conditions.SALE`."""
-    here = occasions.local(basket.at, basket.zone)
-    return SimpleNamespace(
-        basket=SimpleNamespace(
-            amount_minor=sum(line.amount_minor for line in basket.lines),
-            lines=basket.lines,
-            line_count=len(basket.lines),
-            hour=here.hour,
-            weekday=occasions.WEEKDAYS[here.weekday()],
-            date=here.date().isoformat(),
-            rewards_used=basket.rewards_used,
-        ),
-        member=SimpleNamespace(
-            tier=state.tier,
-            tenure_days=state.tenure_days,
-            visits=state.sales,
-            birthday_today="day" in state.celebrates,
-        ),
-        store=SimpleNamespace(id=basket.store, zone=basket.zone),
-        line=None,
-        it=None,
-    )
-
-
-def _holds(when: Condition, facts: Any, line: Line) -> bool:
-    facts.line = line
-    try:
-        return when.holds(facts)
-    except Unanswerable:
-        return False
+def _holds(when: Condition, around: Surroundings, line: Line) -> bool:
+    """A condition on a line chooses the lines; any other holds for all or for none."""
+    around.line = line
+    return around.holds(when, "")
 
 
 class _Counter:
