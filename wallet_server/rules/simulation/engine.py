@@ -1,0 +1,162 @@
+"""Owns the replay of one customer after another through a draft: what they earn, spend, let run out, and reach.
+
+Everything that a sale earns and every deal is computed by the rules of the till. What members do with what they earn is
+an assumption, told with the figures: they show the card at each purchase, and
+
+- `soon`: use the oldest voucher that is good for the basket, and take the reward that is worth most of those they can
+  afford, as soon as they come back with enough for any;
+- `save`: wait until they can afford the dearest reward;
+- `never`: spend nothing, so that all of it is owed.
+
+Units that no reward asks for, but that are worth money, pay at the till. Nothing that is earned by a purchase is spent
+in it. Goods that come back on a receipt of their own take back what they would earn today: a file does not say which
+purchase they are from. Stamps of visits stay. The stock of rewards has no limit here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from wallet_server.rules import liability, occasions
+from wallet_server.rules.deals import Deals
+from wallet_server.rules.earning import add_months
+from wallet_server.rules.program import EarnRule, Programme, Visit
+from wallet_server.rules.program_parts import Promise, Reward, Span
+from wallet_server.rules.rating import Rater
+
+Habit = Literal["soon", "save", "never"]
+HABITS: tuple[Habit, ...] = ("soon", "save", "never")
+MOST_TAKEN = 20
+"""Rewards of money that one purchase takes at most."""
+_AS_MONEY = ("amount", "refund", "voucher")
+
+
+class Gain(NamedTuple):
+    """What a rule that sales earn by gives: of which currency, for how long, from when."""
+
+    rule: str
+    currency: str
+    months: int | None
+    pending: timedelta | None
+    counts_visits: bool
+
+
+class Way(NamedTuple):
+    """A reward that can be had; `value` is what it gives in minor units, `percent` of the basket instead."""
+
+    reward: Reward
+    currency: str
+    units: int
+    value: int
+    percent: int | None
+    voucher: Promise | None
+
+    @property
+    def rate(self) -> Fraction:
+        """What a unit gives by it."""
+        value = self.value if self.voucher is None else self.voucher.value_minor or 0
+        return Fraction(value, self.units)
+
+
+class Engine:
+    """One version of a programme and one habit, made ready once. It keeps nothing of any member."""
+
+    def __init__(self, programme: Programme, habit: Habit = "soon", zone: str = "UTC") -> None:
+        self.programme, self.habit, self.zone = programme, habit, zone
+        self.rater = Rater(programme)
+        self.deals = Deals(programme)
+        visits = self.rater.needs.visit_rules
+        self.gains: tuple[Gain, ...] = tuple(self._gain(rule.id, rule.currency, visits) for rule in self.rater.rules)
+        self.caps: tuple[tuple[str, Span], ...] = self.rater.needs.caps
+        self.capped = frozenset(rule for rule, _ in self.caps)
+        self.worth = {
+            one.code: found.rate for one in programme.currencies if (found := liability.worth(programme, one))
+        }
+        self.expiring = tuple(one.code for one in programme.currencies if one.expires_after_months is not None)
+        spendable = {one.code for one in programme.currencies if one.spendable}
+        known = [self._way(one) for one in programme.rewards if one.cost.currency in spendable]
+        self.ways: tuple[Way, ...] = tuple(sorted(known, key=lambda way: (-way.rate, way.units)))
+        self.conversions = programme.conversions
+        taken = {way.currency for way in known} | {one.currency for one in programme.conversions}
+        self.pays = tuple((code, rate) for code, rate in self.worth.items() if code not in taken and rate > 0)
+        self.owed = programme.refunds.negative == "debt"
+        welcome = programme.welcome
+        self.welcome = welcome
+        self.welcome_months = None if welcome is None else programme.currency(welcome.currency).expires_after_months
+        self.dearest = max((way.units for way in known), default=0)
+        ladder = programme.ladder
+        levels = () if ladder is None else tuple(level for level in ladder.levels if not level.invitation)
+        self.levels = tuple(level.code for level in levels)
+        self.thresholds = tuple(level.threshold for level in levels)
+        self.ladder_currency = "" if ladder is None else ladder.currency
+
+    def _gain(self, rule: str, code: str, visits: Iterable[str]) -> Gain:
+        currency = self.programme.currency(code)
+        pending = timedelta(days=currency.pending_days) if currency.pending_days else None
+        return Gain(rule, code, currency.expires_after_months, pending, rule in visits)
+
+    def _way(self, reward: Reward) -> Way:
+        value = reward.value_minor
+        if value is None:
+            rate = self.worth.get(reward.cost.currency)
+            value = 0 if rate is None or reward.percent else reward.cost.units * rate.numerator // rate.denominator
+        percent = reward.percent if reward.kind == "percent" else None
+        voucher = reward.voucher if reward.kind == "voucher" else None
+        return Way(reward, reward.cost.currency, reward.cost.units, value, percent, voucher)
+
+    @staticmethod
+    def stays(rule: EarnRule) -> bool:
+        """Whether goods that come back leave what this rule gave."""
+        return isinstance(rule.way, Visit)
+
+    def unvalued(self) -> tuple[str, ...]:
+        """Codes of rewards of which nothing says what they are worth: they are counted as costing nothing."""
+        return tuple(way.reward.code for way in self.ways if not way.value and not way.percent and not way.voucher)
+
+    def money(self, code: str, units: int) -> int:
+        """What units are worth in minor units, rounded down; 0 where nothing says."""
+        rate = self.worth.get(code)
+        return 0 if rate is None else units * rate.numerator // rate.denominator
+
+    def window(self, span: Span, at: datetime) -> datetime | None:
+        """Until when the window of a cap or limit lasts; None for ever."""
+        if span == "sale":
+            return at + timedelta.resolution
+        bounds = occasions.window(span, at, self.zone)
+        return None if bounds is None else bounds[1]
+
+
+class Voucher(NamedTuple):
+    """A voucher in a member's hands."""
+
+    ends: datetime | None
+    value: int
+    percent: int | None
+    minimum: int
+
+    def good(self, at: datetime, total: int) -> bool:
+        """Whether it takes something off a basket of this total now."""
+        return total > 0 and total >= self.minimum and (self.ends is None or at < self.ends)
+
+    def off(self, total: int) -> int:
+        """What it takes off."""
+        return min(total, self.value) if self.percent is None else total * self.percent // 100
+
+
+def voucher_of(promise: Promise, at: datetime) -> Voucher:
+    """The voucher that a promise makes now."""
+    ends = None if promise.valid_days is None else at + timedelta(days=promise.valid_days)
+    return Voucher(ends, promise.value_minor or 0, promise.percent, promise.minimum_minor)
+
+
+def is_money(way: Way) -> bool:
+    """Whether one purchase can take it more than once."""
+    return way.reward.kind in _AS_MONEY
+
+
+def lasts(months: int | None, at: datetime) -> datetime | None:
+    """Until when what is earned now counts."""
+    return None if months is None else add_months(at, months)

@@ -1,0 +1,117 @@
+"""Owns what one simulated member holds of one currency: lots in order of time, what is still on its way, what is owed.
+
+As in the books: each award is a lot, what is spent comes off the oldest one first, a lot that has run out is worth
+nothing from its instant on, and what is taken back beyond what is there is a debt that the next awards repay.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+
+
+class Flow:
+    """What happened to one currency in one month, in units."""
+
+    __slots__ = ("earned", "expired", "spent", "taken_back")
+
+    def __init__(self) -> None:
+        self.earned = self.spent = self.expired = self.taken_back = 0
+
+    def add(self, other: Flow) -> None:
+        """Adds another count."""
+        self.earned += other.earned
+        self.spent += other.spent
+        self.expired += other.expired
+        self.taken_back += other.taken_back
+
+    @property
+    def change(self) -> int:
+        """By how much more is outstanding after it."""
+        return self.earned - self.spent - self.expired - self.taken_back
+
+
+Flows = dict[int, Flow]
+"""By month, counted from year 0."""
+
+
+def month_of(at: datetime) -> int:
+    """The month in which this moment is, counted from year 0."""
+    return at.year * 12 + at.month - 1
+
+
+def flow_in(flows: Flows, month: int) -> Flow:
+    """The flow of a month, begun where there is none."""
+    found = flows.get(month)
+    if found is None:
+        found = flows[month] = Flow()
+    return found
+
+
+class Purse:
+    """One currency of one member. `balance` is what is left of the lots less what is owed."""
+
+    __slots__ = ("_flows", "_lots", "_waiting", "_waiting_units", "balance")
+
+    def __init__(self, flows: Flows) -> None:
+        self.balance = 0
+        self._flows = flows
+        self._lots: deque[tuple[datetime | None, int]] = deque()  # (runs out at, units)
+        self._waiting: deque[tuple[datetime, int]] = deque()
+        self._waiting_units = 0
+
+    def earn(self, units: int, month: int, expires_at: datetime | None, pending_until: datetime | None) -> None:
+        """Takes an award in."""
+        flow_in(self._flows, month).earned += units
+        left = units if self.balance >= 0 else max(0, units + self.balance)
+        self.balance += units
+        if left:
+            self._lots.append((expires_at, left))
+        if pending_until is not None:
+            self._waiting.append((pending_until, left))
+            self._waiting_units += left
+
+    def spendable(self, at: datetime) -> int:
+        """What can be spent now."""
+        while self._waiting and self._waiting[0][0] <= at:
+            self._waiting_units -= self._waiting.popleft()[1]
+        return max(0, self.balance - self._waiting_units)
+
+    def spend(self, units: int, month: int) -> None:
+        """Spends what `spendable` allowed."""
+        flow_in(self._flows, month).spent += units
+        self.balance -= units
+        lots = self._lots
+        while units:
+            ends, held = lots[0]
+            if held > units:
+                lots[0] = ends, held - units
+                return
+            units -= held
+            lots.popleft()
+
+    def take_back(self, units: int, month: int, *, owed: bool) -> int:
+        """Takes back what goods earned that came back, from the newest lots; what is not there is `owed`, or left to
+        the member. What was taken back."""
+        lots, missing = self._lots, units
+        while missing and lots:
+            ends, held = lots[-1]
+            if held > missing:
+                lots[-1], missing = (ends, held - missing), 0
+            else:
+                missing -= held
+                lots.pop()
+        taken = units if owed else units - missing
+        self.balance -= taken
+        flow_in(self._flows, month).taken_back += taken
+        # What was on its way and is gone now is no longer waited for.
+        self._waiting_units = min(self._waiting_units, max(0, self.balance))
+        return taken
+
+    def expire(self, at: datetime) -> None:
+        """Lets run out what has reached its instant, each in the month in which it did."""
+        lots = self._lots
+        while lots and (ends := lots[0][0]) is not None and ends <= at:
+            held = lots.popleft()[1]
+            self.balance -= held
+            flow_in(self._flows, month_of(ends)).expired += held
