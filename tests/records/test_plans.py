@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tests.phone import Phone
 from tests.world import World
 from wallet_server.actions import cards, journal, till
-from wallet_server.records import fetches, jobs
+from wallet_server.records import fetches, jobs, soonest
 from wallet_server.records.glance import Glance
 
 LARGE = (
@@ -74,17 +74,47 @@ def test_no_statement_of_a_till_a_worker_or_a_search_reads_a_table_whole(world: 
         with world.ctx.change() as tx:
             jobs.claim(tx, jobs.COUNTER, 25, world.ctx.now() + timedelta(hours=1), 60)
 
+    def claim_soonest() -> None:
+        with world.ctx.change() as tx:
+            soonest.claim(tx, 25, world.ctx.now() + timedelta(hours=1), 60)
+
+    def runs_out() -> None:
+        with world.ctx.look() as tx:
+            soonest.runs_out(tx, [holder.member_id], world.ctx.now())
+
     works: dict[str, Callable[[], object]] = {
         "look-up": lambda: till.look_up(world.ctx, world.till, holder.code),
         "sale": lambda: world.sell(holder, 700, receipt="R-2"),
         "publish": publish,
         "claim": claim,
+        "claim of what runs out first": claim_soonest,
+        "what runs out first": runs_out,
         "search": lambda: journal.search(world.ctx, world.merchant, holder.code),
     }
     for name, work in works.items():
         said = _asked(world, work)
         assert said, f"{name} asked nothing"
         assert _scans(world, said) == {}, name
+
+
+def test_what_runs_out_first_and_debts_have_an_index_each(world: World) -> None:
+    def claim() -> None:
+        with world.ctx.change() as tx:
+            soonest.claim(tx, 25, world.ctx.now(), 60)
+
+    ((statement, values),) = _asked(world, claim)
+    wanted = {
+        "ix_jobs_soonest": (statement, values),
+        "ix_lots_debts": ("SELECT id FROM lots WHERE account_id = 1 AND remaining < 0", ()),
+    }
+    with world.ctx.look() as tx:
+        if tx.dialect.name != "sqlite":
+            tx.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plans = {name: _plan(tx, *asked) for name, asked in wanted.items()}
+    for name, plan in plans.items():
+        assert name in plan, plan
+        assert "TEMP B-TREE" not in plan, "what is in order is not sorted"
+        assert "Sort" not in plan
 
 
 def test_no_question_of_a_phone_reads_a_table_whole(world: World) -> None:

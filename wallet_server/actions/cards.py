@@ -7,12 +7,22 @@ which one change may raise an alert, publishes it with its update tag, and only 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
-from wallet_server.records import announcements, coupons, devices, jobs, ledger, members, parties, passes, recovery
+from wallet_server.actions.stale import BIT, REFRESH, changed, changed_many, mask
+from wallet_server.records import (
+    announcements,
+    coupons,
+    devices,
+    ledger,
+    members,
+    parties,
+    passes,
+    recovery,
+)
 from wallet_server.records.credentials import version as signing_version
 from wallet_server.records.database import Tx
 from wallet_server.records.fetches import Sheet, shelf_key
@@ -20,16 +30,17 @@ from wallet_server.records.passes import PassRow, Publication
 from wallet_server.rules import codes, publishing, recovering
 from wallet_server.rules.card import ALERT_ORDER, Alert, Card, Facet, card_from_json, card_to_json, fingerprint_of
 from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
+from wallet_server.rules.coupons import promise_of
 from wallet_server.rules.personal import personal
 from wallet_server.rules.program import Programme
 from wallet_server.rules.publishing import Decision, Facets
 from wallet_server.wallets.port import Identity, Issued
 
-REFRESH = "refresh"
+# What is said of stale cards stands in `stale`; everybody says it of cards.
+__all__ = ["REFRESH", "changed", "changed_many", "mask"]
 PASS_FILE = "application/vnd.apple.pkpass"  # noqa: S105 - a media type, not a secret
 AWAIT_FETCH = timedelta(hours=24)
 """How long a further alert waits for a phone to fetch the version of the one before."""
-_BIT: Mapping[Facet, int] = {facet: 1 << n for n, facet in enumerate(ALERT_ORDER)}
 
 
 @dataclass(frozen=True)
@@ -43,32 +54,8 @@ class Ready:
     held: bool
 
 
-def mask(facets: Iterable[Facet]) -> int:
-    """The facets as bits, as `passes.loud` stores them."""
-    return sum(_BIT[facet] for facet in set(facets))
-
-
 def _facets(bits: int) -> frozenset[Facet]:
-    return frozenset(facet for facet in ALERT_ORDER if bits & _BIT[facet])
-
-
-def changed(tx: Tx, member_id: int, loud: Iterable[Facet], now: datetime, lane: int = jobs.COUNTER) -> None:
-    """This member's cards are stale; `loud` names what may raise an alert (corrections and recalls name nothing).
-
-    Writes the refresh jobs in the caller's transaction: the first after a quiet spell at once, further ones at the
-    end of the coalescing window. The caller rings the bell after its commit.
-    """
-    _put(tx, passes.bump(tx, member_id, mask(loud)), now, lane)
-
-
-def changed_many(tx: Tx, member_ids: Sequence[int], loud: Iterable[Facet], now: datetime) -> None:
-    """The same for a slice of a mass change, behind the counter's work."""
-    if member_ids:
-        _put(tx, passes.bump_many(tx, member_ids, mask(loud)), now, jobs.BULK)
-
-
-def _put(tx: Tx, bumped: Sequence[tuple[int, datetime | None]], now: datetime, lane: int) -> None:
-    jobs.put(tx, [jobs.Put(REFRESH, str(key), lane, max(now, quiet or now)) for key, quiet in bumped])
+    return frozenset(facet for facet in ALERT_ORDER if bits & BIT[facet])
 
 
 def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> list[Ready]:
@@ -269,8 +256,7 @@ class _Desk:
 
     def _coupon(self, row: PassRow, coupon: coupons.CouponRow) -> tuple[Card, datetime | None]:
         member, programme = self._members[row.member_id], self._programme(row)
-        if programme.welcome_coupon is None:
-            raise LookupError(f"the version {coupon.version_id} promises no coupon")
+        promise = promise_of(programme, coupon.promise)
         slip = Slip(
             state=coupon.state,
             valid_to=coupon.valid_to,
@@ -281,7 +267,7 @@ class _Desk:
             voided=row.state != passes.ACTIVE,
             web_link=self._ctx.link("card", row.public_id),
         )
-        return compose_coupon(programme, programme.welcome_coupon, slip), coupon.over_at if not slip.voided else None
+        return compose_coupon(programme, promise, slip), coupon.over_at if not slip.voided else None
 
 
 def _store(row: parties.StoreRow) -> Store:

@@ -10,10 +10,17 @@ from datetime import timedelta
 from wallet_server.actions.context import Context
 from wallet_server.errors import NotFound, Unauthenticated
 from wallet_server.records import counters, gauges
-from wallet_server.records.jobs import AFAR, BULK, COUNTER, OUT, SERVICE
+from wallet_server.records.jobs import AFAR, BULK, COUNTER, DRIP, OUT, SERVICE
 
 MOST_COUNTED = gauges.MOST_COUNTED
-LANES = {COUNTER: "counter", AFAR: "counter-vendor", SERVICE: "service", BULK: "bulk", OUT: "webhooks"}
+LANES = {
+    COUNTER: "counter",
+    AFAR: "counter-vendor",
+    SERVICE: "service",
+    BULK: "bulk",
+    DRIP: "bulk-vendor",
+    OUT: "webhooks",
+}
 PUSHES = ("told", "gone", "doubted", "refused", "later")
 PASSES = ("served", "unchanged")
 

@@ -256,7 +256,8 @@ def _carry_out(ctx: Context, tx: Tx, row: AnnouncementRow, reached: Sequence[Rea
     now = ctx.now()
     verdicts = {one.member_id: _decide(one, row, programme, now) for one in reached}
     announcements.decide(tx, row.id, [(m, outcome, why) for m, (outcome, why, _) in verdicts.items()], now)
-    cards.changed_many(tx, [m for m, v in verdicts.items() if v[0] == announcements.SHOWN], ["news"], now)
+    shown = [m for m, v in verdicts.items() if v[0] == announcements.SHOWN]
+    cards.changed_many(tx, shown, ["news"], now, pushed=ctx.pushed, ends_at=row.ends_at)
     due = [until for _, _, until in verdicts.values() if until is not None and until < row.ends_at]
     if due:
         jobs.put(tx, [jobs.Put(WAITERS, f"{row.id}:0", jobs.BULK, min(due))])
@@ -287,7 +288,7 @@ def unsay(ctx: Context, leases: Sequence[Lease]) -> None:
         announcement_id, _, after = lease.key.partition(":")
         with ctx.change() as tx:
             ids = announcements.members_with(tx, int(announcement_id), announcements.SHOWN, int(after), SLICE)
-            cards.changed_many(tx, ids, (), ctx.now())
+            cards.changed_many(tx, ids, (), ctx.now(), pushed=ctx.pushed)
             if len(ids) == SLICE:
                 jobs.put(tx, [jobs.Put(UNSAY, f"{announcement_id}:{ids[-1]}", jobs.BULK, ctx.now())])
             jobs.settle(tx, [lease])

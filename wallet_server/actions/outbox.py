@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from wallet_server.actions import pacing
 from wallet_server.actions.context import Context
 from wallet_server.errors import Unavailable
-from wallet_server.records import jobs, passes
-from wallet_server.records.jobs import AFAR, BULK, COUNTER, LANES, SERVICE, Lease, Letter
+from wallet_server.records import jobs, soonest, vendors
+from wallet_server.records.jobs import AFAR, BULK, COUNTER, DRIP, LANES, SERVICE, Lease, Letter
 
 __all__ = [
     "AFAR",
     "BULK",
     "COUNTER",
+    "DRIP",
     "LANES",
     "SERVICE",
     "Lease",
@@ -38,6 +39,8 @@ def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
     if due is None or due > now:
         return []
     with ctx.change() as tx:
+        if lane == DRIP:
+            return soonest.claim(tx, most, now, ctx.settings.lease_seconds)
         leases = jobs.claim(tx, lane, most, now, ctx.settings.lease_seconds)
         if lane == BULK and leases:
             pacing.told(ctx, tx, len(leases))
@@ -58,20 +61,20 @@ def hand_back(ctx: Context, leases: Sequence[Lease]) -> None:
             jobs.release(tx, leases, ctx.now())
 
 
-def apart(ctx: Context, leases: Sequence[Lease], kinds: Collection[str]) -> list[Lease]:
-    """Leave jobs of the counter that put a card to a vendor to a lane of their own; returns the others. A vendor may
-    take its time, and may be waited for, but no phone at a counter is rung behind it. The keys of these kinds are pass
-    keys."""
+def apart(ctx: Context, leases: Sequence[Lease], kinds: Collection[str], lane: int) -> list[Lease]:
+    """Leave jobs that put a card to a vendor to this lane, of their own; returns the others. A vendor may take its
+    time, and may be waited for, but no phone at a counter, nor those of a mass change, is rung behind it. The keys of
+    these kinds are pass keys."""
     keys = [int(lease.key) for lease in leases if lease.kind in kinds]
-    if not keys or not any(wallet.pushes_cards for wallet in ctx.wallets.values()):
+    if not keys or not ctx.pushed:
         return list(leases)
     try:
         with ctx.look() as tx:
-            pushed = {str(row.id) for row in passes.passes_by_id(tx, keys) if ctx.pushes(row.wallet)}
+            pushed = {str(key) for key in vendors.in_wallets(tx, keys, ctx.pushed)}
         going = {lease.id: lease for lease in leases if lease.kind in kinds and lease.key in pushed}
         if going:
             with ctx.change() as tx:
-                jobs.release(tx, list(going.values()), ctx.now(), AFAR)
+                jobs.release(tx, list(going.values()), ctx.now(), lane)
             ctx.ring()
     except Unavailable:
         return list(leases)  # they are leased already: worked here is sooner than when the lease is over

@@ -267,7 +267,7 @@ def republish(ctx: Context, leases: list[Lease]) -> None:
         programme_id, _, after = lease.key.partition(":")
         with ctx.change() as tx:
             ids = members.next_members(tx, int(programme_id), int(after), SLICE)
-            cards.changed_many(tx, ids, (), ctx.now())
+            cards.changed_many(tx, ids, (), ctx.now(), pushed=ctx.pushed)
             if len(ids) == SLICE:
                 jobs.put(tx, [jobs.Put(REPUBLISH, f"{programme_id}:{ids[-1]}", jobs.BULK, ctx.now())])
             jobs.settle(tx, [lease])

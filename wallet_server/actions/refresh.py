@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from wallet_server.actions import cards, pushed
 from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
-from wallet_server.records import devices, jobs, limits, passes, rings
+from wallet_server.records import devices, jobs, limits, passes, rings, soonest
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
@@ -281,7 +281,7 @@ def _end(
             continue
         lease = by_pass[r.row.id]
         # What is held back belongs to the change that is being told; what changes by its date can wait its turn.
-        lane = lease.lane if r.held else jobs.BULK
+        lane = soonest.waiting(lease.lane) if r.held else jobs.BULK
         if lease.kind == RING:  # it ends when the phones are rung: what the card wants at its time is a refresh's
             later.append(Put(cards.REFRESH, lease.key, lane, r.again))
         else:
@@ -294,7 +294,7 @@ def _end(
     # their order.
     jobs.put(tx, [Put(cards.REFRESH, str(key), jobs.SERVICE, now) for key in anew])
     held = [
-        Held(key, by_pass[key].lane, until, why)
+        Held(key, soonest.waiting(by_pass[key].lane), until, why, by_pass[key].runs_out_at)
         for key, (until, why) in plan.waits.items()
         if by_pass[key].kind != RING
     ]

@@ -206,7 +206,7 @@ def book_expired(ctx: Context, tx: Tx, now: datetime, most: int = EXPIRY_SLICE, 
         except UNREADABLE as fault:
             holder, why = holders[key], f"{type(fault).__name__}: {fault}"[:300]
             _log.error("expiry skipped", member=holder.public_id, programme=holder.programme_public_id, why=why)
-    cards.changed_many(tx, moved, (), now)
+    cards.changed_many(tx, moved, (), now, pushed=ctx.pushed)
     return found[-1].lot_id if len(found) == most else None
 
 

@@ -29,6 +29,8 @@ at the database for each of them, in each lane, costs as much as the sale itself
 SLICE = 25
 """So many cards of a mass change are published in one transaction: on SQLite, whoever sells waits as long as it lasts.
 Phones are rung in whole batches, for that is done by a few statements."""
+AFAR_OF = {outbox.COUNTER: outbox.AFAR, outbox.BULK: outbox.DRIP}
+"""Lanes to those that take what is put to a vendor out of them."""
 PACE_SECONDS = 0.05
 """How soon a mass change that is to wait is looked at again."""
 _log = structlog.get_logger("delivery")
@@ -37,7 +39,7 @@ _log = structlog.get_logger("delivery")
 def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, most: int | None = None) -> int:
     """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`."""
     leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most)
-    mine = outbox.apart(ctx, leases, OF_PASSES) if lane == outbox.COUNTER else leases
+    mine = leases if lane not in AFAR_OF else outbox.apart(ctx, leases, OF_PASSES, AFAR_OF[lane])
     ordered = sorted(mine, key=lambda lease: lease.kind)
     for kind, group in groupby(ordered, key=lambda lease: lease.kind):
         batch = list(group)
@@ -129,4 +131,6 @@ class Worker:
         """How many jobs to claim: a whole batch, but of a mass change no more than its pace allows. A lane that had
         nothing to do is not asked about its pace."""
         most = self._ctx.settings.batch_size
+        if lane == outbox.DRIP:  # at its vendor's rate, which is another's business
+            return min(most, SLICE)
         return min(most, pacing.allowed(self._ctx)) if lane == outbox.BULK and worked else most

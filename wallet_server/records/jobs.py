@@ -22,14 +22,16 @@ from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import jobs
 
-AFAR, COUNTER, SERVICE, BULK, OUT = -1, 0, 1, 2, 3
+AFAR, COUNTER, SERVICE, BULK, OUT, DRIP = -1, 0, 1, 2, 3, 4
 """Lanes: someone at a counter looks at the phone, whose card is put to a vendor, which may make it wait, or is not;
-ordinary upkeep; thousands at once; messages to merchants' own systems."""
-LANES = (COUNTER, SERVICE, BULK, AFAR, OUT)
+ordinary upkeep; thousands at once; messages to merchants' own systems; thousands at a vendor's rate (`soonest`)."""
+LANES = (COUNTER, SERVICE, BULK, AFAR, OUT, DRIP)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_WISH = 2**62
 """`run_at` of a claimed job: whatever is put while it runs brings its own time, which is kept when the lease is
 given back (so that a coalesced refresh is not pulled forward by the one that is just ending)."""
+NEVER = 2**62
+"""When what a job tells of is over, of one that tells of nothing that runs out."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Lease:
     generation: int
     attempt: int
     failures: int
+    runs_out_at: int = NEVER
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,11 @@ def instant(value: int) -> datetime:
 
 
 def _greatest(dialect: str, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    name = "max" if dialect == "sqlite" else "greatest"
-    return getattr(sa.func, name)(*values)  # type: ignore[no-any-return]
+    return (sa.func.max if dialect == "sqlite" else sa.func.greatest)(*values)
 
 
-def _least(dialect: str, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    name = "min" if dialect == "sqlite" else "least"
-    return getattr(sa.func, name)(*values)  # type: ignore[no-any-return]
+def least(dialect: str, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return (sa.func.min if dialect == "sqlite" else sa.func.least)(*values)
 
 
 def _put_statement(dialect: str) -> sa.Insert:
@@ -105,20 +106,21 @@ def _put_statement(dialect: str) -> sa.Insert:
     return or_put_again(insert, dialect)
 
 
-def or_put_again(insert: Any, dialect: str) -> sa.Insert:
+def or_put_again(insert: Any, dialect: str, **more: sa.ColumnElement[int]) -> sa.Insert:
     """The same for jobs that stand already: put again, at the earlier time and in the more urgent lane of the two."""
-    run_at = _least(dialect, jobs.c.run_at, insert.excluded.run_at)
+    run_at = least(dialect, jobs.c.run_at, insert.excluded.run_at)
     return insert.on_conflict_do_update(  # type: ignore[no-any-return]
         index_elements=["kind", "key"],
         set_={
             "generation": jobs.c.generation + 1,
-            "lane": _least(dialect, jobs.c.lane, insert.excluded.lane),
+            "lane": least(dialect, jobs.c.lane, insert.excluded.lane),
             "run_at": run_at,
             # A vendor's rest and a lease in force are kept: a new wish cannot shorten them.
             "due_at": _greatest(dialect, run_at, jobs.c.rest_until, jobs.c.leased_until),
             # A dead letter starts anew: with its old failures the first stumble would bury it again.
             "failures": sa.case((jobs.c.dead_at.is_(None), jobs.c.failures), else_=0),
             "dead_at": None,
+            **more,
         },
     )
 
@@ -137,12 +139,13 @@ def put(tx: Tx, wishes: Iterable[Put]) -> None:
 
 
 def _claim_statement(dialect: str) -> sa.Executable:
-    due = (
-        sa.select(jobs.c.id)
-        .where(jobs.c.lane == b("of_lane"), jobs.c.due_at <= b("now"), jobs.c.dead_at.is_(None))
-        .order_by(jobs.c.due_at)
-        .limit(b("most"))
-    )
+    due = sa.select(jobs.c.id).where(jobs.c.lane == b("of_lane"), jobs.c.due_at <= b("now"))
+    return leased(due.order_by(jobs.c.due_at), dialect)
+
+
+def leased(which: sa.Select[Any], dialect: str, *more: sa.Column[Any]) -> sa.Executable:
+    """Lease the first `most` of these jobs until `until`; returns a `Lease` each, with these columns."""
+    due = which.where(jobs.c.dead_at.is_(None)).limit(b("most"))
     if dialect != "sqlite":
         due = due.with_for_update(skip_locked=True)
     return (
@@ -157,6 +160,7 @@ def _claim_statement(dialect: str) -> sa.Executable:
             jobs.c.generation,
             jobs.c.attempt,
             jobs.c.failures,
+            *more,
         )
     )
 
@@ -169,10 +173,10 @@ def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> 
     so that whoever walks the batch and rests or buries each keeps that order too."""
     until = micros(now + timedelta(seconds=lease_seconds))
     rows = _CLAIM.rows(tx, {"of_lane": lane, "now": micros(now), "most": most, "until": until})
-    return sorted((Lease(*row) for row in rows), key=_place)
+    return sorted((Lease(*row) for row in rows), key=place)
 
 
-def _place(lease: Lease) -> tuple[str, str]:
+def place(lease: Lease) -> tuple[str, str]:
     """Where a job stands in the order in which rows are locked."""
     return lease.kind, lease.key
 
@@ -184,6 +188,7 @@ _SETTLE = sa.delete(jobs).where(
 
 TOGETHER = 2
 """From so many on, jobs are ended together."""
+_PLACES = sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C")
 _HOLD = sa.select(jobs.c.id).where(jobs.c.id.in_(b("ids", expanding=True))).with_for_update()
 _END = (
     sa.delete(jobs)
@@ -217,7 +222,7 @@ def settle(
     if len(leases) >= TOGETHER:
         leases = _settled_together(tx, leases, again.keys() | rests.keys())
     back: list[tuple[Lease, Again | None]] = []
-    for lease in sorted(leases, key=_place):
+    for lease in sorted(leases, key=place):
         if lease.id in rests:
             rest(tx, lease, rests[lease.id].until, rests[lease.id].why, failed=False)
         elif lease.id in again:
@@ -233,8 +238,7 @@ def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) 
     """Hold them all in the order of `put`, then end those that nothing more is to be done with, a few statements for
     all; returns the others."""
     if tx.dialect.name != "sqlite":
-        places = (sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C"))
-        tx.execute(_HOLD.order_by(*places), {"ids": [lease.id for lease in leases]})
+        tx.execute(_HOLD.order_by(*_PLACES), {"ids": [lease.id for lease in leases]})
     alike: dict[tuple[int, int], list[int]] = {}
     for lease in leases:
         if lease.id not in apart:
@@ -263,7 +267,7 @@ def _run_again(tx: Tx, wishes: Sequence[tuple[Lease, Again | None]]) -> None:
 def _again_statements(tx: Tx) -> tuple[sa.Update, sa.Update]:
     name = tx.dialect.name
     if name not in _AGAIN:
-        run_at = _least(tx.dialect.name, jobs.c.run_at, b("at", type_=sa.BigInteger))
+        run_at = least(tx.dialect.name, jobs.c.run_at, b("at", type_=sa.BigInteger))
         free = {"leased_until": 0, "rest_until": 0, "failures": 0, "last_error": None, "run_at": run_at}
         plain = (
             sa.update(jobs)
@@ -286,7 +290,7 @@ def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True
         sa.update(jobs)
         .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
         .values(
-            run_at=_least(tx.dialect.name, jobs.c.run_at, sa.literal(micros(until))),
+            run_at=least(tx.dialect.name, jobs.c.run_at, sa.literal(micros(until))),
             rest_until=micros(until),
             due_at=micros(until),
             leased_until=0,
@@ -298,7 +302,7 @@ def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True
 
 def release(tx: Tx, leases: Sequence[Lease], now: datetime, lane: int | None = None) -> None:
     """Hand jobs back untouched, for others or for another lane: they are due at once. Locks in the order of `put`."""
-    for lease in sorted(leases, key=_place):
+    for lease in sorted(leases, key=place):
         tx.execute(
             sa.update(jobs)
             .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
@@ -313,8 +317,7 @@ def _in_order(tx: Tx, *which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
     """
     query = sa.select(jobs.c.id).where(*which)
     if tx.dialect.name != "sqlite":
-        places = (sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C"))
-        query = query.order_by(*places).with_for_update()
+        query = query.order_by(*_PLACES).with_for_update()
     return query.scalar_subquery()
 
 

@@ -218,9 +218,9 @@ def bump(tx: Tx, member_id: int, mask: int) -> list[tuple[int, datetime | None]]
     return [(r.id, r.quiet_until) for r in _BUMP.rows(tx, {"member": member_id, "mask": mask})]
 
 
-def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, datetime | None]]:
+def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, datetime | None, str, int]]:
     """The same for a slice of members, passes locked in the order of their keys. What is told of nobody (`mask` 0: a
-    new version, a moved shop) concerns their coupons too."""
+    new version, a moved shop) concerns their coupons too. With the wallet and the member's key."""
     kinds = passes.c.kind == CARD if mask else sa.true()
     ids = tx.execute(
         sa.select(passes.c.id)
@@ -232,9 +232,9 @@ def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, d
         sa.update(passes)
         .where(passes.c.id.in_(list(ids)))
         .values(version=passes.c.version + 1, loud=passes.c.loud.op("|")(mask))
-        .returning(passes.c.id, passes.c.quiet_until)
+        .returning(passes.c.id, passes.c.quiet_until, passes.c.wallet, passes.c.member_id)
     )
-    return [(r.id, r.quiet_until) for r in rows]
+    return [(r.id, r.quiet_until, r.wallet, r.member_id) for r in rows]
 
 
 _BY_ID = _ROW.where(passes.c.id.in_(b("ids", expanding=True))).order_by(passes.c.id)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
+from wallet_server.records import soonest
 from wallet_server.records.database import Tx
-from wallet_server.records.jobs import BULK, Put, instant, micros, put
+from wallet_server.records.jobs import BULK, NEVER, Put, instant, micros, put
 from wallet_server.records.schema import devices, jobs, passes, publications, registrations
 
 RING = "ring"
@@ -20,12 +21,14 @@ RING = "ring"
 
 @dataclass(frozen=True)
 class Held:
-    """A card whose phones are not to be rung before `until` (UTC), in which lane after that, and why."""
+    """A card whose phones are not to be rung before `until` (UTC), in which lane after that, and why; `runs_out_at`
+    (microseconds UTC) is when what they are to be told of is over."""
 
     pass_id: int
     lane: int
     until: datetime
     why: str
+    runs_out_at: int = NEVER
 
 
 # A job in a worker's hands is left to it: it was put again and so runs once more.
@@ -47,7 +50,12 @@ def hold(tx: Tx, waits: Iterable[Held], tries: Mapping[int, datetime], now: date
     held = sorted(waits, key=lambda one: str(one.pass_id))
     # In one go, as they are locked: whoever settles jobs of this kind holds one while it asks for the next.
     puts = [Put(RING, str(one.pass_id), one.lane, one.until) for one in held]
-    put(tx, puts + [Put(RING, str(key), BULK, at) for key, at in tries.items()])
+    again = [Put(RING, str(key), BULK, at) for key, at in tries.items()]
+    if any(one.runs_out_at != NEVER for one in held):
+        overs = [one.runs_out_at for one in held] + [NEVER] * len(again)
+        soonest.put(tx, zip([*puts, *again], overs, strict=True))
+    else:
+        put(tx, puts + again)
     if held:
         rows = [
             {"of_pass": str(one.pass_id), "until": micros(one.until), "why": one.why[:500], "now": micros(now)}

@@ -175,6 +175,16 @@ def beside(tx: Tx, member_ids: Sequence[int], wallet: str) -> dict[tuple[int, in
     return found
 
 
+_IN_WALLETS = sa.select(passes.c.id).where(
+    passes.c.id.in_(b("ids", expanding=True)), passes.c.wallet.in_(b("wallets", expanding=True))
+)
+
+
+def in_wallets(tx: Tx, pass_ids: Sequence[int], wallets: Sequence[str]) -> list[int]:
+    """The keys of those of these passes that are in one of these wallets."""
+    return list(tx.execute(_IN_WALLETS, {"ids": list(pass_ids), "wallets": list(wallets)}).scalars())
+
+
 def departed(tx: Tx, member_ids: Sequence[int]) -> list[int]:
     """Those of these members who have left."""
     query = sa.select(members.c.id).where(members.c.id.in_(list(member_ids)), members.c.left_at.is_not(None))

@@ -143,6 +143,8 @@ lots = sa.Table(
     at("expires_at", nullable=True),
     sa.Index("ix_lots_open", "account_id", "id", sqlite_where=sa.text("remaining <> 0"),
              postgresql_where=sa.text("remaining <> 0")),
+    sa.Index("ix_lots_debts", "account_id", sqlite_where=sa.text("remaining < 0"),
+             postgresql_where=sa.text("remaining < 0")),
     sa.Index("ix_lots_lapsing", "expires_at", "id",
              sqlite_where=sa.text("remaining > 0 AND expires_at IS NOT NULL"),
              postgresql_where=sa.text("remaining > 0 AND expires_at IS NOT NULL")),

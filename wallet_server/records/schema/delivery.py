@@ -55,9 +55,13 @@ jobs = sa.Table(
     sa.Column("due_at", sa.BigInteger(), nullable=False),  # the latest of the three above
     sa.Column("dead_at", sa.BigInteger(), nullable=True),
     text("last_error", 500, nullable=True),
+    count("runs_out_at", 2**62),  # microseconds UTC: when what the job tells of is over; that of most is never
     sa.UniqueConstraint("kind", "key"),
     sa.Index("ix_jobs_waiting", "lane", "due_at", sqlite_where=sa.text("dead_at IS NULL"),
              postgresql_where=sa.text("dead_at IS NULL")),
+    sa.Index("ix_jobs_soonest", "lane", "runs_out_at", "due_at",
+             sqlite_where=sa.text("lane = 4 AND dead_at IS NULL"),
+             postgresql_where=sa.text("lane = 4 AND dead_at IS NULL")),
     sa.Index("ix_jobs_dead", "dead_at", sqlite_where=sa.text("dead_at IS NOT NULL"),
              postgresql_where=sa.text("dead_at IS NOT NULL")),
 )  # fmt: skip
