@@ -19,6 +19,7 @@ from wallet_server.records.database import attach
 from wallet_server.settings import Settings
 from wallet_server.web import metrics, pages, problems
 from wallet_server.web.api.back_office import back_office
+from wallet_server.web.api.books import books
 from wallet_server.web.api.counter import counter
 from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    for blueprint in (counter, coupon_uses, back_office, webhooks):
+    for blueprint in (counter, coupon_uses, back_office, books, webhooks):
         app.register_api(blueprint)
     app.register_blueprint(apple)
     app.register_blueprint(google)

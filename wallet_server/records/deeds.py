@@ -19,6 +19,7 @@ PAIRED, UNPAIRED = "paired", "unpaired"
 PUBLISHED, SENT, RECALLED = "published", "sent", "recalled"
 CERTIFIED, RENEWED, GONE_BACK = "certified", "renewed", "gone_back"
 CARD_BACK, CARD_ENDED, COUPON_ENDED, LEFT = "card_back", "card_ended", "coupon_ended", "left"
+CLOSED = "closed"
 OPERATOR = "operator"
 _STAFF = "staff:"
 
