@@ -140,7 +140,9 @@ def _coupon_faults(tx: Tx) -> Iterable[str]:
         )
     )
     for row in tx.execute(compare.limit(MOST_FAULTS)):
-        told = f"{row.state} and {row.due} owed, but by its {row.events} events of {row.number} {row.left} and {row.owed}"
+        told = (
+            f"{row.state} and {row.due} owed, but by its {row.events} events of {row.number} {row.left} and {row.owed}"
+        )
         yield f"Coupon {row.public_id}: {told}."
 
 
