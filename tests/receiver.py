@@ -69,8 +69,8 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             message = Message(self.path, {k.lower(): v for k, v in self.headers.items()}, raw)
             said = found[0].answer(message)
-            time.sleep(said.seconds)
             found[0].messages.append(message)
+            time.sleep(said.seconds)
             try:
                 self.send_response(said.status)
                 for name, value in said.headers.items():
