@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -101,9 +101,12 @@ def _wide(head: bytes) -> str | None:
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, int, list[str] | None]]:
-    """(line, lines it spans, cells or None) of each record that is not blank."""
     # Lines are ended by LF alone: `splitlines` would also cut at characters that stand in the midst of a cell.
-    lines = (line + "\n" for line in text.split("\n"))
+    return records((line + "\n" for line in text.split("\n")), delimiter)
+
+
+def records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, int, list[str] | None]]:
+    """(line, lines it spans, cells or None) of each record that is not blank."""
     reader = csv.reader(lines, delimiter=delimiter)
     before = 0
     while True:
@@ -124,7 +127,7 @@ def _marks(cell: str) -> bool:
     return cell.lower().startswith("sep=") and len(cell) <= 5
 
 
-def _clean(cell: str) -> str:
+def clean(cell: str) -> str:
     """Without blanks around it and without the formula by which tables keep leading zeros: `="0012"`."""
     text = cell.strip()
     if text.startswith('="') and text.endswith('"') and len(text) >= 3:
@@ -178,8 +181,8 @@ def day_of(cell: str, order: DateOrder) -> int | None:
 
 
 def _month(name: str) -> int:
-    plain = _plain(name)
-    return _MONTHS.get(plain[:4]) or _MONTHS.get(plain[:3]) or 0
+    short = plain(name)
+    return _MONTHS.get(short[:4]) or _MONTHS.get(short[:3]) or 0
 
 
 def minor_of(cell: str, decimal: Decimal) -> int | None:
@@ -212,7 +215,7 @@ _CUSTOMER_NAMES = ("client", "customer", "carte", "card", "membre", "member", "l
 _RECEIPT_NAMES = ("ticket", "receipt", "recu", "facture", "invoice", "transaction", "bon", "order", "commande", "vente")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """In small letters, without accents."""
     apart = unicodedata.normalize("NFD", name.casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter)).strip()
@@ -220,15 +223,15 @@ def _plain(name: str) -> str:
 
 def guess(text: str) -> Layout:
     """How this file is probably to be read. Raises `Invalid` (`unreadable-export`) when no date or amount is found."""
-    delimiter = max(DELIMITERS, key=lambda one: _regular(text, one))
-    sample = [cells for _, _, cells in _some(text, delimiter) if cells]
+    delimiter = delimiter_of(text)
+    sample = [cells for _, _, cells in some(text, delimiter) if cells]
     width = max((len(cells) for cells in sample), default=0)
-    first = [_clean(cell) for cell in sample[0]] if sample else []
-    header = not any(_is_day(cell) for cell in first)
+    first = [clean(cell) for cell in sample[0]] if sample else []
+    header = not any(is_day(cell) for cell in first)
     body = sample[1:] if header else sample
-    columns = [[_clean(cells[n])[:MAX_CELL] for cells in body if n < len(cells)] for n in range(width)]
-    names = [_plain(first[n]) if header and n < len(first) else "" for n in range(width)]
-    days = [_ratio(column, _is_day) for column in columns]
+    columns = [[clean(cells[n])[:MAX_CELL] for cells in body if n < len(cells)] for n in range(width)]
+    names = [plain(first[n]) if header and n < len(first) else "" for n in range(width)]
+    days = [_ratio(column, is_day) for column in columns]
     when = max(range(width), key=lambda n: days[n], default=0)
     amounts = [_amount_score(names[n], columns[n]) if n != when and days[n] < 0.5 else -1.0 for n in range(width)]
     how_much = max(range(width), key=lambda n: amounts[n], default=0)
@@ -237,8 +240,8 @@ def guess(text: str) -> Layout:
             "No column with dates and none with amounts was found; export the sales with both, one sale a line.",
             code="unreadable-export",
         )
-    customer = _named(names, _CUSTOMER_NAMES, (when, how_much))
-    receipt = _named(names, _RECEIPT_NAMES, (when, how_much, customer))
+    customer = named(names, _CUSTOMER_NAMES, (when, how_much))
+    receipt = named(names, _RECEIPT_NAMES, (when, how_much, customer))
     return Layout(
         delimiter,
         header,
@@ -246,13 +249,13 @@ def guess(text: str) -> Layout:
         how_much,
         customer,
         receipt,
-        _order(columns[when]),
-        _decimal(columns[how_much], delimiter),
+        date_order_of(columns[when]),
+        decimal_of(columns[how_much], delimiter),
     )
 
 
-def _some(text: str, delimiter: str) -> Iterator[tuple[int, int, list[str] | None]]:
-    # A head alone: a file of 300,000 lines is not read twice for a guess.
+def some(text: str, delimiter: str) -> Iterator[tuple[int, int, list[str] | None]]:
+    """The first records. A head alone: a file of 300,000 lines is not read twice for a guess."""
     head = text[: SAMPLE * 400]
     for number, record in enumerate(_records(head, delimiter)):
         if number >= SAMPLE:
@@ -260,16 +263,22 @@ def _some(text: str, delimiter: str) -> Iterator[tuple[int, int, list[str] | Non
         yield record
 
 
+def delimiter_of(text: str) -> str:
+    """What stands between the cells."""
+    return max(DELIMITERS, key=lambda one: _regular(text, one))
+
+
 def _regular(text: str, delimiter: str) -> tuple[int, int]:
     """How many records have the most usual number of cells (more than one), and how many cells that are."""
     counts: dict[int, int] = {}
-    for _, _, cells in _some(text, delimiter):
+    for _, _, cells in some(text, delimiter):
         if cells and len(cells) <= MAX_COLUMNS:
             counts[len(cells)] = counts.get(len(cells), 0) + 1
     return max(((many, width) for width, many in counts.items() if width > 1), default=(0, 0))
 
 
-def _is_day(cell: str) -> bool:
+def is_day(cell: str) -> bool:
+    """Whether this may be a date."""
     return day_of(cell, "dmy") is not None or day_of(cell, "mdy") is not None
 
 
@@ -292,11 +301,12 @@ def _amount_score(name: str, column: Sequence[str]) -> float:
     return share + decimals + named - (20 if other and not named else 10 if other else 0) + 25
 
 
-def _named(names: Sequence[str], parts: Sequence[str], taken: Sequence[int | None]) -> int | None:
+def named(names: Sequence[str], parts: Sequence[str], taken: Sequence[int | None]) -> int | None:
+    """The first column, not taken yet, whose name (as `plain` has it) holds one of these parts."""
     return next((n for part in parts for n, name in enumerate(names) if part in name and n not in taken), None)
 
 
-def _order(column: Sequence[str]) -> DateOrder:
+def date_order_of(column: Sequence[str]) -> DateOrder:
     """Day first, unless that cannot be and month first can."""
     by_day = sum(day_of(cell, "dmy") is not None for cell in column)
     by_month = sum(day_of(cell, "mdy") is not None for cell in column)
@@ -305,7 +315,8 @@ def _order(column: Sequence[str]) -> DateOrder:
     return "mdy" if by_month > by_day else "dmy"
 
 
-def _decimal(column: Sequence[str], delimiter: str) -> Decimal:
+def decimal_of(column: Sequence[str], delimiter: str) -> Decimal:
+    """Comma or point before the decimals."""
     commas = sum(bool(re.search(r",\d{1,2}\D*$", cell)) for cell in column)
     points = sum(bool(re.search(r"\.\d{1,2}\D*$", cell)) for cell in column)
     if commas == points:
@@ -342,7 +353,7 @@ def read(text: str, layout: Layout) -> Export:
 
 
 def _column_names(cells: Sequence[str], header: bool) -> tuple[str, ...]:
-    return tuple(_clean(cell)[:60] if header else "" for cell in cells[:MAX_COLUMNS])
+    return tuple(clean(cell)[:60] if header else "" for cell in cells[:MAX_COLUMNS])
 
 
 def _row(cells: Sequence[str], layout: Layout, seen: _Seen) -> Row | Fault:
@@ -350,13 +361,13 @@ def _row(cells: Sequence[str], layout: Layout, seen: _Seen) -> Row | Fault:
     # Nearly every date and many amounts come again: what was read once is not read again.
     head = cell.partition(" ")[0] if ":" in cell else cell
     if (day := seen.days.get(head)) is None:
-        if (day := day_of(_clean(head)[:40], layout.date_order)) is not None:
+        if (day := day_of(clean(head)[:40], layout.date_order)) is not None:
             seen.days[head] = day
-        elif (day := day_of(_clean(cell)[:40], layout.date_order)) is None:
+        elif (day := day_of(clean(cell)[:40], layout.date_order)) is None:
             return "date"
     cell = cells[layout.amount]
     if (amount := seen.amounts.get(cell)) is None:
-        amount = minor_of(_clean(cell)[:40], layout.decimal)
+        amount = minor_of(clean(cell)[:40], layout.decimal)
         if amount is None:
             return "amount"
         seen.amounts[cell] = amount
@@ -366,4 +377,4 @@ def _row(cells: Sequence[str], layout: Layout, seen: _Seen) -> Row | Fault:
 def _key(cells: Sequence[str], column: int | None) -> str | None:
     if column is None or column >= len(cells):
         return None
-    return _clean(cells[column])[:MAX_CELL] or None
+    return clean(cells[column])[:MAX_CELL] or None

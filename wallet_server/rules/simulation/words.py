@@ -144,8 +144,8 @@ def _low_rate(warned: Warned, programme: Programme, french: bool) -> str:
         )
     half = f", {each} a year for the median member" if each else ""
     return (
-        f"The programme gives back {rate} of what members spend{half}: a little off once a year brings nobody back. Aim "
-        f"at 0.5% or more."
+        f"The programme gives back {rate} of what members spend{half}: a little off once a year brings nobody back. "
+        f"Aim at 0.5% or more."
     )
 
 

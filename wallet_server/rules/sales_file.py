@@ -1,0 +1,262 @@
+"""Owns reading a sales file line by line into the histories of its customers; what cannot be read is named, never lost.
+
+A file may be read in shares, so that several processes have a part of the customers each: every line belongs to exactly
+one share, and so does every line that is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from fractions import Fraction
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from wallet_server.errors import Invalid
+from wallet_server.rules.baskets import Line
+from wallet_server.rules.sales_columns import Columns
+from wallet_server.rules.simulation.customers import Purchase
+from wallet_server.rules.till_export import MAX_CELL, clean, day_of, minor_of, records
+
+MAX_ROWS = 20_000_000
+MAX_MINOR = 10**12
+MOST_KEPT = 200_000
+TOLD_EVERY = 20_000
+"""Lines between two words of progress."""
+
+Why = Literal["date", "time", "amount", "price", "quantity", "tax", "short", "quote", "too-large"]
+
+_TIME = re.compile(r"(\d{1,2})\s*[:hH]\s*(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*([AaPp]\.?[Mm])?")
+_NUMBER = re.compile(r"([-+]?)(\d{0,12})(?:[.,](\d{0,6}))?")
+_SPACES = re.compile(r"[\s'’]")
+
+
+class Reject(NamedTuple):
+    """A line that was left out: where it ends, why, and what stands there."""
+
+    line: int
+    why: Why
+    text: str
+
+
+@dataclass
+class Histories:
+    """What was read: each customer's purchases in order of time, those of nobody known, and what was left out."""
+
+    rows: int = 0
+    members: dict[str, list[Purchase]] = field(default_factory=dict)
+    unknown: list[Purchase] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+class _Bad(Exception):
+    def __init__(self, why: Why) -> None:
+        self.why: Why = why
+
+
+def read(
+    lines: Iterable[str],
+    columns: Columns,
+    zone: str,
+    exponent: int,
+    share: tuple[int, int] = (0, 1),
+    tell: Callable[[int], None] | None = None,
+) -> Histories:
+    """Reads the customers of one share: (which, of how many). Times are those of the store's zone.
+
+    `tell` is called now and then with the number of lines read so far. Raises `Invalid` (`too-many-rows`).
+    """
+    reader = _Reader(columns, zone, exponent, share)
+    header, seen = columns.header, 0
+    for line, _span, cells in records(lines, columns.delimiter):
+        if header and cells is not None:
+            header = False
+            continue
+        seen += 1
+        reader.take(line, cells)
+        if seen % TOLD_EVERY == 0 and tell is not None:
+            tell(seen)
+        if seen > MAX_ROWS:
+            raise Invalid(f"This file has more than {MAX_ROWS:,} lines; export a shorter time.", code="too-many-rows")
+    if tell is not None:
+        tell(seen)
+    return reader.done()
+
+
+class _Reader:
+    def __init__(self, columns: Columns, zone: str, exponent: int, share: tuple[int, int]) -> None:
+        self._columns, self._zone = columns, ZoneInfo(zone)
+        self._which, self._of = share
+        self._found = Histories()
+        self._open: dict[tuple[str | None, str, int], Purchase] = {}
+        self._moments: dict[str, tuple[datetime, bool]] = {}
+        self._amounts: dict[str, int] = {}
+        self._pieces: dict[str, int] = {}
+        self._scale = 10**exponent
+        place = columns.places.get
+        self._date, self._time, self._amount = columns.places["date"], place("time"), place("amount")
+        self._price, self._quantity, self._tax = place("price"), place("quantity"), place("tax")
+        self._customer, self._receipt, self._store = place("customer"), place("receipt"), place("store")
+        self._sku, self._category = place("sku"), place("category")
+        money = [self._price, self._quantity] if self._amount is None else [self._amount]
+        self._need = max(one for one in (self._date, *money) if one is not None)
+
+    def take(self, line: int, cells: list[str] | None) -> None:
+        """Reads a record, if it is of this share."""
+        customer = None if cells is None else _text(cells, self._customer)
+        if self._of > 1:
+            mine = 0 if customer is None else zlib.crc32(customer.encode()) % self._of
+            if mine != self._which:
+                return
+        self._found.rows += 1
+        try:
+            if cells is None:
+                raise _Bad("quote")
+            if len(cells) <= self._need:
+                raise _Bad("short")
+            self._row(cells, customer)
+        except _Bad as bad:
+            text = self._columns.delimiter.join(cells or ())[:MAX_CELL]
+            self._found.rejects.append(Reject(line, bad.why, text))
+
+    def _row(self, cells: list[str], customer: str | None) -> None:
+        at, timed = self._moment(cells)
+        quantity = 1000 if self._quantity is None else self._thousandths(cells[self._quantity], "quantity")
+        amount = self._worth(cells, quantity)
+        tax = 0 if self._tax is None or not cells[self._tax].strip() else self._minor(cells[self._tax], "tax")
+        bought = Line(_text(cells, self._sku), _text(cells, self._category), quantity, amount, tax, False)
+        receipt = _text(cells, self._receipt)
+        if receipt is None and not timed:
+            self._begin(customer, at, cells, [bought], timed)
+            return
+        key = (customer, receipt or at.isoformat(), at.toordinal())
+        found = self._open.get(key)
+        if found is None:
+            self._open[key] = self._begin(customer, at, cells, [bought], timed)
+        else:
+            found.lines.append(bought)  # type: ignore[attr-defined]
+
+    def _begin(self, customer: str | None, at: datetime, cells: list[str], lines: list[Line], timed: bool) -> Purchase:
+        purchase = Purchase(at, _text(cells, self._store) or "", lines, timed)
+        if customer is None:
+            self._found.unknown.append(purchase)
+        else:
+            self._found.members.setdefault(customer, []).append(purchase)
+        return purchase
+
+    # ---------------------------------------------------------------------- cells
+
+    def _moment(self, cells: list[str]) -> tuple[datetime, bool]:
+        cell = cells[self._date]
+        if self._time is not None and self._time < len(cells):
+            cell = f"{cell} {cells[self._time]}"
+        found = self._moments.get(cell)
+        if found is None:
+            found = self._read_moment(cell)
+            if len(self._moments) >= MOST_KEPT:
+                self._moments.clear()
+            self._moments[cell] = found
+        return found
+
+    def _read_moment(self, cell: str) -> tuple[datetime, bool]:
+        text = clean(cell)[:60]
+        day = day_of(text, self._columns.date_order)
+        if day is None:
+            raise _Bad("date")
+        if len(text) > 10 and text[4:5] == "-":
+            try:
+                whole = datetime.fromisoformat(text)
+            except ValueError:
+                pass
+            else:
+                local = whole.replace(tzinfo=self._zone) if whole.tzinfo is None else whole.astimezone(self._zone)
+                return local, True
+        clock = _TIME.search(text, 6)
+        if clock is None:
+            if ":" in text:
+                raise _Bad("time")
+            return datetime.combine(date.fromordinal(day), time(12), self._zone), False
+        return datetime.combine(date.fromordinal(day), _clock(clock), self._zone), True
+
+    def _worth(self, cells: list[str], quantity: int) -> int:
+        if self._amount is not None:
+            return self._minor(cells[self._amount], "amount")
+        price = _exact(cells[self._price or 0])
+        if price is None:
+            raise _Bad("price")
+        exact = price * self._scale * quantity / 1000
+        amount: int = (abs(exact) + Fraction(1, 2)).__floor__()
+        if amount > MAX_MINOR:
+            raise _Bad("too-large")
+        return -amount if exact < 0 else amount
+
+    def _minor(self, cell: str, what: Why) -> int:
+        amount = self._amounts.get(cell)
+        if amount is None:
+            hundredths = minor_of(clean(cell)[:40], self._columns.decimal)
+            if hundredths is None:
+                raise _Bad(what)
+            amount, rest = divmod(hundredths * self._scale, 100)
+            if rest:
+                raise _Bad(what)
+            if abs(amount) > MAX_MINOR:
+                raise _Bad("too-large")
+            if len(self._amounts) < MOST_KEPT:
+                self._amounts[cell] = amount
+        return amount
+
+    def _thousandths(self, cell: str, what: Why) -> int:
+        pieces = self._pieces.get(cell)
+        if pieces is None:
+            exact = Fraction(1) if not cell.strip() else _exact(cell)
+            if exact is None or (exact * 1000).denominator != 1:
+                raise _Bad(what)
+            if abs(exact) > MAX_MINOR:
+                raise _Bad("too-large")
+            pieces = int(exact * 1000)
+            if len(self._pieces) < MOST_KEPT:
+                self._pieces[cell] = pieces
+        return pieces
+
+    def done(self) -> Histories:
+        """Everything, each customer's purchases in order of time."""
+        for purchases in self._found.members.values():
+            purchases.sort(key=_when)
+        self._found.unknown.sort(key=_when)
+        return self._found
+
+
+def _when(purchase: Purchase) -> datetime:
+    return purchase.at
+
+
+def _text(cells: Sequence[str], place: int | None) -> str | None:
+    if place is None or place >= len(cells):
+        return None
+    text = cells[place]
+    if text[:1] == "=" or text[:1] <= " " or text[-1:] <= " ":
+        text = clean(text)
+    return text[:MAX_CELL] or None
+
+
+def _exact(cell: str) -> Fraction | None:
+    found = _NUMBER.fullmatch(_SPACES.sub("", clean(cell)[:40]))
+    if found is None or not (found.group(2) or found.group(3)):
+        return None
+    parts = found.group(3) or ""
+    value = Fraction(int((found.group(2) or "") + parts or "0"), 10 ** len(parts))
+    return -value if found.group(1) == "-" else value
+
+
+def _clock(found: re.Match[str]) -> time:
+    hour, minute, second = int(found.group(1)), int(found.group(2)), int(found.group(3) or 0)
+    half = (found.group(4) or "").replace(".", "").lower()
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    try:
+        return time(hour, minute, second)
+    except ValueError:
+        raise _Bad("time") from None
