@@ -7,7 +7,10 @@ import io
 from datetime import timedelta
 from typing import Any
 
+from tests.conftest import whole_module_mostly_on
 from tests.world import NOON, World
+
+database_kind = whole_module_mostly_on("sqlite")
 
 
 def get(world: World, path: str, key: str | None = None, **query: str) -> Any:

@@ -2,7 +2,7 @@
 
 Four books in one form. `postings`: every account by `owner:purpose`, under the merchant that acted. `lots`: units by
 where they came from or went (the purpose of the account on the other side), under the merchant that gave them, with the
-reason and the month of what was given. `sales`: prices net of tax of the sales that gave units (`sold`, `undone`).
+reason and the month of what was given. `sales`: prices net of tax of the sales that gave units (`sold`, `refunded`).
 `coupons`: what is owed by them, by kind of event and source. A day is one of UTC, by `recorded_at`: when it came to be
 in the books, and not when it happened (`effective_at`); so what a past day showed never changes. The sums are proven
 against the entries by `faults`.
@@ -32,8 +32,12 @@ from wallet_server.records.schema import (
     lot_allocations,
     lots,
     participations,
+    pending_awards,
     programmes,
+    refund_lines,
+    refunds,
     sale_lines,
+    sale_reversals,
     sales,
 )
 from wallet_server.rules.booked import COUPONS, LOTS, POSTINGS, SALES, Flow
@@ -103,37 +107,80 @@ def _contra() -> tuple[sa.Subquery, sa.ColumnElement[str]]:
     return contra, sa.func.coalesce(contra.c.purpose, ledger_entries.c.kind)
 
 
+def _given() -> tuple[Any, Any]:
+    """Lots, and for each the entry that gave its units: the one that opened it, or, for what was confirmed, the award
+    that it confirms."""
+    giving, waited = ledger_entries.alias("giving"), pending_awards.alias("waited")
+    source = lots.outerjoin(waited, waited.c.confirmed_id == lots.c.entry_id)
+    first = sa.func.coalesce(waited.c.entry_id, lots.c.entry_id)
+    return source.join(giving, giving.c.id == first), giving
+
+
 def _opened(dialect: str) -> sa.Select[Any]:
     e, a, lot = ledger_entries.c, ledger_accounts.c, lots.c
     contra, side = _contra()
-    parts = {"day": _day(e.recorded_at), "currency_id": a.currency_id, "merchant_id": e.merchant_id, "side": side}
-    parts |= {"reason": e.reason, "cohort": _month(dialect, lot.earned_at)}
-    source = ledger_entries.join(lots, lot.entry_id == e.id).join(ledger_accounts, a.id == lot.account_id)
+    given, giving = _given()
+    parts = {"day": _day(e.recorded_at), "currency_id": a.currency_id, "merchant_id": giving.c.merchant_id}
+    parts |= {"side": side, "reason": giving.c.reason, "cohort": _month(dialect, lot.earned_at)}
+    source = ledger_entries.join(given, lot.entry_id == e.id).join(ledger_accounts, a.id == lot.account_id)
     return _shape(LOTS, parts, lot.amount, source.outerjoin(contra, contra.c.entry_id == e.id), _entries())
 
 
 def _drawn(dialect: str) -> sa.Select[Any]:
     e, a, lot, draw = ledger_entries.c, ledger_accounts.c, lots.c, lot_allocations.c
-    giving = ledger_entries.alias("giving")
     contra, side = _contra()
+    given, giving = _given()
     parts = {"day": _day(e.recorded_at), "currency_id": a.currency_id, "merchant_id": giving.c.merchant_id}
     parts |= {"side": side, "reason": giving.c.reason, "cohort": _month(dialect, lot.earned_at)}
-    source = ledger_entries.join(lot_allocations, draw.entry_id == e.id).join(lots, lot.id == draw.lot_id)
-    source = source.join(giving, giving.c.id == lot.entry_id).join(ledger_accounts, a.id == lot.account_id)
+    source = ledger_entries.join(lot_allocations, draw.entry_id == e.id).join(given, lot.id == draw.lot_id)
+    source = source.join(ledger_accounts, a.id == lot.account_id)
     return _shape(LOTS, parts, -draw.amount, source.outerjoin(contra, contra.c.entry_id == e.id), _entries())
 
 
+def _tax(lines: sa.Table, key: Any, whole: sa.Table) -> sa.ScalarSelect[Any]:
+    total = sa.select(sa.func.coalesce(sa.func.sum(lines.c.tax_minor), sa.literal_column("0")))
+    return total.where(key == whole.c.id).correlate(whole).scalar_subquery()
+
+
 def _sold(dialect: str) -> sa.Select[Any]:
+    """Sales that gave units, once each: when they were recorded themselves (a refund may give more later)."""
     e, s = ledger_entries.c, sales.c
-    undone = sa.case((e.kind == "reverse", "undone"), else_="sold").label("side")
-    gave = sa.and_(_entries(), e.sale_id.is_not(None), e.kind.in_(("earn", "reverse")))
-    told = sa.select(e.sale_id, _day(e.recorded_at).label("day"), undone).where(gave).distinct().subquery("told")
-    tax = sa.select(sa.func.coalesce(sa.func.sum(sale_lines.c.tax_minor), 0)).where(sale_lines.c.sale_id == s.id)
-    price = s.amount_minor - tax.correlate(sales).scalar_subquery()
-    amount = sa.case((told.c.side == "undone", -price), else_=price)
-    parts: dict[str, Any] = {"day": told.c.day, "merchant_id": s.merchant_id, "side": told.c.side}
-    parts |= {"reason": sa.literal_column("'sale'"), "cohort": _month(dialect, s.occurred_at)}
-    return _shape(SALES, parts, amount, told.join(sales, s.id == told.c.sale_id), sa.true())
+    gave = sa.and_(_entries(), e.sale_id.is_not(None), e.kind == sa.literal_column("'earn'"))
+    told = sa.select(e.sale_id, e.recorded_at).where(gave).distinct().subquery("told")
+    source = told.join(sales, sa.and_(s.id == told.c.sale_id, s.recorded_at == told.c.recorded_at))
+    parts: dict[str, Any] = {"day": _day(told.c.recorded_at), "merchant_id": s.merchant_id}
+    parts |= {"side": sa.literal_column("'sold'"), "reason": sa.literal_column("'sale'")}
+    parts |= {"cohort": _month(dialect, s.occurred_at)}
+    return _shape(SALES, parts, s.amount_minor - _tax(sale_lines, sale_lines.c.sale_id, sales), source, sa.true())
+
+
+def _gave() -> sa.ColumnElement[bool]:
+    award = ledger_entries.alias("award")
+    own = sa.and_(award.c.sale_id == sales.c.id, award.c.kind == sa.literal_column("'earn'"))
+    return sa.exists().where(own).correlate(sales)
+
+
+def _refunded(dialect: str) -> sa.Select[Any]:
+    """What came back of them."""
+    r, s = refunds.c, sales.c
+    parts: dict[str, Any] = {"day": _day(r.recorded_at), "merchant_id": s.merchant_id}
+    parts |= {"side": sa.literal_column("'refunded'"), "reason": sa.literal_column("'sale'")}
+    parts |= {"cohort": _month(dialect, s.occurred_at)}
+    amount = _tax(refund_lines, refund_lines.c.refund_id, refunds) - r.amount_minor
+    where = sa.and_(r.programme_id == b("programme_id"), _within(r.recorded_at), _gave())
+    return _shape(SALES, parts, amount, refunds.join(sales, s.id == r.sale_id), where)
+
+
+def _undone(dialect: str) -> sa.Select[Any]:
+    """Sales that were reversed as a whole before goods could come back in part."""
+    r, s = sale_reversals.c, sales.c
+    parts: dict[str, Any] = {"day": _day(r.recorded_at), "merchant_id": s.merchant_id}
+    parts |= {"side": sa.literal_column("'refunded'"), "reason": sa.literal_column("'sale'")}
+    parts |= {"cohort": _month(dialect, s.occurred_at)}
+    told = sa.exists().where(refunds.c.sale_id == r.sale_id).correlate(sale_reversals)
+    where = sa.and_(s.programme_id == b("programme_id"), _within(r.recorded_at), ~told, _gave())
+    amount = _tax(sale_lines, sale_lines.c.sale_id, sales) - s.amount_minor
+    return _shape(SALES, parts, amount, sale_reversals.join(sales, s.id == r.sale_id), where)
 
 
 def _coupons(dialect: str) -> sa.Select[Any]:
@@ -147,7 +194,15 @@ def _coupons(dialect: str) -> sa.Select[Any]:
 @cache
 def _daily(dialect: str) -> sa.CompoundSelect[Any]:
     """What each day between `since` and `until` came to."""
-    return sa.union_all(_postings(), _opened(dialect), _drawn(dialect), _sold(dialect), _coupons(dialect))
+    return sa.union_all(
+        _postings(),
+        _opened(dialect),
+        _drawn(dialect),
+        _sold(dialect),
+        _refunded(dialect),
+        _undone(dialect),
+        _coupons(dialect),
+    )
 
 
 @cache

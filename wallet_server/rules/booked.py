@@ -25,9 +25,8 @@ from wallet_server.rules.redemption import Cell, Estimate, History, estimate
 
 POSTINGS, LOTS, SALES, COUPONS = "postings", "lots", "sales", "coupons"
 ISSUED, REDEEMED, BREAKAGE = "issued", "redeemed", "breakage"
-GOODWILL = "goodwill"
-GIVING = (ISSUED, GOODWILL)
-"""Accounts on the other side of what is given."""
+GIVING = (ISSUED, "goodwill", "written_off")
+"""Accounts on the other side of what is given. Where an entry has none, units moved between a member's own accounts."""
 SHOWN_MONTHS = 12
 
 

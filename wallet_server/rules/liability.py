@@ -224,6 +224,10 @@ WAYS: dict[str, Way] = {
 given for nothing: it is owed all the same."""
 
 
+TAKING = ("burn.", "reverse.", "expire.", "confirm.", "hold.", "release.", "capture.")
+"""How the reason codes begin that give nothing: what is taken, undone, or moved between a member's own accounts."""
+
+
 def is_sold(reason: str) -> bool:
     """Whether a price was paid for what was given for this reason."""
     way = WAYS.get(reason)

@@ -308,6 +308,11 @@ def _proportion(way: Per, money: Money, tongue: str) -> tuple[int, str]:
     return units, f"par tranche de {amount}" if tongue == "fr" else f"for every {amount} spent"
 
 
+def reason_codes() -> frozenset[str]:
+    """Every reason that an entry may have, by its code."""
+    return frozenset(_REASONS["en"])
+
+
 def reason_sentence(code: str, params: Params, language: str, programme: Programme | None = None) -> str:
     """Why an entry stands in a member's history.
 
