@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import NewDatabase
 from tests.stories.test_google_faults import OURS, Street, opened
-from wallet_server.actions import google_accounts, leaving, recovery, reversal, saving
+from wallet_server.actions import google_accounts, leaving, recovery, saving, till
 from wallet_server.actions.context import MOST_PRESSES
 from wallet_server.errors import Unavailable
 from wallet_server.records import alerts, limits, passes, vendors
@@ -38,7 +38,7 @@ def test_what_was_lost_and_then_taken_back_does_not_stay_at_google(street: Stree
         sale = world.sell(holder, 2000)
         world.work()
         assert street.points(card) == 30, "Google took it, though nobody heard so"
-        reversal.reverse_sale(world.ctx, world.till, sale["id"], None)
+        till.reverse_sale(world.ctx, world.till, sale["id"], None)
     else:
         news = world.announce("Bonjour @prénom")
         world.work()

@@ -6,15 +6,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from wallet_server.actions import cards, gathering, hooks, rotating, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.once import ECHO, Asked, Facts, asked, once
-from wallet_server.actions.reversal import reverse_entry, reverse_sale
+from wallet_server.actions.dated import business_day, undated
+from wallet_server.actions.once import Asked, Facts, asked, once
+from wallet_server.actions.refunds import reverse_sale
+from wallet_server.actions.reversal import reverse_entry
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
-from wallet_server.records import jobs, ledger, members, sales, takings
+from wallet_server.records import jobs, ledger, members, pending, sales, takings
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking
 from wallet_server.records.members import MemberRow
@@ -127,20 +128,6 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
     return replace(wish, new=not echoes)
 
 
-def undated(scope: Scope, what: str, number: str, now: datetime) -> tuple[str, list[str]]:
-    """The name of a write that carries no date, by the till's number for it, and its echoes: the names that it would
-    have had a moment ago or will have in a moment, where that is another day. The one that was sent first may be
-    overtaken."""
-    day = business_day(scope, None, now)
-    others = {business_day(scope, None, at) for at in (now - ECHO, now + ECHO)} - {day}
-    return f"{what}:{day.isoformat()}:{number}", [f"{what}:{other.isoformat()}:{number}" for other in others]
-
-
-def business_day(scope: Scope, given: date | None, at: datetime) -> date:
-    """The day a sale counts to: as the till says, else the date in the store's own zone."""
-    return given or at.astimezone(ZoneInfo(scope.zone)).date()
-
-
 def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts, bool]:
     """Count a sale: (what was booked, whether this is a replay).
 
@@ -246,6 +233,7 @@ def _awards(
             purses[award.currency],
             award.amount,
             award.expires_at,
+            pending.still(award.pending_until, sale.recorded_at),
         )
         for award in earned
     ]

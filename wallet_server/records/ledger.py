@@ -172,8 +172,7 @@ _ASIDE = (
 
 
 def aside(tx: Tx, programme_id: int, member_id: int, purse: Purse, purpose: str) -> Purse:
-    """The member's account of what is on its way or put aside (`purpose`) of the same currency, opened when it is first
-    used; it never owes."""
+    """The member's account of what is on its way or put aside (`purpose`) of the same currency; it never owes."""
     key = {"member_id": member_id, "currency_id": purse.currency_id, "purpose": purpose}
     row = tx.execute(_ASIDE, key).first()
     account = row.account_id if row else _open(tx, programme_id, member_id, purse.currency_id, purpose)
@@ -264,7 +263,6 @@ def _lot(one: Award, purse: Purse, entry: Posted) -> dict[str, Any]:
 
 
 def _receivers(tx: Tx, awards: Sequence[Award]) -> list[Purse]:
-    """Which account of the member each goes to."""
     member, programme = awards[0].booking.member_id, awards[0].booking.programme_id
     return [
         one.purse if one.pending_until is None else aside(tx, programme, member, one.purse, PENDING) for one in awards
@@ -295,7 +293,7 @@ def foresee(awards: Sequence[Award]) -> list[Posted]:
 
 
 def contras(tx: Tx, awards: Sequence[Award]) -> dict[int, int]:
-    """Currency to the merchant's account on the other side of these awards, opened when it is first used."""
+    """Currency to the merchant's account on the other side of these awards."""
     known = {one.purse.currency_id: one.purse.issued for one in awards}
     booking = awards[0].booking
     return {

@@ -36,6 +36,11 @@ class Waiting:
     next_at: datetime | None = None
 
 
+def still(pending_until: datetime | None, now: datetime) -> datetime | None:
+    """Until when an award waits, as seen from now: what was sold long ago may be past it."""
+    return pending_until if pending_until is not None and pending_until > now else None
+
+
 _ASIDE = (
     sa.select(
         balances.c.member_id,
