@@ -42,7 +42,7 @@ from wallet_server.settings import Settings
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet
-from wallet_server.wallets.designs import load_designs
+from wallet_server.wallets.designs import Designs, load_designs
 from wallet_server.wallets.drawing import Drawings
 from wallet_server.wallets.port import (
     Audience,
@@ -82,11 +82,16 @@ def _credentials() -> Credentials:
 
 
 @functools.cache
+def designs() -> Designs:
+    """The shipped designs, read once for each test process."""
+    return load_designs(resources.templates())
+
+
+@functools.cache
 def shipped_wallet() -> AppleWallet:
     """The shipped wallet, built once for each test process: drawing a gauge and loading a key cost a while."""
     bell = Bell(address="https://localhost:1", sandbox=True)
-    designs = load_designs(resources.templates())
-    return AppleWallet(designs, Drawings(), lambda _set: _credentials(), bell, sandbox=True)
+    return AppleWallet(designs(), Drawings(), lambda _set: _credentials(), bell, sandbox=True)
 
 
 @functools.cache
@@ -323,7 +328,7 @@ def founded(
     plain = settings(database_url, folder, **more)
     clock, told = Clock(NOON), Told(shipped_wallet())
     database = _database(plain)
-    ctx = Context(plain, database, Keyring.parse(SECRET_KEYS), clock, wallets={"apple": told})
+    ctx = Context(plain, database, Keyring.parse(SECRET_KEYS), clock, wallets={"apple": told}, designs=designs())
     try:
         credential_set = _add_credentials(ctx)
         who = programs.found(ctx, "Boulangerie", NewStore("Centre", latitude=48.8, longitude=2.3))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.actions.test_coupons import joined, promising
 from tests.conftest import NewDatabase
+from tests.vendor import ISSUER, add_vendor
 from tests.world import Holder, World, founded
-from wallet_server.actions import cards, coupons, till
+from wallet_server.actions import cards, coupons, saving, till, upkeep
 from wallet_server.actions.keys import authenticate
 from wallet_server.errors import Conflict, NotFound
-from wallet_server.records import passes
+from wallet_server.records import issuers, passes
+from wallet_server.records.scope import Scope
 from wallet_server.rules import codes
+from wallet_server.rules.program_default import default_document
 from wallet_server.wallets.google import totp
 
 
@@ -108,15 +112,100 @@ def test_a_till_where_the_card_is_not_known_learns_nothing_by_its_number(world: 
         till.look_up(world.ctx, world.till, f"{holder.code}*00000000")
 
 
-def test_the_number_keeps_out_whoever_scans_a_picture_and_not_whoever_enters_its_code(world: World) -> None:
-    """The price of codes that are typed: `docs/google.md` tells it."""
+def changing(world: World) -> tuple[Holder, Holder]:
+    """A member of a programme whose codes change: the card on an iPhone, and the one in Google Wallet."""
     holder = world.enrol()
-    world.sell(holder, 10_000)
+    link = saving.google_link(world.ctx, holder.pass_public_id)
+    assert link is not None
+    serial = saving.save(world.ctx, link.split("/")[-2]).rpartition("/")[2].split(".")[0]
+    with world.ctx.look() as tx:
+        row = passes.pass_by_serial(tx, ISSUER, serial)
+    assert row is not None
+    return holder, world.holder(row.public_id)
+
+
+@pytest.fixture
+def rotating(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+    document = default_document("Boulangerie") | {"google": {"rotating_codes": True}}
+    with founded(new_database("sqlite"), tmp_path, document=document) as made:
+        add_vendor(made)
+        yield made
+
+
+def test_the_code_of_a_changing_card_says_who_it_is_and_earns_but_spends_only_with_its_number(rotating: World) -> None:
+    world = rotating
+    iphone, android = changing(world)
+    assert till.look_up(world.ctx, world.till, android.code).member == android.member
+    assert sell(world, android.code) == 10
     other = authenticate(world.ctx, world.second_till())
-    picture = shown(world, holder)
+    picture = shown(world, android)
     world.clock.forward(minutes=2)
     with pytest.raises(Conflict) as stale:
-        till.redeem(world.ctx, other, till.Redeemed(picture, None, 10, "1"), None)
+        till.redeem(world.ctx, other, till.Redeemed(picture, None, 1, "1"), None)
     assert stale.value.code == "code-stale"
-    entered = till.Redeemed(picture.partition("*")[0], None, 10, "2")
-    assert till.redeem(world.ctx, other, entered, None)[0]["balances"]["points"] == 90
+    with pytest.raises(Conflict, match="scan it off the phone") as bare:
+        till.redeem(world.ctx, other, till.Redeemed(picture.partition("*")[0].lower(), None, 1, "2"), None)
+    assert (bare.value.code, bare.value.field) == ("needs-fresh-code", "code")
+    spent = till.Redeemed(shown(world, android), None, 1, "3")
+    assert till.redeem(world.ctx, other, spent, None)[0]["balances"]["points"] == 9
+    assert till.redeem(world.ctx, other, till.Redeemed(iphone.code, None, 1, "4"), None)[0]["balances"]["points"] == 8
+
+
+def test_a_card_whose_programme_does_not_change_its_codes_spends_by_what_is_typed(world: World) -> None:
+    add_vendor(world)
+    _, android = changing(world)
+    sell(world, android.code)
+    redeemed = till.redeem(world.ctx, world.till, till.Redeemed(android.code, None, 4, "1"), None)[0]
+    assert redeemed["balances"]["points"] == 6
+
+
+def test_a_coupon_whose_code_changes_is_used_by_its_number(new_database: NewDatabase, tmp_path: Path) -> None:
+    document = promising() | {"google": {"rotating_codes": True}}
+    with founded(new_database("sqlite"), tmp_path, document=document) as world:
+        add_vendor(world)
+        _, android = changing(world)
+        with world.ctx.look() as tx:
+            rows = passes.passes_by_id(tx, range(1, 20))
+        (coupon,) = [world.holder(r.public_id) for r in rows if r.kind == "coupon" and r.wallet == "google"]
+        assert coupon.member == android.member
+        with pytest.raises(Conflict) as bare:
+            coupons.use(world.ctx, world.till, coupons.Using(coupon.code, "1"), None)
+        assert bare.value.code == "needs-fresh-code"
+        used, _ = coupons.use(world.ctx, world.till, coupons.Using(shown(world, coupon), "2"), None)
+        assert used["coupon"]["state"] == "used"
+
+
+def test_a_sale_of_an_offline_till_counts_with_the_number_of_its_time_each_once(rotating: World) -> None:
+    world = rotating
+    _, android = changing(world)
+    scanned, sold_at = shown(world, android), world.clock()
+    world.clock.forward(hours=2)
+    assert sell(world, shown(world, android)) == 10, "meanwhile somebody sold to it elsewhere"
+    world.clock.forward(hours=2)
+
+    def later(code: str, at: datetime, scope: Scope | None = None) -> int:
+        line = till.SaleLine(None, None, 1000, 1000, 1000, 0, False)
+        sold = till.Sold(code, world.number(), 1000, (line,), "EUR", at)
+        return int(till.sell(world.ctx, scope or world.till, sold, None)[0]["balances"]["points"])
+
+    assert later(scanned, sold_at) == 20
+    assert later(scanned, sold_at + timedelta(minutes=3)) == 30, "twice in one visit"
+    other = authenticate(world.ctx, world.second_till())
+    for at, scope in ((sold_at + timedelta(hours=1), None), (sold_at, other), (sold_at + timedelta(minutes=11), None)):
+        with pytest.raises(Conflict) as stale:
+            later(scanned, at, scope)
+        assert stale.value.code == "code-stale"
+    with pytest.raises(Conflict):
+        till.redeem(world.ctx, world.till, till.Redeemed(scanned, None, 1, "9"), None)
+    scanned, sold_at = shown(world, android), world.clock()
+    world.clock.forward(hours=73)
+    with pytest.raises(Conflict):
+        later(scanned, sold_at)
+    upkeep.schedule(world.ctx)
+    world.work()
+    with world.ctx.look() as tx:
+        assert issuers.taken(tx, android.pass_id, sold_at - timedelta(hours=5), world.clock()) != []
+    world.clock.forward(days=3)
+    world.work()
+    with world.ctx.look() as tx:
+        assert issuers.taken(tx, android.pass_id, sold_at - timedelta(hours=5), world.clock()) == []

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
-from wallet_server.records.schema import callback_nonces, issuer_facts, issuer_rates, rotating_codes
+from wallet_server.records.schema import callback_nonces, issuer_facts, issuer_rates, rotating_numbers
 
 DEEP_SECONDS = 0.5
 """How long a full bucket lasts: what was not drawn in that time is lost, so that a pause makes no flood."""
@@ -101,25 +101,36 @@ def forget_heard(tx: Tx, now: datetime) -> int:
 
 @dataclass(frozen=True)
 class Taken:
-    """The last code of a rotating barcode that was taken, at which till, and when (UTC)."""
+    """A number of a rotating barcode that was taken, at which till, and when (UTC, at the till)."""
 
     counter: int
     till_id: int | None
     at: datetime
 
 
-def last_rotating(tx: Tx, pass_id: int) -> Taken | None:
-    r = tx.execute(sa.select(rotating_codes).where(rotating_codes.c.pass_id == pass_id)).first()
-    return None if r is None else Taken(r.counter, r.till_id, r.taken_at)
+MOST_OF_A_VISIT = 20
 
 
-def use_rotating(tx: Tx, pass_id: int, taken: Taken) -> bool:
-    """Take the code of a rotating barcode; False when this one or a later one of the pass was taken before."""
-    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(rotating_codes)
-    values = {"counter": taken.counter, "till_id": taken.till_id, "taken_at": taken.at}
-    row = insert.values(pass_id=pass_id, **values).on_conflict_do_update(
-        index_elements=["pass_id"],
-        set_=values,
-        where=rotating_codes.c.counter < insert.excluded.counter,
+def taken(tx: Tx, pass_id: int, since: datetime, until: datetime) -> list[Taken]:
+    """The numbers of a pass that were taken in this time, the latest first."""
+    c = rotating_numbers.c
+    rows = tx.execute(
+        sa.select(c.counter, c.till_id, c.taken_at)
+        .where(c.pass_id == pass_id, c.taken_at >= since, c.taken_at <= until)
+        .order_by(c.taken_at.desc())
+        .limit(MOST_OF_A_VISIT)
     )
-    return tx.execute(row.returning(rotating_codes.c.counter)).first() is not None
+    return [Taken(*row) for row in rows]
+
+
+def use_number(tx: Tx, pass_id: int, number: Taken) -> bool:
+    """Take a number; False when it was taken before, by whomever."""
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(rotating_numbers)
+    values = {"counter": number.counter, "till_id": number.till_id, "taken_at": number.at}
+    row = insert.values(pass_id=pass_id, **values).on_conflict_do_nothing()
+    return tx.execute(row.returning(rotating_numbers.c.counter)).first() is not None
+
+
+def forget_numbers(tx: Tx, before: datetime) -> int:
+    """Throw away the numbers that were taken before then, and that nobody takes any more; returns how many."""
+    return tx.execute(sa.delete(rotating_numbers).where(rotating_numbers.c.taken_at < before)).rowcount

@@ -191,6 +191,14 @@ class App:
     launch_link: str | None = None
 
 
+@dataclass(frozen=True)
+class AndroidApp:
+    """The merchant's own app for Android: its package, and the https address that it opens, else its own front."""
+
+    package: str
+    link: str | None = None
+
+
 Kind = Literal["card", "coupon", "ticket"]
 
 
@@ -206,7 +214,7 @@ class Alert:
 class Card:
     """A member's card at one instant. At most ten places, nearest first. `logo` is the SHA-256 of the picture that
     takes the place of the design's own; `expires_at` the instant from which on the phone greys it, as `Offer.until`. At
-    most two actions and ten beacons."""
+    most two actions and ten beacons. `rotating`: where a wallet can, the code changes every thirty seconds."""
 
     languages: tuple[str, ...]
     organisation: str
@@ -233,6 +241,8 @@ class Card:
     actions: tuple[Action, ...] = ()
     nfc: Nfc | None = None
     app: App | None = None
+    android: AndroidApp | None = None
+    rotating: bool = False
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the card; equal cards have equal fingerprints in every process."""
@@ -250,6 +260,8 @@ _LATER: Mapping[str, Any] = {
     "actions": (),
     "nfc": None,
     "app": None,
+    "android": None,
+    "rotating": False,
 }
 """Parts that came after the first cards were published: left out where there are none, so that an update of the
 product changes no card by itself."""
@@ -304,5 +316,6 @@ _PARTS: Mapping[str, Any] = {
     "event": Event,
     "nfc": Nfc,
     "app": App,
+    "android": AndroidApp,
 }
 _LISTS: Mapping[str, Any] = {"details": Detail, "places": Place, "beacons": Beacon, "actions": Action}

@@ -31,6 +31,7 @@ from wallet_server.rules.program_parts import (
     EarnRule,
     Event,
     Goods,
+    GoogleParts,
     Item,
     Ladder,
     Level,
@@ -53,6 +54,7 @@ __all__ = [
     "CurrencyKind",
     "EarnRule",
     "Event",
+    "GoogleParts",
     "Item",
     "Ladder",
     "Level",
@@ -99,6 +101,7 @@ class Programme:
     max_distance_metres: int | None
     website: str | None
     apple: AppleParts = AppleParts()
+    google: GoogleParts = GoogleParts()
     welcome_coupon: Promise | None = None
     multipliers: tuple[Multiplier, ...] = ()
     excluded: Goods = Goods()
@@ -198,6 +201,7 @@ def _programme(shape: ProgrammeShape) -> Programme:
         max_distance_metres=shape.max_distance_metres,
         website=shape.links.website,
         apple=build.apple(shape.apple),
+        google=build.google(shape.google),
         welcome_coupon=None if shape.welcome is None else build.promise(shape.welcome.coupon),
         multipliers=tuple(build.multiplier(row) for row in shape.multipliers),
         excluded=Goods(frozenset(shape.excluded.categories), frozenset(shape.excluded.skus)),

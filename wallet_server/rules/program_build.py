@@ -12,6 +12,7 @@ from wallet_server.rules.announcing import (
 )
 from wallet_server.rules.card import (
     Action,
+    AndroidApp,
     App,
     Beacon,
     Nfc,
@@ -26,6 +27,7 @@ from wallet_server.rules.program_document import (
     AnnounceShape,
     AppleShape,
     CurrencyShape,
+    GoogleShape,
     WelcomeShape,
 )
 from wallet_server.rules.program_parts import (
@@ -44,6 +46,7 @@ from wallet_server.rules.program_parts import (
     EarnRule,
     Event,
     Goods,
+    GoogleParts,
     Item,
     Ladder,
     Level,
@@ -87,6 +90,12 @@ def apple(shape: AppleShape) -> AppleParts:
         nfc=None if nfc is None else Nfc(nfc.public_key, nfc.needs_unlocking),
         app=None if app is None else App(app.store_id, app.launch_link),
     )
+
+
+def google(shape: GoogleShape) -> GoogleParts:
+    """What only Google Wallet has."""
+    app = shape.app
+    return GoogleParts(shape.rotating_codes, None if app is None else AndroidApp(app.package, app.link))
 
 
 def palette(shape: PaletteShape) -> Palette:

@@ -59,6 +59,8 @@ def address_faults(document: Mapping[str, object]) -> list[Fault]:
     apple = table(document.get("apple"))
     written = [("links.website", table(document.get("links")).get("website"))]
     written.append(("apple.app.launch_link", table(apple.get("app")).get("launch_link")))
+    app = table(table(document.get("google")).get("app"))
+    written.append(("google.app.link", app.get("link")))
     written += [(f"apple.actions.{n}.link", row.get("link")) for n, row in enumerate(rows_of(apple.get("actions")))]
     return [
         Fault(path, "No phone can be given this address: write a whole web address that begins with https://.")

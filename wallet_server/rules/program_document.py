@@ -157,6 +157,20 @@ class AppleShape(Shape):
     app: AppShape | None = None
 
 
+class AndroidAppShape(Shape):
+    """The merchant's app for Android: its package, and the address that it opens."""
+
+    package: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$", max_length=150)]
+    link: Link | None = None
+
+
+class GoogleShape(Shape):
+    """What only Google Wallet has."""
+
+    rotating_codes: bool = False
+    app: AndroidAppShape | None = None
+
+
 class ProgrammeShape(Shape):
     """A programme document, format 1."""
 
@@ -185,3 +199,4 @@ class ProgrammeShape(Shape):
     useful_distance_metres: Metres = 50_000
     max_distance_metres: Metres | None = None
     apple: AppleShape = AppleShape()
+    google: GoogleShape = GoogleShape()

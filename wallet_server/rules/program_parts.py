@@ -8,7 +8,7 @@ from datetime import date, time, timedelta
 from fractions import Fraction
 from typing import Literal
 
-from wallet_server.rules.card import Action, App, Beacon, Nfc, Palette, Texts
+from wallet_server.rules.card import Action, AndroidApp, App, Beacon, Nfc, Palette, Texts
 
 CurrencyKind = Literal["points", "stamps", "money"]
 Rounding = Literal["down", "up", "half_up", "half_even"]
@@ -355,6 +355,14 @@ class AppleParts:
     beacons: tuple[Beacon, ...] = ()
     nfc: Nfc | None = None
     app: App | None = None
+
+
+@dataclass(frozen=True)
+class GoogleParts:
+    """What only Google Wallet has: codes that change, for tills that scan, and the merchant's app for Android."""
+
+    rotating_codes: bool = False
+    app: AndroidApp | None = None
 
 
 @dataclass(frozen=True)

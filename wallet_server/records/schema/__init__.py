@@ -86,7 +86,7 @@ from wallet_server.records.schema.vendors import (
     pass_alerts,
     pass_holdings,
     programme_wallets,
-    rotating_codes,
+    rotating_numbers,
 )
 from wallet_server.records.schema.waiting import expiry_warnings, holds, pending_awards
 from wallet_server.records.schema.watch import APPEND_ONLY, sign_in_waits, staff_events
@@ -181,7 +181,7 @@ __all__ = [
     "registrations",
     "requests",
     "reward_stock",
-    "rotating_codes",
+    "rotating_numbers",
     "sale_lines",
     "sale_reversals",
     "sales",

@@ -83,13 +83,14 @@ issuer_rates = sa.Table(
 )
 
 # The last code of a rotating barcode that was taken, so that no other till takes it again.
-rotating_codes = sa.Table(
-    "rotating_codes",
+rotating_numbers = sa.Table(
+    "rotating_numbers",
     metadata,
     sa.Column("pass_id", Key, sa.ForeignKey("passes.id"), primary_key=True, autoincrement=False),
-    sa.Column("counter", sa.BigInteger(), nullable=False),
+    sa.Column("counter", sa.BigInteger(), primary_key=True, autoincrement=False),
     ref("till_id", "tills", nullable=True),
-    at("taken_at"),
+    at("taken_at"),  # at the till: of a sale that was sent later, when it was made
+    sa.Index("ix_rotating_numbers_taken_at", "taken_at"),
 )
 
 # An announcement that goes, or may go, to everybody who holds a card of one set, as one message.

@@ -122,7 +122,7 @@ def compose(
         "classId": belongs or class_id(issuer, copy.programme, card, design),
         "state": _state(card, at),
     }
-    _code(body, design, identity, vertical)
+    _code(body, card, design, identity, vertical)
     match vertical:
         case "loyalty":
             _loyalty(body, copy, design, speaker)
@@ -189,11 +189,16 @@ def _state(card: Card, at: datetime) -> str:
 # --- the code --------------------------------------------------------------------------------------------------
 
 
-def _code(body: Body, design: Design, identity: Identity, vertical: Vertical) -> None:
+def rotates(card: Card, design: Design) -> bool:
+    """Whether the code changes every thirty seconds: the design says so, or the programme."""
+    return design.google.rotating_barcode or card.rotating
+
+
+def _code(body: Body, card: Card, design: Design, identity: Identity, vertical: Vertical) -> None:
     formats = [one for one in design.barcode_formats if one not in _HOLDS or _HOLDS[one].fullmatch(identity.code)]
     kind = _FORMATS[(formats or design.barcode_formats)[0]]
     shown = {"alternateText": identity.code} if design.barcode_alt_text == "code" else {}
-    if design.google.rotating_barcode:
+    if rotates(card, design):
         body["rotatingBarcode"] = {
             "type": kind if kind in _ROTATING else "QR_CODE",
             "valuePattern": totp.pattern(identity.code),
