@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wallet_server.rules.card import Gauge
 from wallet_server.rules.program import Ladder, Programme, default_document, parse
-from wallet_server.rules.tiers import gauge, level_for, next_level
+from wallet_server.rules.tiers import gauge, level_after, level_for
 
 LANGUAGES = ("fr", "en")
 
@@ -45,7 +45,7 @@ def drawn(value: int, shown: str, programme: Programme | None = None) -> Gauge:
 )  # fmt: skip
 def test_a_tier_begins_at_its_threshold(value: int, reached: str, after: str | None) -> None:
     ladder = ladder_of(standard())
-    following = next_level(ladder, value)
+    following = level_after(ladder, level_for(ladder, value))
     assert level_for(ladder, value).code == reached
     assert (following.code if following else None) == after
 
@@ -60,15 +60,15 @@ def test_the_gauge_counts_from_zero_and_rounds_down() -> None:
 
 def test_the_sentence_says_what_is_missing() -> None:
     assert drawn(184, "bronze").sentence == {
-        "fr": "Plus que 116 points et vous passez au statut Argent",
+        "fr": "Allez, plus que 116 points et vous vous hisserez au statut d’Argent",
         "en": "Only 116 points to go to reach Silver",
     }
     assert drawn(299, "bronze").sentence == {
-        "fr": "Plus qu’un point et vous passez au statut Argent",
+        "fr": "Allez, plus qu’un point et vous vous hisserez au statut d’Argent",
         "en": "Only 1 point to go to reach Silver",
     }
     assert drawn(-1000, "bronze").sentence == {
-        "fr": "Plus que 1\u202f300 points et vous passez au statut Argent",
+        "fr": "Allez, plus que 1\u202f300 points et vous vous hisserez au statut d’Argent",
         "en": "Only 1,300 points to go to reach Silver",
     }
 
@@ -79,7 +79,7 @@ def test_the_last_star_is_feminine_in_french() -> None:
         "en": {"one": "star", "other": "stars"},
     }
     assert drawn(299, "bronze", standard(stars)).sentence == {
-        "fr": "Plus qu’une étoile et vous passez au statut Argent",
+        "fr": "Allez, plus qu’une étoile et vous vous hisserez au statut d’Argent",
         "en": "Only 1 star to go to reach Silver",
     }
 
@@ -123,8 +123,8 @@ def test_full_means_reached_and_only_reached(value: int, steps: list[int], shown
     assert progress is not None
     assert 0 <= progress.percent <= 100
     assert (progress.percent == 100) == (value >= progress.goal)
-    assert ("Plus qu" in progress.sentence["fr"]) == (value < progress.goal)
+    assert ("Allez, plus qu" in progress.sentence["fr"]) == (value < progress.goal)
     reached = level_for(ladder, value)
     assert reached.threshold <= max(value, 0)
-    following = next_level(ladder, value)
+    following = level_after(ladder, reached)
     assert following is None or value < following.threshold

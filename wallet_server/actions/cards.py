@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from wallet_server.actions import figures
 from wallet_server.actions.context import Context
 from wallet_server.actions.stale import BIT, REFRESH, changed, changed_many, mask
 from wallet_server.records import (
@@ -188,6 +189,7 @@ class _Desk:
         member_ids = sorted({row.member_id for row in rows})
         self._members = members.members_by_id(tx, member_ids)
         self._purses = ledger.amounts(tx, member_ids)
+        self._figures = figures.of_members(tx, self._members, lambda key: ctx.programme(tx, key), now)
         self._news = announcements.news_of(tx, member_ids, now)
         self._names = members.first_names(tx, member_ids) if self._news else {}
         self._codes = passes.newest_codes(tx, [row.id for row in rows])
@@ -237,6 +239,7 @@ class _Desk:
             return self._coupon(row, self._coupons[row.id])
         member, news = self._members[row.member_id], self._news.get(row.member_id)
         programme = self._programme(row)
+        own = self._figures.get(member.id)
         kept = shown.news is not None and (news is None or shown.news != news.public_id)
         text = announcements.texts(self._tx, shown.news) if shown.news and kept else news.texts if news else None
         holding = Holding(
@@ -251,8 +254,10 @@ class _Desk:
             web_link=self._ctx.link("card", row.public_id),
             rate_link=self._ctx.link("rate", row.public_id),
             recover_link=self._ctx.link("recover", row.public_id),
+            figures=None if own is None else own.found,
         )
-        return compose(programme, holding, self._now, [news.ends_at] if news else [])
+        turns = [news.ends_at if news else None, own.changes_at if own else None]
+        return compose(programme, holding, self._now, [at for at in turns if at is not None])
 
     def _coupon(self, row: PassRow, coupon: coupons.CouponRow) -> tuple[Card, datetime | None]:
         member, programme = self._members[row.member_id], self._programme(row)

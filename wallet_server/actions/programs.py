@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from wallet_server.actions import cards, keys
+from wallet_server.actions import cards, keys, reviewing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid
@@ -267,7 +267,9 @@ def republish(ctx: Context, leases: list[Lease]) -> None:
         programme_id, _, after = lease.key.partition(":")
         with ctx.change() as tx:
             ids = members.next_members(tx, int(programme_id), int(after), SLICE)
-            cards.changed_many(tx, ids, (), ctx.now(), pushed=ctx.pushed)
+            risen = reviewing.resettle(ctx, tx, int(programme_id), ids)
+            cards.changed_many(tx, risen, ("tier",), ctx.now(), pushed=ctx.pushed)
+            cards.changed_many(tx, [key for key in ids if key not in risen], (), ctx.now(), pushed=ctx.pushed)
             if len(ids) == SLICE:
                 jobs.put(tx, [jobs.Put(REPUBLISH, f"{programme_id}:{ids[-1]}", jobs.BULK, ctx.now())])
             jobs.settle(tx, [lease])

@@ -81,11 +81,14 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
     )
 
 
-def _held(ctx: Context, tx: Tx, scope: Scope, text: str, *, spends: bool = False) -> MemberRow:
+def _held(
+    ctx: Context, tx: Tx, scope: Scope, text: str, *, spends: bool = False, sold_at: datetime | None = None
+) -> MemberRow:
     """The holder of a card, whose row is held from here on. Who `spends` is told whether the card is good now that it
     is held: while this waited it may have been replaced or cancelled."""
-    member = holder_of(ctx, tx, scope, text, hold=True)
+    member = holder_of(ctx, tx, scope, text, hold=True, sold_at=sold_at)
     if spends:
+        rotating.demand_fresh(ctx, tx, scope, text)
         lookup = cards.code_hash(codes.read(rotating.bare(text)))
         member = members.member_by_code(tx, scope, lookup, ctx.now())
     if member.coupon_pass is not None:
@@ -93,9 +96,12 @@ def _held(ctx: Context, tx: Tx, scope: Scope, text: str, *, spends: bool = False
     return member
 
 
-def holder_of(ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False) -> MemberRow:
-    """Whose code this is, a card's or a coupon's. Raises as `look_up` does, and when the member left if to be held."""
-    code = codes.read(rotating.take(ctx, tx, scope, text, ctx.now()))
+def holder_of(
+    ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False, sold_at: datetime | None = None
+) -> MemberRow:
+    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of a sale that is sent later.
+    Raises as `look_up` does, and when the member left if to be held."""
+    code = codes.read(rotating.take(ctx, tx, scope, text, ctx.now(), sold_at))
     if not codes.same_issuer(code, scope.issuer_mark):
         # Known from the code alone, without a look-up: it does not say whether that card exists.
         raise NotFound("This card belongs to another merchant.", code="other-merchant", field="code")
@@ -140,7 +146,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     _plausible(sold.amount_minor, occurred, now)
 
     def act(tx: Tx) -> Facts:
-        member = _held(ctx, tx, scope, sold.code)
+        member = _held(ctx, tx, scope, sold.code, sold_at=sold.occurred_at)
         rater = ctx.rater(tx, member.version_id)
         programme = rater.programme
         if sold.money != programme.money.iso:
@@ -167,9 +173,10 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         )
         awards = _awards(rated.awards, member, scope, new, purses)
         posted = ledger.foresee(awards)
-        after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
+        after = standing.by_balance(ctx, tx, programme, member.id, tier, posted)
         loud = cards.mask(standing.loud(programme, posted, tier, after))
         takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now))
+        after = standing.after_sale(ctx, tx, programme, member.id, after, earned=bool(awards))
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
         again = rater.waits(basket, state, rated)
         more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})

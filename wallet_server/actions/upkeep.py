@@ -9,7 +9,7 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, certificate_days, coupons, holders, pacing, standing
+from wallet_server.actions import cards, certificate_days, coupons, holders, pacing, reviewing, rotating, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
 from wallet_server.records import (
@@ -103,12 +103,13 @@ def _night(ctx: Context, lease: Lease) -> None:
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
         pacing.forget(tx, int(now.timestamp()) - 60)
         issuers.forget_heard(tx, now)
+        issuers.forget_numbers(tx, now - rotating.REMEMBERED)
         more = [ALERTS] if _forget_alerts(tx, now) else []
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         yesterday = now.date() - timedelta(days=1)
         sums = (_snapshot_key(yesterday, 0), _days_key(yesterday, 0))
         walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (*sums, EXPIRY, COUPONS, OVER, *more)]
-        jobs.put(tx, [*walks, *holders.begin(ctx, tx)])
+        jobs.put(tx, [*walks, *holders.begin(ctx, tx), *reviewing.begin(ctx)])
 
 
 def _forget_alerts(tx: Tx, now: datetime) -> bool:

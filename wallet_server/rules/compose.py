@@ -11,11 +11,12 @@ from datetime import datetime
 
 from wallet_server.rules import coupons, recovering
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Offer, Palette, Place, Texts, Tier
+from wallet_server.rules.metrics import Measures
 from wallet_server.rules.places import Store, nearest
 from wallet_server.rules.program import Level, Programme, Promise
-from wallet_server.rules.sentences import reward_sentences, rule_sentences
+from wallet_server.rules.sentences import of, reward_sentences, rule_sentences
 from wallet_server.rules.stamps import stamps
-from wallet_server.rules.tiers import gauge, level_for
+from wallet_server.rules.tiers import gauge, level_after, level_for, of_balance
 
 __all__ = ["Holding", "Slip", "Store", "compose", "compose_coupon"]
 
@@ -28,6 +29,7 @@ _WORDS: Mapping[str, Texts] = {
     "rules": {"fr": "Comment ça marche", "en": "How it works"},
     "rewards": {"fr": "Vos récompenses", "en": "Your rewards"},
     "benefits": {"fr": "Vos avantages au statut {}", "en": "Your {} benefits"},
+    "teaser": {"fr": "Ce qui vous attend au statut {}", "en": "What waits for you at {}"},
     "stores": {"fr": "Où nous trouver", "en": "Where to find us"},
     "web": {"fr": "Votre carte sur le web", "en": "Your card on the web"},
     "web_text": {"fr": "Ouvrir la carte", "en": "Open the card"},
@@ -71,7 +73,8 @@ _WORDS: Mapping[str, Texts] = {
 class Holding:
     """What the books say of one card. `tier` is the code of the level to show (publishing may hold a new one back),
     None for the one the balance reaches; `balances` by currency code, a missing one is 0. The back has a place for the
-    recovery code where there is a `recover_link`; the code is filled in when the card is served."""
+    recovery code where there is a `recover_link`; the code is filled in when the card is served. `figures` are what
+    tiers are measured by where that is more than a balance; None: the balance."""
 
     balances: Mapping[str, int]
     tier: str | None
@@ -84,6 +87,7 @@ class Holding:
     web_link: str | None
     rate_link: str | None = None
     recover_link: str | None = None
+    figures: Measures | None = None
 
 
 def compose(
@@ -118,6 +122,8 @@ def compose(
         actions=programme.apple.actions,
         nfc=programme.apple.nfc,
         app=programme.apple.app,
+        android=programme.google.app,
+        rotating=programme.google.rotating_codes,
     )
     return card, min((instant for instant in next_instants if instant > at), default=None)
 
@@ -159,6 +165,7 @@ def compose_coupon(programme: Programme, promise: Promise, slip: Slip) -> Card:
         voided=slip.voided,
         logo=programme.logo,
         kind="coupon",
+        rotating=programme.google.rotating_codes,
         expires_at=coupons.written(greyed),
         offer=Offer(dict(promise.title), dict(promise.terms), coupons.written(slip.valid_to)),
     )
@@ -184,9 +191,9 @@ def _status(programme: Programme, holding: Holding) -> tuple[Level | None, Gauge
     ladder = programme.ladder
     if ladder is None:
         return None, None
-    value = holding.balances.get(ladder.currency, 0)
-    level = ladder.level(holding.tier) or level_for(ladder, value)
-    return level, gauge(programme, value, level, programme.languages)
+    found = of_balance(ladder, holding.balances.get(ladder.currency, 0)) if holding.figures is None else holding.figures
+    level = ladder.level(holding.tier) or level_for(ladder, found)
+    return level, gauge(programme, found, level, programme.languages)
 
 
 def _palette(programme: Programme, level: Level | None) -> Palette:
@@ -225,6 +232,7 @@ def _details(programme: Programme, common: _Common, holding: Holding, level: Lev
         details.append(Detail("welcome", common.words("welcome"), promised))
     if level is not None and level.benefits:
         details.append(_benefits(programme, level))
+    details += _teaser(programme, level)
     if holding.stores:
         details.append(common.shops(holding.stores).listed)
     details += common.website
@@ -319,6 +327,16 @@ def _benefits(programme: Programme, level: Level) -> Detail:
     label = {lang: _WORDS["benefits"][lang].format(level.names[lang]) for lang in programme.languages}
     text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in level.benefits) for lang in programme.languages}
     return Detail("benefits", label, text)
+
+
+def _teaser(programme: Programme, level: Level | None) -> list[Detail]:
+    """What waits at the next tier."""
+    following = None if level is None or programme.ladder is None else level_after(programme.ladder, level)
+    if following is None or following.reward is None:
+        return []
+    names = {lang: of(following.names[lang]) if lang == "fr" else following.names[lang] for lang in programme.languages}
+    label = {lang: _WORDS["teaser"][lang].format(names[lang]) for lang in programme.languages}
+    return [Detail("teaser", label, dict(following.reward))]
 
 
 def _nearby(programme: Programme, home: Store | None, stores: tuple[Store, ...]) -> tuple[Place, ...]:

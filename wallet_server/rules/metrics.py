@@ -53,8 +53,8 @@ def needed(ladder: Ladder) -> tuple[Wanted, ...]:
 
 
 def measured(ladder: Ladder) -> bool:
-    """Whether it asks for more than balances, which are known wherever something is booked."""
-    return any(not metric.startswith(BALANCE) for metric, _reach in needed(ladder))
+    """Whether it asks for more than its own balance, which is known wherever something is booked."""
+    return any(one != (f"{BALANCE}{ladder.currency}", EVER) for one in needed(ladder))
 
 
 def dated(wanted: Sequence[Wanted]) -> bool:
@@ -65,8 +65,9 @@ def dated(wanted: Sequence[Wanted]) -> bool:
 
 
 def moves_by_itself(ladder: Ladder) -> bool:
-    """Whether a tier can be reached, or lost at once, by nothing but time."""
-    return any(metric == "tenure_days" or reach != EVER for metric, reach in needed(ladder))
+    """Whether a tier is reached, or lost at once, by nothing but time."""
+    at_once = ladder.review.kind == "at-once"
+    return any(metric == "tenure_days" or (at_once and reach != EVER) for metric, reach in needed(ladder))
 
 
 def _figures(need: Need) -> Iterator[Wanted]:
@@ -103,6 +104,21 @@ def since(reach: Reach, at: datetime, person: Person) -> datetime | None:
         case _:
             joined = local(person.since, person.zone).date()
             return midnight(max(joined, _last_anniversary(joined, today)), person.zone)
+
+
+def next_look(wanted: Sequence[Wanted], at: datetime, person: Person) -> datetime | None:
+    """When figures next change by nothing but time, as far as a card shows it: at the turn of a month or a year, and
+    of a week where days count; None: never."""
+    turns = []
+    today = local(at, person.zone).date()
+    for metric, reach in wanted:
+        if metric == "tenure_days" or reach.kind.startswith("rolling"):
+            turns.append(midnight(today + timedelta(days=7 - today.weekday()), person.zone))
+        elif reach.kind == "anniversary-year":
+            turns.append(next_turn("anniversary", at, person))
+        elif reach != EVER:
+            turns.append(midnight((today.replace(day=1) + timedelta(days=31)).replace(day=1), person.zone))
+    return min(turns, default=None)
 
 
 def tenure_days(at: datetime, person: Person) -> int:
