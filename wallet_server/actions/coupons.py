@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from wallet_server.actions import cards, hooks, rotating
+from wallet_server.actions import cards, hooks, rotating, vouchers
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import undated
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.reversal import UNDO
 from wallet_server.actions.till import at_till, holder_of
+from wallet_server.actions.vouchers import Gift, event_of, show_anew
 from wallet_server.errors import Conflict
-from wallet_server.records import coupons, jobs, members, parties, passes, programmes, vendors
-from wallet_server.records.coupons import COUPON, CouponRow, Event, NewCoupon
+from wallet_server.records import coupons, jobs, members, passes, recovery, vendors
+from wallet_server.records.coupons import COUPON, CouponRow
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow
 from wallet_server.records.programmes import ProgrammeRow
@@ -57,55 +58,24 @@ class Using:
 def welcome(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> PassRow | None:
     """The coupon that the programme promises to whoever joins now, as a pass beside the card; None where it promises
     none."""
-    programme = ctx.programme(tx, row.version_id)
-    promise = programme.welcome_coupon
-    if promise is None:
+    if ctx.programme(tx, row.version_id).welcome_coupon is None:
         return None
-    new = NewCoupon(
-        public_id=new_id("cou"),
-        programme_id=row.id,
-        member_id=member_id,
-        programme_version_id=row.version_id,
-        source=rules.WELCOME,
-        money=programme.money.iso,
-        value_minor=promise.value_minor,
-        issued_at=now,
-        valid_to=rules.last_instant(now, promise.valid_days, _zone(tx, row.id, member_id)),
-    )
-    event = _event(rules.ISSUED, promise.value_minor, now)
-    said = {"voucher": new.public_id, "source": new.source, "currency": new.money, "value_minor": new.value_minor}
-    said |= {"valid_to": rules.written(new.valid_to)}
-    hooks.tell_of_member(ctx, tx, hooks.ISSUED, member_id, now, said)
-    return issue_pass(ctx, tx, row, member_id, now, COUPON, lambda pass_id: coupons.add(tx, new, pass_id, event))
-
-
-def _zone(tx: Tx, programme_id: int, member_id: int) -> str:
-    """The time zone of the member's store, else of the first store of the programme."""
-    home = members.members_by_id(tx, [member_id])[member_id].home_store_id
-    stores = parties.stores_by_id(tx, [home]) if home is not None else parties.stores_of_programme(tx, programme_id)
-    return min(stores, key=lambda store: store.id).zone if stores else "UTC"
-
-
-def _event(kind: str, value_minor: int | None, now: datetime, prefix: str = "cev") -> Event:
-    return Event(new_id(prefix), kind, rules.effect(kind, value_minor), now)
+    gift = Gift(rules.WELCOME, None, row.version_id)
+    return vouchers.give(ctx, tx, row, member_id, gift, now)[1]
 
 
 def bring_along(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> None:
     """What was good on a lost phone goes on beside the new card: a fresh pass with a fresh code for each coupon."""
     for coupon in coupons.of_member(tx, member_id):
         if rules.standing(coupon.state, coupon.valid_to, now) == rules.ISSUED:
-            _show_anew(ctx, tx, row, coupon, now)
-
-
-def _show_anew(ctx: Context, tx: Tx, row: ProgrammeRow, coupon: CouponRow, now: datetime) -> None:
-    issue_pass(ctx, tx, row, coupon.member_id, now, COUPON, partial(coupons.show, tx, coupon.id))
+            show_anew(ctx, tx, row, coupon, now)
 
 
 def cancel(tx: Tx, member_id: int, now: datetime, shown_by: int | None = None) -> None:
     """The coupons of a member who is held, or the one that this pass shows, are good for nothing any more."""
     for coupon in coupons.of_member(tx, member_id):
         if coupon.state == rules.ISSUED and shown_by in (None, coupon.pass_id):
-            coupons.change(tx, coupon.id, _event(rules.VOID, coupon.value_minor, now), rules.VOID)
+            coupons.change(tx, coupon.id, event_of(rules.VOID, coupon.value_minor, now), rules.VOID)
 
 
 def good(tx: Tx, member_id: int, now: datetime) -> list[PassRow]:
@@ -152,7 +122,7 @@ def _told(ctx: Context, tx: Tx, coupon: CouponRow, pass_id: int, now: datetime) 
         coupon.used_at,
         coupon.value_minor,
         coupon.money,
-        _current(tx, coupon, pass_id),
+        vouchers.current(tx, coupon, pass_id),
     )
 
 
@@ -172,19 +142,16 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
         member = holder_of(ctx, tx, scope, wanted.code)
         if member.coupon_pass is None:
             raise Conflict("This is no coupon but a card; scan the coupon.", code="not-a-coupon", field="code")
+        rotating.demand_fresh(ctx, tx, scope, wanted.code)
         members.lock_member(tx, member.id)
         coupon = coupons.of_passes(tx, [member.coupon_pass])[member.coupon_pass]
         rules.demand_good(coupon.state, coupon.valid_to, now)
-        if not _current(tx, coupon, member.coupon_pass):
-            sentence = "This coupon was replaced by a newer one; ask for that one."
-            raise Conflict(sentence, code="coupon-replaced", field="code")
-        # Whoever may take it back at a touch must still reach the phone until then.
-        over_at = now + UNDO if scope.device else now
-        event = _at(scope, _event(rules.USED, coupon.value_minor, now, "use"), wanted.reference)
-        coupons.change(tx, coupon.id, event, rules.USED, now, over_at)
-        _tell(tx, coupon, now)
+        vouchers.demand_current(tx, coupon, member.coupon_pass)
+        use_id = new_id("use")
+        vouchers.take(tx, scope, coupon, use_id, wanted.reference, now)
+        vouchers.tell(tx, coupon, now)
         used = replace(coupon, state=rules.USED, used_at=now)
-        facts = _facts(event, member.public_id, member.programme_public_id, _told(ctx, tx, used, coupon.pass_id, now))
+        facts = _facts(use_id, member.public_id, member.programme_public_id, _told(ctx, tx, used, coupon.pass_id, now))
         hooks.tell(ctx, tx, hooks.USED, member.programme_id, scope.merchant_id, now, facts)
         return facts
 
@@ -195,27 +162,8 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
     return facts, replayed
 
 
-def _at(scope: Scope, event: Event, receipt: str | None) -> Event:
-    return replace(
-        event, receipt=receipt, merchant_id=scope.merchant_id, store_id=scope.store_id, till_id=scope.till_id
-    )
-
-
-def _current(tx: Tx, coupon: CouponRow, pass_id: int) -> bool:
-    """Whether this pass shows the coupon still: the newest file does, and every good copy in another wallet."""
-    return coupon.pass_id == pass_id or pass_id in coupons.elsewhere(tx, coupon.id)
-
-
-def _tell(tx: Tx, coupon: CouponRow, now: datetime) -> None:
-    """Its passes first, in the order of their keys, and then the jobs, in the order of theirs."""
-    ids = sorted({coupon.pass_id, *coupons.elsewhere(tx, coupon.id)})
-    for pass_id in ids:
-        passes.stale(tx, pass_id)
-    jobs.put(tx, [jobs.Put(cards.REFRESH, str(pass_id), jobs.COUNTER, now) for pass_id in ids])
-
-
-def _facts(event: Event, member: str, programme: str, coupon: Coupon) -> Facts:
-    return {"id": event.public_id, "member": member, "programme": programme, "coupon": told(coupon)}
+def _facts(use_id: str, member: str, programme: str, coupon: Coupon) -> Facts:
+    return {"id": use_id, "member": member, "programme": programme, "coupon": told(coupon)}
 
 
 def told(coupon: Coupon) -> Facts:
@@ -254,16 +202,10 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
             raise Conflict("This was already reversed.", code="already-reversed")
         if scope.device and now - row.at > UNDO:
             raise Conflict("A device takes a coupon back for two minutes; these are over.", code="undo-over")
-        event = _at(scope, _event(rules.UNDONE, coupon.value_minor, now), row.receipt)
-        coupons.change(tx, coupon.id, event, rules.ISSUED)
-        held = {one.id: one for one in passes.lock_passes(tx, [coupon.pass_id, *coupons.elsewhere(tx, coupon.id)])}
-        if held[coupon.pass_id].state == passes.ACTIVE:
-            _tell(tx, coupon, now)
-        else:
-            _show_anew(ctx, tx, programmes.programme_by_id(tx, coupon.programme_id), coupon, now)
+        vouchers.give_back(ctx, tx, scope, coupon, row.receipt, now)
         back = coupons.by_id(tx, coupon.id)
         known = _told(ctx, tx, back, back.pass_id, now)
-        return {**_facts(event, member.public_id, member.programme_public_id, known), "id": use_id}
+        return _facts(use_id, member.public_id, member.programme_public_id, known)
 
     answer = once(ctx, wish, act)
     ctx.ring()
@@ -282,19 +224,23 @@ def expire(tx: Tx, now: datetime, most: int = SLICE) -> int | None:
         members.lock_member(tx, key)
     lapsed = [one for one in (coupons.by_id(tx, row.id) for row in found) if one.state == rules.ISSUED]
     for one in lapsed:
-        coupons.change(tx, one.id, _event(rules.EXPIRED, one.value_minor, now), rules.EXPIRED)
+        coupons.change(tx, one.id, event_of(rules.EXPIRED, one.value_minor, now), rules.EXPIRED)
     shown = [key for one in lapsed for key in (one.pass_id, *coupons.elsewhere(tx, one.id))]
     naming = {key for one in lapsed for key in _naming(tx, one)}
+    on_back = sorted({one.member_id for one in lapsed if one.promise is not None})
+    listing = {key for member in on_back for key in recovery.cards(tx, member)}
     over = [
         row.id
-        for row in passes.lock_passes(tx, {*shown, *naming})
-        if row.state == passes.ACTIVE and row.id not in naming
+        for row in passes.lock_passes(tx, {*shown, *naming, *listing})
+        if row.state == passes.ACTIVE and row.id not in naming | listing
     ]
     for key in over:
         passes.retire_pass(tx, key)
     for key in sorted(naming):
         passes.ring_again(tx, key, new_tag=False)
-    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.BULK, now) for key in (*over, *naming)])
+    for member in on_back:
+        passes.bump(tx, member, 0)
+    jobs.put(tx, [jobs.Put(cards.REFRESH, str(key), jobs.BULK, now) for key in (*over, *(naming | listing))])
     return found[-1].id if len(found) == most else None
 
 

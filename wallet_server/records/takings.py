@@ -7,7 +7,7 @@ same rows. The member is locked and its purses were read under that lock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -38,11 +38,23 @@ class Stale:
     now: datetime
 
 
-def record(tx: Tx, sale: NewSale, lines: Sequence[SaleLine], awards: Sequence[Award], stale: Stale) -> None:
-    """Store a sale with what it earned (as `ledger.foresee` has it); where that is nothing, no card is stale. The
-    bookings name no sale yet. Raises `AlreadyClaimed` when this receipt of this till and day stands already."""
-    if not awards or tx.dialect.name == "sqlite" or any(map(_not_plain, awards)):
-        _by_one(tx, sale, lines, awards, stale)
+Spend = Callable[[int], Sequence[jobs.Put]]
+"""Books what a sale uses, given its key and before it earns; returns the jobs that come of it."""
+
+
+def record(
+    tx: Tx,
+    sale: NewSale,
+    lines: Sequence[SaleLine],
+    awards: Sequence[Award],
+    stale: Stale,
+    spend: Spend | None = None,
+) -> None:
+    """Store a sale with what it earned (as `ledger.foresee` has it) and with what it used; where that is nothing, no
+    card is stale. The bookings name no sale yet. Raises `AlreadyClaimed` when this receipt of this till and day stands
+    already."""
+    if not awards or tx.dialect.name == "sqlite" or spend is not None or any(map(_not_plain, awards)):
+        _by_one(tx, sale, lines, awards, stale, spend)
         return
     contras = ledger.contras(tx, awards)
     given = {f"sale_{name}": value for name, value in vars(sale).items()} | {
@@ -63,15 +75,26 @@ def _not_plain(one: Award) -> bool:
     return one.purse.owing or one.pending_until is not None
 
 
-def _by_one(tx: Tx, sale: NewSale, lines: Sequence[SaleLine], awards: Sequence[Award], stale: Stale) -> None:
+def _by_one(
+    tx: Tx,
+    sale: NewSale,
+    lines: Sequence[SaleLine],
+    awards: Sequence[Award],
+    stale: Stale,
+    spend: Spend | None,
+) -> None:
     sale_id = sales.add_sale(tx, sale, lines)
-    if awards:
-        ledger.award(tx, [replace(one, booking=replace(one.booking, sale_id=sale_id)) for one in awards])
+    puts = spend(sale_id) if spend is not None else ()
+    ledger.award(tx, [replace(one, booking=replace(one.booking, sale_id=sale_id)) for one in awards])
+    if awards or spend is not None:
         jobs.put(
             tx,
             [
-                jobs.Put(stale.kind, str(key), stale.lane, max(stale.now, quiet or stale.now))
-                for key, quiet in passes.bump(tx, sale.member_id, stale.mask)
+                *puts,
+                *(
+                    jobs.Put(stale.kind, str(key), stale.lane, max(stale.now, quiet or stale.now))
+                    for key, quiet in passes.bump(tx, sale.member_id, stale.mask)
+                ),
             ],
         )
 

@@ -25,11 +25,13 @@ many."""
 
 
 class Taken(NamedTuple):
-    """What one deal does: `off` minor units by line (counted from 1); of them `free` whole pieces that cost nothing."""
+    """What one deal does: `off` minor units by line (counted from 1); of them `free` whole pieces that cost nothing;
+    `pieces` are those that a group of pieces gives, free or not."""
 
     deal: str
     off: Mapping[int, int]
     free: Mapping[int, int]
+    pieces: int = 0
 
 
 class Hint(NamedTuple):
@@ -215,7 +217,7 @@ def _buy_get(deal: str, way: BuyGet, counter: _Counter, chosen: Sequence[int]) -
     counter.off += total
     off = {n + 1: part for n, part in parted(total, exact).items() if part}
     whole = {n + 1: count for n, count in free.items()} if way.percent == 100 else {}
-    return (Taken(deal, off, whole) if off else None), hint
+    return (Taken(deal, off, whole, given) if off else None), hint
 
 
 def _first(runs: Iterable[Run], pieces: int) -> Iterable[tuple[int, int, int]]:
