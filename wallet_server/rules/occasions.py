@@ -6,12 +6,14 @@ never comes; a day is from one midnight to the next, be it 23 or 25 hours long.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from wallet_server.rules.program_parts import Birthday, Calendar, Span
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = timedelta(days=1)
 _WEEK = 3
 """Days before and after a birthday that are its week."""
 
@@ -22,22 +24,37 @@ def local(at: datetime, zone: str) -> datetime:
 
 
 def within(calendar: Calendar, here: datetime) -> bool:
-    """Whether a moment (as `local` gives it) is one of the calendar's. Hours over midnight belong to the day on which
-    they begin, so that Friday's night ends on Saturday."""
-    day = here.date()
-    if calendar.hours is not None:
-        start, end = calendar.hours
-        now = time(here.hour, here.minute, here.second, here.microsecond)
-        if start < end:
-            if not start <= now < end:
+    """Whether a moment (as `local` gives it) is one of the calendar's; see `in_calendar`."""
+    return in_calendar(calendar)(here)
+
+
+def in_calendar(calendar: Calendar) -> Callable[[datetime], bool]:
+    """Whether a moment (as `local` gives it) is one of the calendar's. Hours are whole minutes; those over midnight
+    belong to the day on which they begin, so that Friday's night ends on Saturday."""
+    days, dates = calendar.days, calendar.dates
+    hours = None if calendar.hours is None else (_minute(calendar.hours[0]), _minute(calendar.hours[1]))
+
+    def holds(here: datetime) -> bool:
+        day = here.date()
+        if hours is not None:
+            start, end = hours
+            now = here.hour * 60 + here.minute
+            if start < end:
+                if not start <= now < end:
+                    return False
+            elif now < end:
+                day -= _DAY
+            elif now < start:
                 return False
-        elif now < end:
-            day -= timedelta(days=1)
-        elif now < start:
+        if days is not None and day.weekday() not in days:
             return False
-    if calendar.days is not None and day.weekday() not in calendar.days:
-        return False
-    return calendar.dates is None or calendar.dates[0] <= day <= calendar.dates[1]
+        return dates is None or dates[0] <= day <= dates[1]
+
+    return holds
+
+
+def _minute(clock: time) -> int:
+    return clock.hour * 60 + clock.minute
 
 
 def window(span: Span, at: datetime, zone: str) -> tuple[datetime, datetime] | None:

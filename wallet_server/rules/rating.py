@@ -62,12 +62,13 @@ class Reported:
 class _Rule:
     """A rule ready to be applied to a sale."""
 
-    __slots__ = ("bit", "cap", "factors", "id", "not_with_rewards", "rounded", "rule", "way", "when")
+    __slots__ = ("bit", "cap", "factors", "id", "not_with_rewards", "quick", "rounded", "rule", "way", "when")
 
     def __init__(self, rule: EarnRule, bit: int, factors: Factors, when: Condition | None) -> None:
         self.rule, self.id, self.bit, self.factors = rule, rule.id, bit, factors
         self.not_with_rewards = rule.not_with_rewards
         self.way: Way = rating_ways.way_of(rule, bit, factors)
+        self.quick = rating_ways.quick_of(rule, bit, factors)
         self.rounded = rating_ways.rounding_of(rule)
         self.when = None if when is None or when.per_line else when
         self.cap = rule.cap
@@ -98,6 +99,9 @@ class Rater:
                 when = None if rule.when is None else conditions.read(rule.when, conditions.EVENT)
                 self._events.setdefault(rule.way.name, []).append((rule, rule.way, when))
         self._plain = not self._occasions.asks and not any(rule.when for rule in self._rules) and not self._sorter.asks
+        quick = [rule.quick for rule in self._rules if rule.quick and not rule.cap and not rule.not_with_rewards]
+        every = self._plain and self._sorter.amounts_do and len(quick) == len(self._rules)
+        self._plainest = tuple(quick) if every else None
         asked = frozenset[str]().union(
             *(when.asks for when in whens.values()), *(one.asks for one in self._occasions.conditions)
         )
@@ -119,17 +123,24 @@ class Rater:
 
     def units(self, basket: Basket, state: State) -> list[int]:
         """What each rule that sales earn by gives, in their order, as `rate` has it; the lines are taken as sound."""
+        if self._plainest is not None:
+            amounts = self._sorter.amounts(basket[0])
+            return [give(amounts, 0, basket, state) for give in self._plainest]
         around = None if self._plain else Surroundings(basket, state, self.programme.excluded)
         held = 0 if around is None else self._occasions.held(around)
         tally = self._sorter.tally(basket.lines, around)
-        given = []
-        for rule in self._rules:
+        return [self._units(rule, tally, held, around, basket, state) for rule in self._rules]
+
+    def _units(
+        self, rule: _Rule, tally: Tally, held: int, around: Surroundings | None, basket: Basket, state: State
+    ) -> int:
+        if rule.quick is not None and rule.when is None and not held & rule.factors.of_goods:
+            used = rule.not_with_rewards and basket.rewards_used
+            units = 0 if used else rule.quick(tally.amounts, held, basket, state)
+        else:
             above, below = self._exact(rule, tally, held, around, basket, state)
             units = rule.rounded(above, below) if above > 0 else 0
-            if units and rule.cap is not None:
-                units = min(units, rule.room(state) or 0)
-            given.append(units)
-        return given
+        return min(units, rule.room(state) or 0) if units and rule.cap is not None else units
 
     @staticmethod
     def _exact(

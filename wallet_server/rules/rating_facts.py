@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from wallet_server.rules import conditions
 from wallet_server.rules.baskets import Basket, Line, State
 from wallet_server.rules.conditions import Condition, Unanswerable
-from wallet_server.rules.occasions import WEEKDAYS, local, within
+from wallet_server.rules.occasions import WEEKDAYS, in_calendar, local
 from wallet_server.rules.program import Programme
 from wallet_server.rules.program_parts import Goods, Multiplier
 
@@ -45,10 +45,10 @@ class BasketFacts:
     @property
     def lines(self) -> Sequence[Line]:
         if self._lines is None:
-            goods, rated = self._around.excluded, self._around.rated.lines
-            self._lines = [
-                line for line in rated if not line.excluded and not (goods and goods.hold(line.category, line.sku))
-            ]
+            goods = self._around.excluded
+            self._lines = [line for line in self._around.rated.lines if not line.excluded]
+            if goods:
+                self._lines = [line for line in self._lines if not goods.hold(line.category, line.sku)]
         return self._lines
 
     @property
@@ -57,7 +57,7 @@ class BasketFacts:
 
     @property
     def amount_minor(self) -> int:
-        return sum(line.amount_minor for line in self.lines)
+        return sum([line.amount_minor for line in self.lines])
 
     @property
     def hour(self) -> int:
@@ -142,6 +142,7 @@ class Occasion:
         self._when = [None if one is None or one.per_line else one for one in read]
         self.conditions = [one for one in read if one is not None]
         self.asks = bool(self._multipliers)
+        self._times = [in_calendar(one.calendar) if one.calendar else None for one in self._multipliers]
         self.birthdays = any(one.birthday for one in self._multipliers)
         self.stores = any(one.stores is not None for one in self._multipliers)
         self.zoned = any(one.calendar for one in self._multipliers)
@@ -150,7 +151,7 @@ class Occasion:
         """The bits of the factors that hold, those apart that depend on the goods."""
         bits = 0
         for number, one in enumerate(self._multipliers):
-            if self._holds(one, self._when[number], around):
+            if self._holds(one, number, around):
                 bits |= 1 << number
         return bits
 
@@ -158,14 +159,14 @@ class Occasion:
         """The ids of these factors."""
         return tuple(one.id for number, one in enumerate(self._multipliers) if bits >> number & 1)
 
-    @staticmethod
-    def _holds(one: Multiplier, when: Condition | None, around: Surroundings) -> bool:
+    def _holds(self, one: Multiplier, number: int, around: Surroundings) -> bool:
         if one.tiers is not None and around.state.tier not in one.tiers:
             return False
         if one.stores is not None and around.rated.store not in one.stores:
             return False
         if one.birthday is not None and one.birthday not in around.state.celebrates:
             return False
-        if one.calendar and not within(one.calendar, around.here):
+        times, when = self._times[number], self._when[number]
+        if times is not None and not times(around.here):
             return False
         return when is None or around.holds(when, one.id)

@@ -55,22 +55,33 @@ class Sorter:
         self._of_category = {category: self._kind(category, None) for category in self._categories}
         self._of_sku: dict[tuple[str | None, str | None], int] = {}
         self._one_kind = not self._by_sku and not self._categories
-        self._amounts_do = not self.asks and not self._by_sku and not any(_wants_more(rule) for rule in rules)
+        self.amounts_do = not self.asks and not self._by_sku and not any(_wants_more(rule) for rule in rules)
+
+    def amounts(self, lines: Sequence[Line]) -> Mapping[int, int]:
+        """What the lines that are not excluded come to, by kind; enough where `amounts_do`."""
+        if self._one_kind:
+            amounts = [line[3] for line in lines if not line[5]]
+            return {self._other: sum(amounts)} if amounts else _NONE
+        sums: dict[int, int] = {}
+        kind_of, rest = self._of_category, 0
+        for _, category, _, amount, _, excluded in lines:
+            if category in kind_of:
+                if not excluded:
+                    kind = kind_of[category]
+                    sums[kind] = sums.get(kind, 0) + amount
+            elif not excluded:
+                rest += amount
+        # The kind of all other goods stands there if there was a line of it, even if it comes to nothing.
+        other = self._other
+        if rest or any(line[1] not in kind_of and not line[5] for line in lines):
+            sums[other] = sums.get(other, 0) + rest
+        return sums
 
     def tally(self, lines: Sequence[Line], around: Surroundings | None) -> Tally:
         """What came together of the lines that are not excluded: as much of it as the rules ask for."""
-        if not self._amounts_do:
+        if not self.amounts_do:
             return self.whole(lines, around)
-        if self._one_kind:
-            amounts = [line[3] for line in lines if not line[5]]
-            return Tally({self._other: sum(amounts)} if amounts else _NONE, _NONE, _NONE, _NONE, ())
-        sums: dict[int, int] = {}
-        kind_of, other = self._of_category.get, self._other
-        for _, category, _, amount, _, excluded in lines:
-            if not excluded:
-                kind = kind_of(category, other)  # type: ignore[arg-type]
-                sums[kind] = sums.get(kind, 0) + amount
-        return Tally(sums, _NONE, _NONE, _NONE, ())
+        return Tally(self.amounts(lines), _NONE, _NONE, _NONE, ())
 
     def whole(self, lines: Sequence[Line], around: Surroundings | None) -> Tally:
         """All that came together."""
