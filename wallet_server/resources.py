@@ -28,6 +28,14 @@ def templates() -> Path:
     return _folder("templates", "passes/templates")
 
 
+def presets() -> Path:
+    """The folder with the programmes that are shipped.
+
+    Raises FileNotFoundError, with a sentence for the operator, when the installation is not whole.
+    """
+    return _folder("presets", "passes/presets")
+
+
 def _folder(in_wheel: str, in_checkout: str) -> Path:
     package = files(_PACKAGE)
     if not isinstance(package, Path):
