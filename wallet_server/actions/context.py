@@ -14,8 +14,10 @@ from datetime import datetime
 from wallet_server.actions.couriers import Couriers
 from wallet_server.actions.listeners import Listeners
 from wallet_server.actions.tally import Tally
+from wallet_server.actions.times import Times
 from wallet_server.channels.posting import Poster
 from wallet_server.records import programmes
+from wallet_server.records.clocks import ahead
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.envelope import Keyring
 from wallet_server.rules.program import Programme, parse
@@ -75,7 +77,8 @@ class Context:
     `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
     so that somebody who tries many colours does not drive those out. `google_roots` are the keys that Google signs its
     callbacks with. `presses` is how many members at once may wait for a vendor in this process. `listeners`, `couriers`
-    and `poster` are of the messages to merchants' own systems: who wants any, who carries them, and how.
+    and `poster` are of the messages to merchants' own systems: who wants any, who carries them, and how. `times` knows
+    whose time is ahead of `clock`.
     """
 
     settings: Settings
@@ -92,6 +95,7 @@ class Context:
     logo_colours: Kept[str, Shares] = field(default_factory=lambda: Kept(64))
     google_roots: Roots | None = None
     presses: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_PRESSES))
+    times: Times = field(default_factory=Times)
     listeners: Listeners = field(default_factory=Listeners)
     couriers: Couriers = field(default_factory=Couriers)
     poster: Poster = field(default_factory=lambda: Poster(sandbox=False))
@@ -99,8 +103,8 @@ class Context:
     _versions: OrderedDict[int, Rater] = field(default_factory=OrderedDict)
 
     def now(self) -> datetime:
-        """The time of this call, UTC."""
-        return self.clock()
+        """The time of this call, UTC: everybody's (`clock`), or that of the account whose work is being done."""
+        return self.clock() + ahead()
 
     def change(self) -> AbstractContextManager[Tx]:
         """A transaction that writes; see `records.database.Database.change`."""

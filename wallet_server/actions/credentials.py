@@ -319,7 +319,7 @@ def rotate_secrets(ctx: Context) -> Rotation:
             # A renewal meanwhile has put another key there, sealed under the current secret key.
             tally.renewed += credentials.reseal_key(tx, row.id, row.key_cipher, sealed)
     _rotate_beside(ctx, tally)
-    for kind in (credentials.PASS_TOKENS, credentials.CODES, credentials.RECOVERY, credentials.TOTP):
+    for kind in credentials.SEALED:
         after: int | None = 0
         while after is not None:
             with ctx.change() as tx:

@@ -42,7 +42,7 @@ def demonstrate(ctx: Context, file: Path, certificate: bytes, key: bytes, chain:
         credentials.renew(ctx, kept["credential_set"], certificate, key, chain)
         return kept
     credential_set = credentials.add(ctx, None, certificate, key, chain)
-    founded = programs.found(ctx, ORGANISATION, _STORES[0])
+    founded = programs.found(ctx, ORGANISATION, _STORES[0], test=True)
     with ctx.change() as tx:
         for store in _STORES[1:]:
             parties.add_store(tx, new_id("sto"), founded.merchant_id, at=ctx.now(), **vars(store))

@@ -27,8 +27,9 @@ MOST_KEYS_HELD = 10_000
 def make_key(
     tx: Tx, account_id: int, merchant_id: int, till_id: int | None, scopes: frozenset[str], at: datetime
 ) -> str:
-    """A new key; its secret is shown this once and stored as a hash."""
-    public_id, secret = new_id("key"), secrets.token_urlsafe(32)
+    """A new key; its secret is shown this once and stored as a hash. That of a test account says so by its name."""
+    prefix = "testkey" if parties.mode_of(tx, account_id) == parties.TEST else "key"
+    public_id, secret = new_id(prefix), secrets.token_urlsafe(32)
     parties.add_key(tx, public_id, account_id, merchant_id, till_id, scopes, digest(secret), at)
     return f"{public_id}.{secret}"
 

@@ -53,13 +53,15 @@ class NewStore:
     texts: Mapping[str, str] | None = None
 
 
-def found(ctx: Context, name: str, store: NewStore) -> Founded:
-    """Open an account with one merchant, one store, one till and their keys."""
+def found(ctx: Context, name: str, store: NewStore, *, test: bool = False) -> Founded:
+    """Open an account with one merchant, one store, one till and their keys; a `test` account has a clock that its
+    merchant may move, and keys that are told apart."""
     _check_store(store)
     now = ctx.now()
     with ctx.change() as tx:
         mark = codes.mark_from_random(secrets.token_bytes(4))
-        account = parties.add_account(tx, new_id("acc"), name, mark, now)
+        mode = parties.TEST if test else parties.LIVE
+        account = parties.add_account(tx, new_id("acc"), name, mark, now, mode)
         merchant_public, store_public, till_public = new_id("mer"), new_id("sto"), new_id("till")
         merchant = parties.add_merchant(tx, merchant_public, account, name, now)
         store_id = _add_store(tx, store_public, merchant, store, now)

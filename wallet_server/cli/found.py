@@ -31,7 +31,10 @@ MAX_DOCUMENT_BYTES = 1_000_000
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The programme, as JSON or TOML; by default one point per euro and three tiers.",
 )
-def found(name: str, store: str | None, zone: str, at: tuple[float, float] | None, document: Path | None) -> None:
+@click.option("--test", is_flag=True, help="To try things out: an account whose clock can be moved.")
+def found(
+    name: str, store: str | None, zone: str, at: tuple[float, float] | None, document: Path | None, test: bool
+) -> None:
     """Found a merchant; prints its keys this once.
 
     Its cards are signed by the platform's newest certificate. Where there is none yet, cards can be issued once the
@@ -41,7 +44,7 @@ def found(name: str, store: str | None, zone: str, at: tuple[float, float] | Non
     programs.read_document(wanted)  # all faults before anything is written
     ctx = open_context()
     latitude, longitude = at or (None, None)
-    founded = programs.found(ctx, name, NewStore(store or name, zone, latitude, longitude))
+    founded = programs.found(ctx, name, NewStore(store or name, zone, latitude, longitude), test=test)
     papers = vault.newest_of_platform(ctx)
     made = programs.create_programme(ctx, founded.account_id, founded.merchant_id, wanted, papers)
     facts = {

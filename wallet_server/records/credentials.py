@@ -14,10 +14,12 @@ from wallet_server.records.schema import (
     codes,
     credential_sets,
     members,
+    merchants,
     passes,
     previous_certificates,
     programmes,
     staff,
+    webhook_endpoints,
 )
 
 APPLE, GOOGLE = "apple", "google"
@@ -246,6 +248,11 @@ RECOVERY = Kind(
     codes.join(members, sa.and_(members.c.id == codes.c.member_id, codes.c.kind == "recovery")),
 )
 TOTP = Kind("totp", staff, staff.c.totp_cipher, staff.c.public_id, staff)
+_HOOKS = webhook_endpoints
+WEBHOOKS = Kind("webhook", _HOOKS, _HOOKS.c.secret_cipher, _HOOKS.c.public_id, _HOOKS)
+WEBHOOKS_BEFORE = Kind("webhook", _HOOKS, _HOOKS.c.previous_cipher, _HOOKS.c.public_id, _HOOKS)
+SEALED = (PASS_TOKENS, CODES, RECOVERY, TOTP, WEBHOOKS, WEBHOOKS_BEFORE)
+"""Every kind of envelope but those of certificates and push keys."""
 
 
 def sealed(tx: Tx, kind: Kind, after: int, most: int) -> list[SealedRow]:
@@ -265,6 +272,10 @@ def shop(tx: Tx, kind: Kind, row_id: int) -> str:
     """The name of the account that an envelope belongs to."""
     if kind is TOTP:
         source = kind.join.join(accounts, accounts.c.id == staff.c.account_id)
+    elif kind.table is _HOOKS:
+        source = kind.join.join(merchants, merchants.c.id == _HOOKS.c.merchant_id).join(
+            accounts, accounts.c.id == merchants.c.account_id
+        )
     else:
         held = kind.join if kind is RECOVERY else kind.join.join(members, members.c.id == passes.c.member_id)
         source = held.join(programmes, programmes.c.id == members.c.programme_id).join(

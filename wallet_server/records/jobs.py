@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.clocks import instant as instant  # noqa: PLC0414 - everybody has these two from here
+from wallet_server.records.clocks import micros as micros  # noqa: PLC0414
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import jobs
@@ -26,7 +28,6 @@ AFAR, COUNTER, SERVICE, BULK, OUT, DRIP = -1, 0, 1, 2, 3, 4
 """Lanes: someone at a counter looks at the phone, whose card is put to a vendor, which may make it wait, or is not;
 ordinary upkeep; thousands at once; messages to merchants' own systems; thousands at a vendor's rate (`soonest`)."""
 LANES = (COUNTER, SERVICE, BULK, AFAR, OUT, DRIP)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_WISH = 2**62
 """`run_at` of a claimed job: whatever is put while it runs brings its own time, which is kept when the lease is
 given back (so that a coalesced refresh is not pulled forward by the one that is just ending)."""
@@ -78,16 +79,6 @@ class Letter:
     due_at: datetime
     dead: bool
     last_error: str | None
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since 1970, UTC."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def instant(value: int) -> datetime:
-    """Inverse of `micros`."""
-    return _EPOCH + timedelta(microseconds=value)
 
 
 def _greatest(dialect: str, *values: sa.ColumnElement[int]) -> sa.ColumnElement[int]:

@@ -12,7 +12,15 @@ from sqlalchemy import bindparam as b
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.glance import Glance
-from wallet_server.records.schema import accounts, api_keys, merchants, participations, stores, tills
+from wallet_server.records.schema import (
+    account_clocks,
+    accounts,
+    api_keys,
+    merchants,
+    participations,
+    stores,
+    tills,
+)
 from wallet_server.records.scope import Scope
 
 
@@ -39,14 +47,23 @@ class KeyRow:
     scope: Scope
 
 
-def add_account(tx: Tx, public_id: str, name: str, issuer_mark: str, at: datetime) -> int:
-    row = {"public_id": public_id, "name": name, "issuer_mark": issuer_mark, "created_at": at}
+LIVE, TEST = "live", "test"
+"""What an account is for: trade, or trying things out, with a clock of its own."""
+
+
+def add_account(tx: Tx, public_id: str, name: str, issuer_mark: str, at: datetime, mode: str = LIVE) -> int:
+    row = {"public_id": public_id, "name": name, "issuer_mark": issuer_mark, "created_at": at, "mode": mode}
     return int(tx.execute(sa.insert(accounts).returning(accounts.c.id), row).scalar_one())
 
 
 def count_accounts(tx: Tx) -> int:
     """How many accounts this installation has."""
     return int(tx.execute(sa.select(sa.func.count()).select_from(accounts)).scalar_one())
+
+
+def mode_of(tx: Tx, account_id: int) -> str:
+    """`LIVE` or `TEST`."""
+    return str(tx.execute(sa.select(accounts.c.mode).where(accounts.c.id == account_id)).scalar_one())
 
 
 def add_merchant(tx: Tx, public_id: str, account_id: int, name: str, at: datetime) -> int:
@@ -198,9 +215,12 @@ _KEY = Glance(
         stores.c.public_id,
         merchants.c.public_id,
         accounts.c.issuer_mark,
+        accounts.c.mode,
+        account_clocks.c.offset_seconds,
     )
     .join(accounts, accounts.c.id == api_keys.c.account_id)
     .join(merchants, merchants.c.id == api_keys.c.merchant_id)
+    .outerjoin(account_clocks, account_clocks.c.account_id == api_keys.c.account_id)
     .outerjoin(tills, tills.c.id == api_keys.c.till_id)
     .outerjoin(stores, stores.c.id == tills.c.store_id)
     .where(api_keys.c.public_id == b("public_id"))
@@ -209,9 +229,10 @@ _KEY = Glance(
 
 def key(database: Database, public_id: str, now: datetime) -> KeyRow | None:
     """The key of this public id, whoever it belongs to: this is how a caller gets its scope."""
-    found = _KEY.first(database, public_id=public_id)
-    if found is None:
+    row = _KEY.first(database, public_id=public_id)
+    if row is None:
         return None
+    *found, mode, ahead = row
     name_of_key, account, merchant, till_id, scopes, name, secret, ends, revoked, till, *of_store, shop, mark = found
     store_id, zone, store = of_store
     scope = Scope(
@@ -226,6 +247,8 @@ def key(database: Database, public_id: str, now: datetime) -> KeyRow | None:
         zone=zone or "UTC",
         device=name is not None,
         store=store or "",
+        mode=mode,
+        ahead_seconds=ahead or 0,
     )
     return KeyRow(bytes(secret), revoked is None and (ends is None or ends > now), scope)
 

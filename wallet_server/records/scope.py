@@ -11,7 +11,8 @@ class Scope:
 
     `principal` names the caller in the table of requests and outlives its keys (a rotated key must not count twice).
     `device` says that the key was given to one paired device, and not to a merchant's own software. `store` is the
-    public id of the till's store.
+    public id of the till's store. `mode` says whether the account trades (`live`) or tries things out (`test`), and
+    `ahead_seconds` how far the clock of one that does is ahead.
     """
 
     account_id: int
@@ -25,3 +26,5 @@ class Scope:
     zone: str = "UTC"
     device: bool = False
     store: str = ""
+    mode: str = "live"
+    ahead_seconds: int = 0

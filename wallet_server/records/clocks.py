@@ -1,0 +1,160 @@
+"""Owns the clocks of accounts that only try things out: how far each is ahead, and whose time a piece of work is in.
+
+Everything that a merchant's trade knows (sales, awards, ends, tiers) is in the account's own time; what the world
+outside knows (jobs, signatures, certificates, pushes) is in everybody's. Jobs are kept in everybody's time whoever puts
+them, by `micros` and `instant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from wallet_server.records import counters
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import account_clocks, announcements, jobs, members, passes, programmes
+from wallet_server.records.schema import counters as counter_table
+
+CHANGES = "account-clocks"
+"""The counter that moves, in the same transaction, whenever a clock does; 0 while there is none."""
+_ZERO = timedelta(0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD: ContextVar[timedelta] = ContextVar("ahead", default=_ZERO)
+_FAR = 2**61
+"""Beyond this a job's time is no time but a mark."""
+
+
+def ahead() -> timedelta:
+    """How far the account whose work this is stands ahead of everybody's time."""
+    return _AHEAD.get()
+
+
+def enter(offset: timedelta) -> None:
+    """From here on, in this thread, work is done in the time of an account that is so far ahead."""
+    _AHEAD.set(offset)
+
+
+@contextmanager
+def shifted(offset: timedelta) -> Iterator[None]:
+    """The same for what is done inside."""
+    before = _AHEAD.get()
+    _AHEAD.set(offset)
+    try:
+        yield
+    finally:
+        _AHEAD.set(before)
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970, UTC, of everybody's time: `at` is in the time of the work that is being done."""
+    return (at - _AHEAD.get() - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(value: int) -> datetime:
+    """Inverse of `micros`."""
+    return _EPOCH + timedelta(microseconds=value) + _AHEAD.get()
+
+
+_CHANGES = sa.select(counter_table.c.total).where(counter_table.c.name == CHANGES)
+
+
+def any_clock(tx: Tx) -> bool:
+    """Whether any account was ever ahead."""
+    return bool(tx.execute(_CHANGES).scalar())
+
+
+def of_account(tx: Tx, account_id: int, *, hold: bool = False) -> timedelta:
+    """How far an account is ahead; `hold` keeps others from moving its clock until the end of this transaction."""
+    query = sa.select(account_clocks.c.offset_seconds).where(account_clocks.c.account_id == account_id)
+    if hold and tx.dialect.name != "sqlite":
+        query = query.with_for_update()
+    return timedelta(seconds=tx.execute(query).scalar() or 0)
+
+
+def of_member(tx: Tx, member_id: int) -> timedelta:
+    """How far the account of this member's programme is ahead."""
+    query = (
+        sa.select(account_clocks.c.offset_seconds)
+        .join(programmes, programmes.c.account_id == account_clocks.c.account_id)
+        .join(members, members.c.programme_id == programmes.c.id)
+        .where(members.c.id == member_id)
+    )
+    return timedelta(seconds=tx.execute(query).scalar() or 0)
+
+
+def of_passes(tx: Tx, pass_ids: Sequence[int]) -> Mapping[int, timedelta]:
+    """How far the accounts of these passes are ahead; those that are not are left out."""
+    query = (
+        sa.select(passes.c.id, account_clocks.c.offset_seconds)
+        .join(members, members.c.id == passes.c.member_id)
+        .join(programmes, programmes.c.id == members.c.programme_id)
+        .join(account_clocks, account_clocks.c.account_id == programmes.c.account_id)
+        .where(passes.c.id.in_(list(pass_ids)), account_clocks.c.offset_seconds > 0)
+    )
+    return {r.id: timedelta(seconds=r.offset_seconds) for r in tx.execute(query)}
+
+
+def everyone(tx: Tx) -> Mapping[int, timedelta]:
+    """Every account that is ahead, by its key."""
+    query = sa.select(account_clocks).where(account_clocks.c.offset_seconds > 0).order_by(account_clocks.c.account_id)
+    return {r.account_id: timedelta(seconds=r.offset_seconds) for r in tx.execute(query)}
+
+
+def begin(tx: Tx, account_id: int, at: datetime) -> None:
+    """See to it that the account has a clock, which `of_account` can hold."""
+    if tx.execute(sa.select(account_clocks).where(account_clocks.c.account_id == account_id)).first() is None:
+        tx.execute(sa.insert(account_clocks), {"account_id": account_id, "offset_seconds": 0, "moved_at": at})
+
+
+def move(tx: Tx, account_id: int, offset: timedelta, at: datetime) -> None:
+    """The account is so far ahead from now on; it is held."""
+    values = {"offset_seconds": int(offset.total_seconds()), "moved_at": at}
+    tx.execute(sa.update(account_clocks).where(account_clocks.c.account_id == account_id).values(**values))
+    counters.add(tx, {CHANGES: 1})
+
+
+def bring_forward(
+    tx: Tx, account_id: int, step: timedelta, of_passes: Collection[str], of_announcements: Collection[str]
+) -> int:
+    """What waits for a time of this account's comes earlier by this step; returns how many jobs. Their kinds: those
+    whose keys are passes, and those whose keys begin with an announcement."""
+    own = _own_keys(tx, account_id)
+    waiting = sa.select(jobs.c.id, jobs.c.kind, jobs.c.key).where(
+        jobs.c.kind.in_([*of_passes, *of_announcements]), jobs.c.dead_at.is_(None), jobs.c.run_at < _FAR
+    )
+    places = (sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C"))  # the order in which jobs are locked
+    found = [
+        r.id
+        for r in tx.execute(waiting)
+        if int(r.key.partition(":")[0]) in own["passes" if r.kind in of_passes else ""]
+    ]
+    if tx.dialect.name != "sqlite" and found:
+        tx.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(found)).order_by(*places).with_for_update())
+    by = int(step.total_seconds()) * 1_000_000
+    greatest = sa.func.max if tx.dialect.name == "sqlite" else sa.func.greatest
+    earlier = {
+        "run_at": jobs.c.run_at - by,
+        "due_at": greatest(jobs.c.run_at - by, jobs.c.rest_until, jobs.c.leased_until),
+    }
+    for first in range(0, len(found), 500):
+        some = jobs.c.id.in_(found[first : first + 500])
+        tx.execute(sa.update(jobs).where(some, jobs.c.run_at < _FAR).values(**earlier))
+    return len(found)
+
+
+def _own_keys(tx: Tx, account_id: int) -> Mapping[str, set[int]]:
+    ours = programmes.c.account_id == account_id
+    cards = (
+        sa.select(passes.c.id)
+        .join(members, members.c.id == passes.c.member_id)
+        .join(programmes, programmes.c.id == members.c.programme_id)
+    )
+    said = sa.select(announcements.c.id).join(programmes, programmes.c.id == announcements.c.programme_id)
+    return {
+        "passes": set(tx.execute(cards.where(ours)).scalars()),
+        "": set(tx.execute(said.where(ours)).scalars()),
+    }
