@@ -230,3 +230,21 @@ def _lacking(need: Need, found: Measures) -> Iterator[Missing]:
                 yield from _lacking(part, found)
         case AnyOf():
             yield from _lacking(max(need.needs, key=lambda part: progress(part, found)), found)
+
+
+def satisfied(need: Need, found: Measures) -> tuple[Missing, ...]:
+    """By what a need is met: of any of several the first that is; of a weighted sum its figures as they are. Nothing
+    where it is not met."""
+    if not met(need, found):
+        return ()
+    match need:
+        case AtLeast():
+            return (Missing(need.metric, need.value),)
+        case Weighted():
+            values = [Missing(metric, found.get((metric, reach), 0)) for metric, reach, _weight in need.terms]
+            return tuple(one for one in values if one.units > 0)
+        case AllOf():
+            most = {one.metric: one for part in need.needs for one in satisfied(part, found)}
+            return tuple(most.values())
+        case AnyOf():
+            return next(satisfied(part, found) for part in need.needs if met(part, found))

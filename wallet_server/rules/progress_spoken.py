@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Literal
 
 from wallet_server.rules.metrics import Missing
 from wallet_server.rules.program import Event, Money, Plural, Programme
@@ -96,3 +98,63 @@ def _listed(said: Sequence[str], last: str) -> str:
 
 def _only(text: str) -> str:
     return f"plus qu’{text}" if text.startswith(("un ", "une ")) else f"plus que {text}"
+
+
+_MONTHS = {
+    "fr": (
+        "janvier", "février", "mars", "avril", "mai", "juin",
+        "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+    ),
+    "en": (
+        "January", "February", "March", "April", "May", "June",
+        "July", "August", "September", "October", "November", "December",
+    ),
+}  # fmt: skip
+
+
+def day_text(day: date, language: str) -> str:
+    """A day as people write it: `1er janvier 2027`, `1 January 2027`."""
+    tongue = spoken(language)
+    number = "1er" if tongue == "fr" and day.day == 1 else str(day.day)
+    return f"{number} {_MONTHS[tongue][day.month - 1]} {day.year}"
+
+
+Why = Literal["everyone", "earned", "kept", "given", "trial"]
+
+
+def why(kind: Why, name: str, reached: Sequence[Missing], until: date | None, programme: Programme, tongue: str) -> str:
+    """Why a member has the tier of this name: `reached` is what it asks for, of an earned one, and `until` the last day
+    of one that ends."""
+    if spoken(tongue) == "fr":
+        return _why_french(kind, name, [quantity(one, programme, "fr") for one in reached], until)
+    return _why_english(kind, name, [quantity(one, programme, "en") for one in reached], until)
+
+
+def _why_french(kind: Why, name: str, reached: Sequence[str], until: date | None) -> str:
+    end = "" if until is None else f" jusqu’au {day_text(until, 'fr')}"
+    match kind:
+        case "everyone":
+            return f"Statut {name}\u00a0: celui de tous les membres."
+        case "earned":
+            return f"Statut {name}, gagné avec {_listed(reached, 'et')}." if reached else f"Statut {name}, gagné."
+        case "kept":
+            return f"Statut {name}, gagné auparavant et gardé{end}."
+        case "given":
+            return f"Statut {name}, offert{end}."
+        case _:
+            return f"Statut {name}, à l’essai{end}."
+
+
+def _why_english(kind: Why, name: str, reached: Sequence[str], until: date | None) -> str:
+    end = "" if until is None else f" until {day_text(until, 'en')}"
+    match kind:
+        case "everyone":
+            return f"{name}: every member’s status."
+        case "earned":
+            return f"{name}, reached with {_listed(reached, 'and')}." if reached else f"{name}, reached."
+        case "kept":
+            return f"{name}, reached before and kept{end}."
+        case "given":
+            return f"{name}, given{end}."
+        case _:
+            return f"{name}, on trial{end}."
