@@ -62,7 +62,8 @@ def _facets(bits: int) -> frozenset[Facet]:
 def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> list[Ready]:
     """Compose these cards and publish what differs from what is served, each version with a fresh update tag.
 
-    Holds the passes' rows, then their publications, then the tag counter of each pass type, until the commit.
+    Holds the passes' rows, then their publications, then the tag counter of each pass type, until the commit. `now`
+    is the time of their account; what phones and vendors are told of times is everybody's.
     """
     rows = passes.lock_passes(tx, pass_ids)
     served = passes.hold_published(tx, [row.id for row in rows])
@@ -76,7 +77,7 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
     for row in rows:
         old = served[row.id]
         awaited = old.unseen_since + AWAIT_FETCH if row.id in rung and old.seen < old.number else now
-        new, decision, change_at = _next_version(shelf, row, old, now, awaited > now)
+        new, decision, change_at = _next_version(shelf, row, old, now, ctx.real(now), awaited > now)
         wait = now + timedelta(seconds=ctx.settings.coalesce_seconds)
         # What is held back waits for a version of its own: for the phone to fetch this one, or for the time limit.
         turn = max(wait, awaited) if new is None else now + AWAIT_FETCH if row.id in rung else wait
@@ -87,7 +88,7 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
         elif old.of_version != row.version:
             passes.taken_in(tx, row.id, row.version)
         if new is not None or row.loud != loud:
-            marks.append((row.id, loud, wait if new is not None else row.quiet_until))
+            marks.append((row.id, loud, ctx.real(wait) if new is not None else row.quiet_until))
         if (new or old).number > old.tagged and not ctx.pushes(row.wallet):
             untagged.setdefault(row.pass_type, []).append(row.id)
         ready.append(Ready(row, new or old, again, bool(decision.held)))
@@ -109,15 +110,15 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
     shelf = _Desk(ctx, tx, [row], now)
     wanted = shelf.wanted(row)
     card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown)
-    version_id, modified = shelf.version_id(row), now.replace(microsecond=0)
-    first = _publication(row, card_to_json(card), None, wanted, version_id, 1, modified, now)
+    version_id, at = shelf.version_id(row), ctx.real(now)
+    first = _publication(row, card_to_json(card), None, wanted, version_id, 1, at.replace(microsecond=0), at, now)
     # What is pushed has to be put there before anybody can have it.
     passes.publish_first(tx, replace(first, rung=0) if ctx.pushes(row.wallet) else first)
     return first
 
 
 def _next_version(
-    shelf: _Desk, row: PassRow, old: Publication, now: datetime, unseen: bool
+    shelf: _Desk, row: PassRow, old: Publication, now: datetime, at: datetime, unseen: bool
 ) -> tuple[Publication | None, Decision, datetime | None]:
     wanted = shelf.wanted(row)
     if row.state != passes.ACTIVE and old.of_version == row.version:
@@ -136,9 +137,9 @@ def _next_version(
     if fingerprint_of(text) == old.fingerprint and decision.alert in (None, old.alert):
         return None, decision, change_at
     # Whole seconds, strictly increasing: two versions within one second would look alike to If-Modified-Since.
-    modified = max(now.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
+    modified = max(at.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
     version_id, number = shelf.version_id(row), old.number + 1
-    new = _publication(row, text, decision.alert, decision.shown, version_id, number, modified, now)
+    new = _publication(row, text, decision.alert, decision.shown, version_id, number, modified, at, now)
     # What was rung stays as it was noted: whoever tells the phones of this version names it.
     new = replace(new, rung=old.rung, remote_state=old.remote_state)
     if unseen:
@@ -154,6 +155,7 @@ def _publication(
     version_id: int,
     number: int,
     modified: datetime,
+    at: datetime,
     now: datetime,
 ) -> Publication:
     return Publication(
@@ -173,7 +175,7 @@ def _publication(
         seen_news=shown.news,
         unseen_since=now,
         last_modified=modified,
-        published_at=now,
+        published_at=at,
         tag=None,
         tagged=0 if number > 1 else 1,
         rung=0 if number > 1 else 1,
@@ -271,6 +273,7 @@ class _Desk:
             code_issue=self._codes[row.id].issue,
             voided=row.state != passes.ACTIVE,
             web_link=self._ctx.link("card", row.public_id),
+            valid_from=coupon.issued_at,
         )
         return compose_coupon(programme, promise, slip), coupon.over_at if not slip.voided else None
 

@@ -106,6 +106,10 @@ class Context:
         """The time of this call, UTC: everybody's (`clock`), or that of the account whose work is being done."""
         return self.clock() + ahead()
 
+    def real(self, at: datetime) -> datetime:
+        """Everybody's time of an instant in that of the account whose work is being done."""
+        return at - ahead()
+
     def change(self) -> AbstractContextManager[Tx]:
         """A transaction that writes; see `records.database.Database.change`."""
         return self.database.change()

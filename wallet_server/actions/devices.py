@@ -84,7 +84,7 @@ def register(
         if fresh:
             hooks.tell_of_pass(ctx, tx, hooks.SAVED, row, now)
         if fresh and gift is not None:
-            welcome.give(ctx, tx, gift, now)
+            welcome.give(ctx, tx, gift)
     ctx.ring()
     return fresh
 

@@ -66,7 +66,8 @@ def join(ctx: Context, join_code: str, joining: Joining, form: str | None = None
     def act(tx: Tx) -> Facts:
         row = programmes.programme_to_join(tx, join_code)
         visitors.count(ctx, tx, _joins(ctx), row.public_id, address)
-        return _join(ctx, tx, row, joining)
+        with ctx.times.of_account(tx, row.account_id):
+            return _join(ctx, tx, row, joining)
 
     if form is None:
         with ctx.change() as tx:
@@ -137,7 +138,7 @@ def bundle_link(ctx: Context, pass_public_id: str) -> str:
 
 def download_path(ctx: Context, pass_public_id: str) -> str:
     """Where a card can be had for a few minutes; in which form, follows it."""
-    until = int((ctx.now() + timedelta(minutes=ctx.settings.link_minutes)).timestamp())
+    until = int((ctx.clock() + timedelta(minutes=ctx.settings.link_minutes)).timestamp())
     text = f"{pass_public_id}.{until}"
     return f"{ctx.settings.base_url}/passes/{text}.{ctx.keyring.sign('download', text)}"
 
@@ -148,7 +149,7 @@ def pass_of_link(ctx: Context, tx: Tx, purpose: str, token: str) -> PassRow:
     if purpose == "download":
         until, _, rest = rest.partition(".")
         text = f"{text}.{until}"
-        if not (until.isascii() and until.isdigit()) or len(until) > 12 or int(until) < ctx.now().timestamp():
+        if not (until.isascii() and until.isdigit()) or len(until) > 12 or int(until) < ctx.clock().timestamp():
             raise NotFound("This link has run out; open your card again to get a new one.", code="link-expired")
     if not ctx.keyring.verify(purpose, text, rest):
         raise NotFound("This link is not valid.")

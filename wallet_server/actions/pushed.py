@@ -288,4 +288,4 @@ def hear(ctx: Context, tx: Tx, row: PassRow, held: bool, now: datetime) -> None:
         if news is not None and (news, row.credential_set_id) not in class_messages.apart(tx, [news]):
             announcements.note_fetched(tx, [(news, row.member_id, False)], now)
     if gift is not None:
-        welcome.give(ctx, tx, gift, now)
+        welcome.give(ctx, tx, gift)

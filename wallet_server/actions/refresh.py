@@ -15,6 +15,7 @@ from wallet_server.actions import cards, pushed
 from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
 from wallet_server.records import devices, jobs, limits, passes, rings, soonest
+from wallet_server.records.clocks import shifted
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
@@ -48,11 +49,25 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
     now = ctx.now()
     by_pass = {int(lease.key): lease for lease in leases}
     with ctx.change() as tx:
-        ready = cards.publish(ctx, tx, sorted(by_pass), now)
+        ready = _published(ctx, tx, sorted(by_pass))
         plan = _plan(ctx, tx, by_pass, ready, now)
     reports = _tell(ctx, plan, now)
     ctx.tally.add_all(_outcomes(plan, reports))
     return _conclude(ctx, by_pass, ready, plan, reports, now)
+
+
+def _published(ctx: Context, tx: Tx, pass_ids: Sequence[int]) -> list[Ready]:
+    """Publish each card by the time of its account; when it is to be looked at again is said in everybody's."""
+    groups = ctx.times.groups(tx, pass_ids)
+    if len(groups) > 1:
+        # All of them before the first counter of tags, as whoever publishes holds them.
+        passes.hold_published(tx, [row.id for row in passes.lock_passes(tx, pass_ids)])
+    ready: list[Ready] = []
+    for offset, ids in groups:
+        with shifted(offset):
+            found = cards.publish(ctx, tx, ids, ctx.now())
+        ready += [replace(r, again=None if r.again is None else r.again - offset) for r in found]
+    return ready
 
 
 def conclude(

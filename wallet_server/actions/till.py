@@ -101,7 +101,7 @@ def holder_of(
 ) -> MemberRow:
     """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of a sale that is sent later.
     Raises as `look_up` does, and when the member left if to be held."""
-    code = codes.read(rotating.take(ctx, tx, scope, text, ctx.now(), sold_at))
+    code = codes.read(rotating.take(ctx, tx, scope, text, ctx.clock(), ctx.real(sold_at) if sold_at else None))
     if not codes.same_issuer(code, scope.issuer_mark):
         # Known from the code alone, without a look-up: it does not say whether that card exists.
         raise NotFound("This card belongs to another merchant.", code="other-merchant", field="code")

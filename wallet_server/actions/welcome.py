@@ -63,10 +63,15 @@ def promised(ctx: Context, tx: Tx, row: PassRow) -> Gift | None:
     return Gift(member, member.tier, promise, current, version.id, promise.welcome)
 
 
-def give(ctx: Context, tx: Tx, gift: Gift, now: datetime) -> None:
+def give(ctx: Context, tx: Tx, gift: Gift) -> None:
     """Book the gift that is `due` and have the phone told. A card that was published again before it was registered is
     told of at once anyway, so no coalescing window holds the gift back."""
     member = gift.member
+    with ctx.times.of_member(tx, member.id):
+        _give(ctx, tx, gift, member, ctx.now())
+
+
+def _give(ctx: Context, tx: Tx, gift: Gift, member: MemberRow, now: datetime) -> None:
     home = parties.stores_by_id(tx, [] if member.home_store_id is None else [member.home_store_id])
     ledger.open_all_purses(tx, member.programme_id, member.id)
     booking = Booking(
@@ -97,5 +102,5 @@ def bring(ctx: Context, leases: Sequence[Lease]) -> None:
             rows = passes.passes_by_id(tx, [int(lease.key)])
             gift = due(ctx, tx, rows[0]) if rows else None
             if gift is not None:
-                give(ctx, tx, gift, ctx.now())
+                give(ctx, tx, gift)
     ctx.ring()

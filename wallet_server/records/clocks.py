@@ -59,6 +59,11 @@ def instant(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value) + _AHEAD.get()
 
 
+def here(at: datetime | None) -> datetime | None:
+    """An instant of everybody's time in that of the work that is being done."""
+    return None if at is None else at + _AHEAD.get()
+
+
 _CHANGES = sa.select(counter_table.c.total).where(counter_table.c.name == CHANGES)
 
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.clocks import here
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
 from wallet_server.records.prepared import Prepared
@@ -215,7 +216,7 @@ _BUMP = Prepared(bump_of(b("member"), b("mask")))
 
 def bump(tx: Tx, member_id: int, mask: int) -> list[tuple[int, datetime | None]]:
     """This member's cards (not the coupons) are stale: (pass key, until when further refreshes of it are to wait)."""
-    return [(r.id, r.quiet_until) for r in _BUMP.rows(tx, {"member": member_id, "mask": mask})]
+    return [(r.id, here(r.quiet_until)) for r in _BUMP.rows(tx, {"member": member_id, "mask": mask})]
 
 
 def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, datetime | None, str, int]]:
@@ -234,7 +235,7 @@ def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, d
         .values(version=passes.c.version + 1, loud=passes.c.loud.op("|")(mask))
         .returning(passes.c.id, passes.c.quiet_until, passes.c.wallet, passes.c.member_id)
     )
-    return [(r.id, r.quiet_until, r.wallet, r.member_id) for r in rows]
+    return [(r.id, here(r.quiet_until), r.wallet, r.member_id) for r in rows]
 
 
 _BY_ID = _ROW.where(passes.c.id.in_(b("ids", expanding=True))).order_by(passes.c.id)
