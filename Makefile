@@ -4,6 +4,9 @@ PORT ?= 8080
 DATA ?= data
 WORKERS ?= 2
 
+# Empty is unset: the tests start some hundred processes, which must not each compile the product again.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 SETUP := $(PYTHON) scripts/bootstrap.py
 
