@@ -49,7 +49,7 @@ DOING = {
               "nothing after the = where the file has none. May be said several times.")  # fmt: skip
 @click.option("--zone", default="UTC", show_default=True, help="The time zone of the tills, such as Europe/Paris.")
 @click.option("--redeem", type=click.Choice(HABITS), default="soon", show_default=True,
-              help="What members do with what they earn: take a reward soon, save for the dearest, or never.")  # fmt: skip
+              help="What members do with what they earn: take a reward soon, save for the dearest, never.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, simulating.MOST_JOBS), default=1, show_default=True,
               help="Processes that share the customers.")  # fmt: skip
 @click.option("--language", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Of the report.")

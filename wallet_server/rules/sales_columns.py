@@ -13,6 +13,8 @@ FIELDS = ("date", "time", "amount", "price", "quantity", "tax", "customer", "rec
 """What a column may be. A line is worth its `amount`, or `price` times `quantity` where there is no amount."""
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
+    "customer": ("household", "foyer", "acheteur", "adherent", "user", "e-mail", "email"),
+    "receipt": ("basket", "panier", "bill", "document"),
     "quantity": ("quantit", "qte", "qty", "menge", "pieces"),
     "tax": ("tva", "vat", "tax", "mwst"),
     "store": ("magasin", "boutique", "store", "shop", "branch", "filiale", "point de vente"),
@@ -116,6 +118,8 @@ def _guessed(head: str) -> Columns:
         places["receipt"] = layout.receipt
     short = [plain(name) for name in names]
     for field, parts in _NAMES.items():
+        if field in places:
+            continue
         place = till_export.named(short, parts, tuple(places.values()))
         if place is not None:
             places[field] = place

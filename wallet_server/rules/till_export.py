@@ -78,7 +78,7 @@ def text_of(body: bytes) -> str:
     """The text of a file in UTF-8, UTF-16 (with or without its mark) or Windows-1252. Raises `Invalid`."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = body.decode("utf-16", errors="replace")
-    elif (order := _wide(body[:2000])) is not None:
+    elif (order := wide(body[:2000])) is not None:
         text = body.decode(order, errors="replace")
     else:
         try:
@@ -91,7 +91,7 @@ def text_of(body: bytes) -> str:
     return text
 
 
-def _wide(head: bytes) -> str | None:
+def wide(head: bytes) -> str | None:
     """UTF-16 without a mark: every other byte of what a till writes is 0 then."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     many = len(head) // 5

@@ -26,6 +26,7 @@ from wallet_server.rules.earning import add_months
 from wallet_server.rules.program import EarnRule, Programme, Visit
 from wallet_server.rules.program_parts import Promise, Reward, Span
 from wallet_server.rules.rating import Rater
+from wallet_server.rules.simulation.climbing import Ladders
 
 Habit = Literal["soon", "save", "never"]
 HABITS: tuple[Habit, ...] = ("soon", "save", "never")
@@ -87,11 +88,7 @@ class Engine:
         self.welcome = welcome
         self.welcome_months = None if welcome is None else programme.currency(welcome.currency).expires_after_months
         self.dearest = max((way.units for way in known), default=0)
-        ladder = programme.ladder
-        levels = () if ladder is None else tuple(level for level in ladder.levels if not level.invitation)
-        self.levels = tuple(level.code for level in levels)
-        self.thresholds = tuple(level.threshold for level in levels)
-        self.ladder_currency = "" if ladder is None else ladder.currency
+        self.ladders = Ladders(programme)
 
     def _gain(self, rule: str, code: str, visits: Iterable[str]) -> Gain:
         currency = self.programme.currency(code)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 
 from wallet_server.rules import deals
 from wallet_server.rules.baskets import NOTHING, Basket, Line, State
 from wallet_server.rules.deals import Taken
+from wallet_server.rules.simulation.climbing import Climb
 from wallet_server.rules.simulation.customers import Purchase, gaps
 from wallet_server.rules.simulation.engine import (
     MOST_TAKEN,
@@ -74,8 +74,9 @@ class _Member:
         self.spends = engine.habit != "never" and bool(engine.ways or engine.pays or engine.conversions)
         self.first: datetime | None = None
         self.sales = self.turnover = self.had = self.gifts = 0
-        self.tier = 0 if engine.levels else -1
+        self.tier = 0 if engine.ladders.codes else -1
         self.best = self.tier
+        self.climb: Climb | None = None
 
     # ---------------------------------------------------------------------- a purchase
 
@@ -88,18 +89,23 @@ class _Member:
         self.turnover += total
         at, month = purchase.at, month_of(purchase.at)
         if self.first is None:
-            self.first = at
-            self._welcome(at, month)
+            self._begin(at, month)
         for purse in self.expiring:
             purse.expire(at)
         if total < 0:
             self._give_back(purchase, month)
         else:
             self._buy(purchase, total, month)
+        if self.climb is not None:
+            self.climb.bought(at, total)
         if self.tier >= 0:
-            self._rise()
+            self._rise(at)
 
-    def _welcome(self, at: datetime, month: int) -> None:
+    def _begin(self, at: datetime, month: int) -> None:
+        self.first = at
+        ladders = self.engine.ladders
+        if ladders.ladder is not None and not ladders.simple:
+            self.climb = Climb(ladders, ladders.ladder, self.engine.zone, at)
         welcome = self.engine.welcome
         if welcome is not None:
             ends = lasts(self.engine.welcome_months, at)
@@ -133,7 +139,7 @@ class _Member:
                 self.ends[rule] = engine.window(span, at)
                 self.given[rule] = 0
         tenure = (at.date() - self.first.date()).days if needs.tenure and self.first is not None else 0
-        tier = engine.levels[self.tier] if self.tier >= 0 else None
+        tier = engine.ladders.codes[self.tier] if self.tier >= 0 else None
         return State(tier, self.visits or NOTHING, self.given, frozenset(), tenure, self.sales)
 
     def _earn(self, gain: Gain, purse: Purse, units: int, at: datetime, month: int) -> None:
@@ -141,6 +147,8 @@ class _Member:
             self.visits[gain.rule] = at
         if gain.rule in self.engine.capped:
             self.given[gain.rule] += units
+        if self.climb is not None:
+            self.climb.earned(at, gain.currency, units)
         until = None if gain.pending is None else at + gain.pending
         purse.earn(units, month, lasts(gain.months, at), until)
 
@@ -259,11 +267,16 @@ class _Member:
         units = engine.rater.units(basket, self._state(purchase.at))
         for rule, (_, purse), earned in zip(engine.rater.rules, self.gains, units, strict=True):
             if earned and not engine.stays(rule):
-                purse.take_back(earned, month, owed=engine.owed)
+                taken = purse.take_back(earned, month, owed=engine.owed)
+                if self.climb is not None:
+                    self.climb.earned(purchase.at, rule.currency, -taken)
 
-    def _rise(self) -> None:
-        value = self.purses[self.engine.ladder_currency].balance
-        self.tier = max(0, bisect_right(self.engine.thresholds, value) - 1)
+    def _rise(self, at: datetime) -> None:
+        if self.climb is not None:
+            self.tier = self.climb.look(at, self.purses)
+        else:
+            ladders = self.engine.ladders
+            self.tier = ladders.of_balance(self.purses[ladders.currency].balance)
         self.best = max(self.best, self.tier)
 
     def end(self, customer: str, until: datetime) -> MemberEnd:
@@ -271,7 +284,7 @@ class _Member:
         for purse in self.expiring:
             purse.expire(until)
         if self.tier >= 0:
-            self._rise()
+            self._rise(until)
         good = [one for one in self.vouchers if one.ends is None or until < one.ends]
         self.tally.vouchers_lost += len(self.vouchers) - len(good)
         held = sum(self.engine.money(code, max(0, purse.balance)) for code, purse in self.purses.items())

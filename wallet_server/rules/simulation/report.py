@@ -173,15 +173,15 @@ def _tiers(engine: Engine, ends: Sequence[MemberEnd]) -> tuple[TierShare, ...]:
         turnover[one.tier] += one.turnover_minor
     return tuple(
         TierShare(code, threshold, there[place], sum(one.best >= place for one in ends), turnover[place])
-        for place, (code, threshold) in enumerate(zip(engine.levels, engine.thresholds, strict=True))
+        for place, (code, threshold) in enumerate(zip(engine.ladders.codes, engine.ladders.thresholds, strict=True))
     )
 
 
 def _tier_units(engine: Engine, tally: Tally) -> Fraction | None:
     purchases = sum(one.purchases for one in tally.members)
-    if not engine.ladder_currency or not purchases:
+    if not engine.ladders.currency or not purchases:
         return None
-    flows = tally.flows.get(engine.ladder_currency, {})
+    flows = tally.flows.get(engine.ladders.currency, {})
     return Fraction(sum(flow.earned for flow in flows.values()), purchases)
 
 
