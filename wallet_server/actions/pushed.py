@@ -86,13 +86,16 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
         )
         if row.id in withheld:
             shown = replace(shown, news=None)
+        mates = beside[row.wallet].get((holder.id, row.credential_set_id), vendors.Beside())
+        mates = mates if row.kind == passes.CARD else vendors.Beside()
         copies[row.id] = Copy(
             shown,
             None if _silenced(r, withheld) else cards.alert_of(r.publication.alert),
             cards.identity_of(ctx, row, codes[row.id].cipher),
             holder.programme_public_id,
-            beside[row.wallet].get((holder.id, row.credential_set_id), ()) if row.kind == passes.CARD else (),
+            mates.good,
             names.get(holder.id),
+            mates.ever,
         )
         coupon = slips.get(row.id)
         subject = passes.CARD if coupon is None else _subject(coupon)

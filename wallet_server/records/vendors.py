@@ -154,24 +154,32 @@ def card_of(tx: Tx, member_id: int, wallet: str) -> int | None:
 
 
 _OFFERS = (
-    sa.select(passes.c.member_id, passes.c.credential_set_id, passes.c.serial)
+    sa.select(passes.c.member_id, passes.c.credential_set_id, passes.c.serial, passes.c.state)
     .where(
         passes.c.member_id.in_(b("ids", expanding=True)),
         passes.c.wallet == b("wallet"),
         passes.c.kind != CARD,
-        passes.c.state == ACTIVE,
     )
     .order_by(passes.c.id)
 )
 
 
-def beside(tx: Tx, member_ids: Sequence[int], wallet: str) -> dict[tuple[int, int], tuple[str, ...]]:
-    """The serials of what stands beside the cards of these members in a wallet, their coupons: (member key, key of the
-    set) to serials."""
-    found: dict[tuple[int, int], tuple[str, ...]] = {}
+@dataclass(frozen=True)
+class Beside:
+    """The serials of what stands beside a card, its member's coupons, and of all that ever stood there."""
+
+    good: tuple[str, ...] = ()
+    ever: tuple[str, ...] = ()
+
+
+def beside(tx: Tx, member_ids: Sequence[int], wallet: str) -> dict[tuple[int, int], Beside]:
+    """What stands beside the cards of these members in a wallet, by member key and key of the set."""
+    found: dict[tuple[int, int], Beside] = {}
     for r in tx.execute(_OFFERS, {"ids": list(member_ids), "wallet": wallet}):
         key = (r.member_id, r.credential_set_id)
-        found[key] = (*found.get(key, ()), r.serial)
+        one = found.get(key, Beside())
+        good = (*one.good, r.serial) if r.state == ACTIVE else one.good
+        found[key] = Beside(good, (*one.ever, r.serial))
     return found
 
 

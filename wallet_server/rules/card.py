@@ -214,7 +214,8 @@ class Alert:
 class Card:
     """A member's card at one instant. At most ten places, nearest first. `logo` is the SHA-256 of the picture that
     takes the place of the design's own; `expires_at` the instant from which on the phone greys it, as `Offer.until`. At
-    most two actions and ten beacons. `rotating`: where a wallet can, the code changes every thirty seconds."""
+    most two actions and ten beacons. `rotating`: where a wallet can, the code changes every thirty seconds.
+    `valid_from` is the instant from which a coupon can be used."""
 
     languages: tuple[str, ...]
     organisation: str
@@ -243,6 +244,7 @@ class Card:
     app: App | None = None
     android: AndroidApp | None = None
     rotating: bool = False
+    valid_from: str | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the card; equal cards have equal fingerprints in every process."""
@@ -262,6 +264,7 @@ _LATER: Mapping[str, Any] = {
     "app": None,
     "android": None,
     "rotating": False,
+    "valid_from": None,
 }
 """Parts that came after the first cards were published: left out where there are none, so that an update of the
 product changes no card by itself."""

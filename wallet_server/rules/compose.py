@@ -141,6 +141,7 @@ class Slip:
     code_issue: int
     voided: bool
     web_link: str | None
+    valid_from: datetime | None = None
 
 
 def compose_coupon(programme: Programme, promise: Promise, slip: Slip) -> Card:
@@ -167,6 +168,7 @@ def compose_coupon(programme: Programme, promise: Promise, slip: Slip) -> Card:
         kind="coupon",
         rotating=programme.google.rotating_codes,
         expires_at=coupons.written(greyed),
+        valid_from=coupons.written(slip.valid_from),
         offer=Offer(dict(promise.title), dict(promise.terms), coupons.written(slip.valid_to)),
     )
 

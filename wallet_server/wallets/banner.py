@@ -45,8 +45,13 @@ class Banners:
         shown = max(0, min(100, state)) if isinstance(state, int) else state
         return self._made.get((drawing, palette, shown), lambda: _drawn(drawing, palette, shown))
 
-    def wide(self, drawing: str, palette: Palette) -> bytes:
-        """An ornament as wide as a phone's screen at its finest, 1860 x 600 pixels: a PNG."""
+    def wide(self, drawing: str, palette: Palette, state: tuple[int, int] | None = None) -> bytes:
+        """An ornament, or the boxes of a stamp card, as wide as a phone's screen at its finest, 1860 x 600 pixels: a
+        PNG."""
+        if state is not None:
+            filled, total = max(0, min(state[1], state[0])), state[1]
+            boxes = lambda: _png(stamp_card.drawn(palette, filled, total, WIDE_POINTS, SCALE))  # noqa: E731
+            return self._made.get((f"wide {drawing}", palette, (filled, total)), boxes)
         draw = _ORNAMENTS[drawing]
         return self._made.get((f"wide {drawing}", palette, None), lambda: _png(draw(palette, WIDE_POINTS, SCALE)))
 

@@ -47,7 +47,8 @@ class Handle:
 class Copy:
     """One member's card as it is to be shown, with everything that a wallet needs to push it. `alert` is the facet that
     may raise an alert in this version; `programme` is the public id of its programme, `offers` are the serials of the
-    coupons that stand beside it (put there already), `holder` is the name to show, where the member gave one."""
+    coupons that stand beside it (put there already), `holder` is the name to show, where the member gave one. `linked`
+    are the serials of all that ever stood beside it, for a vendor that unlinks nothing."""
 
     card: Card
     alert: Alert | None
@@ -55,6 +56,7 @@ class Copy:
     programme: str
     offers: tuple[str, ...] = ()
     holder: str | None = None
+    linked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from tests.wallets.google.making import (
 )
 from tests.wallets.samples import NOW, sample_card
 from wallet_server.rules.addresses import is_web_address
-from wallet_server.rules.card import Action, App, Balance, Card, Detail, Tier
+from wallet_server.rules.card import Action, AndroidApp, App, Balance, Card, Detail, Tier
 from wallet_server.wallets.google import classes, limits, objects
 from wallet_server.wallets.google.objects import Pictures
 from wallet_server.wallets.google.options import GoogleShape
@@ -122,6 +122,36 @@ def test_switches_of_a_design(monkeypatch: pytest.MonkeyPatch) -> None:
     assert above["imageModulesData"][0]["mainImage"]["sourceUri"]["uri"] == BANNER
     assert judged(above, "LoyaltyClass") == limits.faults(above, "loyaltyClass", ISSUER) == []
     assert judged(below, "LoyaltyObject") == limits.faults(below, "loyaltyObject", ISSUER) == []
+
+
+def test_an_app_a_beginning_a_picture_of_ones_own_and_what_is_linked() -> None:
+    app = AndroidApp("example.lea.card", "https://fleuriste-été.fr/app")
+    said = GoogleShape(picture="stamps", coupons="objects")
+    card = replace(GALLERY["stamps"]["seven"], android=app, valid_from="2026-11-01T00:00:00Z")
+    own = replace(design("stamps"), google=said)
+    copy = replace(copy_of(card), linked=("c0ffee", "decade"))
+    body = objects.compose(copy, own, ISSUER, NOW, banner=None, wide=BANNER)
+    assert body["appLinkData"]["androidAppLinkInfo"]["appTarget"] == {
+        "packageName": "example.lea.card",
+        "targetUri": {"uri": "https://xn--fleuriste-t-kbbb.fr/app", "description": "Ouvrir l’application"},
+    }
+    assert body["validTimeInterval"] == {"start": {"date": "2026-11-01T00:00:00Z"}}
+    assert body["imageModulesData"][0]["mainImage"]["sourceUri"]["uri"] == BANNER
+    assert body["linkedObjectIds"] == [f"{ISSUER}.c0ffee", f"{ISSUER}.decade"]
+    assert "linkedOfferIds" not in body
+    assert judged(body, "LoyaltyObject") == limits.faults(body, "loyaltyObject", ISSUER) == []
+    many = objects.compose(replace(copy, linked=tuple(f"s{n}" for n in range(60))), own, ISSUER, NOW, banner=None)
+    assert limits.faults(many, "loyaltyObject", ISSUER) == []
+    over = objects.compose(replace(copy, card=replace(card, voided=True)), own, ISSUER, NOW, banner=None)
+    assert "linkedObjectIds" in over, "what is linked is never unlinked"
+    assert "appLinkData" not in over
+
+
+@given(pence=st.integers(-(10**6), 10**6))
+@settings(max_examples=25, deadline=None)
+def test_no_balance_is_ever_a_fraction_in_binary(pence: int) -> None:
+    card = replace(sample_card(), balance=Balance("x", {"fr": "Solde"}, pence, "EUR", 2))
+    assert "double" not in object_of(card)["loyaltyPoints"]["balance"]
 
 
 def test_what_is_more_than_google_shows_is_joined_and_nothing_is_lost() -> None:

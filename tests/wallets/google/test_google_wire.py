@@ -20,7 +20,7 @@ from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer, Order
 from wallet_server.sandbox.google.shelf import Stored
 from wallet_server.wallets.banner import Banners
-from wallet_server.wallets.designs import load_designs
+from wallet_server.wallets.designs import Designs, load_designs
 from wallet_server.wallets.google import rolls, telling
 from wallet_server.wallets.google.answers import Answer
 from wallet_server.wallets.google.api import Account
@@ -177,6 +177,58 @@ def test_a_change_is_one_patch_of_what_changed(bench: Bench) -> None:
     assert bench.there(stale)["loyaltyPoints"]["balance"] == {"string": "7 / 10"}, "one form of the balance alone"
     assert "secondaryLoyaltyPoints" not in bench.there(stale)
     assert isinstance(stamps.verdict, Shown)
+
+
+def test_a_member_whose_status_changes_moves_to_the_class_of_that_status(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = DESIGNS.newest("tiers")
+    own = replace(shown, google=shown.google.model_copy(update={"tier": "class"}))
+    monkeypatch.setattr("tests.wallets.google.test_google_wire.DESIGNS", Designs({(own.name, own.version): own}))
+    wallet = wallet_for(bench.google, bench.facts, bench.placed, Unlimited())
+    silver = GALLERY["tiers"]["silver"]
+    assert silver.tier is not None
+    gold = replace(silver, tier=replace(silver.tier, code="gold", name={"fr": "Or", "en": "Gold"}))
+    stale = bench.stale(silver)
+    (first,) = wallet.refresh([stale], NOW)
+    assert bench.there(stale)["classId"].endswith("_tier_silver")
+    bench.calls()
+    (moved,) = wallet.refresh([bench.again(stale, first, gold)], NOW)
+    assert isinstance(moved.verdict, Shown)
+    assert bench.calls().count("loyaltyobject.patch 200") == 1
+    assert bench.there(stale)["classId"].endswith("_tier_gold")
+    above = bench.google.shelf.find("loyaltyClass", bench.there(stale)["classId"])
+    assert above is not None
+    assert above.body["rewardsTier"] == "Or"
+    bench.calls()
+    (again,) = wallet.refresh([bench.again(stale, moved, gold)], NOW)
+    assert again.remote_state == moved.remote_state
+    assert bench.calls() == []
+    wallet.close()
+
+
+def test_coupons_that_are_linked_as_objects_stay_linked_and_a_missing_one_holds_up_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = DESIGNS.newest("points")
+    own = replace(shown, google=shown.google.model_copy(update={"coupons": "objects"}))
+    known = {("points", shown.version): own, ("coupon", 1): DESIGNS.newest("coupon")}
+    monkeypatch.setattr("tests.wallets.google.test_google_wire.DESIGNS", Designs(known))
+    wallet = wallet_for(bench.google, bench.facts, bench.placed, Unlimited())
+    coupon, card = bench.stale(GALLERY["coupon"]["welcome"]), bench.stale(sample_card())
+    assert coupon.copy is not None
+    assert card.copy is not None
+    missing = replace(card, copy=replace(card.copy, linked=(coupon.copy.identity.serial,)))
+    (first,) = wallet.refresh([missing], NOW)
+    assert isinstance(first.verdict, Shown)
+    assert "linkedObjectIds" not in bench.there(card)
+    wallet.refresh([coupon], NOW).__next__()
+    (second,) = wallet.refresh([replace(missing, remote_state=first.remote_state)], NOW)
+    assert bench.there(card)["linkedObjectIds"] == [f"{ISSUERS[0]}.{coupon.copy.identity.serial}"]
+    (third,) = wallet.refresh([replace(card, remote_state=second.remote_state)], NOW)
+    assert isinstance(third.verdict, Shown)
+    assert len(bench.there(card)["linkedObjectIds"]) == 1
+    wallet.close()
 
 
 def test_a_template_makes_the_class_and_brings_it_up_to_date(bench: Bench) -> None:

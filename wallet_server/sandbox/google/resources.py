@@ -14,6 +14,7 @@ from wallet_server.sandbox.google.shelf import ECHOED, EPHEMERAL, MESSAGE, Chang
 from wallet_server.sandbox.google.switches import Switches
 
 RING = "NOTIFY_ON_UPDATE"
+MAX_LINKED = 50
 
 
 class Resources:
@@ -161,6 +162,9 @@ class Resources:
                 raise invalid("An object belongs to a class of its own issuer.")
             if above.body.get("reviewStatus") in ("DRAFT", "REJECTED"):
                 raise invalid(f"The class {above.id} is not approved.")
+            linked = [*(stored.body.get("linkedObjectIds", ()) if stored else ()), *kept.get("linkedObjectIds", ())]
+            if linked:  # what is linked is never unlinked, and what is beyond the limit is ignored
+                kept["linkedObjectIds"] = list(dict.fromkeys(linked))[:MAX_LINKED]
             self._check_links(kept)
             return kept
         if rules.has_review(kind):

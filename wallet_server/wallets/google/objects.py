@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from wallet_server.rules.addresses import encoded
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, Texts
 from wallet_server.wallets.designs import BarcodeFormat, Design
 from wallet_server.wallets.google import totp
+from wallet_server.wallets.google.form_parts import MAX_LINKED
+from wallet_server.wallets.google.living import living
 from wallet_server.wallets.google.options import VERTICALS, Vertical
 from wallet_server.wallets.google.texts import Body, Speaker, image, speaker_for
 from wallet_server.wallets.port import Copy, Identity
@@ -107,13 +108,14 @@ def compose(
     at: datetime,
     *,
     banner: str | None,
+    wide: str | None = None,
     places: bool = True,
     message: Body | None = None,
     belongs: str | None = None,
 ) -> Body:
     """The whole body of the object, in the class `belongs` or else in its own. `banner` is the address of the picture
-    that shows this member's state; without `places` it names none, for an issuer whom Google grants none; `message` is
-    what `news` made."""
+    that shows this member's state, `wide` of such a one among the details; without `places` it names none, for an
+    issuer whom Google grants none; `message` is what `news` made."""
     card, identity = copy.card, copy.identity
     speaker = speaker_for(card.languages or design.languages)
     vertical = vertical_of(card, design)
@@ -130,20 +132,23 @@ def compose(
             body["cardNumber"] = identity.code
             body["balance"] = money(card.balance)
         case "eventTicket":
-            _ticket(body, copy, speaker)
+            _ticket(body, copy, design, speaker)
         case "offer":
             pass  # all that an offer says stands in its class
     if banner is not None:
         body["heroImage"] = image(banner, speaker.localized(_picture_said(card)))
+    if wide is not None:
+        body["imageModulesData"] = [{"id": "state", "mainImage": image(wide, speaker.localized(_picture_said(card)))}]
     _modules(body, card, design, speaker, vertical)
     if design.google.group:
         body["groupingInfo"] = {"groupingId": copy.programme, "sortIndex": 0 if card.kind == "card" else 1}
     if not design.google.screenshots:
         body["passConstraints"] = {"screenshotEligibility": "INELIGIBLE"}
-    if card.expires_at is not None:
-        body["validTimeInterval"] = {"end": {"date": card.expires_at}}
+    interval = {"start": card.valid_from, "end": card.expires_at}
+    if any(interval.values()):
+        body["validTimeInterval"] = {name: {"date": date} for name, date in interval.items() if date is not None}
     if not card.voided:
-        _living(body, card, speaker, places)
+        living(body, card, speaker, places)
         if message is not None:
             body["messages"] = [message]
     return body
@@ -230,21 +235,25 @@ def _loyalty(body: Body, copy: Copy, design: Design, speaker: Speaker) -> None:
         status: Body = {"balance": {"string": speaker.plain(card.tier.name)}}
         speaker.put(status, "label", card.tier.label)
         body["secondaryLoyaltyPoints"] = status
-    _offers(body, copy)
+    _offers(body, copy, design)
 
 
-def _ticket(body: Body, copy: Copy, speaker: Speaker) -> None:
+def _ticket(body: Body, copy: Copy, design: Design, speaker: Speaker) -> None:
     event = copy.card.event
     if event is not None and event.entry and speaker.plain(event.entry):
         body["seatInfo"] = {"gate": speaker.localized(event.entry)}
     if copy.holder:
         body["ticketHolderName"] = copy.holder
-    _offers(body, copy)
+    _offers(body, copy, design)
 
 
-def _offers(body: Body, copy: Copy) -> None:
-    if copy.offers and not copy.card.voided:
-        issuer = body["id"].partition(".")[0]
+def _offers(body: Body, copy: Copy, design: Design) -> None:
+    """The coupons beside it. As objects they are handed to whoever has the card, and never taken off its list: those
+    that are over are inactive themselves."""
+    issuer = body["id"].partition(".")[0]
+    if design.google.coupons == "objects" and copy.linked:
+        body["linkedObjectIds"] = [f"{issuer}.{serial}" for serial in copy.linked[:MAX_LINKED]]
+    elif design.google.coupons == "offers" and copy.offers and not copy.card.voided:
         body["linkedOfferIds"] = [f"{issuer}.{serial}" for serial in copy.offers]
 
 
@@ -353,32 +362,6 @@ def _described(speaker: Speaker, key: str) -> Body:
     said: Body = {}
     speaker.put(said, "description", speaker.word(key))
     return said
-
-
-# --- what only a living card has -------------------------------------------------------------------------------
-
-
-def _living(body: Body, card: Card, speaker: Speaker, places: bool) -> None:
-    if places and card.places:
-        body["merchantLocations"] = [{"latitude": one.latitude, "longitude": one.longitude} for one in card.places]
-    offered = [one for one in card.actions if one.kind not in ("call", "place")]
-    if offered:
-        body["valueAddedModuleData"] = [
-            {
-                "header": speaker.localized(speaker.word(one.kind)),
-                "uri": encoded(one.link) or one.link,
-                "sortIndex": number,
-            }
-            for number, one in enumerate(offered)
-        ]
-    launch = encoded(card.app.launch_link or "") if card.app is not None else None
-    if launch is not None:
-        said = speaker.word("app")
-        target: dict[str, Any] = {"uri": launch, "description": speaker.plain(said)}
-        body["appLinkData"] = {
-            "webAppLinkInfo": {"appTarget": {"targetUri": target}},
-            "displayText": speaker.localized(said),
-        }
 
 
 def _picture_said(card: Card) -> Texts:

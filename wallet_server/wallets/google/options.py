@@ -32,9 +32,10 @@ class GoogleShape(BaseModel):
 
     vertical: Vertical | None = None
     banner: BannerDrawing | None = None
-    picture: Literal["ribbon", "seal", "garland"] | None = None
+    picture: Literal["ribbon", "seal", "garland", "stamps"] | None = None
     rows: Annotated[list[Annotated[list[RowItem], Field(min_length=1, max_length=3)]], Field(max_length=3)] = []
     tier: Literal["points", "class"] = "points"
+    coupons: Literal["offers", "objects"] = "offers"
     account: bool = True
     rotating_barcode: bool = False
     screenshots: bool = True

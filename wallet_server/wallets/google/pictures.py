@@ -46,6 +46,13 @@ class Gallery:
             return None
         return self._banner(card, drawing, card.gauge.percent if card.gauge else None)
 
+    def among_details(self, card: Card, design: Design) -> str | None:
+        """The address of the wide picture among the details that shows this member's state; None where the design has
+        none of that kind."""
+        if design.google.picture != "stamps" or card.stamps is None:
+            return None
+        return self._picture(card, "stamps", (card.stamps.filled, card.stamps.total))
+
     def of_class(self, card: Card, design: Design) -> Pictures:
         """The logo, and what all cards show alike."""
         drawing, wide = design.google.banner, design.google.picture
@@ -53,16 +60,16 @@ class Gallery:
         return Pictures(
             self._logo(card, design),
             self._banner(card, drawing or "", None) if still else None,
-            None if wide is None else self._picture(card, wide),
+            None if wide is None or wide == "stamps" else self._picture(card, wide),
         )
 
     def _banner(self, card: Card, drawing: str, state: Drawn) -> str:
         key = ("banner", drawing, card.palette, state)
         return self._known.get(key, lambda: self._placed(self._banners.picture(drawing, card.palette, state), PNG))
 
-    def _picture(self, card: Card, drawing: str) -> str:
-        key = ("wide", drawing, card.palette)
-        return self._known.get(key, lambda: self._placed(self._banners.wide(drawing, card.palette), PNG))
+    def _picture(self, card: Card, drawing: str, state: tuple[int, int] | None = None) -> str:
+        key = ("wide", drawing, card.palette, state)
+        return self._known.get(key, lambda: self._placed(self._banners.wide(drawing, card.palette, state), PNG))
 
     def _logo(self, card: Card, design: Design) -> str:
         key = ("logo", card.logo, card.palette.background if card.logo else "", design.name, design.version)

@@ -22,6 +22,7 @@ from wallet_server.wallets.port import Later, Refused, Report, Shown
 PLACES_NOTE = next(iter(NOTES))
 RINGING = ("loyaltyPoints", "secondaryLoyaltyPoints")
 """The fields of an object whose change Google can raise an alert for."""
+LINKS = ("linkedOfferIds", "linkedObjectIds")
 _STEPS = 6
 """Tries for the object of one card: its class, its coupons and its places may each be missing."""
 _REST = 60.0
@@ -144,7 +145,7 @@ class Push:
                 case Fault.UNKNOWN if "classId" in patch and not asked:
                     asked = True
                     self.ensure(f"{wish.vertical}Class", wish.class_body())
-                case Fault.UNKNOWN if patch.get("linkedOfferIds") is None:
+                case Fault.UNKNOWN if not any(patch.get(name) for name in LINKS):
                     return self._insert(wish)
                 case fault:
                     body = self._lesser(body, given, fault)
@@ -180,9 +181,9 @@ class Push:
             self._learn(False)
             self._note = PLACES_NOTE
             return {name: part for name, part in body.items() if name != "merchantLocations"}
-        if fault is Fault.UNKNOWN and "linkedOfferIds" in body:
+        if fault is Fault.UNKNOWN and any(name in body for name in LINKS):
             # A coupon that is not there yet: the card must not wait for it, and its next change brings the link.
-            return {name: part for name, part in body.items() if name != "linkedOfferIds"}
+            return {name: part for name, part in body.items() if name not in LINKS}
         raise Stopped(self._verdict(given))
 
     def _took(self, wish: Wish, body: Body, given: Answer) -> Known:

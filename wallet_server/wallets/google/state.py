@@ -119,7 +119,11 @@ _COULD: _Could = {
     "rotatingBarcode": {"alternateText": {}, "renderEncoding": {}},
     "validTimeInterval": {"start": {}},
     "groupingInfo": {"sortIndex": {}},
-    "appLinkData": {"androidAppLinkInfo": {}, "webAppLinkInfo": {}, "displayText": _SPOKEN},
+    "appLinkData": {
+        "androidAppLinkInfo": {"appTarget": {"targetUri": {}}},
+        "webAppLinkInfo": {},
+        "displayText": _SPOKEN,
+    },
     "seatInfo": {"gate": _SPOKEN, "row": {}, "seat": {}, "section": {}},
     "dateTime": {"end": {}, "doorsOpen": {}},
     "venue": {"name": _SPOKEN, "address": _SPOKEN},
@@ -160,7 +164,7 @@ OURS = frozenset(
         "barcode", "rotatingBarcode", "heroImage", "textModulesData", "linksModuleData", "valueAddedModuleData",
         "appLinkData", "merchantLocations", "messages", "validTimeInterval", "groupingInfo", "passConstraints",
         "accountId", "accountName", "loyaltyPoints", "secondaryLoyaltyPoints", "linkedOfferIds", "seatInfo",
-        "ticketHolderName", "balance",
+        "ticketHolderName", "balance", "imageModulesData",
     }
 )  # fmt: skip
 """Fields of an object that the product sends for some cards: what stands in one that this card has not is old."""

@@ -310,6 +310,7 @@ class GoogleWallet:
             issuer,
             at,
             banner=self._gallery.of_object(card, design),
+            wide=self._gallery.among_details(card, design),
             places=places,
             message=message,
             belongs=belongs,
