@@ -212,14 +212,15 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
     return answer
 
 
-def expire(tx: Tx, now: datetime, most: int = SLICE) -> int | None:
-    """Note up to `most` coupons that have run out; the last one's key when there may be more.
+def expire(tx: Tx, now: datetime, most: int = SLICE, account_id: int | None = None) -> int | None:
+    """Note up to `most` coupons that have run out (of one account, if it is named); the last one's key when there may
+    be more.
 
     Their phones are told once, without a sound and behind all else: they have greyed them by the date already, and stop
     asking. Holds the members in the order of their keys, then the passes in the order of theirs.
     """
     # The last second is still good.
-    found = coupons.lapsed(tx, now - timedelta(seconds=1), most)
+    found = coupons.lapsed(tx, now - timedelta(seconds=1), most, account_id)
     for key in sorted({coupon.member_id for coupon in found}):
         members.lock_member(tx, key)
     lapsed = [one for one in (coupons.by_id(tx, row.id) for row in found) if one.state == rules.ISSUED]

@@ -75,7 +75,8 @@ def _due(ctx: Context, tx: Tx, place: str) -> list[str]:
     for version_id, ids in sorted(by_version.items()):
         programme = _readable(ctx, tx, version_id)
         if programme is not None:
-            tell(ctx, tx, programme, settle_many(ctx, tx, programme, sorted(ids)), ids)
+            with ctx.times.of_member(tx, ids[0]):
+                tell(ctx, tx, programme, settle_many(ctx, tx, programme, sorted(ids)), ids)
     last = found[-1] if len(found) == SLICE else None
     return [] if last is None else [f"{DUE}:{jobs.micros(last.due_at)}:{last.member_id}"]
 
@@ -92,11 +93,20 @@ def _programmes(ctx: Context, tx: Tx, place: str) -> list[str]:
 
 def _members(ctx: Context, tx: Tx, place: str) -> list[str]:
     programme_id, _, after = place.partition(":")
-    programme = _readable(ctx, tx, programmes.programme_by_id(tx, int(programme_id)).version_id)
-    ids = members.next_members(tx, int(programme_id), int(after), SLICE) if programme is not None else []
+    last = look(ctx, tx, int(programme_id), int(after))
+    return [] if last is None else [f"{MEMBERS}:{programme_id}:{last}"]
+
+
+def look(ctx: Context, tx: Tx, programme_id: int, after: int) -> int | None:
+    """Look at the standings of a slice of a programme's members, by the time of its account; the last of them where
+    there may be more."""
+    row = programmes.programme_by_id(tx, programme_id)
+    programme = _readable(ctx, tx, row.version_id)
+    ids = members.next_members(tx, programme_id, after, SLICE) if programme is not None else []
     if programme is not None and ids:
-        tell(ctx, tx, programme, settle_many(ctx, tx, programme, ids), ids)
-    return [f"{MEMBERS}:{programme_id}:{ids[-1]}"] if len(ids) == SLICE else []
+        with ctx.times.of_account(tx, row.account_id):
+            tell(ctx, tx, programme, settle_many(ctx, tx, programme, ids), ids)
+    return ids[-1] if len(ids) == SLICE else None
 
 
 def _readable(ctx: Context, tx: Tx, version_id: int) -> Programme | None:

@@ -3,8 +3,9 @@ away of what is no longer needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import groupby
 
 import structlog
@@ -16,6 +17,7 @@ from wallet_server.records import (
     alerts,
     audit,
     book_days,
+    clocks,
     credentials,
     devices,
     expiry,
@@ -27,6 +29,7 @@ from wallet_server.records import (
     passes,
     programmes,
 )
+from wallet_server.records.clocks import shifted
 from wallet_server.records.database import Tx
 from wallet_server.records.expiry import Lapsed
 from wallet_server.records.jobs import Again, Lease, Put
@@ -35,10 +38,11 @@ from wallet_server.rules import alert_budget
 
 NIGHTLY = "nightly"
 ALL, SNAPSHOT, EXPIRY, COUPONS, OVER, ALERTS = "all", "snapshot", "expiry", "coupons", "over", "alerts"
-DAYS = "days"
+DAYS, CLOCK = "days", "clock"
 """Keys of the nightly job: the night, and the walks that it sets off. Each slice of a walk is a job of its own, whose
 key says where it begins: `snapshot:day:account`, `days:day:programme`, `expiry:lot`, `coupons:coupon` and `over:pass`;
-`alerts` has none."""
+`alerts` has none. `clock:account` is the night of an account that is ahead of everybody's time."""
+MOST_SLICES = 10_000
 SLICE = 1000
 EXPIRY_SLICE = 100
 """Lots booked off in one transaction: a till that waits for one of these members waits a fraction of a second."""
@@ -88,6 +92,10 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
             _release_over(ctx, lease, int(place) if place else 0)
         elif walk == ALERTS:
             _forget_more_alerts(ctx, lease)
+        elif walk == CLOCK:
+            run_due(ctx, int(place))
+            with ctx.change() as tx:
+                jobs.settle(tx, [lease])
         else:
             _night(ctx, lease)
     ctx.ring()
@@ -108,7 +116,8 @@ def _night(ctx: Context, lease: Lease) -> None:
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         yesterday = now.date() - timedelta(days=1)
         sums = (_snapshot_key(yesterday, 0), _days_key(yesterday, 0))
-        walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (*sums, EXPIRY, COUPONS, OVER, *more)]
+        ahead = [f"{CLOCK}:{account}" for account in clocks.everyone(tx)]
+        walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (*sums, EXPIRY, COUPONS, OVER, *ahead, *more)]
         jobs.put(tx, [*walks, *holders.begin(ctx, tx), *reviewing.begin(ctx)])
 
 
@@ -183,16 +192,23 @@ def _release_over(ctx: Context, lease: Lease, after: int) -> None:
             jobs.put(tx, [Put(NIGHTLY, f"{OVER}:{last}", jobs.BULK, now)])
 
 
-def book_expired(ctx: Context, tx: Tx, now: datetime, most: int = EXPIRY_SLICE, after: int | None = None) -> int | None:
-    """Book off up to `most` lots that have run out, from beyond the lot `after`; the last one looked at when there may
-    be more.
+def book_expired(
+    ctx: Context,
+    tx: Tx,
+    now: datetime,
+    most: int = EXPIRY_SLICE,
+    after: int | None = None,
+    account_id: int | None = None,
+) -> int | None:
+    """Book off up to `most` lots that have run out, from beyond the lot `after`, and of one account if it is named; the
+    last one looked at when there may be more.
 
     Each lot by an entry of its own, from the member to the breakage of the merchant that gave it, effective when the
     lot ran out. Locks the members in the order of their keys; a lot that another worker has booked off meanwhile is
     found empty and left alone. The cards follow without a sound, a tier that is lost by it too. A member whose
     programme cannot be read is left alone and named in the log (see `unbooked`); the others are booked.
     """
-    found = expiry.lapsed(tx, now, most, after)
+    found = expiry.lapsed(tx, now, most, after, account_id)
     tiers = {key: members.lock_member(tx, key) for key in sorted({one.member_id for one in found})}
     _open_breakage(tx, found)
     holders = members.members_by_id(tx, list(tiers))
@@ -246,6 +262,49 @@ def _book(tx: Tx, own: Iterable[Lapsed], tier: str | None, now: datetime) -> lis
         for one in own
     )
     return [one for one in posted if one is not None]
+
+
+def _expire_own(ctx: Context, account_id: int, now: datetime) -> None:
+    _slices(ctx, lambda tx, after: book_expired(ctx, tx, now, EXPIRY_SLICE, after, account_id))
+
+
+def _expire_own_coupons(ctx: Context, account_id: int, now: datetime) -> None:
+    _slices(ctx, lambda tx, _: coupons.expire(tx, now, account_id=account_id))
+
+
+def _review_own(ctx: Context, account_id: int, _now: datetime) -> None:
+    with ctx.look() as tx:
+        own = programmes.of_account(tx, account_id)
+    for key in own:
+        _slices(ctx, partial(_review_slice, ctx, key))
+
+
+def _review_slice(ctx: Context, programme_id: int, tx: Tx, after: int | None) -> int | None:
+    return reviewing.look(ctx, tx, programme_id, after or 0)
+
+
+def _slices(ctx: Context, work: Callable[[Tx, int | None], int | None]) -> None:
+    """A transaction for each slice, each from where the one before ended."""
+    after: int | None = None
+    for _ in range(MOST_SLICES):
+        with ctx.change() as tx:
+            after = work(tx, after)
+        if after is None:
+            return
+
+
+DUE: tuple[Callable[[Context, int, datetime], object], ...] = (_expire_own, _expire_own_coupons, _review_own)
+"""What is due by time alone, for one account (its key) by its own time: each works all of it in transactions of its
+own, and does no harm when it is run again. Whoever makes something else due by time adds it here."""
+
+
+def run_due(ctx: Context, account_id: int) -> None:
+    """Do what is due by time alone in an account that is ahead. The caller rings."""
+    with ctx.look() as tx:
+        offset = clocks.of_account(tx, account_id)
+    with shifted(offset):
+        for one in DUE:
+            one(ctx, account_id, ctx.now())
 
 
 def book_faults(ctx: Context) -> list[str]:

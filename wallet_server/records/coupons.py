@@ -17,7 +17,7 @@ from wallet_server.errors import NotFound
 from wallet_server.records.credentials import APPLE
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import ACTIVE
-from wallet_server.records.schema import coupon_events, coupon_passes, coupons, passes, stores, tills
+from wallet_server.records.schema import coupon_events, coupon_passes, coupons, passes, programmes, stores, tills
 from wallet_server.records.scope import Scope
 
 COUPON = "coupon"
@@ -294,7 +294,12 @@ def use_in(tx: Tx, scope: Scope, public_id: str) -> UseRow:
     return UseRow(r.coupon_id, r.receipt, r.at, not r.since)
 
 
-def lapsed(tx: Tx, before: datetime, most: int) -> list[CouponRow]:
-    """Coupons whose last instant is before this one and that are not noted as expired, the longest first."""
+def lapsed(tx: Tx, before: datetime, most: int, account_id: int | None = None) -> list[CouponRow]:
+    """Coupons whose last instant is before this one and that are not noted as expired, the longest first; of one
+    account, if it is named."""
     due = _COUPON.where(coupons.c.state == "issued", coupons.c.valid_to.is_not(None), coupons.c.valid_to < before)
+    if account_id is not None:
+        due = due.where(
+            coupons.c.programme_id.in_(sa.select(programmes.c.id).where(programmes.c.account_id == account_id))
+        )
     return [_row(r) for r in tx.execute(due.order_by(coupons.c.valid_to, coupons.c.id).limit(most))]

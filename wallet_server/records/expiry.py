@@ -12,7 +12,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Purse
-from wallet_server.records.schema import Instant, balances, currencies, ledger_entries, lots, members
+from wallet_server.records.schema import Instant, balances, currencies, ledger_entries, lots, members, programmes
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,27 @@ _LAPSED = (
     .order_by(lots.c.expires_at, lots.c.id)
     .limit(b("most"))
 )
-_LAPSED_AFTER = _LAPSED.where(
-    sa.tuple_(lots.c.expires_at, lots.c.id)
-    > sa.tuple_(b("gone_at", type_=Instant()), b("after", type_=sa.BigInteger())),
+_BEYOND = sa.tuple_(lots.c.expires_at, lots.c.id) > sa.tuple_(
+    b("gone_at", type_=Instant()), b("after", type_=sa.BigInteger())
 )
+_LAPSED_AFTER = _LAPSED.where(_BEYOND)
+_OWN = ledger_entries.c.programme_id.in_(sa.select(programmes.c.id).where(programmes.c.account_id == b("account")))
+_OWN_LAPSED, _OWN_LAPSED_AFTER = _LAPSED.where(_OWN), _LAPSED.where(_OWN, _BEYOND)
 _GONE_AT = sa.select(lots.c.expires_at).where(lots.c.id == b("after"))
 
 
-def lapsed(tx: Tx, at: datetime, most: int, after: int | None = None) -> list[Lapsed]:
-    """Up to `most` lots that have run out by then, the longest gone first; beyond the lot `after`, if one is named.
+def lapsed(tx: Tx, at: datetime, most: int, after: int | None = None, account_id: int | None = None) -> list[Lapsed]:
+    """Up to `most` lots that have run out by then, the longest gone first; beyond the lot `after`, if one is named, and
+    of one account, if that is.
 
     Read without a lock: what is left of each is looked at again (`ledger.expire`) when its member is held.
     """
+    given: dict[str, object] = {"at": at, "most": most, **({} if account_id is None else {"account": account_id})}
     if after is None:
-        rows = tx.execute(_LAPSED, {"at": at, "most": most})
+        rows = tx.execute(_LAPSED if account_id is None else _OWN_LAPSED, given)
     else:
-        gone_at = tx.execute(_GONE_AT, {"after": after}).scalar_one()
-        rows = tx.execute(_LAPSED_AFTER, {"at": at, "most": most, "after": after, "gone_at": gone_at})
+        given |= {"after": after, "gone_at": tx.execute(_GONE_AT, {"after": after}).scalar_one()}
+        rows = tx.execute(_LAPSED_AFTER if account_id is None else _OWN_LAPSED_AFTER, given)
     return [
         Lapsed(
             lot_id=r.id,

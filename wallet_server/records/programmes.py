@@ -117,6 +117,12 @@ def join_programme(tx: Tx, programme_id: int, merchant_id: int, at: datetime) ->
     tx.execute(sa.insert(participations).values(programme_id=programme_id, merchant_id=merchant_id, joined_at=at))
 
 
+def of_account(tx: Tx, account_id: int) -> list[int]:
+    """Keys of the programmes of an account, oldest first."""
+    query = sa.select(programmes.c.id).where(programmes.c.account_id == account_id).order_by(programmes.c.id)
+    return list(tx.execute(query).scalars())
+
+
 def programme_by_id(tx: Tx, programme_id: int) -> ProgrammeRow:
     return _row(tx.execute(_BY_ID, {"id": programme_id}).one())
 
