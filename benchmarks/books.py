@@ -83,7 +83,7 @@ class Filler:
             self._members(tx)
             self._sales(tx)
             for table, columns in self._books():
-                tx.exec_driver_sql(self._insert(table, columns))
+                tx.execute(self._insert(table, columns))
             tx.exec_driver_sql(
                 "UPDATE balances SET amount = (SELECT COALESCE(SUM(remaining), 0) FROM lots "
                 "WHERE lots.account_id = balances.account_id)"
@@ -91,7 +91,9 @@ class Filler:
         with self.ctx.database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
 
-    def _insert(self, table: str, columns: dict[str, str], where: str = "1 = 1", rows: int | None = None) -> str:
+    def _insert(
+        self, table: str, columns: dict[str, str], where: str = "1 = 1", rows: int | None = None
+    ) -> sa.TextClause:
         """Rows of the numbers j from 0 on."""
         most = (self.lots if rows is None else rows) - 1
         numbers = f"generate_series(0, {most}) AS n(j)"
@@ -99,8 +101,10 @@ class Filler:
         if self.sqlite:
             head = f"WITH RECURSIVE n(j) AS (SELECT 0 UNION ALL SELECT j + 1 FROM n WHERE j < {most}) "
             numbers = "n"
-        where, columns = columns.pop("where", where), dict(columns)
-        return f"INSERT INTO {table} ({', '.join(columns)}) {head}SELECT {', '.join(columns.values())} FROM {numbers} WHERE {where}"  # noqa: E501
+        columns = dict(columns)
+        where = columns.pop("where", where)
+        told = f"INSERT INTO {table} ({', '.join(columns)}) {head}SELECT {', '.join(columns.values())} "
+        return sa.text(told + f"FROM {numbers} WHERE {where}")
 
     def _at(self, seconds: str) -> str:
         epoch = f"({int(self.start.timestamp())} + {seconds})"
@@ -112,16 +116,16 @@ class Filler:
         first = self.base["members"]
         columns = {name: f'(SELECT "{name}" FROM members WHERE id = {self.pattern["id"]})' for name in self.pattern}
         columns |= {"id": f"{first} + j", "public_id": "'mem_books' || j"}
-        tx.exec_driver_sql(self._insert("members", columns, rows=self.members))
+        tx.execute(self._insert("members", columns, rows=self.members))
         account = {
             "id": f"{self.base['ledger_accounts']} + j", "programme_id": str(self.programme),
             "currency_id": str(self.currency), "owner_kind": "'member'", "owner_id": f"{first} + j",
             "purpose": "'available'",
         }  # fmt: skip
-        tx.exec_driver_sql(self._insert("ledger_accounts", account, rows=self.members))
+        tx.execute(self._insert("ledger_accounts", account, rows=self.members))
         balance = {"account_id": f"{self.base['ledger_accounts']} + j", "member_id": f"{first} + j",
                    "currency_id": str(self.currency), "amount": "0"}  # fmt: skip
-        tx.exec_driver_sql(self._insert("balances", balance, rows=self.members))
+        tx.execute(self._insert("balances", balance, rows=self.members))
 
     def _sales(self, tx: sa.Connection) -> None:
         sold = self._at(self._sold())
@@ -132,10 +136,10 @@ class Filler:
             "business_day": f"date({sold})", "occurred_at": sold, "recorded_at": sold, "money": "'EUR'",
             "amount_minor": f"100 * {self._amount()}", "programme_version_id": str(self.version), "state": "'{}'",
         }  # fmt: skip
-        tx.exec_driver_sql(self._insert("sales", sale))
+        tx.execute(self._insert("sales", sale))
         line = {"sale_id": f"{self.base['sales']} + j", "number": "1", "quantity_milli": "1000",
                 "amount_minor": f"100 * {self._amount()}", "tax_minor": "5", "excluded": "FALSE"}  # fmt: skip
-        tx.exec_driver_sql(self._insert("sale_lines", line))
+        tx.execute(self._insert("sale_lines", line))
 
     def _sold(self) -> str:
         # 64 bits: the seconds of two years times millions.

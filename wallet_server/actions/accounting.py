@@ -176,10 +176,10 @@ def reckon(
     found: list[Currency] = []
     coupons: list[Coupons] = []
     for ledger in books:
-        version = programmes.version_at(tx, ledger.programme_id, as_of)
-        if version is None:
+        version = _version(tx, ledger.programme_id, as_of)
+        if not version:
             continue
-        programme = ctx.programme(tx, version.id)
+        programme = ctx.programme(tx, version)
         whole = liability.flows(tx, ledger, as_of, trusting=trusting)
         before = liability.flows(tx, ledger, since - MOMENT, trusting=trusting)
         subject = Subject(
@@ -202,6 +202,12 @@ def reckon(
     return Report(as_of, since, asked.merchant, tuple(found), tuple(coupons))
 
 
+def _version(tx: Tx, programme_id: int, at: datetime) -> int:
+    """The key of the version that stood then, or of the one that stands where it was before the first; 0: none."""
+    version = programmes.version_at(tx, programme_id, at)
+    return programmes.programme_by_id(tx, programme_id).version_id if version is None else version.id
+
+
 def _until(at: datetime) -> int:
     """The first month that is not over at a moment; the last day of one counts as its end, wherever it is midnight."""
     near = at.astimezone(UTC) + DAY
@@ -215,8 +221,7 @@ def _terms(ctx: Context, tx: Tx, ledger: Ledger, programme: Programme, as_of: da
     def at(month: int) -> Programme:
         if month not in known:
             end = datetime((month + 1) // 12, (month + 1) % 12 + 1, 1, tzinfo=UTC) - MOMENT
-            version = programmes.version_at(tx, ledger.programme_id, min(end, as_of))
-            known[month] = programme if version is None else ctx.programme(tx, version.id)
+            known[month] = ctx.programme(tx, _version(tx, ledger.programme_id, min(end, as_of)))
         return known[month]
 
     def worth_at(code: str) -> Callable[[int], Worth | None]:

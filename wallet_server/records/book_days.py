@@ -77,18 +77,17 @@ def _entries() -> sa.ColumnElement[bool]:
     return sa.and_(e.merchant_id.in_(taking_part), _within(e.recorded_at), e.programme_id == b("programme_id"))
 
 
-def _constant(column: Any) -> bool:
-    return isinstance(column, sa.Null) or getattr(column, "is_literal", False)
-
-
 def _shape(book: str, parts: dict[str, Any], amount: Any, source: Any, where: Any) -> sa.Select[Any]:
     """One of the books, in the columns that all have."""
     columns = {"currency_id": sa.null(), "merchant_id": sa.null(), "cohort": sa.null(), **parts}
-    keys = [columns[name] for name in _NAMES[1:7] if not _constant(columns[name])]
-    counted = sa.cast(sa.func.sum(amount), sa.BigInteger)
-    row = [sa.literal_column(f"'{book}'"), *(columns[name] for name in _NAMES[1:7]), counted, sa.func.count()]
+    keys = [name for name in _NAMES[1:7] if not isinstance(columns[name], sa.Null)]
+    rows = sa.select(*(columns[name].label(name) for name in keys), amount.label("amount"))
+    inner = rows.select_from(source).where(where).subquery("moved")
+    found = {name: inner.c[name] if name in keys else sa.null() for name in _NAMES[1:7]}
+    counted = sa.cast(sa.func.sum(inner.c.amount), sa.BigInteger)
+    row = [sa.literal_column(f"'{book}'"), *found.values(), counted, sa.func.count()]
     query = sa.select(*(one.label(name) for name, one in zip(_NAMES, row, strict=True)))
-    return query.select_from(source).where(where).group_by(*keys)
+    return query.group_by(*(inner.c[name] for name in keys))
 
 
 def _postings() -> sa.Select[Any]:
@@ -99,12 +98,14 @@ def _postings() -> sa.Select[Any]:
     return _shape(POSTINGS, parts, p.amount, source, _entries())
 
 
-def _contra() -> tuple[sa.Subquery, sa.ColumnElement[str]]:
-    """Entry to the purpose of its account that is no member's; an entry between a member's own has none."""
+def _side() -> sa.ColumnElement[str]:
+    """The purpose of an entry's account that is no member's; an entry between a member's own has its kind instead.
+
+    Asked of each entry by its key: joined, SQLite would go through all postings there are for every day."""
     a, p = ledger_accounts.alias("other"), ledger_postings.alias("opposite")
-    query = sa.select(p.c.entry_id, a.c.purpose).join(a, a.c.id == p.c.account_id).where(a.c.owner_kind != "member")
-    contra = query.subquery("contra")
-    return contra, sa.func.coalesce(contra.c.purpose, ledger_entries.c.kind)
+    others = sa.and_(p.c.entry_id == ledger_entries.c.id, a.c.owner_kind != sa.literal_column("'member'"))
+    contra = sa.select(sa.func.max(a.c.purpose)).select_from(p.join(a, a.c.id == p.c.account_id)).where(others)
+    return sa.func.coalesce(contra.correlate(ledger_entries).scalar_subquery(), ledger_entries.c.kind)
 
 
 def _given() -> tuple[Any, Any]:
@@ -118,23 +119,21 @@ def _given() -> tuple[Any, Any]:
 
 def _opened(dialect: str) -> sa.Select[Any]:
     e, a, lot = ledger_entries.c, ledger_accounts.c, lots.c
-    contra, side = _contra()
     given, giving = _given()
     parts = {"day": _day(e.recorded_at), "currency_id": a.currency_id, "merchant_id": giving.c.merchant_id}
-    parts |= {"side": side, "reason": giving.c.reason, "cohort": _month(dialect, lot.earned_at)}
+    parts |= {"side": _side(), "reason": giving.c.reason, "cohort": _month(dialect, lot.earned_at)}
     source = ledger_entries.join(given, lot.entry_id == e.id).join(ledger_accounts, a.id == lot.account_id)
-    return _shape(LOTS, parts, lot.amount, source.outerjoin(contra, contra.c.entry_id == e.id), _entries())
+    return _shape(LOTS, parts, lot.amount, source, _entries())
 
 
 def _drawn(dialect: str) -> sa.Select[Any]:
     e, a, lot, draw = ledger_entries.c, ledger_accounts.c, lots.c, lot_allocations.c
-    contra, side = _contra()
     given, giving = _given()
     parts = {"day": _day(e.recorded_at), "currency_id": a.currency_id, "merchant_id": giving.c.merchant_id}
-    parts |= {"side": side, "reason": giving.c.reason, "cohort": _month(dialect, lot.earned_at)}
+    parts |= {"side": _side(), "reason": giving.c.reason, "cohort": _month(dialect, lot.earned_at)}
     source = ledger_entries.join(lot_allocations, draw.entry_id == e.id).join(given, lot.id == draw.lot_id)
     source = source.join(ledger_accounts, a.id == lot.account_id)
-    return _shape(LOTS, parts, -draw.amount, source.outerjoin(contra, contra.c.entry_id == e.id), _entries())
+    return _shape(LOTS, parts, -draw.amount, source, _entries())
 
 
 def _tax(lines: sa.Table, key: Any, whole: sa.Table) -> sa.ScalarSelect[Any]:
