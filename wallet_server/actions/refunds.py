@@ -25,6 +25,7 @@ from wallet_server.records.refunds import NewRefund, SoldAs
 from wallet_server.records.scope import Scope
 from wallet_server.rules import rating, refunding
 from wallet_server.rules.baskets import Award
+from wallet_server.rules.metrics import measured
 from wallet_server.rules.refunding import Part, Wish
 
 REFUND, MORE, REVERSE = "reverse.refund", "earn.refund", "reverse.sale"
@@ -138,7 +139,7 @@ def _book(
     posted = _settle(ctx, tx, sold, refund_id, () if whole else _rated(ctx, tx, sold, rest), member, booking)
     programme = ctx.programme(tx, member.version_id)
     after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
-    if posted:
+    if posted or (programme.ladder and measured(programme.ladder)):
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
     balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}

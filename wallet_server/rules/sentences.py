@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
 from wallet_server.rules.card import Texts
+from wallet_server.rules.days import day_text
 from wallet_server.rules.gifts import Gift, borrowed, english, french, spoken_in
 from wallet_server.rules.program import EarnRule, Event, Item, Money, Per, Plural, Programme, Reward, Visit
+from wallet_server.rules.reasons import REASONS
 
 LANGUAGES = ("fr", "en")
 
 Params = Mapping[str, int | str]
-CashierKind = Literal["sold", "visit-counted", "already-counted", "redeemed", "reversed", "insufficient"]
+CashierKind = Literal["sold", "visit-counted", "already-counted", "redeemed", "reversed", "returned", "insufficient"]
 
 _NARROW = "\u202f"
 _FIXED = "\u00a0"
@@ -53,30 +55,6 @@ _ROUNDING = {
         "up": "rounded up",
         "half_up": "rounded to the nearest",
         "half_even": "rounded to the nearest (to even when halfway)",
-    },
-}
-_REASONS = {
-    "fr": {
-        "earn.sale": "Achat",
-        "earn.goodwill": "Geste commercial",
-        "earn.welcome": "Cadeau de bienvenue",
-        "burn.redeem": "Récompense utilisée",
-        "burn.reward": "Récompense utilisée",
-        "reverse.sale": "Achat annulé",
-        "reverse.redeem": "Récompense annulée",
-        "expire.lot": "Arrivé à expiration",
-        "reverse.expire": "Expiration annulée",
-    },
-    "en": {
-        "earn.sale": "Purchase",
-        "earn.goodwill": "Goodwill gesture",
-        "earn.welcome": "Welcome gift",
-        "burn.redeem": "Reward redeemed",
-        "burn.reward": "Reward redeemed",
-        "reverse.sale": "Purchase reversed",
-        "reverse.redeem": "Reward reversed",
-        "expire.lot": "Expired",
-        "reverse.expire": "Expiry reversed",
     },
 }
 
@@ -310,40 +288,44 @@ def _proportion(way: Per, money: Money, tongue: str) -> tuple[int, str]:
 
 def reason_codes() -> frozenset[str]:
     """Every reason that an entry may have, by its code."""
-    return frozenset(_REASONS["en"])
+    return frozenset(REASONS["en"])
 
 
 def reason_sentence(code: str, params: Params, language: str, programme: Programme | None = None) -> str:
     """Why an entry stands in a member's history.
 
     `code` is a reason code of the ledger; of `params` it uses `basis_minor` (money that counted) and `reward` (its
-    code), both said only when the programme is given, and `receipt`. An unknown code is shown as it is: a history
-    never hides an entry.
+    code), both said only when the programme is given, `refund_minor` likewise, `receipt` and `pending_until`. An
+    unknown code is shown as it is: a history never hides an entry.
     """
     tongue = spoken(language)
-    reason = _REASONS[tongue].get(code)
+    reason = REASONS[tongue].get(code)
     if reason is None:
         return f"Autre mouvement ({code})." if tongue == "fr" else f"Other movement ({code})."
     basis = params.get("basis_minor")
     if code == "earn.sale" and basis == 0:
         # A stamp for coming, where nobody typed an amount.
         reason = "Visite" if tongue == "fr" else "Visit"
-    elif code == "earn.sale" and programme is not None and isinstance(basis, int):
-        reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(basis, programme.money, tongue)}"
+    came = basis if code == "earn.sale" else params.get("refund_minor")
+    if came and programme is not None and isinstance(came, int):
+        reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(came, programme.money, tongue)}"
     known = programme.reward(str(params.get("reward"))) if code == "burn.reward" and programme is not None else None
     if known is not None and programme is not None:
         reason += f"{_FIXED if tongue == 'fr' else ''}: {reward_name(known, programme, tongue)}"
     if receipt := params.get("receipt"):
         reason += f", {'ticket' if tongue == 'fr' else 'receipt'} {receipt}"
+    if until := params.get("pending_until"):
+        when = day_text(datetime.fromisoformat(str(until)), tongue)
+        reason += f", disponible le {when}" if tongue == "fr" else f", available on {when}"
     return reason + "."
 
 
 def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
     """What the till shows after a call.
 
-    `params`: `amount` (units; what was earned, spent, asked for, or for `reversed` the signed correction), `balance`
-    (units after the call) and, for a currency that is not called points, what `unit_params` gives; for `redeemed` the
-    name of the `reward` that was given, if one was.
+    `params`: `amount` (units; what was earned, spent, asked for, or for `reversed` and `returned` the signed
+    correction), `balance` (units after the call) and, for a currency that is not called points, what `unit_params`
+    gives; for `redeemed` the name of the `reward` that was given, if one was.
     Raises KeyError when amount or balance is missing.
     """
     tongue = spoken(language)
@@ -372,6 +354,10 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
         return f"Annulé{_FIXED}: rien n’avait été donné, {still}" if french else f"Reversed: nothing was given, {still}"
     if kind == "reversed":
         return f"{f'Annulé{_FIXED}' if french else 'Reversed'}: {_signed(amount, noun, tongue)}, {after}"
+    if kind == "returned" and not amount:
+        return f"Retour noté{_FIXED}: rien à reprendre, {still}" if french else f"Returned: nothing to take, {still}"
+    if kind == "returned":
+        return f"{f'Retour{_FIXED}' if french else 'Returned'}: {_signed(amount, noun, tongue)}, {after}"
     if kind == "already-counted":
         return f"{f'Déjà compté{_FIXED}' if french else 'Already counted'}: {_signed(amount, noun, tongue)}, {still}"
     raise ValueError(f"no cashier sentence of kind {kind}")

@@ -88,7 +88,7 @@ def sell(body: models.Sale) -> Response:
     )
     facts, replayed = till.sell(context(), scope, sold, idempotency_key())
     programme = programs.programme_told(context(), facts)
-    return _counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
+    return counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
 
 
 @counter.post("/redemptions", summary="Give a reward, or spend points", responses={"200": models.Counted})
@@ -100,18 +100,18 @@ def redeem(body: models.Redemption) -> Response:
     wanted = Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward)
     facts, replayed = till.redeem(context(), scope, wanted, idempotency_key())
     programme = programs.programme_told(context(), facts)
-    return _counted(facts, programme, body.language, "redeemed", replayed)
+    return counted(facts, programme, body.language, "redeemed", replayed)
 
 
 @counter.post("/sales/<id>/reversal", summary="Reverse a sale", responses={"200": models.Counted})
 @needs("till")
 def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
-    """Undo everything this sale booked, by further entries that name what they reverse. A sale that booked nothing is
-    reversed too: no figure counts it any more."""
+    """Undo everything of this sale that did not come back before, by further entries that name what they reverse. A
+    sale that booked nothing is reversed too: no figure counts it any more."""
     scope = caller()
     facts, replayed = till.reverse_sale(context(), scope, path.id, idempotency_key())
     programme = programs.programme_told(context(), facts)
-    return _counted(facts, programme, body.language, "reversed", replayed)
+    return counted(facts, programme, body.language, "reversed", replayed)
 
 
 @counter.post("/redemptions/<id>/reversal", summary="Reverse a redemption", responses={"200": models.Counted})
@@ -121,12 +121,13 @@ def reverse_redemption(path: models.Subject, body: models.Reversal) -> Response:
     scope = caller()
     facts, replayed = till.reverse_entry(context(), scope, path.id, idempotency_key())
     programme = programs.programme_told(context(), facts)
-    return _counted(facts, programme, body.language, "reversed", replayed)
+    return counted(facts, programme, body.language, "reversed", replayed)
 
 
-def _counted(
-    facts: Facts, programme: Programme, language: str, kind: sentences.CashierKind, replayed: bool
+def counted(
+    facts: Facts, programme: Programme, language: str, kind: sentences.CashierKind, replayed: bool, **more: Any
 ) -> Response:
+    """The answer about what was booked, with the sentence for the cashier."""
     shown = facts["entries"][0]["currency"] if kind == "redeemed" else programme.balance_currency
     amount = sum(e["amount"] for e in facts["entries"] if e["currency"] == shown)
     params: dict[str, Any] = {
@@ -162,6 +163,7 @@ def _counted(
         "counted_before": facts.get("counted_before", False),
         **_prospects(programme, facts["balances"], language),
         "sentence": sentences.cashier_sentence(kind, params, language),
+        **more,
     }
     return answer(body, replayed=replayed)
 

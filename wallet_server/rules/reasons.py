@@ -1,0 +1,46 @@
+"""Owns why an entry stands in the books, in few words, by its code."""
+
+from __future__ import annotations
+
+REASONS = {
+    "fr": {
+        "earn.sale": "Achat",
+        "earn.event": "Participation",
+        "earn.goodwill": "Geste commercial",
+        "earn.welcome": "Cadeau de bienvenue",
+        "earn.refund": "Recalculé après un retour",
+        "burn.redeem": "Récompense utilisée",
+        "burn.reward": "Récompense utilisée",
+        "burn.hold": "Réservation utilisée",
+        "reverse.sale": "Achat annulé",
+        "reverse.refund": "Retour d’achat",
+        "reverse.redeem": "Récompense annulée",
+        "forgive.refund": "Retour pris en charge par le commerçant",
+        "expire.lot": "Arrivé à expiration",
+        "reverse.expire": "Expiration annulée",
+        "confirm.award": "Disponible",
+        "hold.open": "Mis de côté",
+        "release.hold": "Réservation annulée",
+        "release.expired": "Réservation expirée",
+    },
+    "en": {
+        "earn.sale": "Purchase",
+        "earn.event": "Taking part",
+        "earn.goodwill": "Goodwill gesture",
+        "earn.welcome": "Welcome gift",
+        "earn.refund": "Counted anew after a return",
+        "burn.redeem": "Reward redeemed",
+        "burn.reward": "Reward redeemed",
+        "burn.hold": "Reservation used",
+        "reverse.sale": "Purchase reversed",
+        "reverse.refund": "Purchase returned",
+        "reverse.redeem": "Reward reversed",
+        "forgive.refund": "Return borne by the shop",
+        "expire.lot": "Expired",
+        "reverse.expire": "Expiry reversed",
+        "confirm.award": "Now available",
+        "hold.open": "Put aside",
+        "release.hold": "Reservation cancelled",
+        "release.expired": "Reservation run out",
+    },
+}
