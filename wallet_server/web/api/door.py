@@ -97,7 +97,8 @@ def _where_it_breaks(sent: bytes) -> str:
 
 
 def admit(scope_name: str) -> keys.Scope:
-    """The caller's scope, if its key covers this. Counts the request against the key's limit."""
+    """The caller's scope, if its key covers this. Counts the request against the key's limit. What follows is done in
+    the time of the caller's account."""
     header = request.headers.get("Authorization", "")
     scheme, _, presented = header.partition(" ")
     scope = keys.authenticate(context(), presented.strip() if scheme.lower() == "bearer" else None)
@@ -109,6 +110,7 @@ def admit(scope_name: str) -> keys.Scope:
             retry_after_seconds=g.allowance.reset_seconds,
         )
     keys.require(scope, scope_name)
+    context().times.enter(scope)
     return scope
 
 
