@@ -6,16 +6,16 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from wallet_server.actions import cards, coupons, hooks, visitors, welcome
+from wallet_server.actions import cards, coupons, hooks, standing, visitors, welcome
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass, issuing_set
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import coupons as coupon_rows
-from wallet_server.records import devices, jobs, ledger, members, parties, passes, programmes, vendors
+from wallet_server.records import devices, jobs, ledger, members, metrics, parties, passes, programmes, vendors
 from wallet_server.records.credentials import APPLE, GOOGLE
 from wallet_server.records.database import Tx
 from wallet_server.records.members import PROMOTIONS
@@ -33,7 +33,8 @@ MAX_BUNDLE = 10
 
 @dataclass(frozen=True)
 class Joining:
-    """What a person gives when joining: all of it optional but the consents, which are never assumed.
+    """What a person gives when joining: all of it optional but the consents, which are never assumed. A merchant may
+    say since which day somebody has been a customer.
 
     An e-mail address is a contact that nobody has verified: it may stand at several members, so that joining says
     nothing about who else has joined.
@@ -45,6 +46,7 @@ class Joining:
     promotions: bool = False
     source: str = "join-page"
     first_name: str | None = None
+    customer_since: date | None = None
 
 
 def enrol(ctx: Context, scope: Scope, programme: str, joining: Joining, wish: Asked) -> tuple[Facts, bool]:
@@ -103,6 +105,9 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
     members.set_first_name(tx, row.id, member_id, joining.first_name)
     cards.give_recovery_code(ctx, tx, member_id, public_id, now)
     ledger.open_all_purses(tx, row.id, member_id)
+    if joining.customer_since is not None:
+        metrics.date_back(tx, member_id, joining.customer_since)
+        tier = standing.by_figures(ctx, tx, programme, member_id, tier)
     card = issue_pass(ctx, tx, row, member_id, now)
     coupon = coupons.welcome(ctx, tx, row, member_id, now)
     ids = [] if coupon is None else [coupon.public_id]

@@ -11,7 +11,7 @@ their stores matters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql
 
+from wallet_server.errors import Invalid
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import AVAILABLE, EARN, MEMBER
 from wallet_server.records.prepared import Prepared
@@ -40,7 +41,7 @@ from wallet_server.records.schema import (
     stores,
 )
 from wallet_server.records.visits import TOUCH
-from wallet_server.rules.metrics import EVER, Measures, Person, Wanted, dated, since, tenure_days
+from wallet_server.rules.metrics import EVER, Measures, Person, Wanted, dated, midnight, since, tenure_days
 
 SOLD = ("spend", "orders", "visits")
 REFERRAL = "referral"
@@ -70,6 +71,17 @@ _PEOPLE = (
 def people(tx: Tx, member_ids: Sequence[int]) -> dict[int, Person]:
     """What dates the windows of these members."""
     return {r.id: Person(r.zone, r.since) for r in tx.execute(_PEOPLE, {"ids": list(member_ids)})}
+
+
+def date_back(tx: Tx, member_id: int, day: date) -> None:
+    """Note since which day, of the member's store, somebody has been a customer. Raises `Invalid` for a day to come."""
+    person = people(tx, [member_id])[member_id]
+    begins = midnight(day, person.zone)
+    if begins > person.since:
+        raise Invalid(
+            "Somebody cannot be a customer from a day to come.", code="implausible-time", field="customer_since"
+        )
+    tx.execute(sa.update(members).where(members.c.id == member_id).values(customer_since=begins))
 
 
 def of_members(

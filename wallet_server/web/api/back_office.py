@@ -70,8 +70,9 @@ def publish_version(path: models.Subject, body: models.Version) -> Response:
 def enrol_member(path: models.Subject, body: models.NewMember) -> Response:
     """A member and a card; nothing about the person is required."""
     scope = caller()
-    asked = wish(scope, "enrol", {"programme": path.id, **body.model_dump(mode="json")})
-    joining = Joining(body.language, body.home_store, body.email, body.promotions, "api", body.first_name)
+    asked = wish(scope, "enrol", {"programme": path.id, **body.said()})
+    named = (body.language, body.home_store, body.email, body.promotions, "api", body.first_name)
+    joining = Joining(*named, customer_since=body.customer_since)
     facts, replayed = enrol.enrol(context(), scope, path.id, joining, asked)
     coupons = [{"pass": coupon, **_links(coupon)} for coupon in facts.get("coupons", [])]
     links = _links(facts["pass"])

@@ -136,6 +136,14 @@ class NewMember(Form):
     email: Annotated[Plain, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     promotions: bool = Field(False, description="The member agreed to receive announcements.")
     first_name: Annotated[Plain, Field(min_length=1, max_length=60)] | None = None
+    customer_since: Annotated[date, Field(ge=date(1900, 1, 1))] | None = Field(
+        None, description="Where that is before today: tenure counts from there."
+    )
+
+    def said(self) -> dict[str, Any]:
+        """As JSON; what came later is left out where it is not said, so that an older request is still the same."""
+        body = self.model_dump(mode="json")
+        return body if self.customer_since else {k: v for k, v in body.items() if k != "customer_since"}
 
 
 class Consent(Form):
@@ -178,6 +186,17 @@ class Problem(BaseModel):
     request_id: str
     field: str | None = None
     faults: list[dict[str, str]] | None = None
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """Worked out once: every route asks for it again for each of its refusals, and a start would wait for that."""
+        known = _SCHEMAS.get(repr(options))
+        if known is None:
+            known = _SCHEMAS[repr(options)] = super().model_json_schema(*args, **options)
+        return known
+
+
+_SCHEMAS: dict[str, dict[str, Any]] = {}
 
 
 class Entry(BaseModel):
