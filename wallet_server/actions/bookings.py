@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from wallet_server.actions.context import new_id
@@ -11,6 +11,9 @@ from wallet_server.actions.once import Facts
 from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.members import MemberRow
 from wallet_server.records.scope import Scope
+
+UNDO = timedelta(minutes=2)
+"""How long a paired device may take a redemption back: the minute that its page shows, and as much for the network."""
 
 
 def counter_booking(

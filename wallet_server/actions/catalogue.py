@@ -74,6 +74,22 @@ def demand(
             raise _limit_reached(reward, until)
 
 
+def claim(
+    tx: Tx, programme: Programme, programme_id: int, member_id: int, code: str, at: datetime, zone: str
+) -> dict[str, str | int]:
+    """Give one of these rewards to a member who is held; what its entry says of it. Raises as `known`, `demand` and
+    `take` do."""
+    wanted = {code: (known(programme, code), 1)}
+    demand(tx, programme_id, member_id, wanted, at, zone)
+    take(tx, programme_id, wanted)
+    return said(wanted[code][0])
+
+
+def said(reward: Reward) -> dict[str, str | int]:
+    """What the entry of a reward says of it: its code, and whether it was counted in the stock."""
+    return {"reward": reward.code} | ({"stocked": 1} if reward.stock is not None else {})
+
+
 def take(tx: Tx, programme_id: int, wanted: Mapping[str, tuple[Reward, int]]) -> None:
     """Count these as given, in the order of their codes: until the end whoever wants the same waits. Raises `Conflict`
     (`out-of-stock`)."""

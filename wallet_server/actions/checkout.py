@@ -31,6 +31,7 @@ from wallet_server.rules.bills import Bill, Off
 from wallet_server.rules.deals import Hint, deals_of
 from wallet_server.rules.program import Programme, Reward
 from wallet_server.rules.program_parts import BuyGet
+from wallet_server.rules.rating import Needs
 from wallet_server.rules.sentences import money_text
 
 MOST_USED = 20
@@ -85,16 +86,54 @@ class _Burn:
     gift: Gift | None = None
 
 
+@dataclass(frozen=True)
+class Desk:
+    """Who stands at which till, in whose transaction."""
+
+    ctx: Context
+    tx: Tx
+    scope: Scope
+    member: MemberRow
+    programme: Programme
+    find: Find
+
+
+def needs(programme: Programme, uses: Uses, others: Needs) -> Needs:
+    """What has to be looked up of the member for this, and for rating besides."""
+    return deals_of(programme).needs(others) if uses.deals else others
+
+
+def of(desk: Desk, uses: Uses) -> Checkout | None:
+    """The check-out of a sale that uses something; None for one that does not."""
+    return Checkout(desk, uses) if uses else None
+
+
+def made_by(
+    ctx: Context, tx: Tx, member: MemberRow, programme: Programme, code: str | None, entry: str, now: datetime
+) -> dict[str, Any]:
+    """The voucher that a reward makes once it is paid for by this entry, as an answer says it; nothing where there is
+    none."""
+    reward = programme.reward(code) if code is not None else None
+    if reward is None or reward.voucher is None:
+        return {}
+    row = programmes.programme_by_id(tx, member.programme_id)
+    return {"vouchers": [vouchers.give(ctx, tx, row, member.id, _gift(member, reward, entry), now)[0].public_id]}
+
+
+def _gift(member: MemberRow, reward: Reward, entry: str) -> Gift:
+    return Gift(coupon_rules.REWARD, f"{coupon_rules.REWARD}:{reward.code}", member.version_id, entry)
+
+
 class Checkout:
-    """One basket of a member who is held. Nothing is written before `spend`.
+    """One basket of a member. Nothing is written before `spend`, for which the member is held.
 
     `basket` is what is to be rated; `amount_minor` what is to be paid, of which `pot_minor` from the pot; `purses` what
-    the member has after it; `kept` what the sale's state is to keep.
+    the member has after it; `posted` what `spend` will book; `kept` what the sale's state is to keep.
     """
 
-    def __init__(self, ctx: Context, tx: Tx, scope: Scope, member: MemberRow, programme: Programme, find: Find) -> None:
-        self._ctx, self._tx, self._scope, self._find = ctx, tx, scope, find
-        self._member, self._programme = member, programme
+    def __init__(self, desk: Desk, uses: Uses) -> None:
+        self._ctx, self._tx, self._scope, self._find = desk.ctx, desk.tx, desk.scope, desk.find
+        self._member, self._programme, self._uses = desk.member, desk.programme, uses
         self._burns: list[_Burn] = []
         self._taken: list[tuple[CouponRow, str]] = []
         self._wanted: dict[str, tuple[Reward, int]] = {}
@@ -102,16 +141,14 @@ class Checkout:
         self.hints: tuple[Hint, ...] = ()
         self.pot_minor = 0
         self.posted: list[Posted] = []
+        self.made: list[str] = []
 
-    def price(
-        self, uses: Uses, basket: Basket, state: State, purses: Mapping[str, Purse], receipt: str, now: datetime
-    ) -> None:
+    def price(self, basket: Basket, state: State, purses: Mapping[str, Purse], receipt: str, now: datetime) -> None:
         """Work it all out. Raises `Conflict` and `Invalid` for what cannot be used."""
-        self._receipt, self._now, self._zone = receipt, now, basket.zone
+        self._receipt, self._now = receipt, now
         self._before, self.purses = purses, dict(purses)
-        self._uses = uses
         self._moment = (basket, state)
-        programme = self._programme
+        programme, uses = self._programme, self._uses
         dealt = deals_of(programme).apply(basket, state) if uses.deals else None
         self.bill = Bill(programme, basket.lines, dealt.deals if dealt else ())
         self.hints = dealt.hints if dealt else ()
@@ -146,6 +183,7 @@ class Checkout:
             "to_pay_minor": self.amount_minor - self.pot_minor,
             "pot_minor": self.pot_minor,
             "used": self.used,
+            **({"vouchers": self.made} if self.made else {}),
         }
 
     def _take(self, off: Off, used: dict[str, Any]) -> dict[str, Any]:
@@ -160,9 +198,9 @@ class Checkout:
     def _reward(self, reward: Reward) -> None:
         count = self._wanted.get(reward.code, (reward, 0))[1] + 1
         self._wanted[reward.code] = (reward, count)
-        booking = self._booking("reward", "burn.reward", reward=reward.code)
-        gift = Gift(coupon_rules.REWARD, f"reward:{reward.code}", self._member.version_id, booking.public_id)
-        self._burn(booking, reward.cost.currency, reward.cost.units, gift if reward.voucher is not None else None)
+        booking = self._booking(rewards.RULE, "burn.reward", **catalogue.said(reward))
+        gift = _gift(self._member, reward, booking.public_id) if reward.voucher is not None else None
+        self._burn(booking, reward.cost.currency, reward.cost.units, gift)
         amount = reward.value_minor if reward.kind == "amount" else None
         percent = reward.percent if reward.kind == "percent" else None
         cost = {"currency": reward.cost.currency, "amount": reward.cost.units, "entry": booking.public_id}
@@ -217,7 +255,7 @@ class Checkout:
         self.pot_minor = amount
         self.used.append({"kind": POT, "id": found.code, "amount": amount, "entry": booking.public_id})
 
-    def _booking(self, rule: str, reason: str, **params: str) -> Booking:
+    def _booking(self, rule: str, reason: str, **params: str | int) -> Booking:
         member = self._member
         made = counter_booking(self._scope, member, rule, reason, self._receipt, member.tier, self._now)
         return replace(made, params={**made.params, **params})
@@ -226,7 +264,10 @@ class Checkout:
         purse = self.purses[currency]
         if purse.amount < amount:
             raise _not_enough(purse.code, max(0, purse.amount), amount)
-        self.purses[currency] = replace(purse, amount=purse.amount - amount)
+        after = purse.amount - amount
+        self.purses[currency] = replace(purse, amount=after)
+        said = (booking.rule_id, booking.reason, booking.params)
+        self.posted.append(Posted(0, booking.public_id, currency, -amount, after, *said))
         self._burns.append(_Burn(booking, currency, amount, gift))
 
     def spend(self, sale_id: int) -> Sequence[jobs.Put]:
@@ -238,10 +279,10 @@ class Checkout:
         row = programmes.programme_by_id(tx, member.programme_id) if any(one.gift for one in self._burns) else None
         for one in self._burns:
             purse = purses[one.currency]
-            self.posted.append(ledger.burn(tx, replace(one.booking, sale_id=sale_id), purse, one.amount))
+            ledger.burn(tx, replace(one.booking, sale_id=sale_id), purse, one.amount)
             purses[one.currency] = replace(purse, amount=purse.amount - one.amount)
             if row is not None and one.gift is not None:
-                vouchers.give(self._ctx, tx, row, member.id, one.gift, now)
+                self.made.append(vouchers.give(self._ctx, tx, row, member.id, one.gift, now)[0].public_id)
         if not self._taken:
             return ()
         vouchers.hold(tx, member.id)

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from wallet_server.actions import cards, hooks, rotating, vouchers
+from wallet_server.actions.bookings import UNDO
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import undated
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Facts, asked, once
-from wallet_server.actions.reversal import UNDO
 from wallet_server.actions.till import at_till, holder_of
 from wallet_server.actions.vouchers import Gift, event_of, show_anew
 from wallet_server.errors import Conflict

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from wallet_server.actions import cards, gathering, hooks, rotating, standing
+from wallet_server.actions import cards, catalogue, checkout, conversions, gathering, hooks, rotating, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
+from wallet_server.actions.checkout import Desk, Uses
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import business_day, undated
 from wallet_server.actions.once import Asked, Facts, asked, once
@@ -42,6 +43,7 @@ class Sold:
     money: str
     occurred_at: datetime | None = None
     business_day: date | None = None
+    uses: Uses = Uses()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,9 @@ def _held(
         member = members.member_by_code(tx, scope, lookup, ctx.now())
     if member.coupon_pass is not None:
         raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")
+    if spends and not member.code_current:
+        sentence = "This card was replaced by a newer one; ask for the newer card to spend points."
+        raise Conflict(sentence, code="older-card")
     return member
 
 
@@ -127,6 +132,7 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
         "lines": [vars(line) for line in sold.lines],
         "occurred_at": sold.occurred_at.isoformat() if sold.occurred_at else None,
         "business_day": sold.business_day.isoformat() if sold.business_day else None,
+        **sold.uses.said(),
     }
     name = f"sale:{day.isoformat()}:{sold.receipt}"
     echoes = [] if dated else undated(scope, "sale", sold.receipt, now)[1]
@@ -146,14 +152,19 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     _plausible(sold.amount_minor, occurred, now)
 
     def act(tx: Tx) -> Facts:
-        member = _held(ctx, tx, scope, sold.code, sold_at=sold.occurred_at)
+        member = _held(ctx, tx, scope, sold.code, spends=sold.uses.spends, sold_at=sold.occurred_at)
         rater = ctx.rater(tx, member.version_id)
         programme = rater.programme
         if sold.money != programme.money.iso:
             raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
         tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
         basket = Basket(_lines(sold.lines), occurred, scope.zone, scope.store)
-        state = gathering.state_of(tx, rater.needs, member, occurred, scope.zone)
+        needs = checkout.needs(programme, sold.uses, rater.needs)
+        state = gathering.state_of(tx, needs, member, occurred, scope.zone)
+        bill = checkout.of(Desk(ctx, tx, scope, member, programme, _find(ctx, tx, scope)), sold.uses)
+        if bill is not None:
+            bill.price(basket, state, purses, sold.receipt, now)
+            basket, purses = bill.basket, bill.purses
         rated = rater.rate(basket, state)
         new = NewSale(
             public_id=new_id("sale"),
@@ -167,19 +178,27 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
             occurred_at=occurred,
             recorded_at=now,
             money=sold.money,
-            amount_minor=sold.amount_minor,
+            amount_minor=sold.amount_minor if bill is None else bill.amount_minor,
             programme_version_id=member.version_id,
-            state=rater.remember(basket, state, rated),
+            state=rater.remember(basket, state, rated) | (bill.kept if bill else {}),
         )
         awards = _awards(rated.awards, member, scope, new, purses)
         posted = ledger.foresee(awards)
         after = standing.by_balance(ctx, tx, programme, member.id, tier, posted)
-        loud = cards.mask(standing.loud(programme, posted, tier, after))
-        takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now))
+        loud = cards.mask(standing.loud(programme, [*(bill.posted if bill else ()), *posted], tier, after))
+        spend = bill.spend if bill is not None and sold.uses.spends else None
+        takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
         after = standing.after_sale(ctx, tx, programme, member.id, after, earned=bool(awards))
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
         again = rater.waits(basket, state, rated)
         more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
+        if bill is not None:
+            posted = [*bill.posted, *posted]
+            bill.count_hints(till_id)
+            more |= bill.told()
+        if awards:
+            made = conversions.settle(ctx, tx, programme, member.version_id, awards[0].booking, balances)
+            posted, balances, more = made.told(posted, balances, more)
         facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
         said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
         hooks.tell(ctx, tx, hooks.COUNTED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
@@ -188,6 +207,11 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
     ctx.ring()
     return answer
+
+
+def _find(ctx: Context, tx: Tx, scope: Scope) -> checkout.Find:
+    """Whose code is on what is scanned beside the card."""
+    return lambda text: holder_of(ctx, tx, scope, text)
 
 
 def _plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
@@ -259,9 +283,9 @@ class Redeemed:
 
 
 def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tuple[Facts, bool]:
-    """Spend points, or get a reward for them. Raises `Conflict` (`not-enough`, `not-spendable`, `older-card`, and
-    `redemption-undone` when this very one was reversed since) and `Invalid` (`unknown-reward`, `unknown-currency`);
-    never overspends."""
+    """Spend points, or get a reward for them; never overspends. Raises `Conflict` (`not-enough`, `not-spendable`,
+    `older-card`, `out-of-stock`, `limit-reached`, and `redemption-undone` when this very one was reversed since) and
+    `Invalid` (`unknown-reward`, `unknown-currency`)."""
     at_till(scope)
     now = ctx.now()
     # What is not said is left out, so that a request of before there were rewards is still the same request.
@@ -272,20 +296,19 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
 
     def act(tx: Tx) -> Facts:
         member = _held(ctx, tx, scope, wanted.code, spends=True)
-        if not member.code_current:
-            sentence = "This card was replaced by a newer one; ask for the newer card to spend points."
-            raise Conflict(sentence, code="older-card")
         programme = ctx.programme(tx, member.version_id)
         currency, amount = _price(programme, wanted)
         tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
         booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
         if wanted.reward is not None:
-            params = {**booking.params, "reward": wanted.reward}
+            said = catalogue.claim(tx, programme, member.programme_id, member.id, wanted.reward, now, scope.zone)
+            params = {**booking.params, **said}
             booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
         posted = [ledger.burn(tx, booking, purses[currency], amount)]
+        made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking.public_id, now)
         cards.changed(tx, member.id, standing.loud(programme, posted, tier, tier), now)
         balances = {p.code: p.amount for p in purses.values()} | {currency: posted[0].balance}
-        more = {} if wanted.reward is None else {"reward": wanted.reward}
+        more = made if wanted.reward is None else {"reward": wanted.reward, **made}
         facts = facts_of(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
         hooks.tell(ctx, tx, hooks.REDEEMED, member.programme_id, scope.merchant_id, now, facts)
         return facts
@@ -309,9 +332,7 @@ def _price(programme: Programme, wanted: Redeemed) -> tuple[str, int]:
     """Which currency is spent, and how much of it."""
     if wanted.reward is None:
         return _spendable(programme, wanted.currency), wanted.amount
-    reward = programme.reward(wanted.reward)
-    if reward is None:
-        raise Invalid(f"This programme has no reward called {wanted.reward}.", code="unknown-reward", field="reward")
+    reward = catalogue.known(programme, wanted.reward)
     return reward.cost.currency, reward.cost.units
 
 

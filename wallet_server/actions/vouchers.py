@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from wallet_server.actions import cards, hooks
+from wallet_server.actions import cards, hooks, unlinking
+from wallet_server.actions.bookings import UNDO
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass
-from wallet_server.actions.reversal import UNDO
 from wallet_server.errors import Conflict
 from wallet_server.records import coupons, jobs, members, parties, passes, programmes, recovery
 from wallet_server.records.coupons import COUPON, CouponRow, Event, NewCoupon
@@ -108,6 +108,7 @@ def take(tx: Tx, scope: Scope, coupon: CouponRow, use_id: str, receipt: str, now
     over_at = now + UNDO if scope.device else now
     event = replace(event_of(rules.USED, coupon.value_minor, now), public_id=use_id)
     coupons.change(tx, coupon.id, at_counter(scope, event, receipt), rules.USED, now, over_at)
+    unlinking.await_end(tx, coupon.id, over_at)
 
 
 def hold(tx: Tx, member_id: int) -> None:

@@ -294,6 +294,13 @@ def use_in(tx: Tx, scope: Scope, public_id: str) -> UseRow:
     return UseRow(r.coupon_id, r.receipt, r.at, not r.since)
 
 
+def is_last(tx: Tx, use: str) -> bool:
+    """Whether nothing happened to a coupon since this use (public id)."""
+    later = coupon_events.alias("later")
+    since = sa.exists().where(later.c.coupon_id == coupon_events.c.coupon_id, later.c.number > coupon_events.c.number)
+    return tx.execute(sa.select(coupon_events.c.id).where(coupon_events.c.public_id == use, ~since)).first() is not None
+
+
 def lapsed(tx: Tx, before: datetime, most: int, account_id: int | None = None) -> list[CouponRow]:
     """Coupons whose last instant is before this one and that are not noted as expired, the longest first; of one
     account, if it is named."""

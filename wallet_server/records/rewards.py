@@ -9,17 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import deal_hints, ledger_entries, reward_stock, till_hints
+from wallet_server.records.schema import (
+    currencies,
+    deal_hints,
+    ledger_entries,
+    ledger_postings,
+    reward_stock,
+    till_hints,
+)
 
 RULE = "reward"
 """The rule of the entries that pay for rewards."""
 
+_UNDONE = ledger_entries.alias("undone")
 _OF = (reward_stock.c.programme_id == b("programme"), reward_stock.c.reward == b("code"))
 _TAKE = (
     sa.update(reward_stock)
@@ -58,17 +67,48 @@ def given(tx: Tx, programme_id: int) -> dict[str, int]:
 
 def uses(tx: Tx, member_id: int, reward: str, window: tuple[datetime, datetime] | None) -> int:
     """How often a member had this reward within the window (the end excluded; None: ever), reversals apart."""
-    undone = ledger_entries.alias("undone")
     query = sa.select(sa.func.count()).where(
         ledger_entries.c.member_id == member_id,
         ledger_entries.c.rule_id == RULE,
         ledger_entries.c.kind == "burn",
         ledger_entries.c.params["reward"].as_string() == reward,
-        ~sa.exists().where(undone.c.reverses_id == ledger_entries.c.id),
+        ~sa.exists().where(_UNDONE.c.reverses_id == ledger_entries.c.id),
     )
     if window is not None:
         query = query.where(ledger_entries.c.effective_at >= window[0], ledger_entries.c.effective_at < window[1])
     return int(tx.execute(query).scalar_one())
+
+
+@dataclass(frozen=True)
+class Paid:
+    """An entry that paid for something: its key, its rule, the currency, what it was about, whether it was undone."""
+
+    id: int
+    rule_id: str
+    currency: str
+    params: Mapping[str, Any]
+    reversed: bool
+
+
+_PAID = (
+    sa.select(
+        ledger_entries.c.id,
+        ledger_entries.c.rule_id,
+        ledger_entries.c.params,
+        currencies.c.code,
+        sa.exists().where(_UNDONE.c.reverses_id == ledger_entries.c.id).label("reversed"),
+    )
+    .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
+    .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
+    .where(ledger_entries.c.public_id == b("public_id"))
+    .limit(1)
+)
+
+
+def entry(tx: Tx, public_id: str) -> Paid:
+    """The entry of this public id, which is in the books."""
+    r = tx.execute(_PAID, {"public_id": public_id}).one()
+    return Paid(r.id, r.rule_id, r.code, r.params, bool(r.reversed))
 
 
 @dataclass(frozen=True)
