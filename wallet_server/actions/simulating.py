@@ -6,9 +6,11 @@ Nothing of it touches the books or the database: it is the same in the command a
 from __future__ import annotations
 
 import codecs
+import gc
 import multiprocessing
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from multiprocessing.connection import Connection, wait
@@ -67,6 +69,23 @@ def simulate(wish: Wish, tell: Tell | None = None) -> Simulated:
     Raises `Invalid` (`empty-export`, `unknown-column`, `unreadable-export`, `too-many-rows`, `bad-zone`, `bad-jobs`).
     """
     _check(wish)
+    with _no_collector():
+        return _simulate(wish, tell)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Millions of lines are made and none of them in a circle: Python need not look for circles again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _simulate(wish: Wish, tell: Tell | None) -> Simulated:
     encoding, lines = _written(wish.file)
     with wish.file.open(encoding=encoding, errors="replace") as file:
         columns = columns_of(file.read(HEAD), wish.columns)
@@ -243,6 +262,7 @@ def _gather(pipes: Sequence[Connection], tell: Callable[[list[int]], None]) -> l
 
 def _work(wish: Wish, columns: Columns, encoding: str, share: tuple[int, int], pipe: Connection) -> None:
     """What one of several processes does."""
+    gc.disable()
     try:
         found = _read(wish, columns, encoding, share, lambda done: pipe.send(("told", done)))
         pipe.send(("done", (_last(found), len(found.members))))

@@ -91,7 +91,10 @@ class _Reader:
         self._columns, self._zone = columns, ZoneInfo(zone)
         self._which, self._of = share
         self._found = Histories()
-        self._open: dict[tuple[str | None, str, int], Purchase] = {}
+        self._open: dict[tuple[str | None, str, int], list[Line]] = {}
+        self._before: tuple[str | None, ...] | None = None
+        self._lines: list[Line] = []
+        self._names: dict[str, str] = {}
         self._moments: dict[str, tuple[datetime, bool]] = {}
         self._amounts: dict[str, int] = {}
         self._pieces: dict[str, int] = {}
@@ -123,11 +126,17 @@ class _Reader:
             self._found.rejects.append(Reject(line, bad.why, text))
 
     def _row(self, cells: list[str], customer: str | None) -> None:
-        at, timed = self._moment(cells)
         quantity = 1000 if self._quantity is None else self._thousandths(cells[self._quantity], "quantity")
         amount = self._worth(cells, quantity)
         tax = 0 if self._tax is None or not cells[self._tax].strip() else self._minor(cells[self._tax], "tax")
-        bought = Line(_text(cells, self._sku), _text(cells, self._category), quantity, amount, tax, False)
+        goods = self._name(cells, self._sku), self._name(cells, self._category)
+        bought = Line(*goods, quantity, amount, tax, False)
+        # Nearly every line is of the receipt of the line before.
+        raw = None if self._receipt is None else (customer, cells[self._date], *cells[self._receipt :][:1])
+        if raw is not None and raw == self._before:
+            self._lines.append(bought)
+            return
+        at, timed = self._moment(cells)
         receipt = _text(cells, self._receipt)
         if receipt is None and not timed:
             self._begin(customer, at, cells, [bought], timed)
@@ -135,9 +144,23 @@ class _Reader:
         key = (customer, receipt or at.isoformat(), at.toordinal())
         found = self._open.get(key)
         if found is None:
-            self._open[key] = self._begin(customer, at, cells, [bought], timed)
+            found = self._open[key] = [bought]
+            self._begin(customer, at, cells, found, timed)
         else:
-            found.lines.append(bought)  # type: ignore[attr-defined]
+            found.append(bought)
+        self._before, self._lines = (raw if receipt is not None else None), found
+
+    def _name(self, cells: list[str], place: int | None) -> str | None:
+        """The same object for the same goods."""
+        if place is None or place >= len(cells):
+            return None
+        raw = cells[place]
+        name = self._names.get(raw)
+        if name is None:
+            name = _text(cells, place)
+            if name is not None and len(self._names) < MOST_KEPT:
+                self._names[raw] = name
+        return name
 
     def _begin(self, customer: str | None, at: datetime, cells: list[str], lines: list[Line], timed: bool) -> Purchase:
         purchase = Purchase(at, _text(cells, self._store) or "", lines, timed)
@@ -145,7 +168,6 @@ class _Reader:
             self._found.unknown.append(purchase)
         else:
             self._found.members.setdefault(customer, []).append(purchase)
-        return purchase
 
     # ---------------------------------------------------------------------- cells
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from wallet_server.rules.program import Programme, Visit
 from wallet_server.rules.program_parts import AtLeast, Need
-from wallet_server.rules.sentences import rule_sentences
+from wallet_server.rules.rules_spoken import rule_sentences
 from wallet_server.rules.simulation.report import YEAR, Report
 
 TWO_BASKETS = 2
