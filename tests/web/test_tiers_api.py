@@ -7,7 +7,6 @@ from typing import Any
 
 from tests.conftest import whole_module_mostly_on
 from tests.world import Holder, World
-from wallet_server.actions import upkeep
 from wallet_server.rules.program import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -62,9 +61,7 @@ def test_a_tier_for_a_while_and_what_was_earned_when_it_ends(world: World) -> No
     assert found["why"] == "Statut Or, à l’essai jusqu’au 28 novembre 2026."
     assert [one["reason"] for one in found["given"]] == ["press"]
     world.work()
-    world.clock.forward(days=12)
-    upkeep.schedule(world.ctx)
-    world.clock.forward(days=1)
+    world.clock.forward(days=10)
     world.work()
     found = standing(world, holder)
     assert (found["tier"], found["source"], found["until"]) == ("silver", "earned", None)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from wallet_server.actions import stale, standing
+from wallet_server.actions import reviewing, stale, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid
-from wallet_server.records import members, metrics
+from wallet_server.records import jobs, members, metrics
 from wallet_server.records import standing as standings
 from wallet_server.records.database import Tx
 from wallet_server.records.members import MemberRow
@@ -58,6 +58,8 @@ def give(ctx: Context, scope: Scope, member: str, given: Given, wish: Asked) -> 
         person = metrics.people(tx, [row.id])[row.id]
         stored = standings.of_members(tx, [row.id]).get(row.id) or rules.beginning(before, person.since)
         stored = rules.give(stored, given.tier, source, given.until)
+        if given.until is not None:
+            jobs.put(tx, [reviewing.look_at(row.id, given.until)])
         after = standing.restand(ctx, tx, ladder, row.id, before, stored, level_for(ladder, found).code)
         if after.level != before:
             stale.changed(tx, row.id, standing.loud(programme, (), before, after.level), now)

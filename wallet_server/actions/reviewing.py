@@ -28,9 +28,10 @@ from wallet_server.rules.standing import Standing
 from wallet_server.rules.tiers import level_for, rank
 
 REVIEW = "tiers"
-DUE, PROGRAMMES, MEMBERS = "due", "programmes", "members"
+DUE, PROGRAMMES, MEMBERS, MEMBER = "due", "programmes", "members", "member"
 """The kind of the job and its keys: `due:microseconds:member`, whose standing is to be looked at; `programmes:after`,
-those in which tiers move by nothing but time; `members:programme:after`, all of one of them."""
+those in which tiers move by nothing but time; `members:programme:after`, all of one of them; `member:key`, one whose
+gift ends."""
 SLICE, PROGRAMME_SLICE = 200, 50
 _BEGUN = datetime(1970, 1, 1, tzinfo=UTC)
 _UNREADABLE = (WalletError, ValueError, LookupError, TypeError, AttributeError)
@@ -50,6 +51,11 @@ def begin(ctx: Context) -> list[Put]:
     return [Put(REVIEW, key, jobs.BULK, ctx.now()) for key in (f"{DUE}:0:0", f"{PROGRAMMES}:0")]
 
 
+def look_at(member_id: int, at: datetime) -> Put:
+    """The job that looks at one member then."""
+    return Put(REVIEW, f"{MEMBER}:{member_id}", jobs.SERVICE, at)
+
+
 def walk(ctx: Context, leases: Sequence[Lease]) -> None:
     """One slice of each of these walks."""
     for lease in leases:
@@ -57,6 +63,8 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
         with ctx.change() as tx:
             if what == DUE:
                 following = _due(ctx, tx, place)
+            elif what == MEMBER:
+                following = _member(ctx, tx, int(place))
             elif what == MEMBERS:
                 following = _members(ctx, tx, place)
             else:
@@ -79,6 +87,13 @@ def _due(ctx: Context, tx: Tx, place: str) -> list[str]:
                 tell(ctx, tx, programme, settle_many(ctx, tx, programme, sorted(ids)), ids)
     last = found[-1] if len(found) == SLICE else None
     return [] if last is None else [f"{DUE}:{jobs.micros(last.due_at)}:{last.member_id}"]
+
+
+def _member(ctx: Context, tx: Tx, key: int) -> list[str]:
+    programme = _readable(ctx, tx, members.members_by_id(tx, [key])[key].version_id)
+    if programme is not None:
+        tell(ctx, tx, programme, settle_many(ctx, tx, programme, [key]), [key])
+    return []
 
 
 def _programmes(ctx: Context, tx: Tx, place: str) -> list[str]:
