@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from wallet_server.rules.program import Money, Plural, Programme, default_document, parse
+from wallet_server.rules.rules_spoken import rule_sentences
 from wallet_server.rules.sentences import (
     CashierKind,
     cashier_sentence,
@@ -16,7 +17,6 @@ from wallet_server.rules.sentences import (
     of,
     plural,
     reason_sentence,
-    rule_sentences,
     spoken,
     unit_params,
 )

@@ -9,7 +9,7 @@ from wallet_server.actions.context import Context
 from wallet_server.errors import NotFound
 from wallet_server.records import parties, programmes
 from wallet_server.records.scope import Scope
-from wallet_server.rules import sentences
+from wallet_server.rules import rules_spoken, sentences
 from wallet_server.rules.card import Palette, Texts
 from wallet_server.rules.program import Programme
 
@@ -65,7 +65,7 @@ def poster(ctx: Context, scope: Scope, store: str, programme: str | None = None)
         store=place.name,
         languages=known.languages,
         palette=known.palette,
-        promise=sentences.rule_sentences(known),
+        promise=rules_spoken.rule_sentences(known),
         rewards=tuple(
             {tongue: sentences.reward_sentence(reward, known, tongue) for tongue in known.languages}
             for reward in known.rewards

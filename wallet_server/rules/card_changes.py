@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from wallet_server.rules import coupons
 from wallet_server.rules.card import Texts
 from wallet_server.rules.program import Programme
-from wallet_server.rules.sentences import counted, noun_of, reward_sentences, rule_sentences
+from wallet_server.rules.rules_spoken import rule_sentences
+from wallet_server.rules.sentences import counted, noun_of, reward_sentences
 
 
 @dataclass(frozen=True)

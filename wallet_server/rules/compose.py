@@ -14,7 +14,8 @@ from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Offer, 
 from wallet_server.rules.metrics import Measures
 from wallet_server.rules.places import Store, nearest
 from wallet_server.rules.program import Level, Programme, Promise
-from wallet_server.rules.sentences import of, reward_sentences, rule_sentences
+from wallet_server.rules.rules_spoken import rule_sentences
+from wallet_server.rules.sentences import of, reward_sentences
 from wallet_server.rules.stamps import stamps
 from wallet_server.rules.tiers import gauge, level_after, level_for, of_balance
 

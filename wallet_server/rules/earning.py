@@ -6,7 +6,8 @@ from datetime import datetime
 
 from wallet_server.rules.baskets import Award
 from wallet_server.rules.program import Programme
-from wallet_server.rules.sentences import counted, noun_of, reason_sentence, rule_sentence, spoken
+from wallet_server.rules.rules_spoken import multiplier_sentence, rule_sentence
+from wallet_server.rules.sentences import counted, noun_of, reason_sentence, spoken
 
 
 def expiry(programme: Programme, currency: str, at: datetime) -> datetime | None:
@@ -16,15 +17,18 @@ def expiry(programme: Programme, currency: str, at: datetime) -> datetime | None
 
 
 def explain(award: Award, language: str, programme: Programme) -> str:
-    """One sentence for the member: what was earned, for what, by which rule."""
+    """One sentence for the member: what was earned, for what, by which rule, under which factors."""
     tongue = spoken(language)
-    earned = counted(award.amount, noun_of(programme, award.currency, tongue), tongue)
+    noun = noun_of(programme, award.currency, tongue)
     reason = reason_sentence(award.reason, award.params, tongue, programme).rstrip(".")
-    rule = next((rule for rule in programme.earn if rule.id == award.rule_id), None)
+    why = [rule_sentence(rule, programme, tongue) for rule in programme.earn if rule.id == award.rule_id]
+    why += [multiplier_sentence(one, programme, tongue) for one in programme.multipliers if one.id in award.multipliers]
+    if award.cut:
+        cut = counted(award.cut, noun, tongue)
+        why.append(f"{cut} au-delà de la limite" if tongue == "fr" else f"{cut} beyond the limit")
+    said = ("\u00a0; " if tongue == "fr" else "; ").join(part.rstrip(".") for part in why)
     colon = "\u00a0:" if tongue == "fr" else ":"
-    if rule is None:
-        return f"{reason}{colon} {earned}."
-    return f"{reason}{colon} {earned} ({rule_sentence(rule, programme, tongue).rstrip('.')})."
+    return f"{reason}{colon} {counted(award.amount, noun, tongue)}{f' ({said})' if said else ''}."
 
 
 def add_months(at: datetime, months: int) -> datetime:

@@ -272,6 +272,19 @@ class Rater:
         )
         return kept | {name: value for name, matters, value in wanted if matters}
 
+    def remember_event(self, name: str, zone: str, state: State, rated: Rated) -> dict[str, object]:
+        """What the decision on an event used, for the books, as `remember` has it of a sale."""
+        needs, kept = self.event_needs(name), dict[str, object](tier=state.tier)
+        wanted: tuple[tuple[str, bool, object], ...] = (
+            ("given", bool(needs.caps), {rule: state.given.get(rule, 0) for rule, _ in needs.caps}),
+            ("celebrates", needs.birthday, sorted(state.celebrates)),
+            ("tenure_days", needs.tenure, state.tenure_days),
+            ("sales", needs.sales, state.sales),
+            ("zone", bool(needs.caps) or needs.birthday, zone),
+            ("unanswered", bool(rated.unanswered), list(rated.unanswered)),
+        )
+        return kept | {name: value for name, matters, value in wanted if matters}
+
     def waits(self, basket: Basket, state: State, rated: Rated) -> bool:
         """Whether a rule that counts visits gave nothing because one was counted just before."""
         if not state.visits:

@@ -8,55 +8,29 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
 from wallet_server.rules.card import Texts
 from wallet_server.rules.days import day_text
+from wallet_server.rules.factor_words import beside
 from wallet_server.rules.gifts import Gift, borrowed, english, french, spoken_in
-from wallet_server.rules.program import EarnRule, Event, Item, Money, Per, Plural, Programme, Reward, Visit
+from wallet_server.rules.program import Event, Money, Plural, Programme, Reward
 from wallet_server.rules.reasons import REASONS
 
 LANGUAGES = ("fr", "en")
 
 Params = Mapping[str, int | str]
-CashierKind = Literal["sold", "visit-counted", "already-counted", "redeemed", "reversed", "returned", "insufficient"]
+CashierKind = Literal[
+    "sold", "visit-counted", "already-counted", "redeemed", "reversed", "returned", "insufficient", "event"
+]
 
 _NARROW = "\u202f"
 _FIXED = "\u00a0"
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
-_MAJOR = {
-    "EUR": {"fr": Plural("euro", "euros"), "en": Plural("euro", "euros")},
-    "USD": {"fr": Plural("dollar", "dollars"), "en": Plural("dollar", "dollars")},
-    "CAD": {"fr": Plural("dollar", "dollars"), "en": Plural("dollar", "dollars")},
-    "GBP": {"fr": Plural("livre", "livres", feminine=True), "en": Plural("pound", "pounds")},
-    "CHF": {"fr": Plural("franc", "francs"), "en": Plural("franc", "francs")},
-}
 _ASPIRATED = ("hall", "haut", "héro", "hibou", "homard", "hors", "huit")
 _POINT = Plural("point", "points")
-
-LONG_VISIT = timedelta(hours=1)
-"""Sales nearer to each other than this are one visit in everybody's eyes: a shorter interval needs no word."""
-
-_SPANS = {
-    "fr": ((1440, "jour", "jours"), (60, "heure", "heures"), (1, "minute", "minutes")),
-    "en": ((1440, "day", "days"), (60, "hour", "hours"), (1, "minute", "minutes")),
-}
-_ROUNDING = {
-    "fr": {
-        "down": "arrondi à l’inférieur",
-        "up": "arrondi au supérieur",
-        "half_up": "arrondi au plus proche",
-        "half_even": "arrondi au plus proche (au nombre pair à égalité)",
-    },
-    "en": {
-        "down": "rounded down",
-        "up": "rounded up",
-        "half_up": "rounded to the nearest",
-        "half_even": "rounded to the nearest (to even when halfway)",
-    },
-}
 
 
 @lru_cache(maxsize=256)
@@ -115,87 +89,6 @@ def noun_of(programme: Programme, currency: str, language: str) -> Plural:
     """The noun of a currency in a language; in the programme's default language where it lacks that one."""
     names = programme.currency(currency).names
     return names.get(spoken(language)) or names[programme.languages[0]]
-
-
-def rule_sentences(programme: Programme) -> Texts:
-    """How members earn, one sentence a rule; rules that read alike (points and status) are said once."""
-    return {
-        language: " ".join(dict.fromkeys(rule_sentence(rule, programme, language) for rule in programme.earn))
-        for language in programme.languages
-    }
-
-
-def rule_sentence(rule: EarnRule, programme: Programme, language: str) -> str:
-    """One rule in words: `1 point per euro spent, rounded down.`, `1 stamp for each visit.`"""
-    tongue = spoken(language)
-    way = rule.way
-    if isinstance(way, Per):
-        sentence = _per(way, rule, programme, tongue)
-    else:
-        earned = counted(way.units, noun_of(programme, rule.currency, tongue), tongue)
-        sentence = f"{earned} {_occasion(way, programme.money, tongue)}."
-    if rule.excluded_categories:
-        sentence += f" Hors{_FIXED}: " if tongue == "fr" else " Not counted: "
-        sentence += f"{_listed(rule.excluded_categories)}."
-    return sentence
-
-
-def _listed(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names)[:10])
-
-
-def _per(way: Per, rule: EarnRule, programme: Programme, tongue: str) -> str:
-    units, spent = _proportion(way, programme.money, tongue)
-    words = [f"{counted(units, noun_of(programme, rule.currency, tongue), tongue)} {spent}"]
-    if way.rate.denominator != 1:
-        words.append(_ROUNDING[tongue][way.rounding])
-        if way.scope == "line":
-            words.append("article par article" if tongue == "fr" else "line by line")
-    return ", ".join(words) + "."
-
-
-def _occasion(way: Visit | Item | Event, money: Money, tongue: str) -> str:
-    if isinstance(way, Visit):
-        return _visit(way, money, tongue)
-    if isinstance(way, Item):
-        return _item(way, tongue)
-    name = way.names.get(tongue) or next(iter(way.names.values()))
-    return f"pour {name}" if tongue == "fr" else f"for {name}"
-
-
-def _visit(way: Visit, money: Money, tongue: str) -> str:
-    words = "à chaque visite" if tongue == "fr" else "for each visit"
-    if way.minimum_minor:
-        least = money_text(way.minimum_minor, money, tongue)
-        words += f" dès {least} d’achat" if tongue == "fr" else f" of {least} or more"
-    if way.interval >= LONG_VISIT:
-        words += (
-            f", au plus une fois {_every(way.interval, tongue)}"
-            if tongue == "fr"
-            else (f", at most once {_every(way.interval, tongue)}")
-        )
-    return words
-
-
-def _every(span: timedelta, tongue: str) -> str:
-    minutes = int(span.total_seconds()) // 60
-    # One day is said as 24 hours: "a day" would be heard as "once every calendar day".
-    size, one, several = next(
-        unit for unit in _SPANS[tongue] if minutes % unit[0] == 0 and (minutes, unit[0]) != (1440, 1440)
-    )
-    count = minutes // size
-    if count == 1:
-        return f"par {one}" if tongue == "fr" else f"{'an' if one == 'hour' else 'a'} {one}"
-    if tongue == "en":
-        return f"every {count} {several}"
-    return f"{'toutes' if several.endswith('es') else 'tous'} les {count} {several}"
-
-
-def _item(way: Item, tongue: str) -> str:
-    named = _listed(way.categories | way.skus)
-    if tongue == "fr":
-        return f"par article acheté parmi{_FIXED}: {named}" if named else "par article acheté"
-    return f"for each item bought among: {named}" if named else "for each item bought"
 
 
 def reward_sentences(programme: Programme) -> Texts:
@@ -268,24 +161,6 @@ def waiting_sentence(reward: Reward, times: int, programme: Programme, language:
     return f"{times} rewards are waiting: {times} times {present.offered}"
 
 
-def _proportion(way: Per, money: Money, tongue: str) -> tuple[int, str]:
-    """Units, and the money they are given for, in the roundest words: per euro, per 10 euros, for every 1.50."""
-    units, minor = way.rate.numerator, way.rate.denominator
-    major = 10**money.exponent
-    if major % minor == 0:
-        units, minor = units * (major // minor), major
-    noun = _MAJOR.get(money.iso, {}).get(tongue)
-    whole, rest = divmod(minor, major)
-    if rest or noun is None:
-        amount = money_text(minor, money, tongue)
-        return units, f"par tranche de {amount}" if tongue == "fr" else f"for every {amount} spent"
-    if whole == 1:
-        past = "dépensée" if noun.feminine else "dépensé"
-        return units, f"par {noun.one} {past}" if tongue == "fr" else f"per {noun.one} spent"
-    amount = counted(whole, noun, tongue)
-    return units, f"par tranche de {amount}" if tongue == "fr" else f"for every {amount} spent"
-
-
 def reason_codes() -> frozenset[str]:
     """Every reason that an entry may have, by its code."""
     return frozenset(REASONS["en"])
@@ -309,6 +184,9 @@ def reason_sentence(code: str, params: Params, language: str, programme: Program
     came = basis if code == "earn.sale" else params.get("refund_minor")
     if came and programme is not None and isinstance(came, int):
         reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(came, programme.money, tongue)}"
+    reason += beside(params, tongue) if code == "earn.sale" else ""
+    if code == "earn.event" and programme is not None:
+        reason += _event(str(params.get("event")), programme, tongue)
     known = programme.reward(str(params.get("reward"))) if code == "burn.reward" and programme is not None else None
     if known is not None and programme is not None:
         reason += f"{_FIXED if tongue == 'fr' else ''}: {reward_name(known, programme, tongue)}"
@@ -318,6 +196,13 @@ def reason_sentence(code: str, params: Params, language: str, programme: Program
         when = day_text(datetime.fromisoformat(str(until)), tongue)
         reason += f", disponible le {when}" if tongue == "fr" else f", available on {when}"
     return reason + "."
+
+
+def _event(name: str, programme: Programme, tongue: str) -> str:
+    ways = (rule.way for rule in programme.earn)
+    names = next((way.names for way in ways if isinstance(way, Event) and way.name == name), None)
+    said = name if names is None else names.get(tongue) or names[programme.languages[0]]
+    return f"{_FIXED if tongue == 'fr' else ''}: {said}"
 
 
 def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
@@ -342,6 +227,9 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
         return f"Not enough {noun.other}: {balance} on the card, {asked} needed"
     if kind == "sold":
         return f"{_signed(amount, noun, tongue)}, {after}" if amount else f"{_nothing(noun, tongue)}, {still}"
+    if kind == "event":
+        none = "Rien pour cette participation" if french else "Nothing for this event"
+        return f"{_signed(amount, noun, tongue)}, {after}" if amount else f"{none}, {still}"
     if kind == "visit-counted" and not amount:
         return f"Visite déjà comptée, {still}" if french else f"This visit was counted already, {still}"
     if kind == "visit-counted":

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import assets, enrol, pages
 from wallet_server.errors import Invalid, TooMany, WalletError
-from wallet_server.rules import coupons, sentences
+from wallet_server.rules import coupons, rules_spoken, sentences
 from wallet_server.rules.card import Card
 from wallet_server.rules.program import Amount, Programme
 from wallet_server.web import trying
@@ -130,7 +130,7 @@ def _page(join_code: str, fault: WalletError | None) -> Response:
         palettes=[offer.card.palette, *(level.palette or programme.palette for level in levels)],
         spoken=spoken,
         programme=programme,
-        rule=in_language(sentences.rule_sentences(programme), spoken),
+        rule=in_language(rules_spoken.rule_sentences(programme), spoken),
         rewards=[sentences.reward_sentence(reward, programme, spoken) for reward in programme.rewards],
         welcome=gift_words(programme.welcome, programme, spoken),
         coupon=coupons.promised(programme.welcome_coupon, spoken) if programme.welcome_coupon else None,
