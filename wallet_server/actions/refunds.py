@@ -212,7 +212,7 @@ def _settle(
             taking = Taking(one.entry_id, part, refund_id, forgiving)
             posted += correcting.correct(tx, said, purse, taking, lambda: new_id("ent"))
     more = [award for award in rated if award.amount > have.get(award.rule_id, 0)]
-    return posted + _award(tx, more, have, member, booking)
+    return posted + _award(tx, more, have, member, replace(booking, reason=MORE, effective_at=sold.occurred_at))
 
 
 def _award(tx: Tx, more: Sequence[Award], have: Mapping[str, int], member: MemberRow, booking: Booking) -> list[Posted]:
@@ -224,7 +224,7 @@ def _award(tx: Tx, more: Sequence[Award], have: Mapping[str, int], member: Membe
         tx,
         [
             ledger.Award(
-                replace(booking, public_id=new_id("ent"), rule_id=award.rule_id, reason=MORE),
+                replace(booking, public_id=new_id("ent"), rule_id=award.rule_id),
                 purses[award.currency],
                 award.amount - have.get(award.rule_id, 0),
                 award.expires_at,

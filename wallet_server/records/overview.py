@@ -19,12 +19,14 @@ from wallet_server.records.schema import (
     announcement_members,
     announcements,
     api_keys,
+    corrections,
     currencies,
     ledger_accounts,
     ledger_entries,
     ledger_postings,
     members,
     participations,
+    refunds,
     sale_reversals,
     sales,
     stores,
@@ -106,7 +108,8 @@ def zones(tx: Tx, scope: Scope) -> list[str]:
 
 
 def days(tx: Tx, scope: Scope, first: date, last: date) -> dict[date, Day]:
-    """Business day to its sales, those reversed in full left out; days without a sale are missing."""
+    """Business day to its sales, those reversed in full left out, less what came back of the others; days without a
+    sale are missing."""
     return _sold(tx, scope, sales.c.business_day.between(first, last), sales.c.business_day)
 
 
@@ -120,6 +123,16 @@ def sold(tx: Tx, scope: Scope, clocks: Clocks) -> Day:
 
 _REVERSED = sa.exists().where(sale_reversals.c.sale_id == sales.c.id)
 _undoing = ledger_entries.alias("undoing")
+_CAME_BACK = (
+    sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount_minor), 0))
+    .where(refunds.c.sale_id == sales.c.id)
+    .scalar_subquery()
+)
+_TAKEN_BACK = (
+    sa.select(sa.func.coalesce(sa.func.sum(corrections.c.amount), 0))
+    .where(corrections.c.corrects_id == ledger_entries.c.id)
+    .scalar_subquery()
+)
 _UNDONE = sa.exists().where(_undoing.c.reverses_id == ledger_entries.c.id)
 
 
@@ -130,7 +143,7 @@ def _sold(tx: Tx, scope: Scope, when: sa.ColumnElement[bool], by: sa.ColumnEleme
             sales.c.money,
             sa.func.count().label("sales"),
             sa.func.count(sa.distinct(sales.c.member_id)).label("members"),
-            sa.func.sum(sales.c.amount_minor).label("turnover"),
+            sa.func.sum(sales.c.amount_minor - _CAME_BACK).label("turnover"),
         )
         .join(tills, tills.c.id == sales.c.till_id)
         .join(stores, stores.c.id == tills.c.store_id)
@@ -146,14 +159,14 @@ def _sold(tx: Tx, scope: Scope, when: sa.ColumnElement[bool], by: sa.ColumnEleme
 
 
 def moved(tx: Tx, scope: Scope, clocks: Clocks) -> dict[str, Moved]:
-    """Currency code to what was given and redeemed today and stands. What is undone today but was done before belongs
-    to no figure of today: a shop gives no less than nothing."""
+    """Currency code to what was given and redeemed today and stands, less what was taken back of it. What is undone
+    today but was done before belongs to no figure of today: a shop gives no less than nothing."""
     kind = ledger_entries.c.kind
     query = (
         sa.select(
             currencies.c.code,
             kind,
-            sa.func.sum(ledger_postings.c.amount).label("amount"),
+            sa.func.sum(ledger_postings.c.amount - _TAKEN_BACK).label("amount"),
             sa.func.count().label("times"),
         )
         .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
