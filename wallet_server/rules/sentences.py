@@ -184,9 +184,9 @@ def reason_sentence(code: str, params: Params, language: str, programme: Program
     came = basis if code == "earn.sale" else params.get("refund_minor")
     if came and programme is not None and isinstance(came, int):
         reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(came, programme.money, tongue)}"
-    reason += beside(params, tongue) if code == "earn.sale" else ""
     if code == "earn.event" and programme is not None:
         reason += _event(str(params.get("event")), programme, tongue)
+    reason += beside(params, tongue)
     known = programme.reward(str(params.get("reward"))) if code == "burn.reward" and programme is not None else None
     if known is not None and programme is not None:
         reason += f"{_FIXED if tongue == 'fr' else ''}: {reward_name(known, programme, tongue)}"
