@@ -24,6 +24,7 @@ from wallet_server.web.api.counter import counter
 from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.api.events import events
+from wallet_server.web.api.quotes import quotes
 from wallet_server.web.api.refunds import refunds
 from wallet_server.web.api.sandbox_clock import sandbox_clock
 from wallet_server.web.api.tiers import tiers
@@ -53,7 +54,8 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    for blueprint in (counter, refunds, coupon_uses, back_office, events, books, tiers, webhooks, sandbox_clock):
+    counters = (counter, quotes, refunds, coupon_uses)
+    for blueprint in (*counters, back_office, events, books, tiers, webhooks, sandbox_clock):
         app.register_api(blueprint)
     app.register_blueprint(apple)
     app.register_blueprint(google)

@@ -49,11 +49,23 @@ def test_a_look_up_says_what_can_be_had_and_what_is_missing(world: World) -> Non
         {
             "code": "roll",
             "name": "un croissant",
+            "kind": "product",
             "cost": {"currency": "points", "amount": 30},
             "missing": 0,
             "ready": 1,
+            "stock": None,
+            "until": None,
         },
-        {"code": "cake", "name": "un gâteau", "cost": {"currency": "tickets", "amount": 2}, "missing": 0, "ready": 1},
+        {
+            "code": "cake",
+            "name": "un gâteau",
+            "kind": "product",
+            "cost": {"currency": "tickets", "amount": 2},
+            "missing": 0,
+            "ready": 1,
+            "stock": None,
+            "until": None,
+        },
     ]
     assert (seen["stamps"], seen["progress"]) == (None, None)
 

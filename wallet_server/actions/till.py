@@ -4,7 +4,7 @@ often it is sent."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from wallet_server.actions import cards, catalogue, checkout, conversions, gathering, hooks, rotating, standing
@@ -48,7 +48,8 @@ class Sold:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a card, as the till may know it: no personal data. `coupon_pass` where the code is a coupon's."""
+    """Who holds a card, as the till may know it: no personal data. `coupon_pass` where the code is a coupon's; `left`
+    is what bounds the rewards that are bounded."""
 
     member: str
     programme: str
@@ -59,6 +60,7 @@ class Holder:
     card_current: bool
     programme_version: Programme
     coupon_pass: int | None = None
+    left: Mapping[str, catalogue.Left] = field(default_factory=dict)
 
 
 def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
@@ -70,6 +72,7 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
         purses = ledger.amounts(tx, [member.id]).get(member.id, {})
         consent = members.consents_of(tx, member.id).get(members.PROMOTIONS)
         programme = ctx.programme(tx, member.version_id)
+        left = catalogue.left(tx, programme, member.programme_id, member.id, ctx.now(), scope.zone)
     return Holder(
         member.public_id,
         member.programme_public_id,
@@ -80,6 +83,7 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
         member.code_current,
         programme,
         member.coupon_pass,
+        left,
     )
 
 
@@ -158,7 +162,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         if sold.money != programme.money.iso:
             raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
         tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
-        basket = Basket(_lines(sold.lines), occurred, scope.zone, scope.store)
+        basket = Basket(lines_of(sold.lines), occurred, scope.zone, scope.store)
         needs = checkout.needs(programme, sold.uses, rater.needs)
         state = gathering.state_of(tx, needs, member, occurred, scope.zone)
         bill = checkout.of(Desk(ctx, tx, scope, member, programme, _find(ctx, tx, scope)), sold.uses)
@@ -232,7 +236,8 @@ def _purses(tx: Tx, member: MemberRow, programme: Programme, merchant_id: int) -
     return purses
 
 
-def _lines(lines: Sequence[SaleLine]) -> list[Line]:
+def lines_of(lines: Sequence[SaleLine]) -> list[Line]:
+    """The lines of a sale as the rules know them."""
     return [Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wallet_server.rules.deals import Hint
-from wallet_server.rules.program import Programme
+from wallet_server.rules.program import Money, Programme
 from wallet_server.rules.program_parts import Deal, Reward, RewardKind
 from wallet_server.rules.sentences import money_text, reward_name, spoken
 
@@ -62,6 +62,19 @@ def instruction(reward: Reward, programme: Programme, language: str, *, deducted
     return form.format(
         name=reward_name(reward, programme, tongue), percent=reward.percent or 0, value=value, colon=_COLON["fr"]
     )
+
+
+def to_pay_sentence(amount_minor: int, money: Money, language: str) -> str:
+    """What the customer pays: `À payer : 12,40 €`."""
+    tongue = spoken(language)
+    return f"{'À payer' if tongue == 'fr' else 'To pay'}{_COLON[tongue]}{money_text(amount_minor, money, tongue)}"
+
+
+def vouchers_sentence(count: int, language: str) -> str:
+    """That so many vouchers (at least 1) were made."""
+    if spoken(language) == "fr":
+        return "un nouveau bon est sur la carte" if count == 1 else f"{count} nouveaux bons sont sur la carte"
+    return "a new voucher is on the card" if count == 1 else f"{count} new vouchers are on the card"
 
 
 def _major(programme: Programme) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
@@ -12,11 +11,12 @@ from wallet_server.actions import programs, till
 from wallet_server.actions.once import Facts
 from wallet_server.actions.till import Redeemed, SaleLine, Sold
 from wallet_server.rules import sentences
-from wallet_server.rules import stamps as stamp_cards
-from wallet_server.rules.program import Programme
-from wallet_server.web.api import models
+from wallet_server.rules.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
+from wallet_server.rules.program import Programme, Reward
+from wallet_server.web.api import models, sale_models
 from wallet_server.web.api.coupons import coupon_shown
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
+from wallet_server.web.api.prospects import prospects
 
 _PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 counter = APIBlueprint(
@@ -50,7 +50,7 @@ def look_up(body: models.Lookup) -> Response:
             "promotions": holder.promotions,
             "card_current": holder.card_current,
             "coupon": None if holder.coupon_pass is None else coupon_shown(holder.coupon_pass, body.language),
-            **_prospects(programme, holder.balances, body.language),
+            **prospects(programme, holder.balances, body.language, holder.left),
             "sentence": sentences.counted(points, noun, body.language),
         }
     )
@@ -58,25 +58,15 @@ def look_up(body: models.Lookup) -> Response:
 
 @counter.post("/sales", summary="Count a sale", responses={"200": models.Counted})
 @needs("till")
-def sell(body: models.Sale) -> Response:
+def sell(body: sale_models.Sale) -> Response:
     """Store a sale as it was sold and award what the programme gives for it.
 
     Sending the same sale again (same till, business day and receipt number, or same Idempotency-Key) answers what was
     answered the first time, with `Idempotency-Replayed: true`; the same number or key for another sale is a 422.
     """
     scope = caller()
-    lines = tuple(
-        SaleLine(
-            line.sku,
-            line.category,
-            line.quantity_milli(),
-            line.unit_amount_minor,
-            line.total_minor(),
-            line.tax_minor,
-            line.excluded,
-        )
-        for line in body.lines
-    ) or (SaleLine(None, None, 1000, body.amount_minor, body.amount_minor or 0, 0, False),)
+    whole = SaleLine(None, None, 1000, body.amount_minor, body.amount_minor or 0, 0, False)
+    lines = tuple(line.sold() for line in body.lines) or (whole,)
     sold = Sold(
         code=body.code,
         receipt=body.receipt,
@@ -85,6 +75,7 @@ def sell(body: models.Sale) -> Response:
         money=body.currency,
         occurred_at=instant(body.occurred_at),
         business_day=body.business_day,
+        uses=body.uses(),
     )
     facts, replayed = till.sell(context(), scope, sold, idempotency_key())
     programme = programs.programme_told(context(), facts)
@@ -129,7 +120,9 @@ def counted(
 ) -> Response:
     """The answer about what was booked, with the sentence for the cashier."""
     shown = facts["entries"][0]["currency"] if kind == "redeemed" else programme.balance_currency
-    amount = sum(e["amount"] for e in facts["entries"] if e["currency"] == shown)
+    # Of a sale what it gave is said: what it used, or what became a voucher, is told apart.
+    gives = kind in ("sold", "already-counted")
+    amount = sum(e["amount"] for e in facts["entries"] if e["currency"] == shown and (e["amount"] > 0 or not gives))
     params: dict[str, Any] = {
         "amount": amount if kind != "redeemed" else -amount,
         "balance": facts["balances"].get(shown, 0),
@@ -161,26 +154,39 @@ def counted(
         "tier": facts["tier"],
         "reward": facts.get("reward"),
         "counted_before": facts.get("counted_before", False),
-        **_prospects(programme, facts["balances"], language),
-        "sentence": sentences.cashier_sentence(kind, params, language),
+        **_used(facts, programme, language, given),
+        **prospects(programme, facts["balances"], language),
+        "sentence": _sentence(facts, programme, language, sentences.cashier_sentence(kind, params, language)),
         **more,
     }
     return answer(body, replayed=replayed)
 
 
-def _prospects(programme: Programme, balances: Mapping[str, int], language: str) -> dict[str, Any]:
-    """What the member can have now, and what is missing for the rest."""
-    drawn = stamp_cards.stamps(programme, balances)
-    rewards = [
-        {
-            "code": chance.reward.code,
-            "name": sentences.reward_name(chance.reward, programme, language),
-            "cost": {"currency": chance.reward.cost.currency, "amount": chance.reward.cost.units},
-            "missing": chance.missing,
-            "ready": chance.ready,
-        }
-        for chance in stamp_cards.chances(programme, balances)
-    ]
-    said = drawn and (drawn.sentence.get(sentences.spoken(language)) or drawn.sentence[programme.languages[0]])
-    boxes = drawn and {"filled": drawn.filled, "total": drawn.total, "ready": drawn.ready}
-    return {"rewards": rewards, "stamps": boxes, "progress": said}
+def _used(facts: Facts, programme: Programme, language: str, given: Reward | None) -> dict[str, Any]:
+    """What was used, and what the cashier has to do with it."""
+    used = facts.get("used", [])
+    rewards = [reward for one in used if one["kind"] == "reward" and (reward := programme.reward(one["id"]))]
+    told = [instruction(reward, programme, language, deducted=True) for reward in rewards]
+    if given is not None:
+        told.append(instruction(given, programme, language))
+    return {
+        "instructions": told,
+        "vouchers": facts.get("vouchers", []),
+        "discounts": facts.get("discounts", []),
+        "used": [
+            {"kind": one["kind"], "id": one["id"], "off_minor": one.get("off_minor"), "amount": one.get("amount")}
+            for one in used
+        ],
+        "to_pay_minor": facts.get("to_pay_minor"),
+        "pot_minor": facts.get("pot_minor", 0),
+    }
+
+
+def _sentence(facts: Facts, programme: Programme, language: str, said: str) -> str:
+    """What is to be paid, what was counted, what became of it."""
+    parts = [said]
+    if facts.get("to_pay_minor") is not None:
+        parts.insert(0, to_pay_sentence(facts["to_pay_minor"], programme.money, language))
+    if facts.get("vouchers"):
+        parts.append(vouchers_sentence(len(facts["vouchers"]), language))
+    return ", ".join(parts)

@@ -49,65 +49,6 @@ class Lookup(Form):
     language: Language = Field("en", description="Language of the sentences in the answer.")
 
 
-class Line(Form):
-    sku: Annotated[Plain, Field(max_length=80)] | None = None
-    category: Annotated[Plain, Field(max_length=80)] | None = None
-    quantity: Annotated[float, Field(ge=-1_000_000, le=1_000_000, description="At most three decimals.")] = 1
-    unit_amount_minor: Amount | None = Field(None, description="In the smallest unit of the currency.")
-    amount_minor: Amount | None = Field(
-        None,
-        description="The line as sold, discounts deducted, tax included; by default unit amount times quantity. Below "
-        "zero for a discount or goods taken back in the same sale.",
-    )
-    tax_minor: Amount = Field(0, description="The tax contained in the amount.")
-    excluded: bool = Field(False, description="This line earns nothing.")
-
-    @model_validator(mode="after")
-    def _has_amount(self) -> Line:
-        if self.amount_minor is None and self.unit_amount_minor is None:
-            raise ValueError("give unit_amount_minor or amount_minor")
-        if abs(self.total_minor()) > MAX_AMOUNT:
-            raise ValueError("the line's amount is too large")
-        return self
-
-    def quantity_milli(self) -> int:
-        """Thousandths."""
-        return round(self.quantity * 1000)
-
-    def total_minor(self) -> int:
-        """What the line comes to."""
-        if self.amount_minor is not None:
-            return self.amount_minor
-        exact = (self.unit_amount_minor or 0) * self.quantity_milli()
-        return (abs(exact) + 500) // 1000 * (1 if exact >= 0 else -1)
-
-
-class Sale(Form):
-    code: Annotated[Plain, Field(min_length=1, max_length=200)]
-    receipt: Annotated[
-        Plain, Field(min_length=1, max_length=80, description="The receipt number: once per till and business day.")
-    ]
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
-    amount_minor: Amount | None = Field(
-        None, description="The sum of the lines, which is never below zero; an amount alone is one line."
-    )
-    lines: Annotated[list[Line], Field(max_length=MAX_LINES)] = Field(default_factory=list)
-    occurred_at: AwareDatetime | None = Field(None, description="When it was sold, with its zone; by default now.")
-    business_day: date | None = Field(None, description="By default the date in the store's own zone.")
-    language: Language = "en"
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Sale:
-        if not self.lines and self.amount_minor is None:
-            raise ValueError("give lines, or amount_minor alone")
-        total = sum(line.total_minor() for line in self.lines)
-        if self.lines and self.amount_minor is not None and total != self.amount_minor:
-            raise ValueError(f"the lines come to {total}, not to amount_minor")
-        if abs(total) > MAX_AMOUNT:
-            raise ValueError("the sale's amount is too large")
-        return self
-
-
 class Redemption(Form):
     code: Annotated[Plain, Field(min_length=1, max_length=200)]
     amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)] | None = None
@@ -214,14 +155,35 @@ class Cost(BaseModel):
 
 
 class Reward(BaseModel):
-    """A reward of the programme as it stands for this member: how often it can be had now, or how many units are
-    missing for it."""
+    """A reward of the programme as it stands for this member: what kind it is, how often it can be had now, or how many
+    units are missing for it. `stock` are those that are left for all; `until` is when a member who had it as often as
+    it is given can have it again. Null: not bounded, or not known in this answer."""
 
     code: str
     name: str
+    kind: str
     cost: Cost
     missing: int
     ready: int
+    stock: int | None
+    until: str | None
+
+
+class Discount(BaseModel):
+    """What came off a line (counted from 1), by `deal:ID`, `reward:CODE` or `voucher:ID`."""
+
+    line: int
+    by: str
+    off_minor: int
+
+
+class Used(BaseModel):
+    """What a sale used: a `reward` or a `voucher` and what it took off, or a `pot` and the amount paid from it."""
+
+    kind: str
+    id: str
+    off_minor: int | None
+    amount: int | None
 
 
 class Boxes(BaseModel):
@@ -235,7 +197,9 @@ class Boxes(BaseModel):
 class Counted(BaseModel):
     """What a sale, a redemption or a reversal booked, and what the member has after it. `reward` is the code of the
     reward that was given; `progress` is the sentence of a stamp card. `counted_before` says of a sale that its visit
-    was counted a moment ago and gives nothing again."""
+    was counted a moment ago and gives nothing again. `instructions` tell the cashier what to do with rewards,
+    `vouchers` are those that came of it; of a sale that uses something `discounts`, `used`, what is `to_pay_minor` and
+    what the pot paid."""
 
     id: str
     member: str
@@ -246,6 +210,12 @@ class Counted(BaseModel):
     tier: str | None
     reward: str | None
     counted_before: bool
+    instructions: list[str]
+    vouchers: list[str]
+    discounts: list[Discount]
+    used: list[Used]
+    to_pay_minor: int | None
+    pot_minor: int
     rewards: list[Reward]
     stamps: Boxes | None
     progress: str | None

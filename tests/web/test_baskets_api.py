@@ -1,0 +1,275 @@
+"""Baskets over the interface: quotes, and sales that use deals, rewards, vouchers and the pot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import NewDatabase
+from tests.world import Holder, World, founded, together
+from wallet_server.actions import keys, upkeep
+from wallet_server.records.schema import coupon_events, coupons, ledger_entries, reward_stock, sales
+from wallet_server.rules.program import default_document
+
+TITLE = {"fr": "Bon de 10 €", "en": "€10 voucher"}
+TERMS = {"fr": "Dès 20 € d’achat.", "en": "From €20 on."}
+VOUCHER = {"title": TITLE, "terms": TERMS, "valid_days": 90, "value_minor": 1000, "minimum_minor": 2000}
+
+
+def names(text: str) -> dict[str, str]:
+    return {"fr": text, "en": text}
+
+
+def reward(code: str, amount: int, **more: Any) -> dict[str, Any]:
+    return {"code": code, "names": names(code), "cost": {"currency": "points", "amount": amount}, **more}
+
+
+def catalogue() -> dict[str, Any]:
+    document = default_document("Boulangerie")
+    noun = {"one": "euro", "other": "euros"}
+    document["currencies"].append({"code": "pot", "kind": "money", "names": {"fr": noun, "en": noun}})
+    document["earn"].append({"id": "cashback", "currency": "pot", "per": {"amount_minor": 100, "points": 5}})
+    document["deals"] = [
+        {
+            "id": "trio",
+            "names": {"fr": "3 baguettes pour le prix de 2", "en": "3 baguettes for the price of 2"},
+            "buy_get": {"buy": 2, "get": 1},
+            "categories": ["baguette"],
+        }
+    ]
+    document["conversions"] = [{"id": "bon", "currency": "points", "units": 500, "voucher": VOUCHER}]
+    document["rewards"] = [
+        reward("mug", 10, stock=2),
+        reward("daily", 5, limit={"count": 1, "window": "day"}),
+        reward("tenth", 20, kind="percent", percent=10),
+        reward("euro", 20, kind="amount", value_minor=100),
+        reward("coupon", 30, kind="voucher", voucher=VOUCHER),
+    ]
+    return document
+
+
+@pytest.fixture
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    with founded(database_url, tmp_path, document=catalogue()) as made:
+        yield made
+
+
+sqlite = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+
+def post(world: World, path: str, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
+    sent = world.bearer(world.founded.till_key) | headers
+    answer = world.client().post(f"/v1/{path}", json=body, headers=sent)
+    return answer.status_code, answer.get_json()
+
+
+def line(category: str, each: int, quantity: int = 1, **more: Any) -> dict[str, Any]:
+    return {"category": category, "unit_amount_minor": each, "quantity": quantity, **more}
+
+
+def sale(world: World, holder: Holder, lines: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    body = {"code": holder.code, "receipt": world.number(), "currency": "EUR", "lines": lines, **more}
+    status, sold = post(world, "sales", body)
+    assert status == 200, sold
+    return sold
+
+
+def rows(world: World, query: sa.Select[Any]) -> list[Any]:
+    with world.ctx.look() as tx:
+        return list(tx.execute(query))
+
+
+@sqlite
+def test_a_quote_says_it_all_and_changes_nothing(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 3000)
+    before = rows(world, sa.select(sa.func.count()).select_from(ledger_entries))
+    basket = [line("baguette", 120, 2, name="baguette tradition"), line("gâteau", 1500)]
+    ask = {"code": holder.code, "currency": "EUR", "lines": basket, "language": "fr"}
+    status, told = post(world, "quotes", ask)
+    assert (status, told["to_pay_minor"], told["discounts"]) == (200, 1740, [])
+    assert [one["amount"] for one in told["earns"] if one["currency"] == "points"] == [17]
+    (hint,) = told["hints"]
+    assert hint["sentence"] == (
+        "Encore un article et il est offert\u00a0: baguette tradition (3 baguettes pour le prix de 2)."
+    )
+    assert [(one["code"], one["kind"], one["ready"]) for one in told["rewards"]][:2] == [
+        ("mug", "product", 2),
+        ("daily", "product", 1),
+    ]
+    status, told = post(world, "quotes", {**ask, "lines": [line("baguette", 120, 3), line("gâteau", 1500)]})
+    assert told["discounts"] == [{"line": 1, "by": "deal:trio", "off_minor": 120}]
+    assert (told["to_pay_minor"], told["sentence"]) == (1740, "À payer\u00a0: 17,40\u00a0€")
+    assert rows(world, sa.select(sa.func.count()).select_from(ledger_entries)) == before
+    status, refused = post(world, "quotes", {**ask, "rewards": ["coupon", "coupon"]})
+    assert (status, refused["code"]) == (409, "not-enough")
+
+
+@sqlite
+def test_how_often_one_more_was_bought_is_counted(world: World) -> None:
+    holder, other = world.enrol(), world.enrol()
+    two, three = [line("baguette", 120, 2)], [line("baguette", 120, 3)]
+    for one in (holder, other):
+        for _ in range(2):
+            ask = {"code": one.code, "currency": "EUR", "lines": two}
+            assert len(post(world, "quotes", ask)[1]["hints"]) == 1
+        sale(world, one, three if one is holder else two, apply_deals=True)
+    sale(world, holder, three, apply_deals=True)
+    url = f"/v1/programmes/{world.programme}/hints"
+    answer = world.client().get(url, headers=world.bearer(world.founded.merchant_key))
+    assert [(one["deal"], one["offered"], one["taken"]) for one in answer.get_json()["days"]] == [("trio", 2, 1)]
+
+
+@sqlite
+def test_a_sale_without_a_word_of_it_is_as_ever(world: World) -> None:
+    sold = sale(world, world.enrol(), [line("baguette", 100, 3)])
+    assert (sold["discounts"], sold["to_pay_minor"], sold["balances"]["points"]) == ([], None, 3)
+
+
+def test_deals_rewards_and_vouchers_come_off_and_points_are_for_the_rest(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 10000)
+    first = post(world, "redemptions", {"code": holder.code, "reward": "coupon", "reference": "a"})[1]
+    (voucher,) = first["vouchers"]
+    assert first["instructions"] == ["Nothing to hand over: the voucher is on the customer’s card (coupon)."]
+    basket = [line("baguette", 100, 3), line("gâteau", 3000)]
+    body = {"apply_deals": True, "rewards": ["tenth"], "vouchers": [voucher]}
+    sold = sale(world, holder, basket, **body)
+    # 3300 less a baguette is 3200; a tenth off is 2880; 10 euros off is 1880.
+    assert sold["to_pay_minor"] == 1880
+    assert sum(one["off_minor"] for one in sold["discounts"]) == 1420
+    assert sold["balances"]["points"] == 100 - 30 - 20 + 18
+    assert sold["instructions"] == ["10% is taken off the bill."]
+    (kept,) = rows(world, sa.select(sales.c.state, sales.c.amount_minor).where(sales.c.public_id == sold["id"]))
+    assert kept.amount_minor == 1880
+    assert kept.state["deals"] == [{"id": "trio", "lines": {"1": 100}, "free": {"1": 1}}]
+    assert [(one["kind"], one["id"], one["off_minor"]) for one in kept.state["used"]] == [
+        ("reward", "tenth", 320),
+        ("voucher", voucher, 1000),
+    ]
+    assert kept.state["rewards_used"] is True
+    states = rows(world, sa.select(coupons.c.state, coupons.c.source))
+    assert states == [("used", "reward")]
+    status, again = post(
+        world, "sales", {"code": holder.code, "receipt": "x", "currency": "EUR", "lines": basket, "vouchers": [voucher]}
+    )
+    assert (status, again["code"]) == (409, "coupon-used")
+    assert upkeep.book_faults(world.ctx) == []
+
+
+@sqlite
+def test_a_small_basket_takes_no_voucher_and_a_strangers_is_none(world: World) -> None:
+    holder, other = world.enrol(), world.enrol()
+    world.sell(holder, 5000)
+    made = post(world, "redemptions", {"code": holder.code, "reward": "coupon", "reference": "a"})[1]["vouchers"]
+    body = {"receipt": "r", "currency": "EUR", "lines": [line("gâteau", 1999)], "vouchers": made}
+    status, refused = post(world, "sales", {**body, "code": holder.code})
+    assert (status, refused["code"], refused["minimum_minor"]) == (409, "basket-too-small", 2000)
+    status, refused = post(world, "sales", {**body, "code": other.code})
+    assert (status, refused["code"]) == (409, "not-a-coupon")
+
+
+@sqlite
+def test_the_pot_pays_and_is_no_discount(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 10000)
+    sold = sale(world, holder, [line("gâteau", 2000)], pot={})
+    assert (sold["pot_minor"], sold["to_pay_minor"], sold["discounts"]) == (500, 1500, [])
+    assert sold["balances"]["pot"] == 100, "five in the hundred of the whole sale"
+    status, refused = post(
+        world,
+        "sales",
+        {"code": holder.code, "receipt": "p", "currency": "EUR", "amount_minor": 900, "pot": {"amount_minor": 101}},
+    )
+    assert (status, refused["code"], refused["available"]) == (409, "not-enough", 100)
+
+
+@sqlite
+def test_stock_and_limits_are_kept_and_come_back(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 10000)
+    given = [post(world, "redemptions", {"code": holder.code, "reward": "mug", "reference": f"m{n}"}) for n in range(3)]
+    assert [status for status, _ in given] == [200, 200, 409]
+    assert given[2][1]["code"] == "out-of-stock"
+    seen = post(world, "lookups", {"code": holder.code})[1]["rewards"][0]
+    assert (seen["ready"], seen["stock"]) == (0, 0)
+    assert post(world, f"redemptions/{given[0][1]['id']}/reversal", {})[0] == 200
+    assert post(world, "redemptions", {"code": holder.code, "reward": "mug", "reference": "m4"})[0] == 200
+    assert rows(world, sa.select(reward_stock.c.given)) == [(2,)]
+
+    once = post(world, "redemptions", {"code": holder.code, "reward": "daily", "reference": "d1"})[1]
+    status, refused = post(world, "redemptions", {"code": holder.code, "reward": "daily", "reference": "d2"})
+    assert (status, refused["code"], refused["until"]) == (409, "limit-reached", "2026-11-18T23:00:00+00:00")
+    seen = post(world, "lookups", {"code": holder.code})[1]["rewards"][1]
+    assert (seen["ready"], seen["until"]) == (0, "2026-11-18T23:00:00+00:00")
+    assert post(world, f"redemptions/{once['id']}/reversal", {})[0] == 200
+    assert post(world, "redemptions", {"code": holder.code, "reward": "daily", "reference": "d3"})[0] == 200
+    world.clock.forward(days=1)
+    assert post(world, "redemptions", {"code": holder.code, "reward": "daily", "reference": "d4"})[0] == 200
+
+
+@sqlite
+def test_a_reward_whose_voucher_was_used_is_not_taken_back(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 10000)
+    kept, gone = (
+        post(world, "redemptions", {"code": holder.code, "reward": "coupon", "reference": name})[1] for name in "ab"
+    )
+    sale(world, holder, [line("gâteau", 2000)], vouchers=kept["vouchers"])
+    status, refused = post(world, f"redemptions/{kept['id']}/reversal", {})
+    assert (status, refused["code"]) == (409, "voucher-used")
+    assert post(world, f"redemptions/{gone['id']}/reversal", {})[0] == 200
+    assert sorted(one.state for one in rows(world, sa.select(coupons.c.state))) == ["used", "void"]
+    assert sum(one.value_minor for one in rows(world, sa.select(coupon_events.c.value_minor))) == 0
+
+
+@sqlite
+def test_512_points_are_one_voucher_and_12(world: World) -> None:
+    holder = world.enrol()
+    sold = sale(world, holder, [line("gâteau", 51200)])
+    assert (sold["balances"]["points"], len(sold["vouchers"])) == (12, 1)
+    assert sold["sentence"] == "+512 points, new balance 12, a new voucher is on the card"
+    two = sale(world, holder, [line("gâteau", 110000)])
+    assert (two["balances"]["points"], len(two["vouchers"])) == (112, 2)
+    owed = rows(world, sa.select(sa.func.sum(coupon_events.c.value_minor)))
+    assert owed == [(3000,)]
+    assert upkeep.book_faults(world.ctx) == []
+
+
+def test_eight_tills_near_the_threshold_make_exactly_one_voucher(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 49000)
+    scopes = [world.till] + [keys.authenticate(world.ctx, world.second_till()) for _ in range(7)]
+    sold = together(*(lambda s=scope: world.sell(holder, 1500, scope=s) for scope in scopes))
+    assert all(isinstance(one, dict) for one in sold), sold
+    assert sum(len(one.get("vouchers", [])) for one in sold) == 1
+    assert rows(world, sa.select(coupons.c.source, coupons.c.state)) == [("conversion", "issued")]
+    assert post(world, "lookups", {"code": holder.code})[1]["balances"]["points"] == 490 + 8 * 15 - 500
+
+
+def test_of_twenty_buyers_five_have_what_there_are_five_of(
+    new_database: NewDatabase, tmp_path: Path, database_kind: str
+) -> None:
+    document = catalogue()
+    document["rewards"] = [reward("mug", 10, stock=5)]
+    with founded(new_database(database_kind), tmp_path, document=document) as world:
+        holders = [world.enrol() for _ in range(20)]
+        for one in holders:
+            world.sell(one, 1000)
+        world.app  # noqa: B018 - built once, before the threads
+        answers: list[Any] = []
+        for start in range(0, 20, 10):
+            answers += together(*(lambda h=one: _mug(world, h) for one in holders[start : start + 10]))
+        assert sorted(answers) == [200] * 5 + [409] * 15
+        assert rows(world, sa.select(reward_stock.c.given)) == [(5,)]
+
+
+def _mug(world: World, holder: Holder) -> int:
+    status, told = post(world, "redemptions", {"code": holder.code, "reward": "mug", "reference": holder.member})
+    assert status == 200 or told["code"] == "out-of-stock", json.dumps(told)
+    return status
