@@ -10,9 +10,10 @@ from werkzeug.test import TestResponse
 
 from tests.pages.console import sign_in
 from tests.pages.house import House
-from wallet_server.actions import keys, programs, rating
+from wallet_server.actions import keys, programs, rating, webhooks
 from wallet_server.actions.once import asked
 from wallet_server.delivery.worker import run_once
+from wallet_server.records import webhooks as endpoints
 from wallet_server.records.jobs import BULK
 
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE)
@@ -183,3 +184,21 @@ def test_a_members_page_says_why_a_phone_did_not_follow(client: FlaskClient, hou
         assert page.status_code == 200
         assert says in said(page)
     assert not INLINE.search(page.get_data(as_text=True))
+
+
+def test_the_owner_is_told_of_a_system_that_hears_nothing_any_more(client: FlaskClient, house: House) -> None:
+    scope = keys.authenticate(house.ctx, house.shop.merchant_key)
+    wish = asked(scope, "add-webhook", {}, "hook-1")
+    made, _ = webhooks.add(house.ctx, scope, "https://hooks.example.com/in", [], wish)
+    sign_in(client, house)
+    assert "hooks.example.com" not in said(client.get("/console/today?lang=en"))
+    with house.ctx.change() as tx:
+        row = endpoints.endpoint_in(tx, scope, made["webhook"])
+        endpoints.change_endpoint(tx, row.id, enabled=False, disabled_why="failing", disabled_at=house.ctx.now())
+    page = said(client.get("/console/today?lang=en"))
+    assert "https://hooks.example.com/in is told nothing any more. It has taken nothing for five days." in page
+    assert "n’est plus prévenu de rien" in said(client.get("/console/today?lang=fr"))
+    cashier = house.app.test_client()
+    sign_in(cashier, house, "cashier")
+    assert "hooks.example.com" not in said(cashier.get("/console/today?lang=en"))
+    webhooks.remove(house.ctx, scope, made["webhook"])

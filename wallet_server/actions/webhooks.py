@@ -45,6 +45,11 @@ def listed(ctx: Context, scope: Scope) -> list[EndpointRow]:
         return webhooks.endpoints_of(tx, scope)
 
 
+def turned_off(ctx: Context, scope: Scope) -> list[EndpointRow]:
+    """Those that were turned off because of how their addresses answered."""
+    return [row for row in listed(ctx, scope) if row.disabled_why in (posting.FAILING, posting.GONE)]
+
+
 def one(ctx: Context, scope: Scope, public_id: str) -> EndpointRow:
     """One of them. Raises `NotFound`."""
     with ctx.look() as tx:

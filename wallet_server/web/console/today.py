@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from wallet_server.actions import certificate_days, overview, signing
+from wallet_server.actions import certificate_days, overview, signing, webhooks
 from wallet_server.actions.overview import Today
 from wallet_server.actions.staff import CASHIER, OWNER, Person
 from wallet_server.rules import sentences
@@ -31,8 +31,10 @@ def page() -> Response:
 
 
 def _open(person: Person) -> dict[str, Any]:
-    """Whether anybody can join at all; a cashier is not told, who could do nothing about it."""
-    return {"unsigned": person.role != CASHIER and bool(signing.unsigned(context(), person.scope))}
+    """Whether anybody can join at all; a cashier is not told, who could do nothing about it. And to the owner, which of
+    the shop's own systems hear nothing any more."""
+    off = webhooks.turned_off(context(), person.scope) if person.role == OWNER else []
+    return {"unsigned": person.role != CASHIER and bool(signing.unsigned(context(), person.scope)), "webhooks_off": off}
 
 
 @today.get("/console/today/now")
