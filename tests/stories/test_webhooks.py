@@ -51,7 +51,7 @@ def test_a_system_of_the_merchant_hears_of_everything(stage: Stage) -> None:
         kinds = ("member.joined", "pass.saved", "sale.counted", "tier.changed")
         stage.until(lambda: all(arrived(shop, kind) for kind in kinds), "what happened was told")
         (counted,) = arrived(shop, "sale.counted")
-        assert (counted.body["data"]["id"], counted.body["mode"]) == (sold.body["id"], "live")
+        assert (counted.body["data"]["id"], counted.body["mode"]) == (sold.body["id"], "test")
         assert stage.call("POST", f"/v1/sales/{sold.body['id']}/reversal", {}, stage.facts["till_key"]).status == 200
         stage.until(lambda: bool(arrived(shop, "sale.refunded")), "the reversal was told")
         for message in shop.messages:
