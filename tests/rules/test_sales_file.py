@@ -1,0 +1,120 @@
+"""A sales file is read as any till writes it; every line is either counted or named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wallet_server.errors import Invalid
+from wallet_server.rules.sales_columns import columns_of
+from wallet_server.rules.sales_file import Histories, read
+
+PARIS = ZoneInfo("Europe/Paris")
+FRENCH = (
+    "Date;Heure;Ticket;Magasin;Article;Rayon;Quantité;Montant TTC;Client\n"
+    "03/01/2025;17:05;T1;Lyon;PAIN;boulangerie;2;2,40;C7\n"
+    "03/01/2025;17:05;T1;Lyon;LAIT;crémerie;1;1,10;C7\n"
+    "04/01/2025;9h30;T2;Lyon;;;1;-1,10;C7\n"
+    "04/01/2025;09:31;T3;Nice;PAIN;boulangerie;1;1,20;\n"
+)
+ONLINE = (
+    "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID\n"
+    "536365,85123A,HOLDER,6,12/1/2010 8:26,2.55,17850\n"
+    "536365,71053,LANTERN,6,12/1/2010 8:26,3.39,17850\n"
+    "C536379,85123A,HOLDER,-1,12/14/2010 14:05,2.55,17850\n"
+)
+
+
+def whole(text: str, zone: str = "UTC", **wanted: str) -> Histories:
+    return read(text.splitlines(keepends=True), columns_of(text, wanted), zone, 2)
+
+
+def test_a_french_till_is_read_with_shops_goods_hours_and_returns() -> None:
+    columns = columns_of(FRENCH)
+    assert dict(columns.said()) == {
+        "date": "Date", "time": "Heure", "amount": "Montant TTC", "quantity": "Quantité", "customer": "Client",
+        "receipt": "Ticket", "store": "Magasin", "sku": "Article", "category": "Rayon",
+    }  # fmt: skip
+    found = whole(FRENCH, "Europe/Paris")
+
+    first, back = found.members["C7"]
+    assert first.at == datetime(2025, 1, 3, 17, 5, tzinfo=PARIS)
+    assert (first.store, first.timed) == ("Lyon", True)
+    assert [(one.sku, one.category, one.quantity_milli, one.amount_minor) for one in first.lines] == [
+        ("PAIN", "boulangerie", 2000, 240),
+        ("LAIT", "crémerie", 1000, 110),
+    ]
+    assert (back.at.hour, back.at.minute, back.lines[0].amount_minor) == (9, 30, -110)
+    assert [one.store for one in found.unknown] == ["Nice"]
+    assert (found.rows, found.rejects) == (4, [])
+
+
+def test_price_times_quantity_where_there_is_no_amount() -> None:
+    assert dict(columns_of(ONLINE).said()) == {
+        "date": "InvoiceDate", "price": "UnitPrice", "quantity": "Quantity", "customer": "CustomerID",
+        "receipt": "InvoiceNo", "sku": "StockCode",
+    }  # fmt: skip
+    sold, cancelled = whole(ONLINE).members["17850"]
+    assert [one.amount_minor for one in sold.lines] == [1530, 2034]
+    assert sold.at == datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
+    assert [(one.sku, one.quantity_milli, one.amount_minor) for one in cancelled.lines] == [("85123A", -1000, -255)]
+
+
+def test_columns_are_named_by_name_or_number_and_faults_are_told_together() -> None:
+    assert columns_of(FRENCH, {"customer": "Magasin", "store": ""}).places["customer"] == 3
+    assert "store" not in columns_of(FRENCH, {"customer": "Magasin", "store": ""}).places
+    assert columns_of(FRENCH, {"sku": "6"}).places["sku"] == 5
+    with pytest.raises(Invalid) as refused:
+        columns_of(FRENCH, {"customer": "Kunde", "colour": "Rayon"})
+    assert [one.path for one in refused.value.faults] == ["customer", "colour"]
+    assert "“Client”" in refused.value.faults[0].sentence
+    with pytest.raises(Invalid, match="name them"):
+        columns_of("a,b\nx,y\n")
+    named = columns_of("a,b\n2025-01-01,z\n", {"date": "a", "amount": "b"})
+    assert named.places == {"date": 0, "amount": 1}
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ("31/02/2025;10:00;T9;L;A;B;1;1,00;C", "date"),
+        ("03/01/2025;25:00;T9;L;A;B;1;1,00;C", "time"),
+        ("03/01/2025;10:00;T9;L;A;B;1;free;C", "amount"),
+        ("03/01/2025;10:00;T9;L;A;B;two;1,00;C", "quantity"),
+        ("03/01/2025;10:00;T9;L;A;B;1;99999999999,00;C", "too-large"),
+        ("03/01/2025;10:00", "short"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_with_its_reason(cells: str, why: str) -> None:
+    found = whole(FRENCH + cells + "\n" + "05/01/2025;10:00;T10;L;A;B;1;1,00;C7\n")
+    assert [(one.line, one.why, one.text) for one in found.rejects] == [(6, why, cells)]
+    assert len(found.members["C7"]) == 3, "what stands after it is read"
+
+
+DIRT = st.sampled_from(["", "x", "1,00", "-2,50", "03/01/2025", "10:61", "C1", "C2", '"', "=1+1", "1e9", "٣"])
+ROWS = st.lists(st.lists(DIRT, min_size=1, max_size=9).map(";".join), max_size=25)
+
+
+@settings(max_examples=40)
+@given(ROWS, st.integers(1, 4))
+def test_every_line_is_counted_or_named_by_exactly_one_share(rows: list[str], shares: int) -> None:
+    text = FRENCH + "\n".join(rows) + "\n"
+    columns = columns_of(FRENCH)
+    lines = text.splitlines(keepends=True)
+    found = read(lines, columns, "UTC", 2)
+    kept = [one for purchases in (*found.members.values(), found.unknown) for one in purchases]
+    assert found.rows == sum(len(one.lines) for one in kept) + len(found.rejects)
+
+    parts = [read(lines, columns, "UTC", 2, (which, shares)) for which in range(shares)]
+    assert sum(one.rows for one in parts) == found.rows
+    assert sorted(reject for one in parts for reject in one.rejects) == sorted(found.rejects)
+    merged: dict[str, object] = {}
+    for one in parts:
+        assert not merged.keys() & one.members.keys()
+        merged |= one.members
+    assert merged == found.members
+    assert sum(len(one.unknown) for one in parts) == len(found.unknown)
