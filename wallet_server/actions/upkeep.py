@@ -10,7 +10,17 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, certificate_days, coupons, holders, pacing, reviewing, rotating, standing
+from wallet_server.actions import (
+    cards,
+    certificate_days,
+    coupons,
+    holders,
+    pacing,
+    reviewing,
+    rotating,
+    standing,
+    webhooks,
+)
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
 from wallet_server.records import (
@@ -38,10 +48,10 @@ from wallet_server.rules import alert_budget
 
 NIGHTLY = "nightly"
 ALL, SNAPSHOT, EXPIRY, COUPONS, OVER, ALERTS = "all", "snapshot", "expiry", "coupons", "over", "alerts"
-DAYS, CLOCK = "days", "clock"
+DAYS, CLOCK, ANSWERS = "days", "clock", "answers"
 """Keys of the nightly job: the night, and the walks that it sets off. Each slice of a walk is a job of its own, whose
 key says where it begins: `snapshot:day:account`, `days:day:programme`, `expiry:lot`, `coupons:coupon` and `over:pass`;
-`alerts` has none. `clock:account` is the night of an account that is ahead of everybody's time."""
+`alerts` and `answers` have none. `clock:account` is the night of an account that is ahead of everybody's time."""
 MOST_SLICES = 10_000
 SLICE = 1000
 EXPIRY_SLICE = 100
@@ -91,7 +101,9 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
         elif walk == OVER:
             _release_over(ctx, lease, int(place) if place else 0)
         elif walk == ALERTS:
-            _forget_more_alerts(ctx, lease)
+            _forget_more(ctx, lease, _forget_alerts)
+        elif walk == ANSWERS:
+            _forget_more(ctx, lease, webhooks.forget)
         elif walk == CLOCK:
             run_due(ctx, int(place))
             with ctx.change() as tx:
@@ -113,6 +125,7 @@ def _night(ctx: Context, lease: Lease) -> None:
         issuers.forget_heard(tx, now)
         issuers.forget_numbers(tx, now - rotating.REMEMBERED)
         more = [ALERTS] if _forget_alerts(tx, now) else []
+        more += [ANSWERS] if webhooks.forget(tx, now) else []
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         yesterday = now.date() - timedelta(days=1)
         sums = (_snapshot_key(yesterday, 0), _days_key(yesterday, 0))
@@ -126,10 +139,10 @@ def _forget_alerts(tx: Tx, now: datetime) -> bool:
     return alerts.forget(tx, now - 2 * alert_budget.WINDOW, SLICE) == SLICE
 
 
-def _forget_more_alerts(ctx: Context, lease: Lease) -> None:
+def _forget_more(ctx: Context, lease: Lease, forget: Callable[[Tx, datetime], bool]) -> None:
     now = ctx.now()
     with ctx.change() as tx:
-        more = _forget_alerts(tx, now)
+        more = forget(tx, now)
         jobs.settle(tx, [lease], {lease.id: Again(now, lease.lane)} if more else {})
 
 
