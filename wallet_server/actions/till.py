@@ -150,7 +150,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     Stores the sale as sold, awards what the programme's rules give, moves the tier, and leaves the refresh of the
     cards as a job, all in one transaction. Raises `Conflict` (`key-reused`) when the receipt stands for another sale.
     """
-    till_id, store_id = at_till(scope)
+    till_id, _ = at_till(scope)
     now = ctx.now()
     occurred = sold.occurred_at or now
     _plausible(sold.amount_minor, occurred, now)
@@ -170,22 +170,9 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
             bill.price(basket, state, purses, sold.receipt, now)
             basket, purses = bill.basket, bill.purses
         rated = rater.rate(basket, state)
-        new = NewSale(
-            public_id=new_id("sale"),
-            programme_id=member.programme_id,
-            member_id=member.id,
-            merchant_id=scope.merchant_id,
-            store_id=store_id,
-            till_id=till_id,
-            receipt=sold.receipt,
-            business_day=business_day(scope, sold.business_day, occurred),
-            occurred_at=occurred,
-            recorded_at=now,
-            money=sold.money,
-            amount_minor=sold.amount_minor if bill is None else bill.amount_minor,
-            programme_version_id=member.version_id,
-            state=rater.remember(basket, state, rated) | (bill.kept if bill else {}),
-        )
+        amount = sold.amount_minor if bill is None else bill.amount_minor
+        kept = rater.remember(basket, state, rated) | (bill.kept if bill else {})
+        new = _new_sale(scope, member, sold, amount, kept, now)
         awards = _awards(rated.awards, member, scope, new, purses)
         posted = ledger.foresee(awards)
         after = standing.by_balance(ctx, tx, programme, member.id, tier, posted)
@@ -216,6 +203,29 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
 def _find(ctx: Context, tx: Tx, scope: Scope) -> checkout.Find:
     """Whose code is on what is scanned beside the card."""
     return lambda text: holder_of(ctx, tx, scope, text)
+
+
+def _new_sale(
+    scope: Scope, member: MemberRow, sold: Sold, amount_minor: int, kept: Mapping[str, object], now: datetime
+) -> NewSale:
+    till_id, store_id = at_till(scope)
+    occurred = sold.occurred_at or now
+    return NewSale(
+        public_id=new_id("sale"),
+        programme_id=member.programme_id,
+        member_id=member.id,
+        merchant_id=scope.merchant_id,
+        store_id=store_id,
+        till_id=till_id,
+        receipt=sold.receipt,
+        business_day=business_day(scope, sold.business_day, occurred),
+        occurred_at=occurred,
+        recorded_at=now,
+        money=sold.money,
+        amount_minor=amount_minor,
+        programme_version_id=member.version_id,
+        state=kept,
+    )
 
 
 def _plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
