@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,4 +101,34 @@ def test_a_card_names_its_coupon_until_that_is_over(world: World, vendor: Vendor
         coupons.expire(tx, world.clock())
     world.work()
     assert vendor.objects[coupon.serial].voided
+    assert vendor.offers[saved.serial] == ()
+
+
+def test_a_used_coupon_leaves_the_card_when_it_can_no_longer_be_given_back(world: World, vendor: Vendor) -> None:
+    card, _ = join(world)
+    saved, coupon = save(world, card)
+    device = replace(world.till, device=True)
+    used = use(world, coupon.code, device)
+    world.work()
+    assert vendor.offers[saved.serial] == (coupon.serial,), "it may be given back still"
+    coupons.undo(world.ctx, device, used, None)
+    world.clock.forward(minutes=3)
+    world.work()
+    assert vendor.offers[saved.serial] == (coupon.serial,), "it was given back"
+    use(world, coupon.code, device)
+    world.clock.forward(minutes=1)
+    world.work()
+    assert vendor.offers[saved.serial] == (coupon.serial,)
+    calls = len(vendor.calls)
+    world.clock.forward(minutes=1, seconds=1)
+    world.work()
+    assert vendor.offers[saved.serial] == ()
+    assert vendor.objects[coupon.serial].voided
+    assert sorted(serial for _, serial in vendor.calls[calls:]) == sorted((saved.serial, coupon.serial)), "one each"
+
+
+def test_a_coupon_that_a_till_system_used_leaves_the_card_at_once(world: World, vendor: Vendor) -> None:
+    saved, coupon = save(world, join(world)[0])
+    use(world, coupon.code)
+    world.work()
     assert vendor.offers[saved.serial] == ()

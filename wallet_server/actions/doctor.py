@@ -19,6 +19,7 @@ from wallet_server.actions import (
     cards,
     given_papers,
     google_doctor,
+    google_limits,
     local_tls,
     outbox,
     proofs,
@@ -286,6 +287,16 @@ def _programmes(ctx: Context) -> Iterator[Finding]:
         else:
             sentence = f"{row.name} ({row.public_id}), version {row.version}: a sample card can be made and signed."
             yield Finding("programme", "ok", sentence)
+            yield from _at_google(ctx, row)
+
+
+def _at_google(ctx: Context, row: ProgrammeRow) -> Iterator[Finding]:
+    """What Google would refuse of the version that stands, and which of its texts small phones cut."""
+    with ctx.look() as tx:
+        found = google_limits.judge(ctx, tx, row.id, ctx.programme(tx, row.version_id))
+    for one in (*found.faults, *found.warnings):
+        level: Level = "error" if one in found.faults else "warning"
+        yield Finding("programme", level, f"{row.name} ({row.public_id}), {one.path}: {one.sentence}")
 
 
 _NOBODY = (

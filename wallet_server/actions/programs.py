@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from wallet_server.actions import cards, keys, reviewing
+from wallet_server.actions import cards, google_limits, keys, reviewing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid
@@ -182,6 +182,7 @@ def create_programme(
             tx, public_id, account_id, programme.organisation, join_code, credential_set_id, now
         )
         programmes.join_programme(tx, programme_id, merchant_id, now)
+        google_limits.demand(ctx, tx, programme_id, programme)
         _store_version(tx, programme_id, 1, programme, canonical, mark, now)
     return {"programme": public_id, "join_code": join_code, "version": 1}
 
@@ -208,6 +209,7 @@ def publish_version(
             raise Conflict("This is the version that stands already.", code="no-change")
         if row.version_id:
             _keep_currencies(ctx.programme(tx, row.version_id), programme)
+        google_limits.demand(ctx, tx, row.id, programme)
         _store_version(tx, row.id, row.version + 1, programme, canonical, mark, ctx.now())
         deeds.add(tx, scope, deeds.PUBLISHED, ctx.now(), about=row.public_id, detail=str(row.version + 1))
         jobs.put(tx, [jobs.Put(REPUBLISH, f"{row.id}:0", jobs.BULK, ctx.now())])

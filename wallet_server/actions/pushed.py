@@ -74,7 +74,7 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
     holders = members.members_by_id(tx, member_ids)
     codes, names = passes.newest_codes(tx, ids), members.first_names(tx, member_ids)
     opened = {key: _opened(ctx, code) for key, code in recovery.codes_of(tx, member_ids).items()}
-    beside = {name: vendors.beside(tx, member_ids, name) for name in {r.row.wallet for r in ready}}
+    beside = {name: vendors.beside(tx, member_ids, name, now) for name in {r.row.wallet for r in ready}}
     slips = coupons.of_passes(tx, [r.row.id for r in ready if r.row.kind == coupons.COUPON])
     told = class_messages.apart(tx, [r.publication.news for r in ready if r.publication.news is not None])
     withheld = frozenset(r.row.id for r in ready if (r.publication.news, r.row.credential_set_id) in told)

@@ -16,6 +16,8 @@ from wallet_server.records.passes import ACTIVE, CARD
 from wallet_server.records.schema import (
     accounts,
     callback_nonces,
+    coupon_passes,
+    coupons,
     credential_sets,
     members,
     pass_holdings,
@@ -154,7 +156,19 @@ def card_of(tx: Tx, member_id: int, wallet: str) -> int | None:
 
 
 _OFFERS = (
-    sa.select(passes.c.member_id, passes.c.credential_set_id, passes.c.serial, passes.c.state)
+    sa.select(
+        passes.c.member_id,
+        passes.c.credential_set_id,
+        passes.c.serial,
+        sa.and_(passes.c.state == ACTIVE, sa.or_(coupons.c.over_at.is_(None), coupons.c.over_at > b("now"))).label(
+            "good"
+        ),
+    )
+    .select_from(
+        passes.outerjoin(coupon_passes, coupon_passes.c.pass_id == passes.c.id).outerjoin(
+            coupons, coupons.c.id == coupon_passes.c.coupon_id
+        )
+    )
     .where(
         passes.c.member_id.in_(b("ids", expanding=True)),
         passes.c.wallet == b("wallet"),
@@ -172,13 +186,13 @@ class Beside:
     ever: tuple[str, ...] = ()
 
 
-def beside(tx: Tx, member_ids: Sequence[int], wallet: str) -> dict[tuple[int, int], Beside]:
+def beside(tx: Tx, member_ids: Sequence[int], wallet: str, now: datetime) -> dict[tuple[int, int], Beside]:
     """What stands beside the cards of these members in a wallet, by member key and key of the set."""
     found: dict[tuple[int, int], Beside] = {}
-    for r in tx.execute(_OFFERS, {"ids": list(member_ids), "wallet": wallet}):
+    for r in tx.execute(_OFFERS, {"ids": list(member_ids), "wallet": wallet, "now": now}):
         key = (r.member_id, r.credential_set_id)
         one = found.get(key, Beside())
-        good = (*one.good, r.serial) if r.state == ACTIVE else one.good
+        good = (*one.good, r.serial) if r.good else one.good
         found[key] = Beside(good, (*one.ever, r.serial))
     return found
 

@@ -161,7 +161,7 @@ class AndroidAppShape(Shape):
     """The merchant's app for Android: its package, and the address that it opens."""
 
     package: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$", max_length=150)]
-    link: Link | None = None
+    link: Address | None = None
 
 
 class GoogleShape(Shape):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from wallet_server.rules.card import Alert, Card
 from wallet_server.wallets.banner import MEASURING
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.google import classes, limits, objects
@@ -17,7 +18,7 @@ from wallet_server.wallets.google.limits import Broken, Kind
 from wallet_server.wallets.google.objects import Pictures
 from wallet_server.wallets.google.texts import Body
 from wallet_server.wallets.port import Copy
-from wallet_server.wallets.specimens import NOBODY, Specimen, specimens
+from wallet_server.wallets.specimens import NOBODY, specimens
 
 _ISSUER, _PROGRAMME, _SHOP, _FIRST_NAME = "3388000000000000000", "prog_specimen", "Boulangerie Martin", "Léa"
 _PICTURE = "https://cards.example.com/asset/specimen.png"
@@ -49,7 +50,7 @@ def check(design: Design) -> Checked:
     warnings: dict[Broken, list[str]] = {}
     worded = {text for texts in design.labels.values() for text in texts.values()}
     for specimen in specimens(design):
-        for kind, body in _bodies(specimen, design):
+        for kind, body in _bodies(specimen.card, specimen.alert, design):
             found = limits.faults(body, kind, _ISSUER)
             long = [] if found else [one for one in limits.warnings(body) if _text(body, one.path) in worded]
             for into, said in ((faults, found), (warnings, long)):
@@ -60,8 +61,20 @@ def check(design: Design) -> Checked:
     return Checked(*(tuple(Told(one, tuple(states)) for one, states in told.items()) for told in (faults, warnings)))
 
 
-def _bodies(specimen: Specimen, design: Design) -> Iterator[tuple[Kind, Body]]:
-    card = specimen.card
+def judge(card: Card, design: Design, issuer_name: str) -> tuple[list[Broken], list[Broken]]:
+    """What Google would refuse of this card and of its class, and what small phones cut of their texts; the paths begin
+    with the kind of body."""
+    faults: dict[Broken, None] = {}
+    warnings: dict[Broken, None] = {}
+    for kind, body in _bodies(card, None, design, issuer_name):
+        found = limits.faults(body, kind, _ISSUER)
+        faults |= dict.fromkeys(replace(one, path=f"{kind}.{one.path}") for one in found)
+        long = [] if found else limits.warnings(body)
+        warnings |= dict.fromkeys(replace(one, path=f"{kind}.{one.path}") for one in long)
+    return [*faults], [*warnings]
+
+
+def _bodies(card: Card, alert: Alert | None, design: Design, issuer_name: str = _SHOP) -> Iterator[tuple[Kind, Body]]:
     vertical, drawing = objects.vertical_of(card, design), design.google.banner
     own = drawing == "stamps" or drawing in MEASURING
     pictures = Pictures(
@@ -72,9 +85,11 @@ def _bodies(specimen: Specimen, design: Design) -> Iterator[tuple[Kind, Body]]:
     identifier = objects.class_id(_ISSUER, _PROGRAMME, card, design)
     yield (
         limits.kind(f"{vertical}Class"),
-        classes.compose(card, design, identifier, _SHOP, pictures, callback_url="https://cards.example.com/google"),
+        classes.compose(
+            card, design, identifier, issuer_name, pictures, callback_url="https://cards.example.com/google"
+        ),
     )
-    copy = Copy(card, specimen.alert, replace(NOBODY, pass_type=_ISSUER), _PROGRAMME, (), _FIRST_NAME)
+    copy = Copy(card, alert, replace(NOBODY, pass_type=_ISSUER), _PROGRAMME, (), _FIRST_NAME)
     message = objects.news(card, design, _AT + timedelta(days=_NEWS_DAYS), notify=False)
     yield (
         limits.kind(f"{vertical}Object"),
