@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -20,10 +20,11 @@ from wallet_server.rules import redemption
 from wallet_server.rules.booked import COUPONS, Flow, Reckoning, Subject, Terms, Told
 from wallet_server.rules.liability import Worth, month_name, month_of, month_read
 from wallet_server.rules.liability import worth as worth_of
-from wallet_server.rules.program import Programme
+from wallet_server.rules.program import Plural, Programme
 from wallet_server.rules.redemption import Estimate
 
 DAY = timedelta(days=1)
+MOST_OF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Currency:
     programme_name: str
     code: str
     kind: str
+    names: Mapping[str, Plural]
     money: str
     told: Told
 
@@ -111,6 +113,12 @@ def zone(ctx: Context, scope: Scope) -> str:
     with ctx.look() as tx:
         stores = parties.stores_of(tx, scope)
     return stores[0].zone if stores else scope.zone
+
+
+def merchants(ctx: Context, scope: Scope) -> dict[str, str]:
+    """Public id to name of all merchants of the caller's account that ever took part in a programme."""
+    with ctx.look() as tx:
+        return {key: name for one in liability.ledgers(tx, scope) for key, name in one.merchants.values()}
 
 
 def start_of(day: date, zone_name: str) -> datetime:
@@ -194,9 +202,9 @@ def reckon(
         for one in terms:
             code = ledger.currencies[one.currency_id]
             if asked.currency in (None, code):
-                kind, iso = programme.currency(code).kind, programme.money.iso
-                told = reckoning.told(one.currency_id)
-                found.append(Currency(ledger.public_id, ledger.name, code, kind, iso, told))
+                known, told = programme.currency(code), reckoning.told(one.currency_id)
+                head = (ledger.public_id, ledger.name, code, known.kind, known.names, programme.money.iso)
+                found.append(Currency(*head, told))
         if asked.merchant is None and asked.currency is None:
             coupons += _coupons(ledger, programme.money.iso, before, whole)
     return Report(as_of, since, asked.merchant, tuple(found), tuple(coupons))

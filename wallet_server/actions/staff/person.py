@@ -10,10 +10,11 @@ from wallet_server.errors import Invalid
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import StaffRow
 
-OWNER, MARKETER, CASHIER = "owner", "marketer", "cashier"
+OWNER, MARKETER, ACCOUNTANT, CASHIER = "owner", "marketer", "accountant", "cashier"
 SCOPES = {
-    OWNER: frozenset({"read", "manage", "enrol", "announce", "staff", "read-counter"}),
+    OWNER: frozenset({"read", "manage", "enrol", "announce", "staff", "read-counter", "read-books"}),
     MARKETER: frozenset({"read", "announce", "enrol"}),
+    ACCOUNTANT: frozenset({"read-books"}),
     CASHIER: frozenset({"read-counter"}),
 }
 ROLES = tuple(SCOPES)

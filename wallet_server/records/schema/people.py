@@ -16,7 +16,7 @@ staff = sa.Table(
     ref("merchant_id", "merchants", index=True),
     text("email", 320, unique=True),  # normalised; one person, one sign-in, whatever the installation's accounts
     text("name", 200),
-    text("role", 20),  # owner, marketer, cashier
+    text("role", 20),  # owner, marketer, accountant, cashier
     text("language", 12),
     text("password_hash", 300, nullable=True),  # argon2id; null: passkeys alone
     sa.Column("totp_cipher", sa.Text(), nullable=True),

@@ -2,6 +2,7 @@
 
 from wallet_server.web.console.account import account
 from wallet_server.web.console.announce import announce
+from wallet_server.web.console.books import books
 from wallet_server.web.console.card import card
 from wallet_server.web.console.card_return import card_return
 from wallet_server.web.console.certificates import certificates
@@ -31,5 +32,6 @@ CONSOLE = (
     today,
     card,
     whatif,
+    books,
     certificates,
 )

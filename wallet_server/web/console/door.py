@@ -15,13 +15,14 @@ from babel.dates import format_datetime
 from flask import Response, abort, current_app, g, redirect, request
 from markupsafe import Markup
 
-from wallet_server.actions.staff import CASHIER, MARKETER, OWNER, Person, browsers, sessions
+from wallet_server.actions.staff import ACCOUNTANT, CASHIER, MARKETER, OWNER, Person, browsers, sessions
 from wallet_server.actions.staff.passkeys import Party
 from wallet_server.actions.staff.sessions import Visit
 from wallet_server.errors import Forbidden, WalletError
 from wallet_server.web.rendering import LANGUAGES, chosen_language, context, here, language, press, render, root
 
-EVERYBODY = (OWNER, MARKETER, CASHIER)
+EVERYBODY = (OWNER, MARKETER, ACCOUNTANT, CASHIER)
+IN_THE_SHOP = (OWNER, MARKETER, CASHIER)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_COOKIE = 100
@@ -46,7 +47,7 @@ class Section:
 
 
 SECTIONS = (
-    Section("today", "/console/today", EVERYBODY, first=True),
+    Section("today", "/console/today", IN_THE_SHOP, first=True),
     Section("card", "/console/card", (OWNER, MARKETER), first=True),
     Section("announce", "/console/announce", (OWNER, MARKETER), first=True),
     Section("members", "/console/members", (OWNER, MARKETER), first=True),
@@ -54,6 +55,7 @@ SECTIONS = (
     Section("tills", "/console/tills", (OWNER,)),
     Section("team", "/console/team", (OWNER,)),
     Section("certificates", "/console/certificates", (OWNER,)),
+    Section("books", "/console/books", (OWNER, ACCOUNTANT)),
     Section("what_if", "/console/what-if", (OWNER, MARKETER)),
 )
 
