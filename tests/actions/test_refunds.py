@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded, together
 from wallet_server.actions import overview, refunds, till, upkeep
+from wallet_server.actions.checkout import Pot, Uses
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import Facts
 from wallet_server.actions.refunds import Returned
@@ -20,9 +21,9 @@ from wallet_server.actions.till import SaleLine
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import refunds as records
 from wallet_server.records import sales
-from wallet_server.rules import rating, refunding
+from wallet_server.rules import refunding
 from wallet_server.rules.program_default import default_document
-from wallet_server.rules.refunding import Part, Wish
+from wallet_server.rules.refunding import Part, Sale, Wish
 
 EARN = [
     {"id": "euro", "currency": "points", "per": {"amount_minor": 100, "points": 1}, "rounding": "down"},
@@ -89,13 +90,20 @@ def stands(world: World, sale: str) -> dict[str, int]:
     return {rule: units for rule, units in given_by.items() if units}
 
 
-def deserves(world: World, sale: str, came_back: list[Part]) -> dict[str, int]:
-    """Rule to what the lines that are left by the answers of the till earn, by the state of the day."""
+def as_rated(world: World, sale: str) -> tuple[records.SoldAs, Sale]:
     with world.ctx.look() as tx:
         sold = records.sold_as(tx, sales.sale_in(tx, world.till, sale).id)
-        rest = refunding.left(refunding.paid(sold.lines, sold.state), came_back)
-        basket, state = rating.recall(sold.state, refunding.net_lines(sold.lines, rest), sold.occurred_at)
-        return {one.rule_id: one.amount for one in world.ctx.rater(tx, sold.version_id).rate(basket, state).awards}
+        return sold, Sale(world.ctx.programme(tx, sold.version_id), sold.lines, sold.occurred_at, sold.state)
+
+
+def deserves(world: World, sale: str, came_back: list[Part]) -> dict[str, int]:
+    """Rule to what the lines that are left by the answers of the till earn, by the state of the day."""
+    sold, rated = as_rated(world, sale)
+    rest = refunding.left(rated, came_back)
+    with world.ctx.look() as tx:
+        return {
+            one.rule_id: one.amount for one in world.ctx.rater(tx, sold.version_id).rate(rest.basket, rest.state).awards
+        }
 
 
 LINES = st.lists(
@@ -172,10 +180,7 @@ def _step(
             return
         case ("reverse", which):
             till.reverse_sale(world.ctx, world.till, sold[which], None)
-            with world.ctx.look() as tx:
-                came_back[sold[which]] = list(
-                    records.sold_as(tx, sales.sale_in(tx, world.till, sold[which]).id).came_back
-                )
+            came_back[sold[which]] = list(as_rated(world, sold[which])[0].came_back)
             return
         case ("pieces", which, number, quantity):
             facts = back(world, sold[which], Wish(number, quantity_milli=quantity))
@@ -186,7 +191,15 @@ def _step(
         case (_, which, amount):
             facts = back(world, sold[which], amount=amount)
     came_back[sold[which]] += [Part(**part) for part in facts["lines"]]
-    assert facts["amount_minor"] == sum(part["amount_minor"] for part in facts["lines"])
+    held = facts["left_minor"]
+    assert held >= 0
+    assert held == as_rated(world, sold[which])[0].held_minor == _worth(world, sold[which])
+
+
+def _worth(world: World, sale: str) -> int:
+    """What is left of a sale, at its prices."""
+    sold, rated = as_rated(world, sale)
+    return refunding.left(rated, sold.came_back).amount_minor
 
 
 def test_pieces_of_a_line_come_back_one_by_one_to_the_last_cent_and_no_further(plain: World) -> None:
@@ -214,7 +227,7 @@ def test_an_amount_is_spread_over_what_is_left_by_largest_remainder(plain: World
         back(plain, sale, amount=51)
     assert (refusal.value.code, refusal.value.facts) == ("more-than-sold", {"left_minor": 50})
     rest = back(plain, sale, amount=50)
-    assert [part["amount_minor"] for part in rest["lines"]] == [33, 33, 34, -50]
+    assert [part["amount_minor"] for part in rest["lines"]] == [100, 100, 100, -50], "the goods, at their prices"
     assert rest["left_minor"] == 0
 
 
@@ -308,4 +321,36 @@ def test_two_tills_that_take_the_last_piece_back_at_once_take_it_once(
         found = together(*[lambda s=s: refunds.refund(world.ctx, s, last, None) for s in (world.till, other)])
         assert sorted(getattr(one, "code", "done") for one in found) == ["done", "more-than-sold"]
         assert stands(world, sale) == {"euro": 7, "euro-status": 7}
+        assert upkeep.book_faults(world.ctx) == []
+
+
+def test_deals_are_worked_out_anew_and_a_whole_sale_gives_the_pot_back(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    base = default_document("Boulangerie")
+    pot = {"code": "pot", "kind": "money", "names": base["currencies"][0]["names"]}
+    deal = {
+        "id": "trio",
+        "names": {"fr": "3 pour 2", "en": "3 for 2"},
+        "buy_get": {"buy": 2, "get": 1},
+        "categories": ["bread"],
+    }
+    earn = [*base["earn"], {"id": "cash", "currency": "pot", "per": {"amount_minor": 100, "points": 5}}]
+    own = {**base, "currencies": [*base["currencies"], pot], "earn": earn, "deals": [deal]}
+    with founded(new_database("sqlite"), tmp_path, document=own) as world:
+        holder = world.enrol()
+        sell(world, holder, line(4000))
+        uses = Uses(deals=True, pot=Pot(150))
+        wanted = till.Sold(holder.code, "r", 300, (line(300, 3000, "bread"),), "EUR", uses=uses)
+        sold = till.sell(world.ctx, world.till, wanted, None)[0]
+        sale = sold["id"]
+        assert (sold["to_pay_minor"], sold["balances"]["pot"]) == (50, 60)
+        first = back(world, sale, Wish(1, quantity_milli=1000))
+        assert (first["amount_minor"], first["entries"]) == (0, []), "the piece that was free is the one that came back"
+        second = back(world, sale, Wish(1, quantity_milli=1000))
+        assert (second["amount_minor"], second["left_minor"], second["balances"]["pot"]) == (100, 100, 55)
+        assert stands(world, sale) == {"euro": 1, "euro-status": 1, "cash": 5}
+        last = back(world, sale, Wish(1))
+        assert (last["amount_minor"], last["pot_minor"], last["left_minor"]) == (100, 150, 0)
+        assert last["balances"] == {"points": 40, "status": 40, "pot": 200}
         assert upkeep.book_faults(world.ctx) == []

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from wallet_server.actions import cards, hooks, standing
+from wallet_server.actions import cards, conversions, giving_back, hooks, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
+from wallet_server.actions.checkout import POT
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.conversions import Made
 from wallet_server.actions.dated import undated
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.errors import Conflict
@@ -23,12 +25,12 @@ from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.members import MemberRow
 from wallet_server.records.refunds import NewRefund, SoldAs
 from wallet_server.records.scope import Scope
-from wallet_server.rules import rating, refunding
+from wallet_server.rules import refunding
 from wallet_server.rules.baskets import Award
 from wallet_server.rules.metrics import measured
-from wallet_server.rules.refunding import Part, Wish
+from wallet_server.rules.refunding import Back, Sale, Wish
 
-REFUND, MORE, REVERSE = "reverse.refund", "earn.refund", "reverse.sale"
+REFUND, MORE, REVERSE, GIVEN_BACK = "reverse.refund", "earn.refund", "reverse.sale", "reverse.redeem"
 
 
 @dataclass(frozen=True)
@@ -58,17 +60,14 @@ def refund(ctx: Context, scope: Scope, returned: Returned, key: str | None) -> t
     wish = asked(scope, "refund", body, key, name, echoes=echoes)
 
     def act(tx: Tx) -> Facts:
-        row = sales.sale_in(tx, scope, returned.sale)
-        tier = members.lock_member(tx, row.member_id)
-        sold = refunds.sold_as(tx, row.id)
-        if sold.reversed:
-            raise Conflict("This was already reversed.", code="already-reversed")
-        rest = refunding.left(refunding.paid(sold.lines, sold.state), sold.came_back)
+        case = _case(ctx, tx, scope, returned.sale)
+        sold = case.sold
         if returned.amount_minor is None:
-            parts = refunding.of_lines(rest, returned.lines)
+            back = refunding.of_lines(case.sale, sold.came_back, sold.held_minor, returned.lines)
         else:
-            parts = refunding.of_amount(rest, returned.amount_minor)
-        return _book(ctx, tx, scope, sold, parts, tier, _Words(REFUND, returned.reference, None, now))
+            rest = refunding.left(case.sale, sold.came_back)
+            back = refunding.of_amount(rest, sold.held_minor, returned.amount_minor)
+        return _book(ctx, tx, scope, case, back, _Words(REFUND, returned.reference, None, now))
 
     answer = once(ctx, wish, act)
     ctx.ring()
@@ -86,18 +85,36 @@ def reverse_sale(ctx: Context, scope: Scope, sale: str, key: str | None) -> tupl
     wish = asked(scope, REVERSE, {"subject": sale}, key, f"{REVERSE}:{sale}")
 
     def act(tx: Tx) -> Facts:
-        row = sales.sale_in(tx, scope, sale)
-        # Before the note is made: whoever comes second waits for the member and then finds it.
-        tier = members.lock_member(tx, row.member_id)
-        sold = refunds.sold_as(tx, row.id)
-        if sold.reversed:
-            raise Conflict("This was already reversed.", code="already-reversed")
-        rest = refunding.left(refunding.paid(sold.lines, sold.state), sold.came_back)
-        return _book(ctx, tx, scope, sold, refunding.of_all(rest), tier, _Words(REVERSE, row.receipt, sale, now))
+        case = _case(ctx, tx, scope, sale)
+        back = refunding.of_all(refunding.left(case.sale, case.sold.came_back), case.sold.held_minor)
+        return _book(ctx, tx, scope, case, back, _Words(REVERSE, case.receipt, sale, now))
 
     answer = once(ctx, wish, act)
     ctx.ring()
     return answer
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A sale of which something comes back, its member locked, whose tier is `tier`."""
+
+    sold: SoldAs
+    sale: Sale
+    receipt: str
+    tier: str | None
+    member: MemberRow
+
+
+def _case(ctx: Context, tx: Tx, scope: Scope, sale: str) -> _Case:
+    row = sales.sale_in(tx, scope, sale)
+    # Whoever comes second waits for the member and then finds what came back.
+    tier = members.lock_member(tx, row.member_id)
+    sold = refunds.sold_as(tx, row.id)
+    if sold.reversed:
+        raise Conflict("This was already reversed.", code="already-reversed")
+    as_rated = Sale(ctx.programme(tx, sold.version_id), sold.lines, sold.occurred_at, sold.state)
+    member = members.members_by_id(tx, [sold.member_id])[sold.member_id]
+    return _Case(sold, as_rated, row.receipt, tier, member)
 
 
 @dataclass(frozen=True)
@@ -111,46 +128,44 @@ class _Words:
     now: datetime
 
 
-def _book(
-    ctx: Context,
-    tx: Tx,
-    scope: Scope,
-    sold: SoldAs,
-    parts: Sequence[Part],
-    tier: str | None,
-    words: _Words,
-) -> Facts:
-    """Store what comes back of a sale whose member is locked, and take back what it had earned."""
-    now, reference = words.now, words.reference
-    member = members.members_by_id(tx, [sold.member_id])[sold.member_id]
-    rest = refunding.left(refunding.paid(sold.lines, sold.state), (*sold.came_back, *parts))
-    new = _new_refund(scope, sold, parts, reference, now)
-    refund_id = refunds.add(tx, new, parts)
-    whole = not any(rest.values())
-    if whole:
-        sales.note_reversal(tx, sold.id, scope.till_id, now)
-    params = {"receipt": reference, "refund": new.public_id, "refund_minor": new.amount_minor}
-    booking = replace(
-        counter_booking(scope, member, "", words.reason, reference, tier, now),
-        params=params if words.reason == REFUND else {"receipt": reference},
+def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _Words) -> Facts:
+    """Store what comes back of a sale, and take back what it had earned."""
+    sold, member, now = case.sold, case.member, words.now
+    rest = refunding.left(case.sale, (*sold.came_back, *back.parts))
+    new = _new_refund(scope, sold, back, words.reference, now)
+    refund_id = refunds.add(tx, new, back.parts)
+    params = {"refund": new.public_id, "refund_minor": new.amount_minor} if words.reason == REFUND else {}
+    like = replace(
+        counter_booking(scope, member, "", words.reason, words.reference, case.tier, now),
+        params={"receipt": words.reference, **params},
         sale_id=sold.id,
         programme_version_id=sold.version_id,
     )
-    posted = _settle(ctx, tx, sold, refund_id, () if whole else _rated(ctx, tx, sold, rest), member, booking)
+    posted: list[Posted] = []
+    if not rest:
+        sales.note_reversal(tx, sold.id, scope.till_id, now)
+        if case.sale.programme.refunds.draws == "give_back":
+            used = sold.state.get("used", ())
+            posted += giving_back.of_sale(ctx, tx, scope, used, replace(like, reason=GIVEN_BACK))
+    rated = ctx.rater(tx, sold.version_id).rate(rest.basket, rest.state).awards if rest else ()
+    posted += _settle(tx, case, refund_id, rated, like)
     programme = ctx.programme(tx, member.version_id)
-    after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
+    balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
+    more = Made()
+    if any(one.reason == MORE for one in posted):
+        more = conversions.settle(ctx, tx, programme, member.version_id, like, balances)
+    after = standing.settle_tier(ctx, tx, programme, member.id, case.tier, [*posted, *more.posted])
     if posted or (programme.ladder and measured(programme.ladder)):
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
-    balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
-    more = {} if words.subject else _told(sold, new, parts, rest)
-    facts = facts_of(member, words.subject or new.public_id, posted, tier, after, balances, now, **more)
-    said = _told(sold, new, parts, rest)
+    said = _told(sold, new, back, posted)
+    entries, balances, shown = more.told(posted, balances, {} if words.subject else said)
+    facts = facts_of(member, words.subject or new.public_id, entries, case.tier, after, balances, now, **shown)
     hooks.tell(ctx, tx, hooks.REFUNDED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
     return facts
 
 
-def _new_refund(scope: Scope, sold: SoldAs, parts: Sequence[Part], reference: str, now: datetime) -> NewRefund:
+def _new_refund(scope: Scope, sold: SoldAs, back: Back, reference: str, now: datetime) -> NewRefund:
     return NewRefund(
         public_id=new_id("ref"),
         sale_id=sold.id,
@@ -163,72 +178,77 @@ def _new_refund(scope: Scope, sold: SoldAs, parts: Sequence[Part], reference: st
         reference=reference,
         occurred_at=now,
         recorded_at=now,
-        amount_minor=sum(part.amount_minor for part in parts),
+        amount_minor=back.amount_minor,
         money=sold.money,
     )
 
 
-def _told(sold: SoldAs, new: NewRefund, parts: Sequence[Part], rest: dict[int, Part]) -> Facts:
+def _told(sold: SoldAs, new: NewRefund, back: Back, posted: Sequence[Posted]) -> Facts:
+    pots = {one["id"] for one in sold.state.get("used", ()) if one["kind"] == POT}
+    to_pot = sum(one.amount for one in posted if one.reason == GIVEN_BACK and one.currency in pots)
     return {
         "sale": sold.public_id,
         "reference": new.reference,
         "amount_minor": new.amount_minor,
-        "left_minor": sum(part.amount_minor for part in rest.values()),
-        "lines": [vars(part) for part in parts],
+        "pot_minor": to_pot,
+        "left_minor": sold.held_minor - new.amount_minor,
+        "lines": [vars(part) for part in back.parts],
     }
 
 
-def _rated(ctx: Context, tx: Tx, sold: SoldAs, rest: dict[int, Part]) -> tuple[Award, ...]:
-    """What is left of a sale earns, by what was known when it was made."""
-    basket, state = rating.recall(sold.state, refunding.net_lines(sold.lines, rest), sold.occurred_at)
-    return ctx.rater(tx, sold.version_id).rate(basket, state).awards
-
-
-def _settle(
-    ctx: Context,
-    tx: Tx,
-    sold: SoldAs,
-    refund_id: int,
-    rated: Sequence[Award],
-    member: MemberRow,
-    booking: Booking,
-) -> list[Posted]:
+def _settle(tx: Tx, case: _Case, refund_id: int, rated: Sequence[Award], like: Booking) -> list[Posted]:
     """Post for each rule the difference to what the sale's awards come to by now: the newest are taken back first."""
     due = {award.rule_id: award for award in rated}
-    given = refunds.given(tx, sold.id)
+    given = refunds.given(tx, case.sold.id)
     have: dict[str, int] = {}
     for one in given:
         have[one.rule_id] = have.get(one.rule_id, 0) + one.left
-    forgiving = ctx.programme(tx, sold.version_id).refunds.negative == "zero"
     posted: list[Posted] = []
-    owed = {rule: left - (due[rule].amount if rule in due else 0) for rule, left in have.items()}
     rules = list(have)
+    owed = {rule: units - (due[rule].amount if rule in due else 0) for rule, units in have.items()}
     for one in sorted(given, key=lambda one: (rules.index(one.rule_id), -one.entry_id)):
         part = min(one.left, owed[one.rule_id])
         if part > 0:
             owed[one.rule_id] -= part
-            purse = ledger.purses(tx, member.id)[one.currency]
-            said = replace(booking, public_id=new_id("ent"), rule_id=one.rule_id)
-            taking = Taking(one.entry_id, part, refund_id, forgiving)
-            posted += correcting.correct(tx, said, purse, taking, lambda: new_id("ent"))
+            purse = ledger.purses(tx, case.member.id)[one.currency]
+            said = replace(like, public_id=new_id("ent"), rule_id=one.rule_id)
+            posted += correcting.correct(tx, said, purse, Taking(one.entry_id, part, refund_id), _entry_id)
+    posted += _settle_debts(tx, case, refund_id, like)
     more = [award for award in rated if award.amount > have.get(award.rule_id, 0)]
-    return posted + _award(tx, more, have, member, replace(booking, reason=MORE, effective_at=sold.occurred_at))
+    return posted + _award(tx, more, have, replace(like, reason=MORE, effective_at=case.sold.occurred_at))
 
 
-def _award(tx: Tx, more: Sequence[Award], have: Mapping[str, int], member: MemberRow, booking: Booking) -> list[Posted]:
+def _entry_id() -> str:
+    return new_id("ent")
+
+
+def _settle_debts(tx: Tx, case: _Case, refund_id: int, like: Booking) -> list[Posted]:
+    """What the member owes now is paid by unused vouchers, and then, by the programme, borne by the merchant."""
+    policy = case.sale.programme.refunds
+    posted = conversions.cover(tx, like) if policy.vouchers == "cancel" else []
+    if policy.negative == "zero":
+        for purse in ledger.purses(tx, case.member.id).values():
+            if purse.owing:
+                booking = replace(like, public_id=new_id("ent"), rule_id="refund", reason=correcting.FORGIVEN)
+                forgiven = correcting.forgive(tx, booking, purse, refund_id)
+                posted += [forgiven] if forgiven else []
+    return posted
+
+
+def _award(tx: Tx, more: Sequence[Award], have: Mapping[str, int], like: Booking) -> list[Posted]:
     """What a rule gives more for less: by a condition that holds since, say."""
     if not more:
         return []
-    purses = ledger.purses(tx, member.id, booking.merchant_id)
+    purses = ledger.purses(tx, like.member_id, like.merchant_id)
     return ledger.award(
         tx,
         [
             ledger.Award(
-                replace(booking, public_id=new_id("ent"), rule_id=award.rule_id),
+                replace(like, public_id=new_id("ent"), rule_id=award.rule_id),
                 purses[award.currency],
                 award.amount - have.get(award.rule_id, 0),
                 award.expires_at,
-                pending.still(award.pending_until, booking.recorded_at),
+                pending.still(award.pending_until, like.recorded_at),
             )
             for award in more
         ],

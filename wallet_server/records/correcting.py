@@ -45,13 +45,11 @@ NewId = Callable[[], str]
 
 @dataclass(frozen=True)
 class Taking:
-    """What is to be taken back of one award: `amount` (> 0) of entry `award`, on account of which refund, if any.
-    `forgiving`: what the member has spent of it is not owed but the merchant's loss."""
+    """What is to be taken back of one award: `amount` (> 0) of entry `award`, on account of which refund, if any."""
 
     award: int
     amount: int
     refund: int | None = None
-    forgiving: bool = False
 
 
 def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int, new_id: NewId) -> list[Posted]:
@@ -107,8 +105,7 @@ class _Own:
 def correct(tx: Tx, booking: Booking, purse: Purse, taking: Taking, new_id: NewId) -> list[Posted]:
     """Take part of an award back: from its own lot; what is missing there from what of it has expired (each expiry
     undone as far as needed by an entry of its own: else it would be taken twice); then from what is on its way to the
-    member; then from the other lots; the rest is a debt that the next awards repay, or, where the programme forgives,
-    given to the member by the merchant in a further entry.
+    member; then from the other lots; the rest is a debt that the next awards repay (or see `forgive`).
 
     The last entry has the id of `booking`, the others ids of `new_id`. Raises `Conflict` (`already-reversed`) when
     less than that is left of the award.
@@ -140,8 +137,6 @@ def correct(tx: Tx, booking: Booking, purse: Purse, taking: Taking, new_id: NewI
         _settle_pending(tx, from_pending)
     if from_available or rest:
         posted.append(_take(tx, booking, purse, taking, from_available, rest, last))
-        if rest and taking.forgiving:
-            posted.append(_forgive(tx, replace(booking, public_id=new_id(), reason=FORGIVEN), purse, posted[-1], rest))
     return posted
 
 
@@ -272,12 +267,22 @@ def _note(tx: Tx, entry: int, corrects: int, amount: int, refund: int | None) ->
     tx.execute(sa.insert(corrections).values(row))
 
 
-def _forgive(tx: Tx, booking: Booking, purse: Purse, owing: Posted, debt: int) -> Posted:
-    """The merchant gives the member what the entry `owing` left as a debt."""
+_OWED = (
+    sa.select(lots.c.id, lots.c.remaining)
+    .join(corrections, corrections.c.entry_id == lots.c.entry_id)
+    .where(lots.c.account_id == b("account"), lot_book.DEBT, corrections.c.refund_id == b("refund"))
+    .order_by(lots.c.id)
+)
+
+
+def forgive(tx: Tx, booking: Booking, purse: Purse, refund: int) -> Posted | None:
+    """The merchant gives the member what is still owed on account of a refund; None where nothing is."""
+    owed = tx.execute(_OWED, {"account": purse.account_id, "refund": refund}).all()
+    if not owed:
+        return None
     contra = ledger.contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, WRITTEN_OFF)
-    posted = ledger.post(tx, booking, FORGIVE, purse, debt, contra)
-    lot = tx.execute(sa.select(lots.c.id).where(lots.c.entry_id == owing.entry_id)).scalar_one()
-    lot_book.take(tx, posted.entry_id, [(lot, -debt)])
+    posted = ledger.post(tx, booking, FORGIVE, purse, -sum(r.remaining for r in owed), contra)
+    lot_book.take(tx, posted.entry_id, [(r.id, r.remaining) for r in owed])
     return posted
 
 

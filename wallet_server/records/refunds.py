@@ -30,8 +30,8 @@ from wallet_server.rules.refunding import Part
 
 @dataclass(frozen=True)
 class SoldAs:
-    """A sale as it stands in the books: its lines as sold, the version and state it was rated by, and what came back
-    of it before, in `times` refunds."""
+    """A sale as it stands in the books: its lines as sold, the version and state it was rated by, what came back of it
+    before, the oldest first, in `times` refunds, and what of its money was not given back."""
 
     id: int
     public_id: str
@@ -44,6 +44,7 @@ class SoldAs:
     lines: tuple[Line, ...]
     came_back: tuple[Part, ...]
     times: int
+    held_minor: int
     reversed: bool
 
 
@@ -52,18 +53,15 @@ _SALE = sa.select(sales, sa.exists().where(sale_reversals.c.sale_id == sales.c.i
 )
 _LINES = sa.select(sale_lines).where(sale_lines.c.sale_id == b("sale")).order_by(sale_lines.c.number)
 _CAME_BACK = (
-    sa.select(
-        refund_lines.c.number,
-        sa.func.sum(refund_lines.c.quantity_milli).label("quantity_milli"),
-        sa.func.sum(refund_lines.c.amount_minor).label("amount_minor"),
-        sa.func.sum(refund_lines.c.tax_minor).label("tax_minor"),
-    )
+    sa.select(refund_lines)
     .join(refunds, refunds.c.id == refund_lines.c.refund_id)
     .where(refunds.c.sale_id == b("sale"))
-    .group_by(refund_lines.c.number)
-    .order_by(refund_lines.c.number)
+    .order_by(refunds.c.number, refund_lines.c.number)
 )
-_TIMES = sa.select(sa.func.coalesce(sa.func.max(refunds.c.number), 0)).where(refunds.c.sale_id == b("sale"))
+_TIMES = sa.select(
+    sa.func.coalesce(sa.func.max(refunds.c.number), 0).label("times"),
+    sa.func.coalesce(sa.func.sum(refunds.c.amount_minor), 0).label("amount"),
+).where(refunds.c.sale_id == b("sale"))
 
 
 def sold_as(tx: Tx, sale_id: int) -> SoldAs:
@@ -74,10 +72,8 @@ def sold_as(tx: Tx, sale_id: int) -> SoldAs:
         Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded)
         for x in tx.execute(_LINES, key)
     ]
-    back = [
-        Part(x.number, int(x.quantity_milli), int(x.amount_minor), int(x.tax_minor))
-        for x in tx.execute(_CAME_BACK, key)
-    ]
+    back = [Part(x.number, x.quantity_milli, x.amount_minor, x.tax_minor) for x in tx.execute(_CAME_BACK, key)]
+    so_far = tx.execute(_TIMES, key).one()
     return SoldAs(
         id=r.id,
         public_id=r.public_id,
@@ -89,7 +85,8 @@ def sold_as(tx: Tx, sale_id: int) -> SoldAs:
         state=r.state,
         lines=tuple(lines),
         came_back=tuple(back),
-        times=int(tx.execute(_TIMES, key).scalar_one()),
+        times=int(so_far.times),
+        held_minor=r.amount_minor - int(so_far.amount),
         reversed=bool(r.reversed),
     )
 

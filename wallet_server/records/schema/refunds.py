@@ -34,7 +34,7 @@ refund_lines = sa.Table(
     sa.Column("refund_id", Key, sa.ForeignKey("refunds.id"), primary_key=True, autoincrement=False),
     sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),  # of the line of the sale
     sa.Column("quantity_milli", sa.BigInteger(), nullable=False),
-    sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+    sa.Column("amount_minor", sa.BigInteger(), nullable=False),  # of pieces: at the prices of the sale
     sa.Column("tax_minor", sa.BigInteger(), nullable=False),
 )
 

@@ -60,11 +60,13 @@ class CameBack(BaseModel):
 
 
 class Refunded(Counted):
-    """What a refund booked, and what the member has after it. `amount_minor` came back of the `sale`, by `lines`;
-    `left_minor` is what is left of it."""
+    """What a refund booked, and what the member has after it. `amount_minor` is to be given back for what came back of
+    the `sale`, `pot_minor` of it went back to the member's pot; `left_minor` is what of the sale's money was not given
+    back. The `lines` are what came back: pieces at the prices of the sale, or money whose pieces stay."""
 
     sale: str
     reference: str
     amount_minor: int
+    pot_minor: int
     left_minor: int
     lines: list[CameBack]

@@ -25,7 +25,7 @@ refunds = APIBlueprint(
     abp_responses=_PROBLEMS,
 )
 guard(refunds)
-_TOLD = ("sale", "reference", "amount_minor", "left_minor", "lines")
+_TOLD = ("sale", "reference", "amount_minor", "pot_minor", "left_minor", "lines")
 
 
 @refunds.post("/sales/<id>/refunds", summary="Take goods back", responses={"200": refund_models.Refunded})
