@@ -86,7 +86,7 @@ class Filler:
                 tx.execute(self._insert(table, columns))
             tx.exec_driver_sql(
                 "UPDATE balances SET amount = (SELECT COALESCE(SUM(remaining), 0) FROM lots "
-                "WHERE lots.account_id = balances.account_id)"
+                "WHERE lots.account_id = balances.account_id AND remaining <> 0)"
             )
         with self.ctx.database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
