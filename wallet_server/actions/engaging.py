@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards, gathering, standing, till
+from wallet_server.actions import cards, conversions, gathering, standing, till
 from wallet_server.actions.bookings import facts_of
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.conversions import Made
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import engagement, ledger, members, parties, pending
@@ -75,11 +76,17 @@ def report(ctx: Context, scope: Scope, told: Report, wish: Asked) -> tuple[Facts
         engagement.add_event(tx, event)
         ledger.open_all_purses(tx, member.programme_id, member.id)
         purses = ledger.purses(tx, member.id, scope.merchant_id)
-        posted = ledger.award(tx, _awards(rated.awards, scope, event, purses))
+        awards = _awards(rated.awards, scope, event, purses)
+        posted = ledger.award(tx, awards)
+        balances = {code: purse.amount for code, purse in purses.items()} | {p.currency: p.balance for p in posted}
+        made = Made()
+        if awards:
+            like = awards[0].booking
+            made = conversions.settle(ctx, tx, rater.programme, member.version_id, like, balances)
+        posted, balances, more = made.told(posted, balances, {"event": told.name})
         after = standing.settle_tier(ctx, tx, rater.programme, member.id, member.tier, posted)
         cards.changed(tx, member.id, standing.loud(rater.programme, posted, member.tier, after), now)
-        balances = {purse.code: purse.amount for purse in ledger.purses(tx, member.id).values()}
-        return facts_of(member, event.public_id, posted, member.tier, after, balances, now, event=told.name)
+        return facts_of(member, event.public_id, posted, member.tier, after, balances, now, **more)
 
     answer = once(ctx, wish, act)
     ctx.ring()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from wallet_server.actions import cards, standing
+from wallet_server.actions import cards, conversions, standing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.records import jobs, ledger, members, parties, passes, programmes, visits
 from wallet_server.records.database import Tx
@@ -89,6 +89,8 @@ def _give(ctx: Context, tx: Tx, gift: Gift, member: MemberRow, now: datetime) ->
     purse = ledger.purses(tx, member.id)[gift.amount.currency]
     expires_at = earning.expiry(gift.promise, gift.amount.currency, now)
     posted = ledger.award(tx, [ledger.Award(booking, purse, gift.amount.units, expires_at)])
+    balances = {one.currency: one.balance for one in posted}
+    posted += conversions.settle(ctx, tx, gift.current, member.version_id, booking, balances).posted
     after = standing.settle_tier(ctx, tx, gift.current, member.id, gift.tier, posted)
     cards.changed(tx, member.id, standing.loud(gift.current, posted, gift.tier, after), now)
 
