@@ -23,6 +23,7 @@ from wallet_server.sandbox.google.switches import Order
 pytestmark = mostly_on("sqlite", stage=True)
 
 ANDROID = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1"
 
 
 @dataclass
@@ -146,3 +147,54 @@ def test_a_shop_without_any_apple_certificate_is_joined_saved_and_followed(stree
     assert stage.call("POST", "/v1/sales", sale, shop.till_key).status == 200
     stage.until(lambda: points(phone, card) == 10, "10 points are on the phone")
     assert stage.book_faults() == []
+
+
+def test_a_card_is_added_followed_and_removed_on_an_iphone_and_on_an_android_phone(street: Street) -> None:
+    stage, android = street.stage, street.phone()
+    member = stage.enrol()
+    iphone = stage.phone(member)
+    card = street.save(android, member["card_url"])
+    state = f"{member['card_url']}/state"
+
+    def held() -> bool:
+        return bool(json.loads(street.look(state)[1])["in_wallet"])
+
+    stage.until(held, "a phone has the card")
+    stage.sell(stage.code(iphone), 1000)
+    stage.until(lambda: shown(iphone, "points") == 10 and points(android, card) == 10, "both follow one sale")
+    stage.sell(android.code(card, datetime.now(UTC)), 500)
+    stage.until(lambda: shown(iphone, "points") == 15 and points(android, card) == 15, "whichever was scanned")
+
+    # Removed on the iPhone: it is rung no more, and the Android phone goes on.
+    code = stage.code(iphone)
+    stage.run(iphone.remove(next(iter(iphone.cards))))
+    assert iphone.cards == {}
+    rung = stage.apns.counts.accepted
+    stage.sell(code, 500)
+    stage.until(lambda: points(android, card) == 20, "the other phone follows")
+    assert stage.apns.counts.accepted == rung
+    assert held()
+
+    async def thrown_away() -> None:
+        android.remove(card)
+
+    stage.run(thrown_away())
+    stage.until(lambda: not held(), "Google told the shop that nobody has it any more")
+    assert card not in android.cards
+    stage.sell(code, 500)
+
+    # What was removed is not lost: the page gives the card again, as it is by now.
+    again = stage.phone({"download_url": file_on(street, member["card_url"])})
+    stage.until(lambda: shown(again, "points") == 25, "the iPhone has what stands by now")
+    assert street.save(android, member["card_url"]) == card
+    stage.until(lambda: points(android, card) == 25, "and so does Google")
+    assert stage.book_faults() == []
+
+
+def file_on(street: Street, card_page: str) -> str:
+    """The address of the file on the page of the card, as an iPhone's browser finds it."""
+    request = urllib.request.Request(card_page, headers={"User-Agent": IPHONE})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=30) as got:  # noqa: S310
+        found = re.search(r'class="wallet" href="([^"]+\.pkpass)"', got.read().decode())
+    assert found is not None, "an iPhone is offered Apple Wallet"
+    return street.stage.base + found.group(1)
