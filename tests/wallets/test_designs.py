@@ -75,7 +75,7 @@ def test_all_faults_of_all_files_come_at_once(folder: Path) -> None:
     edit(points / "design.toml", "version = 1", 'version = "1"\ncolour = "red"')
     edit(points / "design.toml", 'formats = ["qr"]', 'formats = ["ean-13"]')
     edit(points / "strings" / "fr.toml", 'tier = "Statut"', "")
-    edit(points / "strings" / "en.toml", "You now have %@ points", "You have points")
+    edit(points / "strings" / "en.toml", "You now have %@ {unit}", "You have points")
     (points / "apple" / "icon@3x.png").unlink()
     (points / "apple" / ".DS_Store").write_bytes(b"")
     (folder / "Points 2").mkdir()
@@ -92,7 +92,7 @@ def test_all_faults_of_all_files_come_at_once(folder: Path) -> None:
 def test_faults_of_the_strings(folder: Path) -> None:
     points = folder / "points"
     edit(points / "strings" / "fr.toml", 'tier = "Statut"', "")
-    edit(points / "strings" / "en.toml", "You now have %@ points", "You have points")
+    edit(points / "strings" / "en.toml", "You now have %@ {unit}", "You have points")
     assert faults(folder) == {
         "points/strings/fr.toml:labels.tier": "This key is missing; add it.",
         "points/strings/en.toml:change_messages.points": "Write %@ exactly once: the phone puts the new value there.",

@@ -17,6 +17,7 @@ from html import escape
 from typing import Any
 
 from wallet_server.rules.card import Alert, Balance, Card, Detail, Event, Gauge, Stamps, Texts
+from wallet_server.rules.fitting import fits_header, shortened
 from wallet_server.wallets.apple import features
 from wallet_server.wallets.apple.strings import Phrases
 from wallet_server.wallets.designs import Align, Design, Item, Placement, SlotName
@@ -50,6 +51,8 @@ def compose(
 ) -> tuple[dict[str, Any], Phrases]:
     """The document of pass.json and the texts it needs in other languages. Checks nothing: that is `rules.faults`."""
     phrases = Phrases(card.languages or design.languages)
+    if any(placed.item == "tier" for placed in design.slots["header"]):
+        card = shortened(card, fits_header)
     _reserve_alerting_texts(card, design, phrases)
     document: dict[str, Any] = {
         "formatVersion": 1,
@@ -157,14 +160,22 @@ def _without(field: Field, *names: str) -> Field:
 
 def _message(card: Card, alert: Alert, design: Design) -> Texts:
     """What the lock screen says: the alert's own words, else the design's; for stamps also what comes next."""
-    said = design.change_messages[alert.facet]
+    said = {tag: _with_unit(text, card, tag) for tag, text in design.change_messages[alert.facet].items()}
     if any(alert.message.values()):
-        return alert.message
+        return {tag: _with_unit(text, card, tag) for tag, text in alert.message.items()}
     if alert.facet != "points" or card.stamps is None:
         return said
     # A per cent sign ("10% off") could be taken for a further place of a value.
     following = {tag: text for tag, text in card.stamps.sentence.items() if "%" not in text}
     return {tag: f"{text}. {following[tag]}" if tag in following else text for tag, text in said.items()}
+
+
+def _with_unit(text: str, card: Card, language: str) -> str:
+    """The design's words with the currency's own name for several; inside a sentence it is written small, but for
+    abbreviations."""
+    unit = card.balance.label.get(language, "")
+    small = unit[:1].lower() + unit[1:] if unit[1:2].islower() else unit
+    return text.replace("{unit}", small)
 
 
 def _fields(card: Card, placed: Placement, design: Design, phrases: Phrases, back: bool) -> Iterator[Field]:
