@@ -26,7 +26,7 @@ def explain(award: Award, language: str, programme: Programme) -> str:
     if award.cut:
         cut = counted(award.cut, noun, tongue)
         why.append(f"{cut} au-delà de la limite" if tongue == "fr" else f"{cut} beyond the limit")
-    said = ("\u00a0; " if tongue == "fr" else "; ").join(part.rstrip(".") for part in why)
+    said = ("\u00a0; " if tongue == "fr" else "; ").join(f"{part[:1].lower()}{part[1:]}".rstrip(".") for part in why)
     colon = "\u00a0:" if tongue == "fr" else ":"
     return f"{reason}{colon} {counted(award.amount, noun, tongue)}{f' ({said})' if said else ''}."
 

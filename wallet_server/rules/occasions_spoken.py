@@ -86,8 +86,9 @@ def condition_said(text: str, programme: Programme, tongue: str) -> str:
 
 
 def _days(days: Sequence[int], tongue: str) -> str:
-    names = [_DAYS[tongue][day] for day in days]
-    return f"le {joined(names, tongue)}" if tongue == "fr" else f"on {joined([f'{name}s' for name in names], tongue)}"
+    if tongue == "fr":
+        return joined([f"le {_DAYS[tongue][day]}" for day in days], tongue)
+    return f"on {joined([f'{_DAYS[tongue][day]}s' for day in days], tongue)}"
 
 
 def _clock(clock: time, tongue: str) -> str:
