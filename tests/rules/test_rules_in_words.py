@@ -68,9 +68,9 @@ def test_what_a_rule_asks_is_said(more: dict[str, Any], french: str, english: st
             "Points are multiplied by 2 on Tuesdays and Saturdays, from 17:00 to 19:30.",
         ),
         (
-            {"tiers": ["gold"], "birthday": "day", "stores": ["sto_x"]},
-            "Les points sont multipliés par 2 pour le statut Or, le jour de votre anniversaire, dans certaines boutiques.",
-            "Points are multiplied by 2 for Gold members, on your birthday, in some shops.",
+            {"tiers": ["gold"], "stores": ["sto_x"]},
+            "Les points sont multipliés par 2 pour le statut Or, dans certaines boutiques.",
+            "Points are multiplied by 2 for Gold members, in some shops.",
         ),
         (
             {"dates": {"from": "2026-12-01", "to": "2026-12-24"}, "categories": ["cake"]},
@@ -92,9 +92,8 @@ def test_stars_are_feminine_and_what_never_counts_is_said_once() -> None:
         "fr": {"one": "étoile", "other": "étoiles", "feminine": True},
         "en": {"one": "star", "other": "stars"},
     }
-    told = programme(
-        status, currencies=stars, multipliers=[{"id": "x", "factor": [2, 1]}], excluded={"categories": ["medicine"]}
-    )
+    never, twice = {"categories": ["medicine"]}, [{"id": "x", "factor": [2, 1]}]
+    told = programme(status, currencies=stars, multipliers=twice, excluded=never)
     said = rule_sentences(told)["fr"]
     assert said.endswith(f"Les étoiles sont multipliées par 2. Ne comptent jamais{FIXED}: medicine.")
     both = programme(EURO, status, currencies=stars, multipliers=twice)
