@@ -19,6 +19,7 @@ from wallet_server.actions.once import asked
 from wallet_server.actions.webhooks import Wanted
 from wallet_server.channels.posting import Poster
 from wallet_server.errors import Conflict, Invalid, NotFound
+from wallet_server.records import programmes
 from wallet_server.records.deliveries import DEAD
 from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.records.schema import WEBHOOK_FACTS, accounts, webhook_attempts, webhook_deliveries
@@ -149,6 +150,22 @@ def test_each_merchant_has_its_own_and_a_test_account_says_so(world: World, shop
     told = {(body["type"], body["mode"]) for body in shop.bodies}
     assert told == {("webhook.test", "test"), ("member.joined", "live"), ("sale.counted", "live")}
     assert {body["merchant"] for body in shop.bodies if body["mode"] == "test"} == {other.merchant}
+
+
+def test_what_a_merchant_does_is_told_to_it_alone_and_what_concerns_members_to_all(
+    world: World, shop: Receiver
+) -> None:
+    beside = programs.found(world.ctx, "À côté", programs.NewStore("Centre"))
+    neighbour = keys.authenticate(world.ctx, beside.merchant_key)
+    with world.ctx.change() as tx:
+        programmes.join_programme(tx, 1, beside.merchant_id, world.ctx.now())
+    add(world, shop.url)
+    with receiving() as theirs:
+        webhooks.add(world.ctx, neighbour, theirs.url, [], asked(neighbour, "add-webhook", {}, "k-1"))
+        world.sell(world.enrol(), 100)
+        work(world)
+        assert sorted(shop.kinds()) == ["member.joined", "sale.counted"]
+        assert theirs.kinds() == ["member.joined"]
 
 
 def test_who_wants_too_much_or_nonsense_is_refused(world: World) -> None:
