@@ -82,12 +82,29 @@ def medal(pen: Pen, x: float, y: float, size: float) -> None:
     pen.polygon(star(x, y + size * 0.08, size * 0.27, 0.52), soften=size * 0.02)
 
 
+def ribbons(pen: Pen, x: float, y: float, size: float) -> None:
+    """Three chevrons, one above the other, as ranks are sewn on a sleeve."""
+    for step in (-0.3, 0.0, 0.3):
+        top, arm, thick = y + step * size - size * 0.1, size * 0.42, size * 0.13
+        pen.polygon(
+            [
+                (x, top),
+                (x + arm, top + size * 0.24),
+                (x + arm, top + size * 0.24 + thick),
+                (x, top + thick),
+                (x - arm, top + size * 0.24 + thick),
+                (x - arm, top + size * 0.24),
+            ]
+        )
+
+
 SYMBOLS: dict[str, tuple[str, str, Draw]] = {
     "tiers": ("#3b2a6b", "#f5c451", crown),
     "gift": ("#8f1d3f", "#ffd9c7", parcel),
     "event": ("#0f4c5c", "#ffd166", ticket),
     "coupon": ("#b5421f", "#fff3e2", seal),
     "club": ("#14213d", "#8fd3ff", medal),
+    "ranks": ("#2f4a3a", "#f3e3b3", ribbons),
 }
 
 

@@ -35,11 +35,12 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield raised
 
 
-def publish(stage: Stage, **tiers: Any) -> dict[str, Any]:
-    """The programme of the stage with these tiers in place of its own; what was answered."""
+def publish(stage: Stage, design: dict[str, Any] | None = None, **tiers: Any) -> dict[str, Any]:
+    """The programme of the stage with these tiers in place of its own; the document."""
     programme = f"/v1/programmes/{stage.facts['programme']}"
     document = copy.deepcopy(stage.merchant("GET", programme).body["document"])
     document["tiers"] = {"currency": "status", **tiers}
+    document["design"] = design or document["design"]
     answer = stage.merchant("POST", f"{programme}/versions", {"document": document})
     assert answer.status == 200, answer
     return document
@@ -207,3 +208,42 @@ def test_old_customers_followers_and_friends_have_a_tier_of_their_own(stage: Sta
     )
     assert standing(stage, nobody)["why"] == "Statut Fidèle, offert."
     assert stage.book_faults() == []
+
+
+def test_long_names_are_whole_in_a_row_of_their_own_and_short_where_there_is_none(stage: Stage) -> None:
+    maniac, jedi = "Maître maniaque perfectionniste", "Grand Maître Jedi du nettoyage"
+    longest = "Maître maniaque du propre et de la vapeu"
+    levels = [
+        level("jedi", jedi, jedi, threshold=0),
+        level("maniac", maniac, maniac, threshold=300),
+        level("steam", longest, longest, threshold=1000, short_names={"fr": "Maître vapeur", "en": "Steam master"}),
+    ]
+    publish(stage, levels=levels, design={"id": "ranks", "version": 1})
+    member = stage.enrol(language="fr")
+    iphone, pixel = stage.phone(member, "fr"), android(stage, member)
+    code = stage.code(iphone)
+    for name, amount in ((jedi, 0), (maniac, 30_000)):
+        if amount:
+            assert stage.sell(code, amount).status == 200
+        stage.until(lambda name=name: primary(iphone) == name, "the iPhone has it where nothing else stands")  # type: ignore[misc]
+        stage.until(lambda name=name: on_row(pixel) == name, "and so has the Android")  # type: ignore[misc]
+        assert name in page(member["card_url"])
+    (card,) = pixel.cards.values()
+    rows = card.above["classTemplateInfo"]["cardTemplateOverride"]["cardRowTemplateInfos"]
+    assert [*rows[0]] == ["oneItem"]
+
+    publish(stage, levels=levels, design={"id": "points", "version": 1})
+    assert stage.sell(code, 70_000).status == 200
+    stage.until(lambda: shown(iphone, "tier") == "Maître vapeur", "the short form, beside the name of the shop")
+    stage.until(lambda: on_row(pixel) == "Maître vapeur", "and beside the points")
+    assert shown(iphone, "detail.tier") == module(pixel, "detail-tier")[1] == longest
+
+
+def primary(phone: Phone) -> Any:
+    return face(phone)["storeCard"]["primaryFields"][0]["value"]
+
+
+def on_row(phone: AndroidPhone) -> str:
+    """The status on the front: a text of its own, or the second balance where it reads alike in every language."""
+    (card,) = phone.cards.values()
+    return module(phone, "tier")[1] or str(card.body["secondaryLoyaltyPoints"]["balance"]["string"])

@@ -124,6 +124,16 @@ def _everywhere() -> Card:
 
 
 _TOP = Tier("gold", {"fr": "Statut", "en": "Status"}, {"fr": "Or", "en": "Gold"})
+_JEDI = Tier(
+    "jedi",
+    {"fr": "Statut", "en": "Status"},
+    {"fr": "Grand Maître Jedi du nettoyage", "en": "Grand Jedi master of cleaning"},
+)
+_MANIAC = Tier(
+    "maniac",
+    {"fr": "Statut", "en": "Status"},
+    {"fr": "Maître maniaque perfectionniste", "en": "Perfectionist master maniac"},
+)
 _START = Gauge(
     3,
     60,
@@ -149,6 +159,10 @@ GALLERY: Mapping[str, Mapping[str, Card]] = {
         "silver": _silver(),
         "gold": replace(_silver(), tier=_TOP, gauge=None, palette=_GOLD),
         "new": replace(_silver(), gauge=_START, palette=_SAND),
+    },
+    "ranks": {
+        "jedi": replace(_silver(), design="ranks", tier=_JEDI, palette=_NAVY),
+        "top": replace(_silver(), design="ranks", tier=_MANIAC, gauge=None, palette=_GOLD),
     },
     "gift": {"euros": _gift(4250), "empty": _gift(0), "yen": _gift(5000, "JPY", 0), "dinar": _gift(-12_345, "TND", 3)},
     "event": {"evening": _ticket("2027-01-06T22:30:00Z"), "days": _ticket("2027-01-09T18:00:00Z")},

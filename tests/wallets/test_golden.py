@@ -83,7 +83,7 @@ def test_each_design_shows_its_own_style(wallet: AppleWallet) -> None:
     styles = {"storeCard", "coupon", "eventTicket", "generic", "posterGeneric"}
     shown = {name: styles & made(wallet, next(iter(cards.values()))).document.keys() for name, cards in GALLERY.items()}
     assert shown == {
-        **{name: {"storeCard"} for name in ("points", "stamps", "tiers", "gift")},
+        **{name: {"storeCard"} for name in ("points", "stamps", "tiers", "ranks", "gift")},
         "event": {"eventTicket"},
         "coupon": {"coupon"},
         "club": {"generic", "posterGeneric"},

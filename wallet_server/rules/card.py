@@ -49,11 +49,12 @@ class Balance:
 
 @dataclass(frozen=True)
 class Tier:
-    """The status shown on the card."""
+    """The status shown on the card; `short` is for places that would cut the name."""
 
     code: str
     label: Texts
     name: Texts
+    short: Texts | None = None
 
 
 @dataclass(frozen=True)
@@ -285,10 +286,13 @@ _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def _part(part: Any) -> dict[str, Any]:
-    """One part of a card. What is not money has neither code nor decimals, as balances had none at first."""
+    """One part of a card. What is not money has neither code nor decimals, as balances had none at first, and a tier
+    only has a short name where one was written."""
     raw: dict[str, Any] = vars(part)
     if type(part) is Balance and part.iso is None and not part.exponent:
         return {"key": part.key, "label": part.label, "value": part.value}
+    if type(part) is Tier and part.short is None:
+        return {"code": part.code, "label": part.label, "name": part.name}
     return raw
 
 

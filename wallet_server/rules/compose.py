@@ -11,6 +11,7 @@ from datetime import datetime
 
 from wallet_server.rules import coupons, recovering
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Offer, Palette, Place, Texts, Tier
+from wallet_server.rules.fitting import fits_front
 from wallet_server.rules.metrics import Measures
 from wallet_server.rules.places import Store, nearest
 from wallet_server.rules.program import Level, Programme, Promise
@@ -30,6 +31,7 @@ _WORDS: Mapping[str, Texts] = {
     "rules": {"fr": "Comment ça marche", "en": "How it works"},
     "rewards": {"fr": "Vos récompenses", "en": "Your rewards"},
     "benefits": {"fr": "Vos avantages au statut {}", "en": "Your {} benefits"},
+    "way": {"fr": "Prochain statut", "en": "Next status"},
     "teaser": {"fr": "Ce qui vous attend au statut {}", "en": "What waits for you at {}"},
     "stores": {"fr": "Où nous trouver", "en": "Where to find us"},
     "web": {"fr": "Votre carte sur le web", "en": "Your card on the web"},
@@ -44,6 +46,7 @@ _WORDS: Mapping[str, Texts] = {
     "stop_text": {"fr": "Arrêter les messages de {}", "en": "Stop messages from {}"},
     "nearby": {"fr": "{} est tout près", "en": "{} is close by"},
     "welcome": {"fr": "Cadeau de bienvenue", "en": "Welcome gift"},
+    "vouchers": {"fr": "Vos bons", "en": "Your vouchers"},
     "coupon": {"fr": "Bon {}", "en": "{} coupon"},
     "coupon_used": {"fr": "Bon utilisé", "en": "Coupon used"},
     "coupon_used_text": {
@@ -89,6 +92,7 @@ class Holding:
     rate_link: str | None = None
     recover_link: str | None = None
     figures: Measures | None = None
+    vouchers: tuple[coupons.Voucher, ...] = ()
 
 
 def compose(
@@ -109,10 +113,10 @@ def compose(
         design_version=programme.design_version,
         palette=_palette(programme, level),
         balance=_balance(programme, common, holding),
-        tier=None if level is None else Tier(level.code, common.words("tier"), dict(level.names)),
+        tier=None if level is None else _tier(common, level),
         gauge=progress,
         news=None if holding.news is None else News(common.words("news"), _complete(programme, holding.news)),
-        details=_details(programme, common, holding, level),
+        details=_details(programme, common, holding, level, progress),
         places=common.shops(holding.stores).nearby(holding.home),
         max_distance_metres=programme.max_distance_metres,
         code_issue=holding.code_issue,
@@ -223,11 +227,16 @@ def _complete(programme: Programme, texts: Texts) -> Texts:
     return {language: texts.get(language) or fallback for language in programme.languages}
 
 
-def _details(programme: Programme, common: _Common, holding: Holding, level: Level | None) -> tuple[Detail, ...]:
+def _details(
+    programme: Programme, common: _Common, holding: Holding, level: Level | None, progress: Gauge | None
+) -> tuple[Detail, ...]:
     """The back of the card: what the member may want to read first stands first, the way out last."""
     details: list[Detail] = []
     if holding.voided:
         details.append(Detail("voided", common.words("voided"), common.words("voided_text")))
+    if holding.vouchers and not holding.voided:
+        listed = {tag: coupons.listed(holding.vouchers, tag) for tag in programme.languages}
+        details.append(Detail("vouchers", common.words("vouchers"), listed))
     details += common.promises
     if holding.web_link is None and programme.welcome_coupon is not None:
         # The card of nobody yet says what whoever joins is given beside it.
@@ -235,6 +244,7 @@ def _details(programme: Programme, common: _Common, holding: Holding, level: Lev
         details.append(Detail("welcome", common.words("welcome"), promised))
     if level is not None and level.benefits:
         details.append(_benefits(programme, level))
+    details += _way(common, progress)
     details += _teaser(programme, level)
     if holding.stores:
         details.append(common.shops(holding.stores).listed)
@@ -330,6 +340,18 @@ def _benefits(programme: Programme, level: Level) -> Detail:
     label = {lang: _WORDS["benefits"][lang].format(level.names[lang]) for lang in programme.languages}
     text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in level.benefits) for lang in programme.languages}
     return Detail("benefits", label, text)
+
+
+def _tier(common: _Common, level: Level) -> Tier:
+    short = None if level.short_names is None else dict(level.short_names)
+    return Tier(level.code, common.words("tier"), dict(level.names), short)
+
+
+def _way(common: _Common, progress: Gauge | None) -> list[Detail]:
+    """What is missing for the next tier, where the front of a card may have no room for the whole sentence."""
+    if progress is None or all(fits_front(said) for said in progress.sentence.values()):
+        return []
+    return [Detail("way", common.words("way"), progress.sentence)]
 
 
 def _teaser(programme: Programme, level: Level | None) -> list[Detail]:

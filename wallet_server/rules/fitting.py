@@ -8,10 +8,10 @@ sans-serif of Helvetica's proportions, which those of the iPhone's own typeface 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from wallet_server.rules.card import Card
+from wallet_server.rules.card import Card, Detail
 from wallet_server.rules.card_form import LANGUAGES, Wrong, cleaned
 from wallet_server.rules.colours import FAINT, contrast, rgb
 from wallet_server.rules.gifts import spoken_in
@@ -21,6 +21,8 @@ GOOGLE_NAME, GOOGLE_BALANCE = 20, 7
 
 CARD_POINTS, MARGIN_POINTS, GAP_POINTS = 375, 16, 8
 LOGO_TEXT_POINTS, HEADER_POINTS, LABEL_POINTS, FIELD_POINTS = 18.0, 17.0, 11.0, 16.0
+HEADER_ROOM = (CARD_POINTS - 2 * MARGIN_POINTS) / 2
+NUMBER_POINTS = 60
 SQUARE_POINTS = 50
 """How wide a square logo is: as high as Apple's 50 points allow."""
 SMALLEST = 0.6
@@ -51,6 +53,32 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
         * size
         * (_BOLD if bold else 1.0)
     )
+
+
+def fits_header(name: str) -> bool:
+    """Whether an iPhone has room for the name of a tier at the top of a card, half of which is the shop's."""
+    return width(name, HEADER_POINTS) * SMALLEST <= HEADER_ROOM
+
+
+def fits_front(sentence: str) -> bool:
+    """Whether it can be read whole on the front of an iPhone's card, beside a number."""
+    return width(sentence, FIELD_POINTS) * SMALLEST <= CARD_POINTS - 2 * MARGIN_POINTS - NUMBER_POINTS
+
+
+def fits_beside(name: str) -> bool:
+    """Whether a small Android phone has room for it in a row that it shares."""
+    return len(name) <= GOOGLE_NAME
+
+
+def shortened(card: Card, fits: Callable[[str], bool]) -> Card:
+    """The card for a place in which the name of its tier may not fit: there its short form stands, if it has one, and
+    the whole name among the details."""
+    tier = card.tier
+    if tier is None or tier.short is None or all(fits(name) for name in tier.name.values()):
+        return card
+    short = {tag: name if fits(name) else tier.short.get(tag, name) for tag, name in tier.name.items()}
+    whole = Detail("tier", tier.label, tier.name)
+    return replace(card, tier=replace(tier, name=short), details=(whole, *card.details))
 
 
 def warnings(
@@ -128,9 +156,32 @@ def unspoken(typed: Mapping[str, str]) -> tuple[str, ...]:
 
 def _tiers(programme: Programme) -> Iterator[Wrong]:
     for number, level in enumerate(programme.ladder.levels if programme.ladder else (), 1):
-        for language, name in level.names.items():
-            if len(name) > GOOGLE_BALANCE:
-                yield Wrong(f"tier{number}_{language}", "google_tier", (str(GOOGLE_BALANCE),))
+        for language, whole in level.names.items():
+            name = whole if level.short_names is None else level.short_names.get(language, whole)
+            field = f"tier{number}_{language}"
+            if not fits_header(name):
+                yield Wrong(field, "apple_tier", (_header_shown(name), short_form(name)))
+            if not fits_beside(name):
+                yield Wrong(field, "google_tier_cut", (name[: GOOGLE_NAME - 1].rstrip() + "…", short_form(name)))
+            elif len(name) > GOOGLE_BALANCE:
+                yield Wrong(field, "google_tier", (str(GOOGLE_BALANCE),))
+
+
+def _header_shown(name: str) -> str:
+    """What an iPhone leaves of a name at the top of a card."""
+    cuts = (name[:length].rstrip() + "…" for length in range(len(name), 0, -1))
+    return next((cut for cut in cuts if fits_header(cut)), "…")
+
+
+def short_form(name: str) -> str:
+    """A shorter name that every phone has room for: its first words, without one that leads on to more."""
+    words = name.split()
+    while len(words) > 1 and (not fits_beside(" ".join(words)) or words[-1].lower() in _LEADING):
+        words.pop()
+    return " ".join(words)[:GOOGLE_NAME].rstrip()
+
+
+_LEADING = frozenset({"de", "du", "des", "la", "le", "les", "l’", "d’", "et", "of", "the", "and", "à", "au"})
 
 
 def _colours(programme: Programme, logo: Logo | None) -> Iterator[Wrong]:

@@ -248,7 +248,7 @@ def _design_faults(document: Mapping[str, object]) -> Iterator[Fault]:
     design = table(document.get("design")).get("id")
     if design in ("coupon", "event"):
         yield Fault("design.id", f"The design “{design}” is not for members' cards; choose one that shows a balance.")
-    if design in ("tiers", "club") and "tiers" in document and document["tiers"] is None:
+    if design in ("tiers", "club", "ranks") and "tiers" in document and document["tiers"] is None:
         yield Fault("design.id", f"The design “{design}” shows the status of a member; add tiers or choose another.")
     kinds = {row.get("code"): row.get("kind") for row in rows_of(document.get("currencies")) if _is_code(row)}
     shown = document.get("balance_currency")

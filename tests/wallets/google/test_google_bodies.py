@@ -74,7 +74,7 @@ def test_specimens_in_every_state_are_sound_too(name: str) -> None:
 def test_each_kind_of_card_is_googles_own_kind() -> None:
     kinds = {name: kind_of(next(iter(cards.values())), "Object") for name, cards in GALLERY.items()}
     assert kinds == {
-        **dict.fromkeys(("points", "stamps", "tiers", "club"), "loyaltyObject"),
+        **dict.fromkeys(("points", "stamps", "tiers", "club", "ranks"), "loyaltyObject"),
         "gift": "giftCardObject",
         "event": "eventTicketObject",
         "coupon": "offerObject",

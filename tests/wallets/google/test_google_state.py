@@ -14,7 +14,7 @@ from tests.wallets.google.making import ISSUER, SAMPLES, class_of, clone, google
 from wallet_server.sandbox.google import Discovery
 from wallet_server.wallets.google import limits, state
 
-LOYALTY = [(design, name) for design, name in SAMPLES if design in ("points", "stamps", "tiers", "club")]
+LOYALTY = [(design, name) for design, name in SAMPLES if design in ("points", "stamps", "tiers", "club", "ranks")]
 
 
 def merged(there: Any, patch: Any) -> Any:

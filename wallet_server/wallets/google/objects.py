@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from wallet_server.rules.addresses import encoded
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, Texts
+from wallet_server.rules.fitting import fits_beside, shortened
 from wallet_server.wallets.designs import BarcodeFormat, Design
 from wallet_server.wallets.google import totp
 from wallet_server.wallets.google.form_parts import MAX_LINKED
@@ -116,6 +117,8 @@ def compose(
     """The whole body of the object, in the class `belongs` or else in its own. `banner` is the address of the picture
     that shows this member's state, `wide` of such a one among the details; without `places` it names none, for an
     issuer whom Google grants none; `message` is what `news` made."""
+    if any("tier" in row and len(row) > 1 for row in design.google.rows):
+        copy = replace(copy, card=shortened(copy.card, fits_beside))
     card, identity = copy.card, copy.identity
     speaker = speaker_for(card.languages or design.languages)
     vertical = vertical_of(card, design)
