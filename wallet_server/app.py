@@ -24,6 +24,8 @@ from wallet_server.web.api.counter import counter
 from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.api.events import events
+from wallet_server.web.api.gestures import gestures
+from wallet_server.web.api.holds import holds
 from wallet_server.web.api.quotes import quotes
 from wallet_server.web.api.refunds import refunds
 from wallet_server.web.api.sandbox_clock import sandbox_clock
@@ -54,8 +56,8 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    counters = (counter, quotes, refunds, coupon_uses)
-    for blueprint in (*counters, back_office, events, books, tiers, webhooks, sandbox_clock):
+    counters = (counter, quotes, refunds, holds, coupon_uses)
+    for blueprint in (*counters, back_office, events, gestures, books, tiers, webhooks, sandbox_clock):
         app.register_api(blueprint)
     app.register_blueprint(apple)
     app.register_blueprint(google)

@@ -12,8 +12,18 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded, together
-from wallet_server.actions import keys, upkeep
-from wallet_server.records.schema import coupon_events, coupons, ledger_entries, reward_stock, sales
+from wallet_server.actions import keys, leaving, upkeep
+from wallet_server.records import passes
+from wallet_server.records.schema import (
+    coupon_events,
+    coupons,
+    goodwill_notes,
+    ledger_accounts,
+    ledger_entries,
+    ledger_postings,
+    reward_stock,
+    sales,
+)
 from wallet_server.rules.program import default_document
 
 TITLE = {"fr": "Bon de 10 €", "en": "€10 voucher"}
@@ -273,3 +283,64 @@ def _mug(world: World, holder: Holder) -> int:
     status, told = post(world, "redemptions", {"code": holder.code, "reward": "mug", "reference": holder.member})
     assert status == 200 or told["code"] == "out-of-stock", json.dumps(told)
     return status
+
+
+def gesture(world: World, holder: Holder, **body: Any) -> tuple[int, dict[str, Any]]:
+    sent = world.bearer(world.founded.merchant_key, world.number())
+    answer = world.client().post(f"/v1/members/{holder.member}/goodwill", json=body, headers=sent)
+    return answer.status_code, answer.get_json()
+
+
+def shown(world: World, holder: Holder) -> dict[str, Any]:
+    """The card as it is published once everything has been told."""
+    for _ in range(3):
+        world.clock.forward(minutes=10)
+        world.work()
+    with world.ctx.look() as tx:
+        return dict(json.loads(passes.published(tx, [holder.pass_id])[holder.pass_id].card))
+
+
+@sqlite
+def test_a_gesture_is_booked_and_its_reason_is_on_the_card(world: World) -> None:
+    holder = world.enrol()
+    status, given = gesture(world, holder, reason="livraison en retard", code="delay", amount=200, complaint="T-17")
+    assert (status, given["sentence"], given["balances"]["points"]) == (200, "Goodwill gesture, +200 points", 200)
+    accounts = sa.select(ledger_postings.c.amount).join(ledger_accounts).where(ledger_accounts.c.purpose == "goodwill")
+    assert rows(world, accounts) == [(-200,)]
+    (entry,) = rows(world, sa.select(ledger_entries.c.params, ledger_entries.c.reason))
+    assert (entry.params, entry.reason) == ({"code": "delay"}, "earn.goodwill"), "the words are not in the books"
+    card = shown(world, holder)
+    assert card["news"]["text"]["fr"] == "Geste commercial\u00a0: livraison en retard"
+    assert upkeep.book_faults(world.ctx) == []
+    leaving.leave(world.ctx, world.merchant, holder.member)
+    assert rows(world, sa.select(goodwill_notes)) == []
+
+
+@sqlite
+def test_a_gesture_may_be_a_voucher(world: World) -> None:
+    holder = world.enrol()
+    status, given = gesture(world, holder, reason="produit abîmé", voucher="bon")
+    assert (status, given["sentence"]) == (200, "Goodwill gesture, a new voucher is on the card")
+    card = shown(world, holder)
+    assert card["news"]["text"]["en"] == "Goodwill gesture: produit abîmé"
+    backs = {one["key"]: one["text"]["fr"] for one in card["details"]}
+    assert backs["vouchers"] == "Bon de 10 €, jusqu’au 16 février 2027"
+    sold = sale(world, holder, [line("gâteau", 2500)], vouchers=given["vouchers"])
+    assert sold["to_pay_minor"] == 1500
+    assert "vouchers" not in {one["key"] for one in shown(world, holder)["details"]}
+    assert gesture(world, holder, reason="x", voucher="nothing")[1]["code"] == "unknown-voucher"
+
+
+@sqlite
+def test_a_new_voucher_is_said_on_the_card_and_on_its_back(world: World) -> None:
+    holder = world.enrol()
+    sale(world, holder, [line("gâteau", 110000)])
+    card = shown(world, holder)
+    assert card["news"]["text"] == {"fr": "Nouveau bon\u00a0: Bon de 10 €", "en": "New voucher: €10 voucher"}
+    backs = {one["key"]: one["text"]["en"] for one in card["details"]}
+    assert backs["vouchers"] == "2\u00a0× €10 voucher, until 16 February 2027"
+    world.clock.forward(days=7)
+    world.work()
+    with world.ctx.look() as tx:
+        later = json.loads(passes.published(tx, [holder.pass_id])[holder.pass_id].card)
+    assert later["news"] is None, "a week later it is on the back alone"

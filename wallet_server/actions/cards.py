@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import figures
+from wallet_server.actions import figures, notices
 from wallet_server.actions.context import Context
 from wallet_server.actions.stale import BIT, REFRESH, changed, changed_many, mask
 from wallet_server.records import (
-    announcements,
     coupons,
     devices,
     ledger,
@@ -192,8 +191,9 @@ class _Desk:
         self._members = members.members_by_id(tx, member_ids)
         self._purses = ledger.amounts(tx, member_ids)
         self._figures = figures.of_members(tx, self._members, lambda key: ctx.programme(tx, key), now)
-        self._news = announcements.news_of(tx, member_ids, now)
+        self._news = notices.of_members(ctx, tx, member_ids, now)
         self._names = members.first_names(tx, member_ids) if self._news else {}
+        self._vouchers = notices.vouchers_of(ctx, tx, member_ids, now)
         self._codes = passes.newest_codes(tx, [row.id for row in rows])
         self._coupons = coupons.of_passes(tx, [row.id for row in rows if row.kind == coupons.COUPON])
         self._stores = {
@@ -232,8 +232,8 @@ class _Desk:
         return {language: personal(text, self._names.get(member_id)) for language, text in texts.items()}
 
     def stands(self, news: str | None) -> bool:
-        """Whether this announcement may stay on a card: neither recalled nor over."""
-        return news is not None and announcements.stands(self._tx, news, self._now)
+        """Whether this may stay on a card: neither recalled nor over."""
+        return news is not None and notices.stands(self._tx, news, self._now)
 
     def compose(self, row: PassRow, shown: Facets) -> tuple[Card, datetime | None]:
         """The card with these facets, whether they are what the books say or what stays while that is held back."""
@@ -243,7 +243,7 @@ class _Desk:
         programme = self._programme(row)
         own = self._figures.get(member.id)
         kept = shown.news is not None and (news is None or shown.news != news.public_id)
-        text = announcements.texts(self._tx, shown.news) if shown.news and kept else news.texts if news else None
+        text = notices.texts(self._ctx, self._tx, shown.news) if shown.news and kept else news.texts if news else None
         holding = Holding(
             balances=self._purses.get(member.id, {}),
             tier=shown.tier,
@@ -257,6 +257,7 @@ class _Desk:
             rate_link=self._ctx.link("rate", row.public_id),
             recover_link=self._ctx.link("recover", row.public_id),
             figures=None if own is None else own.found,
+            vouchers=self._vouchers.get(member.id, ()),
         )
         turns = [news.ends_at if news else None, own.changes_at if own else None]
         return compose(programme, holding, self._now, [at for at in turns if at is not None])

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from wallet_server.actions import vouchers
+from wallet_server.actions import cards, vouchers
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.vouchers import Gift
 from wallet_server.records import correcting, coupons, ledger, lots, programmes, rewards
@@ -29,6 +30,11 @@ class Made:
 
     posted: tuple[Posted, ...] = ()
     vouchers: tuple[str, ...] = ()
+
+    def ring(self, tx: Tx, member_id: int, now: datetime) -> None:
+        """The card says that there is a voucher, and may be heard."""
+        if self.vouchers:
+            cards.changed(tx, member_id, ["news"], now)
 
     def told(
         self, posted: Sequence[Posted], balances: Mapping[str, int], more: Mapping[str, Any]

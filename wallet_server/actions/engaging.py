@@ -86,6 +86,7 @@ def report(ctx: Context, scope: Scope, told: Report, wish: Asked) -> tuple[Facts
         posted, balances, more = made.told(posted, balances, {"event": told.name})
         after = standing.settle_tier(ctx, tx, rater.programme, member.id, member.tier, posted)
         cards.changed(tx, member.id, standing.loud(rater.programme, posted, member.tier, after), now)
+        made.ring(tx, member.id, now)
         return facts_of(member, event.public_id, posted, member.tier, after, balances, now, **more)
 
     answer = once(ctx, wish, act)

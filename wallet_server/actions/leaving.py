@@ -15,7 +15,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import NotFound
-from wallet_server.records import deeds, engagement, jobs, members, passes, programmes, recovery, vendors
+from wallet_server.records import deeds, engagement, gestures, jobs, members, passes, programmes, recovery, vendors
 from wallet_server.records.database import Tx
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.scope import Scope
@@ -60,6 +60,7 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
             engagement.set_birthday(tx, found.id, None)
             coupons.cancel(tx, found.id, at)
             recovery.end_codes(tx, found.id, at)
+            gestures.erase(tx, found.id)
             deeds.add(tx, scope, deeds.LEFT, at, about=found.public_id)
             _retire(ctx, tx, recovery.copies(tx, found.id), _kept(ctx, tx, found.id))
     ctx.ring()

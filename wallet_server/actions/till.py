@@ -87,7 +87,7 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
     )
 
 
-def _held(
+def held_member(
     ctx: Context, tx: Tx, scope: Scope, text: str, *, spends: bool = False, sold_at: datetime | None = None
 ) -> MemberRow:
     """The holder of a card, whose row is held from here on. Who `spends` is told whether the card is good now that it
@@ -156,12 +156,12 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     _plausible(sold.amount_minor, occurred, now)
 
     def act(tx: Tx) -> Facts:
-        member = _held(ctx, tx, scope, sold.code, spends=sold.uses.spends, sold_at=sold.occurred_at)
+        member = held_member(ctx, tx, scope, sold.code, spends=sold.uses.spends, sold_at=sold.occurred_at)
         rater = ctx.rater(tx, member.version_id)
         programme = rater.programme
         if sold.money != programme.money.iso:
             raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
-        tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
+        tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
         basket = Basket(lines_of(sold.lines), occurred, scope.zone, scope.store)
         needs = checkout.needs(programme, sold.uses, rater.needs)
         state = gathering.state_of(tx, needs, member, occurred, scope.zone)
@@ -190,6 +190,8 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         if awards:
             made = conversions.settle(ctx, tx, programme, member.version_id, awards[0].booking, balances)
             posted, balances, more = made.told(posted, balances, more)
+        if "vouchers" in more:
+            cards.changed(tx, member.id, ["news"], now)
         facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
         said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
         hooks.tell(ctx, tx, hooks.COUNTED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
@@ -237,7 +239,8 @@ def _plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
         raise Invalid(sentence, code="implausible-time", field="occurred_at")
 
 
-def _purses(tx: Tx, member: MemberRow, programme: Programme, merchant_id: int) -> dict[str, ledger.Purse]:
+def purses_of(tx: Tx, member: MemberRow, programme: Programme, merchant_id: int) -> dict[str, ledger.Purse]:
+    """The member's accounts, of every currency of the programme."""
     purses = ledger.purses(tx, member.id, merchant_id)
     if any(currency.code not in purses for currency in programme.currencies):
         # A newer programme version brought a further currency.
@@ -310,10 +313,10 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
     wish = asked(scope, "redeem", body, key, name, echoes=echoes)
 
     def act(tx: Tx) -> Facts:
-        member = _held(ctx, tx, scope, wanted.code, spends=True)
+        member = held_member(ctx, tx, scope, wanted.code, spends=True)
         programme = ctx.programme(tx, member.version_id)
         currency, amount = _price(programme, wanted)
-        tier, purses = member.tier, _purses(tx, member, programme, scope.merchant_id)
+        tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
         booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
         if wanted.reward is not None:
             said = catalogue.claim(tx, programme, member.programme_id, member.id, wanted.reward, now, scope.zone)
@@ -321,7 +324,8 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
             booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
         posted = [ledger.burn(tx, booking, purses[currency], amount)]
         made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking.public_id, now)
-        cards.changed(tx, member.id, standing.loud(programme, posted, tier, tier), now)
+        loud = standing.loud(programme, posted, tier, tier)
+        cards.changed(tx, member.id, [*loud, "news"] if made else loud, now)
         balances = {p.code: p.amount for p in purses.values()} | {currency: posted[0].balance}
         more = made if wanted.reward is None else {"reward": wanted.reward, **made}
         facts = facts_of(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
@@ -346,12 +350,14 @@ def _still_stands(ctx: Context, entry: str) -> None:
 def _price(programme: Programme, wanted: Redeemed) -> tuple[str, int]:
     """Which currency is spent, and how much of it."""
     if wanted.reward is None:
-        return _spendable(programme, wanted.currency), wanted.amount
+        return spendable_currency(programme, wanted.currency), wanted.amount
     reward = catalogue.known(programme, wanted.reward)
     return reward.cost.currency, reward.cost.units
 
 
-def _spendable(programme: Programme, code: str | None) -> str:
+def spendable_currency(programme: Programme, code: str | None) -> str:
+    """The currency that is meant, by default that of the card. Raises `Invalid` (`unknown-currency`) and `Conflict`
+    (`not-spendable`)."""
     wanted = code or programme.balance_currency
     currency = next((c for c in programme.currencies if c.code == wanted), None)
     if currency is None:

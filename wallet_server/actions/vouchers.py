@@ -15,8 +15,9 @@ from wallet_server.actions import cards, hooks, unlinking
 from wallet_server.actions.bookings import UNDO
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass
+from wallet_server.actions.notices import zone_of
 from wallet_server.errors import Conflict
-from wallet_server.records import coupons, jobs, members, parties, passes, programmes, recovery
+from wallet_server.records import coupons, jobs, passes, programmes, recovery
 from wallet_server.records.coupons import COUPON, CouponRow, Event, NewCoupon
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow
@@ -50,7 +51,7 @@ def give(
         money=programme.money.iso,
         value_minor=promise.value_minor,
         issued_at=now,
-        valid_to=rules.last_instant(now, promise.valid_days, zone_of(tx, row.id, member_id)),
+        valid_to=rules.last_instant(now, promise.valid_days, zone_of(tx, member_id)),
         promise=gift.promise,
         entry=gift.entry,
     )
@@ -60,13 +61,6 @@ def give(
     hooks.tell_of_member(ctx, tx, hooks.ISSUED, member_id, now, said)
     shown = issue_pass(ctx, tx, row, member_id, now, COUPON, lambda pass_id: coupons.add(tx, new, pass_id, event))
     return new, shown
-
-
-def zone_of(tx: Tx, programme_id: int, member_id: int) -> str:
-    """The time zone of the member's store, else of the first store of the programme."""
-    home = members.members_by_id(tx, [member_id])[member_id].home_store_id
-    stores = parties.stores_by_id(tx, [home]) if home is not None else parties.stores_of_programme(tx, programme_id)
-    return min(stores, key=lambda store: store.id).zone if stores else "UTC"
 
 
 def event_of(kind: str, value_minor: int | None, now: datetime, prefix: str = "cev") -> Event:

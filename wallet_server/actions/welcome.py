@@ -90,9 +90,11 @@ def _give(ctx: Context, tx: Tx, gift: Gift, member: MemberRow, now: datetime) ->
     expires_at = earning.expiry(gift.promise, gift.amount.currency, now)
     posted = ledger.award(tx, [ledger.Award(booking, purse, gift.amount.units, expires_at)])
     balances = {one.currency: one.balance for one in posted}
-    posted += conversions.settle(ctx, tx, gift.current, member.version_id, booking, balances).posted
+    made = conversions.settle(ctx, tx, gift.current, member.version_id, booking, balances)
+    posted += made.posted
     after = standing.settle_tier(ctx, tx, gift.current, member.id, gift.tier, posted)
     cards.changed(tx, member.id, standing.loud(gift.current, posted, gift.tier, after), now)
+    made.ring(tx, member.id, now)
 
 
 def bring(ctx: Context, leases: Sequence[Lease]) -> None:

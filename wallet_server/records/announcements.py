@@ -39,11 +39,12 @@ class AnnouncementRow:
 
 @dataclass(frozen=True)
 class NewsRow:
-    """What a member's card shows: the announcement's public id, its texts, and when it ends."""
+    """What a member's card shows: the announcement's public id, its texts, when it ends, and since when it is shown."""
 
     public_id: str
     texts: Mapping[str, str]
     ends_at: datetime
+    since: datetime
 
 
 def add(
@@ -231,4 +232,4 @@ def texts(tx: Tx, public_id: str) -> Mapping[str, str] | None:
 def news_of(tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, NewsRow]:
     """Member key to the latest announcement that stands for it."""
     rows = tx.execute(_NEWS, {"ids": list(member_ids), "now": now})
-    return {r.member_id: NewsRow(r.public_id, r.texts, r.ends_at) for r in rows}
+    return {r.member_id: NewsRow(r.public_id, r.texts, r.ends_at, r.decided_at) for r in rows}

@@ -243,6 +243,32 @@ def standing(tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, list
     return found
 
 
+_LATELY = (
+    sa.select(coupons.c.member_id, coupons.c.public_id)
+    .where(
+        coupons.c.member_id.in_(b("members", expanding=True)),
+        coupons.c.state == "issued",
+        coupons.c.promise.is_not(None),
+        coupons.c.source != "goodwill",
+        coupons.c.issued_at > b("since"),
+    )
+    .order_by(coupons.c.issued_at, coupons.c.id)
+)
+
+
+def given_lately(tx: Tx, member_ids: Sequence[int], since: datetime) -> dict[int, str]:
+    """Member key to the last voucher (public id) that was given after `since` and is good; what was given for joining
+    or as a gesture is told otherwise."""
+    rows = tx.execute(_LATELY, {"members": list(member_ids), "since": since})
+    return {r.member_id: r.public_id for r in rows}
+
+
+def by_public(tx: Tx, public_id: str) -> CouponRow | None:
+    """The coupon of this public id."""
+    r = tx.execute(_COUPON.where(coupons.c.public_id == public_id)).first()
+    return None if r is None else _row(r)
+
+
 def history(
     tx: Tx, scope: Scope, member_id: int, since: datetime | None, before: datetime | None, most: int
 ) -> list[HistoryRow]:

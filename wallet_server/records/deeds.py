@@ -20,6 +20,7 @@ PUBLISHED, SENT, RECALLED = "published", "sent", "recalled"
 CERTIFIED, RENEWED, GONE_BACK = "certified", "renewed", "gone_back"
 CARD_BACK, CARD_ENDED, COUPON_ENDED, LEFT = "card_back", "card_ended", "coupon_ended", "left"
 CLOSED = "closed"
+GOODWILL = "goodwill"
 OPERATOR = "operator"
 _STAFF = "staff:"
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from wallet_server.errors import Conflict
 from wallet_server.rules.card import Texts
+from wallet_server.rules.days import day_text
 from wallet_server.rules.program import Programme, Promise
 
 ISSUED, USED, EXPIRED, VOID = "issued", "used", "expired", "void"
@@ -119,6 +121,31 @@ def effect(kind: str, value_minor: int | None) -> int:
     """By how much an event changes what the merchant owes, in minor units."""
     worth = value_minor or 0
     return worth if kind in (ISSUED, UNDONE) else -worth
+
+
+@dataclass(frozen=True)
+class Voucher:
+    """So many equal vouchers that a member can use, until the end of `day` (None: they do not run out)."""
+
+    title: Texts
+    day: date | None
+    many: int
+
+
+MOST_LISTED = 10
+"""Lines of vouchers on the back of a card."""
+
+
+def listed(vouchers: Sequence[Voucher], language: str) -> str:
+    """The vouchers of a member, a line for each kind: `2 × Bon de 10 €, jusqu’au 16 février 2027`."""
+    until = ", jusqu’au {}" if language == "fr" else ", until {}"
+    lines = []
+    for one in vouchers[:MOST_LISTED]:
+        times = f"{one.many}\u00a0× " if one.many > 1 else ""
+        last = "" if one.day is None else until.format(day_text(one.day, language))
+        title = one.title.get(language) or next(iter(one.title.values()))
+        lines.append(f"{times}{title}{last}")
+    return "\n".join(lines)
 
 
 def written(at: datetime | None) -> str | None:

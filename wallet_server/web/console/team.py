@@ -19,7 +19,7 @@ team = Blueprint("console-team", __name__)
 REFUSALS = (Invalid, Conflict)
 PLACES = {
     **dict.fromkeys(("sent", "recalled"), "announce"),
-    **dict.fromkeys(("card_back", "card_ended", "coupon_ended", "left"), "members"),
+    **dict.fromkeys(("card_back", "card_ended", "coupon_ended", "goodwill", "left"), "members"),
 }
 """Under which page of the console that stands which a deed is about."""
 WITH_ROLE = ("invited", "joined", "role")

@@ -1,0 +1,95 @@
+"""Owns what a card says to its member as news: the last announcement, a new voucher, or a gesture, whichever is newest.
+
+A voucher or a gesture speaks for a week. Its words are made when the card is composed: only their codes are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from wallet_server.actions.context import Context
+from wallet_server.records import announcements, coupons, gestures, members, parties
+from wallet_server.records.announcements import NewsRow
+from wallet_server.records.coupons import CouponRow
+from wallet_server.records.database import Tx
+from wallet_server.records.gestures import Gesture
+from wallet_server.rules import coupons as rules
+
+LAST = timedelta(days=7)
+_VOUCHER = {"fr": "Nouveau bon\u00a0: {}", "en": "New voucher: {}"}
+_GESTURE = {"fr": "Geste commercial\u00a0: {}", "en": "Goodwill gesture: {}"}
+
+
+def of_members(ctx: Context, tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, NewsRow]:
+    """Member key to what their card says."""
+    found = announcements.news_of(tx, member_ids, now)
+    vouchers = coupons.given_lately(tx, member_ids, now - LAST)
+    told = [(key, _of_voucher(ctx, tx, public_id)) for key, public_id in vouchers.items()]
+    told += [(key, _of_gesture(one)) for key, one in gestures.newest(tx, member_ids, now - LAST).items()]
+    for key, notice in told:
+        old = found.get(key)
+        if notice is not None and (old is None or notice.since >= old.since):
+            found[key] = notice
+    return found
+
+
+def vouchers_of(ctx: Context, tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, tuple[rules.Voucher, ...]]:
+    """Member key to the vouchers on the back of their card, the first to run out first."""
+    found = {}
+    for key, standing in coupons.standing(tx, member_ids, now).items():
+        listed = []
+        for one in standing:
+            promise = rules.promise_of(ctx.programme(tx, one.version_id), one.promise)
+            day = None if one.valid_to is None else one.valid_to.astimezone(ZoneInfo(zone_of(tx, key))).date()
+            listed.append(rules.Voucher(promise.title, day, one.many))
+        found[key] = tuple(listed)
+    return found
+
+
+def zone_of(tx: Tx, member_id: int) -> str:
+    """The time zone of the member's store, else of the first store of the programme."""
+    member = members.members_by_id(tx, [member_id])[member_id]
+    home = member.home_store_id
+    stores = (
+        parties.stores_by_id(tx, [home]) if home is not None else parties.stores_of_programme(tx, member.programme_id)
+    )
+    return min(stores, key=lambda store: store.id).zone if stores else "UTC"
+
+
+def stands(tx: Tx, public_id: str, now: datetime) -> bool:
+    """Whether this may stay on a card."""
+    if public_id.startswith("ann_"):
+        return announcements.stands(tx, public_id, now)
+    gesture = gestures.about(tx, public_id)
+    if gesture is not None:
+        return gesture.at > now - LAST
+    coupon = coupons.by_public(tx, public_id)
+    good = coupon is not None and rules.standing(coupon.state, coupon.valid_to, now) == rules.ISSUED
+    return coupon is not None and good and coupon.issued_at > now - LAST
+
+
+def texts(ctx: Context, tx: Tx, public_id: str) -> Mapping[str, str] | None:
+    """What it says, whatever became of it since: a card may still show it."""
+    if public_id.startswith("ann_"):
+        return announcements.texts(tx, public_id)
+    gesture = gestures.about(tx, public_id)
+    notice = _of_voucher(ctx, tx, public_id) if gesture is None else _of_gesture(gesture)
+    return None if notice is None else notice.texts
+
+
+def _of_voucher(ctx: Context, tx: Tx, public_id: str) -> NewsRow | None:
+    coupon = coupons.by_public(tx, public_id)
+    return None if coupon is None else _said(ctx, tx, coupon)
+
+
+def _said(ctx: Context, tx: Tx, coupon: CouponRow) -> NewsRow:
+    promise = rules.promise_of(ctx.programme(tx, coupon.version_id), coupon.promise)
+    said = {tag: _VOUCHER[tag].format(title) for tag, title in promise.title.items()}
+    return NewsRow(coupon.public_id, said, coupon.issued_at + LAST, coupon.issued_at)
+
+
+def _of_gesture(one: Gesture) -> NewsRow:
+    said = {tag: form.format(one.text) for tag, form in _GESTURE.items()}
+    return NewsRow(one.about, said, one.at + LAST, one.at)
