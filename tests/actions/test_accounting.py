@@ -14,12 +14,22 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import whole_module_mostly_on
-from tests.world import NOON, World, founded
-from wallet_server.actions import accounting, closing, coupons, devices, enrol, till, upkeep
+from tests.world import NOON, Holder, World, founded
+from wallet_server.actions import (
+    accounting,
+    closing,
+    coupons,
+    devices,
+    engaging,
+    enrol,
+    goodwill,
+    refunds,
+    till,
+    upkeep,
+)
 from wallet_server.actions.accounting import Question
-from wallet_server.actions.context import new_id
 from wallet_server.errors import Conflict
-from wallet_server.records import audit, deeds, ledger, members
+from wallet_server.records import audit, deeds
 from wallet_server.records.book_days import MOMENT
 from wallet_server.records.database import Tx
 from wallet_server.rules import coupons as coupon_rules
@@ -36,6 +46,8 @@ PROMISE = {
     "value_minor": 250,
 }
 
+VOUCHER = PROMISE | {"value_minor": 300}
+
 
 def document() -> dict[str, Any]:
     """Points of half a cent, a gift of points and a coupon for joining."""
@@ -43,6 +55,19 @@ def document() -> dict[str, Any]:
     whole["welcome"] = {"currency": "points", "amount": 40, "coupon": PROMISE}
     points = next(one for one in whole["currencies"] if one["code"] == "points")
     points["worth"] = {"units": 400, "amount_minor": 200}
+    small = {"per": {"amount_minor": 100, "points": 1}, "rounding": "down", "when": "basket.amount_minor < 2000"}
+    workshop = {"name": "workshop", "units": 50, "names": {"fr": "Un atelier", "en": "A workshop"}}
+    whole["earn"] = [
+        *whole["earn"],
+        {"id": "small", "currency": "points", **small},
+        {"id": "workshop", "currency": "points", "event": workshop},
+    ]
+    whole["conversions"] = [{"id": "bon", "currency": "points", "units": 500, "voucher": VOUCHER}]
+    whole["rewards"] = [
+        {"code": "bon", "names": {"fr": "un bon", "en": "a voucher"}, "cost": {"currency": "points", "amount": 80},
+         "kind": "voucher", "voucher": VOUCHER},
+    ]  # fmt: skip
+    whole["refunds"] = {"negative": "zero"}
     return whole
 
 
@@ -74,26 +99,67 @@ def _welcome(world: World) -> None:
     devices.register(world.ctx, "phone", "pass.test.card", holder.serial, holder.token, "apns", "ab" * 32)
 
 
+def _gesture(world: World, **given: Any) -> None:
+    wanted = goodwill.Given("Sorry for the wait.", "wait", **given)
+    goodwill.give(world.ctx, world.merchant, world.enrol().member, wanted, world.wish("goodwill"))
+
+
 def _goodwill(world: World) -> None:
-    holder = world.enrol()
-    with world.ctx.change() as tx:
-        member = members.members_by_id(tx, [holder.member_id])[holder.member_id]
-        booking = ledger.Booking(
-            new_id("ent"), member.programme_id, member.id, world.till.merchant_id, member.version_id,
-            "goodwill", "earn.goodwill", world.ctx.now(), world.ctx.now(),
-        )  # fmt: skip
-        ledger.award(tx, [ledger.Award(booking, ledger.purses(tx, member.id)["points"], 30, None)])
+    _gesture(world, units=30)
+
+
+def _goodwill_voucher(world: World) -> None:
+    _gesture(world, voucher="bon")
 
 
 def _welcome_coupon(world: World) -> None:
     enrol.join(world.ctx, world.join_code, enrol.Joining())
 
 
+def _event(world: World) -> None:
+    told = engaging.Report("workshop", None, world.enrol().member, None, {}, None)
+    engaging.report(world.ctx, world.merchant, told, world.wish("event"))
+
+
+def _returned(world: World, holder: Holder) -> None:
+    """9,000 of 10,000 come back: what is left is a small basket, which gives more."""
+    sold = world.sell(holder, 10_000)
+    refunds.refund(world.ctx, world.till, refunds.Returned(sold["id"], world.number(), (), 9_000), None)
+
+
+def _refund_that_gives(world: World) -> None:
+    _returned(world, world.enrol())
+
+
+def _forgiven(world: World) -> None:
+    holder = world.enrol()
+    sold = world.sell(holder, 10_000)
+    world.redeem(holder, 90)
+    refunds.refund(world.ctx, world.till, refunds.Returned(sold["id"], world.number(), (), 9_000), None)
+
+
+def _conversion(world: World) -> None:
+    world.sell(world.enrol(), 50_000)
+
+
+def _reward(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 10_000)
+    wanted = till.Redeemed(holder.code, None, 0, world.number(), "bon")
+    till.redeem(world.ctx, world.till, wanted, None)
+
+
 DOING: dict[str, Callable[[World], None]] = {
     "earn.sale": _sale,
     "earn.welcome": _welcome,
     "earn.goodwill": _goodwill,
+    "earn.event": _event,
+    "earn.refund": _refund_that_gives,
+    "forgive.refund": _forgiven,
     "coupon.welcome": _welcome_coupon,
+    "coupon.conversion": _conversion,
+    "coupon.reward": _reward,
+    "coupon.goodwill": _goodwill_voucher,
 }
 
 
@@ -114,15 +180,26 @@ def _sources() -> set[str]:
 
 @pytest.mark.parametrize("way", DOING)
 def test_every_way_of_granting_value_moves_what_is_owed(shop: World, way: str) -> None:
-    before = owed(shop)
+    before, ways_before = owed(shop), _by_way(shop)
     DOING[way](shop)
-    after = owed(shop)
-    assert after > before
-    found = told(shop)
-    for one in found.currencies:
+    assert owed(shop) > before
+    assert _by_way(shop).get(way, 0) > ways_before.get(way, 0)
+    for one in told(shop).currencies:
         assert one.told.movement.adds_up
         assert one.told.movement.closing == one.told.outstanding
     assert accounting.trial_balance(shop.ctx, shop.merchant, Question()).even
+
+
+def _by_way(world: World) -> dict[str, int]:
+    """What the report says was given, by way: units by reason, coupons by their source."""
+    found: dict[str, int] = {}
+    for one in told(world).currencies:
+        for reason, units in one.told.movement.granted.items():
+            found[reason] = found.get(reason, 0) + units
+    for coupon in told(world).coupons:
+        for source, amount in coupon.given_minor.items():
+            found[f"coupon.{source}"] = found.get(f"coupon.{source}", 0) + amount
+    return found
 
 
 class _RolledBack(Exception):

@@ -53,12 +53,14 @@ class Currency:
 
 @dataclass(frozen=True)
 class Coupons:
-    """What is owed by the coupons of a programme, at face value: at the beginning, by what it moved, at the end."""
+    """What is owed by the coupons of a programme, at face value: at the beginning, by what it moved (and what of that
+    was given, by source: `welcome`, `conversion`, …), at the end."""
 
     programme: str
     money: str
     opening_minor: int
     moved_minor: dict[str, int]
+    given_minor: dict[str, int]
     owed_minor: int
     good: int
 
@@ -255,17 +257,21 @@ def _worth(programme: Programme, code: str) -> Worth | None:
 
 def _coupons(ledger: Ledger, money: str, before: list[Flow], now: list[Flow]) -> list[Coupons]:
     moved: dict[str, int] = {}
+    given: dict[str, int] = {}
     owed, good = [0, 0], 0
     for place, sign, flows in ((0, -1, before), (1, 1, now)):
         for one in flows:
             if one.book == COUPONS:
                 owed[place] += one.amount
                 moved[one.side] = moved.get(one.side, 0) + sign * one.amount
+                if one.side == "issued":
+                    given[one.reason] = given.get(one.reason, 0) + sign * one.amount
                 good += place * one.times * (1 if one.side in ("issued", "undone") else -1)
     if not moved:
         return []
     moves = {kind: amount for kind, amount in sorted(moved.items()) if amount}
-    return [Coupons(ledger.public_id, money, owed[0], moves, owed[1], good)]
+    sources = {source: amount for source, amount in sorted(given.items()) if amount}
+    return [Coupons(ledger.public_id, money, owed[0], moves, sources, owed[1], good)]
 
 
 # ---------------------------------------------------------------------- as a document
@@ -285,6 +291,7 @@ def document(found: Report) -> dict[str, Any]:
                 "money": one.money,
                 "opening_minor": one.opening_minor,
                 "moved_minor": one.moved_minor,
+                "given_minor": one.given_minor,
                 "owed_minor": one.owed_minor,
                 "good": one.good,
             }

@@ -134,7 +134,9 @@ def _drawn(dialect: str) -> sa.Select[Any]:
     e, a, lot, draw = ledger_entries.c, ledger_accounts.c, lots.c, lot_allocations.c
     given, giving = _given()
     parts = {"day": _day(e.recorded_at), "currency_id": a.currency_id, "merchant_id": giving.c.merchant_id}
-    parts |= {"side": _side(), "reason": giving.c.reason, "cohort": _month(dialect, lot.earned_at)}
+    # What is forgiven is told as such, and not as less of what had left the debt.
+    reason = sa.case((e.kind == sa.literal_column("'forgive'"), e.reason), else_=giving.c.reason)
+    parts |= {"side": _side(), "reason": reason, "cohort": _month(dialect, lot.earned_at)}
     source = ledger_entries.join(lot_allocations, draw.entry_id == e.id).join(given, lot.id == draw.lot_id)
     source = source.join(ledger_accounts, a.id == lot.account_id)
     return _shape(LOTS, parts, -draw.amount, source, _entries())

@@ -27,6 +27,8 @@ POSTINGS, LOTS, SALES, COUPONS = "postings", "lots", "sales", "coupons"
 ISSUED, REDEEMED, BREAKAGE = "issued", "redeemed", "breakage"
 GIVING = (ISSUED, "goodwill", "written_off")
 """Accounts on the other side of what is given. Where an entry has none, units moved between a member's own accounts."""
+HOLD, RELEASE, ASIDE = "hold", "release", "hold."
+"""Kinds of the entries that put units aside and give them back, and how the reason begins of what is put aside."""
 SHOWN_MONTHS = 12
 
 
@@ -91,7 +93,7 @@ def history(flows: Iterable[Flow], currency_id: int) -> History:
     """What became of the units of each month, by age, of all merchants: what the estimate is made from."""
     found: dict[int, dict[int, Cell]] = defaultdict(dict)
     for one in flows:
-        if one.book != LOTS or one.currency_id != currency_id or one.cohort is None:
+        if one.book != LOTS or one.currency_id != currency_id or one.cohort is None or one.reason.startswith(ASIDE):
             continue
         cell = _cell(one)
         ages, age = found[one.cohort], max(0, one.month - one.cohort)
@@ -100,7 +102,10 @@ def history(flows: Iterable[Flow], currency_id: int) -> History:
 
 
 def _cell(one: Flow) -> Cell:
-    if one.side == REDEEMED:
+    # What is put aside is on its way to be redeemed: its lot counts it as such, and takes it back if it is given back.
+    # While it waits it is owed under the entry that put it aside.
+    used = (REDEEMED,) if one.reason.startswith(ASIDE) else (REDEEMED, HOLD, RELEASE)
+    if one.side in used:
         return Cell(redeemed=-one.amount, times=one.times)
     if one.side == BREAKAGE:
         return Cell(expired=-one.amount)

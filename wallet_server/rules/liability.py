@@ -218,7 +218,13 @@ WAYS: dict[str, Way] = {
     "earn.sale": Way(sold=True),
     "earn.welcome": Way(sold=False),
     "earn.goodwill": Way(sold=False),
+    "earn.event": Way(sold=False),
+    "earn.refund": Way(sold=False),
+    "forgive.refund": Way(sold=False),
     "coupon.welcome": Way(sold=False),
+    "coupon.conversion": Way(sold=False),
+    "coupon.reward": Way(sold=False),
+    "coupon.goodwill": Way(sold=False),
 }
 """Reason codes of entries that give, and `coupon.` with the source of a coupon. A code that is not known here counts as
 given for nothing: it is owed all the same."""

@@ -105,6 +105,7 @@ class CouponLiability(BaseModel):
     money: str
     opening_minor: int
     moved_minor: dict[str, int]
+    given_minor: dict[str, int]
     owed_minor: int
     good: int
 
