@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import groupby
+from typing import TypeVar
 
 import structlog
 
@@ -15,6 +16,8 @@ from wallet_server.actions import (
     certificate_days,
     coupons,
     holders,
+    holding,
+    maturing,
     pacing,
     reviewing,
     rotating,
@@ -64,6 +67,7 @@ OVERDUE = timedelta(days=2)
 UNREADABLE = (WalletError, ValueError, LookupError, TypeError, AttributeError)
 """What reading a document may raise that this version of the product, or an unsound one, has left in the database."""
 _AT = time(1, 30, tzinfo=UTC)
+Place = TypeVar("Place")
 _log = structlog.get_logger("upkeep")
 
 
@@ -131,7 +135,7 @@ def _night(ctx: Context, lease: Lease) -> None:
         sums = (_snapshot_key(yesterday, 0), _days_key(yesterday, 0))
         ahead = [f"{CLOCK}:{account}" for account in clocks.everyone(tx)]
         walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (*sums, EXPIRY, COUPONS, OVER, *ahead, *more)]
-        jobs.put(tx, [*walks, *holders.begin(ctx, tx), *reviewing.begin(ctx)])
+        jobs.put(tx, [*walks, *holders.begin(ctx, tx), *reviewing.begin(ctx), *maturing.begin(ctx)])
 
 
 def _forget_alerts(tx: Tx, now: datetime) -> bool:
@@ -296,9 +300,9 @@ def _review_slice(ctx: Context, programme_id: int, tx: Tx, after: int | None) ->
     return reviewing.look(ctx, tx, programme_id, after or 0)
 
 
-def _slices(ctx: Context, work: Callable[[Tx, int | None], int | None]) -> None:
+def _slices(ctx: Context, work: Callable[[Tx, Place | None], Place | None]) -> None:
     """A transaction for each slice, each from where the one before ended."""
-    after: int | None = None
+    after: Place | None = None
     for _ in range(MOST_SLICES):
         with ctx.change() as tx:
             after = work(tx, after)
@@ -306,7 +310,18 @@ def _slices(ctx: Context, work: Callable[[Tx, int | None], int | None]) -> None:
             return
 
 
-DUE: tuple[Callable[[Context, int, datetime], object], ...] = (_expire_own, _expire_own_coupons, _review_own)
+def _mature_own(ctx: Context, account_id: int, now: datetime) -> None:
+    _slices(ctx, lambda tx, after: maturing.confirm_due(ctx, tx, now, account_id=account_id, after=after))
+
+
+def _end_own_holds(ctx: Context, account_id: int, now: datetime) -> None:
+    _slices(ctx, lambda tx, _: holding.lapse_due(ctx, tx, now, account_id=account_id) or None)
+
+
+DUE: tuple[Callable[[Context, int, datetime], object], ...] = (
+    *(_mature_own, _end_own_holds, _expire_own, _expire_own_coupons),
+    _review_own,
+)
 """What is due by time alone, for one account (its key) by its own time: each works all of it in transactions of its
 own, and does no harm when it is run again. Whoever makes something else due by time adds it here."""
 

@@ -293,29 +293,18 @@ def _give_back(tx: Tx, booking: Booking, purse: Purse, entry_id: int) -> Posted:
     contra = _other_side(tx, entry_id)
     spent = next(leg.amount for leg in legs if leg.account_id != contra)
     posted = ledger.post(tx, booking, REVERSE, purse, -spent, contra, entry_id)
-    back = drawn(tx, entry_id, -spent)
-    repaid = dict(lot_book.repay(tx, purse.account_id, back, booking.recorded_at))
-    net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
-    lot_book.take(tx, posted.entry_id, [*net.items(), *repaid.items()])
+    lot_book.put_back(tx, posted.entry_id, purse.account_id, drawn(tx, entry_id, -spent), booking.recorded_at)
     return posted
-
-
-_DRAWN = (
-    sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount, lots.c.account_id)
-    .join(lots, lots.c.id == lot_allocations.c.lot_id)
-    .where(lot_allocations.c.entry_id == b("entry"), lot_allocations.c.amount > 0)
-    .order_by(lots.c.expires_at.asc().nulls_last(), lots.c.id)
-)
 
 
 def drawn(tx: Tx, entry_id: int, amount: int) -> dict[int, int]:
     """From which lots of what can be spent an entry took `amount`: what captured a hold, from those that the hold had
     taken, the first to expire first."""
-    rows = tx.execute(_DRAWN, {"entry": entry_id}).all()
-    held = sa.select(holds.c.entry_id).where(holds.c.account_id.in_({r.account_id for r in rows}))
-    held = held.join(lots, lots.c.entry_id == holds.c.entry_id).where(lots.c.id.in_([r.lot_id for r in rows]))
+    rows = lot_book.taken_by(tx, entry_id)
+    held = (
+        sa.select(holds.c.entry_id)
+        .join(lots, sa.and_(lots.c.entry_id == holds.c.entry_id, lots.c.account_id == holds.c.account_id))
+        .where(lots.c.id.in_([lot for lot, _ in rows]))
+    )
     put_aside = tx.execute(held).scalar()
-    if put_aside is not None:
-        rows = tx.execute(_DRAWN, {"entry": put_aside}).all()
-    takes, _ = _draw([_Own(r.lot_id, r.account_id, r.amount) for r in rows], amount)
-    return dict(takes)
+    return lot_book.share(rows if put_aside is None else lot_book.taken_by(tx, put_aside), 0, amount)

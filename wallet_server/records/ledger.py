@@ -31,8 +31,7 @@ from wallet_server.records.schema import (
 
 EARN, BURN, REVERSE, EXPIRE = "earn", "burn", "reverse", "expire"
 CONFIRM, HOLD, RELEASE, FORGIVE = "confirm", "hold", "release", "forgive"
-MOVES = (CONFIRM, HOLD, RELEASE)
-"""Kinds that move units between accounts of one member, who has as many as before."""
+MOVES = (CONFIRM, HOLD, RELEASE)  # between accounts of one member, who has as many as before
 MEMBER, MERCHANT = "member", "merchant"
 AVAILABLE, PENDING, HELD = "available", "pending", "held"
 ISSUED, REDEEMED, BREAKAGE, WRITTEN_OFF = "issued", "redeemed", "breakage", "written_off"
@@ -229,8 +228,7 @@ def award(tx: Tx, awards: Sequence[Award]) -> list[Posted]:
     """Give what one event earned, in this order: each opens a lot; debts left by reversals are paid out of it first.
 
     What is pending stands apart (see `records.pending`) and pays nothing yet. All are of one programme and merchant, to
-    one member whose purses were read under its lock. A handful of statements however many they are. Raises `Conflict`
-    (`balance-too-large`).
+    one member whose purses were read under its lock. Raises `Conflict` (`balance-too-large`).
     """
     if not awards:
         return []
@@ -275,8 +273,7 @@ def _said(one: Award) -> Mapping[str, Any]:
 
 
 def foresee(awards: Sequence[Award]) -> list[Posted]:
-    """What `award` will answer, before anything is written: what is pending leaves the balance where it is. Raises
-    `Conflict` (`balance-too-large`)."""
+    """What `award` will answer: what is pending changes no balance. Raises `Conflict` (`balance-too-large`)."""
     stands: dict[int, int] = {}
     posted = []
     for one in awards:
@@ -305,20 +302,23 @@ def contras(tx: Tx, awards: Sequence[Award]) -> dict[int, int]:
 
 def burn(tx: Tx, booking: Booking, purse: Purse, amount: int) -> Posted:
     """Take `amount` (> 0) from the lots that expire first. Raises `Conflict` (`not-enough`) rather than overspend."""
-    if amount <= 0:
-        raise ValueError("a burn is positive")
-    takes, rest = lot_book.plan(tx, purse.account_id, amount, booking.effective_at)
-    if rest or purse.amount < amount:
-        have = min(purse.amount, amount - rest)
-        raise Conflict(
-            f"There are not enough {purse.code}: {have} of {amount}.",
-            code="not-enough",
-            facts={"available": have, "asked": amount},
-        )
+    takes = spendable(tx, purse, amount, booking.effective_at)
     contra = contra_account(tx, booking.programme_id, purse.currency_id, booking.merchant_id, REDEEMED)
     posted = post(tx, booking, BURN, purse, -amount, contra)
     lot_book.take(tx, posted.entry_id, takes)
     return posted
+
+
+def spendable(tx: Tx, purse: Purse, amount: int, at: datetime) -> list[tuple[int, int]]:
+    """From which lots `amount` (> 0) is to be taken. Raises `Conflict` (`not-enough`)."""
+    if amount <= 0:
+        raise ValueError("a burn is positive")
+    takes, rest = lot_book.plan(tx, purse.account_id, amount, at)
+    if rest or purse.amount < amount:
+        have = min(purse.amount, amount - rest)
+        sentence = f"There are not enough {purse.code}: {have} of {amount}."
+        raise Conflict(sentence, code="not-enough", facts={"available": have, "asked": amount})
+    return takes
 
 
 _LAPSED = sa.select(lots.c.remaining).where(

@@ -119,6 +119,39 @@ def take(tx: Tx, entry: int, takes: Sequence[tuple[int, int]]) -> None:
         _ALLOCATE.many(tx, [{"lot_id": lot, "entry_id": entry, "amount": part} for lot, part in takes])
 
 
+_TAKEN = (
+    sa.select(lot_allocations.c.lot_id, lot_allocations.c.amount)
+    .join(lots, lots.c.id == lot_allocations.c.lot_id)
+    .where(lot_allocations.c.entry_id == b("entry"), lot_allocations.c.amount > 0)
+    .order_by(lots.c.expires_at.asc().nulls_last(), lots.c.id)
+)
+
+
+def taken_by(tx: Tx, entry: int) -> list[tuple[int, int]]:
+    """From which lots an entry took how much, the first to expire first."""
+    return [(r.lot_id, r.amount) for r in tx.execute(_TAKEN, {"entry": entry})]
+
+
+def share(taken: Sequence[tuple[int, int]], skip: int, amount: int) -> dict[int, int]:
+    """Of what was taken from lots, in this order, so much after the first `skip`."""
+    found = {}
+    for lot, part in taken:
+        passed = min(skip, part)
+        skip -= passed
+        here = min(part - passed, amount)
+        if here:
+            found[lot] = here
+            amount -= here
+    return found
+
+
+def put_back(tx: Tx, entry: int, account: int, back: Mapping[int, int], at: datetime) -> None:
+    """Give units back to the lots that they were taken from, from where they first pay debts (see `repay`)."""
+    repaid = dict(repay(tx, account, back, at))
+    net = {lot: repaid.pop(lot, 0) - amount for lot, amount in back.items()}
+    take(tx, entry, [*net.items(), *repaid.items()])
+
+
 def repay(tx: Tx, account: int, pool: Mapping[int, int], at: datetime) -> list[tuple[int, int]]:
     """What the lots of `pool` (lot: amount just put there) pay towards the account's debts: (lot, amount taken).
 

@@ -23,6 +23,7 @@ from wallet_server.records.schema import (
     lots,
     members,
     pending_awards,
+    programmes,
 )
 
 
@@ -130,13 +131,18 @@ _DUE = (
 )
 
 
-def due(tx: Tx, at: datetime, most: int, after: tuple[datetime, int] | None = None) -> list[Mature]:
+def due(
+    tx: Tx, at: datetime, most: int, after: tuple[datetime, int] | None = None, account_id: int | None = None
+) -> list[Mature]:
     """Up to `most` awards that can be spent from then on or before, the longest ready first; beyond (when, lot)
-    `after`, if that is named. Read without a lock; see `confirm`."""
+    `after`, and of one account, where these are named. Read without a lock; see `confirm`."""
     query = _DUE
     if after is not None:
         place = sa.tuple_(sa.literal(after[0], Instant()), sa.literal(after[1]))
         query = query.where(sa.tuple_(pending_awards.c.matures_at, pending_awards.c.lot_id) > place)
+    if account_id is not None:
+        own = sa.select(programmes.c.id).where(programmes.c.account_id == account_id)
+        query = query.where(ledger_entries.c.programme_id.in_(own))
     return [
         Mature(
             lot_id=r.lot_id,

@@ -23,9 +23,15 @@ LANGUAGES = ("fr", "en")
 
 Params = Mapping[str, int | str]
 CashierKind = Literal[
-    "sold", "visit-counted", "already-counted", "redeemed", "reversed", "returned", "insufficient", "event"
-]
+    "sold", "visit-counted", "already-counted", "redeemed", "reversed", "returned", "insufficient", "event",
+    "held", "captured", "released",
+]  # fmt: skip
 
+_OF_HOLDS = {
+    "held": {"fr": "Mis de côté", "en": "Put aside"},
+    "captured": {"fr": "Réservation utilisée", "en": "Reservation used"},
+    "released": {"fr": "Rendu", "en": "Given back"},
+}
 _NARROW = "\u202f"
 _FIXED = "\u00a0"
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
@@ -242,6 +248,9 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
         return f"Annulé{_FIXED}: rien n’avait été donné, {still}" if french else f"Reversed: nothing was given, {still}"
     if kind == "reversed":
         return f"{f'Annulé{_FIXED}' if french else 'Reversed'}: {_signed(amount, noun, tongue)}, {after}"
+    if kind in _OF_HOLDS:
+        said = _OF_HOLDS[kind][tongue]
+        return f"{said}{_FIXED if french else ''}: {counted(amount, noun, tongue)}, {still}"
     if kind == "returned" and not amount:
         return f"Retour noté{_FIXED}: rien à reprendre, {still}" if french else f"Returned: nothing to take, {still}"
     if kind == "returned":

@@ -123,6 +123,8 @@ def counted(
     # Of a sale what it gave is said: what it used, or what became a voucher, is told apart.
     gives = kind in ("sold", "already-counted")
     amount = sum(e["amount"] for e in facts["entries"] if e["currency"] == shown and (e["amount"] > 0 or not gives))
+    if hold := facts.get("hold"):
+        shown, amount = hold["currency"], hold["captured" if kind == "captured" else "amount"]
     params: dict[str, Any] = {
         "amount": amount if kind != "redeemed" else -amount,
         "balance": facts["balances"].get(shown, 0),
