@@ -117,6 +117,17 @@ def test_an_event_is_kept_once_and_earns_within_its_limit(world: World) -> None:
     assert post(world, event | {"fields": {"hours": 1}})[1]["entries"] == []
 
 
+def test_an_event_may_fill_an_amount_that_becomes_a_voucher(new_database: NewDatabase, tmp_path: Path) -> None:
+    title = {"fr": "Bon d’achat", "en": "Voucher"}
+    voucher = {"title": title, "terms": title, "value_minor": 500, "valid_days": 30}
+    conversions = [{"id": "bon", "currency": "points", "units": 40, "voucher": voucher}]
+    with founded(new_database("sqlite"), tmp_path, document=document() | {"conversions": conversions}) as world:
+        event = {"name": "workshop", "member": world.enrol().member, "fields": {"hours": 3}, "proof": "7"}
+        status, told = post(world, event)
+    assert (status, told["balances"]["points"], len(told["vouchers"])) == (200, 10, 1)
+    assert [entry["amount"] for entry in told["entries"]] == [50, -40]
+
+
 def test_what_is_no_sound_event_is_refused(world: World) -> None:
     holder = world.enrol()
     event = {"name": "workshop", "member": holder.member, "fields": {"hours": 3}, "proof": "7"}

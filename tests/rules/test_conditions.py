@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wallet_server.errors import Invalid
 from wallet_server.rules import conditions
 from wallet_server.rules.conditions import EVENT, SALE, Refused, Unanswerable
+from wallet_server.rules.program import default_document, parse
 
 Facts = dict[str, Any]
 
@@ -241,3 +243,26 @@ def test_what_is_read_grows_no_faster_than_the_basket() -> None:
 
     assert condition.holds(Around(basket=SimpleNamespace(lines=[Counting()] * 1000))) is False
     assert Counting.reads == 11 * 1000
+
+
+def test_a_programme_with_a_bad_condition_is_refused_with_its_path_and_character() -> None:
+    names = {"fr": "un atelier", "en": "a workshop"}
+    when = {"euro": "basket.amount > 1 && member.tier == 2", "workshop": "basket.amount_minor > 1"}
+    document = default_document("Boulangerie") | {
+        "earn": [
+            {"id": "euro", "currency": "points", "per": {"amount_minor": 100, "points": 1}, "when": when["euro"]},
+            {"id": "shop", "currency": "points", "event": {"name": "shop", "names": names, "units": 5},
+             "when": when["workshop"]},
+        ],
+        "multipliers": [{"id": "x", "factor": [2, 1], "rules": ["shop"], "when": "true ||"}],
+    }  # fmt: skip
+    with pytest.raises(Invalid) as refusal:
+        parse(document)
+    found = [(fault.path, fault.sentence.partition(";")[0][:60]) for fault in refusal.value.faults]
+    assert found == [
+        ("multipliers.0.rules.0", "“shop” gives for events, which no factor changes"),
+        ("earn.0.when", "At character 7: “basket” has no “amount”"),
+        ("earn.0.when", "At character 34: “==” compares like with like, not a text wi"),
+        ("earn.1.when", "At character 1: There is no “basket” here"),
+        ("multipliers.0.when", "At character 8: Something is missing at the end."),
+    ]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.rules import rating_oracle
 from wallet_server.rules.baskets import Basket, Line, State
+from wallet_server.rules.document_types import MAX_MULTIPLIERS, MAX_RULES
 from wallet_server.rules.occasions import celebrated, window
 from wallet_server.rules.program import Programme, default_document, parse
 from wallet_server.rules.rating import Needs, Rater, Reported, recall
@@ -409,3 +410,13 @@ def test_an_event_earns_by_its_name_its_condition_and_its_cap() -> None:
     assert given_for(State(given={"workshop": 120}), hours=2) == []
     assert rater.rate(Basket([bought(1000)], NOON), State()).awards[0].rule_id == "euro"
     assert rater.rate_event(Reported("workshop", {}, NOON), State()).unanswered == ("workshop",)
+
+
+def test_the_largest_programme_has_a_bit_for_each_rule_and_each_factor() -> None:
+    rules = [EURO | {"id": f"r{n}", "excluded_categories": [f"c{n}"]} for n in range(MAX_RULES)]
+    factors = [times(f"m{n}", 2, categories=[f"c{n}"]) for n in range(MAX_MULTIPLIERS)]
+    told = programme(*rules, multipliers=factors)
+    basket = Basket([bought(1000, f"c{n}") for n in range(MAX_RULES)], NOON)
+    assert {a.rule_id: a.amount for a in Rater(told).rate(basket, State()).awards} == rating_oracle.earned(
+        told, basket, State()
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from wallet_server.actions import cards, conversions, gathering, standing, till
 from wallet_server.actions.bookings import facts_of
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.conversions import Made
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import engagement, ledger, members, parties, pending
@@ -74,20 +74,7 @@ def report(ctx: Context, scope: Scope, told: Report, wish: Asked) -> tuple[Facts
             state=kept,
         )
         engagement.add_event(tx, event)
-        ledger.open_all_purses(tx, member.programme_id, member.id)
-        purses = ledger.purses(tx, member.id, scope.merchant_id)
-        awards = _awards(rated.awards, scope, event, purses)
-        posted = ledger.award(tx, awards)
-        balances = {code: purse.amount for code, purse in purses.items()} | {p.currency: p.balance for p in posted}
-        made = Made()
-        if awards:
-            like = awards[0].booking
-            made = conversions.settle(ctx, tx, rater.programme, member.version_id, like, balances)
-        posted, balances, more = made.told(posted, balances, {"event": told.name})
-        after = standing.settle_tier(ctx, tx, rater.programme, member.id, member.tier, posted)
-        cards.changed(tx, member.id, standing.loud(rater.programme, posted, member.tier, after), now)
-        made.ring(tx, member.id, now)
-        return facts_of(member, event.public_id, posted, member.tier, after, balances, now, **more)
+        return _booked(ctx, tx, scope, member, rater.programme, event, rated.awards)
 
     answer = once(ctx, wish, act)
     ctx.ring()
@@ -104,6 +91,31 @@ def keep_birthday(ctx: Context, scope: Scope, member: str, birthday: str | None,
         return {"member": member, "birthday": birthday}
 
     return once(ctx, wish, act)
+
+
+def _booked(
+    ctx: Context,
+    tx: Tx,
+    scope: Scope,
+    member: MemberRow,
+    programme: Programme,
+    event: NewEvent,
+    earned: Sequence[Award],
+) -> Facts:
+    """Award what an event earned, with all that follows from it: vouchers, tier, cards."""
+    now = event.recorded_at
+    ledger.open_all_purses(tx, member.programme_id, member.id)
+    awards = _awards(earned, scope, event, ledger.purses(tx, member.id, scope.merchant_id))
+    posted = ledger.award(tx, awards)
+    balances = {purse.code: purse.amount for purse in ledger.purses(tx, member.id).values()}
+    more: Mapping[str, Any] = {"event": event.name}
+    if awards:
+        made = conversions.settle(ctx, tx, programme, member.version_id, awards[0].booking, balances)
+        posted, balances, more = made.told(posted, balances, more)
+        made.ring(tx, member.id, now)
+    after = standing.settle_tier(ctx, tx, programme, member.id, member.tier, posted)
+    cards.changed(tx, member.id, standing.loud(programme, posted, member.tier, after), now)
+    return facts_of(member, event.public_id, posted, member.tier, after, balances, now, **more)
 
 
 def _held(ctx: Context, tx: Tx, scope: Scope, told: Report) -> MemberRow:

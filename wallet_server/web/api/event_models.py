@@ -37,7 +37,8 @@ class Event(Form):
 
 
 class EventKept(BaseModel):
-    """What an event booked, and what the member has after it; `id` is that of the event."""
+    """What an event booked, and what the member has after it; `id` is that of the event, `vouchers` are coupons that
+    full amounts of units became with it."""
 
     id: str
     member: str
@@ -47,6 +48,7 @@ class EventKept(BaseModel):
     entries: list[Entry]
     balances: dict[str, int]
     tier: str | None
+    vouchers: list[str]
     sentence: str
 
 

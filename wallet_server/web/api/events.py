@@ -49,6 +49,7 @@ def report(body: event_models.Event) -> Response:
         for entry in facts["entries"]
     ]
     kept = {name: facts[name] for name in ("id", "member", "programme", "version", "event", "balances", "tier")}
+    kept["vouchers"] = facts.get("vouchers", [])
     said = sentences.cashier_sentence("event", params, body.language)
     return answer(kept | {"entries": entries, "sentence": said}, replayed=replayed)
 
