@@ -133,7 +133,7 @@ def _drain(
     """Put a job for each of these cards, due when the workers stand, and count until Google has them all."""
     count, due = len(stale), ctx.now() + timedelta(seconds=START_SECONDS)
     with ctx.change() as tx:
-        jobs.put(tx, [jobs.Put("refresh", str(key), jobs.BULK, due) for key in stale])
+        jobs.put(tx, [jobs.Put("refresh", str(key), jobs.DRIP, due) for key in stale])
     env = {**os.environ, **variables, "WALLET_GOOGLE_REQUESTS_PER_SECOND": str(rate)}
     command = [sys.executable, "-m", "wallet_server", "worker"]
     before = _inserted(google)

@@ -15,6 +15,11 @@ from wallet_server.records.schema import callback_nonces, issuer_facts, issuer_r
 
 DEEP_SECONDS = 0.5
 """How long a full bucket lasts: what was not drawn in that time is lost, so that a pause makes no flood."""
+QUIET_SECONDS = 0.1
+"""The same of a rate at or above the published limit, which somebody was granted; there a bucket that was drawn from
+`BUSY_SECONDS` ago or less owes up to `OWED_SECONDS` of what its drain was too busy to take, at `PEAK` of the rate."""
+BUSY_SECONDS, OWED_SECONDS, PEAK = 5.0, 2.0, 1.25
+MOST_AT_ONCE = 25
 PUBLISHED = 20
 """Requests that Google takes in a second, as it says."""
 FOR_ONE = 2
@@ -50,26 +55,33 @@ def draw(tx: Tx, issuer: str, want: int, per_second: float, now: datetime) -> tu
 def pour(milli: int, elapsed_micros: int, want: int, per_second: float) -> tuple[int, int, float]:
     """What a bucket gives that held so many thousandths of a request so long ago: (how many of those wanted, what is
     left in thousandths, seconds until it is worth asking again). A clock that was set back fills nothing."""
-    deep = _deep(per_second)
-    filled = min(deep, milli + int(max(0, elapsed_micros) * per_second / 1000))
+    elapsed = max(0, elapsed_micros) / 1_000_000
+    # A drain that stumbled, because the machine was busy, makes up for it, at little more than the rate; one that only
+    # begins finds what a quiet bucket holds. Below the published limit there is no room for that.
+    owing = per_second >= PUBLISHED and elapsed <= BUSY_SECONDS
+    deep = int(per_second * OWED_SECONDS * 1000) if owing else _deep(per_second)
+    peak = 1 + int(elapsed * per_second * PEAK) if owing else want
+    filled = min(deep, milli + int(elapsed * per_second * 1000))
     # Half of what a shallow bucket holds beyond the first request: it must be full for nobody, or whoever comes a
     # moment late loses what ran over.
     kept = min(FOR_ONE * 1000, (deep - 1000) // 2) if want > 1 else 0
-    granted = min(want, max(0, filled - kept) // 1000)
+    granted = min(want, max(0, filled - kept) // 1000, peak)
     left = filled - granted * 1000
     # A handful at once: a transaction for each single request would cost more than the request.
-    handful = max(1000, deep // 2 // 1000 * 1000)
-    missing = min(max(0, want - granted) * 1000, handful) + kept - left
-    return granted, left, max(0.0, missing / 1000 / per_second)
+    handful = min(MOST_AT_ONCE * 1000, max(1000, deep // 2 // 1000 * 1000))
+    missing = min(max(0, want - granted) * 1000, handful)
+    seconds = (missing + kept - left) / 1000 / per_second
+    if owing:
+        seconds = max(seconds, missing / 1000 / (per_second * PEAK) - (0.0 if granted else elapsed))
+    return granted, left, max(0.0, seconds)
 
 
 def _deep(per_second: float) -> int:
     """What a full bucket holds, in thousandths: at least one request and nearly another; and no second ever sees more
     than the published limit, where the rate is below it (a request that is not whole is not made)."""
-    half = int(per_second * DEEP_SECONDS * 1000)
-    if per_second < PUBLISHED:
-        half = min(half, int((PUBLISHED - per_second) * 1000) + 999)
-    return max(1999, half)
+    if per_second >= PUBLISHED:
+        return max(1999, int(per_second * QUIET_SECONDS * 1000))
+    return max(1999, min(int(per_second * DEEP_SECONDS * 1000), int((PUBLISHED - per_second) * 1000) + 999))
 
 
 _FACTS = sa.select(issuer_facts.c.locations, issuer_facts.c.learned_at).where(issuer_facts.c.issuer == b("issuer"))
