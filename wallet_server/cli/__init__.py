@@ -28,6 +28,7 @@ COMMANDS = {
     "check-design": ("check_design:check_design", "Say all that is wrong with card designs, before a phone does."),
     "doctor": ("doctor:doctor", "Look whether all is well, and say what to do; changes nothing."),
     "audit": ("audit:audit", "Prove the books: entries, balances and lots agree."),
+    "books": ("books:books", "Print what is owed to members, or the trial balance, as CSV."),
     "backup": ("safekeeping:backup", "Write everything that the database holds into a file."),
     "restore": ("safekeeping:restore", "Fill the configured, empty database with a backup."),
     "move": ("safekeeping:move", "Copy the configured database into an empty one and prove it there."),
