@@ -29,12 +29,15 @@ class Listeners:
     def __init__(self) -> None:
         self._looked_at = float("-inf")
         self._changes = -1
+        self._forgotten = 0
         self._heard: Mapping[int, Sequence[Listener]] = {}
         self._lock = threading.Lock()
 
     def forget(self) -> None:
         """Somebody was added or has changed: look before the next telling."""
-        self._looked_at = float("-inf")
+        with self._lock:
+            self._forgotten += 1
+            self._looked_at = float("-inf")
 
     def wanting(self, tx: Tx, kind: str, programme_id: int | None, merchant_id: int | None) -> bool:
         """Whether somebody may want to be told this; of a programme that is not known yet (None): of any."""
@@ -48,7 +51,7 @@ class Listeners:
         now = time.monotonic()
         if now - self._looked_at < LOOK_SECONDS:
             return self._heard
-        changes = webhooks.changes(tx)
+        forgotten, changes = self._forgotten, webhooks.changes(tx)
         if changes != self._changes:
             heard: dict[int, list[Listener]] = {}
             for one in webhooks.listeners(tx):
@@ -56,5 +59,7 @@ class Listeners:
             with self._lock:
                 if changes > self._changes:  # a thread that was slower than another has read something older
                     self._changes, self._heard = changes, heard
-        self._looked_at = now
+        with self._lock:
+            if forgotten == self._forgotten:  # else somebody has changed since this looked
+                self._looked_at = now
         return self._heard

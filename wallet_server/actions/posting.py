@@ -75,7 +75,7 @@ def _send_off(ctx: Context, endpoint: EndpointRow | None, parcels: Sequence[_Par
     else:
         slow = endpoint.slow or endpoint.failures > 0
         if not ctx.couriers.send_off(endpoint.id, slow, partial(_round, ctx, endpoint, parcels)):
-            _leave(ctx, parcels, now + BUSY_REST, "the address is busy")
+            _leave(ctx, parcels, now + BUSY_REST * (5 if slow else 1), "the address is busy")
 
 
 def _leave(ctx: Context, parcels: Sequence[_Parcel], until: datetime, why: str) -> None:

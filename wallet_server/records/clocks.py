@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records import counters
 from wallet_server.records.database import Tx
@@ -24,6 +25,7 @@ CHANGES = "account-clocks"
 _ZERO = timedelta(0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AHEAD: ContextVar[timedelta] = ContextVar("ahead", default=_ZERO)
+SLICE = 500
 _FAR = 2**61
 """Beyond this a job's time is no time but a mark."""
 
@@ -111,8 +113,9 @@ def everyone(tx: Tx) -> Mapping[int, timedelta]:
 
 def begin(tx: Tx, account_id: int, at: datetime) -> None:
     """See to it that the account has a clock, which `of_account` can hold."""
-    if tx.execute(sa.select(account_clocks).where(account_clocks.c.account_id == account_id)).first() is None:
-        tx.execute(sa.insert(account_clocks), {"account_id": account_id, "offset_seconds": 0, "moved_at": at})
+    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(account_clocks)
+    row = {"account_id": account_id, "offset_seconds": 0, "moved_at": at}
+    tx.execute(insert.on_conflict_do_nothing(index_elements=["account_id"]), row)
 
 
 def move(tx: Tx, account_id: int, offset: timedelta, at: datetime) -> None:
@@ -127,39 +130,39 @@ def bring_forward(
 ) -> int:
     """What waits for a time of this account's comes earlier by this step; returns how many jobs. Their kinds: those
     whose keys are passes, and those whose keys begin with an announcement."""
-    own = _own_keys(tx, account_id)
-    waiting = sa.select(jobs.c.id, jobs.c.kind, jobs.c.key).where(
-        jobs.c.kind.in_([*of_passes, *of_announcements]), jobs.c.dead_at.is_(None), jobs.c.run_at < _FAR
-    )
-    places = (sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C"))  # the order in which jobs are locked
-    found = [
-        r.id
-        for r in tx.execute(waiting)
-        if int(r.key.partition(":")[0]) in own["passes" if r.kind in of_passes else ""]
-    ]
-    if tx.dialect.name != "sqlite" and found:
-        tx.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(found)).order_by(*places).with_for_update())
+    found = sorted(_waiting(tx, account_id, of_passes, of_announcements))  # the order in which jobs are locked
     by = int(step.total_seconds()) * 1_000_000
     greatest = sa.func.max if tx.dialect.name == "sqlite" else sa.func.greatest
-    earlier = {
-        "run_at": jobs.c.run_at - by,
-        "due_at": greatest(jobs.c.run_at - by, jobs.c.rest_until, jobs.c.leased_until),
-    }
-    for first in range(0, len(found), 500):
-        some = jobs.c.id.in_(found[first : first + 500])
-        tx.execute(sa.update(jobs).where(some, jobs.c.run_at < _FAR).values(**earlier))
+    earlier = jobs.c.run_at - by
+    values = {"run_at": earlier, "due_at": greatest(earlier, jobs.c.rest_until, jobs.c.leased_until)}
+    places = (sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C"))
+    for first in range(0, len(found), SLICE):
+        some = jobs.c.id.in_([key for _, _, key in found[first : first + SLICE]])
+        if tx.dialect.name != "sqlite":
+            tx.execute(sa.select(jobs.c.id).where(some).order_by(*places).with_for_update())
+        tx.execute(sa.update(jobs).where(some, jobs.c.run_at < _FAR).values(**values))
     return len(found)
 
 
-def _own_keys(tx: Tx, account_id: int) -> Mapping[str, set[int]]:
+def _waiting(
+    tx: Tx, account_id: int, of_passes: Collection[str], of_announcements: Collection[str]
+) -> Iterator[tuple[str, str, int]]:
+    """Kind, key and row of each job of this account's that waits for a time."""
+    alive = sa.select(jobs.c.kind, jobs.c.key, jobs.c.id).where(jobs.c.dead_at.is_(None), jobs.c.run_at < _FAR)
     ours = programmes.c.account_id == account_id
     cards = (
         sa.select(passes.c.id)
         .join(members, members.c.id == passes.c.member_id)
         .join(programmes, programmes.c.id == members.c.programme_id)
+        .where(ours)
     )
-    said = sa.select(announcements.c.id).join(programmes, programmes.c.id == announcements.c.programme_id)
-    return {
-        "passes": set(tx.execute(cards.where(ours)).scalars()),
-        "": set(tx.execute(said.where(ours)).scalars()),
-    }
+    keys = [str(key) for key in tx.execute(cards).scalars()]
+    for first in range(0, len(keys), SLICE):
+        some = jobs.c.key.in_(keys[first : first + SLICE])
+        for r in tx.execute(alive.where(jobs.c.kind.in_(list(of_passes)), some)):
+            yield r.kind, r.key, r.id
+    said = sa.select(announcements.c.id).join(programmes, programmes.c.id == announcements.c.programme_id).where(ours)
+    own = set(tx.execute(said).scalars())
+    for r in tx.execute(alive.where(jobs.c.kind.in_(list(of_announcements)))):
+        if int(r.key.partition(":")[0]) in own:
+            yield r.kind, r.key, r.id
