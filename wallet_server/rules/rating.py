@@ -22,7 +22,7 @@ from wallet_server.rules.program import EarnRule, Event, Programme, Visit
 from wallet_server.rules.program_parts import Span
 from wallet_server.rules.rating_facts import Occasion, Surroundings
 from wallet_server.rules.rating_tally import Sorter, Tally
-from wallet_server.rules.rating_ways import Exact, Factors, Way
+from wallet_server.rules.rating_ways import Factors, Way
 
 __all__ = ["Needs", "Rater", "Reported", "recall"]
 
@@ -134,23 +134,17 @@ class Rater:
     def _units(
         self, rule: _Rule, tally: Tally, held: int, around: Surroundings | None, basket: Basket, state: State
     ) -> int:
-        if rule.quick is not None and rule.when is None and not held & rule.factors.of_goods:
-            used = rule.not_with_rewards and basket.rewards_used
-            units = 0 if used else rule.quick(tally.amounts, held, basket, state)
+        when, units = rule.when, 0
+        if when is not None and not (around is not None and around.holds(when, rule.id)):
+            return 0
+        if rule.not_with_rewards and basket.rewards_used:
+            return 0
+        if rule.quick is not None and not held & rule.factors.of_goods:
+            units = rule.quick(tally.amounts, held, basket, state)
         else:
-            above, below = self._exact(rule, tally, held, around, basket, state)
+            above, below = rule.way(tally, held, basket, state)
             units = rule.rounded(above, below) if above > 0 else 0
         return min(units, rule.room(state) or 0) if units and rule.cap is not None else units
-
-    @staticmethod
-    def _exact(
-        rule: _Rule, tally: Tally, held: int, around: Surroundings | None, basket: Basket, state: State
-    ) -> Exact:
-        if rule.when is not None and not (around is not None and around.holds(rule.when, rule.id)):
-            return 0, 1
-        if rule.not_with_rewards and basket.rewards_used:
-            return 0, 1
-        return rule.way(tally, held, basket, state)
 
     @property
     def rules(self) -> tuple[EarnRule, ...]:
@@ -172,7 +166,11 @@ class Rater:
         tally = self._sorter.whole(basket.lines, around)
         awards = []
         for rule in self._rules:
-            above, below = self._exact(rule, tally, held, around, basket, state)
+            if rule.when is not None and not around.holds(rule.when, rule.id):
+                continue
+            if rule.not_with_rewards and basket.rewards_used:
+                continue
+            above, below = rule.way(tally, held, basket, state)
             units = rule.rounded(above, below) if above > 0 else 0
             if units:
                 award = self._award(rule, tally, held, Fraction(above, below), units, basket, state)
