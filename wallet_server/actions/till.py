@@ -156,7 +156,9 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     _plausible(sold.amount_minor, occurred, now)
 
     def act(tx: Tx) -> Facts:
-        member = held_member(ctx, tx, scope, sold.code, spends=sold.uses.spends, sold_at=sold.occurred_at)
+        # What is spent is spent now: a number of the past is good for earning alone.
+        scanned_at = None if sold.uses.spends else sold.occurred_at
+        member = held_member(ctx, tx, scope, sold.code, spends=sold.uses.spends, sold_at=scanned_at)
         rater = ctx.rater(tx, member.version_id)
         programme = rater.programme
         if sold.money != programme.money.iso:
