@@ -61,6 +61,12 @@ class Ladders:
         """The place that a balance reaches, where nothing else counts."""
         return max(0, bisect_right(self.thresholds, value) - 1)
 
+    def around(self, value: int) -> tuple[int, int]:
+        """From where on and up to where (excluded) a balance reaches the same place as this one."""
+        place = bisect_right(self.thresholds, value)
+        below = self.thresholds[place - 1] if place > 1 else -(2**62)
+        return below, self.thresholds[place] if place < len(self.thresholds) else 2**62
+
 
 class Climb:
     """One member on a ladder that asks for more than a balance."""

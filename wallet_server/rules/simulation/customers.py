@@ -77,7 +77,7 @@ def traits(customer: str, purchases: Sequence[Purchase], until: datetime) -> Tra
         "weekend": sum([one.at.weekday() >= SATURDAY for one in purchases]) * 1000 // count,
         "taken_back": (count - len(bought)) * 1000 // count,
     }
-    if (between := middle(gaps(purchases))) is not None:
+    if (between := middle(gaps(purchases, amounts))) is not None:
         numbers["interval_days"] = int(between * 1000)
     if all(one.timed for one in purchases):
         numbers["evening"] = sum([one.at.hour >= EVENING for one in purchases]) * 1000 // count
@@ -89,10 +89,11 @@ def traits(customer: str, purchases: Sequence[Purchase], until: datetime) -> Tra
     return Traits(customer, sum(amounts), numbers, kinds)
 
 
-def gaps(purchases: Sequence[Purchase]) -> Counter[int]:
-    """How often so many days lie between a day with a purchase and the next one with one; returns are none."""
-    days = sorted({one.at.toordinal() for one in purchases if sum([line.amount_minor for line in one.lines]) >= 0})
-    return Counter(later - earlier for earlier, later in pairwise(days))
+def gaps(purchases: Sequence[Purchase], totals: Sequence[int]) -> Counter[int]:
+    """How often so many days lie between a day with a purchase and the next one with one; returns are none. In order of
+    time."""
+    days = dict.fromkeys([one[0].toordinal() for one, total in zip(purchases, totals, strict=True) if total >= 0])
+    return Counter([later - earlier for earlier, later in pairwise(days)])
 
 
 def middle(counted: Mapping[int, int]) -> Fraction | None:

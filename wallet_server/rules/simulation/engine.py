@@ -15,7 +15,6 @@ purchase they are from. Stamps of visits stay. The stock of rewards has no limit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Literal, NamedTuple
@@ -36,13 +35,16 @@ _AS_MONEY = ("amount", "refund", "voucher")
 
 
 class Gain(NamedTuple):
-    """What a rule that sales earn by gives: of which currency, for how long, from when."""
+    """What a rule that sales earn by gives: of which currency, for how long, from when; `noted` where later sales have
+    to know of it, because it counts visits or has a cap."""
 
     rule: str
     currency: str
     months: int | None
     pending: timedelta | None
     counts_visits: bool
+    capped: bool
+    noted: bool
 
 
 class Way(NamedTuple):
@@ -69,10 +71,12 @@ class Engine:
         self.programme, self.habit, self.zone = programme, habit, zone
         self.rater = Rater(programme)
         self.deals = Deals(programme)
-        visits = self.rater.needs.visit_rules
-        self.gains: tuple[Gain, ...] = tuple(self._gain(rule.id, rule.currency, visits) for rule in self.rater.rules)
-        self.caps: tuple[tuple[str, Span], ...] = self.rater.needs.caps
-        self.capped = frozenset(rule for rule, _ in self.caps)
+        self.units = self.rater.units
+        self.dealing, self.spends = bool(self.deals), habit != "never"
+        needs = self.rater.needs
+        self.caps: tuple[tuple[str, Span], ...] = needs.caps
+        self.steady = not (needs.caps or needs.tenure or needs.sales or programme.deals)
+        self.gains: tuple[Gain, ...] = tuple(self._gain(rule.id, rule.currency) for rule in self.rater.rules)
         self.worth = {
             one.code: found.rate for one in programme.currencies if (found := liability.worth(programme, one))
         }
@@ -88,12 +92,18 @@ class Engine:
         self.welcome = welcome
         self.welcome_months = None if welcome is None else programme.currency(welcome.currency).expires_after_months
         self.dearest = max((way.units for way in known), default=0)
+        least = [(way.currency, self.dearest if habit == "save" else way.units) for way in known]
+        least += [(code, 1) for code, _ in self.pays]
+        self.cheapest = () if habit == "never" else tuple(sorted(dict(sorted(least, reverse=True)).items()))
         self.ladders = Ladders(programme)
 
-    def _gain(self, rule: str, code: str, visits: Iterable[str]) -> Gain:
+    def _gain(self, rule: str, code: str) -> Gain:
+        needs = self.rater.needs
         currency = self.programme.currency(code)
         pending = timedelta(days=currency.pending_days) if currency.pending_days else None
-        return Gain(rule, code, currency.expires_after_months, pending, rule in visits)
+        visits = rule in needs.visit_rules
+        capped = any(rule == one for one, _ in needs.caps)
+        return Gain(rule, code, currency.expires_after_months, pending, visits, capped, visits or capped)
 
     def _way(self, reward: Reward) -> Way:
         value = reward.value_minor

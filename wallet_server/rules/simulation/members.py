@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from wallet_server.rules import deals
-from wallet_server.rules.baskets import NOTHING, Basket, Line, State
+from wallet_server.rules.baskets import Basket, Line, State
 from wallet_server.rules.deals import Taken
+from wallet_server.rules.earning import add_months
 from wallet_server.rules.simulation.climbing import Climb
 from wallet_server.rules.simulation.customers import Purchase, gaps
 from wallet_server.rules.simulation.engine import (
@@ -27,158 +28,177 @@ from wallet_server.rules.simulation.tally import DEALS, REWARDS, UNITS, VOUCHERS
 def play(engine: Engine, tally: Tally, customer: str, purchases: Sequence[Purchase], until: datetime) -> None:
     """Replays one customer's purchases (in order of time, at least one) and counts them into the tally; what still runs
     out up to `until` runs out."""
-    member = _Member(engine, tally)
-    for purchase in purchases:
-        member.visit(purchase)
-    tally.gaps.update(gaps(purchases))
+    totals = _count(tally, purchases)
+    member = _Member(engine, tally, purchases[0].at)
+    for purchase, total in zip(purchases, totals, strict=True):
+        member.visit(purchase, total)
+    tally.gaps.update(gaps(purchases, totals))
     tally.members.append(member.end(customer, until))
 
 
+def _count(tally: Tally, purchases: Sequence[Purchase]) -> list[int]:
+    """What can be counted at once; gives what each purchase comes to."""
+    first, last = purchases[0].at, purchases[-1].at
+    tally.first = first if tally.first is None else min(first, tally.first)
+    tally.last = last if tally.last is None else max(last, tally.last)
+    totals = [sum([line[3] for line in lines]) for _, _, lines, _ in purchases]
+    bought = [total for total in totals if total >= 0]
+    tally.lines += sum([len(lines) for _, _, lines, _ in purchases])
+    tally.purchases += len(bought)
+    tally.returns += len(totals) - len(bought)
+    tally.baskets.update(bought)
+    return totals
+
+
 def pass_by(tally: Tally, purchases: Sequence[Purchase]) -> None:
-    """Counts purchases of which nobody knows whose they are."""
-    for purchase in purchases:
-        total = sum([line[3] for line in purchase.lines])
-        _seen(tally, purchase, total)
+    """Counts purchases (in order of time) of which nobody knows whose they are."""
+    if not purchases:
+        return
+    for purchase, total in zip(purchases, _count(tally, purchases), strict=True):
+        tally.turnover[month_of(purchase.at)] += total
         tally.unknown_minor += total
         tally.unknown_purchases += 1
 
 
-def _seen(tally: Tally, purchase: Purchase, total: int) -> None:
-    at = purchase.at
-    if tally.first is None or at < tally.first:
-        tally.first = at
-    if tally.last is None or at > tally.last:
-        tally.last = at
-    tally.lines += len(purchase.lines)
-    tally.turnover[month_of(at)] += total
-    if total < 0:
-        tally.returns += 1
-    else:
-        tally.purchases += 1
-        tally.baskets[total] += 1
-
-
 class _Member:
-    """What one member holds and has had while the purchases go by."""
+    """What one member holds and has had while the purchases go by. Written for millions of them: what seldom changes is
+    kept from one purchase to the next."""
 
-    def __init__(self, engine: Engine, tally: Tally) -> None:
-        self.engine, self.tally = engine, tally
-        self.purses = {one.code: Purse(tally.flows_of(one.code)) for one in engine.programme.currencies}
+    def __init__(self, engine: Engine, tally: Tally, first: datetime) -> None:
+        self.engine, self.tally, self.first = engine, tally, first
+        self.month = month_of(first)
+        self.month_minor = 0
+        self.purses = {one.code: Purse(tally.flows_of(one.code), self.month) for one in engine.programme.currencies}
         self.expiring = [self.purses[code] for code in engine.expiring]
-        self.gains = [(gain, self.purses[gain.currency]) for gain in engine.gains]
+        self.gains = [(gain, self.purses[gain.currency], gain.months) for gain in engine.gains]
+        self.cheapest = [(self.purses[code], units) for code, units in engine.cheapest]
         self.visits: dict[str, datetime] = {}
         self.given: dict[str, int] = {}
         self.ends: dict[str, datetime | None] = {}
         self.limits: dict[str, tuple[datetime | None, int]] = {}
         self.vouchers: list[Voucher] = []
-        self.spends = engine.habit != "never" and bool(engine.ways or engine.pays or engine.conversions)
-        self.first: datetime | None = None
         self.sales = self.turnover = self.had = self.gifts = 0
-        self.tier = 0 if engine.ladders.codes else -1
-        self.best = self.tier
+        self._start(first)
+
+    def _start(self, first: datetime) -> None:
+        engine, ladders = self.engine, self.engine.ladders
+        self.tier = self.best = 0 if ladders.codes else -1
+        self.ladder_purse = self.purses.get(ladders.currency)
+        self.low, self.high = ladders.around(0)
         self.climb: Climb | None = None
+        if ladders.ladder is not None and not ladders.simple:
+            self.climb = Climb(ladders, ladders.ladder, engine.zone, first)
+        self.state: State | None = None
+        if engine.welcome is not None:
+            ends = lasts(engine.welcome_months, first)
+            self.purses[engine.welcome.currency].earn(engine.welcome.units, ends, None)
+        if engine.programme.welcome_coupon is not None:
+            self._make(voucher_of(engine.programme.welcome_coupon, first))
 
     # ---------------------------------------------------------------------- a purchase
 
-    def visit(self, purchase: Purchase) -> None:
+    def visit(self, purchase: Purchase, total: int) -> None:
         """Replays one purchase, or goods that come back."""
-        total = 0
-        for line in purchase.lines:
-            total += line[3]
-        _seen(self.tally, purchase, total)
-        self.turnover += total
-        at, month = purchase.at, month_of(purchase.at)
-        if self.first is None:
-            self._begin(at, month)
+        at = purchase[0]
+        month = at.year * 12 + at.month - 1
+        if month != self.month:
+            self._turn(month)
+        self.month_minor += total
         for purse in self.expiring:
             purse.expire(at)
         if total < 0:
-            self._give_back(purchase, month)
+            self._give_back(purchase)
         else:
-            self._buy(purchase, total, month)
+            self._buy(purchase, total)
         if self.climb is not None:
             self.climb.bought(at, total)
-        if self.tier >= 0:
+            self._rise(at)
+        elif self.ladder_purse is not None and not self.low <= self.ladder_purse.balance < self.high:
             self._rise(at)
 
-    def _begin(self, at: datetime, month: int) -> None:
-        self.first = at
-        ladders = self.engine.ladders
-        if ladders.ladder is not None and not ladders.simple:
-            self.climb = Climb(ladders, ladders.ladder, self.engine.zone, at)
-        welcome = self.engine.welcome
-        if welcome is not None:
-            ends = lasts(self.engine.welcome_months, at)
-            self.purses[welcome.currency].earn(welcome.units, month, ends, None)
-        if self.engine.programme.welcome_coupon is not None:
-            self._make(voucher_of(self.engine.programme.welcome_coupon, at))
+    def _turn(self, month: int) -> None:
+        """A new month begins; what was bought in the one before is counted."""
+        self.tally.turnover[self.month] += self.month_minor
+        self.turnover += self.month_minor
+        self.month, self.month_minor = month, 0
+        for purse in self.purses.values():
+            purse.begin(month)
 
-    def _buy(self, purchase: Purchase, total: int, month: int) -> None:
-        engine, at = self.engine, purchase.at
-        state = self._state(at)
-        lines, used, off = purchase.lines, False, 0
-        if engine.deals:
-            lines, total = self._deal(purchase, state, total, month)
-        if self.spends and total > 0:
-            used, off = self._use(at, total, month)
+    def _buy(self, purchase: Purchase, total: int) -> None:
+        engine, at, lines = self.engine, purchase[0], purchase[2]
+        state = self.state or self._state(at)
+        used, off = False, 0
+        if engine.dealing:
+            lines, total = self._deal(purchase, state, total)
+        enough = bool(self.vouchers) and engine.spends
+        for purse, least in self.cheapest:
+            if purse.balance >= least:
+                enough = True
+                break
+        if enough and total > 0:
+            used, off = self._use(at, total)
         if off:
             lines = _less(lines, min(off, total))
-        units = engine.rater.units(Basket(lines, at, engine.zone, purchase.store, used), state)
-        for (gain, purse), earned in zip(self.gains, units, strict=True):
+        units = engine.units(Basket(lines, at, engine.zone, purchase[1], used), state)
+        for (gain, purse, months), earned in zip(self.gains, units, strict=True):
             if earned:
-                self._earn(gain, purse, earned, at, month)
+                if gain.noted or self.climb is not None:
+                    self._note(gain, earned, at)
+                ends = None if months is None else add_months(at, months)
+                purse.earn(earned, ends, None if gain.pending is None else at + gain.pending)
         self.sales += 1
         if engine.conversions:
-            self._convert(at, month)
+            self._convert(at)
 
     def _state(self, at: datetime) -> State:
+        """What the rules ask of the member. Kept until the tier changes, where they ask for nothing that goes on."""
         engine = self.engine
-        needs = engine.rater.needs
         for rule, span in engine.caps:
             if rule not in self.ends or ((ends := self.ends[rule]) is not None and at >= ends):
                 self.ends[rule] = engine.window(span, at)
                 self.given[rule] = 0
-        tenure = (at.date() - self.first.date()).days if needs.tenure and self.first is not None else 0
         tier = engine.ladders.codes[self.tier] if self.tier >= 0 else None
-        return State(tier, self.visits or NOTHING, self.given, frozenset(), tenure, self.sales)
+        tenure = (at.date() - self.first.date()).days if engine.rater.needs.tenure else 0
+        state = State(tier, self.visits, self.given, frozenset(), tenure, self.sales)
+        if engine.steady:
+            self.state = state
+        return state
 
-    def _earn(self, gain: Gain, purse: Purse, units: int, at: datetime, month: int) -> None:
+    def _note(self, gain: Gain, units: int, at: datetime) -> None:
         if gain.counts_visits:
             self.visits[gain.rule] = at
-        if gain.rule in self.engine.capped:
+        if gain.capped:
             self.given[gain.rule] += units
         if self.climb is not None:
             self.climb.earned(at, gain.currency, units)
-        until = None if gain.pending is None else at + gain.pending
-        purse.earn(units, month, lasts(gain.months, at), until)
 
-    def _deal(self, purchase: Purchase, state: State, total: int, month: int) -> tuple[Sequence[Line], int]:
+    def _deal(self, purchase: Purchase, state: State, total: int) -> tuple[Sequence[Line], int]:
         engine = self.engine
         dealt = engine.deals.apply(Basket(purchase.lines, purchase.at, engine.zone, purchase.store), state)
         if not dealt.deals:
             return purchase.lines, total
         off = sum(sum(taken.off.values()) for taken in dealt.deals)
-        self._give(DEALS, off, month)
+        self._give(DEALS, off)
         return deals.net_lines(purchase.lines, dealt.deals), total - off
 
     # ---------------------------------------------------------------------- what is used
 
-    def _use(self, at: datetime, total: int, month: int) -> tuple[bool, int]:
+    def _use(self, at: datetime, total: int) -> tuple[bool, int]:
         """What this purchase uses: whether a voucher or a reward was, and what that takes off the basket."""
-        off = self._use_voucher(at, total, month) if self.vouchers else 0
+        off = self._use_voucher(at, total) if self.vouchers else 0
         used = off > 0
         if self.engine.ways:
-            taken, less = self._take(at, total - off, month)
+            taken, less = self._take(at, total - off)
             used, off = used or taken, off + less
         for code, rate in self.engine.pays:
             units = min(self.purses[code].spendable(at), (total - off) * rate.denominator // rate.numerator)
             if units > 0:
-                self.purses[code].spend(units, month)
-                self._give(UNITS, self.engine.money(code, units), month)
+                self.purses[code].spend(units)
+                self._give(UNITS, self.engine.money(code, units))
                 self.gifts += 1
         return used, off
 
-    def _use_voucher(self, at: datetime, total: int, month: int) -> int:
+    def _use_voucher(self, at: datetime, total: int) -> int:
         kept = [one for one in self.vouchers if one.ends is None or at < one.ends]
         self.tally.vouchers_lost += len(self.vouchers) - len(kept)
         self.vouchers = kept
@@ -187,12 +207,12 @@ class _Member:
             return 0
         kept.remove(found)
         off = found.off(total)
-        self._give(VOUCHERS, off, month)
+        self._give(VOUCHERS, off)
         self.tally.vouchers_used += 1
         self.gifts += 1
         return off
 
-    def _take(self, at: datetime, total: int, month: int) -> tuple[bool, int]:
+    def _take(self, at: datetime, total: int) -> tuple[bool, int]:
         taken, off = 0, 0
         can = {code: self.purses[code].spendable(at) for code in {way.currency for way in self.engine.ways}}
         while taken < MOST_TAKEN:
@@ -200,9 +220,9 @@ class _Member:
             if way is None:
                 break
             can[way.currency] -= way.units
-            self.purses[way.currency].spend(way.units, month)
+            self.purses[way.currency].spend(way.units)
             taken += 1
-            off += self._have(way, at, total - off, month)
+            off += self._have(way, at, total - off)
             if not is_money(way):
                 break
         return taken > 0, off
@@ -224,7 +244,7 @@ class _Member:
         ends, count = self.limits.get(way.reward.code, (at, 0))
         return count < limit.count or (ends is not None and at >= ends)
 
-    def _have(self, way: Way, at: datetime, total: int, month: int) -> int:
+    def _have(self, way: Way, at: datetime, total: int) -> int:
         """Gives a reward; what it takes off the basket."""
         if way.reward.limit is not None:
             ends, count = self.limits.get(way.reward.code, (at, 0))
@@ -237,50 +257,55 @@ class _Member:
             self._make(voucher_of(way.voucher, at))
             return 0
         value = way.value if way.percent is None else total * way.percent // 100
-        self._give(REWARDS, value, month)
+        self._give(REWARDS, value)
         return value if way.reward.kind in ("amount", "percent") else 0
 
-    def _give(self, kind: str, minor: int, month: int) -> None:
+    def _give(self, kind: str, minor: int) -> None:
         self.had += minor
-        self.tally.given[kind][month] += minor
+        self.tally.given[kind][self.month] += minor
 
     def _make(self, voucher: Voucher) -> None:
         self.vouchers.append(voucher)
         self.tally.vouchers_made += 1
 
-    def _convert(self, at: datetime, month: int) -> None:
+    def _convert(self, at: datetime) -> None:
         for one in self.engine.conversions:
             purse = self.purses[one.currency]
             while purse.spendable(at) >= one.units:
-                purse.spend(one.units, month)
+                purse.spend(one.units)
                 self._make(voucher_of(one.voucher, at))
 
     # ---------------------------------------------------------------------- what comes back, and the end
 
-    def _give_back(self, purchase: Purchase, month: int) -> None:
+    def _give_back(self, purchase: Purchase) -> None:
         engine = self.engine
         mirror = [
             Line(sku, category, abs(quantity), -amount, -tax, excluded)
             for sku, category, quantity, amount, tax, excluded in purchase.lines
         ]
         basket = Basket(mirror, purchase.at, engine.zone, purchase.store)
-        units = engine.rater.units(basket, self._state(purchase.at))
-        for rule, (_, purse), earned in zip(engine.rater.rules, self.gains, units, strict=True):
+        units = engine.units(basket, self._state(purchase.at))
+        for rule, (_, purse, _), earned in zip(engine.rater.rules, self.gains, units, strict=True):
             if earned and not engine.stays(rule):
-                taken = purse.take_back(earned, month, owed=engine.owed)
+                taken = purse.take_back(earned, owed=engine.owed)
                 if self.climb is not None:
                     self.climb.earned(purchase.at, rule.currency, -taken)
 
     def _rise(self, at: datetime) -> None:
+        ladders = self.engine.ladders
         if self.climb is not None:
-            self.tier = self.climb.look(at, self.purses)
+            tier = self.climb.look(at, self.purses)
         else:
-            ladders = self.engine.ladders
-            self.tier = ladders.of_balance(self.purses[ladders.currency].balance)
-        self.best = max(self.best, self.tier)
+            value = self.purses[ladders.currency].balance
+            tier = ladders.of_balance(value)
+            self.low, self.high = ladders.around(value)
+        if tier != self.tier:
+            self.state, self.tier = None, tier
+            self.best = max(self.best, tier)
 
     def end(self, customer: str, until: datetime) -> MemberEnd:
         """What stands at the end."""
+        self._turn(month_of(until))
         for purse in self.expiring:
             purse.expire(until)
         if self.tier >= 0:

@@ -49,23 +49,32 @@ def flow_in(flows: Flows, month: int) -> Flow:
 
 
 class Purse:
-    """One currency of one member. `balance` is what is left of the lots less what is owed."""
+    """One currency of one member. `balance` is what there is less what is owed. Lots are kept only where they can run
+    out: elsewhere it does not matter which of them is spent."""
 
-    __slots__ = ("_flows", "_lots", "_waiting", "_waiting_units", "balance")
+    __slots__ = ("_flow", "_flows", "_lots", "_waiting", "_waiting_units", "balance")
 
-    def __init__(self, flows: Flows) -> None:
+    def __init__(self, flows: Flows, month: int) -> None:
         self.balance = 0
         self._flows = flows
-        self._lots: deque[tuple[datetime | None, int]] = deque()  # (runs out at, units)
+        self._flow = flow_in(flows, month)
+        self._lots: deque[tuple[datetime, int]] = deque()  # (runs out at, units)
         self._waiting: deque[tuple[datetime, int]] = deque()
         self._waiting_units = 0
 
-    def earn(self, units: int, month: int, expires_at: datetime | None, pending_until: datetime | None) -> None:
+    def begin(self, month: int) -> None:
+        """What happens from now on is of this month."""
+        self._flow = flow_in(self._flows, month)
+
+    def earn(self, units: int, expires_at: datetime | None, pending_until: datetime | None) -> None:
         """Takes an award in."""
-        flow_in(self._flows, month).earned += units
+        self._flow.earned += units
+        if expires_at is None and pending_until is None:
+            self.balance += units
+            return
         left = units if self.balance >= 0 else max(0, units + self.balance)
         self.balance += units
-        if left:
+        if expires_at is not None and left:
             self._lots.append((expires_at, left))
         if pending_until is not None:
             self._waiting.append((pending_until, left))
@@ -77,12 +86,12 @@ class Purse:
             self._waiting_units -= self._waiting.popleft()[1]
         return max(0, self.balance - self._waiting_units)
 
-    def spend(self, units: int, month: int) -> None:
+    def spend(self, units: int) -> None:
         """Spends what `spendable` allowed."""
-        flow_in(self._flows, month).spent += units
+        self._flow.spent += units
         self.balance -= units
         lots = self._lots
-        while units:
+        while units and lots:
             ends, held = lots[0]
             if held > units:
                 lots[0] = ends, held - units
@@ -90,10 +99,11 @@ class Purse:
             units -= held
             lots.popleft()
 
-    def take_back(self, units: int, month: int, *, owed: bool) -> int:
+    def take_back(self, units: int, *, owed: bool) -> int:
         """Takes back what goods earned that came back, from the newest lots; what is not there is `owed`, or left to
         the member. What was taken back."""
-        lots, missing = self._lots, units
+        taken = units if owed else min(units, max(0, self.balance))
+        lots, missing = self._lots, min(taken, max(0, self.balance))
         while missing and lots:
             ends, held = lots[-1]
             if held > missing:
@@ -101,9 +111,8 @@ class Purse:
             else:
                 missing -= held
                 lots.pop()
-        taken = units if owed else units - missing
         self.balance -= taken
-        flow_in(self._flows, month).taken_back += taken
+        self._flow.taken_back += taken
         # What was on its way and is gone now is no longer waited for.
         self._waiting_units = min(self._waiting_units, max(0, self.balance))
         return taken
@@ -111,7 +120,7 @@ class Purse:
     def expire(self, at: datetime) -> None:
         """Lets run out what has reached its instant, each in the month in which it did."""
         lots = self._lots
-        while lots and (ends := lots[0][0]) is not None and ends <= at:
-            held = lots.popleft()[1]
+        while lots and lots[0][0] <= at:
+            ends, held = lots.popleft()
             self.balance -= held
             flow_in(self._flows, month_of(ends)).expired += held
