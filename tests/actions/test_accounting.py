@@ -23,15 +23,17 @@ from wallet_server.actions import (
     engaging,
     enrol,
     goodwill,
+    keys,
     refunds,
     till,
     upkeep,
 )
 from wallet_server.actions.accounting import Question
 from wallet_server.errors import Conflict
-from wallet_server.records import audit, deeds
+from wallet_server.records import audit, deeds, parties, programmes
 from wallet_server.records.book_days import MOMENT
 from wallet_server.records.database import Tx
+from wallet_server.records.scope import Scope
 from wallet_server.rules import coupons as coupon_rules
 from wallet_server.rules import sentences
 from wallet_server.rules.liability import TAKING, WAYS
@@ -293,14 +295,36 @@ def test_a_late_sale_belongs_to_the_day_on_which_it_came(shop: World) -> None:
     assert told(shop, currency="points").currencies[0].told.outstanding == 50
 
 
+def _florist(world: World) -> Scope:
+    """A second merchant of the account, who takes part in the programme; the scope of its till."""
+    ctx, now, account = world.ctx, world.ctx.now(), world.merchant.account_id
+    with ctx.change() as tx:
+        merchant = parties.add_merchant(tx, "mer_florist", account, "Fleuriste", now)
+        store = parties.add_store(tx, "sto_florist", merchant, "Fleuriste", "Europe/Paris", None, None, None, now)
+        counter = parties.add_till(tx, "till_florist", store, "1", now)
+        programmes.join_programme(tx, programmes.programmes_of(tx, world.merchant)[0].id, merchant, now)
+        key = keys.make_key(tx, account, merchant, counter, keys.TILL, now)
+    return keys.authenticate(ctx, key)
+
+
 def test_by_merchant_and_for_the_group(shop: World) -> None:
-    shop.sell(shop.enrol(), 10_000)
-    with shop.ctx.look() as tx:
-        (mine,) = accounting.liability.ledgers(tx, shop.merchant)
-        own = next(iter(mine.merchants.values()))[0]
-    group, alone = told(shop), told(shop, merchant=own)
-    assert alone.currencies[0].told.outstanding == group.currencies[0].told.outstanding == 100
-    assert alone.coupons == ()
+    """What was given is owed by who gave it, wherever it is redeemed; each merchant's own accounts are even."""
+    florist, holder = _florist(shop), shop.enrol()
+    baker = next(key for key in accounting.merchants(shop.ctx, shop.merchant) if key != "mer_florist")
+    shop.sell(holder, 10_000)
+    shop.sell(holder, 3_000, scope=florist)
+    shop.redeem(holder, 120)
+
+    def outstanding(merchant: str | None) -> int:
+        return told(shop, merchant=merchant, currency="points").currencies[0].told.outstanding
+
+    assert [outstanding(one) for one in (baker, "mer_florist", None)] == [0, 10, 10]
+    assert told(shop, merchant=baker).coupons == ()
+    for one in (baker, "mer_florist", None):
+        trial = accounting.trial_balance(shop.ctx, shop.merchant, Question(merchant=one))
+        assert trial.even
+        assert trial.lines
+    assert accounting.report(shop.ctx, florist, Question()).liability_minor == told(shop).liability_minor
 
 
 # ---------------------------------------------------------------------- closing
