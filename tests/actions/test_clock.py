@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.phone import Phone
-from tests.world import NOON, World, founded
+from tests.world import NOON, World, founded, together
 from wallet_server.actions import clock, keys, outbox, programs
 from wallet_server.errors import Conflict, Forbidden, Invalid
 from wallet_server.records import clocks, jobs
@@ -86,14 +87,27 @@ def test_what_waits_for_a_time_comes_nearer(world: World) -> None:
     holder = world.enrol()
     world.work()
     key = str(holder.pass_id)
+    world.draft()
+    waiting = {"refresh": key, "announce-waiting": "1:0", "nightly": "all"}
     with world.ctx.change() as tx:
-        jobs.put(tx, [jobs.Put("refresh", key, jobs.BULK, NOON + YEAR), jobs.Put("nightly", "all", 1, NOON + YEAR)])
+        jobs.put(tx, [jobs.Put(kind, of, jobs.BULK, NOON + YEAR) for kind, of in waiting.items()])
     forward(world, timedelta(days=100))
     with world.ctx.look() as tx:
-        rows = [r for r in tx.execute(sa.select(job_table)) if r.key in (key, "all")]
+        rows = [r for r in tx.execute(sa.select(job_table)) if r.key in waiting.values()]
     nearer = NOON + YEAR - timedelta(days=100)
     for instants in ({r.kind: jobs.instant(r.run_at) for r in rows}, {r.kind: jobs.instant(r.due_at) for r in rows}):
-        assert instants == {"refresh": nearer, "nightly": NOON + YEAR}
+        assert instants == {"refresh": nearer, "announce-waiting": nearer, "nightly": NOON + YEAR}
+
+
+def test_two_moves_at_once_both_count(world: World) -> None:
+    days = [timedelta(days=n) for n in (1, 2, 4)]
+    wishes = [world.wish("clock", {"n": n}) for n in range(3)]
+    scope = world.merchant
+    told = together(
+        *(partial(clock.advance, world.ctx, scope, by, None, wish) for by, wish in zip(days, wishes, strict=True))
+    )
+    assert max(facts["ahead_seconds"] for facts, _ in told) == 7 * 86400
+    assert clock.look(world.ctx, scope).ahead == timedelta(days=7)
 
 
 def test_what_is_signed_and_rung_is_so_in_everybodys_time(world: World) -> None:
