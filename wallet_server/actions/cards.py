@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import figures, notices
+from wallet_server.actions import figures, notices, purse_notes
 from wallet_server.actions.context import Context
 from wallet_server.actions.stale import BIT, REFRESH, changed, changed_many, mask
 from wallet_server.records import (
@@ -191,7 +191,8 @@ class _Desk:
         self._members = members.members_by_id(tx, member_ids)
         self._purses = ledger.amounts(tx, member_ids)
         self._figures = figures.of_members(tx, self._members, lambda key: ctx.programme(tx, key), now)
-        self._news = notices.of_members(ctx, tx, member_ids, now)
+        self._notes = purse_notes.of_members(ctx, tx, self._members, now)
+        self._news = notices.of_members(ctx, tx, member_ids, now, self._notes.news)
         self._names = members.first_names(tx, member_ids) if self._news else {}
         self._vouchers = notices.vouchers_of(ctx, tx, member_ids, now)
         self._codes = passes.newest_codes(tx, [row.id for row in rows])
@@ -258,6 +259,7 @@ class _Desk:
             recover_link=self._ctx.link("recover", row.public_id),
             figures=None if own is None else own.found,
             vouchers=self._vouchers.get(member.id, ()),
+            notes=self._notes.on_back.get(member.id, ()),
         )
         turns = [news.ends_at if news else None, own.changes_at if own else None]
         return compose(programme, holding, self._now, [at for at in turns if at is not None])
@@ -300,22 +302,19 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
 
 
 def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
-    """The same for a phone that comes back, from one row that holds everything; raises as `serve` does."""
-    version = sheet.credential_version
-    body = ctx.signed.get(shelf_key(sheet.pass_id, sheet.number, sheet.credential_set_id, version))
-    if body is None:
-        opened = None
-        if sheet.recovery_cipher is not None:
-            opened = ctx.keyring.open(sheet.recovery_cipher, f"recovery:{sheet.member_public_id}").decode()
-        shown = recovering.revealed(card_from_json(sheet.card), opened)
-        made = ctx.wallets[sheet.wallet].issue(
-            shown, alert_of(sheet.alert), identity_of(ctx, sheet, sheet.code_cipher), sheet.published_at
-        )
-        body = made.body
-        # For some seconds after a swap the old certificate may be loaded still.
-        signed_by = version if made.version is None else made.version
-        ctx.signed.put(shelf_key(sheet.pass_id, sheet.number, sheet.credential_set_id, signed_by), body)
-    return body
+    """The same for a phone that comes back and whose bytes are not kept, from one row; raises as `serve` does."""
+    opened = None
+    if sheet.recovery_cipher is not None:
+        opened = ctx.keyring.open(sheet.recovery_cipher, f"recovery:{sheet.member_public_id}").decode()
+    shown = recovering.revealed(card_from_json(sheet.card), opened)
+    made = ctx.wallets[sheet.wallet].issue(
+        shown, alert_of(sheet.alert), identity_of(ctx, sheet, sheet.code_cipher), sheet.published_at
+    )
+    # For some seconds after a swap the old certificate may be loaded still.
+    signed_by = sheet.credential_version if made.version is None else made.version
+    kept_as = shelf_key(sheet.pass_id, sheet.number, sheet.credential_set_id, signed_by)
+    ctx.signed.put(kept_as, made.body, (sheet.pass_type, sheet.serial))
+    return made.body
 
 
 def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issued:

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, conversions, standing
+from wallet_server.actions import cards, conversions, standing, warning
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import WalletError
 from wallet_server.records import expiry, jobs, ledger, members, pending
@@ -24,11 +24,13 @@ from wallet_server.records.members import MemberRow
 from wallet_server.records.pending import Mature
 
 MATURE = "maturing"
-AWARDS = "awards"
-"""The kind of the job and its keys: `awards`, `awards:microseconds:lot`."""
+AWARDS, WARNINGS = "awards", "warnings"
+"""The kind of the job and its keys: `awards`, `awards:microseconds:lot`; `warnings`, and for each number of days
+`warnings-30`, `warnings-30:microseconds:lot`."""
 SLICE = 100
 """Awards confirmed in one transaction: a till that waits for one of these members waits a fraction of a second."""
 DAY = timedelta(days=1)
+MOST_SLICES = 10_000
 CONFIRMED = "confirm.award"
 _UNREADABLE = (WalletError, ValueError, LookupError, TypeError, AttributeError)
 _log = structlog.get_logger("maturing")
@@ -39,32 +41,62 @@ After = tuple[datetime, int] | None
 
 def begin(ctx: Context) -> list[Put]:
     """The jobs of tonight's walks."""
-    return [Put(MATURE, AWARDS, jobs.BULK, ctx.now())]
+    return [Put(MATURE, key, jobs.BULK, ctx.now()) for key in (AWARDS, WARNINGS)]
 
 
 def walk(ctx: Context, leases: Sequence[Lease]) -> None:
     """One slice of each of these walks."""
     for lease in leases:
-        now = ctx.now()
+        what, _, place = lease.key.partition(":")
         with ctx.change() as tx:
-            last = confirm_due(ctx, tx, now, SLICE, _place(lease.key))
-            jobs.settle(tx, [lease])
-            if last is not None:
-                jobs.put(tx, [Put(MATURE, f"{AWARDS}:{jobs.micros(last[0])}:{last[1]}", jobs.BULK, now)])
+            if what == AWARDS:
+                following = _awards(ctx, tx, _place(place))
+            elif what == WARNINGS:
+                following = [Put(MATURE, f"{WARNINGS}-{days}", jobs.BULK, ctx.now()) for days in warning.days(ctx, tx)]
             else:
-                # What comes due after the next night is that one's.
-                following = pending.next_due(tx, now)
-                if following is not None and following <= now + DAY:
-                    jobs.put(tx, [Put(MATURE, AWARDS, jobs.BULK, following)])
+                following = _warnings(ctx, tx, what, _place(place))
+            jobs.settle(tx, [lease])
+            jobs.put(tx, following)
     ctx.ring()
 
 
-def _place(key: str) -> After:
-    _, _, place = key.partition(":")
-    if not place:
-        return None
+def _place(place: str) -> After:
     when, _, lot = place.partition(":")
-    return jobs.instant(int(when)), int(lot)
+    return (jobs.instant(int(when)), int(lot)) if place else None
+
+
+def _next(walk_key: str, last: tuple[datetime, int], now: datetime) -> list[Put]:
+    return [Put(MATURE, f"{walk_key}:{jobs.micros(last[0])}:{last[1]}", jobs.BULK, now)]
+
+
+def _awards(ctx: Context, tx: Tx, after: After) -> list[Put]:
+    now = ctx.now()
+    last = confirm_due(ctx, tx, now, SLICE, after)
+    if last is not None:
+        return _next(AWARDS, last, now)
+    # What comes due after the next night is that one's.
+    following = pending.next_due(tx, now)
+    due_soon = following is not None and following <= now + DAY
+    return [Put(MATURE, AWARDS, jobs.BULK, following)] if following is not None and due_soon else []
+
+
+def _warnings(ctx: Context, tx: Tx, what: str, after: After) -> list[Put]:
+    now = ctx.now()
+    last = warning.warn_due(ctx, tx, now, int(what.removeprefix(f"{WARNINGS}-")), after)
+    return [] if last is None else _next(what, last, now)
+
+
+def warn_own(ctx: Context, account_id: int, now: datetime) -> None:
+    """All the warnings of one account that is ahead of everybody's time."""
+    with ctx.look() as tx:
+        wanted = warning.days(ctx, tx)
+    for days in sorted(wanted):  # the nearest first, so that no earlier one follows it
+        after: After = None
+        for _ in range(MOST_SLICES):
+            with ctx.change() as tx:
+                after = warning.warn_due(ctx, tx, now, days, after, account_id)
+            if after is None:
+                break
 
 
 def confirm_due(

@@ -1,4 +1,5 @@
-"""Owns what a card says to its member as news: the last announcement, a new voucher, or a gesture, whichever is newest.
+"""Owns what a card says to its member as news: the last announcement, a new voucher, a gesture, or a
+warning that units run out, whichever is newest.
 
 A voucher or a gesture speaks for a week. Its words are made when the card is composed: only their codes are kept.
 """
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from wallet_server.actions import purse_notes
 from wallet_server.actions.context import Context
 from wallet_server.records import announcements, coupons, gestures, members, parties
 from wallet_server.records.announcements import NewsRow
@@ -22,12 +24,15 @@ _VOUCHER = {"fr": "Nouveau bon\u00a0: {}", "en": "New voucher: {}"}
 _GESTURE = {"fr": "Geste commercial\u00a0: {}", "en": "Goodwill gesture: {}"}
 
 
-def of_members(ctx: Context, tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, NewsRow]:
-    """Member key to what their card says."""
+def of_members(
+    ctx: Context, tx: Tx, member_ids: Sequence[int], now: datetime, warned: Mapping[int, NewsRow]
+) -> dict[int, NewsRow]:
+    """Member key to what their card says; `warned` are the warnings of units that run out."""
     found = announcements.news_of(tx, member_ids, now)
     vouchers = coupons.given_lately(tx, member_ids, now - LAST)
     told = [(key, _of_voucher(ctx, tx, public_id)) for key, public_id in vouchers.items()]
     told += [(key, _of_gesture(one)) for key, one in gestures.newest(tx, member_ids, now - LAST).items()]
+    told += warned.items()
     for key, notice in told:
         old = found.get(key)
         if notice is not None and (old is None or notice.since >= old.since):
@@ -62,6 +67,8 @@ def stands(tx: Tx, public_id: str, now: datetime) -> bool:
     """Whether this may stay on a card."""
     if public_id.startswith("ann_"):
         return announcements.stands(tx, public_id, now)
+    if public_id.startswith(purse_notes.PREFIX):
+        return purse_notes.stands(tx, public_id, now)
     gesture = gestures.about(tx, public_id)
     if gesture is not None:
         return gesture.at > now - LAST
@@ -74,6 +81,8 @@ def texts(ctx: Context, tx: Tx, public_id: str) -> Mapping[str, str] | None:
     """What it says, whatever became of it since: a card may still show it."""
     if public_id.startswith("ann_"):
         return announcements.texts(tx, public_id)
+    if public_id.startswith(purse_notes.PREFIX):
+        return purse_notes.texts(ctx, tx, public_id)
     gesture = gestures.about(tx, public_id)
     notice = _of_voucher(ctx, tx, public_id) if gesture is None else _of_gesture(gesture)
     return None if notice is None else notice.texts

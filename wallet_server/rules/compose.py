@@ -93,6 +93,7 @@ class Holding:
     recover_link: str | None = None
     figures: Measures | None = None
     vouchers: tuple[coupons.Voucher, ...] = ()
+    notes: tuple[Detail, ...] = ()
 
 
 def compose(
@@ -234,6 +235,8 @@ def _details(
     details: list[Detail] = []
     if holding.voided:
         details.append(Detail("voided", common.words("voided"), common.words("voided_text")))
+    if not holding.voided:
+        details += holding.notes
     if holding.vouchers and not holding.voided:
         listed = {tag: coupons.listed(holding.vouchers, tag) for tag in programme.languages}
         details.append(Detail("vouchers", common.words("vouchers"), listed))
