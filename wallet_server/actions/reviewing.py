@@ -92,7 +92,8 @@ def _due(ctx: Context, tx: Tx, place: str) -> list[str]:
 def _member(ctx: Context, tx: Tx, key: int) -> list[str]:
     programme = _readable(ctx, tx, members.members_by_id(tx, [key])[key].version_id)
     if programme is not None:
-        tell(ctx, tx, programme, settle_many(ctx, tx, programme, [key]), [key])
+        with ctx.times.of_member(tx, key):
+            tell(ctx, tx, programme, settle_many(ctx, tx, programme, [key]), [key])
     return []
 
 
@@ -157,8 +158,10 @@ def settle_many(ctx: Context, tx: Tx, programme: Programme, member_ids: Sequence
 def resettle(ctx: Context, tx: Tx, programme_id: int, member_ids: Sequence[int]) -> Sequence[int]:
     """Settle the tiers of a slice of members by the version that stands, and hold all their cards; returns those who
     rose."""
-    programme = _readable(ctx, tx, programmes.programme_by_id(tx, programme_id).version_id) if member_ids else None
-    risen = () if programme is None else settle_many(ctx, tx, programme, member_ids).risen
+    row = programmes.programme_by_id(tx, programme_id)
+    programme = _readable(ctx, tx, row.version_id) if member_ids else None
+    with ctx.times.of_account(tx, row.account_id):
+        risen = () if programme is None else settle_many(ctx, tx, programme, member_ids).risen
     if risen:
         standings.hold_cards(tx, member_ids)
     return risen

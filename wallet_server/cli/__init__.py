@@ -25,6 +25,7 @@ COMMANDS = {
     "announce": ("announce:announce", "Say something to everybody who wants to hear it, or take it back."),
     "simulate": ("simulate:simulate", "Replay past sales through a draft of a programme: cost, tiers, what to mend."),
     "presets": ("presets:presets", "List and print the programmes that are shipped."),
+    "dry-run": ("dry_run:dry_run", "Say what a draft of a programme would change for its members; changes nothing."),
     "check-design": ("check_design:check_design", "Say all that is wrong with card designs, before a phone does."),
     "doctor": ("doctor:doctor", "Look whether all is well, and say what to do; changes nothing."),
     "audit": ("audit:audit", "Prove the books: entries, balances and lots agree."),
