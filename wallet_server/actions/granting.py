@@ -60,7 +60,8 @@ def give(ctx: Context, scope: Scope, member: str, given: Given, wish: Asked) -> 
         stored = rules.give(stored, given.tier, source, given.until)
         if given.until is not None:
             jobs.put(tx, [reviewing.look_at(row.id, given.until)])
-        after = standing.restand(ctx, tx, ladder, row.id, before, stored, level_for(ladder, found).code)
+        deserved = level_for(ladder, found).code
+        after = standing.restand(ctx, tx, ladder, row.id, before, stored, deserved, changed=True)
         if after.level != before:
             stale.changed(tx, row.id, standing.loud(programme, (), before, after.level), now)
         return {

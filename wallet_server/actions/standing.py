@@ -72,10 +72,18 @@ def _stand(ctx: Context, tx: Tx, ladder: Ladder, member_id: int, before: str | N
 
 
 def restand(
-    ctx: Context, tx: Tx, ladder: Ladder, member_id: int, before: str | None, stored: Standing | None, deserved: str
+    ctx: Context,
+    tx: Tx,
+    ladder: Ladder,
+    member_id: int,
+    before: str | None,
+    stored: Standing | None,
+    deserved: str,
+    *,
+    changed: bool = False,
 ) -> Standing:
     """The standing from now on of a member who is locked: `before` is the tier that shows, `stored` what was written of
-    it or is to be, `deserved` what the figures reach. Written and told when it is another."""
+    it (`changed`: what is to be), `deserved` what the figures reach. Written and told when it is another."""
     now = ctx.now()
     person = metrics.people(tx, [member_id])[member_id]
     begun = stored or rules.beginning(before, person.since)
@@ -85,7 +93,7 @@ def restand(
         found = metrics.of_people(tx, needed(ladder), {member_id: person}, at, at + MOMENT)
         judged = level_for(ladder, found[member_id]).code
     after = rules.settle(ladder, begun, deserved, judged, person, now)
-    if after != begun or stored is not None:
+    if after != begun or changed:
         _write(ctx, tx, member_id, before, after, now)
     return after
 

@@ -35,7 +35,7 @@ def dry_run(programme: str, document: Path, merchant: str | None, as_json: bool)
 
 
 def _so_far(looked_at: int) -> None:
-    if looked_at % TOLD == 0:
+    if looked_at and looked_at % TOLD == 0:
         click.echo(f"{looked_at:,} members", err=True)
 
 
