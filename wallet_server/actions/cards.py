@@ -297,7 +297,8 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
         return body, PASS_FILE
     issued = issue(ctx, tx, row, publication)
     signed_by = version if issued.version is None else issued.version
-    ctx.signed.put(shelf_key(row.id, publication.number, row.credential_set_id, signed_by), issued.body)
+    kept_as = shelf_key(row.id, publication.number, row.credential_set_id, signed_by)
+    ctx.signed.put(kept_as, issued.body, (row.pass_type, row.serial))
     return issued.body, issued.media_type
 
 

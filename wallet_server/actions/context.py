@@ -44,11 +44,14 @@ def new_id(prefix: str) -> str:
 
 
 class Shelf:
-    """Bytes kept by key, the least recently used thrown away beyond a bound; safe between threads."""
+    """Bytes kept by key, the least recently used thrown away beyond a bound; safe between threads. They may have a name
+    too, by which one learns whether any are kept."""
 
     def __init__(self, most_bytes: int = MAX_CACHED_BYTES) -> None:
         self._most, self._held = most_bytes, 0
         self._items: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._names: dict[tuple[object, ...], object] = {}
+        self._keys: dict[object, tuple[object, ...]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: tuple[object, ...]) -> bytes | None:
@@ -58,14 +61,23 @@ class Shelf:
                 self._items.move_to_end(key)
             return body
 
-    def put(self, key: tuple[object, ...], body: bytes) -> None:
+    def put(self, key: tuple[object, ...], body: bytes, name: object = None) -> None:
         with self._lock:
             old = self._items.pop(key, b"")
             self._items[key] = body
+            if name is not None:
+                self._names[key], self._keys[name] = name, key
             self._held += len(body) - len(old)
             while self._held > self._most and self._items:
-                _, gone = self._items.popitem(last=False)
+                last, gone = self._items.popitem(last=False)
                 self._held -= len(gone)
+                named = self._names.pop(last, None)
+                if self._keys.get(named) == last:
+                    del self._keys[named]
+
+    def holds(self, name: object) -> bool:
+        """Whether the newest bytes of this name are kept; they may be those of an older version."""
+        return name in self._keys
 
 
 @dataclass

@@ -52,6 +52,19 @@ class Sheet(NamedTuple):
     over: bool
 
 
+class Marks(NamedTuple):
+    """What a phone's question is judged by, where the bytes may be at hand: of a `Sheet`, what has the same names."""
+
+    pass_id: int
+    credential_set_id: int
+    credential_version: int
+    number: int
+    last_modified: datetime
+    token_sha256: bytes
+    seen: int
+    over: bool
+
+
 def shelf_key(pass_id: int, number: int, set_id: int, version: int) -> tuple[int, int, int, int]:
     """Where the bytes of a published card are kept: with the version of the certificate that signed them, so that none
     outlives a swap because of one that was revoked."""
@@ -82,6 +95,22 @@ _RECOVERY = (
     .limit(1)
     .scalar_subquery()
 )
+_OVER = sa.and_(passes.c.state != ACTIVE, publications.c.of_version == passes.c.version)
+_NAMED = (passes.c.pass_type == b("pass_type"), passes.c.serial == b("serial"))
+_MARKS = Glance(
+    sa.select(
+        passes.c.id,
+        passes.c.credential_set_id,
+        credential_sets.c.version,
+        publications.c.number,
+        publications.c.last_modified,
+        passes.c.token_sha256,
+        publications.c.seen,
+        _OVER,
+    )
+    .select_from(_BOTH)
+    .where(*_NAMED)
+)
 _SHEET = Glance(
     sa.select(
         passes.c.id,
@@ -101,11 +130,17 @@ _SHEET = Glance(
         _RECOVERY.label("recovery_cipher"),
         passes.c.token_sha256,
         publications.c.seen,
-        sa.and_(passes.c.state != ACTIVE, publications.c.of_version == passes.c.version),
+        _OVER,
     )
     .select_from(_BOTH.join(members, members.c.id == passes.c.member_id))
-    .where(passes.c.pass_type == b("pass_type"), passes.c.serial == b("serial"))
+    .where(*_NAMED)
 )
+
+
+def marks(database: Database, pass_type: str, serial: str) -> Marks | None:
+    """The pass that a device names; the token it presents is what gives access. Raises `Unavailable`."""
+    row = _MARKS.first(database, pass_type=pass_type, serial=serial)
+    return None if row is None else Marks(*row)
 
 
 def sheet(database: Database, pass_type: str, serial: str) -> Sheet | None:
