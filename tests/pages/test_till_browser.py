@@ -14,6 +14,7 @@ from tests.pages.house import House, Shop
 from wallet_server.actions import overview, programs, recovery
 from wallet_server.actions.keys import authenticate
 from wallet_server.rules.card import Palette
+from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_simple import stamp_document
 
 pytestmark = NEEDS_CHROMIUM
@@ -233,3 +234,32 @@ def test_a_second_touch_hides_no_first_stamp_and_both_can_be_taken_back(opened: 
         expect(refund).to_be_hidden()
     found = overview.today(house.ctx, authenticate(house.ctx, made.merchant_key))
     assert (found.came, found.sales.sales) == (0, 0)
+
+
+def test_a_reward_is_given_with_what_to_do_until_there_is_none_left(opened: Open, house: House) -> None:
+    document = default_document("Au bon pain")
+    cost = {"currency": "points", "amount": 5}
+    lane = {"fr": "la file rapide", "en": "the fast lane"}
+    told = {"fr": "Faites passer ce client.", "en": "Let this customer pass."}
+    document["rewards"] = [
+        {"code": "lane", "names": lane, "cost": cost, "kind": "privilege", "instruction": told, "stock": 1},
+        {"code": "tenth", "names": {"fr": "10 %", "en": "10% off"}, "cost": cost, "kind": "percent", "percent": 10},
+    ]
+    made = programs.found(house.ctx, "Au bon pain", programs.NewStore("Rue Haute"))
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    shop = Shop(programme["join_code"], made.merchant_key, made.till_key)
+    member = house.member(shop)
+    with opened() as page:
+        open_till(page, shop.till_key)
+        scan(page, member.card.code)
+        answer(page, "Card found")
+        page.get_by_label("Amount in EUR").fill("20")
+        page.keyboard.press("Enter")
+        answer(page, "+20 points")
+        rewards, sure = page.locator("#rewards"), page.locator("#sure button[value=yes]")
+        for said in ("Let this customer pass.", "Take 10% off the bill."):
+            rewards.get_by_role("button").first.click()
+            sure.click()
+            answer(page, said)
+        expect(rewards).to_contain_text("All given: the fast lane")
+        expect(rewards.get_by_role("button")).to_have_count(1)

@@ -54,6 +54,7 @@ export function drawRewards(place, rewards, programme, words, may, have) {
         const many = reward.ready > 1 ? element("span", { class: "times" }, ` × ${reward.ready}`) : "";
         return element("li", {}, element("button", { type: "button", class: "reward", disabled: !may, "data-never": !may, click: () => have(reward) }, label, many));
       }
+      if (!reward.missing) return element("li", { class: "hint" }, fill(reward.until ? words.later : words.gone, { reward: name }));
       const missing = fill(words.missing, { reward: name, missing: counted(reward.missing, programme) });
       return element("li", { class: "hint" }, missing);
     }),

@@ -99,7 +99,7 @@ async function answered(deed, answer) {
     if (["key-reused", "redemption-undone"].includes(answer.facts.code)) at("receipt").value = drawer.nextReceipt();
     return refresh(deed.code);
   }
-  const { id, sentence, entries = [], counted_before: again } = answer.facts;
+  const { id, sentence, entries = [], instructions = [], counted_before: again } = answer.facts;
   const made = { kind: deed.kind, id, sentence, code: deed.code, at: Date.now() };
   if (deed.kind === "sale") drawer.keep("sale", last(made, again && !entries.length));
   if (["redemption", "coupon"].includes(deed.kind)) drawer.keep("spend", made);
@@ -108,7 +108,7 @@ async function answered(deed, answer) {
   if (["sale", "redemption", "coupon"].includes(deed.kind)) at("receipt").value = drawer.nextReceipt();
   for (const id of ["amount", "units", "code"]) at(id).value = "";
   await refresh(deed.code);
-  say("ok", sentence, deed.kind === "sale" && !entries.length ? words.nothing_given : words.ok);
+  say("ok", [sentence, ...instructions].join(" · "), deed.kind === "sale" && !entries.length ? words.nothing_given : words.ok);
   signal("ok", loud());
   offer();
   at("next").classList.add("primary");
