@@ -5,7 +5,7 @@ where they came from or went (the purpose of the account on the other side), und
 reason and the month of what was given. `sales`: prices net of tax of the sales that gave units (`sold`, `refunded`).
 `coupons`: what is owed by them, by kind of event and source. A day is one of UTC, by `recorded_at`: when it came to be
 in the books, and not when it happened (`effective_at`); so what a past day showed never changes. The sums are proven
-against the entries by `faults`.
+against the entries by `faults`, which also tells of a server whose clock was set back over a night.
 """
 
 from __future__ import annotations
