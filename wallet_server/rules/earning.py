@@ -35,7 +35,8 @@ def add_months(at: datetime, months: int) -> datetime:
     """The same day and time so many calendar months later, or the last day of a month that has no such day."""
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
     month += 1
-    return at.replace(year=year, month=month, day=min(at.day, _days_in(year, month)))
+    day = at.day
+    return at.replace(year=year, month=month, day=day if day <= 28 else min(day, _days_in(year, month)))
 
 
 def _days_in(year: int, month: int) -> int:

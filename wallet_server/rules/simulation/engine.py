@@ -21,7 +21,6 @@ from typing import Literal, NamedTuple
 
 from wallet_server.rules import liability, occasions
 from wallet_server.rules.deals import Deals
-from wallet_server.rules.earning import add_months
 from wallet_server.rules.program import EarnRule, Programme, Visit
 from wallet_server.rules.program_parts import Promise, Reward, Span
 from wallet_server.rules.rating import Rater
@@ -35,20 +34,21 @@ _AS_MONEY = ("amount", "refund", "voucher")
 
 
 class Gain(NamedTuple):
-    """What a rule that sales earn by gives: of which currency, for how long, from when; `noted` where later sales have
-    to know of it, because it counts visits or has a cap."""
+    """What a rule that sales earn by gives: of which currency, from when on; `noted` where later sales have
+    to know of it, because it counts visits or has a cap; `plain` where it counts at once and for ever."""
 
     rule: str
     currency: str
-    months: int | None
     pending: timedelta | None
     counts_visits: bool
     capped: bool
     noted: bool
+    plain: bool
 
 
 class Way(NamedTuple):
-    """A reward that can be had; `value` is what it gives in minor units, `percent` of the basket instead."""
+    """A reward that can be had; `value` is what it gives in minor units, `percent` of the basket instead. `as_money`:
+    one purchase can take it more than once; `most_off`: it takes its value off the basket, which has to be as much."""
 
     reward: Reward
     currency: str
@@ -56,6 +56,8 @@ class Way(NamedTuple):
     value: int
     percent: int | None
     voucher: Promise | None
+    as_money: bool
+    most_off: bool
 
     @property
     def rate(self) -> Fraction:
@@ -90,7 +92,6 @@ class Engine:
         self.owed = programme.refunds.negative == "debt"
         welcome = programme.welcome
         self.welcome = welcome
-        self.welcome_months = None if welcome is None else programme.currency(welcome.currency).expires_after_months
         self.dearest = max((way.units for way in known), default=0)
         least = [(way.currency, self.dearest if habit == "save" else way.units) for way in known]
         least += [(code, 1) for code, _ in self.pays]
@@ -103,7 +104,8 @@ class Engine:
         pending = timedelta(days=currency.pending_days) if currency.pending_days else None
         visits = rule in needs.visit_rules
         capped = any(rule == one for one, _ in needs.caps)
-        return Gain(rule, code, currency.expires_after_months, pending, visits, capped, visits or capped)
+        plain = currency.expires_after_months is None and pending is None
+        return Gain(rule, code, pending, visits, capped, visits or capped, plain)
 
     def _way(self, reward: Reward) -> Way:
         value = reward.value_minor
@@ -112,7 +114,8 @@ class Engine:
             value = 0 if rate is None or reward.percent else reward.cost.units * rate.numerator // rate.denominator
         percent = reward.percent if reward.kind == "percent" else None
         voucher = reward.voucher if reward.kind == "voucher" else None
-        return Way(reward, reward.cost.currency, reward.cost.units, value, percent, voucher)
+        as_money, most_off = reward.kind in _AS_MONEY, reward.kind == "amount"
+        return Way(reward, reward.cost.currency, reward.cost.units, value, percent, voucher, as_money, most_off)
 
     @staticmethod
     def stays(rule: EarnRule) -> bool:
@@ -157,13 +160,3 @@ def voucher_of(promise: Promise, at: datetime) -> Voucher:
     """The voucher that a promise makes now."""
     ends = None if promise.valid_days is None else at + timedelta(days=promise.valid_days)
     return Voucher(ends, promise.value_minor or 0, promise.percent, promise.minimum_minor)
-
-
-def is_money(way: Way) -> bool:
-    """Whether one purchase can take it more than once."""
-    return way.reward.kind in _AS_MONEY
-
-
-def lasts(months: int | None, at: datetime) -> datetime | None:
-    """Until when what is earned now counts."""
-    return None if months is None else add_months(at, months)

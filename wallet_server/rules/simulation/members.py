@@ -8,7 +8,6 @@ from datetime import datetime
 from wallet_server.rules import deals
 from wallet_server.rules.baskets import Basket, Line, State
 from wallet_server.rules.deals import Taken
-from wallet_server.rules.earning import add_months
 from wallet_server.rules.simulation.climbing import Climb
 from wallet_server.rules.simulation.customers import Purchase, gaps
 from wallet_server.rules.simulation.engine import (
@@ -17,8 +16,6 @@ from wallet_server.rules.simulation.engine import (
     Gain,
     Voucher,
     Way,
-    is_money,
-    lasts,
     voucher_of,
 )
 from wallet_server.rules.simulation.purses import Purse, month_of
@@ -30,8 +27,7 @@ def play(engine: Engine, tally: Tally, customer: str, purchases: Sequence[Purcha
     out up to `until` runs out."""
     totals = _count(tally, purchases)
     member = _Member(engine, tally, purchases[0].at)
-    for purchase, total in zip(purchases, totals, strict=True):
-        member.visit(purchase, total)
+    member.run(purchases, totals)
     tally.gaps.update(gaps(purchases, totals))
     tally.members.append(member.end(customer, until))
 
@@ -67,10 +63,13 @@ class _Member:
     def __init__(self, engine: Engine, tally: Tally, first: datetime) -> None:
         self.engine, self.tally, self.first = engine, tally, first
         self.month = month_of(first)
-        self.month_minor = 0
-        self.purses = {one.code: Purse(tally.flows_of(one.code), self.month) for one in engine.programme.currencies}
+        self.purses = {
+            one.code: Purse(tally.flows_of(one.code), self.month, one.expires_after_months)
+            for one in engine.programme.currencies
+        }
         self.expiring = [self.purses[code] for code in engine.expiring]
-        self.gains = [(gain, self.purses[gain.currency], gain.months) for gain in engine.gains]
+        self.gains = [(one, self.purses[one.currency], one.plain) for one in engine.gains]
+        self.ways = [(way, self.purses[way.currency]) for way in engine.ways]
         self.cheapest = [(self.purses[code], units) for code, units in engine.cheapest]
         self.visits: dict[str, datetime] = {}
         self.given: dict[str, int] = {}
@@ -90,62 +89,69 @@ class _Member:
             self.climb = Climb(ladders, ladders.ladder, engine.zone, first)
         self.state: State | None = None
         if engine.welcome is not None:
-            ends = lasts(engine.welcome_months, first)
-            self.purses[engine.welcome.currency].earn(engine.welcome.units, ends, None)
+            self.purses[engine.welcome.currency].earn(engine.welcome.units, first)
         if engine.programme.welcome_coupon is not None:
             self._make(voucher_of(engine.programme.welcome_coupon, first))
 
     # ---------------------------------------------------------------------- a purchase
 
-    def visit(self, purchase: Purchase, total: int) -> None:
-        """Replays one purchase, or goods that come back."""
-        at = purchase[0]
-        month = at.year * 12 + at.month - 1
-        if month != self.month:
-            self._turn(month)
-        self.month_minor += total
-        for purse in self.expiring:
-            purse.expire(at)
-        if total < 0:
-            self._give_back(purchase)
-        else:
-            self._buy(purchase, total)
-        if self.climb is not None:
-            self.climb.bought(at, total)
-            self._rise(at)
-        elif self.ladder_purse is not None and not self.low <= self.ladder_purse.balance < self.high:
-            self._rise(at)
+    def run(self, purchases: Sequence[Purchase], totals: Sequence[int]) -> None:
+        """Replays all purchases, of which each comes to its total; below zero it is goods that come back."""
+        expiring, engine = self.expiring, self.engine
+        begun = 0
+        for number, purchase in enumerate(purchases):
+            at, total = purchase[0], totals[number]
+            month = at.year * 12 + at.month - 1
+            if month != self.month:
+                self._turn(month, sum(totals[begun:number]))
+                begun = number
+            for purse in expiring:
+                if purse.ends <= at:
+                    purse.expire(at)
+            if total < 0:
+                self._give_back(purchase)
+            else:
+                self._buy(purchase, at, total, engine)
+            if self.climb is not None:
+                self.climb.bought(at, total)
+                self._rise(at)
+            elif self.ladder_purse is not None and not self.low <= self.ladder_purse.balance < self.high:
+                self._rise(at)
+        self._turn(self.month, sum(totals[begun:]))
 
-    def _turn(self, month: int) -> None:
-        """A new month begins; what was bought in the one before is counted."""
-        self.tally.turnover[self.month] += self.month_minor
-        self.turnover += self.month_minor
-        self.month, self.month_minor = month, 0
+    def _turn(self, month: int, bought_minor: int) -> None:
+        """A new month begins; so much was bought in the one before."""
+        self.tally.turnover[self.month] += bought_minor
+        self.turnover += bought_minor
+        self.month = month
         for purse in self.purses.values():
             purse.begin(month)
 
-    def _buy(self, purchase: Purchase, total: int) -> None:
-        engine, at, lines = self.engine, purchase[0], purchase[2]
+    def _buy(self, purchase: Purchase, at: datetime, total: int, engine: Engine) -> None:
+        _, store, lines, _ = purchase
         state = self.state or self._state(at)
-        used, off = False, 0
+        used = False
         if engine.dealing:
             lines, total = self._deal(purchase, state, total)
-        enough = bool(self.vouchers) and engine.spends
+        uses = bool(self.vouchers)
         for purse, least in self.cheapest:
             if purse.balance >= least:
-                enough = True
-                break
-        if enough and total > 0:
+                uses = True
+        if uses and total > 0 and engine.spends:
             used, off = self._use(at, total)
-        if off:
-            lines = _less(lines, min(off, total))
-        units = engine.units(Basket(lines, at, engine.zone, purchase[1], used), state)
-        for (gain, purse, months), earned in zip(self.gains, units, strict=True):
-            if earned:
-                if gain.noted or self.climb is not None:
-                    self._note(gain, earned, at)
-                ends = None if months is None else add_months(at, months)
-                purse.earn(earned, ends, None if gain.pending is None else at + gain.pending)
+            if off:
+                lines = _less(lines, min(off, total))
+        earned = engine.units(Basket(lines, at, engine.zone, store, used), state)
+        for (gain, purse, plain), units in zip(self.gains, earned, strict=True):
+            if not units:
+                continue
+            if gain.noted or self.climb is not None:
+                self._note(gain, units, at)
+            if plain:
+                purse.balance += units
+                purse.fresh += units
+            else:
+                purse.earn(units, at, None if gain.pending is None else at + gain.pending)
         self.sales += 1
         if engine.conversions:
             self._convert(at)
@@ -213,28 +219,28 @@ class _Member:
         return off
 
     def _take(self, at: datetime, total: int) -> tuple[bool, int]:
-        taken, off = 0, 0
-        can = {code: self.purses[code].spendable(at) for code in {way.currency for way in self.engine.ways}}
+        """Rewards, the one that is worth most of those that can be had; whether any, and what they take off."""
+        taken = off = 0
         while taken < MOST_TAKEN:
-            way = self._wanted(at, can, total - off)
-            if way is None:
+            found = self._wanted(at, total - off)
+            if found is None:
                 break
-            can[way.currency] -= way.units
-            self.purses[way.currency].spend(way.units)
+            way, purse = found
+            purse.spend(way.units)
             taken += 1
             off += self._have(way, at, total - off)
-            if not is_money(way):
+            if not way.as_money:
                 break
         return taken > 0, off
 
-    def _wanted(self, at: datetime, can: dict[str, int], total: int) -> Way | None:
+    def _wanted(self, at: datetime, total: int) -> tuple[Way, Purse] | None:
         engine = self.engine
-        for way in engine.ways:
-            have = can[way.currency]
-            enough = have >= way.units and (engine.habit == "soon" or have >= engine.dearest)
-            fits = way.reward.kind != "amount" or way.value <= total
-            if enough and fits and self._allowed(way, at):
-                return way
+        for way, purse in self.ways:
+            least = way.units if engine.habit == "soon" else engine.dearest
+            if purse.balance < least or (way.most_off and way.value > total):
+                continue
+            if purse.spendable(at) >= least and self._allowed(way, at):
+                return way, purse
         return None
 
     def _allowed(self, way: Way, at: datetime) -> bool:
@@ -258,7 +264,7 @@ class _Member:
             return 0
         value = way.value if way.percent is None else total * way.percent // 100
         self._give(REWARDS, value)
-        return value if way.reward.kind in ("amount", "percent") else 0
+        return value if way.percent is not None or way.most_off else 0
 
     def _give(self, kind: str, minor: int) -> None:
         self.had += minor
@@ -305,7 +311,6 @@ class _Member:
 
     def end(self, customer: str, until: datetime) -> MemberEnd:
         """What stands at the end."""
-        self._turn(month_of(until))
         for purse in self.expiring:
             purse.expire(until)
         if self.tier >= 0:

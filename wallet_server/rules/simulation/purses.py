@@ -7,7 +7,11 @@ nothing from its instant on, and what is taken back beyond what is there is a de
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime
+from datetime import UTC, datetime
+
+from wallet_server.rules.earning import add_months
+
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Flow:
@@ -50,32 +54,38 @@ def flow_in(flows: Flows, month: int) -> Flow:
 
 class Purse:
     """One currency of one member. `balance` is what there is less what is owed. Lots are kept only where they can run
-    out: elsewhere it does not matter which of them is spent."""
+    out, `months` after they were earned: elsewhere it does not matter which of them is spent. `fresh` are units earned
+    this month that are in the balance and not yet counted as a flow; `ends` is when the oldest lot runs out."""
 
-    __slots__ = ("_flow", "_flows", "_lots", "_waiting", "_waiting_units", "balance")
+    __slots__ = ("_flow", "_flows", "_lots", "_months", "_waiting", "_waiting_units", "balance", "ends", "fresh")
 
-    def __init__(self, flows: Flows, month: int) -> None:
-        self.balance = 0
+    def __init__(self, flows: Flows, month: int, months: int | None) -> None:
+        self.balance = self.fresh = 0
+        self.ends = FAR
         self._flows = flows
         self._flow = flow_in(flows, month)
-        self._lots: deque[tuple[datetime, int]] = deque()  # (runs out at, units)
+        self._months = months
+        self._lots: deque[tuple[datetime, int]] = deque()  # (earned at, units)
         self._waiting: deque[tuple[datetime, int]] = deque()
         self._waiting_units = 0
 
     def begin(self, month: int) -> None:
         """What happens from now on is of this month."""
+        if self.fresh:
+            self._flow.earned += self.fresh
+            self.fresh = 0
         self._flow = flow_in(self._flows, month)
 
-    def earn(self, units: int, expires_at: datetime | None, pending_until: datetime | None) -> None:
-        """Takes an award in."""
-        self._flow.earned += units
-        if expires_at is None and pending_until is None:
-            self.balance += units
-            return
+    def earn(self, units: int, at: datetime, pending_until: datetime | None = None) -> None:
+        """Takes in what was earned now, later than anything before."""
         left = units if self.balance >= 0 else max(0, units + self.balance)
+        self.fresh += units
         self.balance += units
-        if expires_at is not None and left:
-            self._lots.append((expires_at, left))
+        if self._months is not None and left:
+            # The end is computed for the oldest lot alone: most are spent before anybody asks.
+            self._lots.append((at, left))
+            if len(self._lots) == 1:
+                self.ends = add_months(at, self._months)
         if pending_until is not None:
             self._waiting.append((pending_until, left))
             self._waiting_units += left
@@ -91,13 +101,18 @@ class Purse:
         self._flow.spent += units
         self.balance -= units
         lots = self._lots
+        if not lots:
+            return
         while units and lots:
-            ends, held = lots[0]
+            earned_at, held = lots.popleft()
             if held > units:
-                lots[0] = ends, held - units
-                return
-            units -= held
-            lots.popleft()
+                lots.appendleft((earned_at, held - units))
+            units = max(0, units - held)
+        self._look()
+
+    def _look(self) -> None:
+        """The oldest lot is another one."""
+        self.ends = FAR if not self._lots or self._months is None else add_months(self._lots[0][0], self._months)
 
     def take_back(self, units: int, *, owed: bool) -> int:
         """Takes back what goods earned that came back, from the newest lots; what is not there is `owed`, or left to
@@ -105,12 +120,13 @@ class Purse:
         taken = units if owed else min(units, max(0, self.balance))
         lots, missing = self._lots, min(taken, max(0, self.balance))
         while missing and lots:
-            ends, held = lots[-1]
+            earned_at, held = lots[-1]
             if held > missing:
-                lots[-1], missing = (ends, held - missing), 0
+                lots[-1], missing = (earned_at, held - missing), 0
             else:
                 missing -= held
                 lots.pop()
+        self._look()
         self.balance -= taken
         self._flow.taken_back += taken
         # What was on its way and is gone now is no longer waited for.
@@ -119,8 +135,8 @@ class Purse:
 
     def expire(self, at: datetime) -> None:
         """Lets run out what has reached its instant, each in the month in which it did."""
-        lots = self._lots
-        while lots and lots[0][0] <= at:
-            ends, held = lots.popleft()
+        while self.ends <= at:
+            held = self._lots.popleft()[1]
             self.balance -= held
-            flow_in(self._flows, month_of(ends)).expired += held
+            flow_in(self._flows, month_of(self.ends)).expired += held
+            self._look()
