@@ -344,3 +344,27 @@ def test_a_new_voucher_is_said_on_the_card_and_on_its_back(world: World) -> None
     with world.ctx.look() as tx:
         later = json.loads(passes.published(tx, [holder.pass_id])[holder.pass_id].card)
     assert later["news"] is None, "a week later it is on the back alone"
+
+
+def test_a_sale_that_is_reversed_gives_back_all_that_it_used(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 10000)
+    made = post(world, "redemptions", {"code": holder.code, "reward": "coupon", "reference": "a"})[1]["vouchers"]
+    before = post(world, "lookups", {"code": holder.code})[1]["balances"]
+    body = {"vouchers": made, "rewards": ["mug", "daily"], "pot": {"amount_minor": 300}}
+    sold = sale(world, holder, [line("gâteau", 3000)], **body)
+    assert (sold["to_pay_minor"], rows(world, sa.select(reward_stock.c.given))) == (1700, [(1,)])
+    again = {"code": holder.code, "reward": "daily", "reference": "d"}
+    assert post(world, "redemptions", again)[1]["code"] == "limit-reached"
+    paid = ledger_entries.c.params["reward"].as_string() == "mug"
+    (entry,) = rows(world, sa.select(ledger_entries.c.public_id).where(paid))
+    status, refused = post(world, f"redemptions/{entry.public_id}/reversal", {})
+    assert (status, refused["code"]) == (409, "not-reversible"), "it comes back with the sale alone"
+    assert post(world, f"sales/{sold['id']}/reversal", {})[0] == 200
+    after = post(world, "lookups", {"code": holder.code})[1]["balances"]
+    assert after == before
+    assert rows(world, sa.select(reward_stock.c.given)) == [(0,)]
+    assert rows(world, sa.select(coupons.c.state)) == [("issued",)]
+    assert post(world, "redemptions", again)[0] == 200
+    assert sale(world, holder, [line("gâteau", 3000)], vouchers=made)["to_pay_minor"] == 2000
+    assert upkeep.book_faults(world.ctx) == []
