@@ -8,11 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from tests.world import NOON, Holder, World
-from wallet_server.actions import till
+from wallet_server.actions import programs, till
 from wallet_server.records import metrics
 from wallet_server.records.schema import member_events, members, refunds, sales
+from wallet_server.rules.card import Palette
 from wallet_server.rules.metrics import EVER
+from wallet_server.rules.program import default_document
 from wallet_server.rules.program_parts import Reach
+from wallet_server.rules.program_simple import carry_over, stamp_document
 
 YEAR, MONTH, ROLLING = Reach("calendar-year"), Reach("calendar-month"), Reach("rolling-days", 30)
 
@@ -116,3 +119,19 @@ def test_many_members_are_two_statements(world: World) -> None:
         sa.event.remove(world.ctx.database.engine, "before_cursor_execute", hear)
     assert [list(found[one.member_id].values()) for one in holders] == [[0, 1000 * n, 1, 10 * n] for n in range(1, 6)]
     assert len([one for one in said if one.startswith(("SELECT", "WITH"))]) == 2
+
+
+def test_a_card_scanned_again_during_a_visit_is_no_visit_of_the_next_day(world: World) -> None:
+    palette = Palette("#7a1f2b", "#fff6e9", "#f0c9a4")
+    names = {"fr": "un café", "en": "a coffee"}
+    document = stamp_document("Boulangerie", palette=palette, reward_names=names, interval_minutes=1440)
+    kept = carry_over(document, default_document("Boulangerie"))
+    programs.publish_version(world.ctx, world.merchant, world.programme, kept, world.wish("publish", {}))
+    holder = world.enrol()
+    world.sell(holder, 0)
+    world.clock.forward(hours=20)
+    assert world.sell(holder, 0)["entries"] == []
+    assert measured(world, holder, "visits") == [1]
+    world.clock.forward(hours=20)
+    world.sell(holder, 0)
+    assert measured(world, holder, "visits", "orders") == [2, 0]
