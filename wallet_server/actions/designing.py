@@ -244,8 +244,8 @@ def _field_of(path: str) -> str:
 
 def _sample(ctx: Context, programme: Programme, stores: tuple[Store, ...], state: State, language: str) -> Sample:
     base = ctx.settings.base_url
-    links = {"stop_link": f"{base}/stop/specimen", "web_link": f"{base}/card/specimen"}
-    holding = Holding(_balances(programme, state), None, None, None, stores, 1, False, **links)
+    stop, web = f"{base}/stop/specimen", f"{base}/card/specimen"
+    holding = Holding(_balances(programme, state), None, None, None, stores, 1, False, stop, web)
     card, _ = compose(programme, holding, ctx.now())
     design = ctx.designs.get(programme.design_id, programme.design_version)
     return Sample(state, card, shown(card, design, language))
