@@ -271,4 +271,4 @@ def test_the_audit_finds_a_coupon_whose_events_say_something_else(bakery: World)
     with bakery.ctx.change() as tx:
         tx.exec_driver_sql("UPDATE coupons SET state = 'used'")
     (fault,) = upkeep.book_faults(bakery.ctx)
-    assert "used and 0 owed, but by its events issued and 250" in fault
+    assert "used and 0 owed, but by its 1 events of 1 issued and 250" in fault

@@ -95,12 +95,17 @@ def android(stage: Stage, member: dict[str, Any]) -> AndroidPhone:
         return stage.androids.add_phone("fr")
 
     phone: AndroidPhone = stage.run(made())
+    save(stage, phone, member)
+    return phone
+
+
+def save(stage: Stage, phone: AndroidPhone, member: dict[str, Any]) -> None:
+    """Press the button on the page of the card."""
     asked = urllib.request.Request(member["card_url"], None, {"User-Agent": ANDROID})  # noqa: S310 - loopback
     with urllib.request.urlopen(asked, timeout=30) as got:  # noqa: S310
         found = re.search(r'data-wallet="google" href="([^"]+)"', got.read().decode())
     assert found is not None
     stage.run(phone.open(stage.base + found.group(1)))
-    return phone
 
 
 def says(phone: Phone | AndroidPhone, text: str) -> bool:
@@ -185,6 +190,9 @@ def test_512_points_become_one_voucher_and_12_and_a_gesture_is_read_on_both_phon
     stage.until(lambda: shown(iphone, "points") == 12, "twelve are left on the phone")
     stage.until(lambda: says(iphone, "New voucher: €10 voucher"), "the phone says that there is a voucher")
     stage.until(lambda: "Bon de 10 €, jusqu’au" in str(shown(iphone, "detail.vouchers")), "and it stands on the back")
+    save(stage, droid, member)
+    slips = [one for one in droid.cards.values() if one.kind == "offerObject"]
+    assert [one.above["title"] for one in slips] == ["Bon de 10 €"], "saved again, the voucher stands beside the card"
 
     small = till(
         stage, "sales", {"code": code, "receipt": "S", "currency": "EUR", "amount_minor": 1999, "vouchers": [voucher]}

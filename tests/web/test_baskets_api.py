@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded, together
+from wallet_server.actions import coupons as tickets
 from wallet_server.actions import keys, leaving, upkeep
 from wallet_server.records import passes
 from wallet_server.records.schema import (
@@ -344,6 +345,14 @@ def test_a_new_voucher_is_said_on_the_card_and_on_its_back(world: World) -> None
     with world.ctx.look() as tx:
         later = json.loads(passes.published(tx, [holder.pass_id])[holder.pass_id].card)
     assert later["news"] is None, "a week later it is on the back alone"
+    world.clock.forward(days=90)
+    with world.ctx.change() as tx:
+        tickets.expire(tx, world.clock())
+    world.work()
+    with world.ctx.look() as tx:
+        over = json.loads(passes.published(tx, [holder.pass_id])[holder.pass_id].card)
+    assert "vouchers" not in {one["key"] for one in over["details"]}
+    assert sum(one.value_minor for one in rows(world, sa.select(coupon_events.c.value_minor))) == 0
 
 
 def test_a_sale_that_is_reversed_gives_back_all_that_it_used(world: World) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from wallet_server.actions import cards, conversions, standing, vouchers
+from wallet_server.actions import cards, conversions, hooks, standing, vouchers
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Asked, Facts, once
@@ -57,6 +57,7 @@ def give(ctx: Context, scope: Scope, member: str, given: Given, wish: Asked) -> 
             facts = _voucher(ctx, tx, held, programme, given.voucher, now)
         note = Gesture(held.id, facts["id"], given.reason, given.complaint, scope.principal, now)
         gestures.add(tx, note)
+        hooks.tell(ctx, tx, hooks.GOODWILL, held.programme_id, scope.merchant_id, now, facts | {"code": given.code})
         deeds.add(tx, scope, deeds.GOODWILL, now, about=held.public_id, detail=given.code)
         return facts
 

@@ -21,6 +21,7 @@ from wallet_server.rules import webhooks as rules
 from wallet_server.rules.webhooks import (
     COUNTED,
     EXPIRING,
+    GOODWILL,
     ISSUED,
     JOINED,
     REDEEMED,
@@ -35,6 +36,7 @@ __all__ = [
     "COUNTED",
     "DELIVER",
     "EXPIRING",
+    "GOODWILL",
     "ISSUED",
     "JOINED",
     "REDEEMED",

@@ -23,7 +23,8 @@ from wallet_server.errors import Invalid
 JOINED, SAVED, REMOVED = "member.joined", "pass.saved", "pass.removed"
 COUNTED, REFUNDED, TIER, REDEEMED = "sale.counted", "sale.refunded", "tier.changed", "reward.redeemed"
 ISSUED, USED, EXPIRING = "voucher.issued", "voucher.used", "points.expiring"
-KINDS = (JOINED, SAVED, REMOVED, COUNTED, REFUNDED, TIER, REDEEMED, ISSUED, USED, EXPIRING)
+GOODWILL = "goodwill.given"
+KINDS = (JOINED, SAVED, REMOVED, COUNTED, REFUNDED, TIER, REDEEMED, ISSUED, USED, GOODWILL, EXPIRING)
 """What an address may ask to be told."""
 TEST = "webhook.test"
 """What is sent at a merchant's wish, asked for or not."""
