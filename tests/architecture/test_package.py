@@ -96,6 +96,7 @@ def test_wheel_carries_migrations_and_designs_and_no_certificates(wheel: Path) -
     assert "wallet_server/_data/migrations/env.py" in names
     assert any(re.fullmatch(r"wallet_server/_data/migrations/versions/\w+\.py", name) for name in names)
     assert any(re.fullmatch(r"wallet_server/_data/templates/\w+/design\.toml", name) for name in names)
+    assert any(re.fullmatch(r"wallet_server/_data/presets/[\w-]+\.toml", name) for name in names)
     assert not [name for name in names if name.endswith((".p12", ".pem", ".key", ".cer", ".db"))]
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -249,9 +249,10 @@ def _gather(pipes: Sequence[Connection], tell: Callable[[list[int]], None]) -> l
             try:
                 kind, told = pipes[number].recv()
             except EOFError:
-                raise Invalid("A process of the simulation ended before its time; try --jobs 1.", code="lost") from None
+                sentence = "A process of the simulation ended before its time; try one process."
+                raise Invalid(sentence, code="process-ended") from None
             if kind == "refused":
-                raise Invalid(told[0], code=told[1])
+                raise Invalid(told, code="too-many-rows")
             if kind == "told":
                 counts[number] = told
                 tell(counts)
@@ -270,4 +271,4 @@ def _work(wish: Wish, columns: Columns, encoding: str, share: tuple[int, int], p
         tally = _replay(wish, found, last, lambda done: pipe.send(("told", done)))
         pipe.send(("done", (tally, found.rows, found.rejects)))
     except Invalid as fault:
-        pipe.send(("refused", (fault.sentence, fault.code)))
+        pipe.send(("refused", fault.sentence))
