@@ -247,7 +247,7 @@ def test_what_no_phone_would_take_is_told_in_the_person_s_language_and_is_not_pu
 def test_a_row_that_is_too_narrow_is_a_warning_in_the_person_s_language(world: World) -> None:
     marie = person(world)
     found = designing.desk(world.ctx, marie)
-    long = "Ambassadrice émérite du fournil"
+    long = "Gardien du fournil"
     typed = {**POINTS, "tier2_fr": long, "tier2_en": "Silver"}
     drawn = designing.preview(world.ctx, marie.scope, typed, found.document, "fr")
     (told,) = [one for one in drawn.warnings if one.code == "cut"]
