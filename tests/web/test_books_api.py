@@ -88,6 +88,7 @@ def test_what_cannot_be_asked_is_said(world: World) -> None:
         ({"as_of": "yesterday"}, "bad-date"),
         ({"as_of": "2026-11-18T10:00:00"}, "bad-date"),
         ({"as_of": tomorrow}, "not-yet"),
+        *(({field: day}, "bad-date") for field in ("as_of", "from") for day in ("0001-01-01T00:00:00Z", "0001-01-02")),
         ({"from": "2026-11-18", "as_of": "2026-11-17"}, "bad-period"),
         ({"merchant": "mer_00000000000000000000"}, "not-found"),
         ({"currency": "gold"}, "not-found"),

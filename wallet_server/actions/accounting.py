@@ -25,6 +25,8 @@ from wallet_server.rules.redemption import Estimate
 
 DAY = timedelta(days=1)
 MOST_OF_A_DAY = timedelta(hours=12)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No books are older; before it the calendar ends somewhere."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def start_of_month(at: datetime, zone_name: str) -> datetime:
 
 
 def trial_balance(ctx: Context, scope: Scope, asked: Question) -> Trial:
-    """What stood on every kind of account. Raises `Invalid` (`not-yet`) and `NotFound`."""
+    """What stood on every kind of account. Raises `Invalid` (`not-yet`, `bad-date`) and `NotFound`."""
     as_of = _moment(ctx, asked.as_of)
     lines: list[TrialLine] = []
     with ctx.look() as tx:
@@ -154,9 +156,9 @@ def trial_balance(ctx: Context, scope: Scope, asked: Question) -> Trial:
 
 
 def report(ctx: Context, scope: Scope, asked: Question) -> Report:
-    """What is owed, and how that moved. Raises `Invalid` (`not-yet`, `bad-period`) and `NotFound`."""
+    """What is owed, and how that moved. Raises `Invalid` (`not-yet`, `bad-date`, `bad-period`) and `NotFound`."""
     as_of = _moment(ctx, asked.as_of)
-    since = asked.since or start_of_month(as_of, zone(ctx, scope))
+    since = _since_1970(asked.since, "from") or start_of_month(as_of, zone(ctx, scope))
     if since > as_of:
         raise Invalid("The period ends before it begins; give an earlier `from`.", code="bad-period", field="from")
     with ctx.look() as tx:
@@ -170,7 +172,13 @@ def _moment(ctx: Context, as_of: datetime | None) -> datetime:
     now = ctx.now()
     if as_of is not None and as_of > now:
         raise Invalid("This moment is still to come; the books end now.", code="not-yet", field="as_of")
-    return as_of or now
+    return _since_1970(as_of, "as_of") or now
+
+
+def _since_1970(at: datetime | None, field: str) -> datetime | None:
+    if at is not None and at < EARLIEST:
+        raise Invalid("No books are older than 1970; give a later day.", code="bad-date", field=field)
+    return at
 
 
 def _known_currency(books: list[Ledger], code: str | None) -> None:
@@ -186,11 +194,11 @@ def reckon(
     found: list[Currency] = []
     coupons: list[Coupons] = []
     for ledger in books:
-        version = _version(tx, ledger.programme_id, as_of)
-        if not version:
-            continue
-        programme = ctx.programme(tx, version)
         whole = liability.flows(tx, ledger, as_of, trusting=trusting)
+        # What begins later is no part of what was told, or closed, before.
+        if not whole and programmes.version_at(tx, ledger.programme_id, as_of) is None:
+            continue
+        programme = ctx.programme(tx, _version(tx, ledger.programme_id, as_of))
         before = liability.flows(tx, ledger, since - MOMENT, trusting=trusting)
         subject = Subject(
             whole,
@@ -213,7 +221,7 @@ def reckon(
 
 
 def _version(tx: Tx, programme_id: int, at: datetime) -> int:
-    """The key of the version that stood then, or of the one that stands where it was before the first; 0: none."""
+    """The key of the version that stood then, or of the one that stands where it was before the first."""
     version = programmes.version_at(tx, programme_id, at)
     return programmes.programme_by_id(tx, programme_id).version_id if version is None else version.id
 

@@ -81,7 +81,7 @@ def close(ctx: Context, scope: Scope, through: date, wish: Asked) -> tuple[Facts
         row = periods.add(tx, scope, new_id("close"), last, ends_at, _written(trial, found), ctx.now())
         if row is None:
             raise Conflict("Somebody else closed a period at this moment; look at it first.", code="already-closed")
-        periods.keep_estimates(tx, row.id, _estimates(tx, scope, found))
+        periods.keep_estimates(tx, row.id, _estimates(tx, scope, found, through))
         deeds.add(tx, scope, deeds.CLOSED, ctx.now(), about=row.public_id, detail=through.isoformat())
         return facts_of(_period(row))
 
@@ -119,8 +119,9 @@ def _written(trial: Trial, found: Report) -> str:
     return orjson.dumps(figures, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _estimates(tx: Tx, scope: Scope, found: Report) -> list[Frozen]:
-    month = month_name(month_of(found.as_of.year, found.as_of.month))
+def _estimates(tx: Tx, scope: Scope, found: Report, through: date) -> list[Frozen]:
+    # The month as the shop's calendar has it: west of Greenwich its last evening is in the next one already.
+    month = month_name(month_of(through.year, through.month))
     keys = {(one.public_id, code): (one.programme_id, key)
             for one in liability.ledgers(tx, scope) for key, code in one.currencies.items()}  # fmt: skip
     return [Frozen(*keys[one.programme, one.code], month, one.told.estimate) for one in found.currencies]
