@@ -160,10 +160,13 @@ def test_three_hundred_euros_and_three_orders_or_two_referrals(stage: Stage) -> 
         "friend": [], "alone": [], "many": [100, 100, 100, 29_700],
     }  # fmt: skip
     members = {name: stage.enrol(language="fr") for name in sales}
+    last: dict[str, str] = {}
     for name, amounts in sales.items():
         code = stage.code(stage.phone(members[name], "fr")) if amounts else ""
         for amount in amounts:
-            assert stage.sell(code, amount).status == 200
+            sold = stage.sell(code, amount)
+            assert sold.status == 200
+            last[name] = sold.body["id"]
     assert [happened(stage, members["friend"], "referral")["tier"] for _ in range(2)] == ["bronze", "gold"]
     happened(stage, members["alone"], "referral")
     found = {name: standing(stage, member) for name, member in members.items()}
@@ -177,6 +180,11 @@ def test_three_hundred_euros_and_three_orders_or_two_referrals(stage: Stage) -> 
         "alone": "Allez, plus qu’un parrainage et vous vous hisserez au statut d’Or",
     }
     assert found["both"]["why"] == "Statut Or, gagné avec 300\u00a0€ et 3 commandes."
+
+    back = {"reference": "B1", "amount_minor": 1}
+    refunded = stage.call("POST", f"/v1/sales/{last['both']}/refunds", back, stage.facts["till_key"])
+    assert (refunded.status, refunded.body["tier"]) == (200, "bronze"), "what is given back counts no longer"
+    assert standing(stage, members["both"])["next"]["missing"][0]["amount"] == 1
 
 
 def test_old_customers_followers_and_friends_have_a_tier_of_their_own(stage: Stage) -> None:
