@@ -30,7 +30,7 @@ def test_what_an_address_asks_for_is_read() -> None:
     assert rules.retry_after("999999999", NOW) == timedelta(hours=24)
     assert rules.retry_after(format_datetime(NOW + timedelta(hours=1), usegmt=True), NOW) == timedelta(hours=1)
     assert rules.retry_after(format_datetime(NOW - timedelta(hours=1)), NOW) == timedelta(0)
-    for nonsense in (None, "", "soon", "-5", "1.5", "²"):
+    for nonsense in (None, "", "soon", "-5", "1.5", "²", "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"):
         assert rules.retry_after(nonsense, NOW) is None
 
 

@@ -68,8 +68,9 @@ def may_be_reached(text: str, sandbox: bool) -> bool:
     inner = _inside(address)
     if inner.is_loopback:
         return sandbox
-    teredo = isinstance(inner, ipaddress.IPv6Address) and inner.teredo is not None
-    return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner.is_unspecified or teredo)
+    # Site-local (RFC 3879) is called global, though no network ever carried it across.
+    local = isinstance(inner, ipaddress.IPv6Address) and (inner.teredo is not None or inner.is_site_local)
+    return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner.is_unspecified or local)
 
 
 def _inside(address: Address) -> Address:
@@ -175,7 +176,7 @@ def retry_after(text: str | None, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(text)), LONGEST_WAIT)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a zone may be any number
         return None
     until = until.replace(tzinfo=UTC) if until.tzinfo is None else until
     return min(max(until - now, timedelta(0)), LONGEST_WAIT)
