@@ -95,6 +95,7 @@ class _Reader:
         self._before: tuple[str | None, ...] | None = None
         self._lines: list[Line] = []
         self._names: dict[str, str] = {}
+        self._shares: dict[str, int] = {}
         self._moments: dict[str, tuple[datetime, bool]] = {}
         self._amounts: dict[str, int] = {}
         self._pieces: dict[str, int] = {}
@@ -109,11 +110,9 @@ class _Reader:
 
     def take(self, line: int, cells: list[str] | None) -> None:
         """Reads a record, if it is of this share."""
-        customer = None if cells is None else _text(cells, self._customer)
-        if self._of > 1:
-            mine = 0 if customer is None else zlib.crc32(customer.encode()) % self._of
-            if mine != self._which:
-                return
+        if self._of > 1 and self._share(cells) != self._which:
+            return
+        customer = None if cells is None else self._name(cells, self._customer)
         self._found.rows += 1
         try:
             if cells is None:
@@ -124,6 +123,19 @@ class _Reader:
         except _Bad as bad:
             text = self._columns.delimiter.join(cells or ())[:MAX_CELL]
             self._found.rejects.append(Reject(line, bad.why, text))
+
+    def _share(self, cells: list[str] | None) -> int:
+        """Whose line this is: that of its customer, the first's where there is none."""
+        if cells is None or self._customer is None or self._customer >= len(cells):
+            return 0
+        raw = cells[self._customer]
+        share = self._shares.get(raw)
+        if share is None:
+            customer = _text(cells, self._customer)
+            share = 0 if customer is None else zlib.crc32(customer.encode()) % self._of
+            if len(self._shares) < MOST_KEPT:
+                self._shares[raw] = share
+        return share
 
     def _row(self, cells: list[str], customer: str | None) -> None:
         quantity = 1000 if self._quantity is None else self._thousandths(cells[self._quantity], "quantity")
@@ -162,7 +174,7 @@ class _Reader:
                 self._names[raw] = name
         return name
 
-    def _begin(self, customer: str | None, at: datetime, cells: list[str], lines: list[Line], timed: bool) -> Purchase:
+    def _begin(self, customer: str | None, at: datetime, cells: list[str], lines: list[Line], timed: bool) -> None:
         purchase = Purchase(at, _text(cells, self._store) or "", lines, timed)
         if customer is None:
             self._found.unknown.append(purchase)
