@@ -57,7 +57,7 @@ def test_the_short_name_stands_where_there_is_no_room_and_the_whole_one_behind()
     whole = card(named(FORTY, short_names={"fr": "Maître", "en": "Master"}))
     assert whole.tier.name["fr"] == FORTY
     assert card_from_json(card_to_json(whole)) == whole
-    short = shortened(whole, fits_header)
+    short: Any = shortened(whole, fits_header)
     assert (short.tier.name["fr"], short.details[0].text["fr"]) == ("Maître", FORTY)
     assert shortened(whole, lambda _name: True) is whole
     plain = card(named(FORTY))

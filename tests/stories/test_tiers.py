@@ -38,7 +38,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def publish(stage: Stage, design: dict[str, Any] | None = None, **tiers: Any) -> dict[str, Any]:
     """The programme of the stage with these tiers in place of its own; the document."""
     programme = f"/v1/programmes/{stage.facts['programme']}"
-    document = copy.deepcopy(stage.merchant("GET", programme).body["document"])
+    document: dict[str, Any] = copy.deepcopy(stage.merchant("GET", programme).body["document"])
     document["tiers"] = {"currency": "status", **tiers}
     document["design"] = design or document["design"]
     answer = stage.merchant("POST", f"{programme}/versions", {"document": document})

@@ -133,7 +133,7 @@ def _kept(code: str, draft: Programme) -> Currency | None:
 
 def _stuck(current: Programme, draft: Programme, tally: _Tally) -> list[Mapping[str, Any]]:
     """Units that could be spent and then could not."""
-    stuck = []
+    stuck: list[Mapping[str, Any]] = []
     for one in current.currencies:
         kept = _kept(one.code, draft)
         same = kept is not None and (kept.kind, kept.iso, kept.exponent) == (one.kind, one.iso, one.exponent)
@@ -148,7 +148,7 @@ def _stuck(current: Programme, draft: Programme, tally: _Tally) -> list[Mapping[
 
 def _liability(current: Programme, draft: Programme, tally: _Tally) -> list[Mapping[str, Any]]:
     """What the units that members have are worth, now and then; nothing where nobody says what one is worth."""
-    owed = []
+    owed: list[Mapping[str, Any]] = []
     for one in current.currencies:
         kept = _kept(one.code, draft)
         now = worth(current, one)
