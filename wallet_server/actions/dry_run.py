@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from wallet_server.actions.context import Context
@@ -17,7 +16,7 @@ from wallet_server.records import standing as standings
 from wallet_server.records.database import Tx
 from wallet_server.records.scope import Scope
 from wallet_server.rules import standing as rules
-from wallet_server.rules.liability import rounded, worth
+from wallet_server.rules.liability import Worth, rounded, worth
 from wallet_server.rules.metrics import needed
 from wallet_server.rules.program import Currency, Ladder, Programme
 from wallet_server.rules.tiers import level_for, rank
@@ -156,7 +155,7 @@ def _liability(current: Programme, draft: Programme, tally: _Tally) -> list[Mapp
         if now is None and then is None:
             continue
         units = max(tally.units[one.code], 0)
-        before, after = _minor(units, now and now.rate), _minor(units, then and then.rate)
+        before, after = _minor(units, now), _minor(units, then)
         change = after - before
         owed.append(
             {"currency": one.code, "units": units, "minor": before, "minor_then": after, "change_minor": change}
@@ -164,5 +163,5 @@ def _liability(current: Programme, draft: Programme, tally: _Tally) -> list[Mapp
     return owed
 
 
-def _minor(units: int, rate: Fraction | None) -> int:
-    return 0 if rate is None else rounded(units * rate)
+def _minor(units: int, one: Worth | None) -> int:
+    return 0 if one is None else rounded(units * one.rate)
