@@ -122,7 +122,7 @@ def test_no_question_of_a_phone_reads_a_table_whole(world: World) -> None:
     dialect = world.ctx.database.engine.dialect
     samples = {"pass_type": "pass.x", "serial": "s", "library_id": "l", "since": 1}
     glances = [one for one in vars(fetches).values() if isinstance(one, Glance)]
-    assert len(glances) == 2
+    assert len(glances) == 3
     for glance in glances:
         query = glance._query
         names = query.compile(dialect=dialect).params.keys() & samples.keys()
