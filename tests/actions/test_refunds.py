@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded, together
-from wallet_server.actions import overview, refunds, till, upkeep
+from wallet_server.actions import maturing, overview, refunds, till, upkeep
 from wallet_server.actions.checkout import Pot, Uses
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import Facts
@@ -21,6 +22,7 @@ from wallet_server.actions.till import SaleLine
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import refunds as records
 from wallet_server.records import sales
+from wallet_server.records.schema import REFUND_FACTS, metadata
 from wallet_server.rules import refunding
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.refunding import Part, Sale, Wish
@@ -176,6 +178,7 @@ def _step(
         case ("wait", days):
             now = world.clock.forward(days=days)
             with world.ctx.change() as tx:
+                maturing.confirm_due(world.ctx, tx, now)
                 upkeep.book_expired(world.ctx, tx, now)
             return
         case ("reverse", which):
@@ -295,8 +298,8 @@ def test_what_was_spent_is_owed_or_the_merchants_loss_as_the_programme_says(shop
     shop.clock.forward(days=15)
     with shop.ctx.look() as tx:
         version = shop.ctx.programme(tx, records.sold_as(tx, sales.sale_in(tx, shop.till, sale).id).version_id)
-    if version.currency("points").pending_days:
-        pytest.skip("nothing can be spent yet")
+    with shop.ctx.change() as tx:
+        maturing.confirm_due(shop.ctx, tx, shop.clock())
     shop.redeem(holder, 40)
     facts = back(shop, sale, Wish(1))
     loss = [(e["amount"], e["reason"]) for e in facts["entries"] if e["reason"] == "forgive.refund"]
@@ -348,9 +351,26 @@ def test_deals_are_worked_out_anew_and_a_whole_sale_gives_the_pot_back(
         first = back(world, sale, Wish(1, quantity_milli=1000))
         assert (first["amount_minor"], first["entries"]) == (0, []), "the piece that was free is the one that came back"
         second = back(world, sale, Wish(1, quantity_milli=1000))
-        assert (second["amount_minor"], second["left_minor"], second["balances"]["pot"]) == (100, 100, 55)
+        assert (second["amount_minor"], second["pot_minor"], second["left_minor"]) == (100, 50, 100), (
+            "50 were paid in cash"
+        )
+        assert second["balances"]["pot"] == 105
         assert stands(world, sale) == {"euro": 1, "euro-status": 1, "cash": 5}
         last = back(world, sale, Wish(1))
-        assert (last["amount_minor"], last["pot_minor"], last["left_minor"]) == (100, 150, 0)
+        assert (last["amount_minor"], last["pot_minor"], last["left_minor"]) == (100, 100, 0)
         assert last["balances"] == {"points": 40, "status": 40, "pot": 200}
         assert upkeep.book_faults(world.ctx) == []
+
+
+@pytest.mark.parametrize("verb", ["UPDATE", "DELETE"])
+def test_what_came_back_refuses_to_be_edited(plain: World, verb: str) -> None:
+    sale = sell(plain, plain.enrol(), line(1000, 2000))["id"]
+    back(plain, sale, Wish(1, quantity_milli=1000))
+    for name in REFUND_FACTS:
+        table = metadata.tables[name]
+        column = next(iter(table.columns)).name
+        statement = f"DELETE FROM {name}" if verb == "DELETE" else f"UPDATE {name} SET {column} = {column}"
+        with plain.ctx.look() as tx:
+            assert tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        with pytest.raises(sa.exc.DBAPIError, match="is never changed"), plain.ctx.change() as tx:
+            tx.exec_driver_sql(statement)
