@@ -160,8 +160,10 @@ def _sold(dialect: str) -> sa.Select[Any]:
 
 
 def _gave() -> sa.ColumnElement[bool]:
+    """Of a sale: whether it gave units itself, as in `_sold`; what a refund gives later makes it no sale of units."""
     award = ledger_entries.alias("award")
     own = sa.and_(award.c.sale_id == sales.c.id, award.c.kind == sa.literal_column("'earn'"))
+    own = sa.and_(own, award.c.recorded_at == sales.c.recorded_at)
     return sa.exists().where(own).correlate(sales)
 
 
