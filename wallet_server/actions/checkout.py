@@ -18,7 +18,7 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.stale import REFRESH
 from wallet_server.actions.vouchers import Gift
 from wallet_server.errors import Conflict, Invalid
-from wallet_server.records import coupons, jobs, ledger, passes, programmes, rewards
+from wallet_server.records import coupons, jobs, ledger, lots, passes, programmes, rewards
 from wallet_server.records.coupons import CouponRow
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking, Posted, Purse
@@ -242,18 +242,24 @@ class Checkout:
         if found is None or (found.iso, found.exponent) != (money.iso, money.exponent):
             sentence = "This programme has no such pot of money to pay from."
             raise Invalid(sentence, code="not-a-pot", field="pot")
-        have, most = self.purses[found.code].amount, self.bill.payable
+        most = self.bill.payable
         if pot.amount is not None and pot.amount > most:
             facts: dict[str, str | int] = {"payable_minor": most}
             sentence = "More is to be paid from the pot than the goods come to."
             raise Conflict(sentence, code="pot-too-much", field="pot", facts=facts)
-        amount = max(0, min(have, most)) if pot.amount is None else pot.amount
+        amount = max(0, min(self._good(found.code), most)) if pot.amount is None else pot.amount
         if not amount:
             return
         booking = self._booking("pot", "burn.pot")
         self._burn(booking, found.code, amount)
         self.pot_minor = amount
         self.used.append({"kind": POT, "id": found.code, "amount": amount, "entry": booking.public_id})
+
+    def _good(self, currency: str) -> int:
+        """What there is of a currency by now, without what has run out though nobody booked it yet."""
+        before = self._before[currency]
+        _, lapsed = lots.plan(self._tx, before.account_id, before.amount, self._now)
+        return self.purses[currency].amount - lapsed
 
     def _booking(self, rule: str, reason: str, **params: str | int) -> Booking:
         member = self._member

@@ -19,7 +19,7 @@ from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.till import at_till, holder_of
 from wallet_server.actions.vouchers import Gift, event_of, show_anew
 from wallet_server.errors import Conflict
-from wallet_server.records import coupons, jobs, members, passes, recovery, vendors
+from wallet_server.records import coupons, jobs, members, passes, recovery, sales, vendors
 from wallet_server.records.coupons import COUPON, CouponRow
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow
@@ -188,7 +188,7 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
     """Give a coupon back; a paired device may do so for two minutes (`reversal.UNDO`), any other key for good.
 
     The phone gets it back as long as it listens; later a fresh pass stands on the member's page. Raises `Conflict`
-    (`already-reversed`, `undo-over`) and `NotFound`.
+    (`already-reversed`, `not-reversible` for one that was used in a sale, `undo-over`) and `NotFound`.
     """
     now = ctx.now()
     wish = asked(scope, "undo-coupon", {"subject": use_id}, key, f"undo-coupon:{use_id}")
@@ -200,6 +200,9 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
         row = coupons.use_in(tx, scope, use_id)
         if not row.last:
             raise Conflict("This was already reversed.", code="already-reversed")
+        if sales.took_coupon(tx, member.id, use_id, row.at):
+            # What it took off would stay off.
+            raise Conflict("This was used in a sale; give back the sale.", code="not-reversible")
         if scope.device and now - row.at > UNDO:
             raise Conflict("A device takes a coupon back for two minutes; these are over.", code="undo-over")
         vouchers.give_back(ctx, tx, scope, coupon, row.receipt, now)

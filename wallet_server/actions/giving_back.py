@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from wallet_server.actions import catalogue, vouchers
+from wallet_server.actions.checkout import POT
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Conflict
 from wallet_server.records import correcting, coupons, ledger, rewards
+from wallet_server.records.correcting import Taking
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.scope import Scope
@@ -31,10 +33,12 @@ def undo_reward(
 
 
 def of_sale(ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]], like: Booking) -> list[Posted]:
-    """Give back what a sale used (`state["used"]`), under bookings `like` this one: units to the lots that they were
-    taken from, vouchers to be used again. A reward whose voucher was used meanwhile stays paid for."""
+    """Give back what a sale used (`state["used"]`), the pot apart, under bookings `like` this one: units to the lots
+    that they were taken from, vouchers to be used again. A reward whose voucher was used meanwhile stays paid for."""
     posted: list[Posted] = []
     for one in used:
+        if one["kind"] == POT:
+            continue
         if one["kind"] == "voucher":
             _voucher(ctx, tx, scope, one, like)
             continue
@@ -48,6 +52,24 @@ def of_sale(ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]
         purse = ledger.purses(tx, like.member_id)[paid.currency]
         booking = replace(like, public_id=new_id("ent"), rule_id=paid.rule_id)
         posted += correcting.reverse(tx, booking, purse, paid.id, lambda: new_id("ent"))
+    return posted
+
+
+def to_pot(
+    tx: Tx, refund_id: int, used: Sequence[Mapping[str, Any]], amount_minor: int, left_minor: int, like: Booking
+) -> list[Posted]:
+    """What of a refund of `amount_minor` goes back to the pot that paid part of the sale: what was paid otherwise comes
+    back first, so that the pot has paid no more than what is `left_minor` of the sale."""
+    posted: list[Posted] = []
+    for one in used:
+        if one["kind"] != POT:
+            continue
+        paid = rewards.entry(tx, one["entry"])
+        part = min(amount_minor, max(0, correcting.standing(tx, [paid.id])[paid.id] - left_minor))
+        if part and not paid.reversed:
+            purse = ledger.purses(tx, like.member_id)[paid.currency]
+            booking = replace(like, public_id=new_id("ent"), rule_id=paid.rule_id)
+            posted += correcting.give_back(tx, booking, purse, Taking(paid.id, part, refund_id), lambda: new_id("ent"))
     return posted
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from wallet_server.actions import cards, hooks, unlinking
+from wallet_server.actions import beside, cards, hooks, unlinking
 from wallet_server.actions.bookings import UNDO
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.issuing import issue_pass
@@ -60,7 +60,14 @@ def give(
     said |= {"valid_to": rules.written(new.valid_to)}
     hooks.tell_of_member(ctx, tx, hooks.ISSUED, member_id, now, said)
     shown = issue_pass(ctx, tx, row, member_id, now, COUPON, lambda pass_id: coupons.add(tx, new, pass_id, event))
+    _bring(ctx, tx, row, member_id, shown.id, now)
     return new, shown
+
+
+def _bring(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, pass_id: int, now: datetime) -> None:
+    """Beside the card at each vendor who has it, what this pass shows."""
+    if ctx.pushed:
+        beside.bring(ctx, tx, row, member_id, coupons.of_passes(tx, [pass_id])[pass_id].id, now)
 
 
 def event_of(kind: str, value_minor: int | None, now: datetime, prefix: str = "cev") -> Event:
@@ -98,6 +105,8 @@ def of_member(tx: Tx, member_id: int, public_id: str) -> CouponRow:
 
 def take(tx: Tx, scope: Scope, coupon: CouponRow, use_id: str, receipt: str, now: datetime) -> None:
     """Note that a good coupon is used, under this public id. Its passes are told by `tell`."""
+    if coupon.promise is not None:
+        hold(tx, coupon.member_id)  # passes before jobs: `tell` wants the cards too
     # Whoever may take it back at a touch must still reach the phone until then.
     over_at = now + UNDO if scope.device else now
     event = replace(event_of(rules.USED, coupon.value_minor, now), public_id=use_id)
@@ -127,6 +136,7 @@ def tell(tx: Tx, coupon: CouponRow, now: datetime) -> None:
 def show_anew(ctx: Context, tx: Tx, row: ProgrammeRow, coupon: CouponRow, now: datetime) -> None:
     """A fresh pass with a fresh code for what is good still."""
     issue_pass(ctx, tx, row, coupon.member_id, now, COUPON, partial(coupons.show, tx, coupon.id))
+    beside.bring(ctx, tx, row, coupon.member_id, coupon.id, now)
 
 
 def give_back(ctx: Context, tx: Tx, scope: Scope, coupon: CouponRow, receipt: str | None, now: datetime) -> Event:
@@ -134,11 +144,16 @@ def give_back(ctx: Context, tx: Tx, scope: Scope, coupon: CouponRow, receipt: st
     fresh pass stands on the member's page."""
     event = at_counter(scope, event_of(rules.UNDONE, coupon.value_minor, now), receipt)
     coupons.change(tx, coupon.id, event, rules.ISSUED)
+    if coupon.promise is not None:
+        hold(tx, coupon.member_id)  # before those of this one alone: `tell` wants the cards too
     held = {one.id: one for one in passes.lock_passes(tx, [coupon.pass_id, *coupons.elsewhere(tx, coupon.id)])}
+    row = programmes.programme_by_id(tx, coupon.programme_id)
     if held[coupon.pass_id].state == passes.ACTIVE:
         tell(tx, coupon, now)
+        beside.bring(ctx, tx, row, coupon.member_id, coupon.id, now)
+        unlinking.await_end(tx, coupon.id, now)
     else:
-        show_anew(ctx, tx, programmes.programme_by_id(tx, coupon.programme_id), coupon, now)
+        show_anew(ctx, tx, row, coupon, now)
         if coupon.promise is not None:
             cards.changed(tx, coupon.member_id, (), now)
     return event

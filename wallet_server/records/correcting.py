@@ -1,12 +1,12 @@
-"""Owns taking back what was booked: a redemption as a whole, an award in full or in part.
+"""Owns taking back what was booked: a redemption as a whole, an award or what a pot paid in full or in part.
 
-Every entry that takes something of an award or of an expiry back says so in `corrections`; the one that takes the last
-of an award names it in `reverses_id` besides. The caller holds the member's lock.
+Every entry that takes something of an award, an expiry or a payment back says so in `corrections`; the one that takes
+the last of it names it in `reverses_id` besides. The caller holds the member's lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -39,7 +39,7 @@ from wallet_server.records.schema import (
     pending_awards,
 )
 
-EXPIRY_UNDONE, FORGIVEN = "reverse.expire", "forgive.refund"
+EXPIRY_UNDONE, FORGIVEN, UNFORGIVEN = "reverse.expire", "forgive.refund", "reverse.forgive"
 NewId = Callable[[], str]
 
 
@@ -56,7 +56,8 @@ def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int, new_id: NewId
     """Undo one entry in full, or what is left of an award, by further entries (with ids from `new_id` but for the last
     of those returned).
 
-    A reversed burn gives back to the lots it took from; of an award see `correct`. Raises `Conflict`
+    A reversed burn gives back (by the first of them) to the lots it took from, and what was forgiven because of it is
+    taken then; of an award see `correct`. Raises `Conflict`
     (`already-reversed`, `not-reversible` for reversals and expiries).
     """
     kind = tx.execute(sa.select(ledger_entries.c.kind).where(ledger_entries.c.id == entry_id)).scalar_one()
@@ -69,7 +70,8 @@ def reverse(tx: Tx, booking: Booking, purse: Purse, entry_id: int, new_id: NewId
         if left:
             return correct(tx, booking, purse, Taking(entry_id, left), new_id)
     elif not tx.execute(sa.select(ledger_entries.c.id).where(ledger_entries.c.reverses_id == entry_id)).scalar():
-        return [_give_back(tx, booking, purse, entry_id)]
+        posted, back = _give_back(tx, booking, purse, entry_id)
+        return [posted, *_take_forgiven(tx, booking, purse, entry_id, back, new_id)]
     raise Conflict("This was already reversed.", code="already-reversed")
 
 
@@ -286,15 +288,67 @@ def forgive(tx: Tx, booking: Booking, purse: Purse, refund: int) -> Posted | Non
     return posted
 
 
-def _give_back(tx: Tx, booking: Booking, purse: Purse, entry_id: int) -> Posted:
+def give_back(tx: Tx, booking: Booking, purse: Purse, taking: Taking, new_id: NewId) -> list[Posted]:
+    """Give part of what was spent (by the entry `award`) back to the lots that it was taken from, to those first that
+    run out last, as `reverse` does. Raises `Conflict` (`already-reversed`) when less than that is left of it."""
+    left = standing(tx, [taking.award])[taking.award]
+    if not 0 < taking.amount <= left:
+        raise Conflict("This was already reversed.", code="already-reversed")
+    whole = taking.award if taking.amount == left else None
+    posted = ledger.post(tx, booking, REVERSE, purse, taking.amount, _other_side(tx, taking.award), whole)
+    back = lot_book.share(lot_book.taken_by(tx, taking.award), left - taking.amount, taking.amount)
+    lot_book.put_back(tx, posted.entry_id, purse.account_id, back, booking.recorded_at)
+    _note(tx, posted.entry_id, taking.award, taking.amount, taking.refund)
+    return [posted, *_take_forgiven(tx, booking, purse, taking.award, back, new_id)]
+
+
+_FORGIVEN = (
+    sa.select(ledger_entries.c.id)
+    .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
+    .where(
+        ledger_entries.c.member_id == b("member"),
+        ledger_entries.c.kind == FORGIVE,
+        ledger_entries.c.id > b("burn"),
+        ledger_postings.c.account_id == b("account"),
+    )
+    .order_by(ledger_entries.c.id)
+)
+_REMAINING = sa.select(lots.c.id, lots.c.account_id, lots.c.remaining).where(lots.c.id.in_(b("ids", expanding=True)))
+
+
+def _take_forgiven(
+    tx: Tx, booking: Booking, purse: Purse, burn: int, back: Mapping[int, int], new_id: NewId
+) -> list[Posted]:
+    """What was forgiven after a burn was owed because of it: as much of what the burn gives `back` (lot: amount) is not
+    the member's."""
+    key = {"member": booking.member_id, "burn": burn, "account": purse.account_id}
+    forgiven = list(tx.execute(_FORGIVEN, key).scalars())
+    stands = standing(tx, forgiven) if forgiven else {}
+    posted = []
+    for entry in forgiven:
+        there = {r.id: r.remaining for r in tx.execute(_REMAINING, {"ids": list(back)})}
+        room = [_Own(lot, purse.account_id, min(part, there[lot])) for lot, part in back.items()]
+        takes, rest = _draw(room, stands[entry])
+        part = stands[entry] - rest
+        if part:
+            said = replace(booking, public_id=new_id(), reason=UNFORGIVEN)
+            whole = None if rest else entry
+            posted.append(ledger.post(tx, said, REVERSE, purse, -part, _other_side(tx, entry), whole))
+            lot_book.take(tx, posted[-1].entry_id, takes)
+            _note(tx, posted[-1].entry_id, entry, part, None)
+    return posted
+
+
+def _give_back(tx: Tx, booking: Booking, purse: Purse, entry_id: int) -> tuple[Posted, dict[int, int]]:
     legs = tx.execute(
         sa.select(ledger_postings.c.account_id, ledger_postings.c.amount).where(ledger_postings.c.entry_id == entry_id)
     ).all()
     contra = _other_side(tx, entry_id)
     spent = next(leg.amount for leg in legs if leg.account_id != contra)
     posted = ledger.post(tx, booking, REVERSE, purse, -spent, contra, entry_id)
-    lot_book.put_back(tx, posted.entry_id, purse.account_id, drawn(tx, entry_id, -spent), booking.recorded_at)
-    return posted
+    back = drawn(tx, entry_id, -spent)
+    lot_book.put_back(tx, posted.entry_id, purse.account_id, back, booking.recorded_at)
+    return posted, back
 
 
 def drawn(tx: Tx, entry_id: int, amount: int) -> dict[int, int]:

@@ -162,11 +162,12 @@ def moved(tx: Tx, scope: Scope, clocks: Clocks) -> dict[str, Moved]:
     """Currency code to what was given and redeemed today and stands, less what was taken back of it. What is undone
     today but was done before belongs to no figure of today: a shop gives no less than nothing."""
     kind = ledger_entries.c.kind
+    undone = sa.case((kind == EARN, -_TAKEN_BACK), else_=_TAKEN_BACK)
     query = (
         sa.select(
             currencies.c.code,
             kind,
-            sa.func.sum(ledger_postings.c.amount - _TAKEN_BACK).label("amount"),
+            sa.func.sum(ledger_postings.c.amount + undone).label("amount"),
             sa.func.count().label("times"),
         )
         .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)

@@ -177,6 +177,12 @@ def entry_in(tx: Tx, scope: Scope, public_id: str) -> EntryRow:
     return _entry(r)
 
 
+def took_coupon(tx: Tx, member_id: int, use: str, at: datetime) -> bool:
+    """Whether this use of a coupon (public id), noted then, was that of a sale."""
+    query = sa.select(sales.c.state).where(sales.c.member_id == member_id, sales.c.recorded_at == at)
+    return any(one.get("use") == use for state in tx.execute(query).scalars() for one in state.get("used", ()))
+
+
 def is_reversed(tx: Tx, entry: str) -> bool:
     """Whether an entry (public id) was undone."""
     undone = ledger_entries.alias("undone")

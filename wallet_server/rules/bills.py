@@ -1,7 +1,8 @@
 """Owns the bill of a basket: what deals, rewards and vouchers take off it, one after another, and what is to be paid.
 
-Each takes from what those before it left. Excluded goods and lines stay as they are. Who takes what is told by `Taken`,
-whose name is `deal:ID`, `reward:CODE` or `voucher:ID`.
+Each takes from what those before it left. Excluded goods and lines stay as they are. Nothing is taken off that is not
+to be paid: where goods or deposits taken back count against the others, all is off at most and nobody is paid for it.
+Who takes what is told by `Taken`, whose name is `deal:ID`, `reward:CODE` or `voucher:ID`.
 """
 
 from __future__ import annotations
@@ -34,20 +35,30 @@ class Bill:
     def __init__(self, programme: Programme, lines: Sequence[Line], taken: Iterable[Taken] = ()) -> None:
         goods = programme.excluded
         self.lines = lines
-        self.taken = [one._replace(deal=f"{DEAL}:{one.deal}") for one in taken]
+        self.taken: list[Taken] = []
         self._left = {
             number: line.amount_minor
             for number, line in enumerate(lines, 1)
             if not line.excluded and not (goods and goods.hold(line.category, line.sku))
         }
-        for one in self.taken:
-            self._less(one.off)
-        self.after_deals = self.payable
+        for one in taken:
+            self.taken.append(self._at_most_all(one._replace(deal=f"{DEAL}:{one.deal}")))
+            self._less(self.taken[-1].off)
+        self.after_deals = self._goods
 
     @property
     def payable(self) -> int:
-        """What the goods that are not excluded still come to."""
+        """What the goods that are not excluded still come to, or, where that is less, the whole."""
+        return max(0, min(self._goods, self.amount_minor))
+
+    @property
+    def _goods(self) -> int:
         return max(0, sum(self._left.values()))
+
+    def _at_most_all(self, one: Taken) -> Taken:
+        """A deal beside goods that were taken back: what is more than the basket comes to stays on."""
+        most = max(0, self.amount_minor)
+        return one if sum(one.off.values()) <= most else one._replace(off=parted(most, one.off), free={})
 
     @property
     def amount_minor(self) -> int:
@@ -60,8 +71,8 @@ class Bill:
 
     def take(self, off: Off) -> int:
         """Take this off, and what it came to: an amount that is larger than what is left takes all of it."""
-        whole = self.payable
-        total = (whole * off.percent + 50) // 100 if off.percent is not None else min(whole, off.amount_minor or 0)
+        asked = (self._goods * off.percent + 50) // 100 if off.percent is not None else off.amount_minor or 0
+        total = min(asked, self.payable)
         parts = parted(total, {number: left for number, left in self._left.items() if left > 0})
         self.taken.append(Taken(off.name, {number: part for number, part in parts.items() if part}, {}))
         self._less(self.taken[-1].off)
