@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.actions.test_coupons import promising
 from tests.conftest import NewDatabase
@@ -15,6 +16,7 @@ from tests.world import Holder, World, founded
 from wallet_server.actions import coupons, enrol, saving
 from wallet_server.errors import Conflict
 from wallet_server.records import passes
+from wallet_server.records.schema import programmes
 from wallet_server.records.scope import Scope
 from wallet_server.wallets.port import Later, Shown
 
@@ -132,3 +134,59 @@ def test_a_coupon_that_a_till_system_used_leaves_the_card_at_once(world: World, 
     use(world, coupon.code)
     world.work()
     assert vendor.offers[saved.serial] == ()
+
+
+def _with_a_conversion() -> dict[str, object]:
+    voucher = {"title": {"fr": "Bon", "en": "Voucher"}, "terms": {"fr": "Une fois.", "en": "Once."}, "value_minor": 500}
+    conversion = {"id": "bon", "currency": "points", "units": 50, "voucher": voucher}
+    return promising() | {"conversions": [conversion]}
+
+
+@pytest.mark.parametrize("apple", [True, False], ids=["both", "google-alone"])
+def test_a_voucher_that_comes_later_stands_beside_the_card_that_was_saved(
+    new_database: NewDatabase, tmp_path: Path, apple: bool
+) -> None:
+    with founded(new_database("sqlite"), tmp_path, document=_with_a_conversion()) as world:
+        vendor = add_vendor(world)
+        if not apple:
+            with world.ctx.change() as tx:
+                tx.execute(sa.update(programmes).values(credential_set_id=None))
+        card, _ = join(world)
+        saved, first = save(world, card)
+        world.sell(saved, 5000)
+        world.work()
+        named = vendor.offers[saved.serial]
+        assert len(named) == 2
+        assert first.serial in named
+        assert set(named) <= vendor.objects.keys(), "Google takes no card that names what it has not"
+        inserted = [serial for what, serial in vendor.calls if what == "insert"]
+        assert set(named) <= set(inserted)
+        assert vendor.calls[-1] == ("patch", saved.serial), "the card is told after its coupon"
+        calls = len(vendor.calls)
+        assert [one.serial for one in save(world, card)][1:] == list(named)
+        world.work()
+        assert len(vendor.calls) == calls, "saved again, nothing new is made"
+
+
+def test_a_voucher_reaches_no_vendor_whom_nobody_asked_for_the_card(new_database: NewDatabase, tmp_path: Path) -> None:
+    with founded(new_database("sqlite"), tmp_path, document=_with_a_conversion()) as world:
+        vendor = add_vendor(world)
+        world.sell(join(world)[0], 5000)
+        world.work()
+        assert vendor.objects == {}
+
+
+def test_a_coupon_that_is_given_back_late_comes_back_to_the_card(world: World, vendor: Vendor) -> None:
+    saved, coupon = save(world, join(world)[0])
+    used = use(world, coupon.code)
+    world.work()
+    assert vendor.offers[saved.serial] == ()
+    assert vendor.objects[coupon.serial].voided
+    coupons.undo(world.ctx, world.till, used, None)
+    world.work()
+    (back,) = vendor.offers[saved.serial]
+    assert not vendor.objects[back].voided
+    with world.ctx.look() as tx:
+        row = passes.pass_by_serial(tx, "3388000000022222222", back)
+    assert row is not None
+    use(world, world.holder(row.public_id).code)

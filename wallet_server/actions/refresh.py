@@ -11,17 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import cards, pushed
+from wallet_server.actions import cards, pushed, unlinking
 from wallet_server.actions.cards import Ready
 from wallet_server.actions.context import Context
 from wallet_server.records import devices, jobs, limits, passes, rings, soonest
 from wallet_server.records.clocks import shifted
+from wallet_server.records.coupons import COUPON
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import DeviceRow
 from wallet_server.records.jobs import Again, Lease, Put, Rest
 from wallet_server.records.rings import Held, Owing
 from wallet_server.records.rung import Rung, begin_anew, mark_rung, overtaken, unheard
-from wallet_server.wallets.port import Handle, Later, Refused, Report, Stale
+from wallet_server.wallets.port import Handle, Later, Refused, Report, Shown, Stale
 
 RING = rings.RING
 REFUSED_REST = timedelta(minutes=15)
@@ -237,8 +238,23 @@ def _settle(
         # Devices before what is noted of their passes, as a registration locks them.
         mark_rung(tx, told)
         pushed.note(tx, plan.owed, plan.pushed, reports, now)
+        unlinking.came(tx, _come(plan, reports), now)
         begin_anew(tx, anew)
         _end(tx, by_pass, ready, plan, _tries(plan, reports, forgotten, now), anew, now)
+
+
+def _come(plan: _Plan, reports: Mapping[int, Report]) -> list[int]:
+    """The coupons (pass keys) that their vendor had not before."""
+    return [
+        r.row.id
+        for r in plan.owed
+        if r.row.kind == COUPON
+        and r.row.id in plan.pushed.copies
+        and r.publication.remote_state is None
+        and r.row.state == passes.ACTIVE
+        and (report := reports.get(r.row.id)) is not None
+        and isinstance(report.verdict, Shown)
+    ]
 
 
 def _heed(tx: Tx, plan: _Plan, reports: Mapping[int, Report], rung_at: datetime, now: datetime) -> set[int]:
