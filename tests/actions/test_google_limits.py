@@ -49,6 +49,18 @@ def test_what_google_would_refuse_is_not_published_and_all_of_it_is_told(world: 
     _publish(world)
 
 
+def test_the_vouchers_that_units_become_are_judged_without_a_welcome_coupon_too(world: World) -> None:
+    add_vendor(world)
+    _named(world, "")
+    voucher = {"title": {"fr": "Bon", "en": "Voucher"}, "terms": {"fr": "Une fois.", "en": "Once."}, "value_minor": 500}
+    conversion = {"id": "bon", "currency": "points", "units": 500, "voucher": voucher}
+    programme = parse(default_document("Boulangerie") | {"conversions": [conversion]})
+    with world.ctx.look() as tx:
+        row = programmes.programme_in(tx, world.merchant, world.programme)
+        found = google_limits.judge(world.ctx, tx, row.id, programme)
+    assert "offerClass.issuerName" in {one.path for one in found.faults}
+
+
 def test_without_an_issuer_at_google_nobody_asks(world: World) -> None:
     _named(world, "")
     _publish(world)

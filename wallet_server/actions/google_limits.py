@@ -15,6 +15,7 @@ from wallet_server.records.credentials import GOOGLE
 from wallet_server.records.database import Tx
 from wallet_server.rules.card import Card
 from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
+from wallet_server.rules.coupons import promises
 from wallet_server.rules.program import Programme
 from wallet_server.wallets.google import checking
 from wallet_server.wallets.google.sentences import Broken
@@ -29,8 +30,8 @@ class Judged:
 
 
 def judge(ctx: Context, tx: Tx, programme_id: int, programme: Programme) -> Judged:
-    """The cards of a version that may be published, in every status, and its coupon; nothing where no issuer at Google
-    gives them out."""
+    """The cards of a version that may be published, in every status, and all its coupons; nothing where no issuer at
+    Google gives them out."""
     if not ctx.pushes(GOOGLE) or vendors.issuer_of(tx, programme_id, GOOGLE) is None:
         return Judged()
     stores = tuple(
@@ -64,6 +65,8 @@ def _cards(ctx: Context, programme: Programme, stores: tuple[Store, ...]) -> Ite
     home = stores[0] if stores else None
     for tier in levels:
         yield compose(programme, Holding({}, tier, None, home, stores, 1, False, link, link), ctx.now())[0]
-    if programme.welcome_coupon is not None:
-        slip = Slip("issued", None, None, home, stores, 1, False, link, ctx.now())
-        yield compose_coupon(programme, programme.welcome_coupon, slip)
+    slip = Slip("issued", None, None, home, stores, 1, False, link, ctx.now())
+    promised = (programme.welcome_coupon, *promises(programme).values())
+    for promise in promised:
+        if promise is not None:
+            yield compose_coupon(programme, promise, slip)
