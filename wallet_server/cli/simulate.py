@@ -22,6 +22,7 @@ from wallet_server.rules.sales_file import Reject
 from wallet_server.rules.simulation import HABITS, Habit, Report, words
 from wallet_server.rules.simulation.pictures import pictures
 from wallet_server.rules.simulation.written import document
+from wallet_server.web import sheets
 
 SHOWN_REJECTS = 10
 WHY = {
@@ -128,7 +129,7 @@ def _write_rejects(file: Path, rejects: Sequence[Reject], language: str) -> None
     with file.open("w", encoding="utf-8", newline="") as opened:
         write = csv.writer(opened)
         write.writerow(("line", "why", "reason", "text"))
-        write.writerows((one.line, one.why, WHY[one.why][language], one.text) for one in rejects)
+        write.writerows((one.line, one.why, WHY[one.why][language], sheets.cell(one.text)) for one in rejects)
 
 
 def _document(found: Simulated, draft: Programme) -> dict[str, object]:
@@ -174,7 +175,9 @@ def _show_rejects(console: Console, rejects: Sequence[Reject], language: str, fi
     french = language == "fr"
     console.print(f"{'Lignes laissées de côté' if french else 'Lines left out'}: {len(rejects):,}", style="bold red")
     for one in rejects[:SHOWN_REJECTS]:
-        console.print(f"  {one.line}: {WHY[one.why][language]}: {one.text[:80]}", markup=False)
+        # What a terminal would obey is shown as a dot.
+        text = "".join(sign if sign.isprintable() else "·" for sign in one.text[:80])
+        console.print(f"  {one.line}: {WHY[one.why][language]}: {text}", markup=False)
     if len(rejects) > SHOWN_REJECTS:
         where = file or "--rejects"
         console.print(f"  … {'toutes dans' if french else 'all of them in'} {where}", markup=False)

@@ -59,11 +59,11 @@ def _sheet(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """What begins like a formula is a text to every spreadsheet; numbers are numbers."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
