@@ -25,7 +25,7 @@ from wallet_server.actions import coupons, leaving, recovery, till
 from wallet_server.errors import Conflict
 from wallet_server.records import issuers, members
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import ledger_entries, rotating_codes, staff_events
+from wallet_server.records.schema import ledger_entries, rotating_numbers, staff_events
 from wallet_server.records.schema import sales as sales_table
 
 Write = Callable[[], Any]
@@ -187,11 +187,11 @@ def test_a_changing_code_that_its_till_sends_twice_at_once_is_taken_for_both(wor
     other = replace(scope, till_id=None)
     queue = Queue(world)
     with world.ctx.change() as tx:
-        assert issuers.use_rotating(tx, card.pass_id, issuers.Taken(number, scope.till_id, world.clock()))
+        assert issuers.use_number(tx, card.pass_id, issuers.Taken(number, scope.till_id, world.clock()))
         queue.send(*[lambda s=s: till.look_up(world.ctx, s, code).member for s in (scope, other)])
     queue.end()
     assert queue.results[0] == card.member
     assert refused(lambda: till.look_up(world.ctx, other, code)) == "code-stale"
     assert isinstance(queue.results[1], Conflict)
     with world.ctx.look() as tx:
-        assert tx.execute(sa.select(rotating_codes.c.till_id)).scalars().all() == [scope.till_id]
+        assert tx.execute(sa.select(rotating_numbers.c.till_id)).scalars().all() == [scope.till_id]
