@@ -13,6 +13,7 @@ from wallet_server.rules.sentences import (
     cashier_sentence,
     counted,
     money_text,
+    noun_of,
     number,
     of,
     plural,
@@ -228,3 +229,20 @@ def test_a_kind_or_a_number_that_is_missing_is_a_mistake_of_the_caller() -> None
 def test_a_french_only_programme_answers_an_english_reader_with_its_own_nouns() -> None:
     french = parse(default_document("Boulangerie Claire", ("fr",)))
     assert unit_params(french, "points", "en") == {"one": "point", "other": "points", "feminine": 0}
+
+
+def test_money_is_written_as_money_wherever_units_are_counted() -> None:
+    pot = {"code": "pot", "kind": "money", "names": {"fr": {"one": "euro", "other": "euros"}}}
+    document = default_document("Boulangerie")
+    pot["names"]["en"] = {"one": "euro", "other": "euros"}
+    programme = parse({**document, "currencies": [*document["currencies"], pot]})
+    french, english = unit_params(programme, "pot", "fr"), unit_params(programme, "pot", "en")
+    spent = {"amount": 350, "balance": 650}
+    assert cashier_sentence("redeemed", spent | french, "fr") == "-3,50\u00a0€, nouveau solde 6,50\u00a0€"
+    assert cashier_sentence("insufficient", spent | english, "en") == (
+        "Not enough euros: €6.50 on the card, €3.50 needed"
+    )
+    assert cashier_sentence("sold", {"amount": 0, "balance": 650} | french, "fr") == (
+        "Aucun euro pour cet achat, solde 6,50\u00a0€"
+    )
+    assert counted(116, noun_of(programme, "pot", "en"), "en") == "€1.16"

@@ -33,11 +33,13 @@ class Money:
 
 @dataclass(frozen=True)
 class Plural:
-    """The noun of a currency for one and for several; `feminine` matters in French alone."""
+    """The noun of a currency for one and for several; `feminine` matters in French alone. Of a currency that is `money`
+    amounts are written as money, and the noun is said where there is no amount."""
 
     one: str
     other: str
     feminine: bool = False
+    money: Money | None = None
 
 
 @dataclass(frozen=True)

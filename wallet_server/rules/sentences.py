@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal
@@ -78,7 +79,9 @@ def of(name: str) -> str:
 
 
 def counted(count: int, noun: Plural, language: str) -> str:
-    """A count with its noun: `1 point`, `0 point` in French, `1 000 000 de points` in French."""
+    """A count with its noun: `1 point`, `0 point` in French, `1 000 000 de points` in French; money as money."""
+    if noun.money is not None:
+        return money_text(count, noun.money, language)
     form = noun.one if plural(language, count) == "one" else noun.other
     if spoken(language) == "fr" and count and count % 1_000_000 == 0:
         form = of(form)
@@ -86,15 +89,18 @@ def counted(count: int, noun: Plural, language: str) -> str:
 
 
 def unit_params(programme: Programme, currency: str, language: str) -> dict[str, int | str]:
-    """The noun of a currency, as the parameters `one`, `other`, `feminine` that `cashier_sentence` takes."""
+    """The noun of a currency, as the parameters `one`, `other`, `feminine` that `cashier_sentence` takes; of money its
+    `iso` and `exponent` too."""
     noun = noun_of(programme, currency, language)
-    return {"one": noun.one, "other": noun.other, "feminine": int(noun.feminine)}
+    params: dict[str, int | str] = {"one": noun.one, "other": noun.other, "feminine": int(noun.feminine)}
+    return params if noun.money is None else {**params, "iso": noun.money.iso, "exponent": noun.money.exponent}
 
 
 def noun_of(programme: Programme, currency: str, language: str) -> Plural:
     """The noun of a currency in a language; in the programme's default language where it lacks that one."""
-    names = programme.currency(currency).names
-    return names.get(spoken(language)) or names[programme.languages[0]]
+    known = programme.currency(currency)
+    noun = known.names.get(spoken(language)) or known.names[programme.languages[0]]
+    return noun if known.iso is None else replace(noun, money=Money(known.iso, known.exponent))
 
 
 def reward_sentences(programme: Programme) -> Texts:
@@ -221,12 +227,12 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
     """
     tongue = spoken(language)
     noun = _cashier_noun(params)
-    amount, balance = int(params["amount"]), number(int(params["balance"]), tongue)
+    amount, balance = int(params["amount"]), _figure(int(params["balance"]), noun, tongue)
     french = tongue == "fr"
     after = f"nouveau solde {balance}" if french else f"new balance {balance}"
     still = f"solde {balance}" if french else f"balance {balance}"
     if kind == "insufficient":
-        asked = number(amount, tongue)
+        asked = _figure(amount, noun, tongue)
         if french:
             needed = f"{asked} nécessaire" + ("s" if amount > 1 else "")
             return f"Pas assez {of(noun.other)}{_FIXED}: {balance} sur la carte, {needed}"
@@ -263,7 +269,13 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
 def _cashier_noun(params: Params) -> Plural:
     if "one" not in params:
         return _POINT
-    return Plural(str(params["one"]), str(params["other"]), bool(params.get("feminine", 0)))
+    money = Money(str(params["iso"]), int(params["exponent"])) if "iso" in params else None
+    return Plural(str(params["one"]), str(params["other"]), bool(params.get("feminine", 0)), money)
+
+
+def _figure(units: int, noun: Plural, tongue: str) -> str:
+    """A number of units without their noun; money has its sign even so."""
+    return number(units, tongue) if noun.money is None else money_text(units, noun.money, tongue)
 
 
 def _signed(amount: int, noun: Plural, tongue: str) -> str:
