@@ -175,7 +175,7 @@ def retry_after(text: str | None, now: datetime) -> timedelta | None:
     if text.isascii() and text.isdigit() and len(text) < 10:
         return min(timedelta(seconds=int(text)), LONGEST_WAIT)
     try:
-        until = parsedate_to_datetime(text)
+        until: datetime = parsedate_to_datetime(text)
     except (ValueError, OverflowError):  # a zone may be any number
         return None
     until = until.replace(tzinfo=UTC) if until.tzinfo is None else until
