@@ -186,4 +186,4 @@ def rest(failures: int) -> timedelta | None:
     """How long an address is left alone after so many failures in a row."""
     if failures < FAILURES_TO_REST:
         return None
-    return min(FIRST_REST * 2 ** min(failures - FAILURES_TO_REST, 20), LONGEST_REST)
+    return min(FIRST_REST * (1 << min(failures - FAILURES_TO_REST, 20)), LONGEST_REST)
