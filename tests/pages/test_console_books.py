@@ -78,3 +78,20 @@ def test_an_owner_closes_once_and_reads_that_nothing_moved(client: FlaskClient, 
     today = client.post("/console/books/closes", data={"csrf": csrf, "through": house.ctx.now().date().isoformat()})
     assert "This day is not over" in today.get_data(as_text=True)
     assert "closed the period up to" in text_of(client, "/console/team")
+
+
+def test_what_has_no_worth_is_no_money(client: FlaskClient, house: House) -> None:
+    house.member().buy("books-3", 3000)
+    sign_in(client, house, "accountant")
+    page = text_of(client, "/console/books")
+    assert "€0.00" not in page
+    assert page.count("Nobody said what a unit is worth") == 2  # of all that is owed, and of points
+    status = page.partition("Points (status)")[2].partition("</section>")[0]
+    assert "cannot be spent: nothing is owed for them" in status
+    assert "expected to be redeemed" not in status
+    assert "too few data" not in status
+
+
+def test_an_address_puts_no_words_on_the_page(client: FlaskClient, house: House) -> None:
+    sign_in(client, house, "accountant")
+    assert "call this number" not in text_of(client, "/console/books", closed="call this number")

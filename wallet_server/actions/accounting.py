@@ -50,6 +50,7 @@ class Currency:
     kind: str
     names: Mapping[str, Plural]
     money: str
+    spendable: bool
     told: Told
 
 
@@ -214,7 +215,7 @@ def reckon(
             if asked.currency in (None, code):
                 known, told = programme.currency(code), reckoning.told(one.currency_id)
                 head = (ledger.public_id, ledger.name, code, known.kind, known.names, programme.money.iso)
-                found.append(Currency(*head, told))
+                found.append(Currency(*head, known.spendable, told))
         if asked.merchant is None and asked.currency is None:
             coupons += _coupons(ledger, programme.money.iso, before, whole)
     return Report(as_of, since, asked.merchant, tuple(found), tuple(coupons))

@@ -112,7 +112,7 @@ def _page(person: Person, fault: str | None) -> Answer:
         last_day=lambda one: say.on(one.ends_at - accounting.MOST_OF_A_DAY),
         may_close=person.role == OWNER,
         yesterday=form.until if form.until < say.local(ctx.now()).date() else None,
-        done=request.args.get("closed", "")[:60],
+        done=number if (number := request.args.get("closed", "")[:9]).isdecimal() else "",
     )
 
 
@@ -146,6 +146,10 @@ class _Told:
     def money(self, amount_minor: int) -> str:
         return self.say.money(amount_minor, self.one.money)
 
+    def owed(self, amount_minor: int) -> str:
+        """Money that is owed; where nobody said what a unit is worth, nothing is known of it."""
+        return "–" if self.one.told.money is None else self.money(amount_minor)
+
     def shown(self) -> dict[str, Any]:
         one, told, text = self.one, self.one.told, press().words[self.say.tongue].books
         noun = one.names.get(self.say.tongue) or next(iter(one.names.values()))
@@ -153,16 +157,17 @@ class _Told:
             "key": f"{one.programme}-{one.code}",
             "name": self.name,
             "programme": one.programme_name,
+            "spendable": one.spendable,
             "outstanding": self.units(told.outstanding),
             "expected": self.units(told.coming),
             "breakage": self.units(told.breakage),
             "estimate": redemption.sentence(told.estimate, self.say.tongue),
             "worth": None if told.worth is None else self._worth(told.worth.rate),
-            "ages": [(self._age(age), self.units(age.units), self.money(age.liability_minor)) for age in told.ages],
+            "ages": [(self._age(age), self.units(age.units), self.owed(age.liability_minor)) for age in told.ages],
             "moves": self._moves(text),
             "months": [
                 (self.say.day(date(point.month // 12, point.month % 12 + 1, 1), "MMMM y"), self.units(point.units),
-                 self.money(point.liability_minor))
+                 self.owed(point.liability_minor))
                 for point in told.series
             ],
             "plot": self._plot(),
