@@ -17,14 +17,13 @@ from wallet_server.web.console.wording import Wording
 from wallet_server.web.diagnosed import Reader
 from wallet_server.web.rendering import press
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 back_office = APIBlueprint(
     "back_office",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Merchant", description="With the key of a merchant. Every write needs an Idempotency-Key.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(back_office)
 

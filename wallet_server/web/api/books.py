@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
@@ -16,14 +15,13 @@ from wallet_server.web import sheets
 from wallet_server.web.api import book_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 books = APIBlueprint(
     "books",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Books", description="With the key of a merchant. As of any moment; what is closed stays.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(books)
 

@@ -18,14 +18,13 @@ from wallet_server.web.api.coupons import coupon_shown
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
 from wallet_server.web.api.prospects import prospects
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 counter = APIBlueprint(
     "counter",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Till", description="With the key of a till.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(counter)
 

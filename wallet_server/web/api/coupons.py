@@ -15,14 +15,13 @@ from wallet_server.rules import sentences
 from wallet_server.web.api import coupon_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, needs
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 coupon_uses = APIBlueprint(
     "coupon_uses",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Till", description="With the key of a till.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(coupon_uses)
 

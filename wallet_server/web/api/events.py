@@ -13,14 +13,13 @@ from wallet_server.rules import sentences
 from wallet_server.web.api import event_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 events = APIBlueprint(
     "events",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Merchant", description="With the key of a merchant.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(events)
 

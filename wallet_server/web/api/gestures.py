@@ -17,14 +17,13 @@ from wallet_server.web.api import models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs, wish
 from wallet_server.web.api.models import MAX_AMOUNT, Form, Language, Plain
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 gestures = APIBlueprint(
     "gestures",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Merchant", description="With the key of a merchant.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(gestures)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -14,14 +12,13 @@ from wallet_server.web.api import hold_models, models
 from wallet_server.web.api.counter import counted
 from wallet_server.web.api.door import SECURITY, caller, context, guard, idempotency_key, needs
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 holds = APIBlueprint(
     "holds",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Till", description="With the key of a till.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(holds)
 

@@ -138,6 +138,8 @@ class Problem(BaseModel):
 
 
 _SCHEMAS: dict[str, dict[str, Any]] = {}
+PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), Problem)
+"""What every route may answer instead."""
 
 
 class Entry(BaseModel):

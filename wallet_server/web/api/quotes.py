@@ -16,7 +16,6 @@ from wallet_server.web.api import models, sale_models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs
 from wallet_server.web.api.prospects import rewards
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 DAYS_TOLD = 92
 quotes = APIBlueprint(
     "quotes",
@@ -24,7 +23,7 @@ quotes = APIBlueprint(
     url_prefix="/v1",
     abp_tags=[Tag(name="Till", description="With the key of a till.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(quotes)
 

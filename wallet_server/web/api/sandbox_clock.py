@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
@@ -13,14 +13,13 @@ from wallet_server.actions import clock
 from wallet_server.web.api import models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "409", "422", "429", "503"), models.Problem)
 sandbox_clock = APIBlueprint(
     "sandbox_clock",
     __name__,
     url_prefix="/sandbox",
     abp_tags=[Tag(name="Trying out", description="With the key of a merchant of a test account.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(sandbox_clock)
 

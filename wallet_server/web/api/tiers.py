@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -13,14 +11,13 @@ from wallet_server.web.api import models
 from wallet_server.web.api import tier_models as forms
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 tiers = APIBlueprint(
     "tiers",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Tiers", description="With the key of a merchant. How members stand, and why.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(tiers)
 

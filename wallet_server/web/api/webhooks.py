@@ -16,14 +16,13 @@ from wallet_server.web.api import models
 from wallet_server.web.api import webhook_models as forms
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 
-_PROBLEMS: dict[Any, Any] = dict.fromkeys(("400", "401", "403", "404", "409", "422", "429", "503"), models.Problem)
 webhooks = APIBlueprint(
     "webhooks",
     __name__,
     url_prefix="/v1",
     abp_tags=[Tag(name="Webhooks", description="What happens is told to addresses of yours, signed.")],
     abp_security=SECURITY,
-    abp_responses=_PROBLEMS,
+    abp_responses=models.PROBLEMS,
 )
 guard(webhooks)
 _WORDS = {
