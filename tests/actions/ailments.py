@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import PASS_TYPE, Holder, World
-from wallet_server.actions import cards, devices, enrol, journal, leaving, programs, recovery, refresh, till
+from wallet_server.actions import cards, coupons, devices, enrol, journal, leaving, programs, recovery, refresh, till
 from wallet_server.errors import Conflict
 from wallet_server.records import jobs, passes
 from wallet_server.records.schema import circuits, credential_sets, registrations, stores, tag_counters
@@ -145,6 +145,17 @@ def _(ward: Ward) -> Holder:
     holder = ward.held().holder
     leaving.cancel(ward.world.ctx, ward.world.merchant, holder.member, holder.pass_public_id)
     return holder
+
+
+@leads_to("coupon-over")
+def _(ward: Ward) -> Holder:
+    world, said = ward.world, {"fr": "Un café", "en": "A coffee"}
+    ward.publish(welcome={"coupon": {"title": said, "terms": said, "valid_days": 30, "value_minor": 250}})
+    slip = world.holder(enrol.join(world.ctx, world.join_code, enrol.Joining())["coupons"][0])
+    ward.publish(welcome=None)
+    coupons.use(world.ctx, world.till, coupons.Using(slip.code, world.number()), None)
+    world.work()
+    return slip
 
 
 @leads_to("member-left")

@@ -6,12 +6,12 @@ It changes nothing and asks nobody.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet_server.actions import doctor
 from wallet_server.actions.context import Context
-from wallet_server.records import alerts, diagnosis, limits, members, parties, passes, vendors
+from wallet_server.records import alerts, coupons, diagnosis, limits, members, parties, passes, vendors
 from wallet_server.records.database import Tx
 from wallet_server.records.diagnosis import Copy, Heard, Holder, Waiting, Whose
 from wallet_server.records.members import PROMOTIONS
@@ -73,9 +73,13 @@ def _chart(ctx: Context, tx: Tx, member_id: int) -> Chart:
     found = diagnosis.copies(tx, member_id, MOST_COPIES)
     served = passes.published(tx, [copy.id for copy in found])
     alive = {copy.id for copy in found if copy.state == passes.ACTIVE}
+    slips = coupons.of_passes(tx, [copy.id for copy in found])
+    # A card is replaced by a card: coupons stand beside it.
+    cards = alive - slips.keys()
     examined = []
     for copy in found:
-        case = _case(ctx, tx, whose, copy, served[copy.id], bool(alive - {copy.id}), now)
+        case = _case(ctx, tx, whose, copy, served[copy.id], bool(cards - {copy.id}), now)
+        case = replace(case, coupon=copy.id in slips)
         examined.append(Examined(copy.public_id, copy.state, copy.created_at, diagnose(case), timeline(case)))
     return Chart(whose.public_id, now, tuple(examined))
 

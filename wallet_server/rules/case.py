@@ -113,7 +113,8 @@ class Case:
     """All that the records know of one card, `at` one moment (UTC). `loud` are the changes that wait for an alert;
     `silent` is why a version without an alert was made ("recall", "expiry", "correction", "programme"; None where the
     records do not tell); `unreachable`: the public address of this service is none that phones reach; `push_kept`: how
-    long the push service keeps a push for a phone that is off; `given`: a vendor holds the card, no phone registers."""
+    long the push service keeps a push for a phone that is off; `given`: a vendor holds the card, no phone registers;
+    `coupon`: it is none, but a coupon beside one."""
 
     at: datetime
     state: str
@@ -140,6 +141,7 @@ class Case:
     unreachable: bool
     push_kept: timedelta
     given: Given | None = None
+    coupon: bool = False
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,8 @@ def _say(code: str, level: Level, subject: Subject = "update", **facts: Value) -
 def _over(f: Case) -> Iterator[Diagnosis]:
     if f.left_at is not None:
         yield _say("member-left", "error", at=f.left_at)
+    elif f.coupon:
+        yield _say("coupon-over", "note")
     elif f.replaced:
         yield _say("card-replaced", "error")
     else:
