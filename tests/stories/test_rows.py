@@ -22,3 +22,12 @@ def test_the_rows_name_stories_that_are_there() -> None:
             found = {one.name for one in tree.body if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")}
             assert found, story
             assert not name or name in found, story
+
+
+ENGINE = {*range(4, 14), *range(37, 48), 55, 92, 108, 109}
+"""The rows of the loyalty engine and its books."""
+
+
+def test_every_row_of_the_engine_is_shown_over_the_wire() -> None:
+    rows = tomllib.loads((HERE / "rows.toml").read_text("utf-8"))["rows"]
+    assert [number for number in sorted(ENGINE) if not rows.get(str(number), {}).get("stories")] == []
