@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from wallet_server.cli.sandbox import sandbox
+from wallet_server.cli.sandbox import keep_settings, sandbox
 from wallet_server.sandbox import stand
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import discovery
@@ -67,3 +70,19 @@ def test_the_product_is_told_where_google_is(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(stand, "serve", only_vendors)
     found = CliRunner().invoke(sandbox, ["--data", str(tmp_path)])
     assert found.exit_code == 0, found.exception
+
+
+def test_a_shell_reads_the_settings_of_the_sandbox_and_no_secret_is_among_them(tmp_path: Path) -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nit's one\n-----END CERTIFICATE-----\n"
+    given = {"WALLET_ENVIRONMENT": "sandbox", "WALLET_GOOGLE_API_URL": "https://127.0.0.1:9", "WALLET_GOOGLE_CA": pem}
+    account = {"WALLET_GOOGLE_ISSUER": "3388000000022000001", "WALLET_GOOGLE_SERVICE_ACCOUNT": "the key"}
+    file = tmp_path / "sandbox.env"
+    for _ in range(2):
+        keep_settings(file, given | account)
+    assert file.stat().st_mode & 0o077 == 0
+    shown = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('WALLET_')}))"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WALLET_")}
+    script = f". '{file}'; '{sys.executable}' -c \"{shown}\""
+    said = subprocess.run(["sh", "-c", script], env=clean, capture_output=True, text=True, check=True).stdout
+    assert json.loads(said) == given
+    Settings.from_env(given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import shlex
 import socket
 import ssl
 import sys
@@ -88,13 +89,25 @@ class Product:
 
     def prepare(self, authority: Authority, vendors: Vendors) -> dict[str, str]:
         """Set up the demonstration shop; its addresses and keys."""
-        ctx = open_context(Settings.from_env(self.environment(authority, vendors)))
+        given = self.environment(authority, vendors)
+        ctx = open_context(Settings.from_env(given))
         certificate, key = authority.pass_certificate(demo.PASS_TYPE, demo.TEAM)
         facts = demo.demonstrate(ctx, self.data / "sandbox.json", certificate, key, authority.wwdr_pem)
         trust = _trust(ctx, self.trusted)
         console = demo.console_secret(ctx, facts)
         ctx.database.close()
+        keep_settings(self.data / "sandbox.env", given)
         return {**_links(self.base_url, self.phones_url, facts, console), **trust}
+
+
+def keep_settings(file: Path, given: Mapping[str, str]) -> None:
+    """Write the variables of the server for a shell to read, so that further commands speak to this sandbox and not to
+    Apple and Google. What is secret stands in the vault already and is left out."""
+    kept = {name: value for name, value in given.items() if name != "WALLET_GOOGLE_SERVICE_ACCOUNT"}
+    kept.pop("WALLET_GOOGLE_ISSUER", None)  # says nothing without it
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(kept.items())]
+    file.touch(mode=0o600)
+    file.write_text("".join(lines))
 
 
 @click.command()
