@@ -143,3 +143,25 @@ def test_what_was_forgiven_is_not_given_again_with_a_redemption(world: World) ->
     assert till.look_up(world.ctx, world.till, holder.code).balances["points"] == 0
     facts = till.reverse_entry(world.ctx, world.till, spent["id"], None)[0]
     assert facts["balances"]["points"] == 0
+
+
+def test_a_voucher_that_is_scanned_again_for_the_same_sale_is_the_same_request(world: World) -> None:
+    def wish(scanned: str) -> bytes:
+        uses = Uses(vouchers=(scanned,))
+        sold = till.Sold("CARD*12345678", "r", 100, (line(100),), "EUR", uses=uses)
+        return till.ask_to_sell(world.till, sold, None, world.clock()).request_hash
+
+    assert wish("COUPON*12345678") == wish("COUPON*87654321") != wish("OTHER*12345678")
+
+
+def test_spending_what_a_tier_rests_on_costs_the_tier_at_once(new_database: NewDatabase, tmp_path: Path) -> None:
+    base = default_document("Boulangerie")
+    cup = {"code": "cup", "names": {"fr": "Tasse", "en": "Cup"}, "cost": {"currency": "points", "amount": 50}}
+    own = {**base, "tiers": {**base["tiers"], "currency": "points"}, "rewards": [cup]}
+    with founded(new_database("sqlite"), tmp_path, document=own) as world:
+        holder = world.enrol()
+        assert sell(world, holder, line(32_000))["tier"] == "silver"
+        facts = world.redeem(holder, 30)
+        assert (facts["tier_before"], facts["tier"], facts["balances"]["points"]) == ("silver", "bronze", 290)
+        assert sell(world, holder, line(1_000))["tier"] == "silver"
+        assert sell(world, holder, line(50), uses=Uses(rewards=("cup",)))["tier"] == "bronze"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from wallet_server.actions import catalogue, vouchers
+from wallet_server.actions import catalogue, rotating, vouchers
 from wallet_server.actions.bookings import counter_booking
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.stale import REFRESH
@@ -71,11 +71,12 @@ class Uses:
         return bool(self.vouchers or self.rewards or self.pot)
 
     def said(self) -> dict[str, Any]:
-        """As a request says it: what is not used is left out."""
+        """As a request says it: what is not used is left out, and of a code that changes what stays the same."""
         if not self:
             return {}
         pot = None if self.pot is None else vars(self.pot)
-        return {"uses": {"deals": self.deals, "vouchers": self.vouchers, "rewards": self.rewards, "pot": pot}}
+        codes = [rotating.bare(one) for one in self.vouchers]
+        return {"uses": {"deals": self.deals, "vouchers": codes, "rewards": self.rewards, "pot": pot}}
 
 
 @dataclass(frozen=True)

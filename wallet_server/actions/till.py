@@ -177,8 +177,9 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         new = _new_sale(scope, member, sold, amount, kept, now)
         awards = _awards(rated.awards, member, scope, new, purses)
         posted = ledger.foresee(awards)
-        after = standing.by_balance(ctx, tx, programme, member.id, tier, posted)
-        loud = cards.mask(standing.loud(programme, [*(bill.posted if bill else ()), *posted], tier, after))
+        moved = posted if bill is None else [*bill.posted, *posted]
+        after = standing.by_balance(ctx, tx, programme, member.id, tier, moved)
+        loud = cards.mask(standing.loud(programme, moved, tier, after))
         spend = bill.spend if bill is not None and sold.uses.spends else None
         takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
         after = standing.after_sale(ctx, tx, programme, member.id, after, earned=bool(awards))
@@ -186,7 +187,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         again = rater.waits(basket, state, rated)
         more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
         if bill is not None:
-            posted = [*bill.posted, *posted]
+            posted = moved
             bill.count_hints(till_id)
             more |= bill.told()
         if awards:
@@ -326,11 +327,12 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
             booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
         posted = [ledger.burn(tx, booking, purses[currency], amount)]
         made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking.public_id, now)
-        loud = standing.loud(programme, posted, tier, tier)
+        after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
+        loud = standing.loud(programme, posted, tier, after)
         cards.changed(tx, member.id, [*loud, "news"] if made else loud, now)
         balances = {p.code: p.amount for p in purses.values()} | {currency: posted[0].balance}
         more = made if wanted.reward is None else {"reward": wanted.reward, **made}
-        facts = facts_of(member, posted[0].public_id, posted, tier, tier, balances, now, **more)
+        facts = facts_of(member, posted[0].public_id, posted, tier, after, balances, now, **more)
         hooks.tell(ctx, tx, hooks.REDEEMED, member.programme_id, scope.merchant_id, now, facts)
         return facts
 
