@@ -118,3 +118,15 @@ def test_every_line_is_counted_or_named_by_exactly_one_share(rows: list[str], sh
         merged |= one.members
     assert merged == found.members
     assert sum(len(one.unknown) for one in parts) == len(found.unknown)
+
+
+def test_lines_that_a_quotation_mark_swallows_are_all_named() -> None:
+    """A mark that nobody closed makes one record of all that follows; each line of it was left out."""
+    row = "2025-01-03,a,1.00\n"
+    text = "date,customer,amount\n" + row * 5 + '2025-01-03,"b,1.00\n' + row * 30
+    found = whole(text)
+    assert found.rows == 36
+    assert [(one.line, one.why) for one in found.rejects] == [(line, "quote") for line in range(7, 38)]
+    shares = [read(text.splitlines(keepends=True), columns_of(text), "UTC", 2, (which, 2)) for which in (0, 1)]
+    assert sum(share.rows for share in shares) == 36
+    assert sum(len(share.rejects) for share in shares) == 31

@@ -71,12 +71,12 @@ def read(
     """
     reader = _Reader(columns, zone, exponent, share)
     header, seen = columns.header, 0
-    for line, _span, cells in records(lines, columns.delimiter):
+    for line, span, cells in records(lines, columns.delimiter):
         if header and cells is not None:
             header = False
             continue
         seen += 1
-        reader.take(line, cells)
+        reader.take(line, span, cells)
         if seen % TOLD_EVERY == 0 and tell is not None:
             tell(seen)
         if seen > MAX_ROWS:
@@ -108,20 +108,22 @@ class _Reader:
         money = [self._price, self._quantity] if self._amount is None else [self._amount]
         self._need = max(one for one in (self._date, *money) if one is not None)
 
-    def take(self, line: int, cells: list[str] | None) -> None:
-        """Reads a record, if it is of this share."""
+    def take(self, line: int, span: int, cells: list[str] | None) -> None:
+        """Reads a record, if it is of this share; one that is none has `span` lines, all of them left out."""
         if self._of > 1 and self._share(cells) != self._which:
             return
-        customer = None if cells is None else self._name(cells, self._customer)
+        if cells is None:
+            self._found.rows += span
+            self._found.rejects += [Reject(each, "quote", "") for each in range(line - span + 1, line + 1)]
+            return
+        customer = self._name(cells, self._customer)
         self._found.rows += 1
         try:
-            if cells is None:
-                raise _Bad("quote")
             if len(cells) <= self._need:
                 raise _Bad("short")
             self._row(cells, customer)
         except _Bad as bad:
-            text = self._columns.delimiter.join(cells or ())[:MAX_CELL]
+            text = self._columns.delimiter.join(cells)[:MAX_CELL]
             self._found.rejects.append(Reject(line, bad.why, text))
 
     def _share(self, cells: list[str] | None) -> int:
