@@ -187,7 +187,11 @@ def test_a_long_night_is_many_short_jobs_and_each_balance_is_kept(
         with world.ctx.look() as look:
             now = jobs.micros(world.clock())
             due = sa.select(table.c.key).where(table.c.due_at <= now, table.c.kind == upkeep.NIGHTLY)
-            assert {key.partition(":")[0] for key in look.execute(due).scalars()} <= {upkeep.EXPIRY, upkeep.OVER, upkeep.DAYS}
+            assert {key.partition(":")[0] for key in look.execute(due).scalars()} <= {
+                upkeep.EXPIRY,
+                upkeep.OVER,
+                upkeep.DAYS,
+            }
         return real(tx, day, after, limit)
 
     monkeypatch.setattr(audit, "snapshot", slow)

@@ -1,4 +1,4 @@
-"""What each day came to is what its entries say, as of any instant, on both databases; nothing is told twice or lost."""
+"""What each day came to is what its entries say, as of any instant, on both databases: nothing twice, nothing lost."""
 
 from __future__ import annotations
 
