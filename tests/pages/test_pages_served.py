@@ -248,7 +248,7 @@ def test_the_state_of_the_card_changes_with_what_was_published(client: FlaskClie
 
 def test_pages_show_the_books_while_the_phone_waits_for_its_turn(client: FlaskClient, house: House) -> None:
     member = house.member()
-    member.buy("books-1", 4200)
+    member.buy("turn-1", 4200)
     seen = client.get(f"{member.path}/state")
     sale = {"code": member.card.code, "receipt": "books-2", "currency": "EUR", "amount_minor": 800}
     house.call("/v1/sales", sale)  # nothing is published: its turn has not come

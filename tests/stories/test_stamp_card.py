@@ -91,9 +91,9 @@ def test_ten_stamps_are_a_coffee_and_the_eleventh_begins_a_new_card(stage: Stage
 
     answers = [stamp(stage, phone, hours_ago) for hours_ago in range(20, 11, -1)]
     assert [answer["balances"]["stamps"] for answer in answers] == list(range(2, 11))
-    assert answers[7]["rewards"] == [
-        {"code": "reward", "name": "a coffee", "cost": {"currency": "stamps", "amount": 10}, "missing": 1, "ready": 0}
-    ]
+    (nearly,) = answers[7]["rewards"]
+    assert (nearly["name"], nearly["cost"]) == ("a coffee", {"currency": "stamps", "amount": 10})
+    assert (nearly["missing"], nearly["ready"]) == (1, 0)
     assert answers[8]["stamps"] == {"filled": 10, "total": 10, "ready": 1}
     assert answers[8]["progress"] == "Your free coffee is waiting"
     stage.until(lambda: shown(phone, "points") == "10 / 10", "the card is full")
