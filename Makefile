@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8080
 DATA ?= data
-WORKERS ?= 2
+WORKERS ?= 3
 
 # Empty is unset: the tests start some hundred processes, which must not each compile the product again.
 export PYTHONDONTWRITEBYTECODE :=
