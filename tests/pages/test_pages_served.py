@@ -250,7 +250,7 @@ def test_pages_show_the_books_while_the_phone_waits_for_its_turn(client: FlaskCl
     member = house.member()
     member.buy("turn-1", 4200)
     seen = client.get(f"{member.path}/state")
-    sale = {"code": member.card.code, "receipt": "books-2", "currency": "EUR", "amount_minor": 800}
+    sale = {"code": member.card.code, "receipt": "turn-2", "currency": "EUR", "amount_minor": 800}
     house.call("/v1/sales", sale)  # nothing is published: its turn has not come
     fresh = client.get(f"{member.path}/state", headers={"If-None-Match": seen.headers["ETag"]})
     assert fresh.status_code == 200
