@@ -64,6 +64,8 @@ def test_the_vouchers_that_units_become_are_judged_without_a_welcome_coupon_too(
 def test_without_an_issuer_at_google_nobody_asks(world: World) -> None:
     _named(world, "")
     _publish(world)
+    with world.ctx.look() as tx:
+        assert programmes.programme_in(tx, world.merchant, world.programme).version == 2
 
 
 def test_texts_that_small_phones_cut_are_warned_of_in_every_status_and_on_the_coupon(world: World) -> None:

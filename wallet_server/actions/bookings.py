@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from wallet_server.actions.context import new_id
 from wallet_server.actions.once import Facts
+from wallet_server.records import ledger, pending
 from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.members import MemberRow
 from wallet_server.records.scope import Scope
+from wallet_server.rules.baskets import Award
 
 UNDO = timedelta(minutes=2)
 """How long a paired device may take a redemption back: the minute that its page shows, and as much for the network."""
@@ -36,6 +39,27 @@ def counter_booking(
         effective_at=now,
         recorded_at=now,
     )
+
+
+def awards_of(earned: Sequence[Award], said: Booking, purses: Mapping[str, ledger.Purse]) -> list[ledger.Award]:
+    """What rules gave, as it is booked: `said` holds what all of it has in common (who, where, when, the version, the
+    state), and each award adds its own id, rule, reason and figures."""
+    return [
+        ledger.Award(
+            replace(
+                said,
+                public_id=new_id("ent"),
+                rule_id=award.rule_id,
+                reason=award.reason,
+                params={**award.params, **said.params},
+            ),
+            purses[award.currency],
+            award.amount,
+            award.expires_at,
+            pending.still(award.pending_until, said.recorded_at),
+        )
+        for award in earned
+    ]
 
 
 def facts_of(

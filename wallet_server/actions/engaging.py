@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wallet_server.actions import cards, conversions, gathering, standing, till
-from wallet_server.actions.bookings import facts_of
+from wallet_server.actions.bookings import awards_of, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Invalid
-from wallet_server.records import engagement, ledger, members, parties, pending
+from wallet_server.records import engagement, ledger, members, parties
 from wallet_server.records.database import Tx
 from wallet_server.records.engagement import NewEvent
 from wallet_server.records.ledger import Booking
@@ -105,7 +105,7 @@ def _booked(
     """Award what an event earned, with all that follows from it: vouchers, tier, cards."""
     now = event.recorded_at
     ledger.open_all_purses(tx, member.programme_id, member.id)
-    awards = _awards(earned, scope, event, ledger.purses(tx, member.id, scope.merchant_id))
+    awards = awards_of(earned, _said(scope, event), ledger.purses(tx, member.id, scope.merchant_id))
     posted = ledger.award(tx, awards)
     balances = {purse.code: purse.amount for purse in ledger.purses(tx, member.id).values()}
     more: Mapping[str, Any] = {"event": event.name}
@@ -156,30 +156,20 @@ def _zone(tx: Tx, scope: Scope, member: MemberRow) -> str:
     return parties.stores_by_id(tx, [member.home_store_id])[0].zone
 
 
-def _awards(
-    earned: Sequence[Award], scope: Scope, event: NewEvent, purses: Mapping[str, ledger.Purse]
-) -> list[ledger.Award]:
-    return [
-        ledger.Award(
-            Booking(
-                public_id=new_id("ent"),
-                programme_id=event.programme_id,
-                member_id=event.member_id,
-                merchant_id=event.merchant_id,
-                store_id=scope.store_id,
-                till_id=scope.till_id,
-                programme_version_id=event.programme_version_id,
-                rule_id=award.rule_id,
-                reason=award.reason,
-                params={**award.params, "of": event.public_id},
-                state=event.state,
-                effective_at=event.occurred_at,
-                recorded_at=event.recorded_at,
-            ),
-            purses[award.currency],
-            award.amount,
-            award.expires_at,
-            pending.still(award.pending_until, event.recorded_at),
-        )
-        for award in earned
-    ]
+def _said(scope: Scope, event: NewEvent) -> Booking:
+    """What every award for this event says."""
+    return Booking(
+        public_id="",
+        programme_id=event.programme_id,
+        member_id=event.member_id,
+        merchant_id=event.merchant_id,
+        store_id=scope.store_id,
+        till_id=scope.till_id,
+        programme_version_id=event.programme_version_id,
+        rule_id="",
+        reason="",
+        params={"of": event.public_id},
+        state=event.state,
+        effective_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from wallet_server.actions import cards, catalogue, checkout, conversions, gathering, hooks, rotating, standing
-from wallet_server.actions.bookings import counter_booking, facts_of
+from wallet_server.actions.bookings import awards_of, counter_booking, facts_of
 from wallet_server.actions.checkout import Desk, Uses
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import business_day, undated
@@ -16,7 +16,7 @@ from wallet_server.actions.once import Asked, Facts, asked, once
 from wallet_server.actions.refunds import reverse_sale
 from wallet_server.actions.reversal import reverse_entry
 from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
-from wallet_server.records import jobs, ledger, members, pending, sales, takings
+from wallet_server.records import jobs, ledger, members, sales, takings
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking
 from wallet_server.records.members import MemberRow
@@ -24,7 +24,7 @@ from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.scope import Scope
 from wallet_server.records.takings import Stale
 from wallet_server.rules import codes
-from wallet_server.rules.baskets import Award, Basket, Line
+from wallet_server.rules.baskets import Basket, Line
 from wallet_server.rules.program import Programme
 
 __all__ = ["Holder", "Redeemed", "SaleLine", "Sold", "look_up", "redeem", "reverse_entry", "reverse_sale", "sell"]
@@ -175,7 +175,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         amount = sold.amount_minor if bill is None else bill.amount_minor
         kept = rater.remember(basket, state, rated) | (bill.kept if bill else {})
         new = _new_sale(scope, member, sold, amount, kept, now)
-        awards = _awards(rated.awards, member, scope, new, purses)
+        awards = awards_of(rated.awards, _said(new), purses)
         posted = ledger.foresee(awards)
         moved = posted if bill is None else [*bill.posted, *posted]
         after = standing.by_balance(ctx, tx, programme, member.id, tier, moved)
@@ -257,38 +257,24 @@ def lines_of(lines: Sequence[SaleLine]) -> list[Line]:
     return [Line(x.sku, x.category, x.quantity_milli, x.amount_minor, x.tax_minor, x.excluded) for x in lines]
 
 
-def _awards(
-    earned: Sequence[Award],
-    member: MemberRow,
-    scope: Scope,
-    sale: NewSale,
-    purses: Mapping[str, ledger.Purse],
-) -> list[ledger.Award]:
-    return [
-        ledger.Award(
-            Booking(
-                public_id=new_id("ent"),
-                programme_id=member.programme_id,
-                member_id=member.id,
-                merchant_id=scope.merchant_id,
-                store_id=scope.store_id,
-                till_id=scope.till_id,
-                receipt=sale.receipt,
-                programme_version_id=member.version_id,
-                rule_id=award.rule_id,
-                reason=award.reason,
-                params={**award.params, "receipt": sale.receipt},
-                state=sale.state,
-                effective_at=sale.occurred_at,
-                recorded_at=sale.recorded_at,
-            ),
-            purses[award.currency],
-            award.amount,
-            award.expires_at,
-            pending.still(award.pending_until, sale.recorded_at),
-        )
-        for award in earned
-    ]
+def _said(sale: NewSale) -> Booking:
+    """What every award for this sale says."""
+    return Booking(
+        public_id="",
+        programme_id=sale.programme_id,
+        member_id=sale.member_id,
+        merchant_id=sale.merchant_id,
+        store_id=sale.store_id,
+        till_id=sale.till_id,
+        receipt=sale.receipt,
+        programme_version_id=sale.programme_version_id,
+        rule_id="",
+        reason="",
+        params={"receipt": sale.receipt},
+        state=sale.state,
+        effective_at=sale.occurred_at,
+        recorded_at=sale.recorded_at,
+    )
 
 
 @dataclass(frozen=True)
