@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
@@ -141,7 +140,6 @@ _ENTRIES = (
     .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
     .where(ledger_accounts.c.owner_kind == "member", ledger_entries.c.kind.not_in(MOVES))
 )
-_ENTRIES_OF_SALE = _ENTRIES.where(ledger_entries.c.sale_id == b("sale_id")).order_by(ledger_entries.c.id)
 
 
 def _entry(r: sa.Row) -> EntryRow:  # type: ignore[type-arg]
@@ -160,11 +158,6 @@ def _entry(r: sa.Row) -> EntryRow:  # type: ignore[type-arg]
         r.reverses_id,
         r.sale_id,
     )
-
-
-def entries_of_sale(tx: Tx, sale_id: int) -> list[EntryRow]:
-    """Everything that was booked on account of a sale, its reversals too."""
-    return [_entry(r) for r in tx.execute(_ENTRIES_OF_SALE, {"sale_id": sale_id})]
 
 
 def entry_in(tx: Tx, scope: Scope, public_id: str) -> EntryRow:

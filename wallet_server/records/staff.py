@@ -98,12 +98,6 @@ def all_in(tx: Tx, scope: Scope) -> list[tuple[StaffRow, datetime | None]]:
     return [(row_of(r), r.last_seen_at) for r in rows]
 
 
-def count_in(tx: Tx, merchant_id: int) -> int:
-    """How many people a merchant has, disabled ones too."""
-    query = sa.select(sa.func.count()).select_from(staff).where(staff.c.merchant_id == merchant_id)
-    return int(tx.execute(query).scalar_one())
-
-
 def active_owners(tx: Tx, merchant_id: int, role: str) -> list[int]:
     """The keys of the merchant's active people of this role, held until the end of the transaction, so that of two
     owners who demote each other one stays."""

@@ -143,14 +143,6 @@ def note_health(tx: Tx, endpoint_id: int, **values: object) -> None:
     tx.execute(sa.update(table).where(table.c.id == endpoint_id).values(**values))
 
 
-def all_endpoints(tx: Tx, after: int, most: int) -> list[EndpointRow]:
-    """Addresses of everybody by key, deleted ones too, for a rotation of the secret keys."""
-    table = webhook_endpoints
-    return [
-        _endpoint(r) for r in tx.execute(sa.select(table).where(table.c.id > after).order_by(table.c.id).limit(most))
-    ]
-
-
 # ------------------------------------------------------------------------------------------------ who listens
 
 _CHANGES = sa.select(counter_table.c.total).where(counter_table.c.name == CHANGES)

@@ -25,8 +25,6 @@ MAX_SIDE = 20_000
 WIDTH, HEIGHT = 480, 150
 ICON = 114
 EMBLEM = 660
-SMALL = 75
-"""A picture whose longer side has fewer pixels than this looks blurred on the card."""
 
 Plate = Literal["light", "dark"]
 Shares = tuple[tuple[RGB, float], ...]
@@ -58,12 +56,6 @@ def made_of(raw: bytes) -> bytes:
         return _png(_fitted(_trimmed(_read(raw))))
     finally:
         _turn.release()
-
-
-def is_small(raw: bytes) -> bool:
-    """Whether a picture that `made_of` accepts has so few pixels that its logo looks blurred."""
-    with Image.open(io.BytesIO(raw), formats=_FORMATS) as picture:
-        return max(picture.size) < SMALL
 
 
 def plated(logo: bytes, plate: Plate) -> bytes:
