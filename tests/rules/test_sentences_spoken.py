@@ -246,3 +246,10 @@ def test_money_is_written_as_money_wherever_units_are_counted() -> None:
         "Aucun euro pour cet achat, solde 6,50\u00a0€"
     )
     assert counted(116, noun_of(programme, "pot", "en"), "en") == "€1.16"
+
+
+def test_what_was_counted_before_says_when() -> None:
+    params = {"amount": 12, "balance": 130, "at": "14:02"}
+    french = cashier_sentence("already-counted", params, "fr")
+    assert french == f"Déjà compté à 14:02{FIXED}: +12 points, solde 130"
+    assert cashier_sentence("already-counted", params, "en") == "Already counted at 14:02: +12 points, balance 130"

@@ -222,7 +222,8 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
 
     `params`: `amount` (units; what was earned, spent, asked for, or for `reversed` and `returned` the signed
     correction), `balance` (units after the call) and, for a currency that is not called points, what `unit_params`
-    gives; for `redeemed` the name of the `reward` that was given, if one was.
+    gives; for `redeemed` the name of the `reward` that was given, if one was; for `already-counted` the time of day `at`
+    which it was, if that is known.
     Raises KeyError when amount or balance is missing.
     """
     tongue = spoken(language)
@@ -262,7 +263,9 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
     if kind == "returned":
         return f"{f'Retour{_FIXED}' if french else 'Returned'}: {_signed(amount, noun, tongue)}, {after}"
     if kind == "already-counted":
-        return f"{f'Déjà compté{_FIXED}' if french else 'Already counted'}: {_signed(amount, noun, tongue)}, {still}"
+        at = f" {'à' if french else 'at'} {params['at']}" if "at" in params else ""
+        said = f"Déjà compté{at}{_FIXED}" if french else f"Already counted{at}"
+        return f"{said}: {_signed(amount, noun, tongue)}, {still}"
     raise ValueError(f"no cashier sentence of kind {kind}")
 
 

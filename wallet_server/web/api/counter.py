@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
@@ -134,6 +136,9 @@ def counted(
         params["reward"] = sentences.reward_name(given, programme, language)
     if kind == "sold" and facts.get("counted_before"):
         kind = "visit-counted"
+    if replayed and "recorded_at" in facts:
+        first = datetime.fromisoformat(facts["recorded_at"]).astimezone(ZoneInfo(caller().zone))
+        params["at"] = f"{first:%H:%M}"
     entries = [
         {
             "id": e["id"],
@@ -155,6 +160,7 @@ def counted(
         "tier": facts["tier"],
         "reward": facts.get("reward"),
         "counted_before": facts.get("counted_before", False),
+        "recorded_at": facts.get("recorded_at"),
         **_used(facts, programme, language, given),
         **prospects(programme, facts["balances"], language),
         "sentence": _sentence(facts, programme, language, sentences.cashier_sentence(kind, params, language)),
