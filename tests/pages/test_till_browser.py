@@ -142,7 +142,9 @@ def test_an_answer_lost_on_the_way_counts_once(opened: Open, house: House) -> No
         scan(page, member.card.code)
         answer(page, "Card found")
         scan(page, "7")
-        expect(page.locator("#answer")).to_contain_text(re.compile(r"Already counted at \d\d:\d\d: \+7 points, balance 7"))
+        expect(page.locator("#answer")).to_contain_text(
+            re.compile(r"Already counted at \d\d:\d\d: \+7 points, balance 7")
+        )
     assert len(keys) == 2
     assert keys[0]
     assert keys[0] == keys[1]

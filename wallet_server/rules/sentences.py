@@ -222,8 +222,8 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
 
     `params`: `amount` (units; what was earned, spent, asked for, or for `reversed` and `returned` the signed
     correction), `balance` (units after the call) and, for a currency that is not called points, what `unit_params`
-    gives; for `redeemed` the name of the `reward` that was given, if one was; for `already-counted` the time of day `at`
-    which it was, if that is known.
+    gives; for `redeemed` the name of the `reward` that was given, if one was; for `already-counted` the time of day
+    `at` which it was, if that is known.
     Raises KeyError when amount or balance is missing.
     """
     tongue = spoken(language)
