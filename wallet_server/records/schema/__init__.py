@@ -73,6 +73,15 @@ from wallet_server.records.schema.periods import (
     closed_periods,
     redemption_estimates,
 )
+from wallet_server.records.schema.reaching import (
+    REACHING_FACTS,
+    card_import_rows,
+    card_imports,
+    letters,
+    member_merges,
+    merged_members,
+    one_time_codes,
+)
 from wallet_server.records.schema.refunds import REFUND_FACTS, corrections, refund_lines, refunds
 from wallet_server.records.schema.rewards import deal_hints, goodwill_notes, reward_stock, till_hints
 from wallet_server.records.schema.standing import STANDING_FACTS, member_standing, tier_grants
@@ -105,6 +114,7 @@ __all__ = [
     "ENGAGEMENT_FACTS",
     "LEDGER_TABLES",
     "PERIOD_FACTS",
+    "REACHING_FACTS",
     "REFUND_FACTS",
     "STANDING_FACTS",
     "WEBHOOK_FACTS",
@@ -121,6 +131,8 @@ __all__ = [
     "book_days",
     "book_marks",
     "callback_nonces",
+    "card_import_rows",
+    "card_imports",
     "card_returns",
     "challenges",
     "circuits",
@@ -152,13 +164,17 @@ __all__ = [
     "ledger_accounts",
     "ledger_entries",
     "ledger_postings",
+    "letters",
     "lot_allocations",
     "lots",
     "member_events",
+    "member_merges",
     "member_standing",
     "members",
     "merchants",
+    "merged_members",
     "metadata",
+    "one_time_codes",
     "pairings",
     "participations",
     "pass_alerts",
