@@ -67,6 +67,8 @@ api_keys = sa.Table(
     at("expires_at", nullable=True),
     at("revoked_at", nullable=True),
     at("used_at", nullable=True),  # to the minute
+    text("label", 100, nullable=True),  # what people call a key of their software
+    text("replaced_by", 40, nullable=True),  # the public id of its successor, while both work
 )
 
 # Signing keys (.p8) for the push service, one for a team; nothing in the vault is ever handed out.
