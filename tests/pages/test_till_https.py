@@ -8,8 +8,6 @@ import hashlib
 import io
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from PIL import Image, ImageFilter
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from tests.launching import Launched, launch
 from tests.pages.house import House
 from tests.stories.running import clean, free_pair
 from wallet_server.actions import credentials, enrol, keys, pairing, programs, till
@@ -90,8 +89,7 @@ def bakery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
     made = programs.create_programme(ctx, founded.account_id, founded.merchant_id, document, credential)
     pass_id = enrol.join(ctx, made["join_code"], enrol.Joining())["pass"]
     with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "wallet_server", "run"]
-        process = subprocess.Popen(command, env={**clean(), **variables}, stdout=log, stderr=log)
+        process = launch("run", env={**clean(), **variables}, stdout=log, stderr=log)
     try:
         _listening(process, port)
         yield Bakery(ctx, founded, enrol.card_link(ctx, pass_id), pass_id, folder)
@@ -101,7 +99,7 @@ def bakery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
         ctx.database.close()
 
 
-def _listening(process: subprocess.Popen[bytes], port: int) -> None:
+def _listening(process: Launched, port: int) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         with socket.socket() as line:

@@ -14,7 +14,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives import serialization
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.launching import Launched, launch
 from tests.stories.running import clean, free_pair
 from wallet_server.actions import credentials, upkeep
 from wallet_server.actions.demo import PASS_TYPE, TEAM
@@ -69,7 +69,7 @@ class Bakery:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._stack = AsyncExitStack()
         self._tls = ssl.create_default_context()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Launched | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -101,13 +101,7 @@ class Bakery:
     def _start(self) -> None:
         log = self.folder / "server.log"
         with log.open("wb") as said:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "wallet_server", "run"],
-                env={**clean(), **self._variables, "PYTHONUNBUFFERED": "1"},
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-            )
+            self._process = launch("run", env={**clean(), **self._variables}, stdout=said, stderr=said)
         self.until(lambda: SETUP.search(self.said()) is not None and self._listens(), "the server is up", READY_SECONDS)
         self._tls.load_verify_locations(cadata=(self.folder / "data" / "tls" / "authority.pem").read_text())
 

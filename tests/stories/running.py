@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.launching import ran
+
 READY_SECONDS = 90.0
 STOP_SECONDS = 40.0
 
@@ -28,13 +30,8 @@ class Running:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run one command of the product on the sandbox's data, beside its server."""
-        return subprocess.run(
-            [sys.executable, "-m", "wallet_server", *words],
-            env=clean() | {"WALLET_ENVIRONMENT": "sandbox", "WALLET_DATA_DIR": str(self.data)},
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
+        variables = {"WALLET_ENVIRONMENT": "sandbox", "WALLET_DATA_DIR": str(self.data)}
+        return ran(*words, env=clean() | variables, timeout=90)
 
 
 def clean() -> dict[str, str]:

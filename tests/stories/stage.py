@@ -11,12 +11,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -26,13 +25,14 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
+from tests.launching import Launched, launch, ran
 from wallet_server.actions import demo, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.cli.opening import open_context
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
-from wallet_server.sandbox.google import AndroidFleet, GoogleServer
+from wallet_server.sandbox.google import AndroidFleet, AndroidPhone, GoogleServer
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.model import Behaviour
 from wallet_server.sandbox.phones.phone import Phone
@@ -99,8 +99,8 @@ class Stage:
             "WALLET_COALESCE_SECONDS": str(coalesce_seconds),
             **(extra or {"WALLET_LEASE_SECONDS": "10"}),
         }
-        self._process: subprocess.Popen[bytes] | None = None
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._process: Launched | None = None
+        self._workers: list[Launched] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._stack = AsyncExitStack()
@@ -168,14 +168,8 @@ class Stage:
     def start(self, **variables: str) -> None:
         """Start the server, with further settings from now on, and wait until it answers."""
         self._variables |= variables
-        log = (self.folder / "server.log").open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "wallet_server", "run"],
-            env={**os.environ, **self._variables},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = launch("run", env={**os.environ, **self._variables}, stdout=log, stderr=log)
         self.until(self._answers, "the server answers")
 
     def _answers(self) -> bool:
@@ -205,28 +199,16 @@ class Stage:
             os.killpg(process.pid, signal.SIGKILL)
             raise
 
-    def worker(self) -> subprocess.Popen[bytes]:
+    def worker(self) -> Launched:
         """Start a delivery process of its own beside the server; it is killed when the stage is struck."""
-        log = (self.folder / "worker.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "wallet_server", "worker"],
-            env={**os.environ, **self._variables},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.folder / "worker.log").open("ab") as log:
+            process = launch("worker", env={**os.environ, **self._variables}, stdout=log, stderr=log)
         self._workers.append(process)
         return process
 
     def command(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one command of the product beside the server."""
-        return subprocess.run(
-            [sys.executable, "-m", "wallet_server", *words],
-            env={**os.environ, **self._variables, **variables},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return ran(*words, env={**os.environ, **self._variables, **variables}, timeout=60)
 
     # -- what people do -------------------------------------------------------------------------------------------
 
@@ -264,6 +246,12 @@ class Stage:
         phone: Phone = self.run(_call(self.fleet.add_phone, language))
         self.run(phone.open(member["download_url"]))
         self.until(lambda: all(card.registered for card in phone.cards.values()), "the phone has registered")
+        return phone
+
+    def android(self, member: dict[str, Any], language: str = "en") -> AndroidPhone:
+        """A simulated Android phone that opens the page of the card and saves it in Google Wallet."""
+        phone: AndroidPhone = self.run(_call(self.androids.add_phone, language))
+        self.run(phone.open(member["card_url"]))
         return phone
 
     def crowd(self, count: int, **member: object) -> list[Phone]:
@@ -305,6 +293,16 @@ class Stage:
         """What the product's own audit finds, read from its database."""
         context: Context = self.ctx
         return upkeep.book_faults(context)
+
+
+def balance(phone: AndroidPhone) -> int:
+    """The points on the card in the Android phone."""
+    return int(of_google(phone)["loyaltyPoints"]["balance"]["int"])
+
+
+def of_google(phone: AndroidPhone) -> Mapping[str, Any]:
+    """The card in the Android phone as Google has it; the oldest, of several."""
+    return next(iter(phone.cards.values())).body
 
 
 async def _call(function: Callable[..., Any], *args: object) -> Any:

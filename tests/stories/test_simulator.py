@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NewDatabase
+from tests.launching import ran
 from tests.sales_files import rare_file, shop_file
 from tests.stories.stage import Stage, shown
 from wallet_server.actions.presets import preset
@@ -74,8 +75,7 @@ names = { fr = "Or", en = "Gold" }
 
 
 def command(*words: object) -> subprocess.CompletedProcess[str]:
-    run = [sys.executable, "-m", "wallet_server", *map(str, words)]
-    return subprocess.run(run, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    return ran(*map(str, words), env=os.environ, timeout=120)
 
 
 def simulated(*words: object) -> dict[str, Any]:
