@@ -200,8 +200,8 @@ class Counted(BaseModel):
     """What a sale, a redemption or a reversal booked, and what the member has after it. `reward` is the code of the
     reward that was given; `progress` is the sentence of a stamp card. `counted_before` says of a sale that its visit
     was counted a moment ago and gives nothing again; `recorded_at` is when it was counted, of one that is sent again
-    the first time. `instructions` tell the cashier what to do with rewards, `vouchers` are those that came of it; of a sale
-    that uses something `discounts`, `used`, what is `to_pay_minor` and what the pot paid."""
+    the first time. `instructions` tell the cashier what to do with rewards, `vouchers` are those that came of it; of a
+    sale that uses something `discounts`, `used`, what is `to_pay_minor` and what the pot paid."""
 
     id: str
     member: str
