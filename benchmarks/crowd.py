@@ -176,7 +176,8 @@ class _Pattern:
         card = self._relinked(self._publication["card"], pass_public)
         rows_of = {"pass_id": pass_id, "card": card, "fingerprint": fingerprint_of(card), "seen": 1}
         self._add(rows, "publications", self._publication, **rows_of)
-        text, lookup = cards.new_code(self._mark, codes.reference_from_random(secrets.token_bytes(10)), 1)
+        code = codes.first(self._mark, codes.reference_from_random(secrets.token_bytes(10)))
+        text, lookup = codes.write(code), cards.code_hash(code)
         sealed = self._ctx.keyring.seal(text.encode(), f"code:{serial}")
         self._add(rows, "codes", self._code("pass"), pass_id=pass_id, member_id=member, lookup=lookup, cipher=sealed)
         recovery = recovering.from_random(secrets.token_bytes(16))

@@ -111,6 +111,7 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
     card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown)
     version_id, at = shelf.version_id(row), ctx.real(now)
     first = _publication(row, card_to_json(card), None, wanted, version_id, 1, at.replace(microsecond=0), at, now)
+    first = replace(first, issue=shelf.issue(row))
     # What is pushed has to be put there before anybody can have it.
     passes.publish_first(tx, replace(first, rung=0) if ctx.pushes(row.wallet) else first)
     return first
@@ -140,7 +141,7 @@ def _next_version(
     version_id, number = shelf.version_id(row), old.number + 1
     new = _publication(row, text, decision.alert, decision.shown, version_id, number, modified, at, now)
     # What was rung stays as it was noted: whoever tells the phones of this version names it.
-    new = replace(new, rung=old.rung, remote_state=old.remote_state)
+    new = replace(new, rung=old.rung, remote_state=old.remote_state, issue=shelf.issue(row))
     if unseen:
         new = replace(new, unseen_since=old.unseen_since)
     return new, decision, change_at
@@ -218,6 +219,10 @@ class _Desk:
         coupon = self._coupons.get(row.id)
         return self._members[row.member_id].version_id if coupon is None else coupon.version_id
 
+    def issue(self, row: PassRow) -> int:
+        """Of the code that this pass shows."""
+        return self._codes[row.id].issue
+
     def _programme(self, row: PassRow) -> Programme:
         return self._ctx.programme(self._tx, self.version_id(row))
 
@@ -251,7 +256,7 @@ class _Desk:
             news=None if shown.news is None or text is None else self._said_to(member.id, text),
             home=self._homes.get(member.home_store_id or 0),
             stores=self._stores[member.programme_id],
-            code_issue=self._codes[row.id].issue,
+            code_issue=self.issue(row),
             voided=row.state != passes.ACTIVE,
             stop_link=self._ctx.link("stop", row.public_id),
             web_link=self._ctx.link("card", row.public_id),
@@ -273,7 +278,7 @@ class _Desk:
             used_at=coupon.used_at,
             home=self._homes.get(member.home_store_id or 0),
             stores=self._stores[member.programme_id],
-            code_issue=self._codes[row.id].issue,
+            code_issue=self.issue(row),
             voided=row.state != passes.ACTIVE,
             web_link=self._ctx.link("card", row.public_id),
             valid_from=coupon.issued_at,
@@ -382,12 +387,6 @@ def identity_of(ctx: Context, row: PassRow | Sheet, code_cipher: str) -> Identit
         code=ctx.keyring.open(code_cipher, f"code:{row.serial}").decode(),
         web_service_url=f"{ctx.settings.base_url}/apple",
     )
-
-
-def new_code(issuer_mark: str, reference: str, issue_number: int) -> tuple[str, bytes]:
-    """The text of a code and the hash under which it is found again."""
-    code = codes.Code("1", issuer_mark, codes.UNSIGNED, reference, issue_number, "")
-    return codes.write(code), code_hash(code)
 
 
 def code_hash(code: codes.Code) -> bytes:

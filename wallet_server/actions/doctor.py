@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from wallet_server.actions import credentials as vault
 from wallet_server.actions import (
-    cards,
     given_papers,
     google_doctor,
     google_limits,
@@ -27,12 +27,12 @@ from wallet_server.actions import (
     safekeeping,
     upkeep,
 )
-from wallet_server.actions import credentials as vault
 from wallet_server.actions.context import Context
 from wallet_server.actions.issuing import issuing_set
 from wallet_server.errors import WalletError
 from wallet_server.records import copying, credentials, devices, limits, operating, parties
 from wallet_server.records.programmes import ProgrammeRow
+from wallet_server.rules import codes
 from wallet_server.rules.card import ALERT_ORDER, Alert
 from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
 from wallet_server.settings import LOCAL, Settings
@@ -325,12 +325,13 @@ def _sample_card(ctx: Context, row: ProgrammeRow) -> None:
     card, _ = compose(programme, holding, now)
     beside = programme.welcome_coupon
     slip = Slip("issued", now, None, holding.home, places, 1, False, link)
+    unsigned = codes.first(row.issuer_mark, "0" * 16)
     identity = Identity(
         signer.id,
         signer.pass_type,
         serial="0" * 32,
         token="0" * 43,
-        code=cards.new_code(row.issuer_mark, "0" * 16, 1)[0],
+        code=codes.write(codes.with_signature(codes.under(unsigned, "1"), bytes(64))),
         web_service_url=f"{ctx.settings.base_url}/apple",
     )
     for alert in (None, *(Alert(facet, {}) for facet in ALERT_ORDER)):

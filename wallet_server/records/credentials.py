@@ -11,6 +11,8 @@ from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
     accounts,
+    cashier_pins,
+    code_keys,
     codes,
     credential_sets,
     members,
@@ -248,10 +250,13 @@ RECOVERY = Kind(
     codes.join(members, sa.and_(members.c.id == codes.c.member_id, codes.c.kind == "recovery")),
 )
 TOTP = Kind("totp", staff, staff.c.totp_cipher, staff.c.public_id, staff)
+_PIN_OF = cashier_pins.join(staff, staff.c.id == cashier_pins.c.staff_id)
+PINS = Kind("pin", cashier_pins, cashier_pins.c.pin_cipher, staff.c.public_id, _PIN_OF)
 _HOOKS = webhook_endpoints
 WEBHOOKS = Kind("webhook", _HOOKS, _HOOKS.c.secret_cipher, _HOOKS.c.public_id, _HOOKS)
 WEBHOOKS_BEFORE = Kind("webhook", _HOOKS, _HOOKS.c.previous_cipher, _HOOKS.c.public_id, _HOOKS)
-SEALED = (PASS_TOKENS, CODES, RECOVERY, TOTP, WEBHOOKS, WEBHOOKS_BEFORE)
+CODE_KEYS = Kind("code-key", code_keys, code_keys.c.private_cipher, code_keys.c.public_id, code_keys)
+SEALED = (PASS_TOKENS, CODES, RECOVERY, TOTP, PINS, WEBHOOKS, WEBHOOKS_BEFORE, CODE_KEYS)
 """Every kind of envelope but those of certificates and push keys."""
 
 
@@ -270,8 +275,10 @@ def sealed(tx: Tx, kind: Kind, after: int, most: int) -> list[SealedRow]:
 
 def shop(tx: Tx, kind: Kind, row_id: int) -> str:
     """The name of the account that an envelope belongs to."""
-    if kind is TOTP:
+    if kind in (TOTP, PINS):
         source = kind.join.join(accounts, accounts.c.id == staff.c.account_id)
+    elif kind is CODE_KEYS:
+        source = kind.join.join(accounts, accounts.c.id == code_keys.c.account_id)
     elif kind.table is _HOOKS:
         source = kind.join.join(merchants, merchants.c.id == _HOOKS.c.merchant_id).join(
             accounts, accounts.c.id == merchants.c.account_id

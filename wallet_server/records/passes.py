@@ -52,7 +52,8 @@ class PassRow:
 
 @dataclass(frozen=True)
 class Publication:
-    """What is served of a pass: the neutral card as JSON, its one alerting facet, and the facets that it shows."""
+    """What is served of a pass: the neutral card as JSON, its one alerting facet, the facets that it shows, and the
+    issue of its code; `seen` and its like are of the newest version that a phone is known to have."""
 
     pass_id: int
     number: int
@@ -79,6 +80,8 @@ class Publication:
     pushed_at: datetime | None = None
     pushes_since: datetime | None = None
     pushes: int = 0
+    issue: int = 0
+    seen_issue: int = 0
 
 
 @dataclass(frozen=True)
@@ -314,6 +317,7 @@ _SERVED = (
     "points",
     "tier",
     "news",
+    "issue",
     "unseen_since",
     "last_modified",
     "published_at",

@@ -130,6 +130,7 @@ _SEEN = (
         seen_points=publications.c.points,
         seen_tier=publications.c.tier,
         seen_news=publications.c.news,
+        seen_issue=publications.c.issue,
     )
 )
 

@@ -27,7 +27,7 @@ from wallet_server.records.schema.cards import (
     registrations,
     tag_counters,
 )
-from wallet_server.records.schema.codes import code_keys
+from wallet_server.records.schema.code_signing import code_keys
 from wallet_server.records.schema.columns import Instant, metadata
 from wallet_server.records.schema.counter_people import (
     COUNTER_FACTS,
@@ -53,6 +53,16 @@ from wallet_server.records.schema.delivery import (
     rate_windows,
 )
 from wallet_server.records.schema.engagement import ENGAGEMENT_FACTS, member_events
+from wallet_server.records.schema.offline import (
+    OFFLINE_FACTS,
+    offline_allowances,
+    offline_burns,
+    offline_devices,
+    offline_events,
+    offline_fates,
+    offline_queues,
+    unclaimed_sales,
+)
 from wallet_server.records.schema.parties import (
     accounts,
     api_keys,
@@ -128,6 +138,7 @@ __all__ = [
     "COUPON_FACTS",
     "ENGAGEMENT_FACTS",
     "LEDGER_TABLES",
+    "OFFLINE_FACTS",
     "PERIOD_FACTS",
     "REACHING_FACTS",
     "REFUND_FACTS",
@@ -196,6 +207,12 @@ __all__ = [
     "merchants",
     "merged_members",
     "metadata",
+    "offline_allowances",
+    "offline_burns",
+    "offline_devices",
+    "offline_events",
+    "offline_fates",
+    "offline_queues",
     "one_time_codes",
     "pairings",
     "participations",
@@ -235,6 +252,7 @@ __all__ = [
     "tier_grants",
     "till_hints",
     "tills",
+    "unclaimed_sales",
     "undone_gestures",
     "watch_limits",
     "webhook_attempts",

@@ -96,6 +96,8 @@ publications = sa.Table(
     at("pushes_since", nullable=True),  # and since when so many of them: the hour begins anew with its first
     count("pushes"),
     text("remote_state", 4000, nullable=True),
+    sa.Column("issue", sa.Integer(), nullable=False, server_default="0"),  # of the code on the version served
+    sa.Column("seen_issue", sa.Integer(), nullable=False, server_default="0"),  # the newest that a phone shows
 )
 
 tag_counters = sa.Table(
@@ -119,6 +121,10 @@ codes = sa.Table(
     at("valid_from"),
     at("valid_to", nullable=True),
     at("revoked_at", nullable=True),
+    at("superseded_at", nullable=True),  # when the card got its next issue
+    at("shown_at", nullable=True),  # when a till first saw this issue
+    sa.Column("short", sa.LargeBinary(32), nullable=True),  # what the short form of the code is found by
+    sa.Index("ux_codes_short", "short", unique=True),
 )
 
 devices = sa.Table(
