@@ -8,6 +8,7 @@ from pydantic import Field
 
 from wallet_server.rules.document_types import (
     MAX_CATEGORIES,
+    MAX_CLAIM_DAYS,
     MAX_INTERVAL_MINUTES,
     MAX_UNITS,
     Category,
@@ -145,6 +146,21 @@ class HoldsShape(Shape):
     """How long units that are put aside stay so at most."""
 
     minutes: Annotated[int, Field(ge=1, le=MAX_INTERVAL_MINUTES)] = 1440
+
+
+class OfflineShape(Shape):
+    """What a till may promise without a network, and how long it may be silent before others stop waiting for it."""
+
+    earn: bool = True
+    burn_units_per_card: Annotated[int, Field(ge=0, le=MAX_UNITS)] = 0
+    allowance_units: Annotated[int, Field(ge=0, le=MAX_UNITS)] = 0
+    window_minutes: Annotated[int, Field(ge=1, le=MAX_INTERVAL_MINUTES)] = 60
+
+
+class ClaimsShape(Shape):
+    """How long a sale of nobody yet can be claimed by the code on its receipt."""
+
+    days: Annotated[int, Field(ge=1, le=MAX_CLAIM_DAYS)] = 30
 
 
 class RefundsShape(Shape):

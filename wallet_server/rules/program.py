@@ -37,6 +37,7 @@ from wallet_server.rules.program_parts import (
     Level,
     Money,
     Multiplier,
+    OfflinePolicy,
     Per,
     Plural,
     Promise,
@@ -78,7 +79,8 @@ __all__ = [
 class Programme:
     """One version of a programme; every mapping of texts has exactly `languages`, the first being the default.
 
-    `excluded` goods earn and buy nothing; empty, it excludes nothing. Units are put aside for `hold_minutes` at most.
+    `excluded` goods earn and buy nothing; empty, it excludes nothing. Units are put aside for `hold_minutes` at most,
+    and a sale of nobody can be claimed for `claim_days`.
     """
 
     format: int
@@ -109,6 +111,8 @@ class Programme:
     conversions: tuple[Conversion, ...] = ()
     refunds: RefundPolicy = RefundPolicy()
     hold_minutes: int = 1440
+    offline: OfflinePolicy = OfflinePolicy()
+    claim_days: int = 30
 
     def currency(self, code: str) -> Currency:
         """The currency of this code. Raises NotFound."""
@@ -209,4 +213,6 @@ def _programme(shape: ProgrammeShape) -> Programme:
         conversions=tuple(build.conversion(row) for row in shape.conversions),
         refunds=RefundPolicy(shape.refunds.draws, shape.refunds.vouchers, shape.refunds.negative),
         hold_minutes=shape.holds.minutes,
+        offline=OfflinePolicy(**shape.offline.model_dump()),
+        claim_days=shape.claims.days,
     )

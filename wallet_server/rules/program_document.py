@@ -41,11 +41,13 @@ from wallet_server.rules.document_types import (
     Word,
 )
 from wallet_server.rules.earning_document import (
+    ClaimsShape,
     EarnShape,
     ExcludedShape,
     HoldsShape,
     HoursShape,
     MultiplierShape,
+    OfflineShape,
     RefundsShape,
     WorthShape,
 )
@@ -192,6 +194,8 @@ class ProgrammeShape(Shape):
     conversions: Annotated[list[ConversionShape], Field(max_length=MAX_CONVERSIONS)] = []
     refunds: RefundsShape = RefundsShape()
     holds: HoldsShape = HoldsShape()
+    offline: OfflineShape = OfflineShape()
+    claims: ClaimsShape = ClaimsShape()
     welcome: WelcomeShape | None = None
     branding: BrandingShape = BrandingShape()
     links: LinksShape = LinksShape()

@@ -375,3 +375,15 @@ class RefundPolicy:
     draws: Literal["give_back", "keep"] = "give_back"
     vouchers: Literal["cancel", "keep"] = "cancel"
     negative: Literal["debt", "zero"] = "debt"
+
+
+@dataclass(frozen=True)
+class OfflinePolicy:
+    """What a till may promise without a network: to `earn`, and to burn up to `burn_units_per_card` for one card and
+    `allowance_units` for all tills together (0: nothing). Nobody waits for a till that was silent for
+    `window_minutes`."""
+
+    earn: bool = True
+    burn_units_per_card: int = 0
+    allowance_units: int = 0
+    window_minutes: int = 60
