@@ -13,7 +13,10 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.credentials import Vault
 from wallet_server.actions.issuers import Accounts, Learned, PictureStore, SharedRates
 from wallet_server.actions.refresh import raise_alarm
+from wallet_server.channels.email import Email, Relay
+from wallet_server.channels.port import Channel
 from wallet_server.channels.posting import Poster
+from wallet_server.channels.sms import Gateway, Sms
 from wallet_server.records.database import Database
 from wallet_server.records.envelope import Keyring, keyring_file
 from wallet_server.settings import Settings
@@ -55,9 +58,32 @@ def build_context(settings: Settings, database: Database) -> Context:
     ctx.wallets = {apple_wallet.name: apple_wallet, google.name: google}
     ctx.designs = designs
     ctx.poster = Poster(sandbox=settings.sandbox)
+    ctx.channels = people_channels(settings)
     where = Where(trust_pem=settings.google_ca.encode() if settings.google_ca else None)
     ctx.google_roots = Roots(lambda: fetch(settings.google_roots_url, where))
     return ctx
+
+
+def people_channels(settings: Settings) -> dict[str, Channel]:
+    """The channels to people that are set up, by the kind of address that each reaches."""
+    found: list[Channel] = []
+    if settings.smtp_host is not None and settings.smtp_from is not None:
+        found.append(
+            Email(
+                Relay(
+                    settings.smtp_host,
+                    settings.smtp_port,
+                    settings.smtp_security,
+                    settings.smtp_from,
+                    settings.smtp_user,
+                    settings.smtp_password,
+                    settings.smtp_ca,
+                )
+            )
+        )
+    if settings.sms_url is not None and settings.sms_key is not None:
+        found.append(Sms(Gateway(settings.sms_url, settings.sms_key, settings.sms_from, settings.sms_ca)))
+    return {one.kind: one for one in found}
 
 
 def google_wallet(ctx: Context, designs: Designs) -> GoogleWallet:

@@ -43,6 +43,7 @@ def _letters() -> None:
         sa.Column("account_id", Key, nullable=True),
         sa.Column("member_id", Key, nullable=True),
         sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("address_mark", sa.LargeBinary(32), nullable=False),
         sa.Column("purpose", sa.String(length=20), nullable=False),
         sa.Column("language", sa.String(length=12), nullable=False),
         sa.Column("words", sa.Text(), nullable=True),
@@ -59,6 +60,7 @@ def _letters() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_letters_public_id")),
     )
     op.create_index(op.f("ix_letters_member_id"), "letters", ["member_id"], unique=False)
+    op.create_index("ix_letters_address_mark_created_at", "letters", ["address_mark", "created_at"])
     op.create_index("ix_letters_settled_at", "letters", ["settled_at"], sqlite_where=WORDS, postgresql_where=WORDS)
 
 
@@ -72,7 +74,7 @@ def _codes() -> None:
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("address_mark", sa.LargeBinary(32), nullable=False),
         sa.Column("address", sa.Text(), nullable=True),
-        sa.Column("secret", sa.LargeBinary(32), nullable=False),
+        sa.Column("secret", sa.String(length=60), nullable=False),
         sa.Column("tries", sa.BigInteger(), server_default="0", nullable=False),
         _at("created_at"),
         _at("expires_at"),

@@ -8,13 +8,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wallet_server.actions.couriers import Couriers
 from wallet_server.actions.listeners import Listeners
 from wallet_server.actions.tally import Tally
 from wallet_server.actions.times import Times
+from wallet_server.channels.port import Channel
 from wallet_server.channels.posting import Poster
 from wallet_server.records import programmes
 from wallet_server.records.clocks import ahead
@@ -89,8 +90,9 @@ class Context:
     `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
     so that somebody who tries many colours does not drive those out. `google_roots` are the keys that Google signs its
     callbacks with. `presses` is how many members at once may wait for a vendor in this process. `listeners`, `couriers`
-    and `poster` are of the messages to merchants' own systems: who wants any, who carries them, and how. `times` knows
-    whose time is ahead of `clock`.
+    and `poster` are of the messages to merchants' own systems: who wants any, who carries them, and how; `channels` of
+    the letters to people, by the kind of address that each reaches. `times` knows
+    whose time is ahead of `clock`. In `training` nothing is kept (see `rehearsing`).
     """
 
     settings: Settings
@@ -111,6 +113,8 @@ class Context:
     listeners: Listeners = field(default_factory=Listeners)
     couriers: Couriers = field(default_factory=Couriers)
     poster: Poster = field(default_factory=lambda: Poster(sandbox=False))
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    training: bool = False
     told: Kept[tuple[str, int], Programme] = field(default_factory=lambda: Kept(MAX_CACHED_VERSIONS))
     _versions: OrderedDict[int, Rater] = field(default_factory=OrderedDict)
 
@@ -123,8 +127,16 @@ class Context:
         return at - ahead()
 
     def change(self) -> AbstractContextManager[Tx]:
-        """A transaction that writes; see `records.database.Database.change`."""
+        """A transaction that writes; see `records.database.Database.change`. In training it is rolled back."""
+        return self.database.rehearse() if self.training else self.database.change()
+
+    def kept(self) -> AbstractContextManager[Tx]:
+        """A transaction that writes in training too: what counts guesses counts those of a rehearsal."""
         return self.database.change()
+
+    def rehearsing(self) -> Context:
+        """The same installation for one who practises: every change runs whole and is rolled back, nobody is rung."""
+        return replace(self, training=True, ring=lambda: None)
 
     def look(self) -> AbstractContextManager[Tx]:
         """A transaction that reads; see `records.database.Database.look`."""

@@ -10,8 +10,10 @@ from wallet_server.actions import (
     holders,
     holding,
     hooks,
+    letters,
     maturing,
     offers,
+    one_time,
     posting,
     programs,
     refresh,
@@ -47,5 +49,7 @@ KINDS: Mapping[str, Action] = {
     unlinking.OVER: unlinking.end,
     upkeep.NIGHTLY: upkeep.nightly,
     hooks.DELIVER: posting.deliver,
+    letters.SEND: letters.carry,
+    one_time.ASKED: one_time.answer,
     webhooks.REPLAY: webhooks.walk,
 }

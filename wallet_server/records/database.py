@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ Tx = sa.Connection
 """An open transaction. Only `records` looks inside; `actions` hands it on."""
 
 db = SQLAlchemy(metadata=metadata)
-_CHANGE, _USED = "wallet_change", "wallet_used"
+_CHANGE, _USED, _KEPT = "wallet_change", "wallet_used", "wallet_kept"
 FRESH_SECONDS = 1.0
 """A connection that was used so lately is taken to stand."""
 
@@ -92,11 +92,40 @@ class Database:
 
         Raises `Unavailable` when the database is locked, full or away; then nothing was changed.
         """
-        with self._turn(), _translated(), self.engine.connect() as connection:
-            if self.sqlite:
-                connection.info[_CHANGE] = True
-            with connection.begin():
-                yield connection
+        kept: list[Callable[[Tx], object]] = []
+        try:
+            with self._turn(), _translated(), self.engine.connect() as connection:
+                connection.info[_KEPT] = kept
+                if self.sqlite:
+                    connection.info[_CHANGE] = True
+                with connection.begin():
+                    yield connection
+        except BaseException:
+            self._keep(kept)
+            raise
+
+    def _keep(self, acts: Sequence[Callable[[Tx], object]]) -> None:
+        if acts:
+            with self.change() as tx:
+                for act in acts:
+                    act(tx)
+
+    @contextmanager
+    def rehearse(self) -> Iterator[Tx]:
+        """A transaction that writes as `change` does and is rolled back at its end, however it ends."""
+        kept: list[Callable[[Tx], object]] = []
+        try:
+            with self._turn(), _translated(), self.engine.connect() as connection:
+                connection.info[_KEPT] = kept
+                if self.sqlite:
+                    connection.info[_CHANGE] = True
+                transaction = connection.begin()
+                try:
+                    yield connection
+                finally:
+                    transaction.rollback()
+        finally:
+            self._keep(kept)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -124,6 +153,14 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def regardless(tx: Tx, act: Callable[[Tx], object]) -> None:
+    """What is to be done even if this transaction (a `change`) is undone: in one of its own then, right after it.
+
+    For what counts wrong guesses: the refusal that answers one would undo its count.
+    """
+    tx.info[_KEPT].append(act)
 
 
 class Turns:

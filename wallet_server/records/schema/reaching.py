@@ -15,6 +15,7 @@ letters = sa.Table(
     ref("account_id", "accounts", nullable=True),  # null: it is not known yet whose member is meant
     ref("member_id", "members", nullable=True, index=True),
     text("kind", 10),  # email, phone
+    sa.Column("address_mark", sa.LargeBinary(32), nullable=False),
     text("purpose", 20),
     text("language", 12),
     sa.Column("words", sa.Text(), nullable=True),  # sealed: to whom, and what the text needs; null: erased
@@ -25,6 +26,7 @@ letters = sa.Table(
     at("created_at"),
     at("good_until"),
     at("settled_at", nullable=True),
+    sa.Index("ix_letters_address_mark_created_at", "address_mark", "created_at"),
     sa.Index("ix_letters_settled_at", "settled_at", sqlite_where=sa.text("words IS NOT NULL"),
              postgresql_where=sa.text("words IS NOT NULL")),
 )  # fmt: skip
@@ -39,7 +41,7 @@ one_time_codes = sa.Table(
     text("kind", 10),
     sa.Column("address_mark", sa.LargeBinary(32), nullable=False, index=True),
     sa.Column("address", sa.Text(), nullable=True),  # sealed; null: erased
-    sa.Column("secret", sa.LargeBinary(32), nullable=False),  # keyed: six digits alone would be found by trying
+    text("secret", 60),  # an authenticator of the digits: a bare hash of six would be found by trying
     count("tries"),
     at("created_at"),
     at("expires_at"),
