@@ -11,7 +11,7 @@ from wallet_server.records import members, pairings, parties, passes, programmes
 from wallet_server.records.scope import Scope
 from wallet_server.rules.card import Card, card_from_json
 from wallet_server.rules.compose import Holding, Store, compose
-from wallet_server.rules.program import Item, Programme, Visit
+from wallet_server.rules.program import Currency, Item, Programme, Visit
 
 STAMP = "stamp"
 
@@ -64,7 +64,7 @@ class Counted:
     collect, by language, as (one, several), and what a cashier does for it.
 
     `gives` is what one sale is at the till: an `amount`, a `visit` or an `item`; `line` is how a stamp for an item is
-    sent.
+    sent. `pot` is the currency that pays at the till, where there is one; `deals` names what may come off a basket.
     """
 
     organisation: str
@@ -77,6 +77,8 @@ class Counted:
     gives: str
     minimum_minor: int
     line: Mapping[str, str]
+    pot: str | None
+    deals: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,17 @@ def _counted(programme: Programme, link: str) -> Counted:
         gives="item" if item else "visit" if visit and len(ways) == 1 else "amount",
         minimum_minor=visit.minimum_minor if visit else 0,
         line=_line(item),
+        pot=next((one.code for one in programme.currencies if _pays(one, programme)), None),
+        deals={deal.id: dict(deal.names) for deal in programme.deals},
+    )
+
+
+def _pays(currency: Currency, programme: Programme) -> bool:
+    money = programme.money
+    return (
+        currency.kind == "money"
+        and currency.spendable
+        and (currency.iso, currency.exponent) == (money.iso, money.exponent)
     )
 
 

@@ -1,6 +1,15 @@
 // What the till keeps, and how it speaks to the service. Every write is named by an Idempotency-Key that is kept until
 // it is answered, so that whatever the network does, sending it again is safe. The key never stands in an address.
-const KEPT = { key: "till-key", device: "till-device", pending: "till-pending", sale: "till-sale", spend: "till-spend", series: "till-series", receipt: "till-receipt" };
+const KEPT = {
+  key: "till-key",
+  device: "till-device",
+  pending: "till-pending",
+  sale: "till-sale",
+  sales: "till-sales",
+  spend: "till-spend",
+  series: "till-series",
+  receipt: "till-receipt",
+};
 const TRIES = 5;
 const WAIT = 10000;
 const LONGEST = 10000;
@@ -60,27 +69,29 @@ export function uuid() {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-export async function call(root, secret, path, body, key) {
-  const headers = { Authorization: `Bearer ${secret}`, "Content-Type": "application/json", Accept: "application/json" };
-  if (key) headers["Idempotency-Key"] = key;
-  const answer = await fetch(root + path, {
-    method: body ? "POST" : "GET",
-    headers,
+// Who asks and how: `headers` say the till, who stands there, and whether it is for practice alone.
+export async function call(address, headers, { body, key, method, wait = WAIT } = {}) {
+  const sent = { ...headers, "Content-Type": "application/json", Accept: "application/json" };
+  if (key) sent["Idempotency-Key"] = key;
+  const answer = await fetch(address, {
+    method: method ?? (body ? "POST" : "GET"),
+    headers: sent,
     body: body && JSON.stringify(body),
     cache: "no-store",
-    signal: AbortSignal.timeout(WAIT),
+    signal: AbortSignal.timeout(wait),
   });
-  return { status: answer.status, facts: await answer.json(), rest: Number(answer.headers.get("Retry-After")) || 0 };
+  const text = await answer.text();
+  return { status: answer.status, facts: text ? JSON.parse(text) : {}, rest: Number(answer.headers.get("Retry-After")) || 0 };
 }
 
 // Sends a deed until it is answered: the answer, or null when nobody answered for now. `trying(round)` is told of each.
-export async function persist(root, secret, deed, trying) {
+export async function persist(address, headers, deed, trying, tries = TRIES) {
   let rest = 0;
-  for (let round = 0; round < TRIES; round += 1) {
+  for (let round = 0; round < tries; round += 1) {
     trying(round);
     if (round) await pause(Math.min(Math.max(rest * 1000, 400 * 2 ** round), LONGEST));
     try {
-      const answer = await call(root, secret, deed.path, deed.body, deed.key);
+      const answer = await call(address, headers, deed);
       rest = answer.rest;
       if (answer.status < 500 && answer.status !== 429) return answer;
     } catch {

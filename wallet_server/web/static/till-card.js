@@ -1,0 +1,115 @@
+// The card, or the coupon, that lies at the till: looked up, shown, and taken from the page again.
+import { drawCoupon } from "./till-coupon.js";
+import { at, drawRewards, drawStamps, fill, money, product, signal } from "./till-draw.js";
+import { acts, ask, asked, desk, drawer, focus, keyboard, language, loud, page, refuseBy, say, words } from "./till-stage.js";
+
+export async function refresh(code) {
+  if (!code) return;
+  try {
+    const answer = await asked("/v1/lookups", { body: { code, language } });
+    if (answer.status === 200) return show(code, answer.facts);
+  } catch {
+    // Said where it matters: by the next thing that is asked.
+  }
+  clear();
+}
+
+// The readings of one scan, likelier first: a scanner that is set to another keyboard garbles the first.
+export async function lookUp(texts) {
+  const article = texts.find(product);
+  if (article && acts.article(article)) return;
+  const before = desk.holder;
+  if (!acts.billed()) clear();
+  at("code").value = texts[0];
+  let found = {};
+  for (const code of texts) {
+    found = await ask("/v1/lookups", { code, language }, words.looking);
+    if (found.facts) {
+      if (found.facts.coupon && before?.member === found.facts.member && acts.slip(code, found.facts.coupon)) return;
+      return seen(code, found.facts);
+    }
+    if (found.refused?.code !== "unreadable-code") break;
+  }
+  clear();
+  if (found.refused?.code === "unreadable-code" && article) say("refused", words.product, words.no_loyalty, "product");
+  else if (found.refused) refuseBy(found.refused);
+  else say("unclear", words.no_network);
+  acts.watch(true);
+  if (found.refused?.code === "unauthenticated") return acts.locked();
+  if (keyboard) at("code").select();
+}
+
+function seen(code, facts) {
+  at("code").value = code;
+  show(code, facts);
+  if (facts.coupon) return slipFound(facts.coupon);
+  say("ok", [facts.tier_name, facts.sentence].filter(Boolean).join(" · "), words.found);
+  signal("ok", loud());
+  return focus(firstThingToDo());
+}
+
+export function clear() {
+  desk.holder = null;
+  at("card").hidden = at("slip").hidden = true;
+  at("next").hidden = true;
+  acts.billGone();
+}
+
+function show(code, facts) {
+  at("card").hidden = Boolean(facts.coupon);
+  at("slip").hidden = !facts.coupon;
+  at("next").hidden = false;
+  at("next").classList.remove("primary");
+  acts.watch(false);
+  acts.billGone();
+  if (!facts.coupon) return showCard(code, facts);
+  desk.holder = null;
+  drawCoupon(facts.coupon, words);
+  at("use").onclick = () => acts.use(code, facts.coupon);
+}
+
+// Green for one that is good; red for any other, so that nobody has to read what it is first.
+function slipFound(coupon) {
+  const good = coupon.state === "issued" && coupon.current;
+  const why = good || coupon.state !== "issued" ? coupon.sentence : words.problems["coupon-replaced"];
+  say(good ? "ok" : "refused", why, good ? words.coupon : words.coupon_bad);
+  if (good) signal("ok", loud());
+  focus(at(good ? "use" : "next"));
+}
+
+function showCard(code, facts) {
+  const programme = desk.counter.programmes[facts.programme];
+  desk.holder = { code, programme, member: facts.member, current: facts.card_current, balances: facts.balances };
+  at("tier").textContent = facts.tier_name ?? "";
+  at("balance").textContent = facts.sentence;
+  drawStamps(at("stamps"), facts.stamps, words);
+  at("progress").textContent = facts.progress ?? "";
+  at("news").textContent = facts.promotions ? words.promotions : words.no_promotions;
+  at("news").className = facts.promotions ? "mark yes" : "mark no";
+  at("older").hidden = facts.card_current;
+  at("holder-code").textContent = code;
+  at("amount-label").textContent = fill(words.money, { iso: programme.iso });
+  at("minimum").hidden = !programme.minimum_minor;
+  at("minimum").textContent = fill(words.minimum, { amount: money(programme.minimum_minor, programme) });
+  // A stamp card's own sentence says what is missing for its reward.
+  const rewards = facts.rewards.filter((reward) => reward.ready || !facts.progress);
+  drawRewards(at("rewards"), rewards, programme, words, facts.card_current, (reward) => acts.redeem(reward));
+  const stamped = programme.gives === "item" || (programme.gives === "visit" && !programme.minimum_minor);
+  at("sale").hidden = stamped;
+  at("give").hidden = !stamped;
+  at("several").hidden = programme.gives !== "item";
+  at("spend").hidden = !programme.spendable || !facts.card_current;
+  at("comma").hidden = programme.exponent === 0;
+}
+
+export function firstThingToDo() {
+  return at(at("sale").hidden ? "one" : "amount");
+}
+
+export function next() {
+  clear();
+  at("code").value = "";
+  acts.watch(true, true);
+  say("ok", words.open, words.ready);
+  focus(at("code"));
+}

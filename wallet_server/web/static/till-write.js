@@ -1,0 +1,119 @@
+// Whatever changes something goes through here: it is kept until it is answered, sent again under the same key, and what
+// came of it is told.
+import { at, fill, signal } from "./till-draw.js";
+import { desk, drawer, busy, focus, headers, keyboard, language, loud, refuseBy, root, say, words } from "./till-stage.js";
+import { refresh } from "./till-card.js";
+import { persist, uuid } from "./till-wire.js";
+
+const UNDO_SECONDS = 60;
+const SALES_KEPT = 30;
+const NUMBERED = ["sale", "redemption", "coupon", "goods", "gesture"];
+const SPENT = { redemption: "redemptions", coupon: "coupon-uses", gesture: "gestures" };
+
+export function receipt() {
+  return at("receipt").value.trim() || drawer.receipt();
+}
+
+export function write(kind, path, body, code, more = {}) {
+  if (desk.working || drawer.get("pending")) return;
+  drawer.keep("pending", { kind, path, body: { ...body, language }, code, key: uuid(), training: desk.training, ...more });
+  send();
+}
+
+export async function send() {
+  const deed = drawer.get("pending");
+  busy(true);
+  at("stuck").hidden = true;
+  const answer = await persist(root + deed.path, headers(deed), deed, (round) => say("wait", round ? words.again : words.sending));
+  busy(false);
+  if (answer) {
+    drawer.drop("pending");
+    return answered(deed, answer);
+  }
+  say("unclear", words.silent);
+  at("stuck").hidden = false;
+  at("retry").focus();
+}
+
+async function answered(deed, answer) {
+  if (answer.status !== 200) return refused(deed, answer.facts);
+  const { facts } = answer;
+  if (!deed.training) remember(deed, facts);
+  if (NUMBERED.includes(deed.kind)) at("receipt").value = drawer.nextReceipt();
+  for (const id of ["amount", "units", "code"]) at(id).value = "";
+  await refresh(deed.code);
+  const { sentence, entries = [], instructions = [] } = facts;
+  const nothing = deed.kind === "sale" && !entries.length;
+  say("ok", [sentence, ...instructions].join(" · "), deed.training ? words.practice : nothing ? words.nothing_given : words.ok);
+  signal("ok", loud());
+  offer();
+  at("next").classList.add("primary");
+  focus(keyboard ? at("code") : at("next"));
+}
+
+async function refused(deed, problem) {
+  refuseBy(problem);
+  if (["key-reused", "redemption-undone"].includes(problem.code)) at("receipt").value = drawer.nextReceipt();
+  return refresh(deed.code);
+}
+
+// What may be wanted back is kept on this device.
+function remember(deed, facts) {
+  const { id, sentence, entries = [], counted_before: again } = facts;
+  const made = { kind: deed.kind, id, sentence, code: deed.code, at: Date.now() };
+  if (deed.kind === "sale") {
+    drawer.keep("sale", last(made, again && !entries.length));
+    const { receipt: number, lines = [], amount_minor: amount } = deed.body;
+    const sold = { ...made, receipt: number, lines, amount, programme: facts.programme };
+    const others = (drawer.get("sales") ?? []).filter((one) => one.id !== id);
+    drawer.keep("sales", [sold, ...others].slice(0, SALES_KEPT));
+  }
+  if (deed.kind in SPENT) drawer.keep("spend", made);
+  if (deed.kind === "refund") refunded();
+  if (deed.kind === "undo") drawer.drop("spend");
+}
+
+// The last sale, which can be refunded. A second touch for the same visit gives nothing: it hides no stamp behind it, and
+// comes after that one.
+function last(made, nothing) {
+  const before = drawer.get("sale");
+  return nothing && before?.code === made.code ? { ...before, then: made } : made;
+}
+
+function refunded() {
+  const { id, then } = drawer.get("sale") ?? {};
+  drawer.keep("sales", (drawer.get("sales") ?? []).filter((one) => one.id !== id));
+  if (then) drawer.keep("sale", then);
+  else drawer.drop("sale");
+}
+
+export function undo() {
+  const spent = drawer.get("spend");
+  if (!spent) return;
+  const way = spent.kind === "gesture" ? "undo" : "reversal";
+  write("undo", `/v1/${SPENT[spent.kind]}/${spent.id}/${way}`, {}, spent.code);
+}
+
+// What may be taken back: the last reward for a minute, the sales of this device from a list, the last one at once.
+export function offer() {
+  at("refund").hidden = !drawer.get("sale");
+  at("goods-back").hidden = !drawer.get("sales")?.length;
+  const spent = drawer.get("spend");
+  const left = spent ? Math.ceil(UNDO_SECONDS - (Date.now() - spent.at) / 1000) : 0;
+  const open = left > 0 && left <= UNDO_SECONDS;
+  if (spent && !open) drawer.drop("spend");
+  at("undo").hidden = !open;
+  if (!open) return;
+  at("undo-what").textContent = spent.sentence;
+  at("undo-left").textContent = fill(words.seconds, { seconds: left });
+  clearTimeout(offer.next);
+  offer.next = setTimeout(offer, 1000);
+}
+
+export function leave() {
+  drawer.drop("pending");
+  busy(false);
+  at("stuck").hidden = true;
+  say("unclear", words.left);
+  focus(at("code"));
+}
