@@ -20,6 +20,7 @@ from wallet_server.settings import Settings
 from wallet_server.web import metrics, pages, problems
 from wallet_server.web.api.back_office import back_office
 from wallet_server.web.api.books import books
+from wallet_server.web.api.cashiers import cashiers
 from wallet_server.web.api.counter import counter
 from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
@@ -56,7 +57,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    counters = (counter, quotes, refunds, holds, coupon_uses)
+    counters = (counter, cashiers, quotes, refunds, holds, coupon_uses)
     for blueprint in (*counters, back_office, events, gestures, books, tiers, webhooks, sandbox_clock):
         app.register_api(blueprint)
     app.register_blueprint(apple)

@@ -12,7 +12,7 @@ import orjson
 
 from wallet_server.actions.context import Context
 from wallet_server.errors import Conflict, Invalid, Unavailable, WalletError
-from wallet_server.records import parties, requests
+from wallet_server.records import counter_deeds, parties, requests
 from wallet_server.records.database import Tx
 from wallet_server.records.requests import AlreadyClaimed, Answered, Claim
 from wallet_server.records.scope import Scope
@@ -27,6 +27,7 @@ class Asked:
     """A write as it was asked: its route, the hash of its validated body, and the names under which it is claimed.
 
     `new` where it hardly ever comes twice, so that nobody looks first whether it did: the claims themselves say so.
+    `by` is whose deed it is, where a cashier said who stands at the till.
     """
 
     route: str
@@ -34,6 +35,7 @@ class Asked:
     claims: tuple[Claim, ...]
     echoes: tuple[Claim, ...] = ()
     new: bool = False
+    by: Scope | None = None
 
 
 ECHO = timedelta(minutes=15)
@@ -68,7 +70,8 @@ def asked(
         claims = [Claim(merchant, _shared(key, request_hash)), *claims]
     if key is not None:
         claims = [Claim(own, f"key:{key}"), *claims]
-    return Asked(route, request_hash, tuple(claims), tuple(Claim(own, f"about:{name}") for name in echoes))
+    by = scope if scope.cashier is not None else None
+    return Asked(route, request_hash, tuple(claims), tuple(Claim(own, f"about:{name}") for name in echoes), by=by)
 
 
 def _shared(key: str, request_hash: bytes) -> str:
@@ -88,6 +91,8 @@ def once(ctx: Context, wish: Asked, act: Callable[[Tx], Facts]) -> tuple[Facts, 
                 if not wish.new and _first(tx, wish, ctx.now()) is not None:
                     raise AlreadyClaimed
                 facts = act(tx)
+                if wish.by is not None:
+                    counter_deeds.add(tx, wish.by, wish.route, facts.get("id"), facts.get("member"), ctx.now())
                 # An echo has another name, at which the claims would not meet. Whatever was in flight when this looked
                 # first is there by now: `act` waited for the row that it held.
                 if wish.echoes and _echo(wish, requests.answered(tx, wish.echoes), ctx.now()) is not None:

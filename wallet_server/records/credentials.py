@@ -17,6 +17,8 @@ from wallet_server.records.schema import (
     credential_sets,
     members,
     merchants,
+    offline_events,
+    offline_fates,
     passes,
     previous_certificates,
     programmes,
@@ -256,7 +258,9 @@ _HOOKS = webhook_endpoints
 WEBHOOKS = Kind("webhook", _HOOKS, _HOOKS.c.secret_cipher, _HOOKS.c.public_id, _HOOKS)
 WEBHOOKS_BEFORE = Kind("webhook", _HOOKS, _HOOKS.c.previous_cipher, _HOOKS.c.public_id, _HOOKS)
 CODE_KEYS = Kind("code-key", code_keys, code_keys.c.private_cipher, code_keys.c.public_id, code_keys)
-SEALED = (PASS_TOKENS, CODES, RECOVERY, TOTP, PINS, WEBHOOKS, WEBHOOKS_BEFORE, CODE_KEYS)
+_EVENTS = offline_fates.join(offline_events, offline_events.c.id == offline_fates.c.event_id)
+OFFLINE = Kind("offline", offline_fates, offline_fates.c.text_cipher, offline_events.c.public_id, _EVENTS)
+SEALED = (PASS_TOKENS, CODES, RECOVERY, TOTP, PINS, WEBHOOKS, WEBHOOKS_BEFORE, CODE_KEYS, OFFLINE)
 """Every kind of envelope but those of certificates and push keys."""
 
 
@@ -279,6 +283,8 @@ def shop(tx: Tx, kind: Kind, row_id: int) -> str:
         source = kind.join.join(accounts, accounts.c.id == staff.c.account_id)
     elif kind is CODE_KEYS:
         source = kind.join.join(accounts, accounts.c.id == code_keys.c.account_id)
+    elif kind is OFFLINE:
+        source = kind.join.join(accounts, accounts.c.id == offline_fates.c.account_id)
     elif kind.table is _HOOKS:
         source = kind.join.join(merchants, merchants.c.id == _HOOKS.c.merchant_id).join(
             accounts, accounts.c.id == merchants.c.account_id

@@ -21,6 +21,7 @@ CERTIFIED, RENEWED, GONE_BACK = "certified", "renewed", "gone_back"
 CARD_BACK, CARD_ENDED, COUPON_ENDED, LEFT = "card_back", "card_ended", "coupon_ended", "left"
 CLOSED = "closed"
 GOODWILL = "goodwill"
+PIN = "pin"
 OPERATOR = "operator"
 _STAFF = "staff:"
 

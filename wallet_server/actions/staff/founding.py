@@ -9,7 +9,8 @@ from zoneinfo import available_timezones
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, links, sessions
 from wallet_server.actions.staff.links import Newcomer
-from wallet_server.actions.staff.person import OWNER, checked_name
+from wallet_server.actions.staff.person import checked_name
+from wallet_server.actions.staff.roles import OWNER
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.records import credentials, deeds, invitations, parties, programmes, staff

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, passwords, second_factor, sessions
-from wallet_server.actions.staff.person import OWNER, checked_email, checked_name
+from wallet_server.actions.staff.person import checked_email, checked_name
+from wallet_server.actions.staff.roles import OWNER
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.actions.staff.sign_in import set_password, with_password
 from wallet_server.errors import Conflict, Invalid, NotFound, Unauthenticated

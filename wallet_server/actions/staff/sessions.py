@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts
-from wallet_server.actions.staff.person import OWNER, Person, person_of
+from wallet_server.actions.staff.person import Person, person_of
+from wallet_server.actions.staff.roles import OWNER
 from wallet_server.errors import Conflict, NotFound
 from wallet_server.records import sessions
 from wallet_server.records.database import Tx

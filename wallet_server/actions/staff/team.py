@@ -7,7 +7,8 @@ from datetime import datetime
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, links
-from wallet_server.actions.staff.person import OWNER, ROLES, Person, checked_email, normal_email
+from wallet_server.actions.staff.person import Person, checked_email, normal_email
+from wallet_server.actions.staff.roles import OWNER, ROLES
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import card_returns, deeds, invitations, operating, pairings, sessions, staff, waits
 from wallet_server.records.database import Tx

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -13,12 +14,13 @@ from flask import Response, current_app, g, request
 from flask_openapi3 import APIBlueprint, SecurityScheme
 from werkzeug.exceptions import BadRequest
 
-from wallet_server.actions import keys
+from wallet_server.actions import cashiers, keys
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Asked, asked
-from wallet_server.errors import Invalid, TooMany
+from wallet_server.errors import Forbidden, Invalid, TooMany
 from wallet_server.web.problems import request_id
 
+TILL = "till"
 KEY = re.compile(r"[\x21-\x7e]{1,100}")
 SECURITY: list[dict[str, list[Any]]] = [{"key": []}]
 SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
@@ -27,19 +29,20 @@ SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
 
 
 def context() -> Context:
-    """The context of this installation."""
-    ctx: Context = current_app.extensions["wallet"]
+    """The context of this installation; of a call in training, one that keeps nothing."""
+    ctx: Context = g.get("rehearsal") or current_app.extensions["wallet"]
     return ctx
 
 
 View = TypeVar("View", bound=Callable[..., Response])
 
 
-def needs(scope_name: str) -> Callable[[View], View]:
-    """Of a route: the scope that a key must have for it. The guard asks for it before anything else is looked at."""
+def needs(scope_name: str, *, alone: bool = False) -> Callable[[View], View]:
+    """Of a route: the scope that a key must have for it. The guard asks for it before anything else is looked at. With
+    `alone` it is the key's alone: nobody asks who stands at the till, and it is never rehearsed."""
 
     def named(view: View) -> View:
-        view.__dict__["needs"] = scope_name
+        view.__dict__["needs"], view.__dict__["alone"] = scope_name, alone
         return view
 
     return named
@@ -55,11 +58,35 @@ def _receive() -> None:
     """Before a route of the interface: whose key it is and what it may do, and only then whether the body is JSON.
 
     A route that names no scope is open to nobody. Raises `Unauthenticated`, `TooMany`, `Forbidden`, or `Invalid`
-    (`bad-json`).
+    (`bad-json`). A till's call may say who stands there, and that it is only practised.
     """
     if request.method != "OPTIONS":
-        g.scope = admit(current_app.view_functions[request.endpoint or ""].__dict__["needs"])
+        told = current_app.view_functions[request.endpoint or ""].__dict__
+        g.scope = admit(told["needs"])
+        if not told["alone"]:
+            g.scope = _standing(g.scope)
+            _rehearse(told["needs"])
         _read_json()
+
+
+def _standing(scope: keys.Scope) -> keys.Scope:
+    """The scope with who stands at its till, if the call says so (X-Cashier). Raises `Forbidden` (`shift-over`)."""
+    token = request.headers.get("X-Cashier", "").strip()
+    if not token:
+        return scope
+    cashier = cashiers.cashier_of(context(), scope, token)
+    if cashier is None:
+        raise Forbidden("This shift is over; enter the PIN again.", code="shift-over")
+    return replace(scope, cashier=cashier)
+
+
+def _rehearse(scope_name: str) -> None:
+    """From here on nothing of this call is kept, if it says so (X-Training). Raises `Invalid` (`no-training`)."""
+    if request.headers.get("X-Training", "0").strip() in ("", "0"):
+        return
+    if scope_name != TILL:
+        raise Invalid("Only what tills do can be practised; send this without X-Training.", code="no-training")
+    g.rehearsal = context().rehearsing()
 
 
 def caller() -> keys.Scope:
@@ -140,7 +167,9 @@ def wish(scope: keys.Scope, route: str, body: dict[str, Any]) -> Asked:
 
 
 def answer(body: object, *, replayed: bool = False, status: int = 200) -> Response:
-    """A JSON answer with the limits of the key."""
+    """A JSON answer with the limits of the key; one in training says so."""
+    if "rehearsal" in g and isinstance(body, dict):
+        body = {**body, "training": True}
     response = Response(orjson.dumps(body), status, mimetype="application/json")
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"

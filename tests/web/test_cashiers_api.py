@@ -1,0 +1,185 @@
+"""Who stands at a till: PINs, shifts, what is written down of them, and calls that are only practised."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import mostly_on
+from tests.tills import PIN, hire, on_shift, take_over
+from tests.world import World, together
+from wallet_server.actions import cashiers
+from wallet_server.actions.staff import team
+from wallet_server.errors import Conflict, Invalid
+from wallet_server.records import counter_deeds
+from wallet_server.records.schema import COUNTER_FACTS, metadata
+
+
+@mostly_on("sqlite")
+def test_a_pin_begins_a_shift_that_the_next_one_ends(world: World) -> None:
+    anna, first = on_shift(world, "Anna")
+    client, holder = world.client(), world.enrol()
+    listed = client.get("/v1/cashiers", headers=world.bearer(world.founded.till_key)).json
+    assert listed == {"cashiers": [{"id": anna.public_id, "name": "Anna", "has_pin": True}]}
+    assert client.post("/v1/lookups", json={"code": holder.code}, headers=first).status_code == 200
+    _, second = on_shift(world, "Bruno")
+    assert client.post("/v1/lookups", json={"code": holder.code}, headers=first).json["code"] == "shift-over"
+    assert client.post("/v1/lookups", json={"code": holder.code}, headers=second).status_code == 200
+    elsewhere = world.bearer(world.second_till()) | {"X-Cashier": second["X-Cashier"]}
+    assert client.post("/v1/lookups", json={"code": holder.code}, headers=elsewhere).json["code"] == "shift-over"
+    world.clock.forward(hours=4)
+    assert client.post("/v1/lookups", json={"code": holder.code}, headers=second).json["code"] == "shift-over"
+    alone = world.bearer(world.founded.till_key)
+    assert client.delete("/v1/cashiers/shift", headers=alone).json == {"ended": True}
+    assert client.delete("/v1/cashiers/shift", headers=alone).json == {"ended": False}
+
+
+@mostly_on("sqlite")
+def test_wrong_pins_make_that_person_wait_at_that_till_alone(world: World) -> None:
+    anna, bruno = hire(world, "Anna"), hire(world, "Bruno")
+    for one in (anna, bruno):
+        cashiers.choose_own(world.ctx, one, PIN)
+    for _ in range(5):
+        assert take_over(world, anna, "9999").json["code"] == "wrong-pin"
+    rests = take_over(world, anna)
+    assert (rests.status_code, rests.json["code"]) == (429, "pin-rests")
+    assert 1 <= int(rests.headers["Retry-After"]) <= 61
+    assert take_over(world, bruno).status_code == 200
+    assert take_over(world, anna, key=world.second_till()).status_code == 200
+    # Practising is no way round it.
+    training = world.bearer(world.founded.till_key) | {"X-Training": "1"}
+    path = f"/v1/cashiers/{anna.public_id}/shift"
+    assert world.client().post(path, json={"pin": PIN}, headers=training).json["code"] == "pin-rests"
+    world.clock.forward(minutes=2)
+    assert take_over(world, anna).status_code == 200
+
+
+@mostly_on("sqlite")
+def test_a_pin_that_an_owner_gave_is_changed_at_its_first_use(world: World) -> None:
+    owner, anna, clerk = hire(world, "Olga", "owner"), hire(world, "Anna"), hire(world, "Karl", "accountant")
+    assert take_over(world, anna).json["code"] == "no-pin"
+    cashiers.give(world.ctx, owner, anna.public_id, PIN)
+    assert take_over(world, anna).json["code"] == "pin-change-needed"
+    assert take_over(world, anna, new_pin=PIN).json["code"] == "weak-pin"
+    assert take_over(world, anna, new_pin="1234").json["code"] == "weak-pin"
+    assert take_over(world, anna, new_pin="8164").status_code == 200
+    assert take_over(world, anna, "8164").status_code == 200
+    assert take_over(world, anna).json["code"] == "wrong-pin"
+    with pytest.raises(Conflict) as refused:
+        cashiers.give(world.ctx, owner, clerk.public_id, PIN)
+    assert refused.value.code == "not-at-tills"
+    assert take_over(world, clerk).status_code == 404
+
+
+@mostly_on("sqlite")
+def test_whoever_leaves_the_team_or_the_role_leaves_the_till(world: World) -> None:
+    owner = hire(world, "Olga", "owner")
+    for name, leave in (
+        ("Anna", lambda one: team.disable(world.ctx, owner, one.public_id)),
+        ("Bruno", lambda one: team.give_role(world.ctx, owner, one.public_id, "marketer")),
+        ("Chloe", lambda one: cashiers.give(world.ctx, owner, one.public_id, "7306")),
+    ):
+        person, headers = on_shift(world, name)
+        ask = {"path": "/v1/lookups", "json": {"code": world.enrol().code}, "headers": headers}
+        assert world.client().post(**ask).status_code == 200
+        leave(person)
+        assert world.client().post(**ask).json["code"] == "shift-over", name
+
+
+@pytest.mark.parametrize(
+    "pin",
+    ["0000", "1111", "1234", "9876", "7890", "1212", "6776", "1987", "2025", "2580", "31121999", "123456", "1122"],
+)
+def test_pins_that_others_would_guess_are_refused(pin: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        cashiers.checked_pin(pin)
+    assert refused.value.code == "weak-pin"
+
+
+@pytest.mark.parametrize("pin", ["123", "123456789", "12a4", "", "12 34", "٠١٢٣"])
+def test_a_pin_has_from_four_to_eight_digits(pin: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        cashiers.checked_pin(pin)
+    assert refused.value.code == "bad-pin"
+
+
+def _rows(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """All that the database holds."""
+    with world.ctx.look() as tx:
+        return {
+            name: [tuple(row) for row in tx.execute(sa.select(table).order_by(*table.primary_key.columns))]
+            for name, table in metadata.tables.items()
+        }
+
+
+def test_what_is_practised_answers_as_in_earnest_and_changes_nothing(world: World) -> None:
+    holder = world.enrol()
+    sale = world.sell(holder, 50_000)
+    redemption = world.redeem(holder, 10)
+    world.work()
+    rung: list[int] = []
+    world.ctx.ring = lambda: rung.append(1)
+    client, plain = world.client(), world.bearer(world.founded.till_key)
+    client.post("/v1/lookups", json={"code": holder.code}, headers=plain)  # takes the slice of the key's limit
+    code, before = holder.code, _rows(world)
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/lookups", {"code": code}),
+        ("/v1/quotes", {"code": code, "currency": "EUR", "lines": [{"amount_minor": 500}]}),
+        ("/v1/sales", {"code": code, "receipt": "T1", "currency": "EUR", "amount_minor": 1000}),
+        ("/v1/redemptions", {"code": code, "amount": 1, "reference": "T2"}),
+        (f"/v1/sales/{sale['id']}/refunds", {"reference": "T3", "amount_minor": 100}),
+        (f"/v1/sales/{sale['id']}/reversal", {}),
+        (f"/v1/redemptions/{redemption['id']}/reversal", {}),
+        ("/v1/holds", {"code": code, "amount": 5, "reference": "T4"}),
+    ]
+    for path, body in calls:
+        answer = client.post(path, json=body, headers=plain | {"X-Training": "1"})
+        assert (answer.status_code, answer.json.get("training")) == (200, True), (path, answer.json)
+        assert _rows(world) == before, path
+    assert rung == []
+    earnest = client.post(calls[2][0], json=calls[2][1], headers=plain)
+    assert "training" not in earnest.json
+    assert _rows(world) != before
+    merchants = world.bearer(world.founded.merchant_key) | {"X-Training": "1"}
+    assert client.get("/v1/stores", headers=merchants).json["code"] == "no-training"
+
+
+@mostly_on("sqlite")
+def test_what_a_cashier_does_is_written_down_with_their_name(world: World) -> None:
+    _, headers = on_shift(world, "Anna")
+    holder, client = world.enrol(), world.client()
+    body = {"code": holder.code, "receipt": "7", "currency": "EUR", "amount_minor": 1000}
+    sale = client.post("/v1/sales", json=body, headers=headers).json["id"]
+    assert client.post("/v1/sales", json=body, headers=headers).headers["Idempotency-Replayed"] == "true"
+    client.post(f"/v1/sales/{sale}/reversal", json={}, headers=world.bearer(world.founded.till_key))
+    with world.ctx.look() as tx:
+        done = counter_deeds.about(tx, world.till, sale)
+    assert [(one.what, one.who) for one in done] == [("sell", "Anna")]
+
+
+def test_what_was_done_at_tills_is_never_edited(world: World) -> None:
+    _, headers = on_shift(world, "Anna")
+    body = {"code": world.enrol().code, "receipt": "7", "currency": "EUR", "amount_minor": 1000}
+    assert world.client().post("/v1/sales", json=body, headers=headers).status_code == 200
+    for statement in ("UPDATE counter_deeds SET what = 'x'", "DELETE FROM counter_deeds"):
+        with pytest.raises(sa.exc.DBAPIError, match="never changed"), world.ctx.change() as tx:
+            tx.exec_driver_sql(statement)
+    kind = "tbl_name" if world.ctx.database.sqlite else "event_object_table"
+    where = "sqlite_master WHERE type = 'trigger'" if world.ctx.database.sqlite else "information_schema.triggers"
+    with world.ctx.look() as tx:
+        guarded = set(tx.exec_driver_sql(f"SELECT {kind} FROM {where}").scalars())
+    assert guarded >= set(COUNTER_FACTS)
+
+
+def test_many_wrong_pins_at_once_count_as_one_after_another(world: World) -> None:
+    anna = hire(world, "Anna")
+    cashiers.choose_own(world.ctx, anna, PIN)
+    scope = world.till
+    answers = together(*[lambda: cashiers.begin(world.ctx, scope, anna.public_id, "9998") for _ in range(8)])
+    codes = sorted(getattr(one, "code", "none") for one in answers)
+    assert codes == ["pin-rests"] * 3 + ["wrong-pin"] * 5
+    world.clock.forward(seconds=timedelta(minutes=1, seconds=1).total_seconds())
+    assert cashiers.begin(world.ctx, scope, anna.public_id, PIN).cashier.name == "Anna"
