@@ -10,7 +10,7 @@ from http.client import HTTPException
 
 from tests.conftest import mostly_on
 from tests.stories.conftest import MakeStage
-from tests.stories.stage import Stage, shown
+from tests.stories.stage import Stage, balance, of_google, shown
 from wallet_server.records import jobs
 from wallet_server.sandbox.apns import Answer
 from wallet_server.sandbox.phones.phone import Phone
@@ -36,8 +36,9 @@ def _sell_through_anything(stage: Stage, code: str, count: int, amount_minor: in
 
 @mostly_on("postgresql")
 def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(make_stage: MakeStage) -> None:
-    stage = make_stage(coalesce_seconds=0.3)
-    phones = [stage.phone(stage.enrol()) for _ in range(4)]
+    stage = make_stage(coalesce_seconds=0.3, google=True)
+    members = [stage.enrol() for _ in range(4)]
+    phones, androids = [stage.phone(one) for one in members], [stage.android(one) for one in members[:2]]
     with ThreadPoolExecutor(len(phones)) as tills:
         sold = [
             tills.submit(_sell_through_anything, stage, stage.code(phone), SALES, 100, f"t{n}")
@@ -52,23 +53,29 @@ def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(make_stage: Ma
             till.result(120)
 
     stage.until(lambda: all(shown(phone, "points") == SALES for phone in phones), "every phone shows every point")
+    stage.until(lambda: all(balance(phone) == SALES for phone in androids), "and so does every Android phone")
     assert stage.book_faults() == []
 
 
 @mostly_on("postgresql")
 def test_a_worker_killed_in_the_middle_leaves_its_work_to_another(make_stage: MakeStage) -> None:
-    stage = make_stage(coalesce_seconds=0.2, extra={"WALLET_WORKER": "none", "WALLET_LEASE_SECONDS": "3"})
+    settings = {"WALLET_WORKER": "none", "WALLET_LEASE_SECONDS": "3"}
+    stage = make_stage(coalesce_seconds=0.2, extra=settings, google=True)
     phones = stage.crowd(20)
+    androids = [stage.android(stage.enrol()) for _ in range(6)]
     first, _ = stage.worker(), stage.worker()
     for one in phones:
         stage.apns.tell(Answer(200, delay_seconds=0.5), one.push_token)
     with ThreadPoolExecutor(4) as tills:
         list(tills.map(lambda phone: stage.sell(stage.code(phone), 800).status, phones))
+        codes = [android.code(of_google(android)["id"], datetime.now(UTC)) for android in androids]
+        list(tills.map(lambda code: stage.sell(code, 800).status, codes))
     stage.until(lambda: stage.apns.counts.accepted > 0, "the workers are ringing")
 
     first.kill()
 
     stage.until(lambda: all(shown(phone, "points") == 8 for phone in phones), "every phone shows 8 points", 60)
+    stage.until(lambda: all(balance(phone) == 8 for phone in androids), "and so does every Android phone", 60)
     assert stage.book_faults() == []
 
 

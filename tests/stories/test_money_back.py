@@ -3,8 +3,6 @@ days, spent in part, put aside, and run out with a warning."""
 
 from __future__ import annotations
 
-import re
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,25 +61,10 @@ def back_of(phone: Phone, key: str) -> str | None:
     return None if value is None else str(value).replace("\u00a0", " ")
 
 
-def android(stage: Stage, member: dict[str, Any]) -> AndroidPhone:
-    """An Android phone that saved the card off its page."""
-
-    async def made() -> AndroidPhone:
-        return stage.androids.add_phone("en")
-
-    phone: AndroidPhone = stage.run(made())
-    asked = urllib.request.Request(member["card_url"], None, {"User-Agent": ANDROID})  # noqa: S310 - loopback
-    with urllib.request.urlopen(asked, timeout=30) as got:  # noqa: S310
-        found = re.search(r'data-wallet="google" href="([^"]+)"', got.read().decode())
-    assert found is not None
-    stage.run(phone.open(stage.base + found.group(1)))
-    return phone
-
-
 def test_points_follow_the_goods_on_both_phones_and_run_out_with_a_warning(stage: Stage) -> None:
     publish(stage, months=3)
     member = stage.enrol()
-    phone, other = stage.phone(member), android(stage, member)
+    phone, other = stage.phone(member), stage.android(member)
     code = stage.code(phone)
 
     def both(points: int) -> None:

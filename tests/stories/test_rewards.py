@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -88,26 +86,6 @@ def redeem(stage: Stage, code: str, which: str) -> Answer:
     return till(stage, "redemptions", {"code": code, "reward": which, "reference": f"M{next(stage.receipts)}"})
 
 
-def android(stage: Stage, member: dict[str, Any]) -> AndroidPhone:
-    """An Android phone that saved the card off its page."""
-
-    async def made() -> AndroidPhone:
-        return stage.androids.add_phone("fr")
-
-    phone: AndroidPhone = stage.run(made())
-    save(stage, phone, member)
-    return phone
-
-
-def save(stage: Stage, phone: AndroidPhone, member: dict[str, Any]) -> None:
-    """Press the button on the page of the card."""
-    asked = urllib.request.Request(member["card_url"], None, {"User-Agent": ANDROID})  # noqa: S310 - loopback
-    with urllib.request.urlopen(asked, timeout=30) as got:  # noqa: S310
-        found = re.search(r'data-wallet="google" href="([^"]+)"', got.read().decode())
-    assert found is not None
-    stage.run(phone.open(stage.base + found.group(1)))
-
-
 def says(phone: Phone | AndroidPhone, text: str) -> bool:
     return any(text in alert.text for alert in phone.lock_screen)
 
@@ -182,7 +160,7 @@ def test_the_till_says_what_to_do_with_each_kind_and_stock_runs_out(stage: Stage
 
 def test_512_points_become_one_voucher_and_12_and_a_gesture_is_read_on_both_phones(stage: Stage) -> None:
     member = stage.enrol(language="fr")
-    iphone, droid = stage.phone(member), android(stage, member)
+    iphone, droid = stage.phone(member), stage.android(member, "fr")
     code = stage.code(iphone)
     sold = sale(stage, code, [{"amount_minor": 51200}])
     (voucher,) = sold.body["vouchers"]
@@ -190,7 +168,7 @@ def test_512_points_become_one_voucher_and_12_and_a_gesture_is_read_on_both_phon
     stage.until(lambda: shown(iphone, "points") == 12, "twelve are left on the phone")
     stage.until(lambda: says(iphone, "New voucher: €10 voucher"), "the phone says that there is a voucher")
     stage.until(lambda: "Bon de 10 €, jusqu’au" in str(shown(iphone, "detail.vouchers")), "and it stands on the back")
-    save(stage, droid, member)
+    stage.run(droid.open(member["card_url"]))
     slips = [one for one in droid.cards.values() if one.kind == "offerObject"]
     assert [one.above["title"] for one in slips] == ["Bon de 10 €"], "saved again, the voucher stands beside the card"
 

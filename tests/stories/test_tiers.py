@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -68,17 +67,6 @@ def page(address: str) -> str:
         return str(got.read().decode())
 
 
-def android(stage: Stage, member: dict[str, Any]) -> AndroidPhone:
-    async def made() -> AndroidPhone:
-        return stage.androids.add_phone("fr")
-
-    phone: AndroidPhone = stage.run(made())
-    button = re.search(r'data-wallet="google" href="([^"]+)"', page(member["card_url"]))
-    assert button is not None
-    stage.run(phone.open(stage.base + button.group(1)))
-    return phone
-
-
 def module(phone: AndroidPhone, name: str) -> tuple[str, str]:
     """Header and body of a text on the Android's card, as it speaks French."""
     (card,) = phone.cards.values()
@@ -113,7 +101,7 @@ def test_a_member_rises_and_every_card_says_how_far_it_is(stage: Stage) -> None:
         ],
     )  # fmt: skip
     member = stage.enrol(language="fr")
-    iphone, pixel = stage.phone(member, "fr"), android(stage, member)
+    iphone, pixel = stage.phone(member, "fr"), stage.android(member, "fr")
     banner = next(iter(pixel.cards.values())).body["heroImage"]
     code = stage.code(iphone)
     assert face(iphone)["backgroundColor"] != "rgb(223, 228, 234)"
@@ -228,7 +216,7 @@ def test_long_names_are_whole_in_a_row_of_their_own_and_short_where_there_is_non
     ]
     publish(stage, levels=levels, design={"id": "ranks", "version": 1})
     member = stage.enrol(language="fr")
-    iphone, pixel = stage.phone(member, "fr"), android(stage, member)
+    iphone, pixel = stage.phone(member, "fr"), stage.android(member, "fr")
     code = stage.code(iphone)
     for name, amount in ((jedi, 0), (maniac, 30_000)):
         if amount:
