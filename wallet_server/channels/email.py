@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as POLICY
+from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 
 from wallet_server.channels.port import Later, Letter, Refused, Taken, Verdict
@@ -25,6 +25,8 @@ from wallet_server.channels.port import Later, Letter, Refused, Taken, Verdict
 STARTTLS, TLS, NONE = "starttls", "tls", "none"
 MOST_SECONDS = 20.0
 """For the whole of one letter: a server that says a byte now and then does not hold a thread for ever."""
+POLICY = SMTP_POLICY.clone(max_line_length=998)
+"""Up to RFC 5322's limit (2.1.1): where it folds a header before an encoded word, a blank too many is read there."""
 AWAY_SECONDS, GREY_SECONDS, MISSET_SECONDS = 30.0, 300.0, 600.0
 
 
@@ -139,10 +141,10 @@ def written(letter: Letter, sender: str) -> bytes:
     message["Subject"] = _line_of(letter.subject)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{letter.id}@{domain}>"
-    message["Content-Language"] = letter.language
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence notice answers it
     message.set_content(letter.plain)
     message.add_alternative(letter.html, subtype="html")
+    message["Content-Language"] = letter.language
     return message.as_bytes()
 
 
