@@ -42,11 +42,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, house: House) -> Open:
-    """`with opened(locale="fr-FR", …) as page:` is a new visitor; `expected` are console errors that belong there."""
+    """`with opened(locale="fr-FR", …) as page:` is a new visitor; `expected` are console errors that belong there. What
+    the till keeps for a day without network stays out, unless `service_workers="allow"`: a test that loses answers on
+    their way stands where that would be."""
 
     @contextmanager
     def open_page(*, expected: str = "\0", **options: Any) -> Iterator[Page]:
-        context = browser.new_context(base_url=house.base, **{"locale": "en-GB", **options})
+        context = browser.new_context(base_url=house.base, **{"locale": "en-GB", "service_workers": "block", **options})
         context.set_default_timeout(20_000)
         page = context.new_page()
         faults: list[str] = []

@@ -265,3 +265,106 @@ def test_a_reward_is_given_with_what_to_do_until_there_is_none_left(opened: Open
             answer(page, said)
         expect(rewards).to_contain_text("All given: the fast lane")
         expect(rewards.get_by_role("button")).to_have_count(1)
+
+
+def basket_shop(house: House) -> Shop:
+    """A shop with everything that a basket can use: a deal, vouchers, a reward off the bill and a pot."""
+    document = default_document("Au bon pain")
+    noun = {"one": "euro", "other": "euros"}
+    document["currencies"].append({"code": "pot", "kind": "money", "names": {"fr": noun, "en": noun}})
+    document["earn"].append({"id": "back", "currency": "pot", "per": {"amount_minor": 100, "points": 10}})
+    document["deals"] = [
+        {
+            "id": "trio",
+            "names": {"fr": "3 pour le prix de 2", "en": "3 for 2"},
+            "buy_get": {"buy": 2, "get": 1},
+            "skus": ["3017620422003"],
+        }
+    ]
+    document["rewards"] = [
+        {
+            "code": "euro",
+            "names": {"fr": "un euro", "en": "one euro off"},
+            "cost": {"currency": "points", "amount": 5},
+            "kind": "amount",
+            "value_minor": 100,
+        }
+    ]
+    made = programs.found(house.ctx, "Au bon pain", programs.NewStore("Rue Haute"))
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    return Shop(programme["join_code"], made.merchant_key, made.till_key)
+
+
+def test_a_basket_is_priced_uses_what_there_is_and_a_piece_comes_back(opened: Open, house: House) -> None:
+    shop = basket_shop(house)
+    member = house.member(shop)
+    member.buy(f"first-{member.pass_id}", 5000, shop)
+    with opened(expected="status of 409") as page:
+        open_till(page, shop.till_key)
+        scan(page, member.card.code)
+        answer(page, "50 points")
+        page.get_by_role("button", name="Next card").focus()
+        scan(page, "3017620422003")  # a product's barcode, while a card is served, goes into its basket
+        page.get_by_label("Price of one, line 1").fill("2")
+        page.get_by_label("How many, line 1").fill("1")
+        page.get_by_label("Price of one, line 1").focus()
+        scan(page, "3017620422003")  # into the price: it is a piece more all the same
+        expect(page.get_by_label("Amount in EUR")).to_have_value("4.00")
+        page.get_by_role("button", name="What can be used with it?").click()
+        bill = page.locator("#bill")
+        expect(bill).to_contain_text("One more and it is free: 3017620422003 (3 for 2).")
+        page.get_by_role("button", name="Next card").focus()
+        scan(page, "3017620422003")
+        expect(bill).to_be_hidden()
+        page.get_by_role("button", name="What can be used with it?").click()
+        expect(bill.locator("#discounts")).to_contain_text("3 for 2, line 1")
+        expect(page.locator("#to-pay")).to_have_text("€4.00")
+        bill.get_by_label("one euro off").check()
+        expect(page.locator("#to-pay")).to_have_text("€3.00")
+        page.get_by_label("From the pot: €5.00 is there").fill("9")
+        page.get_by_role("button", name="Use this part").click()
+        answer(page, "That is more than there is to pay.")
+        expect(page.locator("#to-pay")).to_have_text("€3.00")
+        page.get_by_label("From the pot").fill("1.20")
+        page.get_by_role("button", name="Use this part").click()
+        expect(page.locator("#to-pay")).to_have_text("€1.80")
+        page.get_by_role("button", name="Count it: €1.80 to pay").click()
+        answer(page, "To pay: €1.80")
+        balances = house.call("/v1/lookups", {"code": member.card.code}, shop.till_key)["balances"]
+        assert balances["pot"] == 500 - 120 + 30
+        page.get_by_role("button", name="Take goods back").click()
+        back = page.get_by_role("dialog", name="Take goods back")
+        back.get_by_label("How many come back").fill("2")
+        back.get_by_role("button", name="Take back").click()
+        answer(page, "Returned")
+        balances = house.call("/v1/lookups", {"code": member.card.code}, shop.till_key)["balances"]
+        assert balances["points"] < 50 - 5 + 3
+
+
+def test_the_page_opens_without_a_network_and_a_newer_one_takes_over(opened: Open, house: House) -> None:
+    with opened(service_workers="allow", locale="fr-FR", expected="ERR_INTERNET_DISCONNECTED") as page:
+        page.goto("/till")
+        expect(page.locator('[data-shell="kept"]')).to_be_attached()
+        kept = page.evaluate("async () => (await (await caches.open((await caches.keys())[0])).keys()).map(r => r.url)")
+        assert not [address for address in kept if "/v1/" in address or "/till/counter" in address]
+        assert any("zxing.wasm" in address for address in kept), "the reader of the camera is at hand too"
+        asked = len(house.requests)
+        page.context.set_offline(True)
+        page.reload()
+        expect(page.get_by_role("heading", name="Quelle caisse est-ce")).to_be_visible()
+        expect(page.get_by_text("Pas de réseau")).to_be_visible()
+        page.goto("/till?lang=en")
+        expect(page.get_by_role("heading", name="Which till is this?")).to_be_visible()
+        assert house.requests[asked:] == []
+        page.context.set_offline(False)
+        press, name = house.app.extensions["wallet-pages"], "till-alive.js"
+        before = press.versions[name]
+        press.versions[name] = "another"
+        try:
+            page.evaluate("() => { window.old = true; }")
+            page.evaluate("async () => (await navigator.serviceWorker.getRegistration('/till')).update()")
+            page.wait_for_function("() => !window.old")  # it began anew by itself, as nobody was using it
+            names = page.evaluate("() => caches.keys()")
+            assert len(names) == 1, "of the older version nothing stays"
+        finally:
+            press.versions[name] = before

@@ -57,6 +57,8 @@ export function addLine(article = "") {
 // A product that is scanned while a card is served goes into its basket.
 export function article(number) {
   if (!desk.holder || at("sale").hidden) return false;
+  // A scanner that typed into a field left it as it was, without a word to anybody.
+  for (const line of goods) for (const [name, field] of Object.entries(line.fields)) line[name] = field.value;
   const known = goods.find((line) => line.article === number);
   if (!known) addLine(number);
   else {

@@ -1,8 +1,9 @@
 // The scan page: a card is scanned, shown, stamped or sold to, and the next one comes. Here its parts are put together.
+import { renew, stayAlive } from "./till-alive.js";
 import * as back from "./till-back.js";
 import * as bill from "./till-basket.js";
 import { lookUp, next } from "./till-card.js";
-import { at, fill, signal } from "./till-draw.js";
+import { at, fill, product, signal } from "./till-draw.js";
 import { give, redeem, sell, spend, use } from "./till-sale.js";
 import { camera, scanned, watch } from "./till-scan.js";
 import { acts, ask, desk, drawer, loud, page, refuse, refuseBy, say, sure, touch, words } from "./till-stage.js";
@@ -112,7 +113,10 @@ for (const key of at("pad").querySelectorAll("button")) {
     bill.billGone(true);
   });
 }
-click("next", next);
+click("next", () => {
+  next();
+  renew();
+});
 click("refund", () => desk.working || back.refund());
 click("goods-back", back.open);
 at("back-sale").addEventListener("change", back.draw);
@@ -134,7 +138,8 @@ click("how", () => at("help").showModal());
 page.classList.toggle("touch", touch);
 if (touch) at("amount").inputMode = "none";
 
-listen(document, (text) => CODE.test(text), scanned);
+// While a card is served, a product's barcode belongs to its basket, wherever the focus is.
+listen(document, (text) => CODE.test(text) || (desk.holder !== null && product(text)), scanned);
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || at("desk").hidden) return;
   if (event.key === "?" && !event.target.matches("input")) at("help").showModal();
@@ -158,6 +163,7 @@ addEventListener("online", () => {
 // Another till's link, followed while this one is open; the link that leads past the top of the page is none.
 addEventListener("hashchange", () => new URLSearchParams(location.hash.slice(1)).has("key") && location.reload());
 line();
+stayAlive();
 at("asleep").hidden = true;
 if (drawer.get("key")) open();
 else at("open").hidden = false;
