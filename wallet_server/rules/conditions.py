@@ -16,7 +16,7 @@ from wallet_server.rules import condition_answers as answers
 from wallet_server.rules.cel_syntax import Binary, Call, Choice, Constant, Field, Flaw, Items, Name, Node, Unary
 from wallet_server.rules.condition_answers import Evaluate, Unanswerable
 
-__all__ = ["EVENT", "LINE", "SALE", "Condition", "Flaw", "Refused", "Unanswerable", "Variables", "read"]
+__all__ = ["EVENT", "GESTURE", "LINE", "SALE", "Condition", "Flaw", "Refused", "Unanswerable", "Variables", "read"]
 
 Kind = Literal["number", "text", "truth", "lines", "fields", "anything", "unknown"]
 """`fields` are named by whoever reports an event, so that one of them may be `anything` simple; `unknown` is what has a
@@ -45,6 +45,18 @@ SALE: Variables = {"basket": _BASKET, "member": _MEMBER, "store": _STORE, "line"
 """What a condition on sales may ask. One that names `line` is asked of each line, and is about those it holds for."""
 EVENT: Variables = {"event": {"name": "text", "fields": "fields"}, "member": _MEMBER}
 """What a condition on events may ask."""
+GESTURE: Variables = {
+    "member": {
+        **_MEMBER,
+        "birthday_week": "truth",
+        "birthday_month": "truth",
+        "days_since_visit": "number",
+        "days_since_gesture": "number",
+    },
+    "now": {"hour": "number", "weekday": "text", "date": "text"},
+    "store": _STORE,
+}
+"""What the condition of a gesture may ask."""
 _SAID: Mapping[Kind, str] = {
     "number": "a whole number",
     "text": "a text",

@@ -14,10 +14,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from wallet_server.errors import Fault, Invalid, NotFound
+from wallet_server.rules import gesture_parts
 from wallet_server.rules import program_build as build
 from wallet_server.rules.announcing import AnnouncePolicy
 from wallet_server.rules.card import Palette, Texts
 from wallet_server.rules.document_types import shape_faults
+from wallet_server.rules.gesture_parts import Budget, Gesture
 from wallet_server.rules.program_checks import address_faults, cross_faults
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_document import ProgrammeShape
@@ -113,6 +115,8 @@ class Programme:
     hold_minutes: int = 1440
     offline: OfflinePolicy = OfflinePolicy()
     claim_days: int = 30
+    gestures: tuple[Gesture, ...] = ()
+    gesture_budgets: tuple[Budget, ...] = ()
 
     def currency(self, code: str) -> Currency:
         """The currency of this code. Raises NotFound."""
@@ -120,6 +124,10 @@ class Programme:
             if currency.code == code:
                 return currency
         raise NotFound(f"This programme has no currency “{code}”.", field="currency")
+
+    def gesture(self, name: str) -> Gesture | None:
+        """The gesture of this id, or None."""
+        return next((gesture for gesture in self.gestures if gesture.id == name), None)
 
     def reward(self, code: str) -> Reward | None:
         """The reward of this code, or None (a code of an older document may be gone)."""
@@ -215,4 +223,6 @@ def _programme(shape: ProgrammeShape) -> Programme:
         hold_minutes=shape.holds.minutes,
         offline=OfflinePolicy(**shape.offline.model_dump()),
         claim_days=shape.claims.days,
+        gestures=tuple(gesture_parts.gesture(row, shape.balance_currency) for row in shape.gestures),
+        gesture_budgets=gesture_parts.budgets(shape.gesture_budgets),
     )

@@ -23,6 +23,7 @@ from wallet_server.rules.earning_document import (
     MultiplierShape,
     WorthShape,
 )
+from wallet_server.rules.gesture_parts import privileges
 from wallet_server.rules.program_document import (
     AnnounceShape,
     AppleShape,
@@ -193,6 +194,7 @@ def ladder(shape: TiersShape, counted: str) -> Ladder:
             invitation=level.invitation,
             short_names=None if level.short_names is None else dict(level.short_names),
             reward=None if level.reward is None else dict(level.reward),
+            privileges=privileges(level.privileges),
         )
         for level in shape.levels
     )

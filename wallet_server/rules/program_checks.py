@@ -17,6 +17,7 @@ from wallet_server.rules.document_reading import rows as rows_of
 from wallet_server.rules.document_reading import texts as texts_of
 from wallet_server.rules.document_types import Language
 from wallet_server.rules.engine_checks import engine_faults, places_of_texts
+from wallet_server.rules.gesture_checks import gesture_faults, gesture_texts
 
 _EXPONENTS = {
     **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "INR", "MAD", "MXN"), 2),
@@ -51,6 +52,7 @@ def cross_faults(document: Mapping[str, object]) -> list[Fault]:
         *_design_faults(document),
         *_apple_faults(document),
         *engine_faults(document),
+        *gesture_faults(document),
     ]
 
 
@@ -225,6 +227,7 @@ def _places_of_texts(document: Mapping[str, object]) -> Iterator[tuple[str, obje
     for index, row in enumerate(rows_of(document.get("rewards"))):
         yield f"rewards.{index}.names", row.get("names")
     yield from places_of_texts(document)
+    yield from gesture_texts(document)
     coupon = table(table(document.get("welcome")).get("coupon"))
     for name in ("title", "terms"):
         yield f"welcome.coupon.{name}", coupon.get(name)

@@ -51,6 +51,7 @@ from wallet_server.rules.earning_document import (
     RefundsShape,
     WorthShape,
 )
+from wallet_server.rules.gesture_document import MAX_BUDGETS, MAX_GESTURES, MEASURED, BudgetShape, GestureShape
 from wallet_server.rules.reward_document import ConversionShape, CouponShape, DealShape, RewardShape
 from wallet_server.rules.tier_document import PaletteShape, TiersShape
 
@@ -196,6 +197,8 @@ class ProgrammeShape(Shape):
     holds: HoldsShape = HoldsShape()
     offline: OfflineShape = OfflineShape()
     claims: ClaimsShape = ClaimsShape()
+    gestures: Annotated[list[GestureShape], Field(max_length=MAX_GESTURES)] = []
+    gesture_budgets: Annotated[list[BudgetShape], Field(max_length=MAX_BUDGETS)] = MEASURED
     welcome: WelcomeShape | None = None
     branding: BrandingShape = BrandingShape()
     links: LinksShape = LinksShape()

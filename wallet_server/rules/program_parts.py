@@ -320,6 +320,15 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Privilege:
+    """Something of a tier that no money buys; `colour` as #rrggbb."""
+
+    code: str
+    names: Texts
+    colour: str
+
+
+@dataclass(frozen=True)
 class Level:
     """One tier, reached from `threshold` units of the ladder's currency on, or when its `needs` are met where there are
     any; one by `invitation` is only given. `palette` None keeps the programme's. `short_names` are for places that cut
@@ -334,6 +343,7 @@ class Level:
     invitation: bool = False
     short_names: Texts | None = None
     reward: Texts | None = None
+    privileges: tuple[Privilege, ...] = ()
 
 
 @dataclass(frozen=True)

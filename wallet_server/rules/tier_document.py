@@ -21,6 +21,7 @@ from wallet_server.rules.document_types import (
     Title,
     Word,
 )
+from wallet_server.rules.gesture_document import MAX_PRIVILEGES, PrivilegeShape
 
 Metric = Annotated[str, Field(pattern=METRIC)]
 Window = Annotated[str, Field(pattern=WINDOW)]
@@ -74,6 +75,7 @@ class LevelShape(Shape):
     reward: dict[str, Title] | None = None
     palette: PaletteShape | None = None
     benefits: Annotated[list[dict[str, Sentence]], Field(max_length=MAX_BENEFITS)] = []
+    privileges: Annotated[list[PrivilegeShape], Field(max_length=MAX_PRIVILEGES)] = []
 
 
 class TiersShape(Shape):
