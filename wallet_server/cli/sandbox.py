@@ -25,6 +25,7 @@ from wallet_server.errors import WalletError
 from wallet_server.sandbox import stand
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer
+from wallet_server.sandbox.letterboxes import Letterboxes
 from wallet_server.sandbox.stand import Vendors
 from wallet_server.sandbox.supervisor import ServerFailed
 from wallet_server.settings import Settings
@@ -73,6 +74,7 @@ class Product:
             "WALLET_TLS": "local" if self.trusted else "off",
         }
         given |= self._of_google(vendors.google) if vendors.google else {}
+        given |= letter_settings(vendors.letters) if vendors.letters else {}
         return given | ({"WALLET_DATABASE_URL": self.database} if self.database else {})
 
     def _of_google(self, google: GoogleServer) -> dict[str, str]:
@@ -98,6 +100,22 @@ class Product:
         ctx.database.close()
         keep_settings(self.data / "sandbox.env", given)
         return {**_links(self.base_url, self.phones_url, facts, console), **trust}
+
+
+def letter_settings(boxes: Letterboxes) -> dict[str, str]:
+    """The variables by which the product sends its letters to these boxes."""
+    return {
+        "WALLET_SMTP_HOST": "localhost",
+        "WALLET_SMTP_PORT": str(boxes.smtp_port),
+        "WALLET_SMTP_USER": boxes.user,
+        "WALLET_SMTP_PASSWORD": boxes.password,
+        "WALLET_SMTP_FROM": "cards@sandbox.example",
+        "WALLET_SMTP_CA": boxes.trust_pem.decode(),
+        "WALLET_SMS_URL": boxes.sms_url,
+        "WALLET_SMS_KEY": boxes.key,
+        "WALLET_SMS_FROM": "SANDBOX",
+        "WALLET_SMS_CA": boxes.trust_pem.decode(),
+    }
 
 
 def keep_settings(file: Path, given: Mapping[str, str]) -> None:

@@ -26,9 +26,9 @@ from aiohttp import web
 from wallet_server.sandbox.authority import Authority
 
 try:
-    from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+    from aiosmtpd import smtp
 except ImportError:
-    SMTP = None
+    smtp = None  # type: ignore[assignment]
 
 MODES = ("normal", "slow", "later", "refuse", "locked", "lost")
 """Works; answers after a while; 4yz or 503; 5yz or 422 for this letter; our password or key is not taken; takes it and
@@ -69,7 +69,7 @@ class Letterboxes:
 
     def __init__(self, authority: Authority, *, host: str = "127.0.0.1", secure: bool = True) -> None:
         """Raises NoLetterboxes."""
-        if SMTP is None:
+        if smtp is None:
             raise NoLetterboxes(MISSING)
         self.host, self.trust_pem = host, authority.root_pem
         self.user, self.password = "wallet", secrets.token_hex(12)
@@ -150,7 +150,7 @@ class Letterboxes:
 
     def _smtp(self, loop: asyncio.AbstractEventLoop, implicit: bool) -> Any:
         over_starttls = self._secure and not implicit
-        return SMTP(
+        return smtp.SMTP(
             _Mail(self),
             hostname="mail.sandbox",
             authenticator=self._authenticate,
@@ -162,10 +162,10 @@ class Letterboxes:
         )
 
     def _authenticate(self, _server: Any, _session: Any, _envelope: Any, mechanism: str, data: Any) -> Any:
-        if self.modes["email"] == "locked" or not isinstance(data, LoginPassword):
-            return AuthResult(success=False, handled=False)
+        if self.modes["email"] == "locked" or not isinstance(data, smtp.LoginPassword):
+            return smtp.AuthResult(success=False, handled=False)
         known = hmac.compare_digest(data.login, self.user.encode())
-        return AuthResult(success=known and hmac.compare_digest(data.password, self.password.encode()), handled=False)
+        return smtp.AuthResult(success=known and hmac.compare_digest(data.password, self.password.encode()), handled=False)
 
     # Short messages
 

@@ -21,8 +21,10 @@ from aiohttp import web
 
 from wallet_server.sandbox.apns import Answer
 from wallet_server.sandbox.google.fleet import AndroidFleet
+from wallet_server.sandbox.letterboxes import Letterboxes
 from wallet_server.sandbox.panel_android import AndroidRooms
 from wallet_server.sandbox.panel_json import answer, body_of, number_of
+from wallet_server.sandbox.panel_letters import LetterRooms
 from wallet_server.sandbox.panel_page import Pages
 from wallet_server.sandbox.phones import Card, Fleet, LinkRefused, PassRefused, Phone
 from wallet_server.sandbox.phones.view import IMAGES, card_of, code_svg, full, summary
@@ -67,6 +69,7 @@ class Sandbox:
     apns: Apns | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     android: AndroidFleet | None = None
+    letters: Letterboxes | None = None
 
 
 class Panel:
@@ -84,6 +87,7 @@ class Panel:
         self._any_name = beyond_loopback
         self._pages = Pages(STATIC)
         self._rooms = AndroidRooms(sandbox.android) if sandbox.android else None
+        self._letters = LetterRooms(sandbox.letters) if sandbox.letters else None
         self._streams = 0
         self._runner: web.AppRunner | None = None
         self._plug: asyncio.Task[None] | None = None
@@ -133,6 +137,8 @@ class Panel:
         )
         if self._rooms is not None:
             app.add_routes([web.get("/gp/v/save/{jwt}", self._page), *self._rooms.routes()])
+        if self._letters is not None:
+            app.add_routes(self._letters.routes())
         return app
 
     # At the door
@@ -182,7 +188,7 @@ class Panel:
     async def _page(self, request: web.Request) -> web.Response:
         asked = request.query.get("lang", "") or request.headers.get("Accept-Language") or ""
         whole = self._sandbox
-        has = {"server": whole.supervisor, "apns": whole.apns, "android": whole.android}
+        has = {"server": whole.supervisor, "apns": whole.apns, "android": whole.android, "letters": whole.letters}
         html = self._pages.render(asked, whole.links, {name for name, one in has.items() if one is not None})
         return web.Response(text=html, content_type="text/html", headers={"Vary": "Accept-Language"})
 
@@ -201,6 +207,7 @@ class Panel:
             "server": server,
             "apns": self.apns_mode if self._sandbox.apns else None,
             "android": self._rooms.state() if self._rooms else None,
+            "letters": self._letters.state() if self._letters else None,
             "phones": len(fleet.phones),
             "counters": dict(fleet.counters),
             "links": dict(self._sandbox.links),

@@ -22,7 +22,7 @@ class Pages:
 
     def render(self, asked: str, links: Mapping[str, str], has: Collection[str]) -> str:
         """The page for an Accept-Language header, or for a language named outright. `has` names what there is of
-        server, apns and android."""
+        server, apns, android and letters."""
         language = choose(asked)
         words = self._words[language]
         return self._template.render(

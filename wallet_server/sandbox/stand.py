@@ -18,6 +18,7 @@ from pathlib import Path
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import AndroidFleet, GoogleServer, NoDiscovery
+from wallet_server.sandbox.letterboxes import Letterboxes, NoLetterboxes
 from wallet_server.sandbox.panel import Panel, Sandbox
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.webservice import Line
@@ -29,11 +30,12 @@ Links = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Vendors:
-    """The vendors that the product speaks to: the address of the push service, and Google, unless what it is built from
-    is not installed."""
+    """The vendors that the product speaks to: the address of the push service, and Google and the letterboxes, unless
+    what they are built from is not installed."""
 
     apns: str
     google: GoogleServer | None
+    letters: Letterboxes | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ async def serve(plan: Plan) -> None:
             ApnsServer(authority, on_push=fleet.on_push, known_tokens=fleet.known_token, token_keys=keys)
         )
         androids = await open_androids(stack, plan, authority)
-        vendors = Vendors(apns.address, androids.google if androids else None)
+        letters = await open_letterboxes(stack, plan, authority)
+        vendors = Vendors(apns.address, androids.google if androids else None, letters)
         links = await asyncio.to_thread(plan.prepare, authority, vendors)
         for pass_type, team in authority.issued():
             keys.register(*_signing(authority, team), pass_type)
@@ -94,7 +97,7 @@ async def serve(plan: Plan) -> None:
         shown = {name: links[name] for name in links if name.endswith("_url")}
         panel = await stack.enter_async_context(
             Panel(
-                Sandbox(fleet, supervisor, apns, shown, androids),
+                Sandbox(fleet, supervisor, apns, shown, androids, letters),
                 host=plan.host,
                 port=plan.port + 1,
                 beyond_loopback=plan.beyond_loopback,
@@ -119,6 +122,17 @@ async def open_androids(stack: AsyncExitStack, plan: Plan, authority: Authority)
         return None
     google = await stack.enter_async_context(server)
     return await stack.enter_async_context(AndroidFleet(google, folder=folder, tls=plan.tls))
+
+
+async def open_letterboxes(stack: AsyncExitStack, plan: Plan, authority: Authority) -> Letterboxes | None:
+    """A mail server and a gateway for short messages, running; None where they are not installed."""
+    try:
+        boxes = Letterboxes(authority)
+    except NoLetterboxes as fault:
+        if plan.missing is not None:
+            plan.missing(str(fault))
+        return None
+    return await stack.enter_async_context(boxes)
 
 
 async def started(supervisor: Supervisor, stop: asyncio.Event) -> bool:

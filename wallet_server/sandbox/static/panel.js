@@ -1,5 +1,6 @@
 // The sandbox page: follows the sandbox by server-sent events and draws each phone that is on the page.
 import { androids } from "./android.js";
+import { letters } from "./letters.js";
 import { drawPhone, makePhone } from "./phone.js";
 
 const words = JSON.parse(document.body.dataset.words);
@@ -127,6 +128,7 @@ function showState(state) {
   if (state.apns && byId("apns") && document.activeElement !== byId("apns")) byId("apns").value = state.apns;
   if (state.phones !== total) list();
   if (state.android) rooms.follow(state.android);
+  if (state.letters) boxes?.follow(state.letters);
 }
 
 function follow() {
@@ -169,6 +171,7 @@ byId("plug")?.addEventListener("click", (event) => during(event.target, async ()
 byId("apns")?.addEventListener("change", (event) => during(event.target, () => ask("POST", "/apns", { mode: event.target.value })));
 byId("goodbye")?.addEventListener("click", (event) => during(event.target, () => ask("POST", "/apns", { mode: "goodbye" })));
 
+const boxes = byId("letters") ? letters({ ask, during, words }) : null;
 const rooms = byId("androids") ? androids({ ask, during, say, toast, words }) : null;
 
 // The product's card page hands its card over in the address (`?card=`): it goes onto the newest phone, and out of the
