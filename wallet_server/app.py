@@ -27,6 +27,8 @@ from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.api.events import events
 from wallet_server.web.api.gestures import gestures
 from wallet_server.web.api.holds import holds
+from wallet_server.web.api.naming import name_operations
+from wallet_server.web.api.offline import offline_till
 from wallet_server.web.api.quotes import quotes
 from wallet_server.web.api.refunds import refunds
 from wallet_server.web.api.sandbox_clock import sandbox_clock
@@ -57,9 +59,10 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    counters = (counter, cashiers, quotes, refunds, holds, coupon_uses)
+    counters = (counter, cashiers, quotes, refunds, holds, offline_till, coupon_uses)
     for blueprint in (*counters, back_office, events, gestures, books, tiers, webhooks, sandbox_clock):
         app.register_api(blueprint)
+    name_operations(app)
     app.register_blueprint(apple)
     app.register_blueprint(google)
     pages.install(app)

@@ -54,6 +54,7 @@ def _devices() -> None:
         sa.Column("next_sequence", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("horizon_at", Instant(timezone=True), nullable=False),
         sa.Column("heard_at", Instant(timezone=True), nullable=False),
+        sa.Column("floor_at", Instant(timezone=True), nullable=True),
         sa.Column("skew_ms", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_offline_devices_account_id_accounts")),
         sa.ForeignKeyConstraint(
@@ -75,10 +76,8 @@ def _events() -> None:
         sa.Column("device_id", Key, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=12), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
         sa.Column("text_sha256", sa.LargeBinary(length=32), nullable=False),
         sa.Column("signature", sa.LargeBinary(length=64), nullable=False),
-        sa.Column("said", Json, nullable=True),
         sa.Column("at", Instant(timezone=True), nullable=False),
         sa.Column("skew_ms", sa.BigInteger(), nullable=False),
         sa.Column("received_at", Instant(timezone=True), nullable=False),
@@ -92,12 +91,14 @@ def _events() -> None:
     op.create_index("ix_offline_events_device_id_sequence", "offline_events", ["device_id", "sequence"], unique=False)
     op.create_table(
         "offline_fates",
-        sa.Column("event_id", Key, autoincrement=False, nullable=False),
+        sa.Column("id", Key, autoincrement=True, nullable=False),
+        sa.Column("event_id", Key, nullable=False),
         sa.Column("account_id", Key, nullable=False),
         sa.Column("merchant_id", Key, nullable=False),
+        sa.Column("text_cipher", sa.Text(), nullable=True),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("why", sa.String(length=40), nullable=True),
-        sa.Column("params", Json, nullable=True),
+        sa.Column("params", Json, nullable=False),
         sa.Column("booked", sa.String(length=40), nullable=True),
         sa.Column("late", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("settled_at", Instant(timezone=True), nullable=True),
@@ -110,7 +111,8 @@ def _events() -> None:
             ["event_id"], ["offline_events.id"], name=op.f("fk_offline_fates_event_id_offline_events")
         ),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_offline_fates_merchant_id_merchants")),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_offline_fates")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offline_fates")),
+        sa.UniqueConstraint("event_id", name=op.f("uq_offline_fates_event_id")),
     )
     op.create_index(
         "ix_offline_fates_conflicts",

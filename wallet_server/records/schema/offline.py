@@ -22,6 +22,7 @@ offline_devices = sa.Table(
     count("next_sequence", 1),  # the first number that is missing
     at("horizon_at"),  # nothing that it still brings was before
     at("heard_at"),
+    at("floor_at", nullable=True),  # place in time of the last of it that was applied
     count("skew_ms"),  # of its clock, when it was last heard; above zero where it is ahead
     sa.UniqueConstraint("api_key", "public_key"),
 )
@@ -34,10 +35,8 @@ offline_events = sa.Table(
     ref("device_id", "offline_devices"),
     sa.Column("sequence", sa.BigInteger(), nullable=False),
     text("kind", 12),  # sale, redemption; unreadable
-    sa.Column("text", sa.Text(), nullable=False),  # byte for byte what was signed
-    sa.Column("text_sha256", sa.LargeBinary(32), nullable=False),
+    sa.Column("text_sha256", sa.LargeBinary(32), nullable=False),  # of what was signed, byte for byte
     sa.Column("signature", sa.LargeBinary(64), nullable=False),
-    sa.Column("said", Json, nullable=True),  # what was read of it; null where it could not be
     at("at"),  # when it happened, by the server's clock
     sa.Column("skew_ms", sa.BigInteger(), nullable=False),  # by which the device's time was corrected
     at("received_at"),
@@ -48,12 +47,14 @@ offline_events = sa.Table(
 offline_fates = sa.Table(
     "offline_fates",
     metadata,
-    sa.Column("event_id", Key, sa.ForeignKey("offline_events.id"), primary_key=True, autoincrement=False),
+    identity_column(),
+    ref("event_id", "offline_events", unique=True),
     ref("account_id", "accounts"),
     ref("merchant_id", "merchants"),
+    sa.Column("text_cipher", sa.Text(), nullable=True),  # what was signed and what was read of it, while it is needed
     text("state", 12),  # waiting, applied, conflict, refused
     text("why", 40, nullable=True),  # the code of the refusal
-    sa.Column("params", Json, nullable=True),
+    sa.Column("params", Json, nullable=False),
     text("booked", 40, nullable=True),  # public id of the sale or the entry
     sa.Column("late", sa.Boolean(), nullable=False, server_default=sa.false()),  # after something that was later
     at("settled_at", nullable=True),

@@ -57,18 +57,11 @@ def look_up(body: models.Lookup) -> Response:
     )
 
 
-@counter.post("/sales", summary="Count a sale", responses={"200": models.Counted})
-@needs("till")
-def sell(body: sale_models.Sale) -> Response:
-    """Store a sale as it was sold and award what the programme gives for it.
-
-    Sending the same sale again (same till, business day and receipt number, or same Idempotency-Key) answers what was
-    answered the first time, with `Idempotency-Replayed: true`; the same number or key for another sale is a 422.
-    """
-    scope = caller()
+def sold_of(body: sale_models.Sale) -> Sold:
+    """A sale as the counter knows it. Raises `Invalid` (`implausible-time`)."""
     whole = SaleLine(None, None, 1000, body.amount_minor, body.amount_minor or 0, 0, False)
     lines = tuple(line.sold() for line in body.lines) or (whole,)
-    sold = Sold(
+    return Sold(
         code=body.code,
         receipt=body.receipt,
         amount_minor=sum(line.amount_minor for line in lines),
@@ -78,7 +71,22 @@ def sell(body: sale_models.Sale) -> Response:
         business_day=body.business_day,
         uses=body.uses(),
     )
-    facts, replayed = till.sell(context(), scope, sold, idempotency_key())
+
+
+def redeemed_of(body: models.Redemption) -> Redeemed:
+    """The same of a redemption."""
+    return Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward)
+
+
+@counter.post("/sales", summary="Count a sale", responses={"200": models.Counted})
+@needs("till")
+def sell(body: sale_models.Sale) -> Response:
+    """Store a sale as it was sold and award what the programme gives for it.
+
+    Sending the same sale again (same till, business day and receipt number, or same Idempotency-Key) answers what was
+    answered the first time, with `Idempotency-Replayed: true`; the same number or key for another sale is a 422.
+    """
+    facts, replayed = till.sell(context(), caller(), sold_of(body), idempotency_key())
     programme = programs.programme_told(context(), facts)
     return counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
 
@@ -88,9 +96,7 @@ def sell(body: sale_models.Sale) -> Response:
 def redeem(body: models.Redemption) -> Response:
     """Take the cost of a reward, or an amount, off the member's balance; never more than there is, whoever asks at the
     same time."""
-    scope = caller()
-    wanted = Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward)
-    facts, replayed = till.redeem(context(), scope, wanted, idempotency_key())
+    facts, replayed = till.redeem(context(), caller(), redeemed_of(body), idempotency_key())
     programme = programs.programme_told(context(), facts)
     return counted(facts, programme, body.language, "redeemed", replayed)
 

@@ -1,0 +1,156 @@
+"""Owns the applying of what tills brought: one at a time in each account, in the order of `rules.offline`, each once.
+
+What may not be applied yet waits for the tills that could still bring something earlier, and for none of them longer
+than the window. Whatever is refused is kept for a person; nothing is lost, and nothing blocks what comes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from wallet_server.actions import allowances, offline_booking
+from wallet_server.actions.context import Context
+from wallet_server.errors import Unavailable, WalletError
+from wallet_server.records import allowances as stakes
+from wallet_server.records import clocks, jobs, offline
+from wallet_server.records.clocks import shifted
+from wallet_server.records.database import Tx
+from wallet_server.records.jobs import Again, Lease, Put
+from wallet_server.records.offline import CONFLICT, DeviceRow, EventRow, Fate, Queue
+from wallet_server.rules import offline as rules
+from wallet_server.rules.offline import Device, Turn, Waiting
+
+APPLY = "offline"
+"""The kind of the job; its key is that of the account."""
+LEASE = timedelta(seconds=60)
+SLICE = 500
+MOST_ACCOUNTS = 1000
+SOON = timedelta(seconds=2)
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What booking may raise that this version of the product has left unforeseen: a person looks at it, others go on."""
+_log = structlog.get_logger("offline")
+
+
+def apply(ctx: Context, account_id: int, most: int = SLICE) -> None:
+    """Apply up to `most` of what may be applied in this account, and see to it that the rest is. Whoever comes while
+    another is at it leaves it to that one and to the job."""
+    with ctx.look() as tx:
+        if not offline.waits(tx, account_id):
+            return
+    again = _apply(ctx, account_id, most)
+    if again is not None:
+        with ctx.change() as tx:
+            jobs.put(tx, [Put(APPLY, str(account_id), jobs.COUNTER, again)])
+
+
+def walk(ctx: Context, leases: Sequence[Lease]) -> None:
+    """Apply in these accounts, and give back what was reserved for a time that is over."""
+    for lease in leases:
+        account = int(lease.key)
+        with ctx.look() as tx:
+            offset = clocks.of_account(tx, account)
+        with shifted(offset):
+            again = _apply(ctx, account, SLICE)
+            with ctx.change() as tx:
+                allowances.close_over(tx, account, ctx.now())
+                jobs.settle(tx, [lease], {} if again is None else {lease.id: Again(again, lease.lane)})
+    ctx.ring()
+
+
+def nudge(ctx: Context, tx: Tx) -> list[Put]:
+    """Jobs for the accounts in which something waits or is reserved beyond its time: a job may have been lost."""
+    now = ctx.now()
+    found = {*offline.accounts_waiting(tx, MOST_ACCOUNTS), *stakes.accounts_over(tx, now, MOST_ACCOUNTS)}
+    return [Put(APPLY, str(account), jobs.SERVICE, now) for account in sorted(found)]
+
+
+def _apply(ctx: Context, account_id: int, most: int) -> datetime | None:
+    """The same; when it is worth looking again, None where nothing waits."""
+    now = ctx.now()
+    with ctx.change() as tx:
+        queue = offline.lease(tx, account_id, now, now + LEASE)
+    if queue is None:
+        return now + SOON
+    try:
+        return _drain(ctx, account_id, queue, most)
+    finally:
+        with ctx.change() as tx:
+            offline.release(tx, account_id, queue.lease)
+
+
+def _drain(ctx: Context, account_id: int, queue: Queue, most: int) -> datetime | None:
+    frontier = None if queue.frontier is None else Turn(*queue.frontier)
+    for _ in range(most):
+        line = _line(ctx, account_id)
+        if not line.waits:
+            return None
+        for turn, event in line.ready[:most]:
+            most -= 1
+            late = frontier is not None and turn < frontier
+            try:
+                fate = _settled(ctx, event)
+            except Unavailable:
+                return ctx.now() + SOON
+            if not late:
+                frontier = turn
+            _note(ctx, account_id, queue, turn, event, replace(fate, late=late))
+        if not line.ready:
+            return line.until
+        if most <= 0:
+            break
+    return ctx.now()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What may be applied now, whether anything waits, and when somebody is not waited for any more."""
+
+    ready: list[tuple[Turn, EventRow]]
+    waits: bool
+    until: datetime | None
+
+
+def _line(ctx: Context, account_id: int) -> _Line:
+    now = ctx.now()
+    with ctx.look() as tx:
+        waiting = offline.waiting(tx, account_id)
+        if not waiting:
+            return _Line([], False, None)
+        window = allowances.window(ctx, tx, account_id)
+        rows = offline.devices_to_wait_for(tx, account_id, now - window, {one.device_id for one in waiting}, now)
+    devices = [_device(row, [one for one in waiting if one.device_id == row.id], window, now) for row in rows]
+    events = {(one.device, one.sequence): one for one in waiting}
+    found = [(turn, events[turn.device, turn.sequence]) for turn in rules.ready(devices)]
+    until = rules.waits_for(devices, window, [row.heard_at for row in rows])
+    return _Line(found, True, now + SOON if until is None else max(until, now + SOON))
+
+
+def _device(row: DeviceRow, waiting: Sequence[EventRow], window: timedelta, now: datetime) -> Device:
+    gone = row.replaced or not row.live or row.heard_at + window <= now
+    line = tuple(Waiting(one.sequence, one.at) for one in waiting)
+    return Device(row.till, row.public_id, row.horizon_at, row.next_sequence, gone, row.floor_at, line)
+
+
+def _settled(ctx: Context, event: EventRow) -> Fate:
+    """What becomes of an event; booked where it could be. Raises `Unavailable`: then it waits on."""
+    try:
+        return offline_booking.book(ctx, event)
+    except Unavailable:
+        raise
+    except WalletError as refusal:
+        return Fate(CONFLICT, refusal.code, refusal.facts)
+    except UNREADABLE:
+        _log.exception("an event of an offline till could not be booked", event_id=event.public_id)
+        return Fate(CONFLICT, "unforeseen")
+
+
+def _note(ctx: Context, account_id: int, queue: Queue, turn: Turn, event: EventRow, fate: Fate) -> None:
+    now = ctx.now()
+    with ctx.change() as tx:
+        offline.settle(tx, event.id, fate, now)
+        place = None if fate.late else (turn.at, turn.till, turn.device, turn.sequence)
+        offline.advance(tx, account_id, queue.lease, now + LEASE, event.device_id, turn.at, place)

@@ -1,0 +1,402 @@
+"""Owns what tills without a network brought: their devices, the events that these signed, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wallet_server.errors import NotFound
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import (
+    api_keys,
+    offline_devices,
+    offline_events,
+    offline_fates,
+    offline_queues,
+    stores,
+    tills,
+)
+from wallet_server.records.scope import Scope
+
+WAITING, APPLIED, CONFLICT, REFUSED = "waiting", "applied", "conflict", "refused"
+SALE, REDEMPTION, UNREADABLE = "sale", "redemption", "unreadable"
+MOST_DEVICES = 2000
+MOST_WAITING = 2000
+"""Looked at in one go; what is beyond has a later number of its device's and waits for the next."""
+
+
+@dataclass(frozen=True)
+class DeviceRow:
+    """A device that signs. `live` is false once the key that it calls under was ended."""
+
+    id: int
+    public_id: str
+    account_id: int
+    merchant_id: int
+    till: str
+    api_key: str
+    public_key: bytes
+    next_sequence: int
+    horizon_at: datetime
+    heard_at: datetime
+    floor_at: datetime | None
+    skew_ms: int
+    replaced: bool
+    live: bool
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """What a device signed; `cipher` holds the text as it came and as it was read."""
+
+    public_id: str
+    device_id: int
+    sequence: int
+    kind: str
+    text_sha256: bytes
+    signature: bytes
+    at: datetime
+    skew_ms: int
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """An event and what became of it."""
+
+    id: int
+    public_id: str
+    device_id: int
+    device: str
+    api_key: str
+    account_id: int
+    merchant_id: int
+    till: str
+    till_name: str
+    store: str
+    sequence: int
+    kind: str
+    cipher: str | None
+    at: datetime
+    received_at: datetime
+    state: str
+    why: str | None
+    params: Mapping[str, Any]
+    booked: str | None
+    late: bool
+    decision: str | None
+    note: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+
+
+_DEVICE = (
+    sa.select(
+        offline_devices,
+        tills.c.public_id.label("till"),
+        api_keys.c.revoked_at,
+        api_keys.c.expires_at.label("key_expires_at"),
+    )
+    .join(tills, tills.c.id == offline_devices.c.till_id)
+    .join(api_keys, api_keys.c.public_id == offline_devices.c.api_key)
+)
+
+
+def _device(r: sa.Row, now: datetime) -> DeviceRow:  # type: ignore[type-arg]
+    return DeviceRow(
+        r.id,
+        r.public_id,
+        r.account_id,
+        r.merchant_id,
+        r.till,
+        r.api_key,
+        bytes(r.public_key),
+        r.next_sequence,
+        r.horizon_at,
+        r.heard_at,
+        r.floor_at,
+        r.skew_ms,
+        r.replaced_at is not None,
+        r.revoked_at is None and (r.key_expires_at is None or r.key_expires_at > now),
+    )
+
+
+def device_of(tx: Tx, scope: Scope, now: datetime, *, hold: bool = False) -> DeviceRow | None:
+    """The device that signs for the caller's key; None where none was registered. Held, if asked, until the end of the
+    transaction."""
+    query = _DEVICE.where(offline_devices.c.api_key == scope.key_id, offline_devices.c.replaced_at.is_(None))
+    if hold and tx.dialect.name != "sqlite":
+        query = query.with_for_update(of=offline_devices)
+    found = tx.execute(query).first()
+    return None if found is None else _device(found, now)
+
+
+def device_by_id(tx: Tx, key: int, now: datetime) -> DeviceRow:
+    return _device(tx.execute(_DEVICE.where(offline_devices.c.id == key)).one(), now)
+
+
+def register(tx: Tx, public_id: str, scope: Scope, public_key: bytes, now: datetime) -> None:
+    """From now on what comes under the caller's key is signed by this key. One that it had before is replaced; one that
+    it goes back to is the same device again."""
+    own = offline_devices.c.api_key == scope.key_id
+    others = sa.and_(own, offline_devices.c.public_key != public_key, offline_devices.c.replaced_at.is_(None))
+    tx.execute(sa.update(offline_devices).where(others).values(replaced_at=now))
+    row = {
+        "public_id": public_id,
+        "account_id": scope.account_id,
+        "merchant_id": scope.merchant_id,
+        "till_id": scope.till_id,
+        "api_key": scope.key_id,
+        "public_key": public_key,
+        "registered_at": now,
+        "horizon_at": now,
+        "heard_at": now,
+    }
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    again = {"replaced_at": None}
+    tx.execute(
+        make(offline_devices).values(row).on_conflict_do_update(index_elements=["api_key", "public_key"], set_=again)
+    )
+
+
+def devices_to_wait_for(
+    tx: Tx, account_id: int, since: datetime, more: Collection[int], now: datetime
+) -> list[DeviceRow]:
+    """The account's devices that were heard of since then, and these."""
+    known = sa.and_(offline_devices.c.heard_at > since, offline_devices.c.replaced_at.is_(None))
+    wanted = sa.or_(known, offline_devices.c.id.in_(list(more)))
+    query = _DEVICE.where(offline_devices.c.account_id == account_id, wanted).order_by(offline_devices.c.id)
+    return [_device(r, now) for r in tx.execute(query.limit(MOST_DEVICES))]
+
+
+def heard(
+    tx: Tx, device: DeviceRow, now: datetime, skew: timedelta, next_sequence: int, horizon: datetime | None
+) -> None:
+    """The device was heard of; `horizon` where it had brought everything by then."""
+    values: dict[str, Any] = {"heard_at": now, "next_sequence": next_sequence}
+    values["skew_ms"] = skew // timedelta(milliseconds=1)
+    if horizon is not None:
+        values["horizon_at"] = horizon
+    tx.execute(sa.update(offline_devices).where(offline_devices.c.id == device.id).values(values))
+
+
+def add(tx: Tx, new: NewEvent, device: DeviceRow, cipher: str) -> int:
+    """Store an event that waits to be applied, with the sealed text; its key."""
+    key = tx.execute(sa.insert(offline_events).values(vars(new)).returning(offline_events.c.id)).scalar_one()
+    fate = {"event_id": key, "account_id": device.account_id, "merchant_id": device.merchant_id, "params": {}}
+    tx.execute(sa.insert(offline_fates).values({**fate, "text_cipher": cipher, "state": WAITING}))
+    return int(key)
+
+
+def received(tx: Tx, device_id: int, first: int, last: int) -> list[int]:
+    """Which numbers from `first` to `last` are there."""
+    own = offline_events.c.device_id == device_id
+    query = sa.select(offline_events.c.sequence).where(own, offline_events.c.sequence.between(first, last)).distinct()
+    return list(tx.execute(query).scalars())
+
+
+_EVENTS = (
+    sa.select(
+        offline_events,
+        *(one for one in offline_fates.c if one.name != "id"),
+        offline_devices.c.public_id.label("device"),
+        offline_devices.c.api_key,
+        tills.c.public_id.label("till"),
+        tills.c.name.label("till_name"),
+        stores.c.name.label("store"),
+    )
+    .join(offline_fates, offline_fates.c.event_id == offline_events.c.id)
+    .join(offline_devices, offline_devices.c.id == offline_events.c.device_id)
+    .join(tills, tills.c.id == offline_devices.c.till_id)
+    .join(stores, stores.c.id == tills.c.store_id)
+)
+
+
+def _event(r: sa.Row) -> EventRow:  # type: ignore[type-arg]
+    return EventRow(
+        r.id,
+        r.public_id,
+        r.device_id,
+        r.device,
+        r.api_key,
+        r.account_id,
+        r.merchant_id,
+        r.till,
+        r.till_name,
+        r.store,
+        r.sequence,
+        r.kind,
+        r.text_cipher,
+        r.at,
+        r.received_at,
+        r.state,
+        r.why,
+        r.params or {},
+        r.booked,
+        r.late,
+        r.decision,
+        r.note,
+        r.decided_by,
+        r.decided_at,
+    )
+
+
+def known(tx: Tx, device_id: int, hashes: Collection[bytes]) -> dict[bytes, EventRow]:
+    """Which of these texts the device brought before, by their SHA-256."""
+    of_device = sa.and_(offline_events.c.device_id == device_id, offline_events.c.text_sha256.in_(list(hashes)))
+    return {bytes(r.text_sha256): _event(r) for r in tx.execute(_EVENTS.where(of_device))}
+
+
+def event_by_id(tx: Tx, key: int) -> EventRow:
+    return _event(tx.execute(_EVENTS.where(offline_events.c.id == key)).one())
+
+
+_WAITING = (
+    _EVENTS.where(offline_fates.c.state == sa.literal_column("'waiting'"), offline_fates.c.account_id == b("account"))
+    .order_by(offline_events.c.device_id, offline_events.c.sequence, offline_events.c.id)
+    .limit(MOST_WAITING)
+)
+
+
+def waiting(tx: Tx, account_id: int) -> list[EventRow]:
+    """What waits to be applied in this account, device by device in the order of their numbers."""
+    return [_event(r) for r in tx.execute(_WAITING, {"account": account_id})]
+
+
+def waits(tx: Tx, account_id: int) -> bool:
+    """Whether anything waits."""
+    query = sa.select(offline_fates.c.event_id).where(
+        offline_fates.c.state == sa.literal_column("'waiting'"), offline_fates.c.account_id == account_id
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def accounts_waiting(tx: Tx, most: int) -> list[int]:
+    """Accounts in which something waits."""
+    query = sa.select(offline_fates.c.account_id).where(offline_fates.c.state == sa.literal_column("'waiting'"))
+    return list(tx.execute(query.distinct().limit(most)).scalars())
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of an event: `why` and `params` are the code and the facts of what stands against it."""
+
+    state: str
+    why: str | None = None
+    params: Mapping[str, Any] | None = None
+    booked: str | None = None
+    late: bool = False
+
+
+def settle(tx: Tx, event_id: int, fate: Fate, now: datetime) -> None:
+    """It waits no more. What was settled before stays so."""
+    values = {**vars(fate), "params": dict(fate.params or {}), "settled_at": now}
+    waits_still = sa.and_(offline_fates.c.event_id == event_id, offline_fates.c.state == WAITING)
+    tx.execute(sa.update(offline_fates).where(waits_still).values(values))
+
+
+def decide(tx: Tx, event_id: int, values: Mapping[str, Any]) -> None:
+    """A person settled it, or noted something."""
+    tx.execute(sa.update(offline_fates).where(offline_fates.c.event_id == event_id).values(**values))
+
+
+def conflicts(tx: Tx, scope: Scope, most: int, after: int = 0) -> list[EventRow]:
+    """What waits for a person of this merchant's, the oldest first."""
+    query = _EVENTS.where(
+        offline_fates.c.state == sa.literal_column("'conflict'"),
+        offline_fates.c.merchant_id == scope.merchant_id,
+        offline_fates.c.event_id > after,
+    )
+    return [_event(r) for r in tx.execute(query.order_by(offline_fates.c.event_id).limit(most))]
+
+
+def settled_by_hand(tx: Tx, scope: Scope, most: int) -> list[EventRow]:
+    """What people settled last, the newest first."""
+    by_hand = sa.and_(offline_fates.c.decided_at.is_not(None), offline_fates.c.state != CONFLICT)
+    query = _EVENTS.where(by_hand, offline_fates.c.merchant_id == scope.merchant_id)
+    return [_event(r) for r in tx.execute(query.order_by(offline_fates.c.decided_at.desc()).limit(most))]
+
+
+def event_in(tx: Tx, scope: Scope, public_id: str, *, hold: bool = False) -> EventRow:
+    """One of this merchant's. Raises `NotFound`."""
+    query = _EVENTS.where(offline_events.c.public_id == public_id, offline_fates.c.merchant_id == scope.merchant_id)
+    if hold and tx.dialect.name != "sqlite":
+        query = query.with_for_update(of=offline_fates)
+    found = tx.execute(query).first()
+    if found is None:
+        raise NotFound("There is no such event.", field="id")
+    return _event(found)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The place of the last that was applied in an account, as (at, till, device, number), and who applies."""
+
+    frontier: tuple[datetime, str, str, int] | None
+    lease: int
+
+
+def lease(tx: Tx, account_id: int, now: datetime, until: datetime) -> Queue | None:
+    """Be the one who applies; None while somebody else is. Give it back by `release`."""
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    tx.execute(make(offline_queues).values(account_id=account_id).on_conflict_do_nothing(index_elements=["account_id"]))
+    free = sa.or_(offline_queues.c.leased_until.is_(None), offline_queues.c.leased_until <= now)
+    r = tx.execute(
+        sa.update(offline_queues)
+        .where(offline_queues.c.account_id == account_id, free)
+        .values(leased_until=until, lease=offline_queues.c.lease + 1)
+        .returning(offline_queues)
+    ).first()
+    if r is None:
+        return None
+    frontier = None
+    if r.frontier_at is not None:
+        frontier = (r.frontier_at, r.frontier_till, r.frontier_device, r.frontier_sequence)
+    return Queue(frontier, r.lease)
+
+
+def release(tx: Tx, account_id: int, lease: int) -> None:
+    own = sa.and_(offline_queues.c.account_id == account_id, offline_queues.c.lease == lease)
+    tx.execute(sa.update(offline_queues).where(own).values(leased_until=None))
+
+
+def advance(
+    tx: Tx,
+    account_id: int,
+    lease: int,
+    until: datetime,
+    device_id: int,
+    at: datetime,
+    place: tuple[datetime, str, str, int] | None,
+) -> None:
+    """Something of this device was applied whose place in time is `at`; it is the last of all so far where its `place`
+    is given. Whoever applies has until then for the next."""
+    values: dict[str, Any] = {"leased_until": until}
+    if place is not None:
+        names = ("frontier_at", "frontier_till", "frontier_device", "frontier_sequence")
+        values |= dict(zip(names, place, strict=True))
+    own = sa.and_(offline_queues.c.account_id == account_id, offline_queues.c.lease == lease)
+    tx.execute(sa.update(offline_queues).where(own).values(**values))
+    floor = sa.or_(offline_devices.c.floor_at.is_(None), offline_devices.c.floor_at < at)
+    tx.execute(sa.update(offline_devices).where(offline_devices.c.id == device_id, floor).values(floor_at=at))
+
+
+def hold_account(tx: Tx, account_id: int) -> None:
+    """Until the end of the transaction nobody else reserves in this account."""
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    tx.execute(make(offline_queues).values(account_id=account_id).on_conflict_do_nothing(index_elements=["account_id"]))
+    if tx.dialect.name != "sqlite":
+        tx.execute(
+            sa.select(offline_queues.c.account_id).where(offline_queues.c.account_id == account_id).with_for_update()
+        )
+
+
+def fates_of(tx: Tx, events: Sequence[str]) -> list[EventRow]:
+    """These, by their public ids."""
+    return [_event(r) for r in tx.execute(_EVENTS.where(offline_events.c.public_id.in_(list(events))))]
