@@ -84,7 +84,7 @@ class _Pattern:
             self._accounts = self._all(tx, schema.ledger_accounts, {"owner_id": row.member_id, "owner_kind": "member"})
             self._balances = {b["account_id"]: b for b in self._all(tx, schema.balances, {"member_id": row.member_id})}
             self._device = self._only(tx, schema.devices, {"library_id": "pattern"})
-            self._mark = codes.read(self._opened(self._code("pass"), f"code:{row.serial}")).issuer
+            self._mark = codes.read(self._opened(self._code("pass"), f"code:{row.serial}").partition("\n")[0]).issuer
             tables = ("members", "passes", "devices", "ledger_accounts")
             self._next = {name: self._after(tx, getattr(schema, name)) for name in tables}
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from wallet_server.actions import devices, enrol, keys, till
+from wallet_server.actions import devices, enrol, keys, reissuing, till
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import asked
 from wallet_server.actions.till import SaleLine, Sold
@@ -163,7 +163,7 @@ def _pattern(ctx: Context, facts: Mapping[str, Any]) -> dict[str, Any]:
     token = ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode()
     assert digest(token) == row.token_sha256
     devices.register(ctx, "multitude", row.pass_type, row.serial, token, "apns", "cd" * 32)
-    code = ctx.keyring.open(cipher, f"code:{row.serial}").decode()
+    code = reissuing.opened(ctx, cipher, row.serial)[0]
     counter = keys.authenticate(ctx, facts["till_key"])
     for number in range(PURCHASES):
         lines = tuple(SaleLine(str(n), "BREAD", 1000, None, 300, 0, False) for n in range(2))

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from wallet_server import resources
-from wallet_server.actions import enrol, keys, offers, programs, till
+from wallet_server.actions import enrol, keys, offers, programs, reissuing, till
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Facts, asked
 from wallet_server.actions.outbox import LANES
@@ -241,7 +241,7 @@ class World:
             row.id,
             row.serial,
             ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode(),
-            ctx.keyring.open(code.cipher, f"code:{row.serial}").decode(),
+            reissuing.opened(ctx, code.cipher, row.serial)[0],
         )
 
     def sell(

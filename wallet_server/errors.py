@@ -30,7 +30,7 @@ class WalletError(Exception):
         code: str | None = None,
         field: str | None = None,
         faults: Sequence[Fault] = (),
-        facts: Mapping[str, str | int] | None = None,
+        facts: Mapping[str, str | int | Sequence[str]] | None = None,
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence

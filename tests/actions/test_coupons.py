@@ -231,7 +231,7 @@ def test_whoever_leaves_has_no_coupon_any_more(bakery: World) -> None:
     leaving.leave(bakery.ctx, bakery.merchant, card.member)
     bakery.work()
     assert fetched(bakery, coupon)["voided"]
-    assert refused(lambda: used(bakery, coupon)) == "unknown-card"
+    assert refused(lambda: used(bakery, coupon)) == "revoked-card"
     assert owed(bakery) == 0
 
 

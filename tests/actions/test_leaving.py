@@ -150,7 +150,7 @@ def test_the_code_of_a_cancelled_card_spends_nothing_and_recovers_nothing(world:
     cancel(world, holder)
     with pytest.raises(Conflict) as refused:
         world.redeem(holder, 10)
-    assert refused.value.code == "older-card"
+    assert refused.value.code == "revoked-card"
     with pytest.raises(NotFound):
         recovery.by_code(world.ctx, noted, "form")
     wish = world.wish("issue-card")
@@ -171,9 +171,9 @@ def test_who_leaves_has_no_card_no_announcement_and_no_sale(world: World) -> Non
     world.work()
     assert phone.pull()
     assert phone.card["voided"] is True
-    with pytest.raises(NotFound) as refused:
+    with pytest.raises(Conflict) as refused:
         world.sell(holder, 1000)
-    assert refused.value.code == "unknown-card"
+    assert refused.value.code == "revoked-card"
     with pytest.raises(NotFound):
         leaving.issue(world.ctx, world.merchant, holder.member, world.wish("issue-card"))
     cancel(world, holder)

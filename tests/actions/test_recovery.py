@@ -84,7 +84,7 @@ def test_seven_stamps_a_card_deleted_and_seven_stamps_again(bakery: World) -> No
     assert stamps_on(bakery, new) == 10
     with pytest.raises(Conflict) as refused:
         bakery.redeem(old, 10)
-    assert refused.value.code == "older-card"
+    assert refused.value.code == "replaced-card"
     assert stamps_on(bakery, new) == 10
     bakery.redeem(new, 10)
     assert stamps_on(bakery, new) == 0

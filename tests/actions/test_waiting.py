@@ -147,16 +147,16 @@ def test_a_card_that_was_cancelled_or_replaced_meanwhile_spends_nothing(world: W
     for holder in (one, other):
         world.sell(holder, 10_000)
     link = world.ctx.link("recover", other.pass_public_id).rsplit("/", 1)[1]
-    for holder, end in (
-        (one, lambda: leaving.cancel(world.ctx, world.merchant, one.member, one.pass_public_id)),
-        (other, lambda: recovery.by_link(world.ctx, link, "form")),
+    for holder, end, code in (
+        (one, lambda: leaving.cancel(world.ctx, world.merchant, one.member, one.pass_public_id), "revoked-card"),
+        (other, lambda: recovery.by_link(world.ctx, link, "form"), "replaced-card"),
     ):
         writes = (end, partial(world.redeem, holder, 10))
         done, fault = held(world, holder, partial(send_all, writes), nothing)
         assert "pass" in done
         assert isinstance(fault, Conflict)
-        assert fault.code == "older-card"
-        assert till.look_up(world.ctx, world.till, holder.code).balances["points"] == 100
+        assert fault.code == code
+    assert till.look_up(world.ctx, world.till, other.code).balances["points"] == 100
 
 
 def test_a_coupon_that_was_shown_anew_meanwhile_is_used_by_the_newer_one(world: World) -> None:

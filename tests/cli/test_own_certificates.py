@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from tests.cli.conftest import House
 from wallet_server.actions import credentials as vault
-from wallet_server.actions import devices, enrol, keys, operator, till
+from wallet_server.actions import devices, enrol, keys, operator, reissuing, till
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import asked
 from wallet_server.actions.outbox import LANES
@@ -134,7 +134,7 @@ def customer(ctx: Context, shop: dict[str, Any], pass_type: str, phone: str) -> 
         assert members.members_by_id(tx, [row.member_id])
         code = passes.newest_codes(tx, [row.id])[row.id]
     token = ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode()
-    text = ctx.keyring.open(code.cipher, f"code:{row.serial}").decode()
+    text = reissuing.opened(ctx, code.cipher, row.serial)[0]
     assert devices.register(ctx, f"phone-{phone}", pass_type, row.serial, token, "apns", phone * 64)
     return Customer(shop, pass_type, row.serial, token, text, phone * 64)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import figures, notices, purse_notes
+from wallet_server.actions import figures, notices, purse_notes, reissuing
 from wallet_server.actions.context import Context
 from wallet_server.actions.stale import BIT, REFRESH, changed, changed_many, mask
 from wallet_server.records import (
@@ -379,12 +379,14 @@ def identity(ctx: Context, tx: Tx, row: PassRow) -> Identity:
 
 def identity_of(ctx: Context, row: PassRow | Sheet, code_cipher: str) -> Identity:
     """The same for whoever has read the code already."""
+    text, number = reissuing.opened(ctx, code_cipher, row.serial)
     return Identity(
         credential_set=row.credential_set_id,
         pass_type=row.pass_type,
         serial=row.serial,
         token=ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode(),
-        code=ctx.keyring.open(code_cipher, f"code:{row.serial}").decode(),
+        code=text,
+        number=number,
         web_service_url=f"{ctx.settings.base_url}/apple",
     )
 

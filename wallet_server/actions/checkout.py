@@ -41,7 +41,7 @@ HINTS_LAST = timedelta(hours=1)
 POT, REWARD, VOUCHER = "pot", bills.REWARD, bills.VOUCHER
 
 Find = Callable[[str], MemberRow]
-"""Whose code this is, as `till.holder_of` tells."""
+"""Whose code this is, as `scanning.holder_of` tells."""
 
 
 @dataclass(frozen=True)

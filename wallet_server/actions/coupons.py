@@ -16,7 +16,8 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import undated
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Facts, asked, once
-from wallet_server.actions.till import at_till, holder_of
+from wallet_server.actions.scanning import holder_of
+from wallet_server.actions.till import at_till
 from wallet_server.actions.vouchers import Gift, event_of, show_anew
 from wallet_server.errors import Conflict
 from wallet_server.records import coupons, jobs, members, passes, recovery, sales, vendors
@@ -25,6 +26,7 @@ from wallet_server.records.database import Tx
 from wallet_server.records.passes import PassRow
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
+from wallet_server.rules import codes
 from wallet_server.rules import coupons as rules
 from wallet_server.rules.card import Texts
 
@@ -134,7 +136,7 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
     """
     at_till(scope)
     now = ctx.now()
-    body = {"code": rotating.bare(wanted.code).upper(), "reference": wanted.reference}
+    body = {"code": codes.stem(rotating.bare(wanted.code)), "reference": wanted.reference}
     name, echoes = undated(scope, "coupon", wanted.reference, now)
     wish = asked(scope, "use-coupon", body, key, name, echoes=echoes)
 

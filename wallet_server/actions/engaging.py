@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from wallet_server.actions import cards, conversions, gathering, standing, till
+from wallet_server.actions import cards, conversions, gathering, scanning, standing, till
 from wallet_server.actions.bookings import awards_of, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
@@ -121,7 +121,7 @@ def _booked(
 def _held(ctx: Context, tx: Tx, scope: Scope, told: Report) -> MemberRow:
     """The member, whose row is held from here on."""
     if told.code is not None:
-        member = till.holder_of(ctx, tx, scope, told.code, hold=True)
+        member = scanning.holder_of(ctx, tx, scope, told.code, hold=True)
         if member.coupon_pass is not None:
             raise Conflict("This is the code of a coupon; send that of the card.", code="coupon-code", field="code")
         return member

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from wallet_server.actions import cards, hooks, rotating, standing
+from wallet_server.actions import cards, hooks, reissuing, rotating, standing
 from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import undated
 from wallet_server.actions.once import Facts, asked, once
-from wallet_server.actions.till import at_till, held_member, purses_of, spendable_currency
+from wallet_server.actions.scanning import Proof, held_member
+from wallet_server.actions.till import at_till, purses_of, spendable_currency
 from wallet_server.errors import Conflict
 from wallet_server.records import holds, jobs, ledger, members
 from wallet_server.records.database import Tx
@@ -24,6 +25,7 @@ from wallet_server.records.jobs import Lease, Put
 from wallet_server.records.ledger import Booking, Posted
 from wallet_server.records.members import MemberRow
 from wallet_server.records.scope import Scope
+from wallet_server.rules import codes
 
 LAPSE = "hold"
 """The kind of the job that ends a reservation at its time; its key is that of the reservation."""
@@ -42,19 +44,21 @@ class Wanted:
     amount: int
     reference: str
     minutes: int | None = None
+    proof: Proof | None = None
 
 
 def authorise(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tuple[Facts, bool]:
-    """Put units aside: nobody else spends them meanwhile. Raises `Conflict` (`not-enough`, `not-spendable`,
-    `older-card`) and `Invalid` (`unknown-currency`)."""
+    """Put units aside: nobody else spends them meanwhile. Raises as `scanning.held_member` does for what spends,
+    `Conflict` (`not-enough`, `not-spendable`) and `Invalid` (`unknown-currency`)."""
     at_till(scope)
     now = ctx.now()
-    body = {**vars(wanted), "code": rotating.bare(wanted.code).upper()}
+    body = {**vars(wanted), "code": codes.stem(rotating.bare(wanted.code))}
+    del body["proof"]
     name, echoes = undated(scope, "hold", wanted.reference, now)
     wish = asked(scope, "hold", body, key, name, echoes=echoes)
 
     def act(tx: Tx) -> Facts:
-        member = held_member(ctx, tx, scope, wanted.code, spends=True)
+        member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=wanted.proof)
         programme = ctx.programme(tx, member.version_id)
         purse = purses_of(tx, member, programme, scope.merchant_id)[spendable_currency(programme, wanted.currency)]
         minutes = min(wanted.minutes or programme.hold_minutes, programme.hold_minutes)
@@ -63,6 +67,7 @@ def authorise(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tu
         booking = counter_booking(scope, member, RULE, OPENED, wanted.reference, member.tier, now)
         booking = replace(booking, params={**booking.params, "hold": public_id})
         hold_id, posted = holds.open_hold(tx, booking, purse, wanted.amount, public_id, ends)
+        reissuing.follow(ctx, tx, scope, member, now)
         # A row of its own, so that no till waits for another.
         jobs.put(tx, [Put(LAPSE, str(hold_id), jobs.SERVICE, ends)])
         hold = holds.hold_in(tx, scope, public_id)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
-from wallet_server.actions import cards, code_keys
+from wallet_server.actions import cards, code_keys, reissuing
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Misconfigured
 from wallet_server.records import credentials, passes, vendors
@@ -62,9 +62,10 @@ def issue_pass(
     )
     code = codes.first(row.issuer_mark, codes.reference_from_random(secrets.token_bytes(10)))
     code = code_keys.signed(ctx, tx, row.account_id, code)
-    sealed = ctx.keyring.seal(codes.write(code).encode(), f"code:{serial}")
+    number, short = reissuing.draw(tx, code.issuer)
+    sealed = reissuing.sealed(ctx, code, number, serial)
     code_kind = PASS_CODE if kind == CARD else kind
-    passes.add_code(tx, pass_id, member_id, cards.code_hash(code), sealed, code.key_id, 1, now, code_kind)
+    passes.add_code(tx, pass_id, member_id, cards.code_hash(code), sealed, code.key_id, 1, now, code_kind, short)
     shows(pass_id)
     issued = passes.lock_passes(tx, [pass_id])[0]
     cards.publish_first(ctx, tx, issued, now)

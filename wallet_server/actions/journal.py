@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wallet_server.actions import cards
+from wallet_server.actions import cards, reissuing, scanning
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.records import coupons, deeds, jobs, journal, ledger, members, parties, passes, recovery, vendors
@@ -96,7 +96,7 @@ def _name(ctx: Context, tx: Tx, row: CardRow) -> str:
     code = passes.newest_codes(tx, [row.id]).get(row.id)
     if code is None:
         return ""
-    return codes.read(ctx.keyring.open(code.cipher, f"code:{row.serial}").decode()).reference[-4:]
+    return codes.read(reissuing.opened(ctx, code.cipher, row.serial)[0]).reference[-4:]
 
 
 def search(ctx: Context, scope: Scope, asked: str, before: int | None = None) -> Found:
@@ -122,7 +122,8 @@ def _one(ctx: Context, tx: Tx, scope: Scope, text: str) -> list[int]:
     try:
         if text.startswith("mem_"):
             return [members.member_by_public(tx, scope, text).id]
-        return [members.member_by_code(tx, scope, cards.code_hash(codes.read(text)), ctx.now()).id]
+        found = scanning.found_by(tx, scope, text, ctx.now())
+        return [] if found is None else [found.id]
     except (NotFound, Invalid):
         return []
 

@@ -15,7 +15,18 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.issuing import issue_pass
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import NotFound
-from wallet_server.records import deeds, engagement, gestures, jobs, members, passes, programmes, recovery, vendors
+from wallet_server.records import (
+    deeds,
+    engagement,
+    gestures,
+    issues,
+    jobs,
+    members,
+    passes,
+    programmes,
+    recovery,
+    vendors,
+)
 from wallet_server.records.database import Tx
 from wallet_server.records.members import PROMOTIONS
 from wallet_server.records.scope import Scope
@@ -36,6 +47,8 @@ def cancel(ctx: Context, scope: Scope, member: str, card: str) -> Facts:
             members.lock_member(tx, found.id)
             if row.kind != passes.CARD:
                 coupons.cancel(tx, found.id, ctx.now(), row.id)
+            else:
+                issues.revoke(tx, row.id, ctx.now())
             _retire(ctx, tx, [row.id])
             if row.kind == passes.CARD and not recovery.cards(tx, found.id):
                 recovery.end_codes(tx, found.id, ctx.now())

@@ -59,7 +59,7 @@ def found(ctx: Context, name: str, store: NewStore, *, test: bool = False) -> Fo
     _check_store(store)
     now = ctx.now()
     with ctx.change() as tx:
-        mark = codes.mark_from_random(secrets.token_bytes(4))
+        mark = codes.mark_from_random(secrets.token_bytes(4), test=test)
         mode = parties.TEST if test else parties.LIVE
         account = parties.add_account(tx, new_id("acc"), name, mark, now, mode)
         merchant_public, store_public, till_public = new_id("mer"), new_id("sto"), new_id("till")

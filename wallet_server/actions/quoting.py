@@ -12,7 +12,8 @@ from wallet_server.actions.catalogue import Left
 from wallet_server.actions.checkout import Desk, Uses
 from wallet_server.actions.context import Context
 from wallet_server.actions.dated import business_day
-from wallet_server.actions.till import at_till, holder_of, lines_of
+from wallet_server.actions.scanning import holder_of
+from wallet_server.actions.till import at_till, lines_of
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import coupons, ledger, programmes, rewards
 from wallet_server.records.database import Tx
@@ -22,6 +23,7 @@ from wallet_server.records.rewards import HintDay
 from wallet_server.records.sales import SaleLine
 from wallet_server.records.scope import Scope
 from wallet_server.rules import coupons as coupon_rules
+from wallet_server.rules import scans
 from wallet_server.rules.baskets import Award, Basket
 from wallet_server.rules.bills import Bill
 from wallet_server.rules.deals import Hint
@@ -73,7 +75,7 @@ def quote(ctx: Context, scope: Scope, wanted: Wanted) -> Quote:
     till_id, _ = at_till(scope)
     now = ctx.now()
     # A number that changes is taken when it is looked at: the sale that follows names the member's code anew.
-    with ctx.change() if rotating.rotates(wanted.code) else ctx.look() as tx:
+    with ctx.change() if rotating.rotates(wanted.code) or scans.guessable(wanted.code) else ctx.look() as tx:
         member = holder_of(ctx, tx, scope, wanted.code)
         if member.coupon_pass is not None:
             raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")

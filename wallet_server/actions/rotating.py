@@ -14,14 +14,16 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions import cards
 from wallet_server.actions.context import Context
-from wallet_server.errors import Conflict
+from wallet_server.errors import Conflict, NotFound
 from wallet_server.records import issuers, members, passes
 from wallet_server.records.database import Tx
 from wallet_server.records.issuers import Taken
+from wallet_server.records.members import CodeKey
 from wallet_server.records.passes import PassRow
 from wallet_server.records.scope import Scope
-from wallet_server.rules import codes
+from wallet_server.rules import scans
 from wallet_server.rules.card import card_from_json
+from wallet_server.rules.scans import Key
 from wallet_server.wallets.google import objects, totp
 
 VISIT = timedelta(minutes=10)
@@ -79,12 +81,20 @@ def demand_fresh(ctx: Context, tx: Tx, scope: Scope, scanned: str) -> None:
         raise Conflict(sentence, code="needs-fresh-code", field="code")
 
 
-def _pass(tx: Tx, scope: Scope, code: str) -> PassRow | None:
+def hashed(key: Key) -> CodeKey:
+    """What the row of a code is found by."""
+    return CodeKey(passes.lookup_hash(key.text), key.short)
+
+
+def _pass(tx: Tx, scope: Scope, text: str) -> PassRow | None:
     """The pass of a code, as far as it is known at the caller's. Not locked: whoever changes a pass holds its member
     first."""
-    read = codes.read(code)
-    known = codes.same_issuer(read, scope.issuer_mark)
-    pass_id = members.pass_by_code(tx, scope, cards.code_hash(read)) if known else None
+    try:
+        scan = scans.read(text, scope.issuer_mark)
+    except NotFound:
+        return None
+    found = (members.pass_by_code(tx, scope, hashed(key)) for key in scan.keys)
+    pass_id = next((one for one in found if one is not None), None)
     return None if pass_id is None else passes.passes_by_id(tx, [pass_id])[0]
 
 

@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from wallet_server.actions import cards, catalogue, checkout, conversions, gathering, hooks, rotating, standing
+from wallet_server.actions import (
+    cards,
+    catalogue,
+    checkout,
+    conversions,
+    gathering,
+    hooks,
+    reissuing,
+    rotating,
+    standing,
+)
 from wallet_server.actions.bookings import awards_of, counter_booking, facts_of
 from wallet_server.actions.checkout import Desk, Uses
 from wallet_server.actions.context import Context, new_id
@@ -15,7 +25,8 @@ from wallet_server.actions.dated import business_day, undated
 from wallet_server.actions.once import Asked, Facts, asked, once
 from wallet_server.actions.refunds import reverse_sale
 from wallet_server.actions.reversal import reverse_entry
-from wallet_server.errors import Conflict, Forbidden, Invalid, NotFound
+from wallet_server.actions.scanning import Proof, held_member, holder_of
+from wallet_server.errors import Conflict, Forbidden, Invalid
 from wallet_server.records import jobs, ledger, members, sales, takings
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Booking
@@ -23,7 +34,7 @@ from wallet_server.records.members import MemberRow
 from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.scope import Scope
 from wallet_server.records.takings import Stale
-from wallet_server.rules import codes
+from wallet_server.rules import codes, scans
 from wallet_server.rules.baskets import Basket, Line
 from wallet_server.rules.program import Programme
 
@@ -44,12 +55,13 @@ class Sold:
     occurred_at: datetime | None = None
     business_day: date | None = None
     uses: Uses = Uses()
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True)
 class Holder:
     """Who holds a card, as the till may know it: no personal data. `coupon_pass` where the code is a coupon's; `left`
-    is what bounds the rewards that are bounded."""
+    is what bounds the rewards that are bounded, `prompts` what the cashier may give."""
 
     member: str
     programme: str
@@ -61,18 +73,19 @@ class Holder:
     programme_version: Programme
     coupon_pass: int | None = None
     left: Mapping[str, catalogue.Left] = field(default_factory=dict)
+    prompts: tuple[Prompt, ...] = ()
 
 
 def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
-    """Who holds this card or coupon. Raises `Invalid` (`unreadable-code`) and `NotFound` (`other-merchant`,
-    `unknown-card`)."""
+    """Who holds this card or coupon. Raises as `scanning.holder_of` does."""
     # A number that changes is taken when it is looked up: it may have gone by the time of the sale.
-    with ctx.change() if rotating.rotates(code) else ctx.look() as tx:
+    with ctx.change() if rotating.rotates(code) or scans.guessable(code) else ctx.look() as tx:
         member = holder_of(ctx, tx, scope, code)
         purses = ledger.amounts(tx, [member.id]).get(member.id, {})
         consent = members.consents_of(tx, member.id).get(members.PROMOTIONS)
         programme = ctx.programme(tx, member.version_id)
         left = catalogue.left(tx, programme, member.programme_id, member.id, ctx.now(), scope.zone)
+        prompts = prompting.offered(tx, scope, member, programme, ctx.now())
     return Holder(
         member.public_id,
         member.programme_public_id,
@@ -84,37 +97,8 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
         programme,
         member.coupon_pass,
         left,
+        prompts,
     )
-
-
-def held_member(
-    ctx: Context, tx: Tx, scope: Scope, text: str, *, spends: bool = False, sold_at: datetime | None = None
-) -> MemberRow:
-    """The holder of a card, whose row is held from here on. Who `spends` is told whether the card is good now that it
-    is held: while this waited it may have been replaced or cancelled."""
-    member = holder_of(ctx, tx, scope, text, hold=True, sold_at=sold_at)
-    if spends:
-        rotating.demand_fresh(ctx, tx, scope, text)
-        lookup = cards.code_hash(codes.read(rotating.bare(text)))
-        member = members.member_by_code(tx, scope, lookup, ctx.now())
-    if member.coupon_pass is not None:
-        raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")
-    if spends and not member.code_current:
-        sentence = "This card was replaced by a newer one; ask for the newer card to spend points."
-        raise Conflict(sentence, code="older-card")
-    return member
-
-
-def holder_of(
-    ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False, sold_at: datetime | None = None
-) -> MemberRow:
-    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of a sale that is sent later.
-    Raises as `look_up` does, and when the member left if to be held."""
-    code = codes.read(rotating.take(ctx, tx, scope, text, ctx.clock(), ctx.real(sold_at) if sold_at else None))
-    if not codes.same_issuer(code, scope.issuer_mark):
-        # Known from the code alone, without a look-up: it does not say whether that card exists.
-        raise NotFound("This card belongs to another merchant.", code="other-merchant", field="code")
-    return members.member_by_code(tx, scope, cards.code_hash(code), ctx.now(), hold=hold)
 
 
 def at_till(scope: Scope) -> tuple[int, int]:
@@ -129,7 +113,7 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
     day = business_day(scope, sold.business_day, sold.occurred_at or now)
     dated = sold.occurred_at is not None or sold.business_day is not None
     body = {
-        "code": rotating.bare(sold.code).upper(),
+        "code": codes.stem(rotating.bare(sold.code)),
         "receipt": sold.receipt,
         "amount_minor": sold.amount_minor,
         "money": sold.money,
@@ -158,7 +142,8 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     def act(tx: Tx) -> Facts:
         # What is spent is spent now: a number of the past is good for earning alone.
         scanned_at = None if sold.uses.spends else sold.occurred_at
-        member = held_member(ctx, tx, scope, sold.code, spends=sold.uses.spends, sold_at=scanned_at)
+        spends = sold.uses.spends
+        member = held_member(ctx, tx, scope, sold.code, spends=spends, proof=sold.proof, sold_at=scanned_at)
         rater = ctx.rater(tx, member.version_id)
         programme = rater.programme
         if sold.money != programme.money.iso:
@@ -180,7 +165,9 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         moved = posted if bill is None else [*bill.posted, *posted]
         after = standing.by_balance(ctx, tx, programme, member.id, tier, moved)
         loud = cards.mask(standing.loud(programme, moved, tier, after))
-        spend = bill.spend if bill is not None and sold.uses.spends else None
+        spend = bill.spend if bill is not None and spends else None
+        if spends:
+            reissuing.follow(ctx, tx, scope, member, now)
         takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
         after = standing.after_sale(ctx, tx, programme, member.id, after, earned=bool(awards))
         balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
@@ -287,24 +274,30 @@ class Redeemed:
     amount: int
     reference: str
     reward: str | None = None
+    proof: Proof | None = None
+
+
+def ask_to_redeem(scope: Scope, wanted: Redeemed, key: str | None, now: datetime) -> Asked:
+    """Name a redemption by its key and by till, day and the till's own number."""
+    # What is not said is left out, so that a request of before there were rewards is still the same request.
+    said = {"code": codes.stem(rotating.bare(wanted.code)), "proof": None}
+    body = {name: value for name, value in (vars(wanted) | said).items() if value is not None or name == "currency"}
+    name, echoes = undated(scope, "redeem", wanted.reference, now)
+    return asked(scope, "redeem", body, key, name, echoes=echoes)
 
 
 def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tuple[Facts, bool]:
-    """Spend points, or get a reward for them; never overspends. Raises `Conflict` (`not-enough`, `not-spendable`,
-    `older-card`, `out-of-stock`, `limit-reached`, and `redemption-undone` when this very one was reversed since) and
-    `Invalid` (`unknown-reward`, `unknown-currency`)."""
+    """Spend points, or get a reward for them; never overspends. Raises as `scanning.held_member` does, `Conflict`
+    (`not-enough`, `not-spendable`, `out-of-stock`, `limit-reached`, and `redemption-undone` when this very one was
+    reversed since) and `Invalid` (`unknown-reward`, `unknown-currency`)."""
     at_till(scope)
     now = ctx.now()
-    # What is not said is left out, so that a request of before there were rewards is still the same request.
-    body = {name: value for name, value in vars(wanted).items() if value is not None or name != "reward"}
-    body["code"] = rotating.bare(wanted.code).upper()
-    name, echoes = undated(scope, "redeem", wanted.reference, now)
-    wish = asked(scope, "redeem", body, key, name, echoes=echoes)
+    wish = ask_to_redeem(scope, wanted, key, now)
 
     def act(tx: Tx) -> Facts:
-        member = held_member(ctx, tx, scope, wanted.code, spends=True)
+        member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=wanted.proof)
         programme = ctx.programme(tx, member.version_id)
-        currency, amount = _price(programme, wanted)
+        currency, amount = price_of(programme, wanted)
         tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
         booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
         if wanted.reward is not None:
@@ -313,6 +306,7 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
             booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
         posted = [ledger.burn(tx, booking, purses[currency], amount)]
         made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking.public_id, now)
+        reissuing.follow(ctx, tx, scope, member, now)
         after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
         loud = standing.loud(programme, posted, tier, after)
         cards.changed(tx, member.id, [*loud, "news"] if made else loud, now)
@@ -337,7 +331,7 @@ def _still_stands(ctx: Context, entry: str) -> None:
             raise Conflict(sentence, code="redemption-undone")
 
 
-def _price(programme: Programme, wanted: Redeemed) -> tuple[str, int]:
+def price_of(programme: Programme, wanted: Redeemed) -> tuple[str, int]:
     """Which currency is spent, and how much of it."""
     if wanted.reward is None:
         return spendable_currency(programme, wanted.currency), wanted.amount

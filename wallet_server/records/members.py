@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -32,10 +33,29 @@ PROMOTIONS = "promotions"
 """The purpose under which announcements are sent."""
 
 
+CURRENT, OLDER, REPLACED, EXPIRED, REVOKED, GONE = "current", "older", "replaced", "expired", "revoked", "gone"
+"""How the code of a card stands: the newest issue of a card that is good; an earlier one of it; that of a card in whose
+place there is another; of one whose time is over; of one that was cancelled; of somebody who left."""
+
+
+@dataclass(frozen=True)
+class CodeState:
+    """A code that was scanned: its row, the pass that shows it (None for plastic), its issue and the key that signed
+    it, how it stands, and whether a till saw this issue before."""
+
+    id: int
+    pass_id: int | None
+    kind: str
+    issue: int
+    key_id: str
+    standing: str
+    shown: bool
+
+
 @dataclass(frozen=True)
 class MemberRow:
-    """A member, the programme and its current version. `code_current` is false for an older issue of a card,
-    `coupon_pass` the pass whose code was scanned where that is a coupon's."""
+    """A member, the programme and its current version. `code` is what was scanned, `code_current` is false for anything
+    but the newest issue of a card that is good, `coupon_pass` the pass whose code it was where that is a coupon's."""
 
     id: int
     public_id: str
@@ -49,6 +69,7 @@ class MemberRow:
     joined_at: datetime
     code_current: bool = True
     coupon_pass: int | None = None
+    code: CodeState | None = None
 
 
 _COLUMNS = (
@@ -83,8 +104,13 @@ _TAKES_PART = sa.and_(
 _BY_CODE = (
     sa.select(
         *_COLUMNS,
+        codes.c.id.label("code_id"),
         codes.c.valid_to,
         codes.c.revoked_at,
+        codes.c.superseded_at,
+        codes.c.shown_at,
+        codes.c.issue,
+        codes.c.key_id,
         codes.c.kind.label("code_kind"),
         codes.c.pass_id,
         passes.c.state.label("pass_state"),
@@ -95,9 +121,17 @@ _BY_CODE = (
         .join(participations, _TAKES_PART)
         .outerjoin(passes, passes.c.id == codes.c.pass_id)
     )
-    .where(codes.c.lookup == b("lookup"))
+    # A code of recovery opens a card, and is none.
+    .where(codes.c.kind != "recovery")
 )
-_LOOK, _HOLD = Prepared(_BY_CODE), Prepared(_BY_CODE.with_for_update(of=members, key_share=True))
+_LOOKUP, _SHORT = codes.c.lookup == b("lookup"), codes.c.short == b("lookup")
+_HELD = _BY_CODE.with_for_update(of=members, key_share=True)
+_FIND = {
+    (False, False): Prepared(_BY_CODE.where(_LOOKUP)),
+    (False, True): Prepared(_HELD.where(_LOOKUP)),
+    (True, False): Prepared(_BY_CODE.where(_SHORT)),
+    (True, True): Prepared(_HELD.where(_SHORT)),
+}
 _BY_PUBLIC = (
     sa.select(*_COLUMNS)
     .select_from(_from_members(members).join(participations, _TAKES_PART))
@@ -123,29 +157,49 @@ def add_member(
     return int(tx.execute(sa.insert(members).returning(members.c.id), row).scalar_one())
 
 
-def member_by_code(tx: Tx, scope: Scope, lookup: bytes, now: datetime, *, hold: bool = False) -> MemberRow:
+@dataclass(frozen=True)
+class CodeKey:
+    """What a code's row is found by; `short` where that is of its short form."""
+
+    lookup: bytes
+    short: bool = False
+
+
+def member_by_code(tx: Tx, scope: Scope, key: CodeKey, now: datetime, *, hold: bool = False) -> MemberRow | None:
     """The holder of a card, if the caller's merchant takes part in its programme; if asked, held as by `lock_member`,
-    and with the tier that stands then. Raises `NotFound`."""
-    r = (_HOLD if hold else _LOOK).first(tx, {"lookup": lookup, "merchant_id": scope.merchant_id})
+    and with the tier that stands then. Whoever calls this looks how the code stands."""
+    r = _FIND[key.short, hold].first(tx, {"lookup": key.lookup, "merchant_id": scope.merchant_id})
     if r is None:
-        raise NotFound("This card is not known here.", code="unknown-card", field="code")
-    if hold and r.left_at is not None:
-        raise NotFound(LEFT, code="unknown-card")
-    current = r.revoked_at is None and (r.valid_to is None or r.valid_to > now) and r.pass_state in (None, "active")
-    member = _member(r, current=current)
+        return None
+    standing = _standing(r, now)
+    state = CodeState(r.code_id, r.pass_id, r.code_kind, r.issue, r.key_id, standing, r.shown_at is not None)
+    member = replace(_member(r, current=standing == CURRENT), code=state)
     return replace(member, coupon_pass=r.pass_id) if r.code_kind == "coupon" else member
+
+
+def _standing(r: Any, now: datetime) -> str:
+    if r.left_at is not None:
+        return GONE
+    if r.revoked_at is not None:
+        return REVOKED
+    if r.valid_to is not None and r.valid_to <= now:
+        return EXPIRED
+    if r.pass_state not in (None, "active"):
+        return REPLACED
+    return OLDER if r.superseded_at is not None else CURRENT
 
 
 _PASS_BY_CODE = (
     sa.select(codes.c.pass_id)
     .select_from(codes.join(members, members.c.id == codes.c.member_id).join(participations, _TAKES_PART))
-    .where(codes.c.lookup == b("lookup"))
+    .where(codes.c.kind != "recovery")
 )
+_PASS_BY = {False: _PASS_BY_CODE.where(_LOOKUP), True: _PASS_BY_CODE.where(_SHORT)}
 
 
-def pass_by_code(tx: Tx, scope: Scope, lookup: bytes) -> int | None:
+def pass_by_code(tx: Tx, scope: Scope, key: CodeKey) -> int | None:
     """The key of the pass that shows this code, if the caller's merchant takes part in its programme."""
-    return tx.execute(_PASS_BY_CODE, {"lookup": lookup, "merchant_id": scope.merchant_id}).scalar()
+    return tx.execute(_PASS_BY[key.short], {"lookup": key.lookup, "merchant_id": scope.merchant_id}).scalar()
 
 
 def member_by_public(tx: Tx, scope: Scope, public_id: str) -> MemberRow:

@@ -133,7 +133,9 @@ def add_code(
     issue: int,
     at: datetime,
     kind: str = PASS_CODE,
+    short: bytes | None = None,
 ) -> None:
+    """The first code of a pass; `short` is what its short form is found by."""
     tx.execute(
         sa.insert(codes).values(
             pass_id=pass_id,
@@ -144,13 +146,14 @@ def add_code(
             key_id=key_id,
             issue=issue,
             valid_from=at,
+            short=short,
         )
     )
 
 
 _CODES = (
     sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue)
-    .where(codes.c.pass_id.in_(b("ids", expanding=True)))
+    .where(codes.c.pass_id.in_(b("ids", expanding=True)), codes.c.superseded_at.is_(None))
     .order_by(codes.c.issue)
 )
 

@@ -38,13 +38,13 @@ MAX_TEXT = 200
 UNSIGNED = "0"
 """The key id of a code without signature."""
 
-_BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _CONFUSED = str.maketrans("OIL", "011")
 _CHECK_LENGTH = 4
 _SIGNATURE_BYTES, _SIGNATURE_LENGTH = 64, 103
 # Python reads base 32 with the digits of RFC 4648, 7; the order of the two alphabets is the same.
-_TO_DIGITS = str.maketrans(_BASE32, "0123456789abcdefghijklmnopqrstuv")
+_TO_DIGITS = str.maketrans(BASE32, "0123456789abcdefghijklmnopqrstuv")
 MOST_KEYS_KEPT = 256
 
 # The check is the text read as a polynomial at _CHECK_BASE, modulo the largest prime below 32**4. A prime modulus
@@ -96,17 +96,17 @@ def read(text: str) -> Code:
     Lower case, blanks anywhere, and O for 0, I or L for 1 are forgiven. Raises Invalid with code `unreadable-code`.
     """
     if len(text) > MAX_TEXT or not text.isascii():
-        raise _unreadable("This is not the code of a loyalty card. Scan the code on the card.")
+        raise unreadable("This is not the code of a loyalty card. Scan the code on the card.")
     plain = "".join(text.split()).upper().translate(_CONFUSED)
     first, _, rest = plain.partition(".")
     version = _FIRST.fullmatch(first)
     if is_product(plain):
-        raise _unreadable("This is the barcode of a product, not a card. Scan the code on the card.")
+        raise unreadable("This is the barcode of a product, not a card. Scan the code on the card.")
     if version is None or not rest:
-        raise _unreadable("This is not the code of a loyalty card. Scan the code on the card.")
+        raise unreadable("This is not the code of a loyalty card. Scan the code on the card.")
     reader = _READERS.get(version[1])
     if reader is None:
-        raise _unreadable("This code is of a newer format than this server reads. Update the server.")
+        raise unreadable("This code is of a newer format than this server reads. Update the server.")
     return reader(rest)
 
 
@@ -173,11 +173,29 @@ def same_issuer(code: Code, mark: str) -> bool:
     return code.issuer == mark.upper()
 
 
-def mark_from_random(random: bytes) -> str:
+TEST_MARK = "T"
+"""What the mark of an account that tries things out begins with, and that of none that trades: whoever reads a code
+knows a test card by itself. Of accounts founded before there was this difference, nothing is said by it."""
+
+
+def mark_from_random(random: bytes, *, test: bool = False) -> str:
     """A new account's public mark, 6 characters, from the first 30 of at least 32 random bits (4 bytes)."""
     if len(random) < 4:
         raise ValueError("a mark needs 4 random bytes")
-    return _base32(int.from_bytes(random[:4], "big") >> 2, 6)
+    drawn = _base32(int.from_bytes(random[:4], "big") >> 2, 6)
+    if test:
+        return TEST_MARK + drawn[1:]
+    return "S" + drawn[1:] if drawn.startswith(TEST_MARK) else drawn
+
+
+def stem(text: str) -> str:
+    """What stays the same of a card's code whichever issue is scanned: that of its first, unsigned. Of any other text,
+    the text."""
+    try:
+        code = read(text)
+    except Invalid:
+        return text.strip().upper()
+    return write(first(code.issuer, code.reference))
 
 
 def reference_from_random(random: bytes) -> str:
@@ -190,10 +208,10 @@ def reference_from_random(random: bytes) -> str:
 def _read_1(rest: str) -> Code:
     parts = rest.split(".")
     if len(parts) != 6 or not _well_formed(tuple(parts[:5])):
-        raise _unreadable("The code is incomplete or damaged. Scan it again, or type all of it.")
+        raise unreadable("The code is incomplete or damaged. Scan it again, or type all of it.")
     body = ".".join(("L1", *parts[:5]))
     if parts[5] != _check(body):
-        raise _unreadable("A character of the code is wrong. Scan it again, or check what you typed.")
+        raise unreadable("A character of the code is wrong. Scan it again, or check what you typed.")
     issuer, key_id, reference, issue, signature = parts[:5]
     return Code("1", issuer, key_id, reference, int(issue), signature)
 
@@ -218,8 +236,9 @@ def _check(body: str) -> str:
 
 
 def _base32(number: int, length: int) -> str:
-    return "".join(_BASE32[(number >> (5 * place)) & 31] for place in reversed(range(length)))
+    return "".join(BASE32[(number >> (5 * place)) & 31] for place in reversed(range(length)))
 
 
-def _unreadable(sentence: str) -> Invalid:
+def unreadable(sentence: str) -> Invalid:
+    """The refusal of what is no code, or a damaged one."""
     return Invalid(sentence, code="unreadable-code", field="code")

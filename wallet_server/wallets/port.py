@@ -19,7 +19,8 @@ from wallet_server.rules.card import Alert, Card, Texts
 class Identity:
     """What makes a pass this pass, fixed for life, and the secrets that are re-emitted in its bytes.
 
-    `credential_set` names the certificate or service account that signs it; `code` is the text in its barcode.
+    `credential_set` names the certificate or service account that signs it; `code` is the text in its barcode, `number`
+    that of its short form, where it has one.
     """
 
     credential_set: int
@@ -28,6 +29,7 @@ class Identity:
     token: str = field(repr=False)
     code: str = field(repr=False)
     web_service_url: str | None
+    number: int | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""Owns the issues of a card's code: the next one, and whether somebody is known to have a newer one than that which was
+scanned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.records.database import Tx
+from wallet_server.records.schema import codes, passes, publications
+
+
+@dataclass(frozen=True)
+class IssueRow:
+    """The newest issue of a pass's code: its text is sealed for the pass of this serial number."""
+
+    pass_id: int
+    member_id: int
+    serial: str
+    cipher: str
+    kind: str
+    issue: int
+    valid_to: datetime | None
+
+
+_NEWEST = (
+    sa.select(
+        codes.c.pass_id,
+        codes.c.member_id,
+        passes.c.serial,
+        codes.c.cipher,
+        codes.c.kind,
+        codes.c.issue,
+        codes.c.valid_to,
+    )
+    .join(passes, passes.c.id == codes.c.pass_id)
+    .where(codes.c.pass_id == b("of_pass"))
+    .order_by(codes.c.issue.desc())
+    .limit(1)
+)
+
+
+def newest(tx: Tx, pass_id: int) -> IssueRow:
+    """What the pass shows, or will once its phone has fetched it."""
+    return IssueRow(*tx.execute(_NEWEST, {"of_pass": pass_id}).one())
+
+
+def add_next(tx: Tx, row: IssueRow, lookup: bytes, short: bytes, cipher: str, key_id: str, at: datetime) -> None:
+    """One issue more, in the place of this one, which goes on saying who somebody is. The member is held."""
+    older = sa.and_(codes.c.pass_id == row.pass_id, codes.c.superseded_at.is_(None))
+    tx.execute(sa.update(codes).where(older).values(superseded_at=at))
+    tx.execute(
+        sa.insert(codes).values(
+            pass_id=row.pass_id,
+            member_id=row.member_id,
+            lookup=lookup,
+            short=short,
+            cipher=cipher,
+            kind=row.kind,
+            key_id=key_id,
+            issue=row.issue + 1,
+            valid_from=at,
+            valid_to=row.valid_to,
+        )
+    )
+
+
+def mark_shown(tx: Tx, code_id: int, at: datetime) -> None:
+    """A till saw this issue."""
+    tx.execute(sa.update(codes).where(codes.c.id == code_id, codes.c.shown_at.is_(None)).values(shown_at=at))
+
+
+_SHOWN = sa.exists().where(codes.c.pass_id == b("of_pass"), codes.c.issue > b("issue"), codes.c.shown_at.is_not(None))
+_FETCHED = sa.exists().where(publications.c.pass_id == b("of_pass"), publications.c.seen_issue > b("issue"))
+_NEWER_IS_OUT = sa.select(sa.or_(_SHOWN, _FETCHED))
+
+
+def newer_is_out(tx: Tx, pass_id: int, issue: int) -> bool:
+    """Whether somebody is known to have a newer issue than this: a phone fetched it, or a till saw it."""
+    return bool(tx.execute(_NEWER_IS_OUT, {"of_pass": pass_id, "issue": issue}).scalar())
+
+
+def short_is_taken(tx: Tx, short: bytes) -> bool:
+    """Whether the short form of some code is found by this already."""
+    return tx.execute(sa.select(codes.c.id).where(codes.c.short == short)).first() is not None
+
+
+def revoke(tx: Tx, pass_id: int, at: datetime) -> None:
+    """The codes of this pass are good for nothing from now on, and say so."""
+    tx.execute(sa.update(codes).where(codes.c.pass_id == pass_id, codes.c.revoked_at.is_(None)).values(revoked_at=at))
