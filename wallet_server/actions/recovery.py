@@ -124,6 +124,13 @@ def _of_shop(ctx: Context, tx: Tx, token: str) -> passes.PassRow:
     return row
 
 
+def replaced(ctx: Context, tx: Tx, member_id: int) -> Facts:
+    """A new card for a member who was proved in another way, in the caller's transaction: {pass, join_code}. Raises
+    `NotFound` for one who left."""
+    _lock(tx, member_id)
+    return _replace(ctx, tx, member_id, ctx.now())
+
+
 def _lock(tx: Tx, member_id: int) -> None:
     try:
         members.lock_member(tx, member_id)

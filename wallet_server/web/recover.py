@@ -1,17 +1,17 @@
-"""Owns the pages that give a lost or deleted card back: by the link on its back, by the code written there, or by a
-link that the shop made."""
+"""Owns the pages that give a lost or deleted card back: by the link on its back, by the code written there, by a link
+that the shop made, or by a code that is sent to an address of its member."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import enrol, recovery
+from wallet_server.actions import enrol, recovery, recovery_letters
 from wallet_server.actions.once import Facts
-from wallet_server.errors import NotFound, TooMany
+from wallet_server.errors import Invalid, NotFound, TooMany
 from wallet_server.web.face import face
 from wallet_server.web.join import form_name, form_sent, remember
-from wallet_server.web.rendering import chosen_language, context, here, language, press, public_path, render
+from wallet_server.web.rendering import chosen_language, context, here, language, press, public_path, render, root
 from wallet_server.web.visitor import address
 
 recovering = Blueprint("recover", __name__)
@@ -40,9 +40,114 @@ def by_code() -> Answer:
 
 def _code_page(status: int, fault: str) -> Response:
     typed = request.form.get("code", "")[:60]
+    return _fields(language(), status, fault, typed, here())
+
+
+def _fields(tongue: str, status: int, fault: str, typed: str, action: str) -> Response:
+    ways = recovery_letters.ways(context())
     return render(
-        "recover.html", language(), status=status, lost=None, fault=fault, typed=typed, action=here(), form=form_name()
+        "recover.html",
+        tongue,
+        status=status,
+        lost=None,
+        fault=fault,
+        typed=typed,
+        action=action,
+        form=form_name(),
+        ways=ways,
+        letters=f"{root()}/recover/letter",
+        letter_fault="",
     )
+
+
+@recovering.post("/recover/letter")
+def ask_for_letter() -> Response:
+    """Have a code sent: the page that asks for it is the same whoever's address it is."""
+    tongue = language()
+    words = press().words[tongue].recover
+    typed = request.form.get("address", "")[:320]
+    try:
+        shown = recovery_letters.ask(context(), typed, tongue, address())
+    except Invalid as fault:
+        return _letter_page(422, typed, words.of(f"faults.{fault.code}", fault.sentence))
+    except TooMany as fault:
+        return _crowded(_letter_page(429, typed, words.count("crowded", -(-fault.retry_after_seconds // 60))), fault)
+    return _code_asked(200, typed, words.sent.format(shown), "")
+
+
+@recovering.post("/recover/letter/code")
+def by_letter() -> Answer:
+    """The card behind the address, by the code that was sent there; one of several is chosen first."""
+    words = press().words[language()].recover
+    typed = request.form.get("address", "")[:320]
+    try:
+        proved = recovery_letters.prove(
+            context(), typed, request.form.get("code", ""), form_sent() or form_name(), address()
+        )
+    except TooMany as fault:
+        page = _code_asked(429, typed, "", words.count("crowded", -(-fault.retry_after_seconds // 60)))
+        return _crowded(page, fault)
+    except (NotFound, Invalid):
+        return _code_asked(404, typed, "", words.wrong_sent)
+    if proved.back is not None:
+        return _found(proved.back)
+    return render(
+        "recover_choice.html",
+        language(),
+        cards=proved.cards,
+        token=proved.token,
+        action=f"{root()}/recover/letter/card",
+        form=form_name(),
+    )
+
+
+@recovering.post("/recover/letter/card")
+def choose_card() -> Answer:
+    """One of several cards of the same address."""
+    form = request.form
+    try:
+        made = recovery_letters.choose(
+            context(), form.get("token", ""), form.get("member", ""), form_sent() or form_name()
+        )
+        return _found(made)
+    except NotFound:
+        return _letter_page(404, "", press().words[language()].recover.wrong_sent)
+
+
+def _letter_page(status: int, typed: str, fault: str) -> Response:
+    return render(
+        "recover.html",
+        language(),
+        status=status,
+        lost=None,
+        fault="",
+        typed="",
+        action=f"{root()}/recover",
+        form=form_name(),
+        ways=recovery_letters.ways(context()),
+        letters=f"{root()}/recover/letter",
+        letter_fault=fault,
+        address=typed,
+    )
+
+
+def _code_asked(status: int, typed: str, said: str, fault: str) -> Response:
+    return render(
+        "recover_code.html",
+        language(),
+        status=status,
+        said=said,
+        fault=fault,
+        address=typed,
+        action=f"{root()}/recover/letter/code",
+        again=f"{root()}/recover/letter",
+        form=form_name(),
+    )
+
+
+def _crowded(page: Response, fault: TooMany) -> Response:
+    page.headers["Retry-After"] = str(fault.retry_after_seconds)
+    return page
 
 
 @recovering.get("/recover/<token>")
@@ -81,9 +186,7 @@ def _spent(fault: NotFound) -> Response:
     action = here().partition("?")[0].rpartition("/")[0]
     words = press().words[tongue].recover
     fault_text = words.used if fault.code == "already-recovered" else words.return_over
-    return render(
-        "recover.html", tongue, status=404, lost=None, fault=fault_text, typed="", action=action, form=form_name()
-    )
+    return _fields(tongue, 404, fault_text, "", action)
 
 
 def _found(made: Facts) -> Answer:

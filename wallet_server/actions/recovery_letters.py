@@ -1,0 +1,172 @@
+"""Owns recovery by a code that is sent: whoever has lost the card and its code still has the mailbox or the number.
+
+Asking answers alike, and as fast, whether the address is anybody's: only a job looks. Who types the code proves the
+address, and gets the card that named it back, or chooses among several.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+import orjson
+
+from wallet_server.actions import letters, one_time, recovery, visitors
+from wallet_server.actions.context import Context
+from wallet_server.actions.once import Asked, Facts, once
+from wallet_server.actions.visitors import Allowed
+from wallet_server.errors import Invalid, Misconfigured, NotFound, WalletError
+from wallet_server.records import contacts, members, programmes
+from wallet_server.records.database import Tx
+from wallet_server.records.requests import Claim
+from wallet_server.rules.contacts import Address, masked, typed
+from wallet_server.rules.letters import RECOVER
+
+CHOOSING = timedelta(minutes=10)
+"""How long after the code was typed one may choose among several cards."""
+MOST_CARDS = 20
+_CHOICE = "recover-choice"
+
+
+@dataclass(frozen=True)
+class Offered:
+    """One of several cards that an address leads to: the member's public id, the shop, and since when."""
+
+    member: str
+    shop: str
+    since: str
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What a code that was typed led to: the card that is back, or cards to choose from with a token for the choice."""
+
+    back: Facts | None
+    cards: tuple[Offered, ...] = ()
+    token: str = ""
+
+
+def ways(ctx: Context) -> tuple[str, ...]:
+    """By which kinds of address codes can be sent from here."""
+    return tuple(sorted(ctx.channels))
+
+
+def ask(ctx: Context, text: str, tongue: str, visitor: str | None) -> str:
+    """Have a code sent to whoever has a card under this address: how the address is shown. Nothing tells whether
+    anybody has. Raises `Invalid` (`bad-address`, `no-channel`) and `TooMany`."""
+    address = _address(ctx, text)
+    with ctx.change() as tx:
+        visitors.count(ctx, tx, _asking(ctx), "all", visitor)
+        one_time.ask(ctx, tx, address, RECOVER, tongue)
+    ctx.ring()
+    return masked(address)
+
+
+def prove(ctx: Context, text: str, value: str, form: str, visitor: str | None) -> Proved:
+    """Type the code: the one card of this address is back, or there is a choice. The same `form` sent twice gets the
+    same. Raises `NotFound` (`wrong-code`), in the same words whether the address is anybody's, and `TooMany`."""
+    address = _address(ctx, text)
+    with ctx.change() as tx:
+        visitors.count(ctx, tx, _guesses(ctx), "all", visitor)
+
+    def act(tx: Tx) -> Facts:
+        if not one_time.check_address(ctx, tx, address, RECOVER, value):
+            raise _wrong()
+        meant = list(contacts.named(tx, address.kind, address.value))[:MOST_CARDS]
+        if not meant:
+            raise _wrong()
+        if len(meant) > 1:
+            return {"members": meant}
+        return _back(ctx, tx, meant[0], address)
+
+    facts = once(ctx, _wish(f"{address.value}\0{value}", form), act)[0]
+    ctx.ring()
+    if "members" not in facts:
+        return Proved(facts)
+    return Proved(None, _offered(ctx, facts["members"]), _token(ctx, address, facts["members"]))
+
+
+def choose(ctx: Context, token: str, member: str, form: str) -> Facts:
+    """The card that was chosen is back: {pass, join_code}. Raises `NotFound` (`wrong-code`) when the choice is over."""
+    try:
+        said = orjson.loads(ctx.keyring.open(token[:4000], _CHOICE))
+    except (WalletError, ValueError) as fault:
+        raise _wrong() from fault
+    address = Address(said["kind"], said["value"])
+
+    def act(tx: Tx) -> Facts:
+        found = members.members_by_id(tx, said["members"])
+        key = next((row.id for row in found.values() if row.public_id == member), None)
+        if key is None or said["until"] < ctx.clock().timestamp():
+            raise _wrong()
+        return _back(ctx, tx, key, address)
+
+    facts = once(ctx, _wish(f"{token}\0{member}", form), act)[0]
+    ctx.ring()
+    return facts
+
+
+def _back(ctx: Context, tx: Tx, member_id: int, address: Address) -> Facts:
+    try:
+        facts = recovery.replaced(ctx, tx, member_id)
+    except NotFound as fault:
+        raise _wrong() from fault
+    # The code came from that mailbox: the address is proved, unless it is another member's already.
+    programme_id = members.members_by_id(tx, [member_id])[member_id].programme_id
+    if contacts.owner(tx, programme_id, address.kind, address.value) is None:
+        contacts.prove(tx, programme_id, member_id, address.kind, address.value, ctx.clock())
+    return facts
+
+
+def _offered(ctx: Context, keys: list[int]) -> tuple[Offered, ...]:
+    with ctx.look() as tx:
+        found = members.members_by_id(tx, keys)
+        return tuple(
+            Offered(
+                row.public_id,
+                programmes.programme_by_id(tx, row.programme_id).name,
+                row.joined_at.date().isoformat(),
+            )
+            for row in (found[key] for key in keys if key in found)
+        )
+
+
+def _token(ctx: Context, address: Address, keys: list[int]) -> str:
+    until = (ctx.clock() + CHOOSING).timestamp()
+    said = {"kind": address.kind, "value": address.value, "members": keys, "until": until}
+    return ctx.keyring.seal(orjson.dumps(said), _CHOICE)
+
+
+def _address(ctx: Context, text: str) -> Address:
+    address = typed(text, ctx.settings.phone_region)
+    if letters.channel_of(ctx, address.kind) is None:
+        if not ctx.channels:
+            raise Misconfigured("No code can be sent from here; see WALLET_SMTP_HOST and WALLET_SMS_URL.")
+        way = "e-mail" if address.kind == "phone" else "short message"
+        raise Invalid(f"Codes are sent by {way} alone here.", code="no-channel", field="address")
+    return address
+
+
+def _asking(ctx: Context) -> Allowed:
+    return Allowed("recover-ask", ctx.settings.guesses_per_hour, 120, "Too many codes were asked for from here; wait.")
+
+
+def _guesses(ctx: Context) -> Allowed:
+    return Allowed(
+        "recover-sent",
+        ctx.settings.guesses_per_hour,
+        recovery.GUESSES_PER_MINUTE,
+        "Too many codes were tried from here; wait an hour.",
+    )
+
+
+def _wish(what: str, form: str) -> Asked:
+    # By the form as it was shown, as for the other ways back; neither address nor code is stored in it.
+    name = hashlib.sha256(f"letter\0{what}\0{form}".encode())
+    return Asked("recover", name.digest(), (Claim("recover", f"form:{name.hexdigest()}"),))
+
+
+def _wrong() -> NotFound:
+    sentence = "This is not the code that was sent, or its ten minutes are over. Type it again, or ask for a new one."
+    return NotFound(sentence, code="wrong-code")
