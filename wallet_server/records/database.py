@@ -28,6 +28,7 @@ from sqlalchemy.engine import make_url
 
 from wallet_server import resources
 from wallet_server.errors import Invalid, Unavailable
+from wallet_server.records import wire
 from wallet_server.records.schema import metadata
 from wallet_server.settings import Settings
 
@@ -82,6 +83,8 @@ class Database:
             engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment]
             engine.dispose()
         else:
+            engine.dialect.do_commit = wire.commit  # type: ignore[assignment]
+            engine.dialect.do_rollback = wire.rollback  # type: ignore[assignment]
             sa.event.listen(engine, "connect", _prepare_postgresql)
             sa.event.listen(engine, "checkin", _given_back)
             sa.event.listen(engine, "checkout", _ping)
@@ -122,6 +125,8 @@ class Database:
                 transaction = connection.begin()
                 try:
                     yield connection
+                    if not self.sqlite:
+                        wire.wire_of(connection.connection.dbapi_connection).flush()
                 finally:
                     transaction.rollback()
         finally:
@@ -215,12 +220,11 @@ def _prepare_postgresql(connection: psycopg.Connection, _record: object) -> None
     # All whole numbers as BIGINT: by default their type follows their size, and each mixture of types is another
     # statement to prepare.
     connection.adapters.register_dumper(int, Int8Dumper)
+    connection.cursor_factory = wire.InTurn
 
 
-def _given_back(connection: Any, record: Any) -> None:
+def _given_back(_connection: Any, record: Any) -> None:
     record.info[_USED] = time.monotonic()
-    if connection is not None and not connection.closed and connection.autocommit:
-        connection.autocommit = False  # what begins next on it is a transaction again
 
 
 def _ping(connection: Any, record: Any, _fairy: object) -> None:
@@ -228,11 +232,11 @@ def _ping(connection: Any, record: Any, _fairy: object) -> None:
     if time.monotonic() - record.info.get(_USED, 0.0) < FRESH_SECONDS:
         return
     try:
-        connection.autocommit = True
-        connection.execute("")
-        connection.autocommit = False  # for who has it now
+        answered = connection.pgconn.exec_(b"").status == psycopg.pq.ExecStatus.EMPTY_QUERY
     except psycopg.Error as fault:
         raise sa.exc.InvalidatePoolError from fault
+    if not answered:
+        raise sa.exc.InvalidatePoolError
 
 
 @contextmanager

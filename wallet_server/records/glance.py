@@ -15,18 +15,19 @@ import sqlalchemy as sa
 
 from wallet_server.errors import Unavailable
 from wallet_server.records.database import Database
+from wallet_server.records.wire import numbered, wire_of
 
 BUSY = "The database cannot be read just now; please try again in a moment."
 
 
 class _Ready(NamedTuple):
-    """A statement as a driver takes it: its text, the values that are always the same, the names in their order (None
-    where the driver takes names), and what turns each column into Python."""
+    """A statement as a driver takes it: its text (numbered, and then bytes, for PostgreSQL), the values that are always
+    the same, the names in their order (None where the driver takes names), and what turns each column into Python."""
 
-    text: str
+    text: str | bytes
     constants: dict[str, Any]
     places: Sequence[str] | None
-    readers: Sequence[Callable[[Any], Any] | None]
+    readers: Sequence[Callable[[Any], Any] | None] | None
 
 
 class Glance:
@@ -48,20 +49,13 @@ class Glance:
             # A raw connection raises what the driver raises, where there is no database to connect to.
             raise Unavailable(BUSY) from fault
         try:
-            if not database.sqlite:
-                # Else psycopg begins a transaction, and the rollback at its end makes it forget what it has prepared.
-                driver: Any = connection.dbapi_connection
-                driver.autocommit = True  # until it is given back
-            cursor = connection.cursor()
-            cursor.execute(text, given)
-            found = list(cursor.fetchall())
-            cursor.close()
+            found = _asked(connection, text, given)
         except (sqlite3.OperationalError, psycopg.OperationalError) as fault:
             connection.invalidate()
             raise Unavailable(BUSY) from fault
         finally:
             connection.close()
-        if not found or not any(readers):
+        if not found or readers is None:
             return found
         return [tuple(v if read is None else read(v) for v, read in zip(r, readers, strict=True)) for r in found]
 
@@ -73,6 +67,23 @@ class Glance:
     def _prepare(self, dialect: sa.Dialect) -> _Ready:
         compiled: Any = self._query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         readers = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in self._query.selected_columns]
+        text: str | bytes = str(compiled)
         places = list(compiled.positiontup) if compiled.positional else None
-        ready = self._ready[dialect.name] = _Ready(str(compiled), dict(compiled.params), places, readers)
+        if dialect.name == "postgresql":
+            text, places = numbered(str(compiled))
+        ready = _Ready(text, dict(compiled.params), places, readers if any(readers) else None)
+        self._ready[dialect.name] = ready
         return ready
+
+
+def _asked(connection: Any, text: str | bytes, given: Any) -> list[tuple[Any, ...]]:
+    if isinstance(text, bytes):
+        # Over the wire, where a statement outside a transaction is one message; psycopg would begin one.
+        wire = wire_of(connection.dbapi_connection)
+        line = wire.line(text, given)
+        return wire.rows(line, wire.alone(line))
+    cursor = connection.cursor()
+    cursor.execute(text, given)
+    found = list(cursor.fetchall())
+    cursor.close()
+    return found

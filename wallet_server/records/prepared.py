@@ -1,25 +1,24 @@
-"""Owns statements that are compiled once for each database and run on the driver's own cursor, inside a transaction.
+"""Owns statements that are compiled once for each database and run on the driver itself, inside a transaction.
 
-Asking SQLAlchemy to execute costs five times what the driver does with the same text, each time anew. What a till waits
-for is said this way; what is rare is not worth it. The texts are compiled from the same constructs, values and columns
+Asking SQLAlchemy to execute costs many times what the driver does with the same text, each time anew. What a till waits
+for is said this way: on SQLite on the driver's own cursor, on PostgreSQL over the wire (`records.wire`), where several
+go as one message. What is rare is not worth it. The texts are compiled from the same constructs, values and columns
 pass through the same converters, and whoever listens to the engine's statements hears these too.
 """
 
 from __future__ import annotations
 
-import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 
 from wallet_server.records.database import Tx
+from wallet_server.records.wire import Line, Refused, Wire, numbered, wire_of
 
 _CURSOR = "wallet_cursor"
-_NAMED = re.compile(r"%\((\w+)\)s")
 Convert = Callable[[Any], Any]
 Build = Callable[[str], sa.Executable]
 
@@ -75,7 +74,10 @@ class Prepared:
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Any]:
         """All rows of the answer, with their columns by name."""
         ready = self._for(tx)
-        return ready.rows(self._sent(tx, ready, values).fetchall())
+        if isinstance(ready.sent, str):
+            return ready.rows(self._done(tx, ready, values).fetchall())
+        wire, line = self._line(tx, ready, values)
+        return ready.rows(wire.rows(line, wire.ask((line,))[0]))
 
     def first(self, tx: Tx, values: Mapping[str, Any]) -> Any:
         """The first row of the answer, or None."""
@@ -84,21 +86,43 @@ class Prepared:
 
     def run(self, tx: Tx, values: Mapping[str, Any]) -> int:
         """A statement without an answer; how many rows it changed."""
-        return int(self._sent(tx, self._for(tx), values).rowcount)
+        ready = self._for(tx)
+        if isinstance(ready.sent, str):
+            return int(self._done(tx, ready, values).rowcount)
+        wire, line = self._line(tx, ready, values)
+        return wire.ask((line,))[0].command_tuples or 0
 
     def many(self, tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
         """The same statement for each of these rows, without an answer."""
+        ready = self._for(tx)
         if len(rows) == 1:
             self.run(tx, rows[0])
-            return
-        ready, cursor = self._for(tx), _cursor(tx)
-        given = [ready.given(row) for row in rows]
-        _tell(tx, cursor, ready, given)
-        cursor.executemany(ready.sent, [ready.placed(one) for one in given])
+        elif isinstance(ready.sent, str):
+            given = [ready.given(row) for row in rows]
+            _tell(tx, ready, given)
+            _cursor(tx).executemany(ready.sent, [ready.placed(one) for one in given])
+        elif rows:
+            lines = [self._line(tx, ready, row) for row in rows]
+            lines[0][0].ask([line for _, line in lines])
 
-    def _sent(self, tx: Tx, ready: _Ready, values: Mapping[str, Any]) -> Any:
+    def leave(self, tx: Tx, values: Mapping[str, Any], refused: Refused | None = None) -> None:
+        """On PostgreSQL: sent together with whatever this transaction says next, at the latest with its COMMIT. Nobody
+        hears the answer; `refused` makes what is raised there if it is refused."""
+        ready = self._for(tx)
+        wire, line = self._line(tx, ready, values, refused)
+        wire.leave(line)
+
+    def _line(
+        self, tx: Tx, ready: _Ready, values: Mapping[str, Any], refused: Refused | None = None
+    ) -> tuple[Wire, Line]:
+        given = ready.given(values)
+        _tell(tx, ready, given)
+        wire = wire_of(tx.connection.dbapi_connection)
+        return wire, wire.line(ready.sent, ready.placed(given), refused)  # type: ignore[arg-type]
+
+    def _done(self, tx: Tx, ready: _Ready, values: Mapping[str, Any]) -> Any:
         cursor, given = _cursor(tx), ready.given(values)
-        _tell(tx, cursor, ready, given)
+        _tell(tx, ready, given)
         cursor.execute(ready.sent, ready.placed(given))
         return cursor
 
@@ -109,7 +133,7 @@ class Prepared:
         what = self._what(dialect.name) if callable(self._what) else self._what
         compiled: Any = what.compile(dialect=dialect, column_keys=self._columns)  # type: ignore[attr-defined]
         text = str(compiled)
-        sent, places = (text, compiled.positiontup) if compiled.positional else _numbered(text)
+        sent, places = (text, compiled.positiontup) if compiled.positional else numbered(text)
         answer: list[Any] = list(getattr(what, "_all_selected_columns", ()))
         readers = [(n, c.type.dialect_impl(dialect).result_processor(dialect, None)) for n, c in enumerate(answer)]
         ready = self._ready[dialect.name] = _Ready(
@@ -124,14 +148,6 @@ class Prepared:
         return ready
 
 
-def _numbered(text: str) -> tuple[bytes, list[str]]:
-    """psycopg's own form into PostgreSQL's, once and not at each execution (psycopg remembers none that is so long as
-    that of a sale), and the names in the order of their numbers."""
-    places: dict[str, int] = {}
-    sent = _NAMED.sub(lambda found: f"${places.setdefault(found[1], len(places) + 1)}", text)
-    return sent.replace("%%", "%").encode(), list(places)
-
-
 def _row_of(names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
     kind: Any = namedtuple("Row", list(names), rename=True)  # type: ignore[misc]  # noqa: PYI024 - known here alone
     make: Callable[[Sequence[Any]], Any] = kind._make
@@ -143,12 +159,11 @@ def _cursor(tx: Tx) -> Any:
     cursor = pooled.info.get(_CURSOR)
     if cursor is None:
         connection: Any = pooled.dbapi_connection
-        raw = isinstance(connection, psycopg.Connection)
-        cursor = pooled.info[_CURSOR] = psycopg.RawCursor(connection) if raw else connection.cursor()
+        cursor = pooled.info[_CURSOR] = connection.cursor()
     return cursor
 
 
-def _tell(tx: Tx, cursor: Any, ready: _Ready, given: Any) -> None:
+def _tell(tx: Tx, ready: _Ready, given: Any) -> None:
     if not (tx._has_events or tx.engine._has_events):  # asked as SQLAlchemy itself does
         return
     for hears in tx.dispatch.before_cursor_execute:
@@ -157,4 +172,18 @@ def _tell(tx: Tx, cursor: Any, ready: _Ready, given: Any) -> None:
             said = [ready.placed(one) for one in given] if many else ready.placed(given)
         else:
             said = given
-        hears(tx, cursor, ready.text, said, None, many)
+        hears(tx, None, ready.text, said, None, many)
+
+
+def together(tx: Tx, *asked: tuple[Prepared, Mapping[str, Any]]) -> list[list[Any]]:
+    """The rows of several statements, in this order; on PostgreSQL with one message for all of them."""
+    readies = [(one, one._for(tx), values) for one, values in asked]
+    if isinstance(readies[0][1].sent, str):
+        return [one.rows(tx, values) for one, values in asked]
+    lines = [one._line(tx, ready, values) for one, ready, values in readies]
+    wire = lines[0][0]
+    answers = wire.ask([line for _, line in lines])
+    return [
+        ready.rows(wire.rows(line, answer))
+        for (_, ready, _), (_, line), answer in zip(readies, lines, answers, strict=True)
+    ]

@@ -1,0 +1,301 @@
+"""Owns the shortest way to PostgreSQL: statements prepared once on each connection, sent through libpq itself, and as
+many in one message as need not wait for each other.
+
+psycopg's cursor costs the interpreter five times what libpq does with the same statement, and its BEGIN and COMMIT are
+a message each. Here BEGIN travels with the first statement of a transaction, COMMIT with what was left for the end, and
+psycopg goes on beside it: it asks the connection itself whether a transaction is open. Values go as text, whose types
+PostgreSQL finds out when it prepares the statement; columns come back through psycopg's own converters.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import select
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import pq
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.types.json import Jsonb
+
+_OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.EMPTY_QUERY)
+_IDLE, _OPEN = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
+_SYNC, _SKIPPED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
+_BEGIN, _COMMIT, _ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
+_DEALLOCATING = ("ROLLBACK", "DROP", "ALTER")
+"""After these psycopg lets go of everything that was prepared on its connection."""
+_NAMED = re.compile(r"%\((\w+)\)s")
+_numbers = itertools.count()
+WAIT_MILLISECONDS = 60_000
+"""How long one wait for the server's next word is; after it the connection is asked whether it still stands."""
+
+Refused = Callable[[psycopg.Error], Exception]
+"""What is raised in place of the database's own refusal of a statement."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A statement in PostgreSQL's own form ($1, $2, …) with its values."""
+
+    text: bytes
+    values: Sequence[bytes | None]
+    refused: Refused | None = None
+
+
+def _text(value: str) -> bytes:
+    if "\0" in value:  # libpq would take what stands before it for all of it
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return value.encode()
+
+
+def _bytes(value: bytes) -> bytes:
+    return b"\\x" + value.hex().encode()
+
+
+_SAID: dict[type, Callable[[Any], bytes | None]] = {
+    type(None): lambda _: None,
+    str: _text,
+    int: lambda value: b"%d" % value,
+    bool: lambda value: b"t" if value else b"f",
+    bytes: _bytes,
+    datetime: lambda value: str(value).encode(),
+    date: lambda value: value.isoformat().encode(),
+    psycopg.Binary: lambda value: _bytes(bytes(value.obj)),
+    Jsonb: lambda value: orjson.dumps(value.obj, option=orjson.OPT_SORT_KEYS),
+}
+
+
+class Wire:
+    """The way over one connection; for one thread at a time, as the connection is."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection, self._pg = connection, connection.pgconn
+        self._names: dict[bytes, bytes] = {}
+        self._readers: dict[bytes, Any] = {}
+        self._waiting: list[Line] = []
+        self._arrivals = select.poll()
+        self._arrivals.register(self._pg.socket, select.POLLIN)
+        self._others = Transformer(connection)
+
+    def line(self, text: bytes, values: Sequence[Any], refused: Refused | None = None) -> Line:
+        """A statement with its values as PostgreSQL reads them. Raises `psycopg.DataError` for what it cannot hold."""
+        return Line(text, [self._said(value) for value in values], refused)
+
+    def _said(self, value: Any) -> bytes | None:
+        say = _SAID.get(type(value))
+        if say is not None:
+            return say(value)
+        said = self._others.get_dumper(value, PyFormat.TEXT).dump(value)
+        return None if said is None else bytes(said)
+
+    def leave(self, line: Line) -> None:
+        """Send this with whatever comes next in this transaction, at the latest with its COMMIT. Nobody reads its
+        answer; who finds out that it is refused is whoever sends next."""
+        self._waiting.append(line)
+
+    def flush(self) -> None:
+        """Send what was left, so that what another way sends next comes after it."""
+        if self._waiting:
+            self.ask(())
+
+    def ask(self, lines: Sequence[Line]) -> list[pq.abc.PGresult]:
+        """The answers to these, in one message, within the connection's transaction (begun here where none is open).
+
+        Raises `psycopg.Error`, or what a line has in its place, for the first that is refused; then none after it was
+        done, and the transaction can only be rolled back.
+        """
+        left, self._waiting = self._waiting, []
+        whole = [*left, *lines]
+        if self._pg.transaction_status == _IDLE:
+            return self._sent(whole, first=self._begin())[len(left) :]
+        if len(whole) == 1 and whole[0].text in self._names:
+            return [self.alone(whole[0])]
+        return self._sent(whole)[len(left) :]
+
+    def alone(self, line: Line) -> pq.abc.PGresult:
+        """The answer to one statement, as its own transaction where none is open."""
+        name = self._names.get(line.text)
+        if name is None:
+            return self._sent([line])[0]
+        answer = self._pg.exec_prepared(name, line.values)  # type: ignore[arg-type]  # None is NULL
+        if answer.status not in _OK:
+            raise self._fault(answer, line)
+        return answer
+
+    def commit(self) -> None:
+        """End the open transaction, together with what was left for its end."""
+        left, self._waiting = self._waiting, []
+        if left:
+            first = self._begin() if self._pg.transaction_status == _IDLE else None
+            self._sent(left, first=first, last=_COMMIT)
+        elif self._pg.transaction_status == _OPEN:
+            self._plain(_COMMIT)
+        else:
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Undo the open transaction; whatever was left is not sent."""
+        self._waiting.clear()
+        status = self._pg.transaction_status
+        if status == _OPEN:
+            self._plain(_ROLLBACK)
+        elif status != _IDLE:
+            # Something was refused. psycopg lets go of what it has prepared then, and of all else with it.
+            self.unlearn()
+            self._connection.rollback()
+
+    def unlearn(self) -> None:
+        """What was prepared is gone, or no longer good: all is prepared anew."""
+        self._names.clear()
+        self._readers.clear()
+
+    def _plain(self, text: bytes) -> None:
+        answer = self._pg.exec_(text)
+        if answer.status not in _OK:
+            raise self._fault(answer, None)
+
+    def rows(self, line: Line, answer: pq.abc.PGresult) -> list[tuple[Any, ...]]:
+        """The rows of an answer, each column as psycopg reads it."""
+        if not answer.ntuples:
+            return []
+        reader = self._readers.get(line.text)
+        if reader is None:
+            reader = self._readers[line.text] = Transformer(self._connection)
+            reader.set_pgresult(answer)
+        else:  # the same columns as before, whose converters it knows
+            reader.set_pgresult(answer, set_loaders=False)
+        found: list[tuple[Any, ...]] = reader.load_rows(0, answer.ntuples, tuple)
+        reader.set_pgresult(None, set_loaders=False)
+        return found
+
+    def _begin(self) -> bytes:
+        said = [_BEGIN]
+        if (level := self._connection.isolation_level) is not None:
+            said.append(b"ISOLATION LEVEL " + level.name.replace("_", " ").encode())
+        if (read_only := self._connection.read_only) is not None:
+            said.append(b"READ ONLY" if read_only else b"READ WRITE")
+        return b" ".join(said)
+
+    def _sent(
+        self, lines: Sequence[Line], *, first: bytes | None = None, last: bytes | None = None
+    ) -> list[pq.abc.PGresult]:
+        """Send them as one message and wait for all answers."""
+        pg = self._pg
+        asked: list[tuple[Line, bytes] | Line | None] = []
+        pg.enter_pipeline_mode()
+        try:
+            if first is not None:
+                pg.send_query_params(first, None)
+                asked.append(None)
+            new: dict[bytes, bytes] = {}
+            for line in lines:
+                name = self._names.get(line.text) or new.get(line.text)
+                if name is None:
+                    name = new[line.text] = b"wallet_%d" % next(_numbers)
+                    pg.send_prepare(name, line.text)
+                    asked.append((line, name))
+                pg.send_query_prepared(name, line.values)
+                asked.append(line)
+            if last is not None:
+                pg.send_query_params(last, None)
+                asked.append(None)
+            pg.pipeline_sync()
+            answers = self._answers()
+            pg.exit_pipeline_mode()
+        except BaseException:
+            pg.finish()  # what it would say next belongs to nobody: the pool must not hand it on
+            raise
+        return self._judged(asked, answers)
+
+    def _judged(self, asked: Sequence[Any], answers: Sequence[pq.abc.PGresult]) -> list[pq.abc.PGresult]:
+        """The answers to the lines themselves; what was prepared is remembered."""
+        found = []
+        for one, answer in zip(asked, answers, strict=True):
+            line, name = one if isinstance(one, tuple) else (one, None)
+            if answer.status not in _OK:
+                raise self._fault(answer, line)
+            if name is not None:
+                self._names[line.text] = name
+            elif line is not None:
+                found.append(answer)
+        return found
+
+    def _answers(self) -> list[pq.abc.PGresult]:
+        """Everything up to the end of the message. The wait lets other threads go on, which libpq's own here would
+        not."""
+        pg, ended = self._pg, False
+        found: list[pq.abc.PGresult] = []
+        while pg.flush():
+            select.select([pg.socket], [pg.socket], [], WAIT_MILLISECONDS / 1000)
+            pg.consume_input()
+        while True:
+            while pg.is_busy():
+                self._arrivals.poll(WAIT_MILLISECONDS)
+                pg.consume_input()
+            answer = pg.get_result()
+            if answer is None:
+                if ended or pg.status != pq.ConnStatus.OK:
+                    raise psycopg.OperationalError("the connection is lost")
+                ended = True
+                continue
+            ended = False
+            if answer.status == _SYNC:
+                return found
+            found.append(answer)
+
+    def _fault(self, answer: pq.abc.PGresult, line: Line | None) -> Exception:
+        fault: psycopg.Error = psycopg.errors.error_from_result(answer, "utf-8")
+        if isinstance(fault, psycopg.errors.FeatureNotSupported | psycopg.errors.InvalidSqlStatementName):
+            self.unlearn()  # a column has another type since
+        return line.refused(fault) if line is not None and line.refused is not None else fault
+
+
+class InTurn(psycopg.Cursor[Any]):
+    """psycopg's cursor, before whose statements goes what was left on the wire of its connection."""
+
+    def execute(self, *args: Any, **more: Any) -> InTurn:
+        wire = wire_of(self.connection)
+        wire.flush()
+        super().execute(*args, **more)
+        if (self.statusmessage or "").startswith(_DEALLOCATING):
+            wire.unlearn()
+        return self
+
+    def executemany(self, *args: Any, **more: Any) -> None:
+        wire_of(self.connection).flush()
+        super().executemany(*args, **more)
+
+
+def numbered(text: str) -> tuple[bytes, list[str]]:
+    """psycopg's own form of a statement into PostgreSQL's, and the names of its values in the order of their
+    numbers."""
+    places: dict[str, int] = {}
+    sent = _NAMED.sub(lambda found: f"${places.setdefault(found[1], len(places) + 1)}", text)
+    return sent.replace("%%", "%").encode(), list(places)
+
+
+_WIRE = "wallet_wire"
+
+
+def wire_of(connection: Any) -> Wire:
+    """The wire of a psycopg connection."""
+    found: Wire | None = getattr(connection, _WIRE, None)
+    if found is None:
+        found = Wire(connection)
+        setattr(connection, _WIRE, found)
+    return found
+
+
+def commit(pooled: Any) -> None:
+    """`do_commit` of SQLAlchemy's dialect."""
+    wire_of(pooled.dbapi_connection).commit()
+
+
+def rollback(pooled: Any) -> None:
+    """`do_rollback` of SQLAlchemy's dialect."""
+    wire_of(pooled.dbapi_connection).rollback()
