@@ -25,10 +25,12 @@ from wallet_server.web.api.counter import counter
 from wallet_server.web.api.coupons import coupon_uses
 from wallet_server.web.api.door import SCHEMES
 from wallet_server.web.api.events import events
+from wallet_server.web.api.favours import till_gestures
 from wallet_server.web.api.gestures import gestures
 from wallet_server.web.api.holds import holds
 from wallet_server.web.api.naming import name_operations
 from wallet_server.web.api.offline import offline_till
+from wallet_server.web.api.proofs import second_proofs
 from wallet_server.web.api.quotes import quotes
 from wallet_server.web.api.refunds import refunds
 from wallet_server.web.api.sandbox_clock import sandbox_clock
@@ -59,7 +61,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    counters = (counter, cashiers, quotes, refunds, holds, offline_till, coupon_uses)
+    counters = (counter, cashiers, till_gestures, quotes, refunds, holds, second_proofs, offline_till, coupon_uses)
     for blueprint in (*counters, back_office, events, gestures, books, tiers, webhooks, sandbox_clock):
         app.register_api(blueprint)
     name_operations(app)

@@ -130,10 +130,6 @@ class Context:
         """A transaction that writes; see `records.database.Database.change`. In training it is rolled back."""
         return self.database.rehearse() if self.training else self.database.change()
 
-    def kept(self) -> AbstractContextManager[Tx]:
-        """A transaction that writes in training too: what counts guesses counts those of a rehearsal."""
-        return self.database.change()
-
     def rehearsing(self) -> Context:
         """The same installation for one who practises: every change runs whole and is rolled back, nobody is rung."""
         return replace(self, training=True, ring=lambda: None)

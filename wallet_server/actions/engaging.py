@@ -133,7 +133,7 @@ def _refuse_unknown(rater: Rater, told: Report) -> None:
     known = _known(rater.programme)
     if told.name not in known:
         names = ", ".join(sorted(known)) or "none"
-        sentence = f"This programme knows no event {told.name}; it knows {names}. Name it in a rule or a tier first."
+        sentence = f"This programme knows no event {told.name}; it knows {names}. Name it in a rule, a tier or a gesture first."
         raise Invalid(sentence, code="unknown-event", field="name")
     if rater.wants_proof(told.name) and not told.proof:
         sentence = "This event counts with a proof alone: send where it can be seen (a link, a number)."
@@ -141,11 +141,12 @@ def _refuse_unknown(rater: Rater, told: Report) -> None:
 
 
 def _known(programme: Programme) -> set[str]:
-    """The events that rules give for or tiers count."""
+    """The events that rules give for, tiers count, or gestures answer."""
     figures = () if programme.ladder is None else needed(programme.ladder)
     counted = {metric.removeprefix(EVENTS) for metric, _ in figures if metric.startswith(EVENTS)}
     if any(metric == "referrals" for metric, _ in figures):
         counted.add("referral")
+    counted |= {one.after[0] for one in programme.gestures if one.after is not None}
     return counted | {rule.way.name for rule in programme.earn if isinstance(rule.way, Event)}
 
 

@@ -22,13 +22,14 @@ def state_of(tx: Tx, needs: Needs, member: MemberRow, at: datetime, zone: str) -
         tier=member.tier,
         visits=visited,
         given={rule: given.within(tx, member.id, rule, window(span, at, zone)) for rule, span in needs.caps},
-        celebrates=_celebrates(tx, member.id, at, zone) if needs.birthday else frozenset(),
+        celebrates=celebrates(tx, member.id, at, zone) if needs.birthday else frozenset(),
         tenure_days=(local(at, zone).date() - local(member.joined_at, zone).date()).days if needs.tenure else 0,
         sales=given.sales(tx, member.id) if needs.sales else 0,
     )
 
 
-def _celebrates(tx: Tx, member_id: int, at: datetime, zone: str) -> frozenset[Birthday]:
+def celebrates(tx: Tx, member_id: int, at: datetime, zone: str) -> frozenset[Birthday]:
+    """The spans around a member's birthday that this day of the store is in; none where no birthday was told."""
     told = given.birthday(tx, member_id)
     month_and_day = None if told is None else (int(told[:2]), int(told[3:]))
     return celebrated(month_and_day, local(at, zone).date())

@@ -5,6 +5,7 @@ The books keep what was given and a code; the words are kept beside them, and er
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -52,9 +53,10 @@ def give(ctx: Context, scope: Scope, member: str, given: Given, wish: Asked) -> 
         held = replace(found, tier=members.lock_member(tx, found.id))
         programme, now = ctx.programme(tx, held.version_id), ctx.now()
         if given.voucher is None:
-            facts = _units(ctx, tx, scope, held, programme, given, now)
+            code, said = given.currency or programme.balance_currency, {"code": given.code}
+            facts = book_units(ctx, tx, scope, held, programme, code, given.units or 0, said, now)
         else:
-            facts = _voucher(ctx, tx, held, programme, given.voucher, now)
+            facts = book_voucher(ctx, tx, held, programme, given.voucher, now)
         note = Gesture(held.id, facts["id"], given.reason, given.complaint, scope.principal, now)
         gestures.add(tx, note)
         hooks.tell(ctx, tx, hooks.GOODWILL, held.programme_id, scope.merchant_id, now, facts | {"code": given.code})
@@ -66,10 +68,19 @@ def give(ctx: Context, scope: Scope, member: str, given: Given, wish: Asked) -> 
     return answer
 
 
-def _units(
-    ctx: Context, tx: Tx, scope: Scope, member: MemberRow, programme: Programme, given: Given, now: datetime
+def book_units(
+    ctx: Context,
+    tx: Tx,
+    scope: Scope,
+    member: MemberRow,
+    programme: Programme,
+    code: str,
+    units: int,
+    said: Mapping[str, str],
+    now: datetime,
 ) -> Facts:
-    code = given.currency or programme.balance_currency
+    """Units of a currency from the merchant's goodwill account; the member is held. Raises `Invalid`
+    (`unknown-currency`)."""
     if all(one.code != code for one in programme.currencies):
         raise Invalid(f"This programme has no currency called {code}.", code="unknown-currency", field="currency")
     ledger.open_all_purses(tx, member.programme_id, member.id)
@@ -77,9 +88,9 @@ def _units(
     purse = purses[code]
     source = ledger.contra_account(tx, member.programme_id, purse.currency_id, scope.merchant_id, ACCOUNT)
     booking = counter_booking(scope, member, RULE, REASON, "", member.tier, now)
-    booking = replace(booking, receipt=None, params={"code": given.code})
+    booking = replace(booking, receipt=None, params=dict(said))
     until = earning.expiry(programme, code, now)
-    award = ledger.Award(booking, replace(purse, issued=source), given.units or 0, until)
+    award = ledger.Award(booking, replace(purse, issued=source), units, until)
     posted = ledger.award(tx, [award])
     balances = {one.code: one.amount for one in purses.values()} | {code: posted[0].balance}
     made = conversions.settle(ctx, tx, programme, member.version_id, booking, balances)
@@ -89,14 +100,24 @@ def _units(
     return facts_of(member, booking.public_id, entries, member.tier, after, balances, now, **more)
 
 
-def _voucher(ctx: Context, tx: Tx, member: MemberRow, programme: Programme, called: str, now: datetime) -> Facts:
+def book_voucher(
+    ctx: Context,
+    tx: Tx,
+    member: MemberRow,
+    programme: Programme,
+    called: str,
+    now: datetime,
+    made_of: str | None = None,
+) -> Facts:
+    """A voucher that the programme knows, as a gesture (`made_of`, by which it is cancelled again); the member is held.
+    Raises `Invalid` (`unknown-voucher`)."""
     known = coupon_rules.promises(programme)
     sources = (coupon_rules.CONVERSION, coupon_rules.REWARD)
     name = next((name for source in sources if (name := f"{source}:{called}") in known), None)
     if name is None:
         raise Invalid(f"This programme has no voucher called {called}.", code="unknown-voucher", field="voucher")
     row = programmes.programme_by_id(tx, member.programme_id)
-    gift = Gift(coupon_rules.GOODWILL, name, member.version_id)
+    gift = Gift(coupon_rules.GOODWILL, name, member.version_id, made_of)
     voucher, _ = vouchers.give(ctx, tx, row, member.id, gift, now)
     cards.changed(tx, member.id, ["news"], now)
     balances = ledger.amounts(tx, [member.id]).get(member.id, {})

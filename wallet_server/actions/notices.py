@@ -12,14 +12,16 @@ from zoneinfo import ZoneInfo
 
 from wallet_server.actions import purse_notes
 from wallet_server.actions.context import Context
-from wallet_server.records import announcements, coupons, gestures, members, parties
+from wallet_server.records import announcements, coupons, gestures, given_gestures, members, parties
 from wallet_server.records.announcements import NewsRow
 from wallet_server.records.coupons import CouponRow
 from wallet_server.records.database import Tx
 from wallet_server.records.gestures import Gesture
+from wallet_server.records.given_gestures import GivenRow
 from wallet_server.rules import coupons as rules
 
 LAST = timedelta(days=7)
+_YES = "gst_"
 _VOUCHER = {"fr": "Nouveau bon\u00a0: {}", "en": "New voucher: {}"}
 _GESTURE = {"fr": "Geste commercial\u00a0: {}", "en": "Goodwill gesture: {}"}
 
@@ -32,6 +34,8 @@ def of_members(
     vouchers = coupons.given_lately(tx, member_ids, now - LAST)
     told = [(key, _of_voucher(ctx, tx, public_id)) for key, public_id in vouchers.items()]
     told += [(key, _of_gesture(one)) for key, one in gestures.newest(tx, member_ids, now - LAST).items()]
+    yes = given_gestures.newest(tx, member_ids, now - LAST)
+    told += [(key, _of_yes(ctx, tx, one)) for key, one in yes.items()]
     told += warned.items()
     for key, notice in told:
         old = found.get(key)
@@ -69,6 +73,9 @@ def stands(tx: Tx, public_id: str, now: datetime) -> bool:
         return announcements.stands(tx, public_id, now)
     if public_id.startswith(purse_notes.PREFIX):
         return purse_notes.stands(tx, public_id, now)
+    if public_id.startswith(_YES):
+        yes = given_gestures.by_public(tx, public_id)
+        return yes is not None and not yes.undone and yes.at > now - LAST
     gesture = gestures.about(tx, public_id)
     if gesture is not None:
         return gesture.at > now - LAST
@@ -83,6 +90,10 @@ def texts(ctx: Context, tx: Tx, public_id: str) -> Mapping[str, str] | None:
         return announcements.texts(tx, public_id)
     if public_id.startswith(purse_notes.PREFIX):
         return purse_notes.texts(ctx, tx, public_id)
+    if public_id.startswith(_YES):
+        yes = given_gestures.by_public(tx, public_id)
+        said = None if yes is None else _of_yes(ctx, tx, yes)
+        return None if said is None else said.texts
     gesture = gestures.about(tx, public_id)
     notice = _of_voucher(ctx, tx, public_id) if gesture is None else _of_gesture(gesture)
     return None if notice is None else notice.texts
@@ -97,6 +108,17 @@ def _said(ctx: Context, tx: Tx, coupon: CouponRow) -> NewsRow:
     promise = rules.promise_of(ctx.programme(tx, coupon.version_id), coupon.promise)
     said = {tag: _VOUCHER[tag].format(title) for tag, title in promise.title.items()}
     return NewsRow(coupon.public_id, said, coupon.issued_at + LAST, coupon.issued_at)
+
+
+def _of_yes(ctx: Context, tx: Tx, one: GivenRow) -> NewsRow | None:
+    """The reason that a cashier chose, in the words of the version under which the gesture was made."""
+    programme = ctx.programme(tx, one.programme_version_id)
+    gesture = programme.gesture(one.gesture)
+    reason = None if gesture is None else gesture.reason(one.reason)
+    if reason is None:
+        return None
+    said = {tag: _GESTURE[tag].format(text) for tag, text in reason.names.items()}
+    return NewsRow(one.public_id, said, one.at + LAST, one.at)
 
 
 def _of_gesture(one: Gesture) -> NewsRow:

@@ -14,6 +14,7 @@ from wallet_server.actions import (
     conversions,
     gathering,
     hooks,
+    prompting,
     reissuing,
     rotating,
     standing,
@@ -23,6 +24,7 @@ from wallet_server.actions.checkout import Desk, Uses
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import business_day, undated
 from wallet_server.actions.once import Asked, Facts, asked, once
+from wallet_server.actions.prompting import Prompt
 from wallet_server.actions.refunds import reverse_sale
 from wallet_server.actions.reversal import reverse_entry
 from wallet_server.actions.scanning import Proof, held_member, holder_of

@@ -20,8 +20,9 @@ PUBLISHED, SENT, RECALLED = "published", "sent", "recalled"
 CERTIFIED, RENEWED, GONE_BACK = "certified", "renewed", "gone_back"
 CARD_BACK, CARD_ENDED, COUPON_ENDED, LEFT = "card_back", "card_ended", "coupon_ended", "left"
 CLOSED = "closed"
-GOODWILL = "goodwill"
+GOODWILL, GESTURE_UNDONE, GESTURE_REFUSED = "goodwill", "gesture_undone", "gesture_refused"
 PIN = "pin"
+OFFLINE_SETTLED = "offline_settled"
 OPERATOR = "operator"
 _STAFF = "staff:"
 
@@ -51,9 +52,11 @@ def add(
     about: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """The caller did something, in the transaction in which it happens."""
+    """The caller did something, in the transaction in which it happens; the cashier who stands at a till is its
+    person."""
     principal = OPERATOR if scope.key_id == OPERATOR else scope.principal
-    add_by(tx, scope.merchant_id, principal, what, at, whom=whom, about=about, detail=detail)
+    staff_id = scope.cashier.staff_id if scope.cashier else None
+    add_by(tx, scope.merchant_id, principal, what, at, staff_id=staff_id, whom=whom, about=about, detail=detail)
 
 
 def add_by(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import goodwill_notes
+from wallet_server.records.schema import gesture_complaints, goodwill_notes
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,4 @@ def _gesture(r: sa.Row) -> Gesture:  # type: ignore[type-arg]
 def erase(tx: Tx, member_id: int) -> None:
     """Nothing of it is kept."""
     tx.execute(sa.delete(goodwill_notes).where(goodwill_notes.c.member_id == member_id))
+    tx.execute(sa.delete(gesture_complaints).where(gesture_complaints.c.member_id == member_id))

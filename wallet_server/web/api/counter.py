@@ -18,6 +18,8 @@ from wallet_server.rules.program import Programme, Reward
 from wallet_server.web.api import models, sale_models
 from wallet_server.web.api.coupons import coupon_shown
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
+from wallet_server.web.api.favours import favours
+from wallet_server.web.api.proof_models import given
 from wallet_server.web.api.prospects import prospects
 
 counter = APIBlueprint(
@@ -35,7 +37,8 @@ guard(counter)
 @needs("till")
 def look_up(body: models.Lookup) -> Response:
     """The member behind a scanned or typed code: tier, balances, and whether the card is the newest issue. Where the
-    code is a coupon's, `coupon` says what it is good for."""
+    code is a coupon's, `coupon` says what it is good for. `privileges` are those of the tier; `prompts` what the
+    cashier who stands at the till (X-Cashier) may give this member now."""
     holder = till.look_up(context(), caller(), body.code)
     programme = holder.programme_version
     level = programme.ladder.level(holder.tier) if programme.ladder else None
@@ -52,6 +55,7 @@ def look_up(body: models.Lookup) -> Response:
             "card_current": holder.card_current,
             "coupon": None if holder.coupon_pass is None else coupon_shown(holder.coupon_pass, body.language),
             **prospects(programme, holder.balances, body.language, holder.left),
+            **favours(programme, holder.tier, holder.prompts, body.language),
             "sentence": sentences.counted(points, noun, body.language),
         }
     )
@@ -70,6 +74,7 @@ def sold_of(body: sale_models.Sale) -> Sold:
         occurred_at=instant(body.occurred_at),
         business_day=body.business_day,
         uses=body.uses(),
+        proof=given(body.proof),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from wallet_server.web.api.proof_models import Proof
+
 MAX_AMOUNT = 2**53 - 1
 MAX_LINES = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -58,6 +60,7 @@ class Redemption(Form):
         | None
     ) = None
     reference: Annotated[Plain, Field(min_length=1, max_length=80, description="The till's own number for this.")]
+    proof: Proof | None = None
     language: Language = "en"
 
     @model_validator(mode="after")
@@ -241,6 +244,30 @@ class Coupon(BaseModel):
     sentence: str
 
 
+class Privilege(BaseModel):
+    """What no money buys, by the member's tier: its name as the cashier reads it, and a colour (#rrggbb)."""
+
+    code: str
+    name: str
+    colour: str
+
+
+class GestureReason(BaseModel):
+    id: str
+    name: str
+
+
+class Prompt(BaseModel):
+    """What the cashier may give this member now; `left`: how many times more, null where nothing bounds it."""
+
+    gesture: str
+    kind: str
+    title: str
+    sentence: str
+    reasons: list[GestureReason]
+    left: int | None
+
+
 class Holder(BaseModel):
     member: str
     programme: str
@@ -253,6 +280,8 @@ class Holder(BaseModel):
     rewards: list[Reward]
     stamps: Boxes | None
     progress: str | None
+    privileges: list[Privilege]
+    prompts: list[Prompt]
     sentence: str
 
 
