@@ -25,6 +25,7 @@ from wallet_server.errors import (
     Unavailable,
     WalletError,
 )
+from wallet_server.rules import refusals
 
 STATUS: tuple[tuple[type[WalletError], int], ...] = (
     (Unauthenticated, 401),
@@ -86,7 +87,9 @@ def problem(
 def refused(fault: WalletError) -> Response:
     """A refusal of the product, told to the caller."""
     status = BY_CODE.get(fault.code) or next((s for kind, s in STATUS if isinstance(fault, kind)), 400)
-    response = problem(status, fault.code, fault.sentence, field=fault.field, faults=fault.faults, **fault.facts)
+    said = refusals.said(fault.code, _language())
+    more = fault.facts if said is None else {**fault.facts, "sentence": said}
+    response = problem(status, fault.code, fault.sentence, field=fault.field, faults=fault.faults, **more)
     if isinstance(fault, TooMany | Unavailable):
         response.headers["Retry-After"] = str(fault.retry_after_seconds)
     elif status == 503:
@@ -96,6 +99,13 @@ def refused(fault: WalletError) -> Response:
     if status >= 500:
         _log.warning("unavailable", code=fault.code, why=fault.sentence, request_id=request_id())
     return response
+
+
+def _language() -> str:
+    """In which language the caller's cashier reads, as a till's call says."""
+    sent = request.get_json(silent=True) if request.is_json else None
+    language = sent.get("language") if isinstance(sent, dict) else None
+    return language if isinstance(language, str) else "en"
 
 
 def invalid(fault: ValidationError) -> Response:

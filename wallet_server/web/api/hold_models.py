@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from wallet_server.web.api.models import MAX_AMOUNT, Counted, Form, Language, Plain
+from wallet_server.web.api.proof_models import Proof
 
 _Units = Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
 
@@ -19,6 +20,7 @@ class Authorisation(Form):
     minutes: (
         Annotated[int, Field(ge=1, le=525_600, strict=True, description="At most what the programme allows.")] | None
     ) = None
+    proof: Proof | None = None
     language: Language = "en"
 
 

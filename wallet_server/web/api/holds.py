@@ -11,6 +11,7 @@ from wallet_server.rules import sentences
 from wallet_server.web.api import hold_models, models
 from wallet_server.web.api.counter import counted
 from wallet_server.web.api.door import SECURITY, caller, context, guard, idempotency_key, needs
+from wallet_server.web.api.proof_models import given
 
 holds = APIBlueprint(
     "holds",
@@ -28,7 +29,8 @@ guard(holds)
 def authorise(body: hold_models.Authorisation) -> Response:
     """Units that nobody else can spend until they are used or given back, or until their time is over. The same request
     sent again answers what was answered the first time."""
-    wanted = holding.Wanted(body.code, body.currency, body.amount, body.reference, body.minutes)
+    proof = given(body.proof)
+    wanted = holding.Wanted(body.code, body.currency, body.amount, body.reference, body.minutes, proof)
     facts, replayed = holding.authorise(context(), caller(), wanted, idempotency_key())
     return _told(facts, "held", body.language, replayed)
 

@@ -20,6 +20,7 @@ from wallet_server.web.api.models import (
     Plain,
     Reward,
 )
+from wallet_server.web.api.proof_models import Proof
 
 
 class Line(Form):
@@ -108,6 +109,7 @@ class Sale(Using):
     lines: Annotated[list[Line], Field(max_length=MAX_LINES)] = Field(default_factory=list)
     occurred_at: AwareDatetime | None = Field(None, description="When it was sold, with its zone; by default now.")
     business_day: date | None = Field(None, description="By default the date in the store's own zone.")
+    proof: Proof | None = None
     language: Language = "en"
 
     @model_validator(mode="after")
