@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from datetime import timedelta
 
@@ -33,42 +34,60 @@ def test_a_bucket_gives_its_rate_whoever_asks_and_a_pause_makes_no_flood(world: 
         assert issuers.draw(tx, "339", 1, 15.0, at)[0] == 1
 
 
+class Bucket:
+    """A bucket that workers draw from, at times in microseconds, and the busiest second that the vendor saw."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate, self.held, self.as_of = float(rate), 0, -60_000_000
+        self.taken, self.draws, self.busiest, self.made = 0, 0, 0, deque[int]()
+
+    def draw(self, at: int, want: int) -> tuple[int, int]:
+        """How many, and microseconds until it is worth asking again."""
+        found = issuers.pour(self.held, at - self.as_of, want, self.rate)
+        if found.granted:
+            self.held, self.as_of = found.left, at - found.early
+            self.taken, self.draws = self.taken + found.granted, self.draws + 1
+            self.made.extend([at] * found.granted)
+        while self.made and at - self.made[0] >= 1_000_000:
+            self.made.popleft()
+        self.busiest = max(self.busiest, len(self.made))
+        return found.granted, math.ceil(found.seconds * 1_000_000)
+
+
 @pytest.mark.parametrize("late_micros", [0, 3_000])
-def test_a_batch_gets_any_rate_that_can_be_set_and_no_second_sees_more_than_is_published(late_micros: int) -> None:
-    for rate in range(1, 101):
-        held, at, drawn_at, made = 0, 0, 0, deque[int]()
-        taken = 0
+def test_a_batch_gets_any_rate_that_can_be_set_and_no_second_sees_more_than_the_limit(late_micros: int) -> None:
+    for rate in (*range(1, 26), 33, 50, 77, 100):
+        bucket, at = Bucket(rate), 0
         while at < 60_000_000:
-            granted, left, seconds = issuers.pour(held, at - drawn_at, 1_000, float(rate))
-            if granted:
-                held, drawn_at, taken = left, at, taken + granted
-                made.extend([at] * granted)
-            while made and at - made[0] >= 1_000_000:
-                made.popleft()
-            assert rate >= issuers.PUBLISHED or len(made) <= issuers.PUBLISHED
-            at += max(1, round(seconds * 1_000_000)) + late_micros
-        assert abs(taken - 60 * rate) <= max(0.02 * 60 * rate, 2), (rate, taken)
+            at += max(1, bucket.draw(at, 1_000)[1]) + late_micros
+        assert abs(bucket.taken - 60 * rate) <= max(0.02 * 60 * rate, 2), (rate, bucket.taken)
+        assert bucket.busiest <= max(issuers.PUBLISHED + int(rate == issuers.PUBLISHED), issuers.PEAK * rate), rate
 
 
-@pytest.mark.parametrize("rate", [50, 200])
-def test_a_drain_that_stumbles_makes_up_for_it_without_a_flood(rate: int) -> None:
-    """Two workers, whom a busy machine holds up for half a second now and then."""
-    held, drawn_at, taken, made = 0, -60_000_000, 0, deque[int]()
-    turns, busiest = [0, 1000], 0
+@pytest.mark.parametrize("rate", [15, 19, 21, 50, 200])
+def test_a_drain_that_stumbles_makes_up_for_it_and_no_second_sees_more_than_the_limit(rate: int) -> None:
+    """Two workers with batches of 25, each busy with the database in between, whom a disk holds up for most of a second
+    now and then; somebody at the counter asks for one all the while."""
+    bucket, turns = Bucket(rate), [0, 1000, 2000]
+    left = [25, 25]
     while min(turns) < 60_000_000:
         one = turns.index(min(turns))
         at = turns[one]
-        granted, left, seconds = issuers.pour(held, at - drawn_at, 25, float(rate))
-        if granted:
-            held, drawn_at, taken = left, at, taken + granted
-            made.extend([at] * granted)
-        while made and at - made[0] >= 1_000_000:
-            made.popleft()
-        busiest = max(busiest, len(made))
-        stumbles = 500_000 if at // 4_000_000 != (at + 130_000) // 4_000_000 else 20_000
-        turns[one] += max(2_000, round(seconds * 1_000_000)) + (stumbles if granted else 0)
-    assert abs(taken - 60 * rate) <= 0.02 * 60 * rate, taken
-    assert busiest <= issuers.PEAK * rate + 2 * issuers.MOST_AT_ONCE, "no more than a bucket of half a second gave"
+        if one == 2:
+            bucket.draw(at, 1)
+            turns[2] += 1_000_000
+            continue
+        granted, wait = bucket.draw(at, left[one])
+        left[one] -= granted
+        spent = 4_000 * granted
+        if not left[one]:
+            left[one], spent = 25, spent + 60_000
+        stalls = rate > issuers.PUBLISHED and at // 9_000_000 != (at + 100_000) // 9_000_000
+        turns[one] += max(2_000, wait) + spent + (850_000 if stalls else 0)
+    allowed = 0.02 if rate > issuers.PUBLISHED else 0.05
+    assert abs(bucket.taken - 60 * rate) <= allowed * 60 * rate, bucket.taken
+    assert bucket.busiest <= (issuers.PEAK * rate if rate > issuers.PUBLISHED else issuers.PUBLISHED)
+    assert bucket.draws <= 60 * 12 or rate <= issuers.PUBLISHED, "not a transaction for each request"
 
 
 def test_a_nonce_and_a_rotating_code_are_taken_once(world: World) -> None:

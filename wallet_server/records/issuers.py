@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +17,12 @@ from wallet_server.records.schema import callback_nonces, issuer_facts, issuer_r
 DEEP_SECONDS = 0.5
 """How long a full bucket lasts: what was not drawn in that time is lost, so that a pause makes no flood."""
 QUIET_SECONDS = 0.1
-"""The same of a rate at or above the published limit, which somebody was granted; there a bucket that was drawn from
-`BUSY_SECONDS` ago or less owes up to `OWED_SECONDS` of what its drain was too busy to take, at `PEAK` of the rate."""
-BUSY_SECONDS, OWED_SECONDS, PEAK = 5.0, 2.0, 1.25
-MOST_AT_ONCE = 25
+"""The same of a rate above the published limit, which somebody was granted; there a bucket that was drawn from
+`BUSY_SECONDS` ago or less owes up to `OWED_SECONDS` of what its drain was too busy to take."""
+BUSY_SECONDS, OWED_SECONDS = 5.0, 2.0
+PEAK = 1.25
+"""What any second sees at most of such a rate, as a part of it: whoever was granted 250 a second sets 200."""
+MOST_AT_ONCE, HANDFUL_SECONDS = 25, 0.125
 PUBLISHED = 20
 """Requests that Google takes in a second, as it says."""
 FOR_ONE = 2
@@ -44,42 +47,71 @@ def draw(tx: Tx, issuer: str, want: int, per_second: float, now: datetime) -> tu
         full = {"issuer": issuer, "requests_milli": _deep(per_second), "filled_at": at}
         tx.execute(insert.values(**full).on_conflict_do_nothing())
         row = tx.execute(_BUCKET, {"issuer": issuer}).one()
-    granted, left, seconds = pour(row.requests_milli, at - row.filled_at, want, per_second)
+    found = pour(row.requests_milli, at - row.filled_at, want, per_second)
     # Whoever got nothing leaves the bucket as it was: what trickled in since would be rounded away. A clock that was
     # set back goes on from there.
-    if granted or at < row.filled_at:
-        tx.execute(_DRAW, {"of_issuer": issuer, "left": left, "at": at})
-    return granted, seconds
+    if found.granted or at < row.filled_at:
+        tx.execute(_DRAW, {"of_issuer": issuer, "left": found.left, "at": at - found.early})
+    return found.granted, found.seconds
 
 
-def pour(milli: int, elapsed_micros: int, want: int, per_second: float) -> tuple[int, int, float]:
-    """What a bucket gives that held so many thousandths of a request so long ago: (how many of those wanted, what is
-    left in thousandths, seconds until it is worth asking again). A clock that was set back fills nothing."""
+@dataclass(frozen=True)
+class Poured:
+    """How many requests may be made now; what a bucket holds afterwards, in thousandths, as of `early` microseconds
+    before the moment at which it was asked; and after how many seconds it is worth asking again."""
+
+    granted: int
+    left: int
+    early: int
+    seconds: float
+
+
+def pour(milli: int, elapsed_micros: int, want: int, per_second: float) -> Poured:
+    """What a bucket gives that held so many thousandths of a request so long ago. A clock that was set back fills
+    nothing. Below the published limit no second sees more than that, above it none sees more than `PEAK` of the rate,
+    however long a drain was held up before."""
+    if per_second > PUBLISHED:
+        return _made_up(milli, max(0, elapsed_micros), want, per_second)
     elapsed = max(0, elapsed_micros) / 1_000_000
-    # A drain that stumbled, because the machine was busy, makes up for it, at little more than the rate; one that only
-    # begins finds what a quiet bucket holds. Below the published limit there is no room for that.
-    owing = per_second >= PUBLISHED and elapsed <= BUSY_SECONDS
-    deep = int(per_second * OWED_SECONDS * 1000) if owing else _deep(per_second)
-    peak = 1 + int(elapsed * per_second * PEAK) if owing else want
+    deep = _deep(per_second)
     filled = min(deep, milli + int(elapsed * per_second * 1000))
     # Half of what a shallow bucket holds beyond the first request: it must be full for nobody, or whoever comes a
     # moment late loses what ran over.
     kept = min(FOR_ONE * 1000, (deep - 1000) // 2) if want > 1 else 0
-    granted = min(want, max(0, filled - kept) // 1000, peak)
+    granted = min(want, max(0, filled - kept) // 1000)
     left = filled - granted * 1000
     # A handful at once: a transaction for each single request would cost more than the request.
     handful = min(MOST_AT_ONCE * 1000, max(1000, deep // 2 // 1000 * 1000))
     missing = min(max(0, want - granted) * 1000, handful)
-    seconds = (missing + kept - left) / 1000 / per_second
-    if owing:
-        seconds = max(seconds, missing / 1000 / (per_second * PEAK) - (0.0 if granted else elapsed))
-    return granted, left, max(0.0, seconds)
+    return Poured(granted, left, 0, max(0.0, (missing + kept - left) / 1000 / per_second))
+
+
+def _made_up(milli: int, elapsed: int, want: int, per_second: float) -> Poured:
+    """The same of a rate that was granted. Two buckets in one: the rate, of which a drain may be owed a while, and what
+    a second may see, which is full after an eighth of one. The moment as of which the first is counted says how full the
+    second is: it lies so far back as that has filled since."""
+    handful = max(1, min(MOST_AT_ONCE, int(per_second * HANDFUL_SECONDS)))
+    refill = (per_second * PEAK - handful) / 1_000_000  # of the second bucket, in requests for each microsecond
+    lately = min(elapsed, int(handful / refill) + 1)
+    owed = OWED_SECONDS if elapsed <= BUSY_SECONDS * 1_000_000 else QUIET_SECONDS
+    deep = max(int(per_second * owed), handful + FOR_ONE) * 1000
+    filled = min(deep, milli + int(elapsed * per_second / 1000))
+    # A handful or nothing: a drain that makes up for something would else take each request by itself as it comes, and
+    # so many transactions keep it behind for good.
+    least = min(want, handful)
+    kept = FOR_ONE * 1000 if want > 1 else 0
+    granted = least if filled - kept >= least * 1000 and lately * refill >= least else 0
+    early = max(0, lately - math.ceil(granted / refill)) if granted else elapsed
+    if granted:
+        return Poured(granted, filled - granted * 1000 - int(early * per_second / 1000), early, 0.0)
+    seconds = max((least * 1000 + kept - filled) / 1000 / per_second, (least / refill - lately) / 1_000_000)
+    return Poured(0, milli, early, max(0.0, seconds))
 
 
 def _deep(per_second: float) -> int:
     """What a full bucket holds, in thousandths: at least one request and nearly another; and no second ever sees more
-    than the published limit, where the rate is below it (a request that is not whole is not made)."""
-    if per_second >= PUBLISHED:
+    than the published limit, where the rate is no higher (a request that is not whole is not made)."""
+    if per_second > PUBLISHED:
         return max(1999, int(per_second * QUIET_SECONDS * 1000))
     return max(1999, min(int(per_second * DEEP_SECONDS * 1000), int((PUBLISHED - per_second) * 1000) + 999))
 
