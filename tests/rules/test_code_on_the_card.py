@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -240,3 +241,71 @@ def test_what_has_no_check_digit_of_a_product_is_not_called_one(text: str) -> No
     with pytest.raises(Invalid) as refusal:
         read(text)
     assert "barcode of a product" not in refusal.value.sentence
+
+
+# The secret key of RFC 8032, 7.1, test 1, and what it signs here: whoever verifies codes elsewhere may compare.
+PRIVATE = Ed25519PrivateKey.from_private_bytes(
+    bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+)
+PUBLIC = PRIVATE.public_key().public_bytes_raw()
+WRITTEN = (
+    "L1.7K3QZD.1.4MJ8K2V9QH0TXW3E.1."
+    "2MX0G167P5EC8SJ9G23JRKRWAHJKKPP6SJF2FZN0BAEQJC5AVF3ZZP0ED58ZQH3CCNF0FX05ATKANAB8Y20B4EV3CC"
+    "NB901Y8CK7JGB.88XA"
+)
+"""Printed on a card once, under a key: its signature is read, and verified, for ever."""
+
+
+def sign(code: Code, key: str = "1") -> Code:
+    plain = codes.under(code, key)
+    return codes.with_signature(plain, PRIVATE.sign(codes.signed_bytes(plain)))
+
+
+def test_a_signed_code_is_verified_with_the_public_key_alone_for_ever() -> None:
+    code = read(WRITTEN)
+    assert code == sign(CARD)
+    assert codes.verify(code, PUBLIC)
+    assert len(WRITTEN) == 139, "version 6 of QR codes at level M holds 154 characters"
+    assert codes.signed_bytes(code) == b"L1.7K3QZD.1.4MJ8K2V9QH0TXW3E.1"
+
+
+@settings(max_examples=25)
+@given(code=unsigned, key=st.integers(1, 1023), data=st.data())
+def test_whatever_is_changed_in_a_signed_code_is_noticed(code: Code, key: int, data: st.DataObject) -> None:
+    signed_code = sign(code, codes.key_id(key))
+    assert codes.verify(read(write(signed_code)), PUBLIC)
+    other = data.draw(st.sampled_from(["issuer", "key_id", "reference", "issue", "signature"]))
+    changed: dict[str, str | int] = {
+        "issuer": "000000" if code.issuer != "000000" else "000001",
+        "key_id": "Z" if signed_code.key_id != "Z" else "Y",
+        "reference": "0" * 16 if code.reference != "0" * 16 else "1" * 16,
+        "issue": code.issue % 999_999_999 + 1,
+        "signature": "0" + ("0" if signed_code.signature[1] != "0" else "1") + signed_code.signature[2:],
+    }
+    assert not codes.verify(dataclasses.replace(signed_code, **{other: changed[other]}), PUBLIC)  # type: ignore[arg-type]
+
+
+def test_no_signature_and_one_of_another_length_are_nobodys() -> None:
+    assert not codes.verify(CARD, PUBLIC)
+    for wrong in (SIGNED, dataclasses.replace(sign(CARD), signature="Z" * 103)):
+        assert not codes.verify(wrong, PUBLIC)
+    for bad in (bytes(63), bytes(65)):
+        with pytest.raises(ValueError, match="64 bytes"):
+            codes.with_signature(codes.under(CARD, "1"), bad)
+    with pytest.raises(ValueError, match="names its key"):
+        codes.with_signature(CARD, bytes(64))
+
+
+def test_an_account_has_names_for_1023_keys_and_none_is_that_of_no_key() -> None:
+    names = [codes.key_id(number) for number in range(1, 1024)]
+    assert len(set(names)) == 1023
+    assert codes.UNSIGNED not in names
+    for number in (0, 1024):
+        with pytest.raises(ValueError, match="1023"):
+            codes.key_id(number)
+
+
+def test_what_names_a_request_is_the_same_whichever_issue_was_scanned() -> None:
+    later = sign(dataclasses.replace(CARD, issue=7))
+    assert codes.stem(write(later)) == codes.stem(PRINTED.lower()) == PRINTED
+    assert codes.stem(" abc ") == "ABC"
