@@ -66,12 +66,12 @@ def request_id() -> str:
 
 
 def problem(
-    status: int, code: str, sentence: str, *, field: str | None = None, faults: Sequence[Fault] = (), **more: Any
+    status: int, code: str, title: str, /, *, field: str | None = None, faults: Sequence[Fault] = (), **more: Any
 ) -> Response:
     """One problem document."""
     body: dict[str, Any] = {
         "type": f"https://wallet-server.invalid/problems/{code}",
-        "title": sentence,
+        "title": title,
         "status": status,
         "code": code,
         "request_id": request_id(),
