@@ -5,9 +5,10 @@ import { acts, ask, asked, desk, drawer, focus, keyboard, language, loud, page, 
 
 export async function refresh(code) {
   if (!code) return;
+  if (acts.down()) return clear();
   try {
     const answer = await asked("/v1/lookups", { body: { code, language } });
-    if (answer.status === 200) return show(code, answer.facts);
+    if (answer.status === 200) return showSeen(code, answer.facts);
   } catch {
     // Said where it matters: by the next thing that is asked.
   }
@@ -23,7 +24,7 @@ export async function lookUp(texts) {
   at("code").value = texts[0];
   let found = {};
   for (const code of texts) {
-    found = await ask("/v1/lookups", { code, language }, words.looking);
+    found = acts.down() ? { silent: true } : await ask("/v1/lookups", { code, language }, words.looking);
     if (found.facts) {
       if (found.facts.coupon && before?.member === found.facts.member && acts.slip(code, found.facts.coupon)) return;
       return seen(code, found.facts);
@@ -31,6 +32,8 @@ export async function lookUp(texts) {
     if (found.refused?.code !== "unreadable-code") break;
   }
   clear();
+  if (found.silent) acts.lost();
+  if (found.silent && (await acts.serve(texts))) return acts.watch(!desk.holder);
   if (found.refused?.code === "unreadable-code" && article) say("refused", words.product, words.no_loyalty, "product");
   else if (found.refused) refuseBy(found.refused);
   else say("unclear", words.no_network);
@@ -41,7 +44,7 @@ export async function lookUp(texts) {
 
 function seen(code, facts) {
   at("code").value = code;
-  show(code, facts);
+  showSeen(code, facts);
   if (facts.coupon) return slipFound(facts.coupon);
   say("ok", [facts.tier_name, facts.sentence].filter(Boolean).join(" · "), words.found);
   signal("ok", loud());
@@ -55,14 +58,21 @@ export function clear() {
   acts.billGone();
 }
 
-function show(code, facts) {
+function showSeen(code, facts) {
+  acts.seen(code, facts);
+  show(code, facts);
+}
+
+// `more` is what else is known of a card that this device read by itself.
+export function show(code, facts, more = {}) {
+  at("promise").hidden = true;
   at("card").hidden = Boolean(facts.coupon);
   at("slip").hidden = !facts.coupon;
   at("next").hidden = false;
   at("next").classList.remove("primary");
   acts.watch(false);
   acts.billGone();
-  if (!facts.coupon) return showCard(code, facts);
+  if (!facts.coupon) return showCard(code, facts, more);
   desk.holder = null;
   drawCoupon(facts.coupon, words);
   at("use").onclick = () => acts.use(code, facts.coupon);
@@ -77,13 +87,17 @@ function slipFound(coupon) {
   focus(at(good ? "use" : "next"));
 }
 
-function showCard(code, facts) {
+function showCard(code, facts, more) {
   const programme = desk.counter.programmes[facts.programme];
-  desk.holder = { code, programme, member: facts.member, current: facts.card_current, balances: facts.balances };
+  desk.holder = { code, programme, member: facts.member, current: facts.card_current, balances: facts.balances, ...more };
+  acts.privileges(facts.privileges);
+  acts.prompts(code, facts.prompts);
   at("tier").textContent = facts.tier_name ?? "";
   at("balance").textContent = facts.sentence;
   drawStamps(at("stamps"), facts.stamps, words);
   at("progress").textContent = facts.progress ?? "";
+  at("news").hidden = facts.promotions === null;
+  at("quote").hidden = Boolean(more.offline);
   at("news").textContent = facts.promotions ? words.promotions : words.no_promotions;
   at("news").className = facts.promotions ? "mark yes" : "mark no";
   at("older").hidden = facts.card_current;

@@ -15,7 +15,7 @@ if (location.hash) history.replaceState(null, "", location.pathname + location.s
 export const drawer = new Drawer(given);
 
 // Where it stands (`counter`), whose card is on the page (`holder`), whether an answer is awaited, who serves.
-export const desk = { counter: null, holder: null, working: false, cashier: null, training: false };
+export const desk = { counter: null, holder: null, working: false, cashier: null, cashiers: [], training: false };
 
 // What buttons that are drawn later do; the entry of the page fills it in.
 export const acts = {};
@@ -84,6 +84,7 @@ export async function ask(path, body, text) {
   try {
     const answer = await asked(path, { body });
     if (answer.status === 200) return { facts: answer.facts };
+    if (answer.facts.code === "shift-over") acts.lock();
     return { refused: answer.facts };
   } catch {
     return { silent: true };

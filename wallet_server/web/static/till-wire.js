@@ -9,6 +9,8 @@ const KEPT = {
   spend: "till-spend",
   series: "till-series",
   receipt: "till-receipt",
+  shift: "till-shift",
+  locked: "till-locked",
 };
 const TRIES = 5;
 const WAIT = 10000;

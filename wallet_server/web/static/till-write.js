@@ -1,22 +1,28 @@
 // Whatever changes something goes through here: it is kept until it is answered, sent again under the same key, and what
 // came of it is told.
 import { at, fill, signal } from "./till-draw.js";
-import { desk, drawer, busy, focus, headers, keyboard, language, loud, refuseBy, root, say, words } from "./till-stage.js";
+import { acts, desk, drawer, busy, focus, headers, keyboard, language, loud, refuseBy, root, say, words } from "./till-stage.js";
 import { refresh } from "./till-card.js";
 import { persist, uuid } from "./till-wire.js";
 
 const UNDO_SECONDS = 60;
 const SALES_KEPT = 30;
+const SOME_TRIES = 2;
+const WITHOUT_NETWORK = ["sale", "redemption"];
 const NUMBERED = ["sale", "redemption", "coupon", "goods", "gesture"];
 const SPENT = { redemption: "redemptions", coupon: "coupon-uses", gesture: "gestures" };
 
+// The number on the page, unless another window of this device took it meanwhile.
 export function receipt() {
-  return at("receipt").value.trim() || drawer.receipt();
+  const shown = at("receipt").value.trim();
+  return shown && !shown.startsWith(`${drawer.get("series")}-`) ? shown : drawer.receipt();
 }
 
 export function write(kind, path, body, code, more = {}) {
   if (desk.working || drawer.get("pending")) return;
-  drawer.keep("pending", { kind, path, body: { ...body, language }, code, key: uuid(), training: desk.training, ...more });
+  const deed = { kind, path, body: { ...body, language }, code, key: uuid(), training: desk.training, ...more };
+  if (acts.down() && !deed.training) return acts.take(deed);
+  drawer.keep("pending", deed);
   send();
 }
 
@@ -24,22 +30,42 @@ export async function send() {
   const deed = drawer.get("pending");
   busy(true);
   at("stuck").hidden = true;
-  const answer = await persist(root + deed.path, headers(deed), deed, (round) => say("wait", round ? words.again : words.sending));
+  const tries = acts.works() ? SOME_TRIES : undefined;
+  const answer = await persist(root + deed.path, headers(deed), deed, (round) => say("wait", round ? words.again : words.sending), tries);
   busy(false);
+  if (answer?.facts.code === "shift-over") return acts.lock(send);
   if (answer) {
     drawer.drop("pending");
     return answered(deed, answer);
+  }
+  acts.lost();
+  // Whether it was counted is for the service to say: it knows the receipt, whichever way the sale comes to it.
+  if (acts.works() && WITHOUT_NETWORK.includes(deed.kind) && !deed.training) {
+    drawer.drop("pending");
+    return acts.take({ ...deed, sent: true });
   }
   say("unclear", words.silent);
   at("stuck").hidden = false;
   at("retry").focus();
 }
 
+// It is on this device's disk, and counted when the network is back.
+export function kept(deed, event) {
+  for (const id of ["amount", "units", "code"]) at(id).value = "";
+  at("receipt").value = drawer.receipt();
+  acts.clear();
+  say("kept", `${event.what} · ${deed.kind === "sale" ? words.kept_earns : words.kept_spends}`, words.kept);
+  signal("ok", loud());
+  at("next").hidden = false;
+  at("next").classList.add("primary");
+  focus(keyboard ? at("code") : at("next"));
+}
+
 async function answered(deed, answer) {
   if (answer.status !== 200) return refused(deed, answer.facts);
   const { facts } = answer;
   if (!deed.training) remember(deed, facts);
-  if (NUMBERED.includes(deed.kind)) at("receipt").value = drawer.nextReceipt();
+  if (NUMBERED.includes(deed.kind) && !deed.training) at("receipt").value = drawer.nextReceipt();
   for (const id of ["amount", "units", "code"]) at(id).value = "";
   await refresh(deed.code);
   const { sentence, entries = [], instructions = [] } = facts;

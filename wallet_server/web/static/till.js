@@ -2,22 +2,33 @@
 import { renew, stayAlive } from "./till-alive.js";
 import * as back from "./till-back.js";
 import * as bill from "./till-basket.js";
-import { lookUp, next } from "./till-card.js";
+import { clear, firstThingToDo, next, show } from "./till-card.js";
 import { at, fill, product, signal } from "./till-draw.js";
+import { drawPrivileges, drawPrompts } from "./till-gestures.js";
+import * as offline from "./till-offline.js";
+import * as people from "./till-people.js";
 import { give, redeem, sell, spend, use } from "./till-sale.js";
 import { camera, scanned, watch } from "./till-scan.js";
 import { acts, ask, desk, drawer, loud, page, refuse, refuseBy, say, sure, touch, words } from "./till-stage.js";
 import { listen } from "./till-wedge.js";
-import { leave, offer, send, undo } from "./till-write.js";
+import { kept, leave, offer, send, undo } from "./till-write.js";
 
-const CODE = /^[A-Za-z]\d{1,3}\./;
+// The codes on cards: the written form, and the digits that laser scanners read.
+const CODE = /^(?:[A-Za-z]\d{1,3}\.|\d{24}$)/;
 
-Object.assign(acts, { redeem, use, watch, locked });
+Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, privileges: drawPrivileges, prompts: drawPrompts });
+Object.assign(acts, { clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost });
+Object.assign(acts, { works: offline.works, serve: offline.serve, take: offline.take, seen: offline.remember });
 
 // ------------------------------------------------------------------ opening and closing
 
 async function open() {
+  const before = await offline.begin();
   const found = await ask("/till/counter", null, words.opening);
+  if (found.silent && before) {
+    begin(before);
+    return offline.openedWithout();
+  }
   const opened = Boolean(found.facts?.store);
   if (found.refused) refuseBy(found.refused);
   else if (found.facts && !opened) say("refused", words.problems["needs-till"]);
@@ -28,10 +39,13 @@ async function open() {
   at("desk").hidden = at("bar").hidden = !opened;
   if (!opened) return (found.silent ? at("retry") : at("open").querySelector("summary")).focus();
   begin(found.facts);
+  offline.opened(found.facts);
 }
 
 function begin(counter) {
   desk.counter = counter;
+  at("open").hidden = at("stuck").hidden = true;
+  at("desk").hidden = at("bar").hidden = false;
   const names = new Set(Object.values(counter.programmes).map((one) => one.organisation));
   at("where").textContent = [...new Set([...names, counter.store])].join(" · ");
   const till = /^\d+$/.test(counter.till) ? fill(words.numbered, { number: counter.till }) : counter.till;
@@ -41,6 +55,7 @@ function begin(counter) {
   offer();
   if (!window.isSecureContext) camera.start();
   else if (localStorage.getItem("till-camera") === "on") camera.start();
+  people.arrive();
   if (drawer.get("pending")) send();
 }
 
@@ -133,6 +148,19 @@ click("camera-off", () => {
   localStorage.setItem("till-camera", "off");
   camera.stop();
 });
+click("waits", offline.openWaiting);
+click("sync", offline.sync);
+click("who", people.choose);
+click("leave-till", people.leaveTill);
+click("shift-close", () => at("shift").close());
+on("pin-form", people.enter);
+for (const key of at("pin-pad").querySelectorAll("button")) {
+  key.addEventListener("click", () => {
+    const field = at("new-pin-field").hidden ? at("pin") : at("new-pin");
+    field.value = key.value === "back" ? field.value.slice(0, -1) : (field.value + key.value).slice(0, 8);
+  });
+}
+click("training", () => people.practise(!desk.training));
 toggle("sound", "till-sound", () => signal("ok", loud()));
 click("how", () => at("help").showModal());
 page.classList.toggle("touch", touch);
@@ -154,7 +182,10 @@ document.addEventListener("visibilitychange", () => {
 function line() {
   at("offline").hidden = navigator.onLine;
 }
-addEventListener("offline", line);
+addEventListener("offline", () => {
+  line();
+  offline.lost();
+});
 addEventListener("online", () => {
   line();
   if (!at("stuck").hidden) again();
@@ -162,6 +193,8 @@ addEventListener("online", () => {
 
 // Another till's link, followed while this one is open; the link that leads past the top of the page is none.
 addEventListener("hashchange", () => new URLSearchParams(location.hash.slice(1)).has("key") && location.reload());
+people.guard();
+people.paint();
 line();
 stayAlive();
 at("asleep").hidden = true;

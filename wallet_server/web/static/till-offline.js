@@ -1,0 +1,294 @@
+// A till without a network goes on: it reads cards by itself, says plainly what it may promise, keeps what is done, and
+// brings it when the network is back.
+import { at, counted, element, fill, minor, money, product, signal } from "./till-draw.js";
+import { prove, read } from "./till-code.js";
+import { Queue } from "./till-queue.js";
+import { acts, asked, desk, drawer, focus, headers, keyboard, language, loud, page, root, say, words } from "./till-stage.js";
+import { call } from "./till-wire.js";
+import { Vault } from "./till-vault.js";
+
+const EVERY = 20 * 1000;
+const PACK_EVERY = 5 * 60 * 1000;
+const CARDS_KEPT = 2000;
+const FEW_CARDS = 5;
+const WITHOUT_NETWORK = ["sale", "redemption"];
+
+let queue = null;
+let pack = null;
+let packed = 0;
+let down = !navigator.onLine;
+
+export const works = () => queue !== null && pack !== null;
+export const isDown = () => down && queue !== null && pack !== null;
+
+// The service, without whoever serves and never for practice: these are the device's own words.
+const ask = (path, options) => call(root + path, { Authorization: headers().Authorization }, options);
+
+const possible = () => drawer.paired && window.isSecureContext && "indexedDB" in window && "locks" in navigator && Boolean(crypto.subtle);
+
+// ------------------------------------------------------------------ beginning, and what is handed out while there is a network
+
+// What was handed out before, for a page that opens without a network; null where there is nothing.
+export async function begin() {
+  if (!possible()) return null;
+  const name = `till-${drawer.get("key").split(".")[0]}`;
+  try {
+    const vault = await Vault.open(name);
+    queue = new Queue(vault, name, ask);
+    pack = (await vault.get("facts", "pack")) ?? null;
+    return (await vault.get("facts", "counter")) ?? null;
+  } catch {
+    queue = null; // a window in private mode, a disk that is full: the till needs its network then
+    return null;
+  }
+}
+
+export async function opened(counter) {
+  if (!queue) return;
+  await queue.vault.keep("facts", counter, "counter");
+  await up();
+  setInterval(beat, EVERY);
+  addEventListener("online", beat);
+  addEventListener("focus", paint);
+}
+
+export async function openedWithout() {
+  down = true;
+  setInterval(beat, EVERY);
+  addEventListener("online", beat);
+  await paint();
+}
+
+async function fetchPack() {
+  if (Date.now() - packed < PACK_EVERY) return;
+  const { status, facts } = await ask("/v1/offline/pack");
+  if (status !== 200) return;
+  pack = { ...facts, allowance: (await reserve(facts)) ?? facts.allowance };
+  packed = Date.now();
+  await queue.vault.keep("facts", pack, "pack");
+}
+
+// What this till may give away while it has no network is put aside while it has one, anew at the half of its time.
+async function reserve({ policies, allowance }) {
+  const found = Object.entries(policies).find(([, one]) => one.burn_units_per_card && one.allowance_units);
+  if (!found) return null;
+  const [programme, policy] = found;
+  const left = allowance ? Date.parse(allowance.until) - Date.now() : 0;
+  if (left > policy.window_minutes * 30000) return null;
+  const wish = Math.min(policy.burn_units_per_card * FEW_CARDS, policy.allowance_units);
+  const first = await ask("/v1/offline/allowances", { body: { programme, units: wish } });
+  if (first.status === 200) return first.facts;
+  const { code, available } = first.facts;
+  if (code !== "allowance-spent" || !available) return null;
+  const second = await ask("/v1/offline/allowances", { body: { programme, units: available } });
+  return second.status === 200 ? second.facts : null;
+}
+
+// ------------------------------------------------------------------ the network goes and comes
+
+export function lost() {
+  if (!queue) return;
+  down = true;
+  paint();
+}
+
+async function up() {
+  try {
+    await queue.register();
+    await queue.sync();
+    await fetchPack();
+    down = false;
+  } catch {
+    down = true;
+  }
+  await paint();
+}
+
+async function beat() {
+  const before = down;
+  if (!queue || (before && !navigator.onLine)) return paint();
+  await up();
+  if (before && !down && desk.holder?.offline) acts.clear();
+}
+
+export async function paint() {
+  if (!queue) return;
+  const events = await queue.events();
+  const open = events.filter((one) => ["kept", "waiting"].includes(one.state)).length;
+  const hard = events.filter((one) => ["conflict", "refused"].includes(one.state) && !one.seen).length;
+  page.dataset.network = down ? "down" : "up";
+  at("offline").hidden = !down;
+  at("offline-says").textContent = pack ? words.works_without : words.offline_only;
+  at("waits").hidden = !open && !hard && !down;
+  at("waits").textContent = fill(hard ? words.waits_hard : words.waits, { n: open, hard });
+  at("waits").classList.toggle("alert", hard > 0);
+  if (at("waiting").open) drawWaiting(events);
+}
+
+// ------------------------------------------------------------------ a card without a network
+
+// What was seen of a card while there was a network, for when there is none.
+export async function remember(code, facts) {
+  const found = queue && pack && !desk.training && read(code, pack.issuer);
+  if (!found || facts.coupon) return;
+  const { programme, balances, tier_name, sentence, rewards, privileges, card_current: current } = facts;
+  const card = { stem: found.stem, at: Date.now(), programme, balances, tier_name, sentence, rewards, privileges, current };
+  await queue.vault.keep("cards", card);
+  const all = await queue.vault.all("cards");
+  if (all.length <= CARDS_KEPT) return;
+  const old = all.sort((one, other) => one.at - other.at).slice(0, all.length - CARDS_KEPT);
+  await queue.vault.change(["cards"], (place) => old.forEach((one) => place.delete(one.stem)));
+}
+
+// Shows what can be known of these readings; true when it did, or said why not.
+export async function serve(texts) {
+  if (!queue || !pack) return false;
+  const found = texts.map((text) => [text, read(text, pack.issuer)]).find(([, one]) => one);
+  if (!found) {
+    const goods = texts.some(product);
+    if (goods) say("refused", words.product, words.no_loyalty, "product");
+    else say("refused", words.problems["unreadable-code"], `${words.refused} · ${words.refusals["unreadable-code"]}`, "unreadable-code");
+    return true;
+  }
+  const [text, code] = found;
+  if (code.refusal) {
+    say("refused", words.problems[code.refusal], `${words.refused} · ${words.refusals[code.refusal]}`, code.refusal);
+    return true;
+  }
+  const state = await prove(code, pack.keys);
+  const card = await queue.vault.get("cards", code.stem);
+  show(text, code, state, card, await spendable(code, state, card));
+  return true;
+}
+
+// How many units this card may spend here now, with what that rests on; 0 where nothing may be.
+async function spendable(code, state, card) {
+  const { allowance, policies } = pack;
+  if (state !== "genuine" || !card?.current || !allowance || Date.parse(allowance.until) <= Date.now()) return 0;
+  if (card.programme !== allowance.programme) return 0;
+  const mine = (await queue.events()).filter((one) => one.allowance === allowance.id);
+  const of = (events) => events.reduce((sum, one) => sum + (one.units ?? 0), 0);
+  const later = mine.filter((one) => one.stem === code.stem && Date.parse(one.at) > card.at);
+  const here = mine.filter((one) => one.stem === code.stem);
+  return Math.max(
+    0,
+    Math.min(
+      allowance.amount - of(mine),
+      policies[card.programme].burn_units_per_card - of(here),
+      (card.balances[allowance.currency] ?? 0) - of(later),
+    ),
+  );
+}
+
+const time = (when) => new Date(when).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+
+function show(text, code, state, card, most) {
+  const name = card?.programme ?? Object.keys(pack.programmes)[0];
+  const programme = pack.programmes[name];
+  const { earn } = pack.policies[name];
+  const facts = {
+    programme: name,
+    balances: card?.balances ?? {},
+    tier_name: card?.tier_name ?? "",
+    sentence: card ? fill(words.as_of, { what: card.sentence, time: time(card.at) }) : words.balance_unknown,
+    rewards: (card?.rewards ?? []).filter((one) => one.ready && one.stock === null && one.cost.currency === pack.allowance?.currency && one.cost.amount <= most),
+    privileges: card?.privileges ?? [],
+    prompts: [],
+    stamps: null,
+    progress: null,
+    promotions: null,
+    card_current: true,
+  };
+  acts.show(text, facts, { offline: true, stem: code.stem, most });
+  at("may-earn").textContent = earn ? words.may_earn : words.may_not_earn;
+  at("may-spend").textContent = most ? fill(words.may_spend, { units: counted(most, programme) }) : words.may_not_spend;
+  at("not-known").textContent = { genuine: words.not_known, unproven: words.not_proven, forged: words.not_genuine }[state];
+  at("promise").hidden = false;
+  at("sale").hidden ||= !earn;
+  at("give").hidden ||= !earn;
+  at("spend").hidden = !most;
+  say(state === "genuine" ? "ok" : "unclear", facts.sentence, { genuine: words.genuine, unproven: words.unproven, forged: words.forged }[state]);
+  if (state === "genuine") signal("ok", loud());
+  focus(acts.first());
+}
+
+// ------------------------------------------------------------------ what is done without a network
+
+// Takes a deed over, if that can be promised: true when it is kept, or was said why not.
+export async function take(deed) {
+  if (!queue || !pack || deed.training) return false;
+  if (!WITHOUT_NETWORK.includes(deed.kind)) {
+    say("unclear", words.needs_network);
+    return true;
+  }
+  try {
+    const kept = await queue.add(() => worded(deed));
+    await paint();
+    acts.kept(deed, kept);
+  } catch (fault) {
+    say(fault.refused ? "refused" : "unclear", fault.refused ?? words.not_kept);
+  }
+  return true;
+}
+
+// The deed in its turn: another window may have spent what was left, or taken the receipt's number.
+async function worded({ kind, body, code, sent }) {
+  const own = { ...body };
+  const field = kind === "sale" ? "receipt" : "reference";
+  if (!sent && own[field].startsWith(`${drawer.get("series")}-`)) own[field] = drawer.receipt();
+  drawer.nextReceipt();
+  const holder = read(code, pack.issuer);
+  const more = { stem: holder?.stem, code, receipt: own[field], what: said(kind, body) };
+  if (kind === "sale") {
+    if (own.vouchers?.length || own.rewards?.length || own.pot) throw refusal(words.needs_network);
+    return { kind, body: own, more };
+  }
+  const card = await queue.vault.get("cards", holder?.stem ?? "");
+  const units = own.amount ?? card?.rewards.find((one) => one.code === own.reward)?.cost.amount ?? Infinity;
+  const most = holder ? await spendable(holder, await prove(holder, pack.keys), card) : 0;
+  if (units > most) throw refusal(most ? fill(words.may_spend, { units: counted(most, desk.holder?.programme ?? pack.programmes[card.programme]) }) : words.may_not_spend);
+  return { kind, body: own, allowance: pack.allowance.id, more: { ...more, units } };
+}
+
+const refusal = (text) => Object.assign(new Error(text), { refused: text });
+
+function said(kind, body) {
+  const programme = desk.holder?.programme ?? Object.values(pack.programmes)[0];
+  if (kind === "redemption") return body.amount ? fill(words.spent_kept, { units: counted(body.amount, programme) }) : fill(words.given_kept, { reward: body.reward });
+  const total = body.amount_minor ?? body.lines.reduce((sum, line) => sum + Math.round((line.unit_amount_minor ?? 0) * (line.quantity ?? 1)), 0);
+  return total ? fill(words.sale_kept, { amount: money(total, programme) }) : words.stamp_kept;
+}
+
+// ------------------------------------------------------------------ the list of what waits
+
+export async function openWaiting() {
+  drawWaiting(await queue.events());
+  at("waiting").showModal();
+  const seen = (await queue.events()).filter((one) => ["conflict", "refused"].includes(one.state) && !one.seen);
+  if (seen.length) await queue.vault.change(["events"], (place) => seen.forEach((one) => place.put({ ...one, seen: true })));
+  paint();
+}
+
+function drawWaiting(events) {
+  const order = ["conflict", "refused", "kept", "waiting", "applied"];
+  const sorted = [...events].sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state) || other.sequence - one.sequence);
+  at("waiting-list").replaceChildren(...sorted.slice(0, 200).map(entry));
+  at("waiting-none").hidden = events.length > 0;
+  const { allowance } = pack ?? {};
+  const programme = allowance && pack.programmes[allowance.programme];
+  at("reserved").textContent = programme ? fill(words.reserved, { units: counted(allowance.amount, programme), time: time(allowance.until) }) : words.nothing_reserved;
+}
+
+function entry(one) {
+  const state = { kept: words.state_kept, waiting: words.state_waiting, applied: words.state_applied, conflict: words.state_conflict, refused: words.state_refused }[one.state];
+  const head = element("strong", {}, `${time(one.at)} · ${one.what}`);
+  const badge = element("span", { class: `badge ${{ applied: "on", conflict: "off", refused: "off" }[one.state] ?? "held"}` }, state);
+  return element("li", {}, head, badge, element("span", { class: "hint" }, [one.receipt, one.sentence].filter(Boolean).join(" · ")));
+}
+
+export async function sync() {
+  at("sync").disabled = true;
+  packed = 0;
+  await up();
+  at("sync").disabled = false;
+}

@@ -1,0 +1,146 @@
+// Who serves: a name and a PIN take the till over, and a till that nobody touches for a while asks again. Practice, which
+// counts nothing, is switched here too.
+import { at, element, fill } from "./till-draw.js";
+import { asked, desk, drawer, focus, page, say, told, words } from "./till-stage.js";
+import { next } from "./till-card.js";
+
+const LOCK_AFTER = 5 * 60 * 1000;
+const PRACTICE = "till-practice";
+
+let chosen = null;
+let changing = false;
+let touched = Date.now();
+let afterwards = null;
+
+// ------------------------------------------------------------------ the shift
+
+function keep(shift) {
+  desk.cashier = shift;
+  if (shift) drawer.keep("shift", shift);
+  else drawer.drop("shift");
+  at("who-name").textContent = shift ? shift.name : words.who;
+}
+
+// After the till opened: whoever stood here before a reload stands here still, while the shift lasts.
+export async function arrive() {
+  const kept = drawer.get("shift");
+  keep(kept && Date.parse(kept.until) > Date.now() ? kept : null);
+  try {
+    const { status, facts } = await asked("/v1/cashiers");
+    desk.cashiers = status === 200 ? facts.cashiers : [];
+  } catch {
+    desk.cashiers = [];
+  }
+  at("who").hidden = !desk.cashiers.length && !desk.cashier;
+  if (drawer.get("locked") && !desk.cashier) lock();
+}
+
+// Nothing of the till is reached before a PIN; `then` is what waited for it.
+export function lock(then = null) {
+  afterwards = then;
+  keep(null);
+  drawer.keep("locked", true);
+  choose();
+}
+
+export function choose() {
+  if (at("shift").open) return;
+  chosen = null;
+  const names = (desk.cashiers ?? []).map((one) =>
+    element("li", {}, element("button", { type: "button", class: "big", disabled: !one.has_pin, click: () => pick(one) }, one.name, one.has_pin ? "" : element("span", { class: "hint" }, ` ${words.no_pin}`))),
+  );
+  at("cashiers").replaceChildren(...names);
+  at("cashiers").hidden = false;
+  at("pin-form").hidden = true;
+  at("shift-says").textContent = desk.cashiers?.length ? "" : words.no_cashiers;
+  at("shift-close").hidden = Boolean(drawer.get("locked"));
+  at("leave-till").hidden = !desk.cashier;
+  at("shift").showModal();
+}
+
+function pick(one) {
+  chosen = one;
+  changing = false;
+  at("cashiers").hidden = true;
+  at("pin-form").hidden = false;
+  at("new-pin-field").hidden = true;
+  at("pin-label").textContent = fill(words.pin_of, { name: one.name });
+  at("pin").value = at("new-pin").value = "";
+  at("shift-says").textContent = "";
+  at("pin").focus();
+}
+
+export async function enter() {
+  const body = { pin: at("pin").value.trim(), ...(changing && { new_pin: at("new-pin").value.trim() }) };
+  if (!chosen || !body.pin) return at("pin").focus();
+  at("shift-says").textContent = words.looking_pin;
+  let answer;
+  try {
+    answer = await asked(`/v1/cashiers/${chosen.id}/shift`, { body });
+  } catch {
+    at("shift-says").textContent = words.no_pin_offline;
+    return;
+  }
+  if (answer.status === 200) return entered(answer.facts);
+  at("shift-says").textContent = told(answer.facts);
+  changing ||= answer.facts.code === "pin-change-needed";
+  at("new-pin-field").hidden = !changing;
+  if (!changing) at("pin").value = "";
+  (changing ? at("new-pin") : at("pin")).focus();
+}
+
+function entered(shift) {
+  keep(shift);
+  drawer.drop("locked");
+  touched = Date.now();
+  at("who").hidden = false;
+  at("shift").close();
+  const then = afterwards;
+  afterwards = null;
+  if (then) return then();
+  if (!desk.holder) next();
+  say("ok", fill(words.greeting, { name: shift.name }), words.ready);
+  focus(at("code"));
+}
+
+export async function leaveTill() {
+  at("shift").close();
+  try {
+    await asked("/v1/cashiers/shift", { method: "DELETE" });
+  } catch {
+    // It ends by itself; this device forgets it now.
+  }
+  next();
+  lock();
+}
+
+// A till that nobody touches is nobody's till.
+function idle() {
+  if (desk.cashier && !desk.working && !drawer.get("pending") && Date.now() - touched >= LOCK_AFTER) leaveTill();
+}
+
+export function guard() {
+  const touch = () => {
+    idle(); // the first touch after a long while finds the till locked
+    touched = Date.now();
+  };
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, touch, true);
+  setInterval(idle, 5000);
+  at("shift").addEventListener("cancel", (event) => drawer.get("locked") && event.preventDefault());
+}
+
+// ------------------------------------------------------------------ practice
+
+export function practise(yes) {
+  if (drawer.get("pending")) return;
+  sessionStorage.setItem(PRACTICE, yes ? "on" : "off");
+  paint();
+  next();
+}
+
+export function paint() {
+  desk.training = sessionStorage.getItem(PRACTICE) === "on";
+  at("practice").hidden = !desk.training;
+  at("training").setAttribute("aria-pressed", String(desk.training));
+  page.classList.toggle("practising", desk.training);
+}
