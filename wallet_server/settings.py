@@ -169,8 +169,8 @@ class Settings:
     google_ca: str | None = _setting(None, "Trust root (PEM) for these addresses.", str)
     google_requests_per_second: int = _setting(
         15,
-        "Requests to Google Wallet in a second for each issuer, over all processes together; Google takes 20. Above that: "
-        "four fifths of what you were granted.",
+        "Requests to Google Wallet in a second for each issuer, over all processes together; Google takes 20. Above "
+        "that: four fifths of what you were granted.",
         values.whole(1, 100_000),
     )
     smtp_host: str | None = _setting(
