@@ -11,7 +11,7 @@ BIN := .venv/bin
 SETUP := $(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint replay lock upgrade wheel clean
+.PHONY: help run test quick lint replay client lock upgrade wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ lint: ## Check style, types and the layers
 replay: ## Replay real baskets through the till API and check every balance
 	@$(SETUP) replay
 	@$(BIN)/python -m benchmarks.replay $(REPLAY)
+
+client: ## Write the typed client again after a change of the interface
+	@$(SETUP) test
+	@$(BIN)/python -m clients.generate
 
 lock: ## Write the locks again after a change of pyproject.toml
 	@$(SETUP) test

@@ -28,6 +28,7 @@ from wallet_server.web.api.events import events
 from wallet_server.web.api.favours import till_gestures
 from wallet_server.web.api.gestures import gestures
 from wallet_server.web.api.holds import holds
+from wallet_server.web.api.keys import keys
 from wallet_server.web.api.naming import name_operations
 from wallet_server.web.api.offline import offline_till
 from wallet_server.web.api.proofs import second_proofs
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
     counters = (counter, cashiers, till_gestures, quotes, refunds, holds, second_proofs, offline_till, coupon_uses)
-    for blueprint in (*counters, back_office, events, gestures, books, tiers, webhooks, sandbox_clock):
+    for blueprint in (*counters, back_office, keys, events, gestures, books, tiers, webhooks, sandbox_clock):
         app.register_api(blueprint)
     name_operations(app)
     app.register_blueprint(apple)
