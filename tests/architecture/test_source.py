@@ -162,7 +162,8 @@ def test_a_long_function_is_seen() -> None:
 def texts() -> list[Path]:
     """Every text of the repository that is written by hand or shipped."""
     places = (
-        "wallet_server", "docs", "tests", "benchmarks", "clients", "migrations", "passes", "scripts", "requirements", ".ci",
+        "wallet_server", "docs", "tests", "benchmarks", "clients", "migrations", "passes", "scripts", "requirements",
+        ".ci",
     )  # fmt: skip
     inside = {path for place in places for pattern in TEXT for path in (TOP / place).rglob(pattern)}
     return sorted(inside | {path for pattern in TEXT for path in TOP.glob(pattern)} - {Path(__file__)})
