@@ -63,7 +63,8 @@ class Sold:
 @dataclass(frozen=True)
 class Holder:
     """Who holds a card, as the till may know it: no personal data. `coupon_pass` where the code is a coupon's; `left`
-    is what bounds the rewards that are bounded, `prompts` what the cashier may give."""
+    is what bounds the rewards that are bounded, `prompts` what the cashier may give. Of what is not the newest issue,
+    `card_spends` is false where another card is in its place."""
 
     member: str
     programme: str
@@ -76,6 +77,7 @@ class Holder:
     coupon_pass: int | None = None
     left: Mapping[str, catalogue.Left] = field(default_factory=dict)
     prompts: tuple[Prompt, ...] = ()
+    card_spends: bool = True
 
 
 def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
@@ -100,6 +102,7 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
         member.coupon_pass,
         left,
         prompts,
+        member.code is None or member.code.standing != members.REPLACED,
     )
 
 

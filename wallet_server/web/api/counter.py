@@ -53,6 +53,7 @@ def look_up(body: models.Lookup) -> Response:
             "balances": dict(holder.balances),
             "promotions": holder.promotions,
             "card_current": holder.card_current,
+            "card_spends": holder.card_spends,
             "coupon": None if holder.coupon_pass is None else coupon_shown(holder.coupon_pass, body.language),
             **prospects(programme, holder.balances, body.language, holder.left),
             **favours(programme, holder.tier, holder.prompts, body.language),

@@ -269,6 +269,9 @@ class Prompt(BaseModel):
 
 
 class Holder(BaseModel):
+    """Who holds a card. `card_current` is false for anything but its newest issue; with an older one a second proof may
+    be asked for, and with one that another card replaced (`card_spends` is false) nothing is spent at all."""
+
     member: str
     programme: str
     tier: str | None
@@ -276,6 +279,7 @@ class Holder(BaseModel):
     balances: dict[str, int]
     promotions: bool
     card_current: bool
+    card_spends: bool
     coupon: Coupon | None
     rewards: list[Reward]
     stamps: Boxes | None

@@ -89,7 +89,7 @@ function slipFound(coupon) {
 
 function showCard(code, facts, more) {
   const programme = desk.counter.programmes[facts.programme];
-  desk.holder = { code, programme, member: facts.member, current: facts.card_current, balances: facts.balances, ...more };
+  desk.holder = { code, programme, member: facts.member, current: facts.card_spends, balances: facts.balances, ...more };
   acts.privileges(facts.privileges);
   acts.prompts(code, facts.prompts);
   at("tier").textContent = facts.tier_name ?? "";
@@ -100,19 +100,19 @@ function showCard(code, facts, more) {
   at("quote").hidden = Boolean(more.offline);
   at("news").textContent = facts.promotions ? words.promotions : words.no_promotions;
   at("news").className = facts.promotions ? "mark yes" : "mark no";
-  at("older").hidden = facts.card_current;
+  at("older").hidden = facts.card_spends;
   at("holder-code").textContent = code;
   at("amount-label").textContent = fill(words.money, { iso: programme.iso });
   at("minimum").hidden = !programme.minimum_minor;
   at("minimum").textContent = fill(words.minimum, { amount: money(programme.minimum_minor, programme) });
   // A stamp card's own sentence says what is missing for its reward.
   const rewards = facts.rewards.filter((reward) => reward.ready || !facts.progress);
-  drawRewards(at("rewards"), rewards, programme, words, facts.card_current, (reward) => acts.redeem(reward));
+  drawRewards(at("rewards"), rewards, programme, words, facts.card_spends, (reward) => acts.redeem(reward));
   const stamped = programme.gives === "item" || (programme.gives === "visit" && !programme.minimum_minor);
   at("sale").hidden = stamped;
   at("give").hidden = !stamped;
   at("several").hidden = programme.gives !== "item";
-  at("spend").hidden = !programme.spendable || !facts.card_current;
+  at("spend").hidden = !programme.spendable || !facts.card_spends;
   at("comma").hidden = programme.exponent === 0;
 }
 

@@ -131,7 +131,7 @@ export async function paint() {
 export async function remember(code, facts) {
   const found = queue && pack && !desk.training && read(code, pack.issuer);
   if (!found || facts.coupon) return;
-  const { programme, balances, tier_name, sentence, rewards, privileges, card_current: current } = facts;
+  const { programme, balances, tier_name, sentence, rewards, privileges, card_spends: current } = facts;
   const card = { stem: found.stem, at: Date.now(), programme, balances, tier_name, sentence, rewards, privileges, current };
   await queue.vault.keep("cards", card);
   const all = await queue.vault.all("cards");
@@ -197,7 +197,7 @@ function show(text, code, state, card, most) {
     stamps: null,
     progress: null,
     promotions: null,
-    card_current: true,
+    card_spends: true,
   };
   acts.show(text, facts, { offline: true, stem: code.stem, most });
   at("may-earn").textContent = earn ? words.may_earn : words.may_not_earn;
