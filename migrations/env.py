@@ -6,11 +6,17 @@ from alembic import context
 from flask import current_app
 
 from wallet_server.records.schema import metadata
+from wallet_server.records.schema.columns import stands_on
 
 
 def run(connection) -> None:
     context.configure(
-        connection=connection, target_metadata=metadata, compare_type=True, render_as_batch=False, user_module_prefix=""
+        connection=connection,
+        target_metadata=metadata,
+        compare_type=True,
+        render_as_batch=False,
+        user_module_prefix="",
+        include_object=stands_on(connection.dialect.name),
     )
     with context.begin_transaction():
         context.run_migrations()

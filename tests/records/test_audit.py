@@ -37,6 +37,12 @@ CORRUPTIONS = {
     "an allocation under another entry's name": (
         "UPDATE lot_allocations SET entry_id = (SELECT MIN(entry_id) FROM lots)"
     ),
+    "a sale at a till that does not exist": (
+        "INSERT INTO sales (public_id, programme_id, member_id, merchant_id, store_id, till_id, receipt, business_day, "
+        "occurred_at, recorded_at, money, amount_minor, programme_version_id, state) "
+        "SELECT 'sale_x', programme_id, member_id, merchant_id, 1, 999, 'x', '2026-11-18', "
+        "effective_at, recorded_at, 'EUR', 100, programme_version_id, state FROM ledger_entries LIMIT 1"
+    ),
     "spent from nowhere": (
         "INSERT INTO lot_allocations (lot_id, entry_id, amount) "
         "SELECT MAX(id), (SELECT MIN(entry_id) FROM lots), 1 FROM lots"
@@ -56,6 +62,7 @@ def _unguarded(world: World) -> Iterator[Tx]:
             names = tx.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
             for name in names:
                 tx.exec_driver_sql(f"DROP TRIGGER {name}")
+            tx.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         else:
             tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
         yield tx

@@ -15,6 +15,7 @@ from tests.world import World
 from wallet_server.actions import till, upkeep
 from wallet_server.records import database
 from wallet_server.records.schema import APPEND_ONLY, LEDGER_TABLES, metadata
+from wallet_server.records.schema.columns import stands_on
 from wallet_server.resources import migrations
 
 # SHA-256 of every migration that an installation may have run. A change of the tables is a further migration: an
@@ -75,7 +76,8 @@ def _shape(engine: sa.Engine) -> list[tuple[str, ...]]:
 def test_what_is_declared_and_what_the_migrations_make_agree(database_url: str) -> None:
     engine = sa.create_engine(database_url, poolclass=sa.pool.NullPool)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        opts = {"compare_type": True, "compare_server_default": True, "include_object": stands_on(engine.dialect.name)}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
 
 
@@ -148,3 +150,12 @@ def test_the_books_refuse_to_be_emptied_at_once(new_database: NewDatabase) -> No
     engine = sa.create_engine(new_database("postgresql"), poolclass=sa.pool.NullPool)  # SQLite has no TRUNCATE
     with pytest.raises(sa.exc.DBAPIError, match="is never changed"), engine.begin() as connection:
         connection.exec_driver_sql("TRUNCATE ledger_postings")
+
+
+def test_what_the_books_name_refuses_to_be_deleted(world: World) -> None:
+    """On PostgreSQL, where no foreign key of the hot tables says so, as on SQLite, where they do."""
+    world.sell(world.enrol(), 5000)
+    named = ("programmes", "programme_versions", "members", "merchants", "stores", "tills", "currencies")
+    for name in (*named, "ledger_accounts"):
+        with pytest.raises(sa.exc.DBAPIError, match="never deleted|FOREIGN KEY"), world.ctx.change() as tx:
+            tx.exec_driver_sql(f"DELETE FROM {name}")

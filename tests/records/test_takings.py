@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,10 +18,11 @@ import sqlalchemy as sa
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded
 from wallet_server.actions import keys, upkeep
+from wallet_server.errors import Invalid
 from wallet_server.records import jobs, ledger, members, passes, takings
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Award, Booking
-from wallet_server.records.prepared import Prepared
+from wallet_server.records.prepared import Prepared, together
 from wallet_server.records.requests import AlreadyClaimed
 from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.schema import balances, ledger_entries, ledger_postings, lots, sale_lines
@@ -172,6 +175,80 @@ def test_a_sale_is_four_statements(posted: World) -> None:
         sa.event.remove(engine, "before_cursor_execute", note)
     assert len(said) == 4, said
     assert said[-2:] == ["WITH sale AS", "INSERT INTO requests"]
+
+
+def test_a_sale_is_three_messages(posted: World, tmp_path: Path) -> None:
+    """As libpq itself writes them down: BEGIN goes with the first statement, COMMIT with what is written last."""
+    holder = posted.enrol()
+    for _ in range(2):
+        posted.sell(holder, 1000)
+    with posted.ctx.look() as tx:
+        connection: Any = tx.connection.dbapi_connection
+    scope = posted.till  # whose key is looked up
+    with (tmp_path / "trace").open("w+") as file:
+        connection.pgconn.trace(file.fileno())
+        try:
+            posted.sell(holder, 1000, scope=scope)
+        finally:
+            connection.pgconn.untrace()
+        file.seek(0)
+        told = [line.split("\t") for line in file.read().splitlines()]
+        sent = [words[3] for words in told if words[1] == "F"]
+    assert sent.count("Sync") + sent.count("Query") == 3, sent
+    assert posted.sell(holder, 1000)["balances"]["points"] == 40
+
+
+def test_what_was_left_for_the_end_is_there_for_whoever_asks_before_it(posted: World) -> None:
+    """However it is asked; and a transaction that is undone takes it along."""
+    table = sa.table("kept", sa.column("n"))
+    insert, count = Prepared(sa.insert(table), ["n"]), sa.select(sa.func.count()).select_from(table)
+    with posted.ctx.change() as tx:
+        tx.execute(sa.text("CREATE TABLE kept (n integer)"))
+    with posted.ctx.change() as tx:
+        insert.leave(tx, {"n": 1})
+        assert tx.execute(count).scalar() == 1  # by SQLAlchemy, and psycopg's cursor
+        insert.leave(tx, {"n": 2})
+        assert Prepared(count).first(tx, {})[0] == 2
+        insert.leave(tx, {"n": 3})
+        with tx.begin_nested() as inner:
+            insert.leave(tx, {"n": 4})
+            inner.rollback()
+    with suppress(_Undone), posted.ctx.change() as tx:
+        insert.leave(tx, {"n": 5})
+        raise _Undone
+    with posted.ctx.look() as tx:
+        assert tx.execute(sa.text("SELECT array_agg(n) FROM kept")).scalar() == [1, 2, 3]
+
+
+def test_several_ask_together_and_each_has_its_own_answer(world: World) -> None:
+    holders = [world.enrol(), world.enrol()]
+    known = Prepared(sa.select(pass_table.c.id, pass_table.c.serial).where(pass_table.c.id == sa.bindparam("key")))
+    many = Prepared(sa.select(sa.func.count()).select_from(pass_table))
+    with world.ctx.look() as tx:
+        asked = [(known, {"key": one.pass_id}) for one in holders]
+        first, total, second = together(tx, asked[0], (many, {}), asked[1])
+    assert [rows[0].serial for rows in (first, second)] == [one.serial for one in holders]
+    assert total[0][0] == 2
+
+
+def test_a_text_that_cannot_be_stored_is_refused_and_not_cut_off(posted: World) -> None:
+    statement = Prepared(sa.select(pass_table.c.id).where(pass_table.c.serial == sa.bindparam("serial")))
+    with pytest.raises(Invalid, match="cannot be stored"), posted.ctx.look() as tx:
+        statement.rows(tx, {"serial": "a\0b"})
+
+
+def test_threads_wait_for_a_row_without_stopping_the_others(posted: World) -> None:
+    """Whoever waits for a lock within a message of several statements lets the thread that holds it go on."""
+    holder = posted.enrol()
+    posted.sell(holder, 100)
+    with posted.ctx.change() as tx:
+        members.lock_member(tx, holder.member_id)
+        waiting = threading.Thread(target=posted.sell, args=(holder, 200))
+        waiting.start()
+        time.sleep(0.2)
+    waiting.join(4)
+    with posted.ctx.look() as tx:
+        assert ledger.amounts(tx, [holder.member_id])[holder.member_id]["points"] == 3
 
 
 def test_a_look_at_a_key_leaves_its_connection_to_transactions(posted: World) -> None:

@@ -22,6 +22,8 @@ from wallet_server.records.schema import (
     ledger_postings,
     lots,
     programmes,
+    sale_lines,
+    sales,
 )
 
 MOST_FAULTS = 100
@@ -61,10 +63,21 @@ def faults(tx: Tx) -> Iterable[str]:
     balance stands and equals the sum of its postings and the sum of its lots' remainders; each lot's remainder equals
     its amount less its allocations and lies between the two; each coupon is as its last event left it, none of its
     events is missing, and they add up to its value while it is good and to nothing once it is not; what the days are
-    summed to is what their entries say.
+    summed to is what their entries say; whatever a row of the books names is there.
     """
-    for check in (_entry_faults, _balance_faults, _lot_faults, _coupon_faults, book_days.faults):
+    for check in (_entry_faults, _balance_faults, _lot_faults, _coupon_faults, book_days.faults, _orphan_faults):
         yield from check(tx)
+
+
+def _orphan_faults(tx: Tx) -> Iterable[str]:
+    """What foreign keys would refuse row by row, looked at for all rows at once."""
+    for table in (sales, sale_lines, ledger_entries, ledger_postings, lots):
+        for key in sorted(table.foreign_keys, key=lambda one: one.parent.name):
+            column, named = key.parent, key.column.table.alias("named")
+            there = sa.exists().where(named.c[key.column.name] == column)
+            lost = sa.select(column).where(column.is_not(None), ~there).distinct().limit(MOST_FAULTS)
+            for row in tx.execute(lost).scalars():
+                yield f"{table.name} names {key.column.table.name} {row} as its {column.name}, which does not exist."
 
 
 def _entry_faults(tx: Tx) -> Iterable[str]:

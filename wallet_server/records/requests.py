@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import requests
+from wallet_server.records.wire import Refused
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,36 @@ class AlreadyClaimed(Exception):
     """Another request holds one of the claims: roll back, then look up its answer."""
 
 
-def _insert(dialect: str) -> ReturningInsert[tuple[int]]:
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+def _insert(_dialect: str) -> ReturningInsert[tuple[int]]:
     # The key comes back of what was written; a count of rows does not (the driver's cursor is closed by then, and its
     # -1 once passed for a row: the same sale sent through two tills at once was counted twice).
-    return make(requests).on_conflict_do_nothing(index_elements=["principal", "key"]).returning(requests.c.id)
+    return sqlite.insert(requests).on_conflict_do_nothing(index_elements=["principal", "key"]).returning(requests.c.id)
 
 
-_CLAIM = Prepared(_insert, ["principal", "key", "route", "request_hash", "status", "answer", "at"])
+_COLUMNS = ["principal", "key", "route", "request_hash", "status", "answer", "at"]
+_CLAIM = Prepared(_insert, _COLUMNS)
+
+
+def claimed_by(constraint: str) -> Refused:
+    """What a statement left for the end of a transaction raises: `AlreadyClaimed` where this keeps the row out."""
+
+    def raised(fault: psycopg.Error) -> Exception:
+        taken = isinstance(fault, psycopg.errors.UniqueViolation) and fault.diag.constraint_name == constraint
+        return AlreadyClaimed() if taken else fault
+
+    return raised
+
+
+_CLAIM_LAST, _HELD_BY = Prepared(sa.insert(requests), _COLUMNS), claimed_by("uq_requests_principal_key")
 
 
 def claim(
     tx: Tx, claims: Sequence[Claim], route: str, request_hash: bytes, status: int, answer: str, at: datetime
 ) -> None:
-    """Write the answer under every claim, first thing in the transaction or last: both are one commit.
+    """Write the answer under every claim, last thing in the transaction.
 
-    Raises `AlreadyClaimed` when another request holds one of them. On PostgreSQL a concurrent holder is waited for.
+    Raises `AlreadyClaimed` when another request holds one of them; on PostgreSQL, where a concurrent holder is waited
+    for, the end of the transaction raises it.
     """
     for one in sorted(claims, key=lambda c: (c.principal, c.key)):
         row = {
@@ -67,7 +83,9 @@ def claim(
             "answer": answer,
             "at": at,
         }
-        if _CLAIM.first(tx, row) is None:
+        if tx.dialect.name != "sqlite":
+            _CLAIM_LAST.leave(tx, row, _HELD_BY)
+        elif _CLAIM.first(tx, row) is None:
             raise AlreadyClaimed
 
 

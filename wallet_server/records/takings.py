@@ -1,8 +1,9 @@
 """Owns what a counted sale writes: the sale, its lines, entries with postings, lots and balances, stale cards and jobs.
 
 SQLite takes the ordinary statements. PostgreSQL takes them all as one, because each message to it costs both sides more
-than most of these rows do: a statement of data-modifying WITHs, whose answers feed each other by key. Both leave the
-same rows. The member is locked and its purses were read under that lock.
+than most of these rows do: a statement of data-modifying WITHs, whose answers feed each other by key, which goes with
+the COMMIT where nothing else is said before it. Both leave the same rows. The member is locked and its purses were read
+under that lock.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from wallet_server.records import jobs, ledger, passes, sales
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Award
 from wallet_server.records.prepared import Prepared
-from wallet_server.records.requests import AlreadyClaimed
+from wallet_server.records.requests import claimed_by
 from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.schema import balances, ledger_entries, ledger_postings, lots, sale_lines
 from wallet_server.records.schema import jobs as job_table
@@ -38,6 +39,7 @@ class Stale:
     now: datetime
 
 
+_RECEIPT = "uq_sales_till_id_business_day_receipt"
 Spend = Callable[[int], Sequence[jobs.Put]]
 """Books what a sale uses, given its key and before it earns; returns the jobs that come of it."""
 
@@ -52,7 +54,7 @@ def record(
 ) -> None:
     """Store a sale with what it earned (as `ledger.foresee` has it) and with what it used; where that is nothing, no
     card is stale. The bookings name no sale yet. Raises `AlreadyClaimed` when this receipt of this till and day stands
-    already."""
+    already; on PostgreSQL that may be told by what is said next, and at the latest by the end of the transaction."""
     if not awards or tx.dialect.name == "sqlite" or spend is not None or any(map(_not_plain, awards)):
         _by_one(tx, sale, lines, awards, stale, spend)
         return
@@ -66,8 +68,7 @@ def record(
         "lane": stale.lane,
         "run_at": jobs.micros(stale.now),
     }
-    if _AT_ONCE.first(tx, given) is None:
-        raise AlreadyClaimed
+    _AT_ONCE.leave(tx, given, claimed_by(_RECEIPT))
 
 
 def _not_plain(one: Award) -> bool:
@@ -137,12 +138,7 @@ def _insert(table: sa.Table, values: Mapping[str, Any], source: Any, *order: Any
 
 def _at_once(_dialect: str) -> sa.Executable:
     names = [one.name for one in fields(NewSale)]
-    sale = (
-        _insert(sale_table, {name: _given(name) for name in names}, None)
-        .on_conflict_do_nothing(index_elements=["till_id", "business_day", "receipt"])
-        .returning(sale_table.c.id)
-        .cte("sale")
-    )
+    sale = _insert(sale_table, {name: _given(name) for name in names}, None).returning(sale_table.c.id).cte("sale")
     said = _recordset("lines", *(sa.column(c.name, c.type) for c in sale_lines.c if c.name != "sale_id"))
     as_sold = {c.name: sale.c.id if c.name == "sale_id" else said.c[c.name] for c in sale_lines.c}
     sold = _insert(sale_lines, as_sold, sale.join(said, sa.true())).cte("sold")

@@ -26,7 +26,6 @@ from psycopg.types.json import Jsonb
 _OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.EMPTY_QUERY)
 _IDLE, _OPEN = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
 _SYNC, _SKIPPED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
-_BEGIN, _COMMIT, _ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
 _DEALLOCATING = ("ROLLBACK", "DROP", "ALTER")
 """After these psycopg lets go of everything that was prepared on its connection."""
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -45,6 +44,9 @@ class Line:
     text: bytes
     values: Sequence[bytes | None]
     refused: Refused | None = None
+
+
+_BEGIN, _COMMIT, _ROLLBACK = Line(b"BEGIN", ()), Line(b"COMMIT", ()), Line(b"ROLLBACK", ())
 
 
 def _text(value: str) -> bytes:
@@ -112,7 +114,7 @@ class Wire:
         left, self._waiting = self._waiting, []
         whole = [*left, *lines]
         if self._pg.transaction_status == _IDLE:
-            return self._sent(whole, first=self._begin())[len(left) :]
+            return self._sent(whole, begin=True)[len(left) :]
         if len(whole) == 1 and whole[0].text in self._names:
             return [self.alone(whole[0])]
         return self._sent(whole)[len(left) :]
@@ -130,10 +132,10 @@ class Wire:
     def commit(self) -> None:
         """End the open transaction, together with what was left for its end."""
         left, self._waiting = self._waiting, []
+        status = self._pg.transaction_status
         if left:
-            first = self._begin() if self._pg.transaction_status == _IDLE else None
-            self._sent(left, first=first, last=_COMMIT)
-        elif self._pg.transaction_status == _OPEN:
+            self._sent(left, begin=status == _IDLE, end=True)
+        elif status == _OPEN:
             self._plain(_COMMIT)
         else:
             self._connection.commit()
@@ -154,10 +156,10 @@ class Wire:
         self._names.clear()
         self._readers.clear()
 
-    def _plain(self, text: bytes) -> None:
-        answer = self._pg.exec_(text)
+    def _plain(self, line: Line) -> None:
+        answer = self._pg.exec_(line.text)
         if answer.status not in _OK:
-            raise self._fault(answer, None)
+            raise self._fault(answer, line)
 
     def rows(self, line: Line, answer: pq.abc.PGresult) -> list[tuple[Any, ...]]:
         """The rows of an answer, each column as psycopg reads it."""
@@ -173,56 +175,52 @@ class Wire:
         reader.set_pgresult(None, set_loaders=False)
         return found
 
-    def _begin(self) -> bytes:
-        said = [_BEGIN]
-        if (level := self._connection.isolation_level) is not None:
-            said.append(b"ISOLATION LEVEL " + level.name.replace("_", " ").encode())
-        if (read_only := self._connection.read_only) is not None:
-            said.append(b"READ ONLY" if read_only else b"READ WRITE")
-        return b" ".join(said)
+    def _begin(self) -> Line:
+        level, read_only = self._connection.isolation_level, self._connection.read_only
+        if level is None and read_only is None:
+            return _BEGIN
+        said = ["BEGIN"]
+        if level is not None:
+            said.append("ISOLATION LEVEL " + level.name.replace("_", " "))
+        if read_only is not None:
+            said.append("READ ONLY" if read_only else "READ WRITE")
+        return Line(" ".join(said).encode(), ())
 
-    def _sent(
-        self, lines: Sequence[Line], *, first: bytes | None = None, last: bytes | None = None
-    ) -> list[pq.abc.PGresult]:
-        """Send them as one message and wait for all answers."""
-        pg = self._pg
-        asked: list[tuple[Line, bytes] | Line | None] = []
+    def _sent(self, lines: Sequence[Line], *, begin: bool = False, end: bool = False) -> list[pq.abc.PGresult]:
+        """Send them as one message and wait for all answers, which are those to the lines themselves."""
+        pg, new = self._pg, dict[bytes, bytes]()
+        whole = [*((self._begin(),) if begin else ()), *lines, *((_COMMIT,) if end else ())]
+        asked: list[tuple[Line, bytes | None]] = []
         pg.enter_pipeline_mode()
         try:
-            if first is not None:
-                pg.send_query_params(first, None)
-                asked.append(None)
-            new: dict[bytes, bytes] = {}
-            for line in lines:
+            for line in whole:
                 name = self._names.get(line.text) or new.get(line.text)
                 if name is None:
                     name = new[line.text] = b"wallet_%d" % next(_numbers)
                     pg.send_prepare(name, line.text)
                     asked.append((line, name))
                 pg.send_query_prepared(name, line.values)
-                asked.append(line)
-            if last is not None:
-                pg.send_query_params(last, None)
-                asked.append(None)
+                asked.append((line, None))
             pg.pipeline_sync()
             answers = self._answers()
             pg.exit_pipeline_mode()
         except BaseException:
             pg.finish()  # what it would say next belongs to nobody: the pool must not hand it on
             raise
-        return self._judged(asked, answers)
+        return self._judged(asked, answers)[begin : begin + len(lines)]
 
-    def _judged(self, asked: Sequence[Any], answers: Sequence[pq.abc.PGresult]) -> list[pq.abc.PGresult]:
-        """The answers to the lines themselves; what was prepared is remembered."""
+    def _judged(
+        self, asked: Sequence[tuple[Line, bytes | None]], answers: Sequence[pq.abc.PGresult]
+    ) -> list[pq.abc.PGresult]:
+        """The answers to all that was not to be prepared only, which is remembered."""
         found = []
-        for one, answer in zip(asked, answers, strict=True):
-            line, name = one if isinstance(one, tuple) else (one, None)
+        for (line, name), answer in zip(asked, answers, strict=True):
             if answer.status not in _OK:
                 raise self._fault(answer, line)
-            if name is not None:
-                self._names[line.text] = name
-            elif line is not None:
+            if name is None:
                 found.append(answer)
+            else:
+                self._names[line.text] = name
         return found
 
     def _answers(self) -> list[pq.abc.PGresult]:
@@ -248,11 +246,11 @@ class Wire:
                 return found
             found.append(answer)
 
-    def _fault(self, answer: pq.abc.PGresult, line: Line | None) -> Exception:
+    def _fault(self, answer: pq.abc.PGresult, line: Line) -> Exception:
         fault: psycopg.Error = psycopg.errors.error_from_result(answer, "utf-8")
         if isinstance(fault, psycopg.errors.FeatureNotSupported | psycopg.errors.InvalidSqlStatementName):
             self.unlearn()  # a column has another type since
-        return line.refused(fault) if line is not None and line.refused is not None else fault
+        return fault if line.refused is None else line.refused(fault)
 
 
 class InTurn(psycopg.Cursor[Any]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from wallet_server.records.schema.columns import Json, Key, at, identity_column, metadata, public_id, ref, text
+from wallet_server.records.schema.columns import Json, Key, at, identity_column, metadata, only_on, public_id, ref, text
 
 requests = sa.Table(
     "requests",
@@ -168,3 +168,11 @@ LEDGER_TABLES = (
     "balance_snapshots",
 )
 """Tables that refuse UPDATE and DELETE by trigger, on both databases."""
+
+_CHECKED_ROW_BY_ROW = {("ledger_entries", "reverses_id")}
+for _table in (sales, sale_lines, ledger_entries, ledger_postings, lots):
+    for _foreign in _table.foreign_key_constraints:
+        if (_table.name, *_foreign.column_keys) not in _CHECKED_ROW_BY_ROW:
+            # On PostgreSQL each costs a sale as much as the row itself; see the migration that dropped them.
+            # `records.audit` looks at all of them, and what they name refuses to be deleted.
+            only_on("sqlite", _foreign)

@@ -6,6 +6,7 @@ their currency; instants are UTC. Ledger tables refuse UPDATE and DELETE by trig
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,20 @@ class Instant(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_ONLY = "only_on"
+
+
+def only_on(dialect: str, constraint: sa.Constraint) -> None:
+    """This constraint stands on one kind of database alone."""
+    constraint.ddl_if(dialect=dialect)
+    constraint.info[_ONLY] = dialect
+
+
+def stands_on(dialect: str) -> Callable[..., bool]:
+    """For Alembic's `include_object`: whether something declared is to be found on this kind of database."""
+    return lambda declared, *_: declared.info.get(_ONLY, dialect) == dialect
 
 
 def identity_column() -> sa.Column[Any]:
