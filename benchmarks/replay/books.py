@@ -51,11 +51,7 @@ class Books:
 
 def read(address: str) -> Books:
     """Read the books of a database that is at rest; `address` is an SQLAlchemy address."""
-    url = make_url(address)
-    if url.get_backend_name() == "sqlite":
-        connection: Any = sqlite3.connect(f"file:{url.database}?mode=ro", uri=True)
-    else:
-        connection = psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    connection = _connected(address)
     try:
         sales, receipts = connection.execute(_SALES).fetchone()
         return Books(
@@ -69,3 +65,19 @@ def read(address: str) -> Books:
         )
     finally:
         connection.close()
+
+
+def rows(address: str, query: str) -> list[tuple[Any, ...]]:
+    """What a further question answers."""
+    connection = _connected(address)
+    try:
+        return [tuple(row) for row in connection.execute(query).fetchall()]
+    finally:
+        connection.close()
+
+
+def _connected(address: str) -> Any:
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite":
+        return sqlite3.connect(f"file:{url.database}?mode=ro", uri=True)
+    return psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))

@@ -36,11 +36,13 @@ class Bill:
         goods = programme.excluded
         self.lines = lines
         self.taken: list[Taken] = []
-        self._left = {
-            number: line.amount_minor
-            for number, line in enumerate(lines, 1)
-            if not line.excluded and not (goods and goods.hold(line.category, line.sku))
-        }
+        self.amount_minor = sum([line[3] for line in lines])
+        """What is to be paid for the whole basket."""
+        self._left = {number: line[3] for number, line in enumerate(lines, 1) if not line[5]}
+        if goods:
+            for number in [n for n in self._left if goods.hold(lines[n - 1].category, lines[n - 1].sku)]:
+                del self._left[number]
+        self._goods = max(0, sum(self._left.values()))
         for one in taken:
             self.taken.append(self._at_most_all(one._replace(deal=f"{DEAL}:{one.deal}")))
             self._less(self.taken[-1].off)
@@ -51,19 +53,10 @@ class Bill:
         """What the goods that are not excluded still come to, or, where that is less, the whole."""
         return max(0, min(self._goods, self.amount_minor))
 
-    @property
-    def _goods(self) -> int:
-        return max(0, sum(self._left.values()))
-
     def _at_most_all(self, one: Taken) -> Taken:
         """A deal beside goods that were taken back: what is more than the basket comes to stays on."""
         most = max(0, self.amount_minor)
         return one if sum(one.off.values()) <= most else one._replace(off=parted(most, one.off), free={})
-
-    @property
-    def amount_minor(self) -> int:
-        """What is to be paid for the whole basket."""
-        return sum(line.amount_minor for line in self.lines) - sum(sum(one.off.values()) for one in self.taken)
 
     def enough_for(self, off: Off) -> bool:
         """Whether the basket is large enough."""
@@ -81,10 +74,12 @@ class Bill:
     def _less(self, off: Mapping[int, int]) -> None:
         for number, part in off.items():
             self._left[number] -= part
+        self._goods = max(0, sum(self._left.values()))
+        self.amount_minor -= sum(off.values())
 
     def net(self) -> list[Line]:
         """The lines as they are to earn."""
-        return net_lines(self.lines, self.taken)
+        return net_lines(self.lines, self.taken) if self.taken else list(self.lines)
 
 
 def kept(taken: Iterable[Taken]) -> list[dict[str, Any]]:

@@ -102,6 +102,9 @@ class Rater:
         quick = [rule.quick for rule in self._rules if rule.quick and not rule.cap and not rule.not_with_rewards]
         every = self._plain and self._sorter.amounts_do and len(quick) == len(self._rules)
         self._plainest = tuple(quick) if every else None
+        kind = self._sorter.usual
+        flat = [rating_ways.flat_of(rule.rule, kind, rule.bit) for rule in self._rules] if every else [None]
+        self._flat = tuple(give for give in flat if give) if all(flat) else None
         asked = frozenset[str]().union(
             *(when.asks for when in whens.values()), *(one.asks for one in self._occasions.conditions)
         )
@@ -130,6 +133,13 @@ class Rater:
         held = 0 if around is None else self._occasions.held(around)
         tally = self._sorter.tally(basket.lines, around)
         return [self._units(rule, tally, held, around, basket, state) for rule in self._rules]
+
+    def flat(self, lines: Sequence[Line], total: int, at: datetime, state: State) -> list[int] | None:
+        """`units` of a sale whose lines come to `total`, where that is all that matters of it; None where it is not."""
+        if self._flat is None or not self._sorter.alike(lines):
+            return None
+        visits = state[1]
+        return [give(total, at, visits) for give in self._flat]
 
     def _units(
         self, rule: _Rule, tally: Tally, held: int, around: Surroundings | None, basket: Basket, state: State

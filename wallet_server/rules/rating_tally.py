@@ -7,6 +7,7 @@ above those, one for each factor that is for them. So a walk adds up a few sums 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from wallet_server.rules.baskets import Line
@@ -17,6 +18,7 @@ from wallet_server.rules.rating_facts import Surroundings
 SHIFT = 20
 """Bits of a kind that are rules; those of factors stand above them. As many as a document may have of either."""
 _MOST_KEPT = 10_000
+_CATEGORY, _EXCLUDED = itemgetter(1), itemgetter(5)
 
 
 class Tally(NamedTuple):
@@ -56,6 +58,17 @@ class Sorter:
         self._of_sku: dict[tuple[str | None, str | None], int] = {}
         self._one_kind = not self._by_sku and not self._categories
         self.amounts_do = not self.asks and not self._by_sku and not any(_wants_more(rule) for rule in rules)
+
+    @property
+    def usual(self) -> int:
+        """The kind of goods that no rule and no factor names."""
+        return self._other
+
+    def alike(self, lines: Sequence[Line]) -> bool:
+        """Whether all lines (at least one) are of the usual kind, where no sku and no condition tells them apart."""
+        if any(map(_EXCLUDED, lines)) or not lines:
+            return False
+        return self._one_kind or self._categories.isdisjoint(map(_CATEGORY, lines))
 
     def amounts(self, lines: Sequence[Line]) -> Mapping[int, int]:
         """What the lines that are not excluded come to, by kind; enough where `amounts_do`."""

@@ -6,7 +6,7 @@ Exact units are (numerator, denominator) with a denominator above zero, not redu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import prod
 
@@ -19,6 +19,9 @@ Exact = tuple[int, int]
 Way = Callable[[Tally, int, Basket, State], Exact]
 Quick = Callable[[Mapping[int, int], int, Basket, State], int]
 """What a rule gives, cap apart, by the amounts of each kind alone and where no factor for some goods holds."""
+Flat = Callable[[int, datetime, Mapping[str, datetime]], int]
+"""The same of a sale whose lines are all alike to every rule, without any factor: by what they come to, its moment, and
+the visits that were counted before."""
 _NOTHING: Exact = (0, 1)
 _MOST_KEPT = 1_000
 
@@ -111,6 +114,39 @@ def _quick_visit(way: Visit, name: str, bit: int, factors: Factors) -> Quick:
             return 0
         more, less = factor_of(held & applies)
         return units * more // less
+
+    return give
+
+
+def flat_of(rule: EarnRule, kind: int, bit: int) -> Flat | None:
+    """What a rule with a quick way gives for lines of this one kind; None where it has none."""
+    way = rule.way
+    if not kind & bit:
+        return _flat_nothing
+    if isinstance(way, Per) and way.scope == "basket" and not rule.without_tax:
+        return _flat_basket(way)
+    return _flat_visit(way, rule.id) if isinstance(way, Visit) else None
+
+
+def _flat_nothing(_total: int, _at: datetime, _visits: Mapping[str, datetime]) -> int:
+    return 0
+
+
+def _flat_basket(way: Per) -> Flat:
+    above, below, rounded = way.rate.numerator, way.rate.denominator, _ROUNDED[way.rounding]
+    if way.rounding == "down":  # nearly every programme: without a call
+        return lambda total, _at, _visits: total * above // below if total > 0 else 0
+    return lambda total, _at, _visits: rounded(total * above, below) if total > 0 else 0
+
+
+def _flat_visit(way: Visit, name: str) -> Flat:
+    units, minimum, interval = way.units, way.minimum_minor, way.interval
+
+    def give(total: int, at: datetime, visits: Mapping[str, datetime]) -> int:
+        if total < minimum:
+            return 0
+        nearest = visits.get(name)
+        return units if nearest is None or abs(at - nearest) >= interval else 0
 
     return give
 

@@ -79,10 +79,10 @@ class Climb:
         self._day: int | None = None
         self._standing: Standing = beginning(ladder.levels[0].code, since_when)
 
-    def bought(self, at: datetime, total: int) -> None:
-        """A purchase, or goods that came back (below zero)."""
-        self._of("spend").add(at, total)
-        if total >= 0:
+    def bought(self, at: datetime, paid: int, *, came_back: bool = False) -> None:
+        """What was paid for a purchase, or for goods that came back (below zero)."""
+        self._of("spend").add(at, paid)
+        if paid > 0 and not came_back:
             self._of("orders").add(at, 1)
             if at.toordinal() != self._day:
                 self._day = at.toordinal()

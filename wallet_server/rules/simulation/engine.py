@@ -73,7 +73,7 @@ class Engine:
         self.programme, self.habit, self.zone = programme, habit, zone
         self.rater = Rater(programme)
         self.deals = Deals(programme)
-        self.units = self.rater.units
+        self.units, self.flat = self.rater.units, self.rater.flat
         self.dealing, self.spends = bool(self.deals), habit != "never"
         needs = self.rater.needs
         self.caps: tuple[tuple[str, Span], ...] = needs.caps
@@ -147,13 +147,9 @@ class Voucher(NamedTuple):
     percent: int | None
     minimum: int
 
-    def good(self, at: datetime, total: int) -> bool:
-        """Whether it takes something off a basket of this total now."""
-        return total > 0 and total >= self.minimum and (self.ends is None or at < self.ends)
-
-    def off(self, total: int) -> int:
-        """What it takes off."""
-        return min(total, self.value) if self.percent is None else total * self.percent // 100
+    def off(self, payable: int) -> int:
+        """About what it takes off a bill of which so much is payable: exactly, where nothing else takes something."""
+        return min(payable, self.value) if self.percent is None else (payable * self.percent + 50) // 100
 
 
 def voucher_of(promise: Promise, at: datetime) -> Voucher:

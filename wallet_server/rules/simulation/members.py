@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from wallet_server.rules import deals
 from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.deals import Taken
+from wallet_server.rules.bills import Bill, Off
 from wallet_server.rules.simulation.climbing import Climb
 from wallet_server.rules.simulation.customers import Purchase, gaps
 from wallet_server.rules.simulation.engine import (
@@ -68,7 +67,8 @@ class _Member:
             for one in engine.programme.currencies
         }
         self.expiring = [self.purses[code] for code in engine.expiring]
-        self.gains = [(one, self.purses[one.currency], one.plain) for one in engine.gains]
+        climbs = engine.ladders.ladder is not None and not engine.ladders.simple
+        self.gains = [(one, self.purses[one.currency], one.plain, one.noted or climbs) for one in engine.gains]
         self.ways = [(way, self.purses[way.currency]) for way in engine.ways]
         self.cheapest = [(self.purses[code], units) for code, units in engine.cheapest]
         self.visits: dict[str, datetime] = {}
@@ -108,12 +108,13 @@ class _Member:
             for purse in expiring:
                 if purse.ends <= at:
                     purse.expire(at)
+            paid = total
             if total < 0:
                 self._give_back(purchase)
             else:
-                self._buy(purchase, at, total, engine)
+                paid = self._buy(purchase, at, total, engine)
             if self.climb is not None:
-                self.climb.bought(at, total)
+                self.climb.bought(at, paid, came_back=total < 0)
                 self._rise(at)
             elif self.ladder_purse is not None and not self.low <= self.ladder_purse.balance < self.high:
                 self._rise(at)
@@ -127,34 +128,42 @@ class _Member:
         for purse in self.purses.values():
             purse.begin(month)
 
-    def _buy(self, purchase: Purchase, at: datetime, total: int, engine: Engine) -> None:
-        _, store, lines, _ = purchase
+    def _buy(self, purchase: Purchase, at: datetime, total: int, engine: Engine) -> int:
+        """A purchase that comes to so much; what is paid for it."""
         state = self.state or self._state(at)
-        used = False
-        if engine.dealing:
-            lines, total = self._deal(purchase, state, total)
-        uses = bool(self.vouchers)
+        lines, used, paid = purchase[2], False, total
+        uses = engine.dealing or bool(self.vouchers)
         for purse, least in self.cheapest:
             if purse.balance >= least:
                 uses = True
-        if uses and total > 0 and engine.spends:
-            used, off = self._use(at, total)
-            if off:
-                lines = _less(lines, min(off, total))
-        earned = engine.units(Basket(lines, at, engine.zone, store, used), state)
-        for (gain, purse, plain), units in zip(self.gains, earned, strict=True):
-            if not units:
-                continue
-            if gain.noted or self.climb is not None:
-                self._note(gain, units, at)
-            if plain:
-                purse.balance += units
-                purse.fresh += units
-            else:
-                purse.earn(units, at, None if gain.pending is None else at + gain.pending)
+        if uses:
+            lines, paid, used = self._pay(purchase, at, total, state)
+        earned = engine.flat(lines, paid, at, state)
+        if earned is None:
+            earned = engine.units(Basket(lines, at, engine.zone, purchase[1], used), state)
+        for units, (gain, purse, plain, noted) in zip(earned, self.gains, strict=True):
+            if units:
+                if noted:
+                    self._note(gain, units, at)
+                if plain:
+                    purse.balance += units
+                    purse.fresh += units
+                else:
+                    purse.earn(units, at, None if gain.pending is None else at + gain.pending)
         self.sales += 1
         if engine.conversions:
             self._convert(at)
+        return paid
+
+    def _pay(self, purchase: Purchase, at: datetime, total: int, state: State) -> tuple[Sequence[Line], int, bool]:
+        """The lines as they are paid, what they come to, and whether a voucher or a reward was used."""
+        engine = self.engine
+        bill = self._dealt(purchase, state) if engine.dealing else None
+        used = False
+        if total > 0 and engine.spends and (engine.pays or engine.ways or self.vouchers):
+            bill = bill or Bill(engine.programme, purchase.lines)
+            used = self._use(at, bill)
+        return (purchase.lines, total, used) if bill is None else (bill.net(), bill.amount_minor, used)
 
     def _state(self, at: datetime) -> State:
         """What the rules ask of the member. Kept until the tier changes, where they ask for nothing that goes on."""
@@ -178,60 +187,61 @@ class _Member:
         if self.climb is not None:
             self.climb.earned(at, gain.currency, units)
 
-    def _deal(self, purchase: Purchase, state: State, total: int) -> tuple[Sequence[Line], int]:
+    def _dealt(self, purchase: Purchase, state: State) -> Bill | None:
         engine = self.engine
         dealt = engine.deals.apply(Basket(purchase.lines, purchase.at, engine.zone, purchase.store), state)
         if not dealt.deals:
-            return purchase.lines, total
-        off = sum(sum(taken.off.values()) for taken in dealt.deals)
-        self._give(DEALS, off)
-        return deals.net_lines(purchase.lines, dealt.deals), total - off
+            return None
+        bill = Bill(engine.programme, purchase.lines, dealt.deals)
+        self._give(DEALS, sum(sum(taken.off.values()) for taken in bill.taken))
+        return bill
 
     # ---------------------------------------------------------------------- what is used
 
-    def _use(self, at: datetime, total: int) -> tuple[bool, int]:
-        """What this purchase uses: whether a voucher or a reward was, and what that takes off the basket."""
-        off = self._use_voucher(at, total) if self.vouchers else 0
-        used = off > 0
-        if self.engine.ways:
-            taken, less = self._take(at, total - off)
-            used, off = used or taken, off + less
+    def _use(self, at: datetime, bill: Bill) -> bool:
+        """Takes off the bill what this purchase uses, as the till does: rewards, then a voucher; the pot pays the rest.
+        Whether a voucher or a reward was used."""
+        voucher = self._voucher(at, bill) if self.vouchers else None
+        reserved = 0 if voucher is None else voucher.off(bill.payable)
+        used = self._take(at, bill, reserved) if self.engine.ways else False
+        if voucher is not None:
+            used = True
+            self._give(VOUCHERS, bill.take(Off(VOUCHERS, voucher.percent, voucher.value)))
         for code, rate in self.engine.pays:
-            units = min(self.purses[code].spendable(at), (total - off) * rate.denominator // rate.numerator)
+            units = min(self.purses[code].spendable(at), bill.payable * rate.denominator // rate.numerator)
             if units > 0:
                 self.purses[code].spend(units)
                 self._give(UNITS, self.engine.money(code, units))
                 self.gifts += 1
-        return used, off
+        return used
 
-    def _use_voucher(self, at: datetime, total: int) -> int:
+    def _voucher(self, at: datetime, bill: Bill) -> Voucher | None:
+        """The oldest voucher that is good for this basket and takes something off, out of the member's hands."""
         kept = [one for one in self.vouchers if one.ends is None or at < one.ends]
         self.tally.vouchers_lost += len(self.vouchers) - len(kept)
         self.vouchers = kept
-        found = next((one for one in kept if one.good(at, total)), None)
-        if found is None:
-            return 0
+        if not bill.payable:
+            return None
+        found = next((one for one in kept if one.minimum <= bill.after_deals), None)
+        if found is None or not found.off(bill.payable):
+            return None
         kept.remove(found)
-        off = found.off(total)
-        self._give(VOUCHERS, off)
         self.tally.vouchers_used += 1
         self.gifts += 1
-        return off
+        return found
 
-    def _take(self, at: datetime, total: int) -> tuple[bool, int]:
-        """Rewards, the one that is worth most of those that can be had; whether any, and what they take off."""
-        taken = off = 0
-        while taken < MOST_TAKEN:
-            found = self._wanted(at, total - off)
+    def _take(self, at: datetime, bill: Bill, reserved: int) -> bool:
+        """Rewards, the one that is worth most of those that can be had; whether any."""
+        for taken in range(MOST_TAKEN):
+            found = self._wanted(at, bill.payable - reserved)
             if found is None:
-                break
+                return taken > 0
             way, purse = found
             purse.spend(way.units)
-            taken += 1
-            off += self._have(way, at, total - off)
+            self._have(way, at, bill)
             if not way.as_money:
-                break
-        return taken > 0, off
+                return True
+        return True
 
     def _wanted(self, at: datetime, total: int) -> tuple[Way, Purse] | None:
         engine = self.engine
@@ -250,8 +260,8 @@ class _Member:
         ends, count = self.limits.get(way.reward.code, (at, 0))
         return count < limit.count or (ends is not None and at >= ends)
 
-    def _have(self, way: Way, at: datetime, total: int) -> int:
-        """Gives a reward; what it takes off the basket."""
+    def _have(self, way: Way, at: datetime, bill: Bill) -> None:
+        """Gives a reward, which may take something off."""
         if way.reward.limit is not None:
             ends, count = self.limits.get(way.reward.code, (at, 0))
             if ends is not None and at >= ends:
@@ -261,10 +271,11 @@ class _Member:
         self.gifts += 1
         if way.voucher is not None:
             self._make(voucher_of(way.voucher, at))
-            return 0
-        value = way.value if way.percent is None else total * way.percent // 100
-        self._give(REWARDS, value)
-        return value if way.percent is not None or way.most_off else 0
+        elif way.percent is not None or way.most_off:
+            amount = way.value if way.percent is None else None
+            self._give(REWARDS, bill.take(Off(way.reward.code, way.percent, amount)))
+        else:
+            self._give(REWARDS, way.value)
 
     def _give(self, kind: str, minor: int) -> None:
         self.had += minor
@@ -291,7 +302,7 @@ class _Member:
         ]
         basket = Basket(mirror, purchase.at, engine.zone, purchase.store)
         units = engine.units(basket, self._state(purchase.at))
-        for rule, (_, purse, _), earned in zip(engine.rater.rules, self.gains, units, strict=True):
+        for rule, (_, purse, _, _), earned in zip(engine.rater.rules, self.gains, units, strict=True):
             if earned and not engine.stays(rule):
                 taken = purse.take_back(earned, owed=engine.owed)
                 if self.climb is not None:
@@ -320,11 +331,3 @@ class _Member:
         held = sum(self.engine.money(code, max(0, purse.balance)) for code, purse in self.purses.items())
         held += sum(one.value for one in good)
         return MemberEnd(customer, self.turnover, self.sales, self.had, held, self.gifts, self.tier, self.best)
-
-
-def _less(lines: Sequence[Line], off: int) -> Sequence[Line]:
-    """The lines when so much is taken off the basket: in proportion, as the till parts it."""
-    shares = {number: line.amount_minor for number, line in enumerate(lines, 1) if line.amount_minor > 0}
-    whole = sum(shares.values())
-    parts = deals.parted(min(off, whole), shares)
-    return deals.net_lines(lines, [Taken("", {n: part for n, part in parts.items() if part}, {})])

@@ -78,9 +78,10 @@ class Purse:
 
     def earn(self, units: int, at: datetime, pending_until: datetime | None = None) -> None:
         """Takes in what was earned now, later than anything before."""
-        left = units if self.balance >= 0 else max(0, units + self.balance)
+        before = self.balance
+        left = units if before >= 0 else max(0, units + before)
         self.fresh += units
-        self.balance += units
+        self.balance = before + units
         if self._months is not None and left:
             # The end is computed for the oldest lot alone: most are spent before anybody asks.
             self._lots.append((at, left))
