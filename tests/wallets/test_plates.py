@@ -12,7 +12,7 @@ from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import NOW, sample_card, sample_identity
 from tests.wallets.test_any_card import ALERTS, cards
 from wallet_server.errors import Invalid
-from wallet_server.rules import recovering
+from wallet_server.rules import codes, recovering, short_codes
 from wallet_server.rules.card import Alert, Card, Detail, Stamps
 from wallet_server.wallets.apple import fields, passfile
 from wallet_server.wallets.apple.credentials import Credentials
@@ -64,7 +64,13 @@ def varied(card: Card, number: int) -> Card:
 
 
 def holder(number: int) -> Identity:
-    return replace(HOLDER, serial=f"{number:032x}", token=f"{number:043x}", code=f"LP1.acme.k1.1.{number:06}")
+    """As cards are issued; every third one as they were before codes had a short form."""
+    code = codes.under(codes.first("7K3QZD", f"{number % 32**4:016d}"), "1")
+    old = replace(HOLDER, serial=f"{number:032x}", token=f"{number:043x}", code=f"LP1.acme.k1.1.{number:06}")
+    if number % 3 == 0:
+        return old
+    full = codes.write(codes.with_signature(code, number.to_bytes(64, "big", signed=True)))
+    return replace(old, code=full, typed=short_codes.manual(number % 2**40), digits=f"{abs(number):024d}")
 
 
 def with_secret(one: Identity, which: str, secret: str) -> Identity:

@@ -379,15 +379,16 @@ def identity(ctx: Context, tx: Tx, row: PassRow) -> Identity:
 
 def identity_of(ctx: Context, row: PassRow | Sheet, code_cipher: str) -> Identity:
     """The same for whoever has read the code already."""
-    text, number = reissuing.opened(ctx, code_cipher, row.serial)
+    code = reissuing.shown(ctx, code_cipher, row.serial)
     return Identity(
         credential_set=row.credential_set_id,
         pass_type=row.pass_type,
         serial=row.serial,
         token=ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode(),
-        code=text,
-        number=number,
+        code=code.text,
         web_service_url=f"{ctx.settings.base_url}/apple",
+        typed=code.typed,
+        digits=code.digits,
     )
 
 

@@ -283,8 +283,9 @@ def _write_consent(ctx: Context, tx: Tx, member_id: int, granted: bool, source: 
 class WebCard:
     """A member's card for a browser, composed by the same code as the one on a phone but without its wait: what the
     books say now. `mark` changes with what the card shows; `in_wallet` says that a phone has registered it, `beside`
-    are the coupons of the card's member, as (card, code, pass), `gift` is what they get once a phone holds it. `file`:
-    there can be a file of the card; `files` are the coupons (pass public ids) of which there is one."""
+    are the coupons of the card's member, as (card, code, what is typed in its place, pass), `gift` is what they get
+    once a phone holds it. `file`: there can be a file of the card; `files` are the coupons (pass public ids) of which
+    there is one."""
 
     card: Card
     code: str
@@ -293,10 +294,11 @@ class WebCard:
     promotions: bool
     mark: str
     in_wallet: bool
-    beside: tuple[tuple[Card, str, str], ...] = ()
+    beside: tuple[tuple[Card, str, str, str], ...] = ()
     gift: welcome.Gift | None = None
     file: bool = True
     files: tuple[str, ...] = ()
+    typed: str = ""
 
 
 def web_card(ctx: Context, token: str) -> WebCard:
@@ -330,6 +332,7 @@ def web_card(ctx: Context, token: str) -> WebCard:
         gift,
         file,
         tuple(one.public_id for one in files) if beside else (),
+        identity.said if alive else "",
     )
 
 
@@ -338,10 +341,10 @@ def _pushed_to_somebody(ctx: Context, tx: Tx, row: PassRow) -> bool:
     return ctx.pushes(GOOGLE) and vendors.held_by(tx, row.member_id)
 
 
-def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str, str], ...]:
+def _shown(ctx: Context, tx: Tx, rows: Sequence[PassRow]) -> tuple[tuple[Card, str, str, str], ...]:
     served = passes.published(tx, [row.id for row in rows])
-    found = ((row, cards.by_the_books(ctx, tx, row, served[row.id])[0]) for row in rows)
-    return tuple((card, cards.identity(ctx, tx, row).code, row.public_id) for row, card in found)
+    found = ((row, cards.by_the_books(ctx, tx, row, served[row.id])[0], cards.identity(ctx, tx, row)) for row in rows)
+    return tuple((card, identity.code, identity.said, row.public_id) for row, card, identity in found)
 
 
 def card_link(ctx: Context, pass_public_id: str) -> str:

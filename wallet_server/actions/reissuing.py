@@ -7,7 +7,7 @@ ones go on saying who somebody is, and earn: a phone that was off has not fetche
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wallet_server.actions import code_keys
@@ -43,6 +43,25 @@ def opened(ctx: Context, cipher: str, serial: str) -> tuple[str, int | None]:
     """The same, opened: the text of the code, and the number; None where the code is older than short forms are."""
     text, _, number = ctx.keyring.open(cipher, f"code:{serial}").decode().partition("\n")
     return text, int(number) if number else None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A code in the ways in which a card shows it: in full, to be typed, and in digits alone. The latter are empty
+    where the code is older than short forms are."""
+
+    text: str
+    typed: str
+    digits: str
+
+
+def shown(ctx: Context, cipher: str, serial: str) -> Shown:
+    """What a card shows of its code, as the row of its pass keeps it."""
+    text, number = opened(ctx, cipher, serial)
+    if number is None:
+        return Shown(text, "", "")
+    short = Short(text.split(".", 2)[1], number)
+    return Shown(text, short_codes.manual(number), short_codes.digits(short))
 
 
 def follow(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, now: datetime) -> None:

@@ -19,8 +19,9 @@ from wallet_server.rules.card import Alert, Card, Texts
 class Identity:
     """What makes a pass this pass, fixed for life, and the secrets that are re-emitted in its bytes.
 
-    `credential_set` names the certificate or service account that signs it; `code` is the text in its barcode, `number`
-    that of its short form, where it has one.
+    `credential_set` names the certificate or service account that signs it; `code` is the text in its barcode, `typed`
+    what a person types in its place, and `digits` what bars in one line hold; both empty where the code has no short
+    form.
     """
 
     credential_set: int
@@ -29,7 +30,18 @@ class Identity:
     token: str = field(repr=False)
     code: str = field(repr=False)
     web_service_url: str | None
-    number: int | None = field(default=None, repr=False)
+    typed: str = field(default="", repr=False)
+    digits: str = field(default="", repr=False)
+
+    @property
+    def said(self) -> str:
+        """What is written under the barcode."""
+        return self.typed or self.code
+
+    @property
+    def brief(self) -> str:
+        """What has to be short: bars in one line, and what a reader without contact is told."""
+        return self.digits or self.code
 
 
 @dataclass(frozen=True)

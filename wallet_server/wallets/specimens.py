@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from wallet_server.rules import codes, short_codes
 from wallet_server.rules.card import (
     Action,
     Alert,
@@ -29,6 +30,7 @@ from wallet_server.rules.card import (
     Texts,
     Tier,
 )
+from wallet_server.rules.short_codes import Short
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.port import Identity
 
@@ -37,7 +39,14 @@ Said = Callable[[str, str], Texts]
 """French and English to the texts of a design's languages."""
 
 NOBODY = Identity(
-    0, "pass.com.example.specimen", "0" * 32, "0" * 43, "LP1.specimen.k1.1.7Q2M9X", "https://cards.example.com/apple"
+    0,
+    "pass.com.example.specimen",
+    "0" * 32,
+    "0" * 43,
+    codes.write(codes.with_signature(codes.under(codes.first("SPEC0M", "0" * 16), "1"), bytes(64))),
+    "https://cards.example.com/apple",
+    short_codes.manual(0),
+    short_codes.digits(Short("SPEC0M", 0)),
 )
 """Whom a specimen belongs to; its code has the form of a real one."""
 TEAM = "SPECIMEN00"

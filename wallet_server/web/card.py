@@ -46,7 +46,7 @@ def card_page(token: str) -> Response:
         "card.html",
         tongue,
         palettes=[shown.card.palette, *(card.palette for card, *_ in shown.beside)],
-        face=_face(shown.card, shown.code, tongue),
+        face=_face(shown.card, shown.code, tongue, shown.typed),
         coupons=_coupons(shown, tongue),
         mark=shown.mark,
         token=token,
@@ -85,11 +85,11 @@ def _gift(shown: enrol.WebCard, tongue: str) -> str | None:
 
 
 def _coupons(shown: enrol.WebCard, tongue: str) -> list[Face]:
-    return [_face(card, code, tongue) for card, code, _ in shown.beside]
+    return [_face(card, code, tongue, typed) for card, code, typed, _ in shown.beside]
 
 
-def _face(card: Card, code: str, tongue: str) -> Face:
-    return face(card, code, tongue, press().words[tongue].card.code)
+def _face(card: Card, code: str, tongue: str, typed: str) -> Face:
+    return face(card, code, tongue, press().words[tongue].card.code, typed)
 
 
 @card_state.get("/card/<token>/state")
@@ -99,14 +99,14 @@ def state(token: str) -> Response:
     shown = enrol.web_card(context(), token)
     tongue = language(shown.language)
     # A void card's page says so at once: before that is published, no mark tells.
-    beside = ".".join(code[-4:] for _, code, _ in shown.beside) + ("-void" if shown.card.voided else "")
+    beside = ".".join(code[-4:] for _, code, *_ in shown.beside) + ("-void" if shown.card.voided else "")
     tag = f"{shown.mark}-{tongue}-{'held' if shown.in_wallet else 'free'}-{beside}"
     response = Response(mimetype="application/json")
     response.set_etag(tag)
     if request.if_none_match.contains_weak(tag):
         response.status_code = 304
     else:
-        front = _face(shown.card, shown.code, tongue)
+        front = _face(shown.card, shown.code, tongue, shown.typed)
         body = {
             "mark": shown.mark,
             "in_wallet": shown.in_wallet,

@@ -102,8 +102,9 @@ class Face:
         return ". ".join(part for part in said if part)
 
 
-def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
-    """The card in the page's language where it speaks it; without a code (a preview, a replaced card) no symbol."""
+def face(card: Card, code: str, tongue: str, symbol_name: str, typed: str = "") -> Face:
+    """The card in the page's language where it speaks it; without a code (a preview, a replaced card) no symbol.
+    `typed` is what is written under that, where it is not the code itself."""
     spoken = tongue if tongue in card.languages else card.languages[0]
     gauge, news, tier = card.gauge, card.news, card.tier
     return Face(
@@ -121,7 +122,7 @@ def face(card: Card, code: str, tongue: str, symbol_name: str) -> Face:
         news=in_language(news.text, spoken) if news else "",
         voided=card.voided,
         colours=palette_spec(card.palette),
-        code=code,
+        code=typed or code,
         symbol=symbol(code, symbol_name) if code else None,
         back=tuple(
             Side(in_language(detail.label, spoken), in_language(detail.text, spoken), detail.link)

@@ -37,13 +37,14 @@ _LEGACY = {"PKBarcodeFormatQR", "PKBarcodeFormatPDF417", "PKBarcodeFormatAztec"}
 _LONGEST_SPAN = timedelta(hours=24)
 
 
-def barcodes(document: dict[str, Any], design: Design, code: str) -> None:
+def barcodes(document: dict[str, Any], design: Design, identity: Identity) -> None:
     """The code in each format of the design that can hold it; in all of them where none can, for the rules to name.
-    Phones draw the first that they know."""
+    Phones draw the first that they know. Bars in one line have room for its short form alone."""
     formats = design.barcode_formats
     if len(formats) > 1:
-        formats = tuple(one for one in formats if one not in _HOLDS or _HOLDS[one].fullmatch(code)) or formats
-    found = [_barcode(_FORMATS[one], code, design.barcode_alt_text) for one in formats]
+        formats = tuple(one for one in formats if one not in _HOLDS or _HOLDS[one].fullmatch(identity.brief)) or formats
+    alt_text = identity.said if design.barcode_alt_text == "code" else None
+    found = [_barcode(_FORMATS[one], identity.brief if one in _HOLDS else identity.code, alt_text) for one in formats]
     document["barcodes"] = found
     if design.legacy_barcode:
         # Readers that follow iOS 8 and some apps on Android know this key alone.
@@ -52,14 +53,14 @@ def barcodes(document: dict[str, Any], design: Design, code: str) -> None:
             document["barcode"] = old
 
 
-def _barcode(kind: str, code: str, alt_text: str) -> dict[str, str]:
+def _barcode(kind: str, code: str, alt_text: str | None) -> dict[str, str]:
     barcode = {
         "format": kind,
         "message": code,
         "messageEncoding": "iso-8859-1" if code.isascii() else "utf-8",
     }
-    if alt_text == "code":
-        barcode["altText"] = code
+    if alt_text is not None:
+        barcode["altText"] = alt_text
     return barcode
 
 
@@ -106,7 +107,7 @@ def service(document: dict[str, Any], card: Card, identity: Identity) -> None:
     if card.nfc is not None:
         document["nfc"] = {
             "encryptionPublicKey": card.nfc.public_key,
-            "message": identity.code,
+            "message": identity.brief,
             "requiresAuthentication": card.nfc.needs_unlocking,
         }
 

@@ -28,16 +28,19 @@ from wallet_server.wallets.port import Identity
 Files = list[tuple[str, bytes]]
 
 _MOST_INTEGER = 2**53 - 1
-# What `rules` allows for a serial number, a token and a code in any two-dimensional format, contactless included.
+# What `rules` allows for a serial number, a token and what a reader without contact is told; and for a code in any
+# two-dimensional format, and what is written under it.
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{16,64}")
+_CODE = re.compile(r"[A-Za-z0-9._~-]{10,200}")
 _LINK = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.:/_~?=-]{0,400}")
 # No control, quote, backslash or half of a pair, which are escaped or refused; no per cent sign, which a message about
 # a change cannot hold; no zero-width space, by which `strings` tells like texts apart.
 _TEXT = re.compile('[^\x00-\x1f"\\\\%\x7f\u200b\ud800-\udfff\ufffe\uffff]{1,300}')
 _ANY_TEXT = frozenset(("qr", "aztec", "pdf417"))
 """Formats that hold every code: which of the others a card offers depends on the code."""
-_BALANCE = 3
-"""Where the balance stands among the values, behind serial number, token and code: alone it is a number."""
+_BALANCE = 5
+"""Where the balance stands among the values, behind serial number, token, and the code in three ways: alone it is a
+number."""
 _MARK, _MARKED = "zqx{:03}xqz", re.compile("zqx([0-9]{3})xqz")
 _NUMBER, _SMALL = 8_070_605_040_302_010, 987
 """Stand where a number will: one that no card holds, within what JSON carries exactly, and a small one."""
@@ -55,10 +58,12 @@ def outline(card: Card, alert: Alert | None, identity: Identity, design: Design,
     is what else makes two passes different."""
     languages = card.languages or design.languages
     texts, links = _texts(card, design, languages), [detail.link for detail in card.details if detail.link is not None]
-    values = [identity.serial, identity.token, identity.code, str(card.balance.value), *links]
+    named = [identity.serial, identity.token, identity.brief, identity.code, identity.said]
+    values = [*named, str(card.balance.value), *links]
     said = [one.get(language, "") for one in texts for language in languages]
     if not (
-        all(map(_SECRET.fullmatch, values[:_BALANCE]))
+        all(map(_SECRET.fullmatch, named[:3]))
+        and all(map(_CODE.fullmatch, named[3:]))
         and all(map(_LINK.fullmatch, links))
         and all(map(_TEXT.fullmatch, said))
         and -_MOST_INTEGER <= card.balance.value <= _MOST_INTEGER
@@ -112,7 +117,7 @@ def _marked(card: Card, identity: Identity, design: Design) -> tuple[Card, Ident
     values that can hold no mark, with the mark of each."""
     languages = card.languages or design.languages
     marks = map(_MARK.format, range(1000))
-    serial, token, code, balance = (next(marks) for _ in range(_BALANCE + 1))
+    serial, token, digits, code, typed, balance = (next(marks) for _ in range(_BALANCE + 1))
     details = [one if one.link is None else replace(one, link=next(marks)) for one in card.details]
     stands = [(str(_NUMBER), balance)]
 
@@ -135,7 +140,7 @@ def _marked(card: Card, identity: Identity, design: Design) -> tuple[Card, Ident
         replace(one, text=mark(one.text)) if one.key == recovering.DETAIL and one.link is None else one
         for one in details
     ]
-    holder = replace(identity, serial=serial, token=token, code=code)
+    holder = replace(identity, serial=serial, token=token, code=code, typed=typed, digits=digits)
     return replace(marked, details=tuple(details)), holder, stands
 
 

@@ -132,7 +132,7 @@ def compose(
         case "loyalty":
             _loyalty(body, copy, design, speaker)
         case "giftCard":
-            body["cardNumber"] = identity.code
+            body["cardNumber"] = identity.said
             body["balance"] = money(card.balance)
         case "eventTicket":
             _ticket(body, copy, design, speaker)
@@ -203,9 +203,10 @@ def rotates(card: Card, design: Design) -> bool:
 
 
 def _code(body: Body, card: Card, design: Design, identity: Identity, vertical: Vertical) -> None:
-    formats = [one for one in design.barcode_formats if one not in _HOLDS or _HOLDS[one].fullmatch(identity.code)]
-    kind = _FORMATS[(formats or design.barcode_formats)[0]]
-    shown = {"alternateText": identity.code} if design.barcode_alt_text == "code" else {}
+    formats = [one for one in design.barcode_formats if one not in _HOLDS or _HOLDS[one].fullmatch(identity.brief)]
+    drawn = (formats or design.barcode_formats)[0]
+    kind = _FORMATS[drawn]
+    shown = {"alternateText": identity.said} if design.barcode_alt_text == "code" else {}
     if rotates(card, design):
         body["rotatingBarcode"] = {
             "type": kind if kind in _ROTATING else "QR_CODE",
@@ -217,11 +218,12 @@ def _code(body: Body, card: Card, design: Design, identity: Identity, vertical: 
             },
         }
         return
-    body["barcode"] = {"type": kind, "value": identity.code, **shown}
+    # Bars in one line have room for the short form alone.
+    body["barcode"] = {"type": kind, "value": identity.brief if drawn in _HOLDS else identity.code, **shown}
     if kind == "QR_CODE" and not identity.code.isascii():
         body["barcode"]["renderEncoding"] = "UTF_8"
     if design.google.account and vertical == "loyalty":
-        body["accountId"] = identity.code
+        body["accountId"] = identity.said
 
 
 # --- what only one kind has ------------------------------------------------------------------------------------
