@@ -123,6 +123,14 @@ def _events() -> None:
         postgresql_where=sa.text("state = 'conflict'"),
     )
     op.create_index(
+        "ix_offline_fates_texts",
+        "offline_fates",
+        ["settled_at"],
+        unique=False,
+        sqlite_where=sa.text("text_cipher IS NOT NULL"),
+        postgresql_where=sa.text("text_cipher IS NOT NULL"),
+    )
+    op.create_index(
         "ix_offline_fates_waiting",
         "offline_fates",
         ["account_id", "event_id"],

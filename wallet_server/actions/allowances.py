@@ -13,9 +13,10 @@ from typing import Any
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.till import at_till, spendable_currency
 from wallet_server.errors import Conflict
-from wallet_server.records import allowances, offline, programmes
+from wallet_server.records import allowances, jobs, offline, programmes
 from wallet_server.records.allowances import AllowanceRow
 from wallet_server.records.database import Tx
+from wallet_server.records.jobs import Put
 from wallet_server.records.offline import DeviceRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules.program_parts import OfflinePolicy
@@ -23,6 +24,8 @@ from wallet_server.rules.program_parts import OfflinePolicy
 LONGEST_SILENCE = timedelta(days=31)
 """What a till did longer ago than this is not counted any more (`till.MAX_BEHIND`), so that nothing stays reserved."""
 SLICE = 200
+APPLY = "offline"
+"""The kind of the job that looks at an account, whose key is its own (`actions.offline_queue`)."""
 
 
 def device_in(tx: Tx, scope: Scope, now: datetime, *, hold: bool = False) -> DeviceRow:
@@ -75,6 +78,7 @@ def reserve(ctx: Context, scope: Scope, programme: str, units: int) -> dict[str,
             allowances.add(tx, new_id("alw"), row.id, device.id, currency, units, now, ends)
         else:
             allowances.renew(tx, same.id, allowances.burned(tx, same.id) + units, now, ends)
+        jobs.put(tx, [Put(APPLY, str(scope.account_id), jobs.SERVICE, ends)])
         return next(_told(tx, one) for one in allowances.of_device(tx, device.id))
 
 

@@ -167,7 +167,8 @@ def receive(ctx: Context, scope: Scope, brought: Sequence[Brought], sequence: in
         device = allowances.device_in(tx, scope, now, hold=True)
         ahead = rules.skew(clock, now)
         refused = _store(ctx, tx, device, brought, ahead, now)
-        top = max([sequence, *(one.said.sequence + 1 for one in brought if one.said and one.text not in refused)])
+        taken = [one.said for n, one in enumerate(brought) if n not in refused]
+        top = max([sequence, *(said.sequence + 1 for said in taken if said is not None)])
         top = min(top, device.next_sequence + MOST_AHEAD)
         there = offline.received(tx, device.id, device.next_sequence, top)
         missing = rules.next_sequence(device.next_sequence, there)
@@ -176,23 +177,24 @@ def receive(ctx: Context, scope: Scope, brought: Sequence[Brought], sequence: in
     ctx.ring()
     with ctx.look() as tx:
         known = offline.known(tx, device.id, [_sha256(one.text) for one in brought])
-    return Synced(missing, tuple(refused.get(one.text) or _outcome(known[_sha256(one.text)]) for one in brought))
+    stored = (refused.get(n) or _outcome(known[_sha256(one.text)]) for n, one in enumerate(brought))
+    return Synced(missing, tuple(stored))
 
 
 def _store(
     ctx: Context, tx: Tx, device: DeviceRow, brought: Sequence[Brought], ahead: timedelta, now: datetime
-) -> dict[str, Outcome]:
-    """Store what was not there yet; by its text, what cannot be taken. Under a number that is there already a text that
-    says something else is stored too, for a person."""
+) -> dict[int, Outcome]:
+    """Store what was not there yet; by its place, what cannot be taken. Under a number that is there already a text
+    that says something else is stored too, for a person."""
     known = set(offline.known(tx, device.id, [_sha256(one.text) for one in brought]))
     numbers = [one.said.sequence for one in brought if one.said is not None]
     taken = set(offline.received(tx, device.id, min(numbers), max(numbers))) if numbers else set()
-    refused: dict[str, Outcome] = {}
-    for one in sorted(brought, key=lambda one: one.said.sequence if one.said else 0):
+    refused: dict[int, Outcome] = {}
+    for n, one in enumerate(brought):
         name = _sha256(one.text)
         why = _refusal(device, one)
         if why is not None or one.said is None:
-            refused[one.text] = Outcome(one.said.sequence if one.said else None, offline.REFUSED, why)
+            refused[n] = Outcome(one.said.sequence if one.said else None, offline.REFUSED, why)
         elif name not in known:
             event = _event(device, one, one.said, ahead, now)
             content = {"text": one.text, "said": one.said.wanted, "allowance": one.said.allowance}

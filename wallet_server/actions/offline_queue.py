@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from wallet_server.actions import allowances, offline_booking
+from wallet_server.actions.allowances import APPLY
 from wallet_server.actions.context import Context
 from wallet_server.errors import Unavailable, WalletError
 from wallet_server.records import allowances as stakes
@@ -24,11 +25,11 @@ from wallet_server.records.offline import CONFLICT, DeviceRow, EventRow, Fate, Q
 from wallet_server.rules import offline as rules
 from wallet_server.rules.offline import Device, Turn, Waiting
 
-APPLY = "offline"
-"""The kind of the job; its key is that of the account."""
 LEASE = timedelta(seconds=60)
 SLICE = 500
 MOST_ACCOUNTS = 1000
+KEPT = timedelta(days=31)
+"""How long after it was settled a text is kept; its hash, its signature and what became of it stay."""
 SOON = timedelta(seconds=2)
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 """What booking may raise that this version of the product has left unforeseen: a person looks at it, others go on."""
@@ -38,9 +39,14 @@ _log = structlog.get_logger("offline")
 def apply(ctx: Context, account_id: int, most: int = SLICE) -> None:
     """Apply up to `most` of what may be applied in this account, and see to it that the rest is. Whoever comes while
     another is at it leaves it to that one and to the job."""
+    now = ctx.now()
     with ctx.look() as tx:
-        if not offline.waits(tx, account_id):
-            return
+        waits, over = offline.waits(tx, account_id), stakes.over(tx, account_id, now, 1)
+    if over and not waits:
+        with ctx.change() as tx:
+            allowances.close_over(tx, account_id, now)
+    if not waits:
+        return
     again = _apply(ctx, account_id, most)
     if again is not None:
         with ctx.change() as tx:
@@ -62,8 +68,10 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
 
 
 def nudge(ctx: Context, tx: Tx) -> list[Put]:
-    """Jobs for the accounts in which something waits or is reserved beyond its time: a job may have been lost."""
+    """Jobs for the accounts in which something waits or is reserved beyond its time: a job may have been lost. Texts
+    that nobody needs any more are thrown away."""
     now = ctx.now()
+    offline.forget_texts(tx, now - KEPT, SLICE)
     found = {*offline.accounts_waiting(tx, MOST_ACCOUNTS), *stakes.accounts_over(tx, now, MOST_ACCOUNTS)}
     return [Put(APPLY, str(account), jobs.SERVICE, now) for account in sorted(found)]
 

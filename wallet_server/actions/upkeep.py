@@ -17,7 +17,9 @@ from wallet_server.actions import (
     coupons,
     holders,
     holding,
+    letters,
     maturing,
+    offline_queue,
     pacing,
     reviewing,
     rotating,
@@ -39,6 +41,7 @@ from wallet_server.records import (
     ledger,
     limits,
     members,
+    one_time,
     passes,
     programmes,
 )
@@ -122,12 +125,15 @@ def _night(ctx: Context, lease: Lease) -> None:
     of yesterday's balances and the expiry; runs again tomorrow."""
     now = ctx.now()
     certificate_days.warn(ctx)
+    letters.erase_old(ctx)
     with ctx.change() as tx:
         credentials.forget_previous(tx, now)
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
+        one_time.forget(tx, now - timedelta(days=1))
         pacing.forget(tx, int(now.timestamp()) - 60)
         issuers.forget_heard(tx, now)
         issuers.forget_numbers(tx, now - rotating.REMEMBERED)
+        offline = offline_queue.nudge(ctx, tx)
         more = [ALERTS] if _forget_alerts(tx, now) else []
         more += [ANSWERS] if webhooks.forget(tx, now) else []
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
@@ -135,7 +141,7 @@ def _night(ctx: Context, lease: Lease) -> None:
         sums = (_snapshot_key(yesterday, 0), _days_key(yesterday, 0))
         ahead = [f"{CLOCK}:{account}" for account in clocks.everyone(tx)]
         walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (*sums, EXPIRY, COUPONS, OVER, *ahead, *more)]
-        jobs.put(tx, [*walks, *holders.begin(ctx, tx), *reviewing.begin(ctx), *maturing.begin(ctx)])
+        jobs.put(tx, [*walks, *offline, *holders.begin(ctx, tx), *reviewing.begin(ctx), *maturing.begin(ctx)])
 
 
 def _forget_alerts(tx: Tx, now: datetime) -> bool:

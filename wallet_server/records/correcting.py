@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -347,23 +348,27 @@ def _give_back(tx: Tx, booking: Booking, purse: Purse, entry_id: int) -> tuple[P
     spent = next(leg.amount for leg in legs if leg.account_id != contra)
     posted = ledger.post(tx, booking, REVERSE, purse, -spent, contra, entry_id)
     back = drawn(tx, entry_id, -spent)
-    owed = _paid_off(tx, posted.entry_id, purse, entry_id, -spent - sum(back.values()))
+    owed = _paid_off(tx, posted.entry_id, purse, entry_id, -spent - sum(back.values()), booking.recorded_at)
     lot_book.put_back(tx, posted.entry_id, purse.account_id, back, booking.recorded_at)
     return posted, back | owed
 
 
-_LEFT_OWED = sa.select(lots.c.id).where(
+_LEFT_OWED = sa.select(lots.c.id, lots.c.remaining).where(
     lots.c.account_id == b("account"), lots.c.entry_id == b("burn"), lots.c.amount < 0
 )
 
 
-def _paid_off(tx: Tx, entry_id: int, purse: Purse, burn: int, owed: int) -> dict[int, int]:
-    """What a burn had left owed is not, whoever paid it meanwhile."""
+def _paid_off(tx: Tx, entry_id: int, purse: Purse, burn: int, owed: int, at: datetime) -> dict[int, int]:
+    """What a burn had left owed is not; what of it was paid meanwhile is the member's again, without an end."""
     if not owed:
         return {}
-    debt = tx.execute(_LEFT_OWED, {"account": purse.account_id, "burn": burn}).scalar_one()
-    lot_book.take(tx, entry_id, [(debt, -owed)])
-    return {int(debt): owed}
+    debt = tx.execute(_LEFT_OWED, {"account": purse.account_id, "burn": burn}).one()
+    lot_book.take(tx, entry_id, [(debt.id, debt.remaining)])
+    paid = owed + debt.remaining
+    if not paid:
+        return {}
+    lot = lot_book.open_lots(tx, [lot_book.new_lot(purse.account_id, entry_id, paid, at, None)])[entry_id]
+    return {lot: paid}
 
 
 def drawn(tx: Tx, entry_id: int, amount: int) -> dict[int, int]:

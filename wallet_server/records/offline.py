@@ -19,6 +19,7 @@ from wallet_server.records.schema import (
     offline_events,
     offline_fates,
     offline_queues,
+    staff,
     stores,
     tills,
 )
@@ -93,6 +94,7 @@ class EventRow:
     decision: str | None
     note: str | None
     decided_by: str | None
+    decided_by_name: str | None
     decided_at: datetime | None
 
 
@@ -210,11 +212,13 @@ _EVENTS = (
         tills.c.public_id.label("till"),
         tills.c.name.label("till_name"),
         stores.c.name.label("store"),
+        staff.c.name.label("decided_by_name"),
     )
     .join(offline_fates, offline_fates.c.event_id == offline_events.c.id)
     .join(offline_devices, offline_devices.c.id == offline_events.c.device_id)
     .join(tills, tills.c.id == offline_devices.c.till_id)
     .join(stores, stores.c.id == tills.c.store_id)
+    .outerjoin(staff, offline_fates.c.decided_by == sa.literal("staff:") + staff.c.public_id)
 )
 
 
@@ -243,6 +247,7 @@ def _event(r: sa.Row) -> EventRow:  # type: ignore[type-arg]
         r.decision,
         r.note,
         r.decided_by,
+        r.decided_by_name,
         r.decided_at,
     )
 
@@ -301,6 +306,15 @@ def settle(tx: Tx, event_id: int, fate: Fate, now: datetime) -> None:
     tx.execute(sa.update(offline_fates).where(waits_still).values(values))
 
 
+def forget_texts(tx: Tx, before: datetime, most: int) -> int:
+    """Throw away up to `most` texts of what was counted or refused before then; how many."""
+    done = sa.and_(offline_fates.c.text_cipher.is_not(None), offline_fates.c.settled_at < before)
+    some = sa.select(offline_fates.c.id).where(done, offline_fates.c.state.in_((APPLIED, REFUSED))).limit(most)
+    return tx.execute(
+        sa.update(offline_fates).where(offline_fates.c.id.in_(some.scalar_subquery())).values(text_cipher=None)
+    ).rowcount
+
+
 def decide(tx: Tx, event_id: int, values: Mapping[str, Any]) -> None:
     """A person settled it, or noted something."""
     tx.execute(sa.update(offline_fates).where(offline_fates.c.event_id == event_id).values(**values))
@@ -320,7 +334,8 @@ def settled_by_hand(tx: Tx, scope: Scope, most: int) -> list[EventRow]:
     """What people settled last, the newest first."""
     by_hand = sa.and_(offline_fates.c.decided_at.is_not(None), offline_fates.c.state != CONFLICT)
     query = _EVENTS.where(by_hand, offline_fates.c.merchant_id == scope.merchant_id)
-    return [_event(r) for r in tx.execute(query.order_by(offline_fates.c.decided_at.desc()).limit(most))]
+    newest = offline_fates.c.decided_at.desc(), offline_fates.c.event_id.desc()
+    return [_event(r) for r in tx.execute(query.order_by(*newest).limit(most))]
 
 
 def event_in(tx: Tx, scope: Scope, public_id: str, *, hold: bool = False) -> EventRow:

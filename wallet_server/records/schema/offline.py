@@ -66,6 +66,8 @@ offline_fates = sa.Table(
              sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'")),
     sa.Index("ix_offline_fates_conflicts", "merchant_id", "event_id",
              sqlite_where=sa.text("state = 'conflict'"), postgresql_where=sa.text("state = 'conflict'")),
+    sa.Index("ix_offline_fates_texts", "settled_at",
+             sqlite_where=sa.text("text_cipher IS NOT NULL"), postgresql_where=sa.text("text_cipher IS NOT NULL")),
 )  # fmt: skip
 
 offline_queues = sa.Table(

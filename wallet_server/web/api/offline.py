@@ -10,7 +10,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import ValidationError
 
-from wallet_server.actions import allowances, offline, offline_booking
+from wallet_server.actions import allowances, offline, offline_booking, offline_conflicts
 from wallet_server.actions.offline import Brought, Outcome, Said
 from wallet_server.errors import Invalid
 from wallet_server.rules.offline_spoken import said
@@ -70,6 +70,50 @@ def events(body: offline_models.Events) -> Response:
     synced = offline.receive(context(), caller(), brought, body.sequence, instant(body.clock))
     results = [_told(one, body.language) for one in synced.results]
     return answer({"next_sequence": synced.next_sequence, "results": results})
+
+
+@offline_till.get("/offline/conflicts", summary="What is for a person", responses={"200": offline_models.Cases})
+@needs("read")
+def conflicts(query: offline_models.CasesQuery) -> Response:
+    """What tills did without a network and what could not be counted by itself, the oldest first."""
+    found = offline_conflicts.cases(context(), caller())
+    return answer({"conflicts": [_case(one, query.language) for one in found]})
+
+
+@offline_till.post("/offline/conflicts/<id>", summary="Settle one", responses={"200": offline_models.Case})
+@needs("manage")
+def settle(path: models.Subject, body: offline_models.Settle) -> Response:
+    """Have it booked after all, refuse it, or write a note. Who and when stands in the journal; the same decision again
+    changes nothing."""
+    one = offline_conflicts.settle(context(), caller(), path.id, body.decision, body.note)
+    return answer(_case(one, body.language))
+
+
+def _case(one: offline_conflicts.Case, language: str) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "occurred_at": one.at.isoformat(),
+        "received_at": one.received_at.isoformat(),
+        "store": one.store,
+        "till": one.till,
+        "device": one.device,
+        "sequence": one.sequence,
+        "state": one.state,
+        "why": one.why,
+        "sentence": said(one.state, one.why, one.late, language),
+        "number": one.number,
+        "currency": one.money,
+        "amount_minor": one.amount_minor,
+        "units": one.units,
+        "reward": one.reward,
+        "member": one.member,
+        "booked": one.booked,
+        "decision": one.decision,
+        "note": one.note,
+        "by": one.by,
+        "decided_at": None if one.decided_at is None else one.decided_at.isoformat(),
+    }
 
 
 def _told(one: Outcome, language: str) -> dict[str, Any]:

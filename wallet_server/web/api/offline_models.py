@@ -91,6 +91,49 @@ class Allowance(BaseModel):
     until: str
 
 
+class Settle(Form):
+    """`accept` has it booked after all, `refuse` leaves it for good, `note` writes something beside it."""
+
+    decision: Literal["accept", "refuse", "note"]
+    note: Annotated[Prose, Field(min_length=1, max_length=500)] | None = None
+    language: Language = "en"
+
+
+class Case(BaseModel):
+    """Something that a till did without a network and that a person settles. `number` is its receipt or reference."""
+
+    id: str
+    kind: str
+    occurred_at: str
+    received_at: str
+    store: str
+    till: str
+    device: str
+    sequence: int
+    state: str
+    why: str | None
+    sentence: str
+    number: str
+    currency: str | None
+    amount_minor: int | None
+    units: int | None
+    reward: str | None
+    member: str | None
+    booked: str | None
+    decision: str | None
+    note: str | None
+    by: str | None
+    decided_at: str | None
+
+
+class Cases(BaseModel):
+    conflicts: list[Case]
+
+
+class CasesQuery(Form):
+    language: Language = "en"
+
+
 class Policy(BaseModel):
     """What a till may promise without a network."""
 
