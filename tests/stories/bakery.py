@@ -1,5 +1,6 @@
 """Owns an empty installation on a shop's own network: the product over its own https under a name of that network,
-Apple's push service and iPhones that trust it, and browsers with a camera before which a phone can be held."""
+Apple's push service and iPhones that trust it, Google and Android phones, and browsers with a camera before which a
+phone can be held."""
 
 from __future__ import annotations
 
@@ -29,11 +30,13 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.launching import Launched, launch
 from tests.stories.running import clean, free_pair
+from tests.stories.stage import google_settings
 from wallet_server.actions import credentials, upkeep
 from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.cli.opening import open_context
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
+from wallet_server.sandbox.google import AndroidFleet, AndroidPhone, GoogleServer
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.model import Behaviour
 from wallet_server.sandbox.phones.phone import Phone
@@ -49,7 +52,8 @@ SETUP = re.compile(r"https://\S+/start/\S+")
 
 
 class Bakery:
-    """One installation that holds nothing but Apple's certificate of its operator. Use as a context manager."""
+    """One installation that holds nothing but Apple's certificate of its operator and an account of Google's. Use as a
+    context manager."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self.folder, self.port = folder, free_pair()
@@ -93,6 +97,10 @@ class Bakery:
         line = Line(tls=self._tls, names={HOST: "127.0.0.1"})
         behaviour = Behaviour(debounce_seconds=0.02)
         fleet = await self._stack.enter_async_context(Fleet(self.authority.root_pem, behaviour=behaviour, line=line))
+        google = GoogleServer(self.authority, callback_tls=self._tls, names=line.names)
+        await self._stack.enter_async_context(google)
+        self.androids = await self._stack.enter_async_context(AndroidFleet(google, tls=self._tls, names=line.names))
+        self._variables |= google_settings(google)
         self.apns = await self._stack.enter_async_context(
             ApnsServer(self.authority, on_push=fleet.on_push, known_tokens=fleet.known_token)
         )
@@ -146,6 +154,17 @@ class Bakery:
             return self.fleet.add_phone(language)
 
         phone: Phone = self.run(new())
+        return phone
+
+    def android(self, language: str, card: str) -> AndroidPhone:
+        """An Android phone on the shop's network that tapped this link to a card."""
+
+        async def new() -> AndroidPhone:
+            phone = self.androids.add_phone(language)
+            await phone.open(card)
+            return phone
+
+        phone: AndroidPhone = self.run(new())
         return phone
 
     def until(self, holds: Callable[[], bool], what: str, timeout_seconds: float = 40.0) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
@@ -12,6 +13,7 @@ from tests.axe import check
 from tests.stories.bakery import Bakery
 from tests.stories.hands import Hands
 from wallet_server.rules import codes
+from wallet_server.sandbox.google import AndroidPhone
 from wallet_server.sandbox.phones.phone import Phone
 
 # How long a person takes (seconds): to read a page that is new to her, to decide and press, to type one character.
@@ -55,6 +57,7 @@ class Room:
     marie: BrowserContext
     device: BrowserContext
     customer: BrowserContext
+    android: BrowserContext
 
     def check(self, page: Page) -> None:
         # Two stories in two colour schemes: each looks at its own.
@@ -74,18 +77,36 @@ def stamp_with_the_camera(room: Room, till: Page, card: Page, watch: Watch) -> N
     expect(till.locator("#rewards")).to_be_visible()
 
 
-def refund_and_stamp_again(room: Room, till: Page, phone: Phone) -> None:
-    """A stamp by mistake: the last sale is taken back, silently on the phone, and the visit counts anew."""
+def save_on_android(room: Room, card_link: str) -> AndroidPhone:
+    """The same card, opened with the browser of an Android phone, and one tap."""
+    page = room.android.new_page()
+    page.goto(card_link)
+    button = page.locator("a[data-wallet=google]").first
+    if not button.is_visible():  # a phone has the card already
+        room.hands.presses(page.locator("details.more summary").filter(visible=True).first)
+    expect(button).to_be_visible()
+    room.check(page)
+    link = button.get_attribute("href")
+    page.close()
+    return room.bakery.android(room.tongue, f"{room.bakery.base}{link}")
+
+
+def refund_and_stamp_again(room: Room, till: Page, phone: Phone, android: AndroidPhone) -> None:
+    """A stamp by mistake: the last sale is taken back, silently on the phones, and the visit counts anew, by the code
+    on the Android phone."""
     room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the tenth stamp is on the phone")
-    rings = len(phone.lock_screen)
+    room.bakery.until(lambda: stamps_on(android) == "10 / 10", "and on the Android phone")
+    rings = len(phone.lock_screen), len(android.lock_screen)
     room.hands.presses(till.locator("#refund"))
     room.hands.presses(till.locator("#sure button[value=yes]"))
     room.bakery.until(lambda: shown(phone, "points") == "9 / 10", "the refund is on the phone")
-    assert len(phone.lock_screen) == rings, "a correction rings nobody"
+    room.bakery.until(lambda: stamps_on(android) == "9 / 10", "and on the Android phone")
+    assert (len(phone.lock_screen), len(android.lock_screen)) == rings, "a correction rings nobody"
     next_card(room, till)
-    scan(room, till, code_of(phone))
+    (card,) = android.cards
+    scan(room, till, android.code(card, datetime.now(UTC)))
     room.hands.presses(till.locator("#one"))
-    room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the card is full again")
+    room.bakery.until(lambda: shown(phone, "points") == stamps_on(android) == "10 / 10", "the card is full again")
 
 
 def redeem_undo_redeem(room: Room, till: Page) -> None:
@@ -132,10 +153,12 @@ def code_of(phone: Phone) -> str:
 
 
 def lose_the_phone_and_recover(
-    room: Room, card: Page, links: tuple[str, str], phone: Phone, till: Page
-) -> tuple[Page, Phone]:
-    """The card is deleted from the phone. The code that was on its back brings everything to another card; the old
-    card's code says who it is, and spends nothing. The new card goes to another phone."""
+    room: Room, card: Page, links: tuple[str, str], phones: tuple[Phone, AndroidPhone], till: Page
+) -> tuple[Page, Phone, AndroidPhone]:
+    """The card is deleted from the iPhone, and the Android phone is lost. The code that was on its back brings
+    everything to another card; the old card's code says who it is, and spends nothing. The new card goes to another
+    phone of each kind, and the lost one shows that its card is over."""
+    phone, lost = phones
     join_link, card_link = links
     card.goto(card_link)
     secret = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", card.locator("#back").inner_text())
@@ -156,6 +179,14 @@ def lose_the_phone_and_recover(
     room.bakery.run(another.open(f"{room.bakery.base}{card.locator('a.wallet').get_attribute('href')}"))
     expect(card.locator("#held")).to_be_visible()
     assert shown(another, "points") == "10 / 10", "and no second welcome gift"
+    android = save_on_android(room, re.sub(r"[?#].*", "", card.url))
+    assert stamps_on(android) == "10 / 10"
+    rings = len(lost.lock_screen)
+    room.bakery.until(
+        lambda: all(one.body["state"] == "INACTIVE" for one in lost.cards.values()), "the old one is over"
+    )
+    assert len(lost.lock_screen) == rings, "without a sound"
+    assert set(android.cards).isdisjoint(lost.cards)
 
     next_card(room, till)
     scan(room, till, old_code)
@@ -165,7 +196,7 @@ def lose_the_phone_and_recover(
     scan(room, till, code_on(card))
     expect(till.locator("#older")).to_be_hidden()
     expect(till.locator("#rewards button:visible")).to_have_count(1)
-    return card, another
+    return card, another, android
 
 
 def code_on(card: Page) -> str:
@@ -174,6 +205,12 @@ def code_on(card: Page) -> str:
 
 def stamps_in(text: str) -> list[str]:
     return re.findall(r"\d+", text)[:2]
+
+
+def stamps_on(phone: AndroidPhone) -> str:
+    """The stamps on the card in the Android phone."""
+    (held,) = phone.cards.values()
+    return str(held.body["loyaltyPoints"]["balance"]["string"])
 
 
 def shown(phone: Phone, key: str) -> str:

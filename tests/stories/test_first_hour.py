@@ -1,5 +1,6 @@
 """The shop's first hour: a baker who knows nothing, alone with a phone, and her first customer. From an empty
 installation to a stamp, a reward, a message and its result, over the product's own https under a name of her network.
+The customer has an iPhone, and the same card on an Android phone.
 
 It is told with a finger, and by the keyboard alone. Each page on the way is checked for accessibility.
 `WRITE_PICTURES=1` writes pictures to docs/pictures.
@@ -31,10 +32,13 @@ from tests.stories.counter import (
     redeem_undo_redeem,
     refund_and_stamp_again,
     refuse_strangers,
+    save_on_android,
     shown,
     stamp_with_the_camera,
+    stamps_on,
 )
 from tests.stories.hands import Keyboard, Pointer
+from wallet_server.sandbox.google import AndroidPhone
 from wallet_server.sandbox.phones.phone import Phone
 
 pytestmark = [
@@ -52,6 +56,7 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/18.5 Mobile/15E148 Safari/604.1"
 )
+ANDROID = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 PASSWORD = "une baguette bien cuite"
 NEWS = {"fr": "Ce soir : deux croissants pour le prix d’un", "en": "Tonight: two croissants for the price of one"}
 
@@ -98,6 +103,7 @@ def room(bakery: Bakery, axe: str, request: pytest.FixtureRequest) -> Iterator[R
             context(browser, **shared, **screen),
             context(browser, **shared, **screen),
             context(browser, **shared, **phone, user_agent=IPHONE),
+            context(browser, **shared, **phone, user_agent=ANDROID),
         ]
         for one in people:
             one.on("weberror", lambda fault: faults.append(str(fault.error)))
@@ -135,12 +141,13 @@ def test_the_first_hour(room: Room, record_property: Any) -> None:
     )
 
     room.bakery.until(lambda: shown(phone, "points") == "10 / 10", "the phone shows the full card")
-    refund_and_stamp_again(room, till, phone)
-    card, phone = lose_the_phone_and_recover(room, card, (join_link, card_link), phone, till)
+    android = save_on_android(room, card_link)
+    refund_and_stamp_again(room, till, phone, android)
+    card, phone, android = lose_the_phone_and_recover(room, card, (join_link, card_link), (phone, android), till)
     redeem_undo_redeem(room, till)
-    room.bakery.until(lambda: shown(phone, "points") == "0 / 10", "the new phone shows the new card")
+    room.bakery.until(lambda: shown(phone, "points") == stamps_on(android) == "0 / 10", "the new phones show it")
     refuse_strangers(room, till)
-    announce(room, marie, phone)
+    announce(room, marie, phone, android)
     rate_badly(room, card, marie)
     write_to_one(room, marie)
     look_back(room, marie)
@@ -242,8 +249,8 @@ def join(room: Room, link: str, watch: Watch) -> tuple[Page, Phone]:
     return page, phone
 
 
-def announce(room: Room, page: Page, phone: Phone) -> None:
-    """A text, the count, the button with the count on it; the phone says it, and the page says who took it."""
+def announce(room: Room, page: Page, phone: Phone, android: AndroidPhone) -> None:
+    """A text, the count, the button with the count on it; the phones say it, and the page says who took it."""
     room.hands.goes(page, "announce")
     room.hands.types(page.locator("#text-fr"), NEWS["fr"])
     room.hands.types(page.locator("#text-en"), NEWS["en"])
@@ -256,6 +263,7 @@ def announce(room: Room, page: Page, phone: Phone) -> None:
     room.hands.presses(send)
     text = NEWS[room.tongue]
     room.bakery.until(lambda: any(text in alert.text for alert in phone.lock_screen), "the phone says the news")
+    room.bakery.until(lambda: any(text in alert.text for alert in android.lock_screen), "and so does the Android phone")
     expect(page.locator("main")).to_contain_text({"fr": "1", "en": "1"}[room.tongue])
     room.check(page)
 

@@ -15,7 +15,7 @@ import json
 import ssl
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,8 @@ from urllib.robotparser import RobotFileParser
 import aiohttp
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from wallet_server.sandbox.phones.webservice import Names
 
 SENDER = "GooglePayPasses"
 PROTOCOL = "ECv2SigningOnly"
@@ -91,10 +93,18 @@ class Keys:
 
 class Callbacks:
     """Sends callbacks in the background. `counts` has sent, failed, refused (an address that Google would not call) and
-    forbidden (by robots.txt). `tls` is what is trusted besides the system's roots."""
+    forbidden (by robots.txt). `tls` is what is trusted besides the system's roots, `names` the names (to addresses)
+    that are known besides the system's."""
 
-    def __init__(self, keys: Keys, clock: Callable[[], datetime], tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        clock: Callable[[], datetime],
+        tls: ssl.SSLContext | None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         self.keys = keys
+        self._names = dict(names or {})
         self.counts: Counter[str] = Counter()
         self._clock = clock
         self._tls = tls
@@ -104,7 +114,7 @@ class Callbacks:
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
-            connector=aiohttp.TCPConnector(ssl=self._tls or True),
+            connector=aiohttp.TCPConnector(ssl=self._tls or True, resolver=Names(self._names)),
             headers={"User-Agent": AGENT},
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -7,7 +7,7 @@ import os
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from wallet_server.sandbox.google.links import NoSaveLink
 from wallet_server.sandbox.google.phone import AndroidPhone, Held, Notification, SaveRefused
 from wallet_server.sandbox.google.server import GoogleServer
 from wallet_server.sandbox.google.shelf import Change, class_kind
+from wallet_server.sandbox.phones.webservice import Names
 
 MAX_PHONES = 10_000
 MAX_PICTURE_BYTES = 2 * 1024 * 1024
@@ -35,15 +36,22 @@ PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 class AndroidFleet:
     """All Android phones of a server. Use as `async with AndroidFleet(google)`, in the server's loop, while the server
     runs. `changes` counts everything that happened, `counters` by kind; `listener`, if set, hears of each. `tls` is
-    what the phones trust besides the system's roots."""
+    what the phones trust besides the system's roots, `names` the names (to addresses) that they alone know."""
 
-    def __init__(self, google: GoogleServer, *, folder: Path | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        google: GoogleServer,
+        *,
+        folder: Path | None = None,
+        tls: ssl.SSLContext | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         self.google = google
         self.phones: dict[str, AndroidPhone] = {}
         self.counters: Counter[str] = Counter()
         self.changes = 0
         self.listener: Callable[[AndroidPhone, str], None] | None = None
-        self._folder, self._tls = folder, tls
+        self._folder, self._tls, self._names = folder, tls, dict(names or {})
         self._kept = b""
         self._pictures: dict[str, tuple[str, bytes]] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -51,7 +59,7 @@ class AndroidFleet:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls or True),
+            connector=aiohttp.TCPConnector(ssl=self._tls or True, resolver=Names(self._names)),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -12,7 +12,7 @@ import ipaddress
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -48,8 +48,8 @@ class GoogleServer:
     """Google Wallet on loopback. Use as `async with GoogleServer(authority) as google`, or `google.in_thread()`.
 
     `clock` says what day it is for passes; `google.switches` says how it behaves, `google.counts` and `google.journal`
-    what it was asked, `google.writes` how often each id was written. With `folder` everything is there again after a
-    restart."""
+    what it was asked, `google.writes` how often each id was written. `names` are names (to addresses) that it knows
+    besides the system's. With `folder` everything is there again after a restart."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class GoogleServer:
         folder: Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         callback_tls: ssl.SSLContext | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> None:
         """Raises NoDiscovery where Google's document is not installed, ValueError for a host beyond loopback."""
         if not ipaddress.ip_address(host).is_loopback:
@@ -74,7 +75,7 @@ class GoogleServer:
         self.shelf = Shelf(Schemas(self.discovery), clock)
         self.resources = Resources(self.shelf, self.accounts, self.switches)
         self.api = Api(self.discovery, self.resources, self.accounts, self.switches)
-        self.callbacks = Callbacks(Keys.fresh(clock()), clock, callback_tls)
+        self.callbacks = Callbacks(Keys.fresh(clock()), clock, callback_tls, names)
         self.counts, self.journal, self.writes = self.api.counts, self.api.journal, self.api.writes
         self._context = authority.https_context()
         self._folder = folder
