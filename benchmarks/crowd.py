@@ -179,7 +179,8 @@ class _Pattern:
         code = codes.first(self._mark, codes.reference_from_random(secrets.token_bytes(10)))
         text, lookup = codes.write(code), cards.code_hash(code)
         sealed = self._ctx.keyring.seal(text.encode(), f"code:{serial}")
-        self._add(rows, "codes", self._code("pass"), pass_id=pass_id, member_id=member, lookup=lookup, cipher=sealed)
+        own = {"pass_id": pass_id, "member_id": member, "lookup": lookup, "cipher": sealed, "short": None}
+        self._add(rows, "codes", self._code("pass"), **own)
         recovery = recovering.from_random(secrets.token_bytes(16))
         sealed = self._ctx.keyring.seal(recovery.encode(), f"recovery:{member_public}")
         lookup = pass_records.lookup_hash(recovering.lookup_key(recovery))

@@ -128,7 +128,7 @@ class Multitude:
             return self._key(_NAMES[name], value, bases)
         if name in _TEXTS and value is not None:
             return f"'{secrets.token_hex(4)}' || {self._hex('n.i')}"
-        if name == "lookup":
+        if name in ("lookup", "short") and value is not None:
             text = f"'{secrets.token_hex(4)}' || {self._hex('n.i', 24)}"
             return f"CAST({text} AS BLOB)" if self._sqlite else f"convert_to({text}, 'UTF8')"
         if row.table.name in ("members", "sales", "ledger_entries", "lots") and name in _MOMENTS:

@@ -1,0 +1,167 @@
+"""Owns the measurement of a till's customer: look up, quote and count a sale, over HTTP, while others do the same.
+
+Eight tills, each a thread with one connection in a process of their own, serve customers one after the other, with or
+without a pause between them, on an installation with many members (copies made by `multitude`; the customers joined
+one by one). Printed are the medians and the 95th percentiles by the clock of each of the three calls and of the
+customer, customers a second, and beside them the same number of tills asking a bare Flask route on the same server.
+
+    python -m benchmarks.counter [--members 1000000] [--database postgresql] [--tills 8] [--seconds 20] [--pause 0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import itertools
+import json
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import crowd
+from benchmarks.databases import KINDS, NoPostgres, database
+from benchmarks.multitude import Multitude
+from benchmarks.served import Installation, started
+
+CUSTOMERS = 200
+LINES = 10
+CALLS = ("look up", "quote", "sale")
+Taken = dict[str, list[float]]
+
+
+def serve(base: str, keys: list[str], codes: list[str], seconds: float, pause: float, out: Any) -> None:
+    """The tills' process: puts what each call took, in seconds, and how many were refused."""
+    taken: Taken = {name: [] for name in (*CALLS, "customer")}
+    refused: list[int] = []
+    numbers, ends, day = itertools.count(), time.monotonic() + seconds, f"{time.time():.0f}"
+
+    def till(key: str, turn: int) -> None:
+        line = http.client.HTTPConnection(urlsplit(base).netloc, timeout=30)
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        goods = [{"sku": f"A{n}", "category": "BREAD", "amount_minor": 150 + n} for n in range(LINES)]
+        for number in numbers:
+            if time.monotonic() > ends:
+                return
+            code = codes[(number + turn) % len(codes)]
+            sale = {"code": code, "currency": "EUR", "lines": goods}
+            bodies = ({"code": code}, sale, {**sale, "receipt": f"{day}-{number}"})
+            begun = time.perf_counter()
+            for name, path, body in zip(CALLS, ("/v1/lookups", "/v1/quotes", "/v1/sales"), bodies, strict=True):
+                asked = time.perf_counter()
+                line.request("POST", path, json.dumps(body), headers)
+                answer = line.getresponse()
+                answer.read()
+                taken[name].append(time.perf_counter() - asked)
+                if answer.status != 200:
+                    refused.append(answer.status)
+            taken["customer"].append(time.perf_counter() - begun)
+            if pause:
+                time.sleep(pause)
+
+    threads = [threading.Thread(target=till, args=(key, turn * 7)) for turn, key in enumerate(keys)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    out.put((taken, refused))
+
+
+def ask_bare(base: str, tills: int, seconds: float, out: Any) -> None:
+    """The same tills on a route that does nothing."""
+    taken: list[float] = []
+    ends = time.monotonic() + seconds
+
+    def till() -> None:
+        line = http.client.HTTPConnection(urlsplit(base).netloc, timeout=30)
+        while time.monotonic() < ends:
+            asked = time.perf_counter()
+            line.request("GET", "/hello")
+            line.getresponse().read()
+            taken.append(time.perf_counter() - asked)
+
+    threads = [threading.Thread(target=till) for _ in range(tills)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    out.put(({"bare Flask route": taken}, []))
+
+
+def _apart(target: Any, *given: Any) -> tuple[Taken, list[int]]:
+    """Run this in a process of its own, so that measuring does not take the server's lock."""
+    making = multiprocessing.get_context("spawn")
+    out = making.Queue()
+    process = making.Process(target=target, args=(*given, out))
+    process.start()
+    found: tuple[Taken, list[int]] = out.get(timeout=600)
+    process.join(30)
+    return found
+
+
+def measure(kind: str, members: int, tills: int, seconds: float, pause: float, tell: Any) -> Mapping[str, Any]:
+    """Raises NoPostgres, and RuntimeError when a call was refused."""
+    with tempfile.TemporaryDirectory(prefix="wallet-counter-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        with database(kind, folder) as (address, _):
+            extra = {"WALLET_REQUESTS_PER_MINUTE": "10000000", "WALLET_THREADS": "8"}
+            extra |= {"WALLET_WORKERS": "2"} if kind == "postgresql" else {}
+            place = Installation(folder, address, **extra)
+            begun = time.monotonic()
+            Multitude(place.ctx, place.facts).grow(members)
+            tell(f"{kind}: {members:,} members in {time.monotonic() - begun:.0f} s")
+            codes = [holder.code for holder in crowd.gather(place.ctx, place.facts, CUSTOMERS)]
+            keys = [place.facts["till_key"]] * tills
+            with place.served((0, 1)) as server:
+                _apart(serve, server.base, keys, codes, 3.0, 0.0)
+                taken, refused = _apart(serve, server.base, keys, codes, seconds, pause)
+            place.ctx.database.close()
+            if refused:
+                raise RuntimeError(f"{len(refused)} calls were refused: {sorted(set(refused))}")
+        port = place.port
+        command = [sys.executable, "-m", "benchmarks.bare", str(port), "--workers", "2"]
+        with started(command, f"http://127.0.0.1:{port}/hello", (0, 1), folder / "bare.log") as bare:
+            _apart(ask_bare, bare.base, tills, 1.0)
+            plain, _ = _apart(ask_bare, bare.base, tills, 5.0)
+    return {**taken, **plain}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="What a customer at the till waits for.")
+    parser.add_argument("--members", type=int, default=100_000)
+    parser.add_argument("--database", choices=KINDS, default="postgresql")
+    parser.add_argument("--tills", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two customers of a till")
+    options = parser.parse_args()
+    console = Console()
+    try:
+        found = measure(options.database, options.members, options.tills, options.seconds, options.pause, console.print)
+    except NoPostgres as why:
+        console.print(f"PostgreSQL was not measured: {why}")
+        return 1
+    pause = f"{options.pause:g} s between customers" if options.pause else "without a pause"
+    table = Table(title=f"{options.tills} tills, {pause}, {options.members:,} members, {options.database}")
+    for heading in ("call", "times", "median ms", "p95 ms", "p99 ms", "a second"):
+        table.add_column(heading, justify="left" if heading == "call" else "right")
+    for name, all_taken in found.items():
+        cuts = statistics.quantiles(all_taken, n=100, method="inclusive")
+        seconds = 5.0 if name.startswith("bare") else options.seconds
+        figures = (cuts[49] * 1000, cuts[94] * 1000, cuts[98] * 1000, len(all_taken) / seconds)
+        table.add_row(name, f"{len(all_taken):,}", *(f"{figure:,.1f}" for figure in figures))
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
