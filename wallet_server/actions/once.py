@@ -50,6 +50,7 @@ def asked(
     *natural: str,
     dated: bool = False,
     echoes: Sequence[str] = (),
+    new: bool = False,
 ) -> Asked:
     """Name a write: by its Idempotency-Key, if it has one, and by what it is about (a till's receipt).
 
@@ -71,7 +72,8 @@ def asked(
     if key is not None:
         claims = [Claim(own, f"key:{key}"), *claims]
     by = scope if scope.cashier is not None else None
-    return Asked(route, request_hash, tuple(claims), tuple(Claim(own, f"about:{name}") for name in echoes), by=by)
+    others = tuple(Claim(own, f"about:{name}") for name in echoes)
+    return Asked(route, request_hash, tuple(claims), others, new, by)
 
 
 def _shared(key: str, request_hash: bytes) -> str:

@@ -129,8 +129,8 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
     }
     name = f"sale:{day.isoformat()}:{sold.receipt}"
     echoes = [] if dated else undated(scope, "sale", sold.receipt, now)[1]
-    wish = asked(scope, "sell", body, key, name, dated=sold.occurred_at is not None, echoes=echoes)
-    return replace(wish, new=not echoes)
+    dated = sold.occurred_at is not None
+    return asked(scope, "sell", body, key, name, dated=dated, echoes=echoes, new=not echoes)
 
 
 def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts, bool]:

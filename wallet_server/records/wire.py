@@ -13,9 +13,8 @@ import itertools
 import re
 import select
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import psycopg
@@ -37,8 +36,7 @@ Refused = Callable[[psycopg.Error], Exception]
 """What is raised in place of the database's own refusal of a statement."""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A statement in PostgreSQL's own form ($1, $2, …) with its values."""
 
     text: bytes
@@ -62,7 +60,7 @@ def _bytes(value: bytes) -> bytes:
 _SAID: dict[type, Callable[[Any], bytes | None]] = {
     type(None): lambda _: None,
     str: _text,
-    int: lambda value: b"%d" % value,
+    int: lambda value: str(value).encode(),
     bool: lambda value: b"t" if value else b"f",
     bytes: _bytes,
     datetime: lambda value: str(value).encode(),
@@ -86,12 +84,10 @@ class Wire:
 
     def line(self, text: bytes, values: Sequence[Any], refused: Refused | None = None) -> Line:
         """A statement with its values as PostgreSQL reads them. Raises `psycopg.DataError` for what it cannot hold."""
-        return Line(text, [self._said(value) for value in values], refused)
+        known = _SAID
+        return Line(text, [known.get(type(value), self._said)(value) for value in values], refused)
 
     def _said(self, value: Any) -> bytes | None:
-        say = _SAID.get(type(value))
-        if say is not None:
-            return say(value)
         said = self._others.get_dumper(value, PyFormat.TEXT).dump(value)
         return None if said is None else bytes(said)
 

@@ -26,6 +26,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import mul
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -46,6 +47,8 @@ _SIGNATURE_BYTES, _SIGNATURE_LENGTH = 64, 103
 # Python reads base 32 with the digits of RFC 4648, 7; the order of the two alphabets is the same.
 _TO_DIGITS = str.maketrans(BASE32, "0123456789abcdefghijklmnopqrstuv")
 MOST_KEYS_KEPT = 256
+MOST_CODES_KEPT = 64
+"""One request reads its code several times."""
 
 # The check is the text read as a polynomial at _CHECK_BASE, modulo the largest prime below 32**4. A prime modulus
 # catches every single wrong character (difference times a power of the base) and every swap of neighbours
@@ -53,6 +56,9 @@ MOST_KEYS_KEPT = 256
 # of two numbers below 46: thus any two wrong characters are caught as well. The tests prove all three.
 _CHECK_PRIME = 1_048_573
 _CHECK_BASE = 1_009
+_POWERS = tuple(pow(_CHECK_BASE, place, _CHECK_PRIME) for place in range(256, 0, -1))
+"""Of the base, down to the first: the last character of a text counts once."""
+_DIGITS = bytes(_ALPHANUMERIC.find(chr(byte)) + 1 for byte in range(256))
 
 _ISSUER = re.compile(r"[0-9A-HJKMNP-TV-Z]{6}")
 _KEY_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{1,2}")
@@ -90,6 +96,7 @@ def write(code: Code) -> str:
     return f"{body}.{_check(body)}"
 
 
+@lru_cache(MOST_CODES_KEPT)
 def read(text: str) -> Code:
     """Reads a scanned or typed code of any format ever issued.
 
@@ -229,10 +236,8 @@ def _well_formed(parts: tuple[str, ...]) -> bool:
 
 
 def _check(body: str) -> str:
-    total = 0
-    for character in body:
-        total = (total * _CHECK_BASE + _ALPHANUMERIC.index(character) + 1) % _CHECK_PRIME
-    return _base32(total * _CHECK_BASE % _CHECK_PRIME, _CHECK_LENGTH)
+    digits = body.encode().translate(_DIGITS)
+    return _base32(sum(map(mul, digits, _POWERS[-len(digits) :])) % _CHECK_PRIME, _CHECK_LENGTH)
 
 
 def _base32(number: int, length: int) -> str:

@@ -23,6 +23,7 @@ Wanted = tuple[str, Reach]
 Measures = Mapping[Wanted, int]
 """What was found; a figure that is missing is 0."""
 BALANCE = "balance:"
+_NEEDED = "_needed"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,12 @@ def need_of(ladder: Ladder, level: Level) -> Need:
 
 def needed(ladder: Ladder) -> tuple[Wanted, ...]:
     """Every figure that the ladder asks for, once, in the order of its levels."""
-    levels = [level for level in ladder.levels[1:] if not level.invitation]
-    return tuple(dict.fromkeys(one for level in levels for one in _figures(need_of(ladder, level))))
+    kept: tuple[Wanted, ...] | None = vars(ladder).get(_NEEDED)
+    if kept is None:
+        levels = [level for level in ladder.levels[1:] if not level.invitation]
+        kept = tuple(dict.fromkeys(one for level in levels for one in _figures(need_of(ladder, level))))
+        vars(ladder)[_NEEDED] = kept  # a ladder never changes, and each sale asks
+    return kept
 
 
 def measured(ladder: Ladder) -> bool:
