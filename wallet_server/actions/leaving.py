@@ -18,7 +18,7 @@ from wallet_server.errors import NotFound
 from wallet_server.records import (
     deeds,
     engagement,
-    gestures,
+    erasing,
     issues,
     jobs,
     members,
@@ -73,7 +73,7 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
             engagement.set_birthday(tx, found.id, None)
             coupons.cancel(tx, found.id, at)
             recovery.end_codes(tx, found.id, at)
-            gestures.erase(tx, found.id)
+            erasing.forget(tx, found.id, ctx.clock())
             deeds.add(tx, scope, deeds.LEFT, at, about=found.public_id)
             _retire(ctx, tx, recovery.copies(tx, found.id), _kept(ctx, tx, found.id))
     ctx.ring()

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import EARN
+from wallet_server.records.lineage import line_of
 from wallet_server.records.schema import (
     corrections,
     ledger_entries,
@@ -29,7 +30,7 @@ _OF_RULE = (
     sa.select(sa.func.coalesce(sa.func.sum(ledger_postings.c.amount - _TAKEN_BACK), 0))
     .join(ledger_postings, sa.and_(ledger_postings.c.entry_id == ledger_entries.c.id, ledger_postings.c.amount > 0))
     .where(
-        ledger_entries.c.member_id == b("member"),
+        ledger_entries.c.member_id.in_(line_of(b("member"))),
         ledger_entries.c.rule_id == b("rule"),
         ledger_entries.c.kind == EARN,
     )
@@ -50,7 +51,7 @@ _SALES = (
     sa.select(sa.func.count())
     .select_from(sale_table)
     .where(
-        sale_table.c.member_id == b("member"),
+        sale_table.c.member_id.in_(line_of(b("member"))),
         ~sa.exists().where(sale_reversals.c.sale_id == sale_table.c.id),
         ~TOUCH,
     )

@@ -13,6 +13,7 @@ from wallet_server.records.credentials import APPLE
 from wallet_server.records.database import Tx
 from wallet_server.records.devices import APNS
 from wallet_server.records.ledger import MOVES
+from wallet_server.records.lineage import line_of
 from wallet_server.records.schema import (
     consents,
     currencies,
@@ -262,7 +263,7 @@ def history(tx: Tx, scope: Scope, member_id: int, before: int | None, most: int)
         .outerjoin(undone, undone.c.id == ledger_entries.c.reverses_id)
         .outerjoin(undoing, undoing.c.reverses_id == ledger_entries.c.id)
         .where(
-            ledger_entries.c.member_id == member_id,
+            ledger_entries.c.member_id.in_(line_of(member_id)),
             ledger_entries.c.programme_id.in_(_mine(scope)),
             ledger_accounts.c.owner_kind == "member",
             # The member has as many as before.
@@ -279,7 +280,7 @@ def history(tx: Tx, scope: Scope, member_id: int, before: int | None, most: int)
 def recorded_at(tx: Tx, member_id: int, entry_id: int) -> datetime | None:
     """When this entry of the member's was booked; None for one that is not the member's."""
     query = sa.select(ledger_entries.c.recorded_at).where(
-        ledger_entries.c.id == entry_id, ledger_entries.c.member_id == member_id
+        ledger_entries.c.id == entry_id, ledger_entries.c.member_id.in_(line_of(member_id))
     )
     return tx.execute(query).scalar_one_or_none()
 

@@ -30,8 +30,8 @@ from wallet_server.records.schema import (
 )
 
 EARN, BURN, REVERSE, EXPIRE = "earn", "burn", "reverse", "expire"
-CONFIRM, HOLD, RELEASE, FORGIVE = "confirm", "hold", "release", "forgive"
-MOVES = (CONFIRM, HOLD, RELEASE)  # between accounts of one member, who has as many as before
+CONFIRM, HOLD, RELEASE, FORGIVE, MERGE = "confirm", "hold", "release", "forgive", "merge"
+MOVES = (CONFIRM, HOLD, RELEASE, MERGE)  # between accounts of one member, who has as many as before
 MEMBER, MERCHANT = "member", "merchant"
 AVAILABLE, PENDING, HELD = "available", "pending", "held"
 ISSUED, REDEEMED, BREAKAGE, WRITTEN_OFF = "issued", "redeemed", "breakage", "written_off"

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
+from wallet_server.records.lineage import kept_for, one_of
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     announcement_members,
@@ -132,10 +133,15 @@ _FIND = {
     (True, False): Prepared(_BY_CODE.where(_SHORT)),
     (True, True): Prepared(_HELD.where(_SHORT)),
 }
+_NAMED = members.alias("named")
 _BY_PUBLIC = (
     sa.select(*_COLUMNS)
     .select_from(_from_members(members).join(participations, _TAKES_PART))
-    .where(members.c.public_id == b("public_id"))
+    # Whoever was merged is asked for under either name.
+    .where(
+        members.c.id
+        == sa.select(one_of(_NAMED.c.id)).where(_NAMED.c.public_id == b("public_id")).correlate(None).scalar_subquery()
+    )
 )
 _LOCK = Prepared(
     # No key update: rows elsewhere may go on naming this member (a walk that notes whom it told) while a till holds it.
@@ -169,6 +175,9 @@ def member_by_code(tx: Tx, scope: Scope, key: CodeKey, now: datetime, *, hold: b
     """The holder of a card, if the caller's merchant takes part in its programme; if asked, held as by `lock_member`,
     and with the tier that stands then. Whoever calls this looks how the code stands."""
     r = _FIND[key.short, hold].first(tx, {"lookup": key.lookup, "merchant_id": scope.merchant_id})
+    if r is not None and hold and r.left_at is not None and kept_for(tx, r.id) != r.id:
+        # While this waited, the holder became one with another member, whose code it is now.
+        r = _FIND[key.short, hold].first(tx, {"lookup": key.lookup, "merchant_id": scope.merchant_id})
     if r is None:
         return None
     standing = _standing(r, now)
@@ -203,7 +212,8 @@ def pass_by_code(tx: Tx, scope: Scope, key: CodeKey) -> int | None:
 
 
 def member_by_public(tx: Tx, scope: Scope, public_id: str) -> MemberRow:
-    """A member of a programme that the caller's merchant takes part in. Raises `NotFound`."""
+    """A member of a programme that the caller's merchant takes part in; of one who was merged, the one who was kept.
+    Raises `NotFound`."""
     r = tx.execute(_BY_PUBLIC, {"public_id": public_id, "merchant_id": scope.merchant_id}).first()
     if r is None:
         raise NotFound("There is no such member.", field="member")
@@ -262,6 +272,11 @@ def lock_member(tx: Tx, member_id: int) -> str | None:
     if row.left_at is not None:
         raise NotFound(LEFT, code="unknown-card")
     return row.tier  # type: ignore[no-any-return]
+
+
+def hold(tx: Tx, member_id: int) -> None:
+    """The same of whoever left, too."""
+    _LOCK.first(tx, {"id": member_id})
 
 
 def left_at(tx: Tx, member_id: int) -> datetime | None:

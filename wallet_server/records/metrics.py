@@ -34,6 +34,7 @@ from wallet_server.records.schema import (
     ledger_postings,
     member_events,
     members,
+    merged_members,
     participations,
     refunds,
     sale_reversals,
@@ -127,16 +128,24 @@ def _statement(asked: tuple[Wanted, ...]) -> Prepared:
 
 def _select(asked: Sequence[Wanted], dialect: str) -> sa.Select[Any]:
     who = (_recordset if dialect == "postgresql" else _each)(asked).cte("who")
+    lines = _lines(who)
     begins = [who.c[f"s{n}"] if reach != EVER else None for n, (_metric, reach) in enumerate(asked)]
     source: Any = who
     columns: list[Any] = [who.c.member_id]
-    sold = _sold(who, asked, begins) if any(metric in SOLD for metric, _reach in asked) else None
+    sold = _sold(who, lines, asked, begins) if any(metric in SOLD for metric, _reach in asked) else None
     if sold is not None:
         source = source.outerjoin(sold, sold.c.member_id == who.c.member_id)
     for n, ((metric, _reach), begin) in enumerate(zip(asked, begins, strict=True)):
-        value = sold.c[f"v{n}"] if sold is not None and metric in SOLD else _value(metric, who, begin)
+        value = sold.c[f"v{n}"] if sold is not None and metric in SOLD else _value(metric, who, lines, begin)
         columns.append(value.label(f"v{n}"))
     return sa.select(*columns).select_from(source)
+
+
+def _lines(who: sa.CTE) -> sa.CTE:
+    """Whose history counts for whom: one's own, and that of who was merged into one."""
+    own = sa.select(who.c.member_id, who.c.member_id.label("line_id"))
+    joined = sa.select(merged_members.c.kept_id, merged_members.c.merged_id)
+    return own.union_all(joined.join(who, who.c.member_id == merged_members.c.kept_id)).cte("lines")
 
 
 def _recordset(asked: Sequence[Wanted]) -> sa.Select[Any]:
@@ -163,7 +172,7 @@ def _kept() -> Any:
     return sa.case((undone, 0), else_=sales.c.amount_minor - sa.func.coalesce(back, 0))
 
 
-def _sold(who: sa.CTE, asked: Sequence[Wanted], begins: Sequence[Any]) -> sa.CTE:
+def _sold(who: sa.CTE, lines: sa.CTE, asked: Sequence[Wanted], begins: Sequence[Any]) -> sa.CTE:
     """Every figure of sales in one pass over them."""
     undone = sa.exists().where(sale_reversals.c.sale_id == sales.c.id)
     shown = sa.and_(sales.c.amount_minor == 0, sa.not_(undone), sa.not_(TOUCH))
@@ -177,7 +186,8 @@ def _sold(who: sa.CTE, asked: Sequence[Wanted], begins: Sequence[Any]) -> sa.CTE
             _kept().label("kept"),
             shown.label("shown"),
         )
-        .join(sales, sa.and_(sales.c.member_id == who.c.member_id, sales.c.occurred_at < who.c.until))
+        .select_from(who.join(lines, lines.c.member_id == who.c.member_id))
+        .join(sales, sa.and_(sales.c.member_id == lines.c.line_id, sales.c.occurred_at < who.c.until))
         .cte("each_sale")
     )
     columns = []
@@ -197,7 +207,7 @@ def _of_sales(metric: str, each: sa.CTE, within: Any) -> Any:
     return sa.func.count(sa.distinct(sa.case((sa.and_(within, came), each.c.business_day))))
 
 
-def _value(metric: str, who: sa.CTE, begin: Any) -> Any:
+def _value(metric: str, who: sa.CTE, lines: sa.CTE, begin: Any) -> Any:
     """A figure that is not of sales."""
     kind, _, name = metric.partition(":")
     if metric == "pot":
@@ -205,8 +215,8 @@ def _value(metric: str, who: sa.CTE, begin: Any) -> Any:
     if kind == "balance":
         return _stands(who, currencies.c.code == sa.literal(name))
     if kind == "earned":
-        return _earned(who, name, begin)
-    return _events(who, REFERRAL if metric == "referrals" else name, begin)
+        return _earned(who, lines, name, begin)
+    return _events(who, lines, REFERRAL if metric == "referrals" else name, begin)
 
 
 def _stands(who: sa.CTE, which: Any) -> Any:
@@ -220,19 +230,20 @@ def _stands(who: sa.CTE, which: Any) -> Any:
     )
 
 
-def _earned(who: sa.CTE, code: str, begin: Any) -> Any:
+def _earned(who: sa.CTE, lines: sa.CTE, code: str, begin: Any) -> Any:
     taken = ledger_entries.alias("taken_back")
     dated_at = sa.func.coalesce(taken.c.effective_at, ledger_entries.c.effective_at, type_=Instant())
     query = (
         sa.select(sa.func.sum(ledger_postings.c.amount))
-        .select_from(ledger_entries)
+        .select_from(lines)
+        .join(ledger_entries, ledger_entries.c.member_id == lines.c.line_id)
         .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
         .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
         .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
         .outerjoin(corrections, corrections.c.entry_id == ledger_entries.c.id)
         .outerjoin(taken, taken.c.id == sa.func.coalesce(corrections.c.corrects_id, ledger_entries.c.reverses_id))
         .where(
-            ledger_entries.c.member_id == who.c.member_id,
+            lines.c.member_id == who.c.member_id,
             sa.func.coalesce(taken.c.kind, ledger_entries.c.kind) == sa.literal(EARN),
             ledger_accounts.c.owner_kind == sa.literal(MEMBER),
             currencies.c.code == sa.literal(code),
@@ -244,11 +255,16 @@ def _earned(who: sa.CTE, code: str, begin: Any) -> Any:
     return query.correlate(who).scalar_subquery()
 
 
-def _events(who: sa.CTE, name: str, begin: Any) -> Any:
-    query = sa.select(sa.func.count()).where(
-        member_events.c.member_id == who.c.member_id,
-        member_events.c.name == sa.literal(name),
-        member_events.c.occurred_at < who.c.until,
+def _events(who: sa.CTE, lines: sa.CTE, name: str, begin: Any) -> Any:
+    query = (
+        sa.select(sa.func.count())
+        .select_from(lines)
+        .join(member_events, member_events.c.member_id == lines.c.line_id)
+        .where(
+            lines.c.member_id == who.c.member_id,
+            member_events.c.name == sa.literal(name),
+            member_events.c.occurred_at < who.c.until,
+        )
     )
     if begin is not None:
         query = query.where(member_events.c.occurred_at >= begin)

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import EARN, MEMBER
+from wallet_server.records.lineage import SALE_MEMBER
 from wallet_server.records.schema import (
     corrections,
     currencies,
@@ -48,9 +49,11 @@ class SoldAs:
     reversed: bool
 
 
-_SALE = sa.select(sales, sa.exists().where(sale_reversals.c.sale_id == sales.c.id).label("reversed")).where(
-    sales.c.id == b("sale")
-)
+_SALE = sa.select(
+    sales,
+    SALE_MEMBER.label("of_member"),
+    sa.exists().where(sale_reversals.c.sale_id == sales.c.id).label("reversed"),
+).where(sales.c.id == b("sale"))
 _LINES = sa.select(sale_lines).where(sale_lines.c.sale_id == b("sale")).order_by(sale_lines.c.number)
 _CAME_BACK = (
     sa.select(refund_lines)
@@ -78,7 +81,7 @@ def sold_as(tx: Tx, sale_id: int) -> SoldAs:
         id=r.id,
         public_id=r.public_id,
         programme_id=r.programme_id,
-        member_id=r.member_id,
+        member_id=r.of_member,
         occurred_at=r.occurred_at,
         money=r.money,
         version_id=r.programme_version_id,

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
+from wallet_server.records.lineage import line_of
 from wallet_server.records.schema import (
     currencies,
     deal_hints,
@@ -68,7 +69,7 @@ def given(tx: Tx, programme_id: int) -> dict[str, int]:
 def uses(tx: Tx, member_id: int, reward: str, window: tuple[datetime, datetime] | None) -> int:
     """How often a member had this reward within the window (the end excluded; None: ever), reversals apart."""
     query = sa.select(sa.func.count()).where(
-        ledger_entries.c.member_id == member_id,
+        ledger_entries.c.member_id.in_(line_of(member_id)),
         ledger_entries.c.rule_id == RULE,
         ledger_entries.c.kind == "burn",
         ledger_entries.c.params["reward"].as_string() == reward,

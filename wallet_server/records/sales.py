@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import MOVES
+from wallet_server.records.lineage import SALE_MEMBER, one_of
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.requests import AlreadyClaimed
 from wallet_server.records.schema import (
@@ -116,7 +117,9 @@ def add_sale(tx: Tx, sale: NewSale, lines: Sequence[SaleLine]) -> int:
 def sale_in(tx: Tx, scope: Scope, public_id: str) -> SaleRow:
     """One of the merchant's sales. Raises `NotFound`."""
     r = tx.execute(
-        sa.select(sales).where(sales.c.public_id == public_id, sales.c.merchant_id == scope.merchant_id)
+        sa.select(sales, SALE_MEMBER.label("of_member")).where(
+            sales.c.public_id == public_id, sales.c.merchant_id == scope.merchant_id
+        )
     ).first()
     if r is None:
         raise NotFound("There is no such sale.", field="sale")
@@ -124,7 +127,7 @@ def sale_in(tx: Tx, scope: Scope, public_id: str) -> SaleRow:
         r.id,
         r.public_id,
         r.programme_id,
-        r.member_id,
+        r.of_member,
         r.till_id,
         r.receipt,
         r.business_day,
@@ -134,7 +137,12 @@ def sale_in(tx: Tx, scope: Scope, public_id: str) -> SaleRow:
 
 
 _ENTRIES = (
-    sa.select(ledger_entries, currencies.c.code.label("currency"), ledger_postings.c.amount)
+    sa.select(
+        ledger_entries,
+        one_of(ledger_entries.c.member_id).label("of_member"),
+        currencies.c.code.label("currency"),
+        ledger_postings.c.amount,
+    )
     .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
     .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
     .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
@@ -146,7 +154,7 @@ def _entry(r: sa.Row) -> EntryRow:  # type: ignore[type-arg]
     return EntryRow(
         r.id,
         r.public_id,
-        r.member_id,
+        r.of_member,
         r.kind,
         r.currency,
         r.amount,

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import EARN
+from wallet_server.records.lineage import line_of
 from wallet_server.records.schema import ledger_entries, sales
 
 _EARNED = ledger_entries.alias("earned")
@@ -31,7 +32,7 @@ _NEAREST = (
     )
     .outerjoin(_undone, _undone.c.reverses_id == ledger_entries.c.id)
     .where(
-        ledger_entries.c.member_id == b("member"),
+        ledger_entries.c.member_id.in_(line_of(b("member"))),
         ledger_entries.c.rule_id.in_(b("rules", expanding=True)),
         ledger_entries.c.kind == EARN,
         _when > b("since"),
@@ -57,7 +58,7 @@ def nearest(tx: Tx, member_id: int, rules: Sequence[str], at: datetime, span: ti
 
 _GIVEN = (
     sa.select(ledger_entries.c.id)
-    .where(ledger_entries.c.member_id == b("member"), ledger_entries.c.rule_id == b("rule"))
+    .where(ledger_entries.c.member_id.in_(line_of(b("member"))), ledger_entries.c.rule_id == b("rule"))
     .limit(1)
 )
 

@@ -20,11 +20,11 @@ import orjson
 
 from wallet_server.errors import Invalid
 
-JOINED, SAVED, REMOVED = "member.joined", "pass.saved", "pass.removed"
+JOINED, MERGED, SAVED, REMOVED = "member.joined", "member.merged", "pass.saved", "pass.removed"
 COUNTED, REFUNDED, TIER, REDEEMED = "sale.counted", "sale.refunded", "tier.changed", "reward.redeemed"
 ISSUED, USED, EXPIRING = "voucher.issued", "voucher.used", "points.expiring"
 GOODWILL = "goodwill.given"
-KINDS = (JOINED, SAVED, REMOVED, COUNTED, REFUNDED, TIER, REDEEMED, ISSUED, USED, GOODWILL, EXPIRING)
+KINDS = (JOINED, MERGED, SAVED, REMOVED, COUNTED, REFUNDED, TIER, REDEEMED, ISSUED, USED, GOODWILL, EXPIRING)
 """What an address may ask to be told."""
 TEST = "webhook.test"
 """What is sent at a merchant's wish, asked for or not."""
