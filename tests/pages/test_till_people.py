@@ -1,4 +1,4 @@
-"""Owns what is known about the people at the till's page: who serves, the lock, practice, and what they may say yes to."""
+"""Owns what is known about people at the till's page: who serves, the lock, practice, what they may say yes to."""
 
 from __future__ import annotations
 

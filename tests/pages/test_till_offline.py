@@ -1,0 +1,215 @@
+"""Owns what is known about the till's page without a network: what it knows by itself, what it promises, what it keeps,
+and that it counts once whatever happens on the way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.axe import check
+from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
+from tests.pages.house import House, Member, Shop
+from wallet_server.actions import keys, pairing, programs
+from wallet_server.rules.program_default import default_document
+
+pytestmark = NEEDS_CHROMIUM
+OFFLINE = {"earn": True, "burn_units_per_card": 10, "allowance_units": 100, "window_minutes": 60}
+LOST = "ERR_"
+NO_ED25519 = """() => {
+  const own = crypto.subtle.importKey.bind(crypto.subtle);
+  crypto.subtle.importKey = async (form, key, how, ...rest) => {
+    if (how.name === "Ed25519") throw new DOMException("not here", "NotSupportedError");
+    return own(form, key, how, ...rest);
+  };
+}"""
+
+
+def counter(house: House, **policy: Any) -> Shop:
+    """A shop whose tills may burn a little without a network."""
+    made = programs.found(house.ctx, "Chez Ada", programs.NewStore("Quai"))
+    document = default_document("Chez Ada") | {"offline": OFFLINE | policy}
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    return Shop(programme["join_code"], made.merchant_key, made.till_key)
+
+
+def pair(page: Page, house: House, shop: Shop, name: str = "Tablet") -> None:
+    """As a cashier does it: a paired device keeps its key."""
+    owner = replace(
+        keys.authenticate(house.ctx, shop.merchant_key), principal="staff:one", scopes=frozenset({"read", "manage"})
+    )
+    store = pairing.stores(house.ctx, owner)[0][0]
+    link = pairing.invite(house.ctx, owner, pairing.make_till(house.ctx, owner, store, name)).link
+    page.goto(link)
+    page.get_by_label("What is this device called").fill(name)
+    page.get_by_role("button", name="Yes, make it a till").click()
+    page.get_by_role("link", name="Open the till").click()
+    expect(page.locator('[data-network="up"]')).to_be_attached()
+
+
+def balance(house: House, shop: Shop, member: Member) -> int:
+    facts = house.call("/v1/lookups", {"code": member.card.code}, shop.till_key)
+    return int(facts["balances"]["points"])
+
+
+def sell(page: Page, member: Member, amount: str, said: str) -> None:
+    scan(page, member.card.code)
+    answer(page, "Genuine card")
+    page.get_by_label("Amount in EUR").fill(amount)
+    page.keyboard.press("Enter")
+    answer(page, said)
+
+
+@contextmanager
+def cut(context: BrowserContext, *pages: Page) -> Iterator[None]:
+    """No network, on every one of these pages."""
+    context.set_offline(True)
+    for page in pages:
+        expect(page.locator('[data-network="down"]')).to_be_attached()
+    yield
+    context.set_offline(False)
+
+
+def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe: str) -> None:
+    shop = counter(house)
+    known, new, foreign = house.member(shop), house.member(shop), house.member(house.stranger)
+    known.buy(f"before-{known.pass_id}", 2000, shop)
+    with opened(service_workers="allow", expected=LOST) as page:
+        pair(page, house, shop)
+        expect(page.locator('[data-shell="kept"]')).to_be_attached()
+        scan(page, known.card.code)
+        answer(page, "20 points")
+        other = page.context.new_page()
+        other.goto("/till")
+        expect(other.locator('[data-network="up"]')).to_be_attached()
+        with cut(page.context, page, other):
+            page.reload()
+            answer(page, "Scan a card")
+            expect(page.get_by_text("The till goes on")).to_be_visible()
+            scan(page, known.card.code)
+            answer(page, "Genuine card")
+            answer(page, "20 points (at")
+            expect(page.locator("#may-spend")).to_have_text("It may spend at most 10 points here now.")
+            expect(page.locator("#not-known")).to_contain_text("replaced, cancelled or used elsewhere")
+            check(page, axe)
+            page.get_by_text("More", exact=True).click()
+            page.get_by_label("How many").fill("12")
+            page.keyboard.press("Enter")
+            page.get_by_role("dialog").get_by_role("button", name="Yes").click()
+            answer(page, "It may spend at most 10 points here now.")
+            page.get_by_label("How many").fill("8")
+            page.keyboard.press("Enter")
+            page.get_by_role("dialog").get_by_role("button", name="Yes").click()
+            answer(page, "Spent: 8 points · taken off when the network is back")
+            scan(page, known.card.code)
+            expect(page.locator("#may-spend")).to_have_text("It may spend at most 2 points here now.")
+            sell(page, new, "7", "Sale of €7.00 · counted when the network is back")
+            expect(page.locator("#spend")).to_be_hidden()
+            sell(other, new, "5", "Sale of €5.00 · counted when the network is back")
+            for code, said in (
+                (foreign.card.code, "This card belongs to another merchant."),
+                ("L1.NOTHING", "This code cannot be read."),
+            ):
+                scan(page, code)
+                answer(page, said)
+            page.get_by_role("button", name="Kept on this device: 3").click()
+            waiting = page.get_by_role("dialog", name="What was done without a network")
+            expect(waiting).to_contain_text("Sale of €7.00")
+            expect(waiting).to_contain_text("Reserved for this till: 50 points")
+            check(page, axe)
+            assert (balance(house, shop, known), balance(house, shop, new)) == (20, 0)
+            sent = lose_first(page.context)
+        counted = page.locator("#waiting-list .badge.on")
+        page.get_by_role("button", name="Send now").click()
+        expect(page.get_by_role("button", name="Send now")).to_be_enabled()
+        page.get_by_role("button", name="Send now").click()
+        expect(counted).to_have_count(3)
+        page.keyboard.press("Escape")
+        expect(page.locator("#waits")).to_be_hidden()
+        assert sent[0] == [1, 2, 3], "one device has one queue, whichever window it was done in"
+        assert [1, 2, 3] in sent[1:], "whose answer was lost is brought again"
+        assert (balance(house, shop, known), balance(house, shop, new)) == (12, 12)
+
+
+def lose_first(context: BrowserContext) -> list[list[int]]:
+    """The first answer is lost on the way; the numbers of what is brought each time."""
+    sent: list[list[int]] = []
+
+    def bring(route: Route) -> None:
+        texts = [json.loads(one["text"]) for one in (route.request.post_data_json or {})["events"]]
+        sent.append([one["sequence"] for one in texts])
+        if len(sent) == 1:
+            route.fetch()
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    context.route("**/v1/offline/events", bring)
+    return sent
+
+
+def test_a_sale_whose_answer_was_lost_counts_once_though_the_till_goes_on(opened: Open, house: House) -> None:
+    shop = counter(house)
+    member = house.member(shop)
+
+    def lose(route: Route) -> None:
+        route.fetch()  # it is counted; the till never learns of it
+        route.abort("connectionreset")
+
+    with opened(expected=LOST) as page:
+        pair(page, house, shop)
+        page.route("**/v1/sales", lose)
+        page.route("**/v1/offline/*", lambda route: route.abort("connectionreset"))
+        scan(page, member.card.code)
+        answer(page, "Card found")
+        page.get_by_label("Amount in EUR").fill("9")
+        page.keyboard.press("Enter")
+        answer(page, "Sale of €9.00 · counted when the network is back")
+        sell(page, member, "4", "Sale of €4.00")
+        page.unroute("**/v1/offline/*")
+        page.get_by_role("button", name="Kept on this device: 2").click()
+        page.get_by_role("button", name="Send now").click()
+        expect(page.locator("#waiting-list .badge.on")).to_have_count(2)
+    assert balance(house, shop, member) == 13
+
+
+def test_a_browser_without_ed25519_verifies_cards_all_the_same(opened: Open, house: House) -> None:
+    shop = counter(house)
+    member = house.member(shop)
+    code = member.card.code
+    head, signature, check_letters = code.rsplit(".", 2)
+    assert len(signature) == 103
+    with opened() as page:
+        pair(page, house, shop)
+        pack = (
+            house.app.test_client().get("/v1/offline/pack", headers={"Authorization": f"Bearer {shop.till_key}"}).json
+        )
+        took = {}
+        for name, breaking in (("the browser's own", "() => {}"), ("the one of the page", NO_ED25519)):
+            page.evaluate(breaking)
+            took[name] = page.evaluate(
+                """async ([code, forged, pack, way]) => {
+                  const { read, prove } = await import(`/static/till-code.js?way=${way}`);
+                  const found = read(code, pack.issuer);
+                  const states = [];
+                  for (let n = 0; n < 50; n += 1) states.push(await prove(found, pack.keys));
+                  const swapped = found.signature.slice(0, -1) + (found.signature.endsWith("0") ? "1" : "0");
+                  states.push(await prove({ ...found, signature: swapped }, pack.keys));
+                  states.push(await prove({ ...found, signed: found.signed + "1" }, pack.keys));
+                  const times = performance.getEntriesByName("till-verify").slice(-52).map((one) => one.duration);
+                  performance.clearMeasures();
+                  return { states, times: times.sort((a, b) => a - b) };
+                }""",
+                [code, "", pack, str(len(took))],
+            )
+        for name, found in took.items():
+            assert found["states"] == ["genuine"] * 50 + ["forged"] * 2, name
+            median, slowest = found["times"][26], found["times"][-1]
+            print(f"a card is verified on the page with {name} in {median:.2f} ms (slowest {slowest:.2f} ms)")
+        page.evaluate("() => 0")
+    assert head
+    assert check_letters
