@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from wallet_server.rules.baskets import Basket, Line, State
@@ -16,6 +17,7 @@ from wallet_server.rules.deals import Taken, deals_of, net_lines, parted
 from wallet_server.rules.program import Programme
 
 DEAL, REWARD, VOUCHER = "deal", "reward", "voucher"
+_MARKED = itemgetter(5)
 
 
 @dataclass(frozen=True)
@@ -30,33 +32,59 @@ class Off:
 
 
 class Bill:
-    """A basket whose deals were taken off."""
+    """A basket whose deals were taken off. `amount_minor` is what is to be paid for the whole of it, `after_deals` what
+    its goods came to after the deals. What is taken off is parted over the lines when somebody asks for that."""
 
-    def __init__(self, programme: Programme, lines: Sequence[Line], taken: Iterable[Taken] = ()) -> None:
+    def __init__(self, programme: Programme, lines: Sequence[Line], taken: Sequence[Taken] = ()) -> None:
         goods = programme.excluded
         self.lines = lines
-        self.taken: list[Taken] = []
         self.amount_minor = sum([line[3] for line in lines])
-        """What is to be paid for the whole basket."""
-        self._left = {number: line[3] for number, line in enumerate(lines, 1) if not line[5]}
+        self._taken: list[Taken] = []
+        self._parting: list[tuple[str, int]] = []
+        self._excluded = {number for number, line in enumerate(lines, 1) if line[5]} if any(map(_MARKED, lines)) else ()
         if goods:
-            for number in [n for n in self._left if goods.hold(lines[n - 1].category, lines[n - 1].sku)]:
-                del self._left[number]
-        self._goods = max(0, sum(self._left.values()))
+            held = {number for number, line in enumerate(lines, 1) if goods.hold(line.category, line.sku)}
+            self._excluded = held.union(self._excluded)
+        self._goods = self.amount_minor - sum([lines[number - 1].amount_minor for number in self._excluded])
+        self._left: dict[int, int] | None = None
         for one in taken:
-            self.taken.append(self._at_most_all(one._replace(deal=f"{DEAL}:{one.deal}")))
-            self._less(self.taken[-1].off)
-        self.after_deals = self._goods
+            self._deal(self._at_most_all(one._replace(deal=f"{DEAL}:{one.deal}")))
+        self.after_deals = max(0, self._goods)
 
     @property
     def payable(self) -> int:
         """What the goods that are not excluded still come to, or, where that is less, the whole."""
         return max(0, min(self._goods, self.amount_minor))
 
+    @property
+    def taken(self) -> Sequence[Taken]:
+        """What was taken off which lines, one after another."""
+        for name, total in self._parting:
+            left = self._lines_left()
+            parts = parted(total, {number: rest for number, rest in left.items() if rest > 0})
+            self._taken.append(Taken(name, {number: part for number, part in parts.items() if part}, {}))
+            for number, part in parts.items():
+                left[number] -= part
+        self._parting.clear()
+        return self._taken
+
+    def _lines_left(self) -> dict[int, int]:
+        if self._left is None:
+            excluded = self._excluded
+            self._left = {n: line[3] for n, line in enumerate(self.lines, 1) if n not in excluded}
+        return self._left
+
     def _at_most_all(self, one: Taken) -> Taken:
         """A deal beside goods that were taken back: what is more than the basket comes to stays on."""
         most = max(0, self.amount_minor)
         return one if sum(one.off.values()) <= most else one._replace(off=parted(most, one.off), free={})
+
+    def _deal(self, one: Taken) -> None:
+        left = self._lines_left()
+        for number, part in one.off.items():
+            left[number] -= part
+        self._taken.append(one)
+        self._less(sum(one.off.values()))
 
     def enough_for(self, off: Off) -> bool:
         """Whether the basket is large enough."""
@@ -64,22 +92,20 @@ class Bill:
 
     def take(self, off: Off) -> int:
         """Take this off, and what it came to: an amount that is larger than what is left takes all of it."""
-        asked = (self._goods * off.percent + 50) // 100 if off.percent is not None else off.amount_minor or 0
+        goods = max(0, self._goods)
+        asked = (goods * off.percent + 50) // 100 if off.percent is not None else off.amount_minor or 0
         total = min(asked, self.payable)
-        parts = parted(total, {number: left for number, left in self._left.items() if left > 0})
-        self.taken.append(Taken(off.name, {number: part for number, part in parts.items() if part}, {}))
-        self._less(self.taken[-1].off)
+        self._parting.append((off.name, total))
+        self._less(total)
         return total
 
-    def _less(self, off: Mapping[int, int]) -> None:
-        for number, part in off.items():
-            self._left[number] -= part
-        self._goods = max(0, sum(self._left.values()))
-        self.amount_minor -= sum(off.values())
+    def _less(self, total: int) -> None:
+        self._goods -= total
+        self.amount_minor -= total
 
     def net(self) -> list[Line]:
         """The lines as they are to earn."""
-        return net_lines(self.lines, self.taken) if self.taken else list(self.lines)
+        return net_lines(self.lines, self.taken)
 
 
 def kept(taken: Iterable[Taken]) -> list[dict[str, Any]]:

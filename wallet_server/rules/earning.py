@@ -34,9 +34,8 @@ def explain(award: Award, language: str, programme: Programme) -> str:
 def add_months(at: datetime, months: int) -> datetime:
     """The same day and time so many calendar months later, or the last day of a month that has no such day."""
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
-    month += 1
-    day = at.day
-    return at.replace(year=year, month=month, day=day if day <= 28 else min(day, _days_in(year, month)))
+    month, day = month + 1, at.day
+    return at.replace(year, month, day if day <= 28 else min(day, _days_in(year, month)))
 
 
 def _days_in(year: int, month: int) -> int:

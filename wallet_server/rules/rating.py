@@ -104,7 +104,7 @@ class Rater:
         self._plainest = tuple(quick) if every else None
         kind = self._sorter.usual
         flat = [rating_ways.flat_of(rule.rule, kind, rule.bit) for rule in self._rules] if every else [None]
-        self._flat = tuple(give for give in flat if give) if all(flat) else None
+        self._flat = rating_ways.together([give for give in flat if give]) if all(flat) else None
         asked = frozenset[str]().union(
             *(when.asks for when in whens.values()), *(one.asks for one in self._occasions.conditions)
         )
@@ -138,8 +138,7 @@ class Rater:
         """`units` of a sale whose lines come to `total`, where that is all that matters of it; None where it is not."""
         if self._flat is None or not self._sorter.alike(lines):
             return None
-        visits = state[1]
-        return [give(total, at, visits) for give in self._flat]
+        return self._flat(total, at, state[1])
 
     def _units(
         self, rule: _Rule, tally: Tally, held: int, around: Surroundings | None, basket: Basket, state: State

@@ -5,7 +5,7 @@ Exact units are (numerator, denominator) with a denominator above zero, not redu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from math import prod
@@ -149,6 +149,17 @@ def _flat_visit(way: Visit, name: str) -> Flat:
         return units if nearest is None or abs(at - nearest) >= interval else 0
 
     return give
+
+
+def together(gives: Sequence[Flat]) -> Callable[[int, datetime, Mapping[str, datetime]], list[int]]:
+    """What several rules give, in their order; of three or fewer, as most programmes have, without a loop."""
+    if len(gives) == 3:
+        one, other, third = gives
+        return lambda total, at, visits: [one(total, at, visits), other(total, at, visits), third(total, at, visits)]
+    if len(gives) == 2:
+        one, other = gives
+        return lambda total, at, visits: [one(total, at, visits), other(total, at, visits)]
+    return lambda total, at, visits: [give(total, at, visits) for give in gives]
 
 
 def _basket(way: Per, bit: int, factors: Factors, without_tax: bool) -> Way:

@@ -131,23 +131,23 @@ class _Member:
     def _buy(self, purchase: Purchase, at: datetime, total: int, engine: Engine) -> int:
         """A purchase that comes to so much; what is paid for it."""
         state = self.state or self._state(at)
-        lines, used, paid = purchase[2], False, total
         uses = engine.dealing or bool(self.vouchers)
         for purse, least in self.cheapest:
             if purse.balance >= least:
                 uses = True
         if uses:
-            lines, paid, used = self._pay(purchase, at, total, state)
-        earned = engine.flat(lines, paid, at, state)
-        if earned is None:
-            earned = engine.units(Basket(lines, at, engine.zone, purchase[1], used), state)
+            paid, earned = self._pay(purchase, at, total, state)
+        else:
+            paid, lines = total, purchase[2]
+            earned = engine.flat(lines, total, at, state) or engine.units(
+                Basket(lines, at, engine.zone, purchase[1]), state
+            )
         for units, (gain, purse, plain, noted) in zip(earned, self.gains, strict=True):
             if units:
                 if noted:
                     self._note(gain, units, at)
                 if plain:
                     purse.balance += units
-                    purse.fresh += units
                 else:
                     purse.earn(units, at, None if gain.pending is None else at + gain.pending)
         self.sales += 1
@@ -155,15 +155,22 @@ class _Member:
             self._convert(at)
         return paid
 
-    def _pay(self, purchase: Purchase, at: datetime, total: int, state: State) -> tuple[Sequence[Line], int, bool]:
-        """The lines as they are paid, what they come to, and whether a voucher or a reward was used."""
-        engine = self.engine
+    def _pay(self, purchase: Purchase, at: datetime, total: int, state: State) -> tuple[int, Sequence[int]]:
+        """What is paid for a purchase that may use something, and what each rule gives for it."""
+        engine, lines = self.engine, purchase.lines
         bill = self._dealt(purchase, state) if engine.dealing else None
-        used = False
-        if total > 0 and engine.spends and (engine.pays or engine.ways or self.vouchers):
-            bill = bill or Bill(engine.programme, purchase.lines)
+        used, paid = False, total
+        if total > 0 and engine.spends:
+            bill = bill or Bill(engine.programme, lines)
             used = self._use(at, bill)
-        return (purchase.lines, total, used) if bill is None else (bill.net(), bill.amount_minor, used)
+        if bill is not None:
+            paid = bill.amount_minor
+        # How what was taken off is parted over the lines matters only where these are not all alike.
+        if (bill is None or paid > 0) and (earned := engine.flat(lines, paid, at, state)):
+            return paid, earned
+        if bill is not None:
+            lines = bill.net()
+        return paid, engine.units(Basket(lines, at, engine.zone, purchase.store, used), state)
 
     def _state(self, at: datetime) -> State:
         """What the rules ask of the member. Kept until the tier changes, where they ask for nothing that goes on."""

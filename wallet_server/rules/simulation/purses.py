@@ -54,13 +54,14 @@ def flow_in(flows: Flows, month: int) -> Flow:
 
 class Purse:
     """One currency of one member. `balance` is what there is less what is owed. Lots are kept only where they can run
-    out, `months` after they were earned: elsewhere it does not matter which of them is spent. `fresh` are units earned
-    this month that are in the balance and not yet counted as a flow; `ends` is when the oldest lot runs out."""
+    out, `months` after they were earned: elsewhere it does not matter which of them is spent. `ends` is when the oldest
+    lot runs out. What was earned is not counted one by one: it is what there is and what has gone (`_gone`) at the end of
+    a month, less what had come before (`_come`)."""
 
-    __slots__ = ("_flow", "_flows", "_lots", "_months", "_waiting", "_waiting_units", "balance", "ends", "fresh")
+    __slots__ = ("_come", "_flow", "_flows", "_gone", "_lots", "_months", "_waiting", "_waiting_units", "balance", "ends")
 
     def __init__(self, flows: Flows, month: int, months: int | None) -> None:
-        self.balance = self.fresh = 0
+        self.balance = self._gone = self._come = 0
         self.ends = FAR
         self._flows = flows
         self._flow = flow_in(flows, month)
@@ -71,16 +72,15 @@ class Purse:
 
     def begin(self, month: int) -> None:
         """What happens from now on is of this month."""
-        if self.fresh:
-            self._flow.earned += self.fresh
-            self.fresh = 0
+        come = self.balance + self._gone
+        self._flow.earned += come - self._come
+        self._come = come
         self._flow = flow_in(self._flows, month)
 
     def earn(self, units: int, at: datetime, pending_until: datetime | None = None) -> None:
         """Takes in what was earned now, later than anything before."""
         before = self.balance
         left = units if before >= 0 else max(0, units + before)
-        self.fresh += units
         self.balance = before + units
         if self._months is not None and left:
             # The end is computed for the oldest lot alone: most are spent before anybody asks.
@@ -100,6 +100,7 @@ class Purse:
     def spend(self, units: int) -> None:
         """Spends what `spendable` allowed."""
         self._flow.spent += units
+        self._gone += units
         self.balance -= units
         lots = self._lots
         if not lots:
@@ -129,6 +130,7 @@ class Purse:
                 lots.pop()
         self._look()
         self.balance -= taken
+        self._gone += taken
         self._flow.taken_back += taken
         # What was on its way and is gone now is no longer waited for.
         self._waiting_units = min(self._waiting_units, max(0, self.balance))
@@ -136,8 +138,10 @@ class Purse:
 
     def expire(self, at: datetime) -> None:
         """Lets run out what has reached its instant, each in the month in which it did."""
-        while self.ends <= at:
-            held = self._lots.popleft()[1]
+        months, lots = self._months, self._lots
+        while self.ends <= at and months is not None:
+            held = lots.popleft()[1]
             self.balance -= held
+            self._gone += held
             flow_in(self._flows, month_of(self.ends)).expired += held
-            self._look()
+            self.ends = add_months(lots[0][0], months) if lots else FAR
