@@ -54,9 +54,7 @@ def book(ctx: Context, event: EventRow, *, by_hand: bool = False) -> Fate:
     till was allowed. Raises what selling and redeeming raise, and `Conflict` (`device-ended`, `earns-not-offline`,
     `spends-offline`, `receipt-taken`, and as `offline_burning.burn` does)."""
     key = parties.key(ctx.database, event.api_key, ctx.now())
-    if key is None:
-        raise NotFound("The key of this till is not known.", code="device-ended")
-    if not key.live and not by_hand:
+    if key is None or (not key.live and not by_hand):
         raise Conflict("The key of this till was ended before this was counted.", code="device-ended")
     wanted = _read(ctx, event)
     if event.kind == offline.REDEMPTION:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from wallet_server.actions import (
+    allowances,
     cards,
     everybody,
     holders,
@@ -22,6 +23,7 @@ from wallet_server.actions import (
     ringing,
     unlinking,
     upkeep,
+    watching,
     webhooks,
     welcome,
 )
@@ -44,12 +46,13 @@ KINDS: Mapping[str, Action] = {
     everybody.ONE_BY_ONE: everybody.one_by_one,
     holders.HOLDERS: holders.walk,
     holding.LAPSE: holding.lapse,
-    offline_queue.APPLY: offline_queue.walk,
+    allowances.APPLY: offline_queue.walk,
     maturing.MATURE: maturing.walk,
     reviewing.REVIEW: reviewing.walk,
     welcome.OWED: welcome.bring,
     unlinking.OVER: unlinking.end,
     upkeep.NIGHTLY: upkeep.nightly,
+    watching.LOOK: watching.look,
     hooks.DELIVER: posting.deliver,
     letters.SEND: letters.carry,
     one_time.ASKED: one_time.answer,
