@@ -64,22 +64,40 @@ export function drawRewards(place, rewards, programme, words, may, have) {
 
 let audio = null;
 
-// A short sound and, on phones, a touch: high for done, low for refused.
+// What each answer sounds like: tones in Hz, one after the other. Each refusal has its own, all of them low or falling.
+const SOUNDS = {
+  ok: [880],
+  refused: [220],
+  proof: [660, 660],
+  "other-merchant": [330, 220],
+  "revoked-card": [220, 165, 110],
+  "expired-card": [440, 330, 220],
+  "test-card": [523, 262, 523],
+  "unknown-card": [262, 262],
+  "unreadable-code": [180, 180, 180],
+  product: [330, 330],
+};
+const TONE = 0.16;
+const SHAKES = { ok: 60, proof: [60, 60, 60] };
+
+// A short sound and, on phones, a touch.
 export function signal(kind, loud) {
   // Before anybody touched the page, browsers refuse it and say so aloud.
-  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(kind === "ok" ? 60 : [90, 70, 90]);
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(SHAKES[kind] ?? [90, 70, 90]);
   if (!loud) return;
   try {
     audio ??= new AudioContext();
-    const tone = audio.createOscillator();
-    const volume = audio.createGain();
-    const start = audio.currentTime;
-    tone.frequency.value = kind === "ok" ? 880 : 220;
-    volume.gain.setValueAtTime(0.15, start);
-    volume.gain.exponentialRampToValueAtTime(0.001, start + (kind === "ok" ? 0.15 : 0.35));
-    tone.connect(volume).connect(audio.destination);
-    tone.start(start);
-    tone.stop(start + 0.4);
+    (SOUNDS[kind] ?? SOUNDS.refused).forEach((pitch, n) => {
+      const tone = audio.createOscillator();
+      const volume = audio.createGain();
+      const start = audio.currentTime + n * TONE;
+      tone.frequency.value = pitch;
+      volume.gain.setValueAtTime(0.15, start);
+      volume.gain.exponentialRampToValueAtTime(0.001, start + TONE * 0.95);
+      tone.connect(volume).connect(audio.destination);
+      tone.start(start);
+      tone.stop(start + TONE);
+    });
   } catch {
     // A device without sound.
   }

@@ -47,6 +47,8 @@ export function say(kind, text, title = words[kind], mark = "") {
   if (kind === "refused") signal(mark || "refused", loud());
 }
 
+export const signalled = (kind) => signal(kind, loud());
+
 export function told(problem) {
   return words.problems[problem.code] ?? problem.title ?? words.refused;
 }

@@ -78,9 +78,16 @@ async function answered(deed, answer) {
 }
 
 async function refused(deed, problem) {
+  if (["second-proof-needed", "wrong-proof"].includes(problem.code)) return acts.proof(deed, problem, sendAnew);
   refuseBy(problem);
   if (["key-reused", "redemption-undone"].includes(problem.code)) at("receipt").value = drawer.nextReceipt();
   return refresh(deed.code);
+}
+
+// The same wish with something more in it, which is another request.
+function sendAnew(deed) {
+  drawer.keep("pending", { ...deed, key: uuid() });
+  send();
 }
 
 // What may be wanted back is kept on this device.

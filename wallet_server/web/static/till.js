@@ -6,6 +6,7 @@ import { clear, firstThingToDo, next, show } from "./till-card.js";
 import { at, fill, product, signal } from "./till-draw.js";
 import { drawPrivileges, drawPrompts } from "./till-gestures.js";
 import * as offline from "./till-offline.js";
+import * as proof from "./till-proof.js";
 import * as people from "./till-people.js";
 import { give, redeem, sell, spend, use } from "./till-sale.js";
 import { camera, scanned, watch } from "./till-scan.js";
@@ -17,7 +18,7 @@ import { kept, leave, offer, send, undo } from "./till-write.js";
 const CODE = /^(?:[A-Za-z]\d{1,3}\.|\d{24}$)/;
 
 Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, privileges: drawPrivileges, prompts: drawPrompts });
-Object.assign(acts, { clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost });
+Object.assign(acts, { proof: proof.ask, clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost });
 Object.assign(acts, { works: offline.works, serve: offline.serve, take: offline.take, seen: offline.remember });
 
 // ------------------------------------------------------------------ opening and closing
@@ -148,6 +149,10 @@ click("camera-off", () => {
   localStorage.setItem("till-camera", "off");
   camera.stop();
 });
+click("proof-send", proof.sendCode);
+click("proof-vouch", proof.vouch);
+click("proof-leave", () => at("proof").close());
+on("proof-code", proof.typed);
 click("waits", offline.openWaiting);
 click("sync", offline.sync);
 click("who", people.choose);
