@@ -40,6 +40,7 @@ from wallet_server.web.api.webhooks import webhooks
 from wallet_server.web.apple_lane import Lane
 from wallet_server.web.apple_service import OneSlash, apple
 from wallet_server.web.google_callback import google
+from wallet_server.web.till_lane import TillLane
 
 
 def create_app(settings: Settings) -> Flask:
@@ -70,7 +71,9 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(google)
     pages.install(app)
     metrics.install(app)
-    app.wsgi_app = OneSlash(Lane(app.wsgi_app, lambda: app.extensions["wallet"]))  # type: ignore[method-assign]
+    meter, most = app.extensions["wallet-meter"], settings.max_body_bytes
+    tills = TillLane(app.wsgi_app, lambda: app.extensions["wallet"], meter, most)
+    app.wsgi_app = OneSlash(Lane(tills, lambda: app.extensions["wallet"]))  # type: ignore[method-assign]
     if settings.trusted_proxies:
         # Not the host: a proxy that does not set that header would let a visitor choose it.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from wallet_server.actions import watching
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts
 from wallet_server.actions.staff.attempts import FAR, NEAR
@@ -120,6 +121,7 @@ def _begun(ctx: Context, scope: Scope, row: CashierRow, fresh_pin: str | None) -
             deeds.add_by(tx, scope.merchant_id, by, deeds.PIN, now, staff_id=row.id, whom=row.id)
         shifts.add(tx, public_id, row.id, scope, digest(secret), now, now + LASTS)
         shifts.forget(tx, now - KEPT)
+        watching.set_off(tx, scope.merchant_id, now)
     who = Cashier(row.id, row.public_id, row.name, now_row.role, AT_TILL[now_row.role], public_id)
     return Shift(f"{public_id}.{secret}", who, now + LASTS)
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 import hmac
 import secrets
 import threading
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context, new_id
-from wallet_server.errors import Forbidden, Unauthenticated
-from wallet_server.records import limits, parties
+from wallet_server.actions.once import Asked, Facts, once
+from wallet_server.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from wallet_server.records import deeds, limits, parties
+from wallet_server.records import keys as stored
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
+from wallet_server.records.keys import KeyLine
 from wallet_server.records.scope import Scope
 
-__all__ = ["Meter", "Scope", "authenticate", "make_key", "require", "revoke", "rotate"]
+__all__ = ["KeyLine", "Meter", "Scope", "authenticate", "listed", "make", "make_key", "require", "revoke", "rotate"]
 
 TILL = frozenset({"till"})
 MERCHANT = frozenset({"read", "manage", "enrol", "announce"})
 SCOPES = TILL | MERCHANT
 WINDOW_SECONDS = 60
 MOST_KEYS_HELD = 10_000
+LONGEST_OVERLAP = timedelta(days=90)
+MOST_LABEL = 100
 
 
 def make_key(
@@ -115,13 +121,103 @@ class Meter:
             held.taken = max(held.taken, taken)
 
 
-def rotate(ctx: Context, scope: Scope, public_id: str, keep_until: datetime) -> None:
-    """Let one of the merchant's keys run out; make its successor first."""
-    with ctx.change() as tx:
-        parties.end_key(tx, scope, public_id, keep_until, at_once=False)
+@dataclass(frozen=True)
+class Made:
+    """A key that was just made; `key` with its secret is shown this once. `old_until` of the one whose place it
+    takes."""
+
+    public_id: str
+    key: str
+    old_until: datetime | None = None
+
+
+def listed(ctx: Context, scope: Scope) -> list[KeyLine]:
+    """The merchant's keys that work, without their secrets."""
+    with ctx.look() as tx:
+        return stored.of_merchant(tx, scope, ctx.now())
+
+
+def make(ctx: Context, scope: Scope, label: str, scopes: Collection[str], wish: Asked | None = None) -> Made | None:
+    """A further key of the merchant's own software; None for a replay, which cannot show it again.
+
+    Raises `Invalid` (`name-needed`, `bad-scopes`) and `Forbidden` (`needs-scope`) for a scope that the caller has not.
+    """
+    wanted, plain = frozenset(scopes), _label(label)
+    if not wanted or not wanted <= MERCHANT:
+        raise Invalid(f"Choose among {', '.join(sorted(MERCHANT))}.", code="bad-scopes", field="scopes")
+    _demand_all(scope, wanted)
+
+    def act(tx: Tx) -> str:
+        key = make_key(tx, scope.account_id, scope.merchant_id, None, wanted, ctx.now())
+        public_id = key.partition(".")[0]
+        stored.call(tx, public_id, plain)
+        deeds.add(tx, scope, deeds.KEY_MADE, ctx.now(), about=public_id, detail=plain)
+        return key
+
+    key = _once(ctx, wish, act)
+    return None if key is None else Made(key.partition(".")[0], key)
+
+
+def rotate(ctx: Context, scope: Scope, public_id: str, keep_until: datetime, wish: Asked | None = None) -> Made | None:
+    """A successor of one of the merchant's keys with the same scopes; both work until `keep_until`. None for a replay.
+
+    Raises `NotFound`, `Invalid` (`bad-overlap`), `Forbidden` (`needs-scope`) and `Conflict` (`device-key`,
+    `key-replaced`).
+    """
+    now = ctx.now()
+    if not now <= keep_until <= now + LONGEST_OVERLAP:
+        raise Invalid(f"The old key works for at most {LONGEST_OVERLAP.days} days more.", code="bad-overlap")
+
+    def act(tx: Tx) -> str:
+        row = stored.one(tx, scope, public_id)
+        _demand_all(scope, row.scopes - TILL)
+        if row.device is not None:
+            raise Conflict("A paired device has this key; pair the device again instead.", code="device-key")
+        key = make_key(tx, scope.account_id, scope.merchant_id, row.till_id, row.scopes, now)
+        successor = key.partition(".")[0]
+        if (row.ends_at is not None and row.ends_at <= now) or not stored.replace(tx, public_id, successor, keep_until):
+            raise Conflict("This key was replaced or ended already.", code="key-replaced")
+        stored.call(tx, successor, row.label)
+        deeds.add(tx, scope, deeds.KEY_ROTATED, now, about=successor, detail=row.label or row.till)
+        return key
+
+    key = _once(ctx, wish, act)
+    return None if key is None else Made(key.partition(".")[0], key, keep_until)
+
+
+def _once(ctx: Context, wish: Asked | None, act: Callable[[Tx], str]) -> str | None:
+    """The secret is in no stored answer: a replay has none."""
+    if wish is None:
+        with ctx.change() as tx:
+            return act(tx)
+    shown: list[str] = []
+
+    def facts(tx: Tx) -> Facts:
+        shown[:] = [act(tx)]
+        return {"key": shown[0].partition(".")[0]}
+
+    _, replayed = once(ctx, wish, facts)
+    return None if replayed else shown[0]
+
+
+def _demand_all(scope: Scope, wanted: frozenset[str]) -> None:
+    """Nobody makes a key that may do more than they may."""
+    for one in sorted(wanted - scope.scopes):
+        require(scope, one)
+
+
+def _label(text: str) -> str:
+    plain = " ".join(text.split())
+    if not plain or len(plain) > MOST_LABEL or not plain.isprintable():
+        raise Invalid(f"Give a name of at most {MOST_LABEL} characters.", code="name-needed", field="label")
+    return plain
 
 
 def revoke(ctx: Context, scope: Scope, public_id: str) -> None:
-    """End one of the merchant's keys now."""
+    """End one of the merchant's keys now; doing it again changes nothing. Raises `NotFound`."""
     with ctx.change() as tx:
+        row = stored.one(tx, scope, public_id)
         parties.end_key(tx, scope, public_id, ctx.now(), at_once=True)
+        if row.revoked_at is None:
+            called = row.label or row.device or row.till
+            deeds.add(tx, scope, deeds.KEY_ENDED, ctx.now(), about=public_id, detail=called)

@@ -6,18 +6,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from wallet_server.actions.staff.roles import ACCOUNTANT, AUDITOR, CASHIER, MARKETER, OWNER
+from wallet_server.actions.staff.roles import SCOPES
 from wallet_server.errors import Invalid
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import StaffRow
 
-SCOPES = {
-    OWNER: frozenset({"read", "manage", "enrol", "announce", "staff", "read-counter", "read-books"}),
-    MARKETER: frozenset({"read", "announce", "enrol"}),
-    ACCOUNTANT: frozenset({"read-books"}),
-    AUDITOR: frozenset({"read-books", "audit"}),
-    CASHIER: frozenset({"read-counter"}),
-}
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f]+")
 MOST_EMAIL, MOST_NAME = 320, 200
 

@@ -7,6 +7,7 @@ from wallet_server.web.console.card import card
 from wallet_server.web.console.card_return import card_return
 from wallet_server.web.console.certificates import certificates
 from wallet_server.web.console.home import home
+from wallet_server.web.console.keys import keys
 from wallet_server.web.console.members import members
 from wallet_server.web.console.posters import posters
 from wallet_server.web.console.sign_in import sign_in
@@ -15,6 +16,7 @@ from wallet_server.web.console.team import team
 from wallet_server.web.console.tickets import tickets
 from wallet_server.web.console.tills import tills
 from wallet_server.web.console.today import today
+from wallet_server.web.console.watch import watch
 from wallet_server.web.console.whatif import whatif
 
 CONSOLE = (
@@ -34,4 +36,6 @@ CONSOLE = (
     whatif,
     books,
     certificates,
+    keys,
+    watch,
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as Answer
 
+from wallet_server.actions import cashiers
 from wallet_server.actions.staff import Person, passkeys, second_factor, sessions
 from wallet_server.actions.staff import account as own
 from wallet_server.actions.staff import sign_in as entering
+from wallet_server.actions.staff.roles import AT_TILL
 from wallet_server.errors import Conflict, Invalid, TooMany, WalletError
 from wallet_server.web.console.door import (
-    EVERYBODY,
     address,
     console_page,
     drop_cookie,
@@ -32,11 +33,11 @@ REFUSALS = (Invalid, Conflict, TooMany)
 @account.get("/console/account")
 def page() -> Response:
     """Everything about oneself."""
-    return _page(signed_in(*EVERYBODY, overdue=True), None)
+    return _page(signed_in("account", overdue=True), None)
 
 
 def _page(person: Person, fault: WalletError | None, where: str = "") -> Response:
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     return console_page(
         "console/account.html",
         person,
@@ -49,6 +50,7 @@ def _page(person: Person, fault: WalletError | None, where: str = "") -> Respons
         passkeys_possible=party() is not None,
         devices=sessions.devices(context(), person),
         here=here.session,
+        at_till=person.role in AT_TILL,
         done=request.args.get("done", ""),
     )
 
@@ -60,7 +62,7 @@ def _back(done: str, place: str = "") -> Answer:
 @account.post("/console/account/name")
 def name() -> Answer:
     """Change one's name."""
-    person = signed_in(*EVERYBODY, overdue=True)
+    person = signed_in("account", overdue=True)
     try:
         own.rename(context(), person, typed("name"))
     except REFUSALS as fault:
@@ -68,10 +70,21 @@ def name() -> Answer:
     return _back("name")
 
 
+@account.post("/console/account/pin")
+def pin() -> Answer:
+    """Choose one's own PIN for the tills."""
+    person = signed_in("pin", overdue=True)
+    try:
+        cashiers.choose_own(context(), person, typed("pin"))
+    except REFUSALS as fault:
+        return _page(person, fault, "pin")
+    return _back("pin")
+
+
 @account.post("/console/account/password")
 def password() -> Answer:
     """Change the password; the other sessions end."""
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     try:
         entering.change_password(context(), here, typed("old"), typed("password"), address())
     except REFUSALS as fault:
@@ -87,7 +100,7 @@ def password() -> Answer:
 @account.post("/console/account/app/start")
 def start_app() -> Answer:
     """Make a secret for an authenticator app."""
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     try:
         sessions.require_recent(context(), here)
         second_factor.start(context(), here.person)
@@ -99,7 +112,7 @@ def start_app() -> Answer:
 @account.get("/console/account/app")
 def app_page() -> Answer:
     """Its symbol and secret, and the field for the first code."""
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     try:
         sessions.require_recent(context(), here)
     except REFUSALS as fault:
@@ -127,7 +140,7 @@ def _app_page(person: Person, fault: WalletError | None) -> Answer:
 @account.post("/console/account/app")
 def confirm_app() -> Answer:
     """The first code; shows the backup codes this once."""
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     try:
         sessions.require_recent(context(), here)
     except REFUSALS as fault:
@@ -147,7 +160,7 @@ def _codes_page(person: Person, codes: tuple[str, ...]) -> Response:
 @account.post("/console/account/app/remove")
 def remove_app() -> Answer:
     """Forget the app, after the password was given once more."""
-    person = signed_in(*EVERYBODY, overdue=True)
+    person = signed_in("account", overdue=True)
     try:
         own.confirm(context(), person, typed("old"), address())
     except REFUSALS as fault:
@@ -159,7 +172,7 @@ def remove_app() -> Answer:
 @account.post("/console/account/codes")
 def renew_codes() -> Answer:
     """Fresh backup codes, after the password was given once more."""
-    person = signed_in(*EVERYBODY, overdue=True)
+    person = signed_in("account", overdue=True)
     try:
         own.confirm(context(), person, typed("old"), address())
     except REFUSALS as fault:
@@ -173,7 +186,7 @@ def renew_codes() -> Answer:
 @account.post("/console/account/passkeys/question")
 def passkey_question() -> Response:
     """What the browser needs to make a passkey, for the page's script."""
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     try:
         sessions.require_recent(context(), here)
         return Response(passkeys.registration(context(), here.person, a_party()), mimetype="application/json")
@@ -184,7 +197,7 @@ def passkey_question() -> Response:
 @account.post("/console/account/passkeys")
 def keep_passkey() -> Response:
     """Keep the passkey that was made; answers where to go."""
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     try:
         sessions.require_recent(context(), here)
         name = request.args.get("name", "")[:100]
@@ -198,7 +211,7 @@ def keep_passkey() -> Response:
 @account.post("/console/account/passkeys/<passkey>/remove")
 def remove_passkey(passkey: str) -> Answer:
     """Forget a passkey."""
-    here = entered(*EVERYBODY, overdue=True)
+    here = entered("account", overdue=True)
     try:
         sessions.require_recent(context(), here)
         passkeys.remove(context(), here.person, passkey)
@@ -213,14 +226,14 @@ def remove_passkey(passkey: str) -> Answer:
 @account.post("/console/account/sessions/<session>/end")
 def end_session(session: str) -> Answer:
     """Sign another browser out."""
-    sessions.end_one(context(), signed_in(*EVERYBODY, overdue=True), session)
+    sessions.end_one(context(), signed_in("account", overdue=True), session)
     return _back("ended", "#sessions")
 
 
 @account.post("/console/account/sessions/end")
 def end_sessions() -> Answer:
     """Sign out everywhere, here too."""
-    sessions.end_everywhere(context(), signed_in(*EVERYBODY, overdue=True))
+    sessions.end_everywhere(context(), signed_in("account", overdue=True))
     answer = redirect(f"{root()}/console/sign-in?done=everywhere", 303)
     drop_cookie(answer, "session")
     return answer

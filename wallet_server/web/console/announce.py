@@ -16,7 +16,8 @@ from werkzeug.wrappers import Response as Answer
 from wallet_server.actions import newsroom, offers
 from wallet_server.actions.newsroom import GROUPS, KNOWN, Column, Item
 from wallet_server.actions.once import asked
-from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
+from wallet_server.actions.staff import Person, deeds
+from wallet_server.actions.staff.roles import PARTS
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.rules.announcing import LOCK_SCREEN
 from wallet_server.rules.personal import personal
@@ -48,13 +49,13 @@ DAYS = 7
 @announce.get(PATH)
 def page() -> Response:
     """The form, and what was announced before."""
-    return _write(signed_in(OWNER, MARKETER), [])
+    return _write(signed_in("announce"), [])
 
 
 @announce.post(PATH)
 def draft() -> Answer:
     """Keep a draft, and go to where it is counted and sent. The same form sent twice is one draft."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("announce")
     column = _column(person)
     if column is None:
         return _write(person, [])
@@ -98,6 +99,7 @@ def _write(person: Person, faults: list[str]) -> Response:
     words = press().words[tongue].announce
     now = context().now()
     say = Wording(tongue, column.zone if column else "UTC")
+    named = person.role in PARTS["addressees"].see
     filled = {name: request.form.get(name, "") for name in ("tier", "ends")}
     if not filled["ends"]:
         filled["ends"] = (say.local(now) + timedelta(days=DAYS)).date().isoformat()
@@ -125,7 +127,7 @@ def _write(person: Person, faults: list[str]) -> Response:
         first_day=say.local(now).date().isoformat(),
         last_day=(say.local(now) + timedelta(days=offers.MAX_DAYS - 1)).date().isoformat(),
         previews=_previews(column.programme, texts, person, tongue) if column else [],
-        past=[(one, _state(one, tongue)) for one in newsroom.past(context(), person.scope)],
+        past=[(one, _state(one, tongue)) for one in newsroom.past(context(), person.scope) if not one.alone or named],
         tongues=words.tongues,
         in_language=in_language,
         say=say,
@@ -161,7 +163,7 @@ def _state(one: Item, tongue: str) -> tuple[str, str]:
 @announce.post(f"{PATH}/preview")
 def preview() -> Response:
     """How the text that is being written looks; for the page's script."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("announce")
     column = _column(person)
     tongue = speaks(person)
     previews = _previews(column.programme, _typed(column.programme), person, tongue) if column else []
@@ -216,8 +218,10 @@ def _previews(
 @announce.get(f"{PATH}/<announcement>")
 def one(announcement: str) -> Response:
     """A draft with its count, or what became of it."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("announce")
     found = newsroom.item(context(), person.scope, announcement)
+    if found.alone:
+        signed_in("addressees")  # it speaks to one person by name
     shown = _shown(found, speaks(person))
     if found.state == "draft" and (found.to_ask <= COUNT_AT_ONCE or request.args.get("count") == "1"):
         shown |= _count(person, found)
@@ -332,16 +336,17 @@ def _count(person: Person, found: Item) -> dict[str, Any]:
 @announce.get(f"{PATH}/<announcement>/count")
 def count(announcement: str) -> Response:
     """The count alone, when it takes a while; for the page's script."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("announce")
     found = newsroom.item(context(), person.scope, announcement)
     tongue = speaks(person)
-    return _part("console/_count.html", tongue, **(_shown(found, tongue) | _count(person, found)))
+    shown = _shown(found, tongue) | _count(person, found)
+    return _part("console/_count.html", tongue, may_change=person.role in PARTS["announce"].change, **shown)
 
 
 @announce.get(f"{PATH}/<announcement>/progress")
 def progress(announcement: str) -> Response:
     """How far it has come; for the page's script."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("announce")
     tongue = speaks(person)
     return _part(
         "console/_progress.html", tongue, **_shown(newsroom.item(context(), person.scope, announcement), tongue)
@@ -351,7 +356,7 @@ def progress(announcement: str) -> Response:
 @announce.post(f"{PATH}/<announcement>/send")
 def send(announcement: str) -> Answer:
     """Confirmed: it goes out."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("announce")
     wish = asked(person.scope, "confirm", {"announcement": announcement}, None, f"confirm:{announcement}")
     try:
         offers.confirm(context(), person.scope, announcement, wish)
@@ -363,7 +368,7 @@ def send(announcement: str) -> Answer:
 @announce.post(f"{PATH}/<announcement>/recall")
 def recall(announcement: str) -> Answer:
     """Taken back, or a draft thrown away."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("announce")
     wish = asked(person.scope, "recall", {"announcement": announcement}, None, f"recall:{announcement}")
     offers.recall(context(), person.scope, announcement, wish)
     return redirect(f"{root()}{PATH}/{announcement}?done=recalled", 303)
@@ -372,7 +377,7 @@ def recall(announcement: str) -> Answer:
 @announce.get(f"{PATH}/<announcement>/members/<standing>")
 def people(announcement: str, standing: str) -> Response:
     """The members behind one line of the result."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("addressees")
     tongue = speaks(person)
     found = newsroom.item(context(), person.scope, announcement)
     code = standing if standing in KNOWN else ""

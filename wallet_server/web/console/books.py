@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as Answer
 from wallet_server.actions import accounting, closing
 from wallet_server.actions.accounting import Currency, Question, Report, Trial
 from wallet_server.actions.once import asked
-from wallet_server.actions.staff import ACCOUNTANT, OWNER, Person
+from wallet_server.actions.staff import OWNER, Person
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.rules import redemption, sentences
 from wallet_server.rules.liability import Age
@@ -27,7 +27,6 @@ from wallet_server.web.rendering import context, press, root
 books = Blueprint("console-books", __name__)
 
 PATH = "/console/books"
-READERS = (OWNER, ACCOUNTANT)
 ACCOUNTS = ("available", "pending", "held", "issued", "redeemed", "breakage", "goodwill", "written_off")
 KINDS = ("issued", "used", "undone", "expired", "void")
 MOST_CLOSES = 24
@@ -61,7 +60,7 @@ def _plain(person: Person) -> _Asked:
 
 def _form() -> _Asked:
     """Raises `Invalid` (`bad-date`)."""
-    plain = _plain(signed_in(*READERS))
+    plain = _plain(signed_in("books"))
     until = _day(request.args.get("as_of", ""), plain.until)
     since = _day(request.args.get("from", ""), until.replace(day=1))
     return _Asked(until, since, request.args.get("merchant", "")[:60], plain.zone)
@@ -78,7 +77,7 @@ def _day(text: str, default: date) -> date:
 @books.get(PATH)
 def page() -> Answer:
     """The books as of the day that is asked about."""
-    person = signed_in(*READERS)
+    person = signed_in("books")
     return _page(person, None)
 
 
@@ -254,7 +253,7 @@ def _accounts(found: Report, trial: Trial, say: Wording) -> list[dict[str, Any]]
 @books.get(f"{PATH}/trial-balance.csv")
 def trial_balance_sheet() -> Answer:
     """The trial balance as a file."""
-    person = signed_in(*READERS)
+    person = signed_in("books")
     found = accounting.trial_balance(context(), person.scope, _form().question(context().now()))
     return sheets.download(sheets.trial_sheet(found), f"trial-balance-{found.as_of:%Y-%m-%d}.csv")
 
@@ -262,7 +261,7 @@ def trial_balance_sheet() -> Answer:
 @books.get(f"{PATH}/liability.csv")
 def liability_sheet() -> Answer:
     """What is owed, as a file."""
-    person = signed_in(*READERS)
+    person = signed_in("books")
     found = accounting.report(context(), person.scope, _form().question(context().now()))
     return sheets.download(sheets.liability_sheet(found), f"liability-{found.as_of:%Y-%m-%d}.csv")
 
@@ -270,7 +269,7 @@ def liability_sheet() -> Answer:
 @books.post(f"{PATH}/closes")
 def close() -> Answer:
     """Close everything up to a day. The same form sent twice closes once."""
-    person = signed_in(OWNER)
+    person = signed_in("books")
     try:
         through = _day(request.form.get("through", ""), date(2000, 1, 1))
         body: Mapping[str, Any] = {"through": through.isoformat()}
@@ -285,7 +284,7 @@ def close() -> Answer:
 @books.get(f"{PATH}/closes/<close_id>")
 def closed(close_id: str) -> Answer:
     """A closed period, proven again."""
-    person = signed_in(*READERS)
+    person = signed_in("books")
     one = closing.period(context(), person.scope, close_id)
     say = Wording(speaks(person), accounting.zone(context(), person.scope))
     figures = one.figures["liability"]["liability_minor"]

@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import assets, designing, signing
 from wallet_server.actions.designing import Desk, Preview, Wrong
-from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
+from wallet_server.actions.staff import OWNER, Person, deeds
+from wallet_server.actions.staff.roles import PARTS
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
 from wallet_server.rules.card import Palette
 from wallet_server.rules.card_form import DEFAULTS, STAMPS, TERMS, Typed
@@ -72,15 +73,15 @@ def roomy() -> None:
 @card.get(PATH)
 def page() -> Response:
     """The form, as it was drafted last."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("card")
     found = _desk(person)
-    return _page(person, found, found.typed)
+    return _page(person, found, found.typed if person.role in PARTS["card"].change else None)
 
 
 @card.post(PATH)
 def change() -> Answer:
     """Keep what was typed; `do` says what else the person wants: `live` a new preview, `publish` to go on."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("card")
     do = request.form.get("do", "preview")
     live = request.headers.get("X-Part") == "live"
     found = _desk(person)
@@ -204,6 +205,8 @@ def _page(
     refused: Wrong | None = None,
 ) -> Response:
     tongue = speaks(person)
+    if typed is None and found.document is None:
+        raise NotFound("There is no card yet.")
     if typed is None:
         drawn = designing.standing(context(), person.scope, found.document or {}, tongue)
         return console_page(
@@ -215,7 +218,7 @@ def _page(
             choices=_choices(found),
             **shown_beside(drawn, tongue),
         )
-    drawn = designing.preview(context(), person.scope, typed, found.document, tongue)
+    drawn = designing.preview(context(), person.scope, typed, found.document, tongue, found.programme)
     return console_page(
         "console/card.html",
         person,
@@ -254,7 +257,7 @@ def _parts(person: Person, refused: Wrong | None) -> Response:
     found = _desk(person)
     tongue = speaks(person)
     typed = found.typed or dict(DEFAULTS)
-    drawn = designing.preview(context(), person.scope, typed, found.document, tongue)
+    drawn = designing.preview(context(), person.scope, typed, found.document, tongue, found.programme)
     shown = shown_beside(drawn, tongue)
     notes = _notes(drawn, tongue, request.form.get("checked") == "yes", refused)
     body = {
@@ -304,7 +307,7 @@ def _notes(drawn: Preview, tongue: str, checked: bool, refused: Wrong | None) ->
 @card.get(f"{PATH}/strip/<spec>/<drawn>.png")
 def strip(spec: str, drawn: str) -> Response:
     """The picture behind a card that nobody has yet: the same that phones get."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("card")
     colours, state = PALETTE.fullmatch(spec), DRAWN.fullmatch(drawn)
     if colours is None or state is None:
         raise NotFound("There is no such picture.")
@@ -324,7 +327,7 @@ def strip(spec: str, drawn: str) -> Response:
 @card.get(f"{PATH}/publish")
 def confirm(refused: WalletError | None = None) -> Answer:
     """What publishing would change, and for how many."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("card")
     found = _desk(person)
     if found.typed is None:
         return _to("")
@@ -332,7 +335,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
     reading, differences = designing.pending(context(), person.scope, found, person.language)
     if reading.faults and refused is None:
         return _page(person, found, found.typed, checked=True, status=400)
-    drawn = designing.preview(context(), person.scope, found.typed, found.document, tongue)
+    drawn = designing.preview(context(), person.scope, found.typed, found.document, tongue, found.programme)
     return console_page(
         "console/card_publish.html",
         person,
@@ -352,7 +355,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
 @card.post(f"{PATH}/publish")
 def publish() -> Answer:
     """Publish what was shown; a double click publishes once."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("card")
     version = _whole("version")
     try:
         designing.publish(context(), person, _whole("revision"), version, _programme())
@@ -364,7 +367,7 @@ def publish() -> Answer:
 @card.get(f"{PATH}/published")
 def published() -> Answer:
     """It is done, and what comes next."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("card")
     found = _desk(person)
     if not found.version:
         return _to("")

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import certificates as papers
 from wallet_server.actions.certificates import MOST_BYTES, Finding, Upload
-from wallet_server.actions.staff import OWNER, Person
+from wallet_server.actions.staff import Person
 from wallet_server.errors import Conflict, Misconfigured, TooMany, WalletError
 from wallet_server.web.console.door import console_page, signed_in, speaks, words
 from wallet_server.web.console.sign_in import status_of
@@ -35,7 +35,7 @@ def small() -> None:
 @certificates.get("/console/certificates")
 def page() -> Response:
     """What signs the cards, and the form for a further one."""
-    return _page(signed_in(OWNER))
+    return _page(signed_in("certificates"))
 
 
 def _page(person: Person, findings: Sequence[str] = (), fault: WalletError | None = None) -> Response:
@@ -56,7 +56,7 @@ def _page(person: Person, findings: Sequence[str] = (), fault: WalletError | Non
 @certificates.post("/console/certificates")
 def bring() -> Answer:
     """Check what was brought; all that is wrong is shown at once, and then nothing was kept."""
-    person = signed_in(OWNER)
+    person = signed_in("certificates")
     sent = {name: _file(name) for name in FILES}
     too_large = [name for name, body in sent.items() if len(body) > MOST_BYTES]
     if too_large:
@@ -91,7 +91,7 @@ def _told(person: Person, code: str, sentence: str) -> str:
 @certificates.post("/console/certificates/<certificate>/back")
 def go_back(certificate: str) -> Answer:
     """Sign with the certificate before; once more returns."""
-    person = signed_in(OWNER)
+    person = signed_in("certificates")
     try:
         papers.go_back(context(), person.scope, certificate)
     except REFUSALS as fault:

@@ -15,14 +15,13 @@ from babel.dates import format_datetime
 from flask import Response, abort, current_app, g, redirect, request
 from markupsafe import Markup
 
-from wallet_server.actions.staff import ACCOUNTANT, CASHIER, MARKETER, OWNER, Person, browsers, sessions
+from wallet_server.actions.staff import Person, browsers, sessions
 from wallet_server.actions.staff.passkeys import Party
+from wallet_server.actions.staff.roles import PARTS
 from wallet_server.actions.staff.sessions import Visit
 from wallet_server.errors import Forbidden, WalletError
 from wallet_server.web.rendering import LANGUAGES, chosen_language, context, here, language, press, render, root
 
-EVERYBODY = (OWNER, MARKETER, ACCOUNTANT, CASHIER)
-IN_THE_SHOP = (OWNER, MARKETER, CASHIER)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_COOKIE = 100
@@ -37,41 +36,50 @@ AGENTS = (
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the console: its name (in `t.console.sections`), its path, who may enter, and whether a phone shows it
-    in the bar at the bottom (the others are behind "more")."""
+    """A part of the console: its name (in `t.console.sections` and `roles.PARTS`), its path, and whether a phone shows
+    it in the bar at the bottom (the others are behind "more")."""
 
     name: str
     path: str
-    roles: tuple[str, ...]
     first: bool = False
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who may enter."""
+        return PARTS[self.name].see
 
 
 SECTIONS = (
-    Section("today", "/console/today", IN_THE_SHOP, first=True),
-    Section("card", "/console/card", (OWNER, MARKETER), first=True),
-    Section("announce", "/console/announce", (OWNER, MARKETER), first=True),
-    Section("members", "/console/members", (OWNER, MARKETER), first=True),
-    Section("poster", "/console/poster", (OWNER, MARKETER)),
-    Section("tills", "/console/tills", (OWNER,)),
-    Section("team", "/console/team", (OWNER,)),
-    Section("certificates", "/console/certificates", (OWNER,)),
-    Section("books", "/console/books", (OWNER, ACCOUNTANT)),
-    Section("what_if", "/console/what-if", (OWNER, MARKETER)),
+    Section("today", "/console/today", first=True),
+    Section("card", "/console/card", first=True),
+    Section("announce", "/console/announce", first=True),
+    Section("members", "/console/members", first=True),
+    Section("poster", "/console/poster"),
+    Section("tills", "/console/tills"),
+    Section("keys", "/console/keys"),
+    Section("team", "/console/team"),
+    Section("watch", "/console/watch"),
+    Section("certificates", "/console/certificates"),
+    Section("books", "/console/books"),
+    Section("what_if", "/console/what-if"),
 )
 
 
 # ---------------------------------------------------------------------- who is there
 
 
-def signed_in(*roles: str, overdue: bool = False) -> Person:
-    """The person at this browser. Whoever is not signed in is sent to do so and comes back here afterwards; so is an
-    owner who has put off the second factor for too long, except (`overdue`) where it is set up. Raises `Forbidden`
-    (`not-your-role`) for a role that is not named."""
-    return entered(*roles, overdue=overdue).person
+def signed_in(part: str, *, shows: bool = False, overdue: bool = False) -> Person:
+    """The person at this browser, if their role (`roles.PARTS`) sees this part of the console, or changes something
+    there: that is what a request is about that is no look, unless it `shows` only. Whoever is not signed in is sent to
+    do so and comes back here afterwards; so is an owner who has put off the second factor for too long, except
+    (`overdue`) where it is set up. Raises `Forbidden` (`not-your-role`) for any other role."""
+    return entered(part, shows=shows, overdue=overdue).person
 
 
-def entered(*roles: str, overdue: bool = False) -> Visit:
+def entered(part: str, *, shows: bool = False, overdue: bool = False) -> Visit:
     """The same, with what is known of the session."""
+    rights = PARTS[part]
+    roles = rights.see if shows or request.method in SAFE else rights.change
     g.asked_roles = roles
     found = visit()
     if found is None or found.pending:
@@ -264,6 +272,7 @@ def console_page(template: str, person: Person, *, section: str, status: int = 2
         "person": person,
         "section": section,
         "sections": sections(person),
+        "may_change": section in PARTS and person.role in PARTS[section].change,
         "back": _shown(),
         "reminder": _reminder(),
         "when": _speaking(tongue, person.scope.zone),

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions.staff import account
-from wallet_server.web.console.door import EVERYBODY, console_page, sections, signed_in, within
+from wallet_server.web.console.door import console_page, sections, signed_in, within
 from wallet_server.web.rendering import LANGUAGES, context, root
 
 home = Blueprint("console-home", __name__)
@@ -15,20 +15,20 @@ home = Blueprint("console-home", __name__)
 @home.get("/console")
 def first() -> Answer:
     """Where this person begins."""
-    found = sections(signed_in(*EVERYBODY))
+    found = sections(signed_in("home"))
     return redirect(f"{root()}{found[0].path if found else '/console/more'}", 303)
 
 
 @home.get("/console/more")
 def more() -> Response:
     """Everything that a phone's bar has no room for."""
-    return console_page("console/more.html", signed_in(*EVERYBODY), section="more")
+    return console_page("console/more.html", signed_in("home"), section="more")
 
 
 @home.post("/console/language")
 def speak() -> Answer:
     """Show everything in another language, on this browser and the next."""
-    person = signed_in(*EVERYBODY)
+    person = signed_in("home")
     wanted = request.form.get("language", "")
     if wanted in LANGUAGES:
         account.speak(context(), person, wanted)

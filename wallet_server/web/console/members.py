@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as Answer
 from wallet_server.actions import card_return, journal, leaving, newsroom, offers, pass_doctor
 from wallet_server.actions.journal import Entry, OfCoupon, Portrait, Told
 from wallet_server.actions.once import asked
-from wallet_server.actions.staff import MARKETER, OWNER, Person, deeds
+from wallet_server.actions.staff import Person, deeds
 from wallet_server.errors import Invalid
 from wallet_server.rules import coupons, sentences
 from wallet_server.rules.program import Programme
@@ -43,7 +43,7 @@ SOURCES = {
 @members.get("/console/members")
 def page() -> Response:
     """The newest members, or those who are found."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("members")
     asked = request.args.get("q", "")[: journal.MOST_QUERY]
     found = journal.search(context(), person.scope, asked, key("before"))
     tongue = speaks(person)
@@ -86,7 +86,7 @@ def _tier(entry: Entry | Portrait, tongue: str) -> str:
 @members.get("/console/members/<member>")
 def one(member: str) -> Response:
     """One member."""
-    return _one(signed_in(OWNER, MARKETER), member)
+    return _one(signed_in("members"), member)
 
 
 def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str | None = None) -> Response:
@@ -130,7 +130,7 @@ def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str |
 @members.post("/console/members/<member>/name")
 def name(member: str) -> Answer:
     """How the member wants to be called."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("members")
     try:
         journal.call(context(), person.scope, member, request.form.get("first_name", "")[:200])
     except Invalid:
@@ -141,7 +141,7 @@ def name(member: str) -> Answer:
 @members.post("/console/members/<member>/note")
 def note(member: str) -> Answer:
     """A word for this member alone: kept as a draft, counted and sent like any other. The same form is one draft."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("members")
     found = journal.portrait(context(), person.scope, member)
     text = request.form.get("text", "").replace("\r\n", "\n").strip()[: 2 * offers.MAX_TEXT]
     ends_at = context().now() + NOTE_STANDS
@@ -160,7 +160,7 @@ def note(member: str) -> Answer:
 @members.post("/console/members/<member>/cards/<card>/end")
 def end(member: str, card: str) -> Answer:
     """One card or coupon is over, for good; the phone is told so without a sound."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("members")
     leaving.cancel(context(), person.scope, member, card)
     return redirect(f"{root()}/console/members/{member}?done=ended", 303)
 
@@ -168,7 +168,7 @@ def end(member: str, card: str) -> Answer:
 @members.post("/console/members/<member>/leave")
 def leave(member: str) -> Answer:
     """The member leaves: every card is over."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("members")
     leaving.leave(context(), person.scope, member)
     return redirect(f"{root()}/console/members/{member}?done=left", 303)
 

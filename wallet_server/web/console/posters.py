@@ -7,7 +7,6 @@ from werkzeug.exceptions import NotFound
 
 from wallet_server.actions import poster as posting
 from wallet_server.actions import signing
-from wallet_server.actions.staff import MARKETER, OWNER
 from wallet_server.web.console.door import console_page, signed_in
 from wallet_server.web.poster import SIZES, drawn, unprintable
 from wallet_server.web.rendering import context, press
@@ -19,7 +18,7 @@ posters = Blueprint("console-posters", __name__)
 def page() -> Response:
     """Every poster of the shop, and what a printer would not show of its names. A poster that would lead customers to a
     card which nobody can have yet waits."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("poster")
     ctx = context()
     waiting = signing.unsigned(ctx, person.scope)
     found = [one for one in posting.posters(ctx, person.scope) if one.programme not in waiting]
@@ -41,7 +40,7 @@ def page() -> Response:
 @posters.get("/console/poster/<store>/<size>.pdf")
 def sheet(store: str, size: str) -> Response:
     """The poster of a store, `a4` or `a6`; `?programme=` where there are several."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("poster")
     if size not in SIZES:
         raise NotFound
     ctx = context()

@@ -6,7 +6,6 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import newsroom, rating
-from wallet_server.actions.staff import MARKETER, OWNER
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import context, root
@@ -19,7 +18,7 @@ MOST_NOTE = 1000
 @tickets.get("/console/tickets")
 def page() -> Answer:
     """Who waits for an answer, and who had one."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("tickets")
     found = rating.tickets(context(), person.scope)
     return console_page(
         "console/tickets.html",
@@ -36,7 +35,7 @@ def page() -> Answer:
 @tickets.post("/console/tickets/<ticket>/close")
 def close(ticket: str) -> Answer:
     """It was seen to."""
-    person = signed_in(OWNER, MARKETER)
+    person = signed_in("tickets")
     note = request.form.get("note", "")[: MOST_NOTE * 2]
     rating.close_ticket(context(), person.scope, ticket, note, person.staff_id)
     return redirect(f"{root()}/console/tickets?done=1", 303)

@@ -12,7 +12,6 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions import pairing
-from wallet_server.actions.staff import OWNER
 from wallet_server.errors import Invalid
 from wallet_server.web import trying
 from wallet_server.web.api.door import answer
@@ -26,7 +25,7 @@ SECTION = "tills"
 @tills.get("/console/tills")
 def page(fault: Invalid | None = None) -> Response:
     """Every till with the devices that stand at it."""
-    person = signed_in(OWNER)
+    person = signed_in("tills")
     return console_page(
         "console/tills.html",
         person,
@@ -54,7 +53,7 @@ def _speaking(tongue: str, zone: str) -> Callable[[datetime], str]:
 @tills.post("/console/tills")
 def make() -> Answer:
     """A further till."""
-    person = signed_in(OWNER)
+    person = signed_in("tills")
     try:
         made = pairing.make_till(context(), person.scope, request.form.get("store", ""), request.form.get("name", ""))
     except Invalid as fault:
@@ -65,7 +64,7 @@ def make() -> Answer:
 @tills.post("/console/tills/<till>/pairing")
 def invite(till: str) -> Response:
     """The QR code that pairs one device. It is in this answer and nowhere else."""
-    person = signed_in(OWNER)
+    person = signed_in("tills")
     made = pairing.invite(context(), person.scope, till, person.staff_id)
     words = press().words[speaks(person)].tills
     return console_page(
@@ -85,7 +84,7 @@ def invite(till: str) -> Response:
 @tills.get("/console/tills/pairings/<pairing_id>")
 def progress(pairing_id: str) -> Response:
     """How an invitation stands, for the page that shows it."""
-    person = signed_in(OWNER)
+    person = signed_in("tills")
     response = answer(asdict(pairing.progress(context(), person.scope, pairing_id)))
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -94,6 +93,6 @@ def progress(pairing_id: str) -> Response:
 @tills.post("/console/tills/devices/<device>/end")
 def revoke(device: str) -> Answer:
     """Unpair a device; at its next request it learns that it is no till any more."""
-    person = signed_in(OWNER)
+    person = signed_in("tills")
     pairing.revoke(context(), person.scope, device)
     return redirect(f"{root()}/console/tills?done=ended", 303)

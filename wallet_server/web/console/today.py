@@ -12,7 +12,7 @@ from wallet_server.actions.overview import Today
 from wallet_server.actions.staff import CASHIER, OWNER, Person
 from wallet_server.rules import sentences
 from wallet_server.rules.program import Programme
-from wallet_server.web.console.door import IN_THE_SHOP, console_page, signed_in, speaks
+from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.plot import columns
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import context, part, press, root
@@ -25,7 +25,7 @@ MARK = 16
 @today.get("/console/today")
 def page() -> Response:
     """The day so far."""
-    person = signed_in(*IN_THE_SHOP)
+    person = signed_in("today")
     ending = certificate_days.ending(context(), person.scope)[:1] if person.role == OWNER else []
     return console_page("console/today.html", person, section="today", ending=ending, **_open(person), **_shown(person))
 
@@ -40,7 +40,7 @@ def _open(person: Person) -> dict[str, Any]:
 @today.get("/console/today/now")
 def now() -> Response:
     """The part of the page that changes; 204 while nothing did (`?was=`)."""
-    person = signed_in(*IN_THE_SHOP)
+    person = signed_in("today")
     shown = _shown(person)
     if request.args.get("was") == shown["mark"]:
         return Response(status=204)
