@@ -41,24 +41,6 @@ def test_the_client_is_what_the_document_says() -> None:
     assert generate.written(generate.document()) == generate.FILE.read_text("utf-8"), "run: make client"
 
 
-@pytest.mark.slow
-def test_the_clients_types_hold() -> None:
-    told = _mypy("-p", "wallet_client")
-    assert told.returncode == 0, told.stdout
-    told = _mypy(str(CLIENTS / "examples/till.py"), str(CLIENTS / "examples/webshop.py"))
-    assert told.returncode == 0, told.stdout
-    told = _mypy("-c", "from wallet_client import Client\nClient('', '').counter.sell(code='', receipt=7)")
-    assert told.returncode == 1
-    assert 'Missing named argument "currency"' in told.stdout
-    assert 'Argument "receipt"' in told.stdout
-
-
-def _mypy(*what: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "MYPYPATH": str(CLIENTS / "python")}
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, *what]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, cwd=CLIENTS)
-
-
 def test_a_till_with_the_client(house: House) -> None:
     member = house.member()
     till = Client(house.base, house.shop.till_key)
