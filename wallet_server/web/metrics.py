@@ -21,11 +21,11 @@ else:
 
 metrics = Blueprint("metrics", __name__)
 
-SERVED, UNCHANGED = "passes:served", "passes:unchanged"
+SERVED, UNCHANGED, SALES = "passes:served", "passes:unchanged", "sales"
 COUNTED = {
     ("GET", "/apple/v1/passes/<pass_type>/<serial>", 200): SERVED,
     ("GET", "/apple/v1/passes/<pass_type>/<serial>", 304): UNCHANGED,
-    ("POST", "/v1/sales", 200): "sales",
+    ("POST", "/v1/sales", 200): SALES,
 }
 """Answers that are counted, by method, route and status."""
 MOST_TOKEN = 1000

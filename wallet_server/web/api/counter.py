@@ -132,6 +132,14 @@ def counted(
     facts: Facts, programme: Programme, language: str, kind: sentences.CashierKind, replayed: bool, **more: Any
 ) -> Response:
     """The answer about what was booked, with the sentence for the cashier."""
+    zone = caller().zone if replayed else None
+    return answer(counted_facts(facts, programme, language, kind, zone) | more, replayed=replayed)
+
+
+def counted_facts(
+    facts: Facts, programme: Programme, language: str, kind: sentences.CashierKind, replayed_in: str | None = None
+) -> dict[str, Any]:
+    """The same as it is sent; `replayed_in` is the zone of the store to whose till it is told again."""
     shown = facts["entries"][0]["currency"] if kind == "redeemed" else programme.balance_currency
     # Of a sale what it gave is said: what it used, or what became a voucher, is told apart.
     gives = kind in ("sold", "already-counted")
@@ -148,8 +156,8 @@ def counted(
         params["reward"] = sentences.reward_name(given, programme, language)
     if kind == "sold" and facts.get("counted_before"):
         kind = "visit-counted"
-    if replayed and "recorded_at" in facts:
-        first = datetime.fromisoformat(facts["recorded_at"]).astimezone(ZoneInfo(caller().zone))
+    if replayed_in is not None and "recorded_at" in facts:
+        first = datetime.fromisoformat(facts["recorded_at"]).astimezone(ZoneInfo(replayed_in))
         params["at"] = f"{first:%H:%M}"
     entries = [
         {
@@ -162,7 +170,7 @@ def counted(
         }
         for e in facts["entries"]
     ]
-    body = {
+    return {
         "id": facts["id"],
         "member": facts["member"],
         "programme": facts["programme"],
@@ -176,9 +184,7 @@ def counted(
         **_used(facts, programme, language, given),
         **prospects(programme, facts["balances"], language),
         "sentence": _sentence(facts, programme, language, sentences.cashier_sentence(kind, params, language)),
-        **more,
     }
-    return answer(body, replayed=replayed)
 
 
 def _used(facts: Facts, programme: Programme, language: str, given: Reward | None) -> dict[str, Any]:

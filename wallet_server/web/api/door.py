@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from flask import Response, current_app, g, request
@@ -26,6 +26,18 @@ SECURITY: list[dict[str, list[Any]]] = [{"key": []}]
 SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
     "key": {"type": "http", "scheme": "bearer", "description": "A till's or a merchant's key, `key_….…`."},
 }
+
+
+CARRIED = "wallet.carried"
+"""Where a short way leaves in the request what came of it."""
+
+
+class Carried(NamedTuple):
+    """A request that a short way has let in and counted, and what it was refused with."""
+
+    scope: keys.Scope
+    allowance: keys.Allowance
+    fault: Exception
 
 
 def context() -> Context:
@@ -61,6 +73,10 @@ def _receive() -> None:
     (`bad-json`). A till's call may say who stands there, and that it is only practised.
     """
     if request.method != "OPTIONS":
+        carried: Carried | None = request.environ.get(CARRIED)
+        if carried is not None:
+            g.scope, g.allowance = carried.scope, carried.allowance
+            raise carried.fault
         told = current_app.view_functions[request.endpoint or ""].__dict__
         g.scope = admit(told["needs"])
         if not told["alone"]:
@@ -123,12 +139,16 @@ def _where_it_breaks(sent: bytes) -> str:
     return "it cannot be read"
 
 
+def presented(header: str) -> str | None:
+    """The key in an Authorization header."""
+    scheme, _, key = header.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
 def admit(scope_name: str) -> keys.Scope:
     """The caller's scope, if its key covers this. Counts the request against the key's limit. What follows is done in
     the time of the caller's account."""
-    header = request.headers.get("Authorization", "")
-    scheme, _, presented = header.partition(" ")
-    scope = keys.authenticate(context(), presented.strip() if scheme.lower() == "bearer" else None)
+    scope = keys.authenticate(context(), presented(request.headers.get("Authorization", "")))
     meter: keys.Meter = current_app.extensions["wallet-meter"]
     g.allowance = meter.count(context(), scope)
     if g.allowance.spent:
@@ -176,13 +196,20 @@ def answer(body: object, *, replayed: bool = False, status: int = 200) -> Respon
     return response
 
 
+def limits_of(allowance: keys.Allowance) -> list[tuple[str, str]]:
+    """The headers that say what is left of a key's limit."""
+    return [
+        ("RateLimit-Limit", str(allowance.limit)),
+        ("RateLimit-Remaining", str(allowance.remaining)),
+        ("RateLimit-Reset", str(allowance.reset_seconds)),
+    ]
+
+
 def stamp(response: Response) -> Response:
     """What is left of the key's limit, on every answer."""
     allowance = g.get("allowance")
     if allowance is not None:
-        response.headers["RateLimit-Limit"] = str(allowance.limit)
-        response.headers["RateLimit-Remaining"] = str(allowance.remaining)
-        response.headers["RateLimit-Reset"] = str(allowance.reset_seconds)
+        response.headers.update(limits_of(allowance))
     response.headers["X-Request-Id"] = request_id()
     response.headers["Cache-Control"] = "no-store"
     return response
