@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.actions.test_coupons import promising
 from tests.conftest import NewDatabase
 from tests.vendor import ISSUER, add_vendor
 from tests.world import Holder, World, founded
-from wallet_server.actions import pass_doctor, pushed, saving
-from wallet_server.records import limits, members, passes, vendors
+from wallet_server.actions import google_accounts, pass_doctor, pushed, saving
+from wallet_server.actions.credentials import Claim
+from wallet_server.records import coupons, limits, members, passes, vendors
 from wallet_server.records.vendors import Class, ClassKey
 from wallet_server.wallets.port import Later, Refused, Shown
 
@@ -73,6 +75,43 @@ def test_saved_removed_silent_and_what_was_left_out(world: World) -> None:
     assert vendor.objects
 
 
+def _told(world: World, holder: Holder) -> list[str]:
+    chart = pass_doctor.examine(world.ctx, world.merchant, holder.member)
+    found = next(one for one in chart.cards if any(d.code.startswith("google-") for d in one.diagnoses))
+    return [one.code for one in found.timeline if one.code.startswith("published")]
+
+
+def test_a_version_that_went_silently_is_not_said_to_have_rung(world: World) -> None:
+    add_vendor(world)
+    holder, serial = _saved(world)
+    _hear(world, serial, held=True)
+    _sell(world, holder)
+    assert _told(world, holder) == ["published-loud"]
+    for _ in range(3):
+        _sell(world, holder)
+    assert _told(world, holder) == ["published"]
+
+
+def test_what_google_has_against_a_coupon_is_said_of_the_coupon(new_database: NewDatabase, tmp_path: Path) -> None:
+    with founded(new_database("sqlite"), tmp_path, document=promising()) as world:
+        add_vendor(world)
+        holder, serials = _saved(world)
+        with world.ctx.change() as tx:
+            card, coupon = (passes.pass_by_serial(tx, ISSUER, one) for one in serials.split("."))
+            assert card is not None
+            assert coupon is not None
+            slip = coupons.of_passes(tx, [coupon.id])[coupon.id]
+            programme = members.members_by_id(tx, [holder.member_id])[holder.member_id].programme_id
+            key = ClassKey(programme, coupon.credential_set_id, pushed.subject_of(slip))
+            given = vendors.class_of(tx, key)
+            assert given.version_id is not None
+            vendors.keep_class(tx, key, "google", Class(given.version_id, None, "Blurred."), world.clock())
+        chart = pass_doctor.examine(world.ctx, world.merchant, holder.member)
+        said = {one.pass_id: {d.code for d in one.diagnoses} for one in chart.cards}
+        assert "google-class-rejected" in said[coupon.public_id]
+        assert "google-class-rejected" not in said[card.public_id]
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
@@ -99,3 +138,22 @@ def test_what_the_vendor_answered(world: World, answer: Refused | Later, code: s
     with world.ctx.look() as tx:
         assert limits.open_circuits(tx, world.clock()) == {}
     assert _codes(world, holders[0][0]) == ["google-sound"]
+
+
+def test_an_account_that_is_installed_again_waits_for_nothing(world: World) -> None:
+    vendor = add_vendor(world)
+    holders = [_saved(world) for _ in range(3)]
+    vendor.answer = lambda _what: Refused("Google does not let a@b write for issuer 3.", of_issuer=True)
+    _sell(world, *(one for one, _ in holders))
+    vendor.answer = lambda _what: Shown()
+    vendor.calls.clear()
+    world.work()
+    assert vendor.calls == [], "it rests"
+    (row,) = google_accounts.all_accounts(world.ctx)
+    same = google_accounts.ServiceAccount(row.pass_type, row.team, google_accounts.key_of(world.ctx, row))
+    google_accounts.install(world.ctx, same, Claim(), afresh=False)
+    world.work()
+    assert vendor.calls == [], "a start of the server is no reason"
+    assert google_accounts.install(world.ctx, same, Claim()).changed is False
+    world.work()
+    assert sorted(one for _, one in vendor.calls) == sorted(serial for _, serial in holders)

@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.actions.test_coupons import promising
+from tests.actions.test_designing import POINTS, person
 from tests.conftest import NewDatabase
 from tests.vendor import add_vendor
 from tests.world import World, founded
-from wallet_server.actions import doctor, google_limits, programs
+from wallet_server.actions import designing, doctor, google_limits, programs
 from wallet_server.errors import Invalid
 from wallet_server.records import programmes
 from wallet_server.records.schema import accounts
@@ -81,4 +82,21 @@ def test_texts_that_small_phones_cut_are_warned_of_in_every_status_and_on_the_co
     assert "offerClass.provider" in said
     assert not [path for path in said if path.endswith("accountId")]
     told = [one for one in doctor._programmes(world.ctx) if one.level == "warning"]
-    assert any("offerClass.provider" not in one.sentence and "loyaltyClass" in one.sentence for one in told)
+    assert any("the name of the card" in one.sentence for one in told)
+    assert not [one.sentence for one in told if "loyaltyClass" in one.sentence or "offerClass" in one.sentence]
+
+
+def test_what_google_would_refuse_is_told_beside_the_field_of_the_form(world: World) -> None:
+    add_vendor(world)
+    marie = person(world)
+    found = designing.desk(world.ctx, marie)
+    drawn = designing.preview(world.ctx, marie.scope, POINTS, found.document, "fr", found.programme)
+    assert "google" not in {one.code for one in drawn.reading.faults}
+    _named(world, "")
+    drawn = designing.preview(world.ctx, marie.scope, POINTS, found.document, "fr", found.programme)
+    (told,) = [one for one in drawn.reading.faults if one.code == "google"]
+    assert told.field == "name"
+    assert told.values[0] == "le nom de votre entreprise"
+    revision = designing.save(world.ctx, marie, POINTS, found.revision)
+    with pytest.raises(Invalid, match="not right yet"):
+        designing.publish(world.ctx, marie, revision, found.version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from tests.actions.test_coupons import promising
 from tests.conftest import NewDatabase
 from tests.vendor import Vendor, add_vendor
 from tests.world import Holder, World, founded
-from wallet_server.actions import coupons, enrol, saving
+from wallet_server.actions import clock, coupons, enrol, saving
 from wallet_server.errors import Conflict
 from wallet_server.records import passes
-from wallet_server.records.schema import programmes
+from wallet_server.records.schema import accounts, programmes
 from wallet_server.records.scope import Scope
 from wallet_server.wallets.port import Later, Shown
 
@@ -190,3 +191,19 @@ def test_a_coupon_that_is_given_back_late_comes_back_to_the_card(world: World, v
         row = passes.pass_by_serial(tx, "3388000000022222222", back)
     assert row is not None
     use(world, world.holder(row.public_id).code)
+
+
+def test_a_coupon_of_an_account_that_is_ahead_is_over_by_the_time_of_that_account(world: World, vendor: Vendor) -> None:
+    with world.ctx.change() as tx:
+        tx.execute(sa.update(accounts).values(mode="test"))
+    card, _ = join(world)
+    saved, coupon = save(world, card)
+    world.sell(card, 1000)
+    world.work()
+    assert vendor.offers[saved.serial] == (coupon.serial,)
+    clock.advance(world.ctx, world.merchant, timedelta(days=400), None, world.wish("clock"))
+    world.work()
+    world.sell(card, 1000)
+    world.clock.forward(minutes=1)
+    world.work()
+    assert vendor.offers[saved.serial] == ()

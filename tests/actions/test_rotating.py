@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,8 +18,9 @@ from tests.vendor import ISSUER, add_vendor
 from tests.world import Holder, World, founded
 from wallet_server.actions import cards, coupons, saving, till, upkeep
 from wallet_server.actions.keys import authenticate
+from wallet_server.actions.rotating import take
 from wallet_server.errors import Conflict, NotFound
-from wallet_server.records import issuers, passes
+from wallet_server.records import issuers, members, passes
 from wallet_server.records.scope import Scope
 from wallet_server.rules import codes
 from wallet_server.rules.program_default import default_document
@@ -209,3 +213,31 @@ def test_a_sale_of_an_offline_till_counts_with_the_number_of_its_time_each_once(
     world.work()
     with world.ctx.look() as tx:
         assert issuers.taken(tx, android.pass_id, sold_at - timedelta(hours=5), world.clock()) == []
+
+
+def test_a_sale_with_a_coupon_and_its_use_at_once_hold_the_member_before_the_number(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    """A sale holds its member and takes the coupon's number afterwards; whoever uses the coupon must do so, too: on
+    PostgreSQL each would wait for the other."""
+    with founded(new_database("postgresql"), tmp_path) as world:
+        holder = world.enrol()
+        code = shown(world, holder)
+        ctx, held = world.ctx, threading.Event()
+
+        def sale() -> None:
+            with ctx.change() as tx:
+                members.lock_member(tx, holder.member_id)
+                held.set()
+                time.sleep(0.3)
+                take(ctx, tx, world.till, code, world.clock())
+
+        def use() -> None:
+            assert held.wait(5)
+            with ctx.change() as tx:
+                take(ctx, tx, world.till, code, world.clock())
+                members.lock_member(tx, holder.member_id)
+
+        with ThreadPoolExecutor(2) as tills:
+            for done in [tills.submit(sale), tills.submit(use)]:
+                done.result(20)

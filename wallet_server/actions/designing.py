@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from wallet_server.actions import assets, programs
+from wallet_server.actions import assets, google_limits, programs
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Facts, asked
 from wallet_server.actions.staff import Person
@@ -29,6 +29,7 @@ from wallet_server.wallets.apple.checking import card_faults, card_warnings
 from wallet_server.wallets.apple.rules import said
 from wallet_server.wallets.apple.shown import Pass, Shown, shown
 from wallet_server.wallets.drawing import Drawing, Drawn
+from wallet_server.wallets.google import sentences
 
 __all__ = [
     "Change",
@@ -174,9 +175,49 @@ def save(ctx: Context, person: Person, typed: Typed, after: int, programme: str 
 # ---------------------------------------------------------------------- the card it would be
 
 
-def preview(ctx: Context, scope: Scope, typed: Typed, document: Mapping[str, Any] | None, language: str) -> Preview:
-    """What this form makes, on top of the document that stands; `language` is that of the person."""
-    return _preview(ctx, scope, card_form.read(typed, document, language), typed, language)
+def preview(
+    ctx: Context,
+    scope: Scope,
+    typed: Typed,
+    document: Mapping[str, Any] | None,
+    language: str,
+    programme: str | None = None,
+) -> Preview:
+    """What this form makes, on top of the document that stands; `language` is that of the person, `programme` the
+    public id of the one whose form it is."""
+    reading = _taken(ctx, scope, card_form.read(typed, document, language), programme, language)
+    return _preview(ctx, scope, reading, typed, language)
+
+
+def _taken(ctx: Context, scope: Scope, reading: Reading, programme: str | None, language: str) -> Reading:
+    """The reading with everything that Google would refuse of its cards, in the person's language, beside the field
+    that it comes from."""
+    with ctx.look() as tx:
+        row = _chosen(tx, scope, programme)
+        found = google_limits.judge(ctx, tx, row.id, reading.programme).faults
+    wrong = (
+        Wrong(_field_of_google(one.path), "google", (sentences.part(one.path, language), sentences.said(one, language)))
+        for one in found
+    )
+    return replace(reading, faults=tuple(dict.fromkeys((*reading.faults, *wrong))))
+
+
+_FIELDS_OF_GOOGLE = (
+    ("offer", "coupon"),
+    ("rewardsTier", "tier2"),
+    ("secondaryLoyaltyPoints", "tier2"),
+    ("hexBackgroundColor", "colour"),
+    ("programLogo", "logo"),
+    ("loyaltyPoints", "reward"),
+    ("textModulesData", "reward"),
+)
+"""Parts of what Google is given, and the fields of the form that they come from; of the others it is the name."""
+
+
+def _field_of_google(path: str) -> str:
+    field = next((name for part, name in _FIELDS_OF_GOOGLE if part in path), "name")
+    tongue = next((one for one in path.split(".") if one in card_form.LANGUAGES), card_form.LANGUAGES[0])
+    return f"{field}_{tongue}" if field in ("coupon", "tier2", "reward") else field
 
 
 def standing(ctx: Context, scope: Scope, document: Mapping[str, Any], language: str) -> Preview:
@@ -296,6 +337,7 @@ def pending(ctx: Context, scope: Scope, found: Desk, language: str) -> tuple[Rea
     if found.typed is None:
         raise Conflict("This programme is not made in the form.", code="not-simple")
     reading = card_form.read(found.typed, found.document, language)
+    reading = _taken(ctx, scope, reading, found.programme, language)
     reading = _held(ctx, reading, _samples(ctx, scope, reading.programme, language), language)
     old = parse(found.document) if found.document else None
     return reading, changes(old, reading.programme) if old else ()

@@ -37,6 +37,7 @@ from wallet_server.rules.card import ALERT_ORDER, Alert
 from wallet_server.rules.compose import Holding, Slip, Store, compose, compose_coupon
 from wallet_server.settings import LOCAL, Settings
 from wallet_server.wallets.apple.credentials import check
+from wallet_server.wallets.google import sentences
 from wallet_server.wallets.port import Identity
 
 Level = Literal["ok", "warning", "error"]
@@ -296,7 +297,8 @@ def _at_google(ctx: Context, row: ProgrammeRow) -> Iterator[Finding]:
         found = google_limits.judge(ctx, tx, row.id, ctx.programme(tx, row.version_id))
     for one in (*found.faults, *found.warnings):
         level: Level = "error" if one in found.faults else "warning"
-        yield Finding("programme", level, f"{row.name} ({row.public_id}), {one.path}: {one.sentence}")
+        where = sentences.part(one.path, "en")
+        yield Finding("programme", level, f"{row.name} ({row.public_id}), {where} in Google Wallet: {one.sentence}")
 
 
 _NOBODY = (

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.credentials import Claim, Installed
 from wallet_server.errors import Conflict, Misconfigured, WalletError
-from wallet_server.records import credentials, limits, operating, vendors
+from wallet_server.records import credentials, jobs, limits, operating, vendors
 from wallet_server.records.credentials import GOOGLE, CredentialRow, Material
 from wallet_server.records.database import Tx
 
@@ -42,9 +42,7 @@ class ServiceAccount:
 def read(issuer: str, file: bytes) -> ServiceAccount:
     """A service account out of the JSON file that the Google Cloud console gives. Raises `Misconfigured`, which says
     what is wrong with it."""
-    issuer = re.sub(r"\s", "", issuer)
-    if not ISSUER.fullmatch(issuer):
-        raise _bad("The issuer id is a number of about 19 digits; the Pay & Wallet Console shows it beside your name.")
+    issuer = issuer_of(issuer)
     try:
         said = orjson.loads(file) if len(file) <= MOST_BYTES else None
     except orjson.JSONDecodeError:
@@ -59,6 +57,14 @@ def read(issuer: str, file: bytes) -> ServiceAccount:
             "The file holds no usable private key (RSA, 2048 bits or more). Add a new key and download its file."
         )
     return ServiceAccount(issuer, email, key.encode())
+
+
+def issuer_of(typed: str) -> str:
+    """The issuer id as somebody typed it. Raises `Misconfigured`."""
+    issuer = re.sub(r"\s", "", typed)
+    if not ISSUER.fullmatch(issuer):
+        raise _bad("The issuer id is a number of about 19 digits; the Pay & Wallet Console shows it beside your name.")
+    return issuer
 
 
 def _sound(key_pem: bytes) -> bool:
@@ -83,9 +89,10 @@ def claim_of(ctx: Context, programme: str | None) -> Claim:
     return Claim(row.account_id, row.id)
 
 
-def install(ctx: Context, account: ServiceAccount, claim: Claim) -> Installed:
+def install(ctx: Context, account: ServiceAccount, claim: Claim, *, afresh: bool = True) -> Installed:
     """Put an issuer's account into the vault, in the place of the one that it had. New cards of the claimant's
-    programme are of it from now on, and those of every programme that has none.
+    programme are of it from now on, and those of every programme that has none. `afresh`: what waits because Google
+    refused this issuer is tried at once, also where the account is the same: it may have been given its rights since.
 
     Raises `Conflict` (`foreign-credentials`) for an issuer that is another's.
     """
@@ -104,6 +111,9 @@ def install(ctx: Context, account: ServiceAccount, claim: Claim) -> Installed:
                     code="foreign-credentials",
                 )
             set_id, changed = there.id, _replace(ctx, tx, there, account)
+        if afresh or changed:
+            limits.close_circuit(tx, f"{GOOGLE}:{set_id}")
+            jobs.lift_rests(tx, set_id, ctx.now())
         if claim.programme_id is not None:
             vendors.choose(tx, claim.programme_id, set_id, GOOGLE, ctx.now())
     return Installed(set_id, account.issuer, account.email, there is not None, changed)
@@ -128,7 +138,6 @@ def _replace(ctx: Context, tx: Tx, row: CredentialRow, account: ServiceAccount) 
         return False
     credentials.replace(tx, row.id, _material(ctx, account))
     credentials.name_team(tx, row.id, account.email)
-    limits.close_circuit(tx, f"{GOOGLE}:{row.id}")  # what the old one was refused for is no reason to wait
     return True
 
 
@@ -163,7 +172,7 @@ def take_in(ctx: Context) -> bool:
     is said in the log. True when the vault changed."""
     try:
         account = given(ctx)
-        done = None if account is None else install(ctx, account, Claim())
+        done = None if account is None else install(ctx, account, Claim(), afresh=False)
     except WalletError as fault:
         _log.error("google account of the settings refused", why=[f"{fault.code}: {fault.sentence}"])
         return False

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wallet_server.actions import doctor
+from wallet_server.actions import doctor, pushed
 from wallet_server.actions.context import Context
 from wallet_server.records import alerts, coupons, diagnosis, limits, members, parties, passes, vendors
 from wallet_server.records.database import Tx
@@ -114,16 +114,19 @@ def _case(ctx: Context, tx: Tx, whose: Whose, copy: Copy, served: Publication, o
         tag_ahead=served.tag is not None and served.tag > passes.newest_tag(tx, copy.pass_type),
         unreachable=any(one.level == "error" for one in doctor.public_address(ctx.settings)),
         push_kept=timedelta(hours=ctx.settings.apns_expiration_hours),
-        given=_given(tx, whose, copy, now) if ctx.pushes(copy.wallet) else None,
+        given=_given(tx, whose, copy, served, now) if ctx.pushes(copy.wallet) else None,
     )
 
 
-def _given(tx: Tx, whose: Whose, copy: Copy, now: datetime) -> Given:
-    """What a vendor says of a card that it holds, and what was sent there of alerts."""
+def _given(tx: Tx, whose: Whose, copy: Copy, served: Publication, now: datetime) -> Given:
+    """What a vendor says of a card, or of a coupon, that it holds, and what was sent there of alerts."""
     said = vendors.holdings(tx, [copy.id]).get(copy.id)
-    above = vendors.class_of(tx, ClassKey(whose.programme_id, copy.credential_set_id, passes.CARD))
+    slip = coupons.of_passes(tx, [copy.id]).get(copy.id)
+    subject = passes.CARD if slip is None else pushed.subject_of(slip)
+    above = vendors.class_of(tx, ClassKey(whose.programme_id, copy.credential_set_id, subject))
     spent = sorted(alerts.spent(tx, [copy.id], now - alert_budget.WINDOW).get(copy.id, ()))
     over = len(spent) >= alert_budget.MOST
+    since = alerts.spent(tx, [copy.id], served.published_at - timedelta(microseconds=1)).get(copy.id, ())
     return Given(
         None if said is None else said.held,
         None if said is None else said.saved_at,
@@ -131,6 +134,7 @@ def _given(tx: Tx, whose: Whose, copy: Copy, now: datetime) -> Given:
         None if said is None else said.note,
         above.note,
         spent[-alert_budget.MOST] + alert_budget.WINDOW if over else None,
+        rang=bool(since),
     )
 
 

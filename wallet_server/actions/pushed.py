@@ -74,7 +74,7 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
     holders = members.members_by_id(tx, member_ids)
     codes, names = passes.newest_codes(tx, ids), members.first_names(tx, member_ids)
     opened = {key: _opened(ctx, code) for key, code in recovery.codes_of(tx, member_ids).items()}
-    beside = {name: vendors.beside(tx, member_ids, name, now) for name in {r.row.wallet for r in ready}}
+    beside = {name: _beside(ctx, tx, ready, name, now) for name in {r.row.wallet for r in ready}}
     slips = coupons.of_passes(tx, [r.row.id for r in ready if r.row.kind == coupons.COUPON])
     told = class_messages.apart(tx, [r.publication.news for r in ready if r.publication.news is not None])
     withheld = frozenset(r.row.id for r in ready if (r.publication.news, r.row.credential_set_id) in told)
@@ -98,7 +98,7 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
             mates.ever,
         )
         coupon = slips.get(row.id)
-        subject = passes.CARD if coupon is None else _subject(coupon)
+        subject = passes.CARD if coupon is None else subject_of(coupon)
         classes[row.id] = ClassKey(holder.programme_id, row.credential_set_id, subject)
     over = {r.row.member_id for r in ready if r.row.state != passes.ACTIVE}
     ringing = [r for r in ready if not _silenced(r, withheld)]
@@ -106,7 +106,18 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
     return Load(copies, _left(tx, ringing, now), classes, gone, withheld)
 
 
-def _subject(coupon: coupons.CouponRow) -> str:
+def _beside(
+    ctx: Context, tx: Tx, ready: Sequence[Ready], wallet: str, now: datetime
+) -> dict[tuple[int, int], vendors.Beside]:
+    """What stands beside these cards by the time of each account: one that tries things out may be ahead."""
+    holders = {r.row.id: r.row.member_id for r in ready if r.row.wallet == wallet}
+    found: dict[tuple[int, int], vendors.Beside] = {}
+    for offset, ids in ctx.times.groups(tx, sorted(holders)):
+        found |= vendors.beside(tx, sorted({holders[one] for one in ids}), wallet, now + offset)
+    return found
+
+
+def subject_of(coupon: coupons.CouponRow) -> str:
     """What a coupon's class is known by: its version, and which of the version's promises it is."""
     of_version = f"{coupons.COUPON}:{coupon.version_id}"
     return of_version if coupon.promise is None else f"{of_version}:{short_name(coupon.promise)}"

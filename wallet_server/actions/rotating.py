@@ -53,6 +53,8 @@ def take(ctx: Context, tx: Tx, scope: Scope, scanned: str, now: datetime, sold_a
     row = _pass(tx, scope, code)
     if row is None:
         return code  # whoever looks it up says so
+    # The member before the number: a sale holds its member, and takes the number of a coupon of theirs afterwards.
+    members.hold(tx, row.member_id)
     secret = totp.secret(cards.identity(ctx, tx, row))
     moments = [now] if sold_at is None or not now - OFFLINE <= sold_at < now else [now, sold_at]
     for moment in moments:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -13,6 +15,7 @@ from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid, WalletError
 
 TRIES = 5
+Found = TypeVar("Found")
 PATH = click.Path(path_type=Path, dir_okay=False)
 STEPS = """\
 Cards in Google Wallet need an issuer of your own at Google and a service account that speaks for it. Both are free.
@@ -90,11 +93,15 @@ def walk() -> None:
 
 
 def _ask() -> ServiceAccount:
+    issuer = _until("Your issuer id", str, google_accounts.issuer_of)
+    return _until("The downloaded JSON file", PATH, lambda file: google_accounts.read(issuer, _content(file)))
+
+
+def _until(question: str, kind: Any, judge: Callable[[Any], Found]) -> Found:
+    """Ask until the answer is judged good, a few times."""
     for _ in range(TRIES):
-        issuer = click.prompt("Your issuer id")
-        file = click.prompt("The downloaded JSON file", type=PATH)
         try:
-            return google_accounts.read(issuer, _content(file))
+            return judge(click.prompt(question, type=kind))
         except WalletError as fault:
             click.echo(fault.sentence)
         click.echo("Let us try again.")

@@ -22,7 +22,7 @@ from wallet_server.records.clocks import instant as instant  # noqa: PLC0414 - e
 from wallet_server.records.clocks import micros as micros  # noqa: PLC0414
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
-from wallet_server.records.schema import jobs
+from wallet_server.records.schema import jobs, passes
 
 AFAR, COUNTER, SERVICE, BULK, OUT, DRIP = -1, 0, 1, 2, 3, 4
 """Lanes: someone at a counter looks at the phone, whose card is put to a vendor, which may make it wait, or is not;
@@ -310,6 +310,18 @@ def _in_order(tx: Tx, *which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
     if tx.dialect.name != "sqlite":
         query = query.order_by(*_PLACES).with_for_update()
     return query.scalar_subquery()
+
+
+def lift_rests(tx: Tx, credential_set_id: int, now: datetime) -> int:
+    """What a vendor's refusal holds back of the cards of this set is due now, or at its own time; returns how many."""
+    ours = sa.select(sa.cast(passes.c.id, sa.String)).where(passes.c.credential_set_id == credential_set_id)
+    of_cards = sa.and_(jobs.c.kind.in_(("refresh", "ring")), jobs.c.key.in_(ours))
+    to_all = sa.and_(jobs.c.kind == "announce-everybody", jobs.c.key.like(f"%:{credential_set_id}"))
+    resting = _in_order(tx, jobs.c.rest_until > 0, jobs.c.dead_at.is_(None), sa.or_(of_cards, to_all))
+    # What had no other wish than to be tried again was given the end of its rest as its time.
+    run_at = sa.case((jobs.c.run_at >= jobs.c.rest_until, micros(now)), else_=jobs.c.run_at)
+    free = {"rest_until": 0, "run_at": run_at, "due_at": _greatest(tx.dialect.name, run_at, jobs.c.leased_until)}
+    return tx.execute(sa.update(jobs).where(jobs.c.id.in_(resting)).values(**free)).rowcount
 
 
 def break_leases(tx: Tx, now: datetime) -> int:

@@ -98,7 +98,8 @@ class Said:
 @dataclass(frozen=True)
 class Given:
     """A card that a vendor holds: whether somebody has it there (None: nobody said), since when or until when; what had
-    to be left out of it, what the vendor has against its class; and until when the day's alerts are spent, if so."""
+    to be left out of it, what the vendor has against its class; until when the day's alerts are spent, if so; and
+    whether the newest version rang there: it may have gone silently though it was worth an alert."""
 
     held: bool | None
     saved_at: datetime | None
@@ -106,6 +107,7 @@ class Given:
     note: str | None
     class_note: str | None
     silent_until: datetime | None
+    rang: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,8 @@ def _moments(case: Case) -> Iterator[Event | None]:
         why = case.departed[1]
         yield _event(case.departed[0], f"departed-{why}" if why in DEPARTURES else "departed")
     if served.number > 1:
-        yield _event(served.published_at, "published-loud" if served.alert else "published", number=served.number)
+        loud = served.alert and (case.given is None or case.given.rang)
+        yield _event(served.published_at, "published-loud" if loud else "published", number=served.number)
     yield _event(served.pushed_at, "pushed", pushes=served.pushes)
     if served.seen:
         yield _event(served.seen_at, "fetched", number=served.seen)

@@ -76,7 +76,7 @@ class AndroidRooms:
 
     def _full(self, phone: AndroidPhone) -> dict[str, Any]:
         now = self._fleet.google.clock()
-        views = [card_view(held, phone.language, now) for held in phone.cards.values()]
+        views = [card_view(held, phone.language, now, phone.linked(held)) for held in phone.cards.values()]
         base = f"/androids/{phone.device_id}/cards"
         return summary(phone) | {
             "notifications": phone.notifications,
@@ -118,7 +118,7 @@ class AndroidRooms:
 
     async def _code(self, request: web.Request) -> web.Response:
         phone, held = self._find_card(request)
-        view = card_view(held, phone.language, self._fleet.google.clock())
+        view = card_view(held, phone.language, self._fleet.google.clock(), phone.linked(held))
         drawing = code_svg(view.code.value) if view.code and view.code.drawn else None
         if drawing is None:
             raise web.HTTPNotFound(text="The pass has no QR code.")

@@ -192,7 +192,11 @@ def test_a_card_is_drawn_in_the_phones_language_from_its_template() -> None:
         "secondaryLoyaltyPoints": {"label": "Cash", "balance": {"money": {"currencyCode": "EUR", "micros": "5500000"}}},
         "linksModuleData": {"uris": [{"uri": "javascript:alert(1)"}, {"uri": "tel:+33", "description": "Call"}]},
     }
-    view = card_view(Held("loyaltyObject", body, above), "fr-FR", at)
+    offer = {"state": "ACTIVE", "validTimeInterval": {"end": {"date": "2026-12-24T00:00:00Z"}}}
+    linked = [Held("offerObject", offer, {"title": "A coffee"})]
+    view = card_view(Held("loyaltyObject", body, above), "fr-FR", at, linked)
+    assert [one.label for one in view.offers] == ["A coffee"]
+    assert "2026" in view.offers[0].value
     assert (view.issuer, view.title, view.dark) == ("Boulangerie", "Brotclub", False)
     assert view.rows == ((Part("Points", "10"), Part("Cash", "5,50\xa0€")),)
     assert [one.header for one in view.messages] == ["Now"]

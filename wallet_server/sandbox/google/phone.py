@@ -120,6 +120,17 @@ class AndroidPhone:
         """What the card's code says at this moment (UTC); "" for a pass without one. Raises KeyError."""
         return code_of(self.cards[object_id].body, at)
 
+    def linked(self, held: Held) -> list[Held]:
+        """The offers that stand beside a card, as Google has them; those that it has not are left out."""
+        shelf = self._fleet.google.shelf
+        found = (shelf.find("offerObject", str(one)) for one in held.body.get("linkedOfferIds", ()))
+        return [
+            Held(one.kind, dict(one.body), dict(above.body) if above else {})
+            for one in found
+            if one is not None
+            for above in [shelf.find(class_kind(one.kind), one.class_id)]
+        ]
+
     def hear(self, change: Change) -> None:
         """A class or an object has changed."""
         if not self.is_online:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
@@ -98,7 +98,7 @@ class CardView:
     modules: tuple[Link, ...] = ()
     pictures: tuple[str, ...] = ()
     button: Link | None = None
-    offers: tuple[str, ...] = ()
+    offers: tuple[Part, ...] = ()
     places: int = 0
     ends: str = ""
     notifications: bool = True
@@ -119,8 +119,9 @@ def held_by(phone: AndroidPhone, name: str) -> Held | None:
     return next((held for held in phone.cards.values() if card_id(held.id) == name), None)
 
 
-def card_view(held: Held, language: str, at: datetime) -> CardView:
-    """A pass as Google Wallet shows it at this moment (UTC), on a phone in this language."""
+def card_view(held: Held, language: str, at: datetime, linked: Sequence[Held] = ()) -> CardView:
+    """A pass as Google Wallet shows it at this moment (UTC), on a phone in this language, with the offers that are
+    `linked` to it."""
     body, above = held.body, held.above
     colour = str(body.get("hexBackgroundColor") or above.get("hexBackgroundColor") or PLAIN_COLOUR)
     hero = body.get("heroImage") or above.get("heroImage") or {}
@@ -150,12 +151,19 @@ def card_view(held: Held, language: str, at: datetime) -> CardView:
         modules=tuple(_modules(held, language)),
         pictures=tuple(_pictures(held)),
         button=_button(app, language),
-        offers=tuple(body.get("linkedOfferIds", ())),
+        offers=tuple(_offer(one, language) for one in linked),
         places=len(body.get("merchantLocations", ())) + len(above.get("merchantLocations", ())),
         ends=words.date(body.get("validTimeInterval", {}).get("end", {}).get("date", ""), language),
         notifications=held.notifications,
         valid=state == "ACTIVE",
     )
+
+
+def _offer(held: Held, language: str) -> Part:
+    """An offer in one line: its title, and until when it is good, or what became of it."""
+    state = str(held.body.get("state", "ACTIVE"))
+    end = held.body.get("validTimeInterval", {}).get("end", {}).get("date", "")
+    return Part(title_of(held, language), words.date(end, language) if state == "ACTIVE" else state)
 
 
 _LOGOS = ("programLogo", "titleImage", "logo")

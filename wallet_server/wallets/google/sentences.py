@@ -29,6 +29,46 @@ def said(fault: Broken, language: str) -> str:
     return SENTENCES[fault.code][1].format(*fault.values) if language == "fr" else fault.sentence
 
 
+PARTS: dict[str, tuple[str, str]] = {
+    "programName": ("the name of the card", "le nom de la carte"),
+    "issuerName": ("the name of your business", "le nom de votre entreprise"),
+    "merchantName": ("the name of your business", "le nom de votre entreprise"),
+    "provider": ("the name of your business on a coupon", "le nom de votre entreprise sur un bon"),
+    "title": ("the title of a coupon", "le titre d’un bon"),
+    "shortTitle": ("the short title of a coupon", "le titre court d’un bon"),
+    "rewardsTier": ("the name of a status", "le nom d’un statut"),
+    "rewardsTierLabel": ("the label above the status", "l’intitulé du statut"),
+    "accountId": ("the number of the card", "le numéro de la carte"),
+    "accountName": ("the name of the member", "le nom du membre"),
+    "accountIdLabel": ("the label above the number of the card", "l’intitulé du numéro de la carte"),
+    "accountNameLabel": ("the label above the name of the member", "l’intitulé du nom du membre"),
+    "loyaltyPoints": ("the label above the balance", "l’intitulé du solde"),
+    "secondaryLoyaltyPoints": ("the label above the status", "l’intitulé du statut"),
+    "textModulesData": ("a text among the details", "un texte parmi les détails"),
+    "linksModuleData": ("a link", "un lien"),
+    "hexBackgroundColor": ("the colour", "la couleur"),
+    "programLogo": ("the logo", "le logo"),
+    "titleImage": ("the logo of a coupon", "le logo d’un bon"),
+    "heroImage": ("the picture", "l’image"),
+}
+"""What the parts of a body are called, in English and in French."""
+
+
+def part(path: str, language: str) -> str:
+    """What the part at the path of a fault is to whoever writes a programme, with the language of the text, if one is
+    named; the path itself, where there is no word for it."""
+    steps = path.split(".")
+    named = [PARTS[step] for step in map(_plain, steps) if step in PARTS]
+    if not named:
+        return path
+    said_so = named[0][int(language == "fr")]
+    return f"{said_so} ({steps[-1]})" if len(steps[-1]) == 2 and steps[-1].isalpha() else said_so
+
+
+def _plain(step: str) -> str:
+    return step[9:10].lower() + step[10:] if step.startswith("localized") else step
+
+
 NOTES: dict[str, str] = {
     "Google does not let this issuer name places, so cards in Google Wallet do not come forward near your shops. Ask "
     "Google Wallet's support to allowlist the issuer for Merchant Locations.": "Google ne laisse pas cet émetteur "
