@@ -81,7 +81,7 @@ def sold_of(body: sale_models.Sale) -> Sold:
 
 def redeemed_of(body: models.Redemption) -> Redeemed:
     """The same of a redemption."""
-    return Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward)
+    return Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward, given(body.proof))
 
 
 @counter.post("/sales", summary="Count a sale", responses={"200": models.Counted})
