@@ -1,4 +1,4 @@
-"""Owns what the client's types must refuse; nothing runs it. mypy says so of each line, and fails where one is taken."""
+"""Owns what the client's types must refuse; nothing runs it. mypy says so of each line, or fails where one is taken."""
 
 from __future__ import annotations
 
