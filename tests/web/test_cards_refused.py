@@ -1,0 +1,109 @@
+"""What the interface answers to a card that it does not take, and to one that is to spend with a second proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.actions.test_one_time import CLAIRE, Letterbox, _carried
+from tests.conftest import whole_module_mostly_on
+from tests.tills import on_shift
+from tests.world import Holder, World
+from wallet_server.actions import leaving, programs
+from wallet_server.actions.keys import authenticate
+from wallet_server.actions.programs import NewStore
+from wallet_server.records import contacts, members
+from wallet_server.records.schema import codes as code_table
+from wallet_server.rules import codes, refusals
+
+database_kind = whole_module_mostly_on("sqlite")
+
+
+def ask(world: World, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
+    answer = world.client().post(path, json=body, headers=headers or world.bearer(world.founded.till_key))
+    return answer.status_code, answer.json
+
+
+def older(world: World) -> Holder:
+    """A member whose next issue a till has seen, with the code of the one before."""
+    holder = world.enrol()
+    world.sell(holder, 10_000)
+    world.redeem(holder, 10)
+    world.sell(world.holder(holder.pass_public_id), 1_000)
+    return holder
+
+
+def refused(world: World) -> dict[str, str]:
+    """A text to scan for each of the six refusals."""
+    cancelled, over = world.enrol(), world.enrol()
+    leaving.cancel(world.ctx, world.merchant, cancelled.member, cancelled.pass_public_id)
+    with world.ctx.change() as tx:
+        ended = {"valid_to": world.clock()}
+        tx.execute(sa.update(code_table).where(code_table.c.pass_id == over.pass_id).values(**ended))
+    marks = [
+        authenticate(world.ctx, programs.found(world.ctx, "Autre", NewStore("Nord"), test=test).till_key).issuer_mark
+        for test in (False, True)
+    ]
+    other, trying, own = (codes.write(codes.first(mark, "0" * 16)) for mark in (*marks, world.till.issuer_mark))
+    return {
+        "other-merchant": other,
+        "revoked-card": cancelled.code,
+        "expired-card": over.code,
+        "test-card": trying,
+        "unknown-card": own,
+        "unreadable-code": own[:-1],
+    }
+
+
+def test_the_six_refusals_have_each_a_code_a_sentence_and_nothing_else(world: World) -> None:
+    texts = refused(world)
+    assert tuple(texts) == refusals.CARDS
+    sentences = set()
+    for code, text in texts.items():
+        for language in ("fr", "en"):
+            status, told = ask(world, "/v1/lookups", {"code": text, "language": language})
+            assert (status, told["code"]) == (
+                {"unreadable-code": 400}.get(code, 409 if "d-card" in code else 404),
+                code,
+            )
+            assert told["sentence"] == refusals.said(code, language)
+            assert set(told) == {"type", "title", "status", "code", "request_id", "field", "sentence"}
+            sentences.add(told["sentence"])
+        sale = {"code": text, "receipt": f"r-{code}", "amount_minor": 100, "currency": "EUR"}
+        assert ask(world, "/v1/sales", sale)[1]["code"] == code
+    assert len(sentences) == 12
+
+
+@pytest.mark.parametrize("path", ["/v1/redemptions", "/v1/holds"])
+def test_an_older_card_spends_with_the_word_of_a_cashier(world: World, path: str) -> None:
+    holder = older(world)
+    _, anna = on_shift(world, "Anna")
+    wanted = {"code": holder.code, "amount": 5, "reference": "9"}
+    status, told = ask(world, path, wanted, anna)
+    assert (status, told["code"], told["proofs"]) == (409, "second-proof-needed", ["cashier"])
+    proof = {"proof": {"kind": "cashier"}}
+    assert ask(world, path, wanted | proof)[1]["code"] == "cashier-needed"
+    status, told = ask(world, path, wanted | proof, anna)
+    assert (status, told["balances"]["points"]) == (200, 95)
+    assert ask(world, path, wanted, anna)[1] == told, "the same request sent again is answered the same"
+
+
+def test_an_older_card_spends_with_a_code_that_its_member_was_sent(world: World) -> None:
+    holder, box = older(world), Letterbox()
+    world.ctx.channels = {"email": box}
+    assert ask(world, "/v1/proofs", {"code": holder.code})[1]["code"] == "not-reachable"
+    with world.ctx.change() as tx:
+        programme = members.members_by_id(tx, [holder.member_id])[holder.member_id].programme_id
+        contacts.prove(tx, programme, holder.member_id, CLAIRE.kind, CLAIRE.value, world.clock.at)
+    status, told = ask(world, "/v1/proofs", {"code": holder.code, "language": "fr"})
+    assert (status, told["kind"]) == (200, "email")
+    assert told["sentence"] == f"Un code a été envoyé par e-mail à {told['to']}."
+    _carried(world)
+    wanted = {"code": holder.code, "amount": 5, "reference": "9"}
+    assert ask(world, "/v1/redemptions", wanted)[1]["proofs"] == ["code"]
+    for bad in ({"kind": "code"}, {"kind": "cashier", "value": "123456"}, {"kind": "word"}):
+        assert ask(world, "/v1/redemptions", wanted | {"proof": bad})[0] == 422
+    proof = {"kind": "code", "value": box.code}
+    assert ask(world, "/v1/redemptions", wanted | {"proof": proof})[1]["balances"]["points"] == 95
