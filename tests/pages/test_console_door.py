@@ -18,7 +18,8 @@ from werkzeug.test import TestResponse
 from tests.pages.console import PASSWORD, hire, sign_in, token_in
 from tests.pages.house import House
 from wallet_server.actions import keys
-from wallet_server.actions.staff import ROLES, attempts, founding, sessions, team
+from wallet_server.actions.staff import AUDITOR, CASHIER, ROLES, attempts, founding, sessions, team
+from wallet_server.actions.staff.roles import PARTS
 from wallet_server.app import create_app
 from wallet_server.records import staff
 from wallet_server.records.database import upgrade
@@ -85,6 +86,28 @@ def test_every_route_of_the_console_lets_in_its_roles_alone(house: House) -> Non
                 assert answer.status_code in (303, 400, 404), (method, path, role, answer.status_code)
     for section in SECTIONS:
         assert named.get(section.path, section.roles) == section.roles
+
+
+def test_the_table_of_roles_is_what_each_page_asks(house: House) -> None:
+    """Every part of the console has its page, and what stands in the table is what the page was asked for."""
+    parts = {name: rights for name, rights in PARTS.items() if rights.change or rights.see}
+    asked: dict[str, set[str]] = {"see": set(), "change": set()}
+    client, token = _browser(house, hire(house))
+    for method, path in routes(house):
+        with client:
+            client.open(path, method=method, data={"csrf": token} if method == "POST" else None)
+            part, verb = g.get("asked_part", ("", ""))
+        if path.endswith("/sessions/end"):
+            client, token = _browser(house, hire(house))
+        asked[verb].add(part)
+    assert asked["see"] >= {name for name, rights in parts.items() if rights.see} - {"pin"}
+    assert asked["change"] >= {name for name, rights in parts.items() if rights.change}
+    for name, rights in parts.items():
+        assert set(rights.change) <= set(rights.see), name
+        assert AUDITOR not in rights.change or name in ("home", "account"), f"an auditor changes nothing: {name}"
+        assert CASHIER not in rights.see or name in ("today", "home", "account", "pin"), name
+    assert CASHIER not in PARTS["announce"].see
+    assert AUDITOR not in {*PARTS["members"].see, *PARTS["tickets"].see, *PARTS["addressees"].see}
 
 
 def test_strangers_are_sent_to_sign_in_by_every_route(house: House) -> None:

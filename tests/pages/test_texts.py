@@ -61,6 +61,15 @@ def test_every_text_is_used_somewhere() -> None:
         "announce.groups.",
         "announce.standing.",
         "announce.why.",
+        "keys.overlaps.",
+        "keys.scopes.",
+        "webhooks.events.",
+        "webhooks.states.",
+        "webhooks.why.",
+        "webhooks.done.",
+        "watch.odd.",
+        "watch.budgets.",
+        "watch.limits.",
     )  # looked up by a code
     by_role = ("team.roles.", "team.may.", "team.deeds.", "team.by.", "sign.invited.as.")
     unused = [

@@ -202,6 +202,33 @@ def test_every_route_is_public_by_decision_or_asks_for_a_key(world: World) -> No
     assert len(endpoints - PUBLIC) >= 19
 
 
+def test_every_route_of_the_interface_opens_to_its_own_scope_alone(world: World) -> None:
+    """The whole matrix: a key of each scope at every route."""
+    with world.ctx.change() as tx:
+        till = world.till.till_id
+        made = {
+            scope: keys.make_key(
+                tx, world.founded.account_id, world.founded.merchant_id, till, frozenset({scope}), world.clock()
+            )
+            for scope in sorted(keys.SCOPES)
+        }
+    client, walked = world.client(), set()
+    for rule in world.app.url_map.iter_rules():
+        named = world.app.view_functions[rule.endpoint].__dict__.get("needs")
+        if named is None:
+            assert not rule.rule.startswith("/v1"), f"{rule.rule} names no scope"
+            continue
+        assert named in keys.SCOPES, rule.rule
+        walked.add(named)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            for scope, key in made.items():
+                path = rule.rule.replace("<id>", "x_00000000000000000000").replace("<card>", "x_00000000000000000000")
+                answer = client.open(path, method=method, data=b"{", content_type=JSON, headers=world.bearer(key))
+                refused = (answer.status_code, (answer.json or {}).get("code")) == (403, "needs-scope")
+                assert refused == (scope != named), (method, rule.rule, scope, answer.status_code)
+    assert walked == keys.SCOPES
+
+
 def test_a_key_is_asked_for_before_anything_is_read(cast: Cast) -> None:
     """And only once for each request, whatever the route does afterwards."""
     for method, path, _body, scope in _requests(cast):

@@ -57,8 +57,10 @@ SECTIONS = (
     Section("poster", "/console/poster"),
     Section("tills", "/console/tills"),
     Section("keys", "/console/keys"),
+    Section("webhooks", "/console/webhooks"),
     Section("team", "/console/team"),
     Section("watch", "/console/watch"),
+    Section("offline", "/console/offline"),
     Section("certificates", "/console/certificates"),
     Section("books", "/console/books"),
     Section("what_if", "/console/what-if"),
@@ -79,8 +81,10 @@ def signed_in(part: str, *, shows: bool = False, overdue: bool = False) -> Perso
 def entered(part: str, *, shows: bool = False, overdue: bool = False) -> Visit:
     """The same, with what is known of the session."""
     rights = PARTS[part]
-    roles = rights.see if shows or request.method in SAFE else rights.change
+    sees = shows or request.method in SAFE
+    roles = rights.see if sees else rights.change
     g.asked_roles = roles
+    g.setdefault("asked_part", (part, "see" if sees else "change"))
     found = visit()
     if found is None or found.pending:
         _send(f"/console/{'second' if found else 'sign-in'}?{urlencode({'next': _back()})}")
