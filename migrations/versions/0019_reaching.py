@@ -24,6 +24,7 @@ def upgrade() -> None:
     _codes()
     _merges()
     _imports()
+    op.create_index("ix_identities_kind_value", "identities", ["kind", "value"], unique=False)
     _refuse_changes("member_merges")
 
 

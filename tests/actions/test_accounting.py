@@ -23,6 +23,7 @@ from wallet_server.actions import (
     engaging,
     enrol,
     goodwill,
+    importing,
     keys,
     refunds,
     till,
@@ -123,6 +124,12 @@ def _event(world: World) -> None:
     engaging.report(world.ctx, world.merchant, told, world.wish("event"))
 
 
+def _opening(world: World) -> None:
+    importing.take_over(
+        world.ctx, world.merchant, world.programme, importing.File("old.csv", b"card;points\n7001;25\n", {})
+    )
+
+
 def _returned(world: World, holder: Holder) -> None:
     """9,000 of 10,000 come back: what is left is a small basket, which gives more."""
     sold = world.sell(holder, 10_000)
@@ -156,6 +163,7 @@ DOING: dict[str, Callable[[World], None]] = {
     "earn.welcome": _welcome,
     "earn.goodwill": _goodwill,
     "earn.event": _event,
+    "earn.opening": _opening,
     "earn.refund": _refund_that_gives,
     "forgive.refund": _forgiven,
     "coupon.welcome": _welcome_coupon,

@@ -43,6 +43,7 @@ from wallet_server.records import (
     members,
     one_time,
     passes,
+    plastic,
     programmes,
 )
 from wallet_server.records.clocks import shifted
@@ -59,6 +60,8 @@ DAYS, CLOCK, ANSWERS = "days", "clock", "answers"
 key says where it begins: `snapshot:day:account`, `days:day:programme`, `expiry:lot`, `coupons:coupon` and `over:pass`;
 `alerts` and `answers` have none. `clock:account` is the night of an account that is ahead of everybody's time."""
 MOST_SLICES = 10_000
+FILES_KEPT = timedelta(days=90)
+"""How long it is kept what a file of old cards said of people, of lines that nobody settled."""
 SLICE = 1000
 EXPIRY_SLICE = 100
 """Lots booked off in one transaction: a till that waits for one of these members waits a fraction of a second."""
@@ -130,6 +133,7 @@ def _night(ctx: Context, lease: Lease) -> None:
         credentials.forget_previous(tx, now)
         limits.forget_windows(tx, int(now.timestamp()) // 60 - 60)
         one_time.forget(tx, now - timedelta(days=1))
+        plastic.forget(tx, now - FILES_KEPT)
         pacing.forget(tx, int(now.timestamp()) - 60)
         issuers.forget_heard(tx, now)
         issuers.forget_numbers(tx, now - rotating.REMEMBERED)

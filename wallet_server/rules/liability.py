@@ -219,6 +219,7 @@ WAYS: dict[str, Way] = {
     "earn.welcome": Way(sold=False),
     "earn.goodwill": Way(sold=False),
     "earn.event": Way(sold=False),
+    "earn.opening": Way(sold=False),
     "earn.refund": Way(sold=False),
     "forgive.refund": Way(sold=False),
     "coupon.welcome": Way(sold=False),
@@ -230,7 +231,7 @@ WAYS: dict[str, Way] = {
 given for nothing: it is owed all the same."""
 
 
-TAKING = ("burn.", "reverse.", "expire.", "confirm.", "hold.", "release.", "capture.")
+TAKING = ("burn.", "reverse.", "expire.", "confirm.", "hold.", "release.", "capture.", "merge.")
 """How the reason codes begin that give nothing: what is taken, undone, or moved between a member's own accounts."""
 
 

@@ -33,6 +33,7 @@ identities = sa.Table(
     # What nobody has verified is a contact and no identity: it may stand at several members.
     sa.Index("ux_identities_verified", "programme_id", "kind", "value", unique=True,
              sqlite_where=sa.text("verified_at IS NOT NULL"), postgresql_where=sa.text("verified_at IS NOT NULL")),
+    sa.Index("ix_identities_kind_value", "kind", "value"),
 )  # fmt: skip
 
 consents = sa.Table(
