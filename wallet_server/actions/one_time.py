@@ -36,6 +36,7 @@ __all__ = [
     "proven",
     "reachable",
     "send",
+    "waiting",
 ]
 
 GOOD = timedelta(minutes=10)
@@ -106,6 +107,12 @@ def proven(ctx: Context, tx: Tx, member_id: int, purpose: str, value: str) -> Ad
     rows = one_time.of_member(tx, member_id, purpose, ctx.clock(), MOST_TRIES)
     found = _match(ctx, tx, rows, value)
     return None if found is None else Address(found.kind, _opened(ctx, found))
+
+
+def waiting(ctx: Context, tx: Tx, member_id: int, purpose: str) -> Address | None:
+    """To which address a code for this is on its way, or there, and not typed yet."""
+    row = one_time.newest(tx, member_id, purpose, ctx.clock())
+    return None if row is None else Address(row.kind, _opened(ctx, row))
 
 
 def ask(ctx: Context, tx: Tx, address: Address, purpose: str, language: str) -> None:

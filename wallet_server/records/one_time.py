@@ -78,6 +78,25 @@ def of_address(tx: Tx, address_mark: bytes, purpose: str, now: datetime, most_tr
     return [CodeRow(*r) for r in tx.execute(_OF_ADDRESS, keys)]
 
 
+_PENDING = (
+    sa.select(codes.c.id, codes.c.public_id, codes.c.kind, codes.c.address, codes.c.secret)
+    .where(
+        codes.c.member_id == b("member"),
+        codes.c.purpose == b("purpose"),
+        codes.c.used_at.is_(None),
+        codes.c.expires_at > b("now"),
+    )
+    .order_by(codes.c.id.desc())
+    .limit(1)
+)
+
+
+def newest(tx: Tx, member_id: int, purpose: str, now: datetime) -> CodeRow | None:
+    """The last code of the member for this that may still be typed."""
+    r = tx.execute(_PENDING, {"member": member_id, "purpose": purpose, "now": now}).first()
+    return None if r is None else CodeRow(*r)
+
+
 def use(tx: Tx, ids: Sequence[int], at: datetime) -> None:
     """These are over: one of them was typed."""
     tx.execute(sa.update(codes).where(codes.c.id.in_(list(ids))).values(used_at=at, address=None))

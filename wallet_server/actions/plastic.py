@@ -1,0 +1,121 @@
+"""Owns linking one card of plastic to a member: at the counter, where it is shown, or on the card's own page.
+
+Numbers of plastic are printed in a row and easily guessed, so that a number alone proves nothing: on the page, a code
+goes to the address that came with the card, and where none did the card is to be shown in the shop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wallet_server.actions import letters, merging, one_time, scanning, visitors
+from wallet_server.actions.context import Context
+from wallet_server.actions.enrol import pass_of_link, still_good
+from wallet_server.actions.once import Asked, Facts, once
+from wallet_server.actions.reaching import wrong
+from wallet_server.actions.visitors import Allowed
+from wallet_server.errors import Conflict, Invalid
+from wallet_server.records import contacts, members, passes, plastic, programmes
+from wallet_server.records.database import Tx
+from wallet_server.records.scope import Scope
+from wallet_server.rules import short_codes
+from wallet_server.rules.contacts import KINDS, Address, masked
+
+MOST_PLASTIC = 20
+"""Cards of plastic of one member."""
+ASKED_PER_HOUR = 10
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What becomes of a number that was typed on the card's page: `linked`, `sent` (a code to `masked`), or `shop`: it
+    is to be shown there. A number that nobody knows is `shop` too."""
+
+    state: str
+    masked: str = ""
+
+
+def link(ctx: Context, scope: Scope, code: str, number: str, wish: Asked) -> tuple[Facts, bool]:
+    """At the counter, with both cards in hand: the number is the card holder's from now on, with all that was
+    collected under it. Raises as `scanning.held_member` does, `Invalid` (`bad-number`) and `Conflict`
+    (`too-many-cards`)."""
+    plain = _number(number)
+
+    def act(tx: Tx) -> Facts:
+        member = scanning.holder_of(ctx, tx, scope, code)
+        lookup = passes.lookup_hash(short_codes.plastic_key(scope.issuer_mark, plain))
+        other = plastic.holder(tx, lookup)
+        moved: Facts = {"merged": None, "moved": {}}
+        if other is None:
+            members.lock_member(tx, member.id)
+            if plastic.count_of(tx, member.id) >= MOST_PLASTIC:
+                raise Conflict("This member has too many cards of plastic.", code="too-many-cards")
+            plastic.add_number(tx, member.id, lookup, ctx.now())
+        elif other != member.id:
+            moved = merging.join(ctx, tx, member.id, other, merging.PLASTIC, None, scope.merchant_id)
+        return {"member": member.public_id, "merged": moved["merged"], "moved": moved["moved"]}
+
+    answer = once(ctx, wish, act)
+    ctx.ring()
+    return answer
+
+
+def claim(ctx: Context, token: str, number: str, visitor: str | None) -> Claimed:
+    """A member types the number of an old card on the page of the new one. Raises `Invalid` (`bad-number`), `TooMany`
+    and `NotFound`."""
+    plain = _number(number)
+    with ctx.change() as tx:
+        row = pass_of_link(ctx, tx, "card", token)
+        visitors.count(ctx, tx, _asking(), row.public_id, visitor)
+        members.lock_member(tx, row.member_id)
+        still_good(tx, row)
+        member = members.members_by_id(tx, [row.member_id])[row.member_id]
+        mark = programmes.programme_by_id(tx, member.programme_id).issuer_mark
+        other = plastic.holder(tx, passes.lookup_hash(short_codes.plastic_key(mark, plain)))
+        if other == member.id:
+            return Claimed("linked")
+        address = None if other is None else _address(ctx, tx, other)
+        if other is None or address is None:
+            return Claimed("shop")
+        if contacts.owner(tx, member.programme_id, address.kind, address.value) == member.id:
+            merging.join(ctx, tx, member.id, other, merging.PLASTIC, None, None)
+            return Claimed("linked")
+        one_time.send(ctx, tx, other, one_time.MERGE, address)
+    ctx.ring()
+    return Claimed("sent", masked(address))
+
+
+def confirm(ctx: Context, token: str, number: str, value: str) -> Facts:
+    """Type the code that went to the old card's address: both cards are one member's. Raises `NotFound` (`wrong-code`)
+    and `Invalid` (`bad-number`)."""
+    plain = _number(number)
+    with ctx.change() as tx:
+        row = pass_of_link(ctx, tx, "card", token)
+        still_good(tx, row)
+        member = members.members_by_id(tx, [row.member_id])[row.member_id]
+        mark = programmes.programme_by_id(tx, member.programme_id).issuer_mark
+        other = plastic.holder(tx, passes.lookup_hash(short_codes.plastic_key(mark, plain)))
+        if other is None or not one_time.check(ctx, tx, other, one_time.MERGE, value):
+            raise wrong()
+        facts = merging.join(ctx, tx, member.id, other, merging.PLASTIC, None, None)
+    ctx.ring()
+    return facts
+
+
+def _number(text: str) -> str:
+    plain = short_codes.plastic_number(text[:80])
+    if plain is None:
+        raise Invalid("This is not the number of a card; type all of it.", code="bad-number", field="number")
+    return plain
+
+
+def _address(ctx: Context, tx: Tx, member_id: int) -> Address | None:
+    """Where whoever had the card of plastic is reached: what they proved, or what came with the card."""
+    for one in contacts.of_member(tx, member_id):
+        if one.kind in KINDS and letters.channel_of(ctx, one.kind) is not None:
+            return Address(one.kind, one.value)
+    return None
+
+
+def _asking() -> Allowed:
+    return Allowed("plastic", ASKED_PER_HOUR, 5, "Too many numbers were tried; wait an hour, or ask in the shop.")
