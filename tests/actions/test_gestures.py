@@ -53,7 +53,7 @@ def document(budgets: list[dict[str, Any]] | None = None) -> dict[str, Any]:
                 "code": "gold",
                 "names": both("Or", "Gold"),
                 "threshold": 500,
-                "privileges": [{"code": "priority", "names": both("PRIORITAIRE", "PRIORITY"), "colour": "#B3261E"}],
+                "privileges": [{"code": "priority", "names": both("PRIORITAIRE", "PRIORITY"), "colour": "#FFD54A"}],
             },
         ]
     }
@@ -213,6 +213,13 @@ def _card(world: World, holder: Holder) -> str:
         return str(passes.published(tx, [holder.pass_id])[holder.pass_id].card)
 
 
+def _settle(world: World) -> None:
+    """A new status has a version of the card to itself, after that of the points."""
+    for _ in range(3):
+        world.clock.forward(minutes=1)
+        world.work()
+
+
 @mostly_on("sqlite")
 def test_a_privilege_shows_at_the_till_and_is_gone_after_a_downgrade(shop: World) -> None:
     holder, headers = shop.enrol(), shop.bearer(shop.founded.till_key)
@@ -223,11 +230,16 @@ def test_a_privilege_shows_at_the_till_and_is_gone_after_a_downgrade(shop: World
         return shown
 
     assert privileges() == []
+    assert "PRIORITAIRE" not in _card(shop, holder)
     sale = shop.sell(holder, 60_000)
-    assert privileges() == [{"code": "priority", "name": "PRIORITAIRE", "colour": "#b3261e"}]
+    assert privileges() == [{"code": "priority", "name": "PRIORITAIRE", "colour": "#ffd54a"}]
+    _settle(shop)
+    assert ("PRIORITAIRE" in _card(shop, holder), "#ffd54a" in _card(shop, holder)) == (True, True)
     path = f"/v1/sales/{sale['id']}/reversal"
     assert shop.client().post(path, json={}, headers=headers).status_code == 200
     assert privileges() == []
+    _settle(shop)
+    assert ("PRIORITAIRE" in _card(shop, holder), "#ffd54a" in _card(shop, holder)) == (False, False)
 
 
 def test_a_gesture_with_strings_is_refused() -> None:

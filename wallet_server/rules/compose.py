@@ -6,11 +6,12 @@ The one place where a Card is made: every wallet, the web card and the lock scre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wallet_server.rules import coupons, recovering
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Offer, Palette, Place, Texts, Tier
+from wallet_server.rules.colours import LEGIBLE, contrast, rgb
 from wallet_server.rules.fitting import fits_front
 from wallet_server.rules.metrics import Measures
 from wallet_server.rules.places import Store, nearest
@@ -205,7 +206,13 @@ def _status(programme: Programme, holding: Holding) -> tuple[Level | None, Gauge
 
 
 def _palette(programme: Programme, level: Level | None) -> Palette:
-    return programme.palette if level is None or level.palette is None else level.palette
+    found = programme.palette if level is None or level.palette is None else level.palette
+    if level is None or not level.privileges:
+        return found
+    colour = level.privileges[0].colour
+    # The flag stands in the small words above the status; in its own colour where that is read on the card's ground.
+    legible = contrast(rgb(colour), rgb(found.background)) >= LEGIBLE
+    return replace(found, label=colour) if legible else found
 
 
 def _balance(programme: Programme, common: _Common, holding: Holding) -> Balance:
@@ -245,7 +252,7 @@ def _details(
         # The card of nobody yet says what whoever joins is given beside it.
         promised = {tag: coupons.promised(programme.welcome_coupon, tag) for tag in programme.languages}
         details.append(Detail("welcome", common.words("welcome"), promised))
-    if level is not None and level.benefits:
+    if level is not None and (level.benefits or level.privileges):
         details.append(_benefits(programme, level))
     details += _way(common, progress)
     details += _teaser(programme, level)
@@ -341,13 +348,18 @@ def _listed(programme: Programme, stores: Sequence[Store]) -> Detail:
 
 def _benefits(programme: Programme, level: Level) -> Detail:
     label = {lang: _WORDS["benefits"][lang].format(level.names[lang]) for lang in programme.languages}
-    text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in level.benefits) for lang in programme.languages}
+    listed = [*(privilege.names for privilege in level.privileges), *level.benefits]
+    text = {lang: "\n".join(f"• {benefit[lang]}" for benefit in listed) for lang in programme.languages}
     return Detail("benefits", label, text)
 
 
 def _tier(common: _Common, level: Level) -> Tier:
     short = None if level.short_names is None else dict(level.short_names)
-    return Tier(level.code, common.words("tier"), dict(level.names), short)
+    label = common.words("tier")
+    if level.privileges:
+        tongues = common.programme.languages
+        label = {tag: " · ".join(one.names[tag] for one in level.privileges) for tag in tongues}
+    return Tier(level.code, label, dict(level.names), short)
 
 
 def _way(common: _Common, progress: Gauge | None) -> list[Detail]:
