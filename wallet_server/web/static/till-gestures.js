@@ -30,14 +30,17 @@ export function drawPrompts(code, prompts = []) {
   at("prompts").replaceChildren(
     ...prompts.map((one) => {
       const left = Number.isInteger(one.left) ? ` ${fill(words.gestures_left, { left: one.left })}` : "";
-      const button = element("button", { type: "button", class: "yes", click: () => give(code, one) }, fill(words.say_yes, { title: one.title }));
-      return element("li", {}, button, element("span", { class: "hint" }, `${one.sentence ?? ""}${left}`));
+      const why = reasons(one);
+      const give = () => desk.working || write("gesture", "/v1/gestures", { code, gesture: one.gesture, ...(why && { reason: why.value }), reference: receipt() }, code);
+      const button = element("button", { type: "button", class: "yes", click: give }, fill(words.say_yes, { title: one.title }));
+      return element("li", {}, button, ...(why ? [why] : []), element("span", { class: "hint" }, `${one.sentence ?? ""}${left}`));
     }),
   );
   at("prompts").hidden = !prompts.length;
 }
 
-function give(code, { gesture, reason }) {
-  if (desk.working) return;
-  write("gesture", "/v1/gestures", { code, gesture, ...(reason && { reason }), reference: receipt() }, code);
+// One touch takes the first reason; another is chosen before.
+function reasons({ title, reasons: known = [] }) {
+  if (known.length < 2) return null;
+  return element("select", { "aria-label": fill(words.reason_for, { title }) }, ...known.map((one) => element("option", { value: one.id }, one.name)));
 }

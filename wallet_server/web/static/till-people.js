@@ -2,7 +2,7 @@
 // counts nothing, is switched here too.
 import { at, element, fill } from "./till-draw.js";
 import { asked, desk, drawer, focus, page, say, told, words } from "./till-stage.js";
-import { next } from "./till-card.js";
+import { next, refresh } from "./till-card.js";
 
 const LOCK_AFTER = 5 * 60 * 1000;
 const PRACTICE = "till-practice";
@@ -99,6 +99,7 @@ function entered(shift) {
   afterwards = null;
   if (then) return then();
   if (!desk.holder) next();
+  else refresh(desk.holder.code); // what this cashier may say yes to
   say("ok", fill(words.greeting, { name: shift.name }), words.ready);
   focus(at("code"));
 }
