@@ -31,6 +31,7 @@ from wallet_server.web.api.holds import holds
 from wallet_server.web.api.keys import keys
 from wallet_server.web.api.naming import name_operations
 from wallet_server.web.api.offline import offline_till
+from wallet_server.web.api.people import people
 from wallet_server.web.api.proofs import second_proofs
 from wallet_server.web.api.quotes import quotes
 from wallet_server.web.api.refunds import refunds
@@ -64,7 +65,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
     counters = (counter, cashiers, till_gestures, quotes, refunds, holds, second_proofs, offline_till, coupon_uses)
-    for blueprint in (*counters, back_office, keys, events, gestures, books, tiers, webhooks, sandbox_clock):
+    for blueprint in (*counters, back_office, keys, events, gestures, books, tiers, webhooks, sandbox_clock, people):
         app.register_api(blueprint)
     name_operations(app)
     app.register_blueprint(apple)

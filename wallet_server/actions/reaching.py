@@ -73,7 +73,7 @@ def ask(ctx: Context, token: str, text: str, source: str = "web-card") -> Said:
 
 def confirm(ctx: Context, token: str, value: str) -> Confirmed:
     """Type the code: the address is the member's, or, where it is another's, the two may be made one. Raises `NotFound`
-    (`wrong-code`)."""
+    (`wrong-sent-code`)."""
     with ctx.change() as tx:
         row = pass_of_link(ctx, tx, "card", token)
         members.lock_member(tx, row.member_id)
@@ -157,7 +157,7 @@ def told(ctx: Context, scope: Scope, member: str) -> Facts:
 def verify(ctx: Context, scope: Scope, member: str, value: str, *, join: bool, wish: Asked) -> tuple[Facts, bool]:
     """Type the code that a member told: the address is theirs. Where it is another member's, `join` makes the two one.
 
-    Raises `NotFound` (`wrong-code`) and `Conflict` (`address-taken`, without `join`): then the code may be sent again.
+    Raises `NotFound` (`wrong-sent-code`) and `Conflict` (`address-taken`, without `join`): then the code may be sent again.
     """
 
     def act(tx: Tx) -> Facts:
@@ -182,7 +182,7 @@ def verify(ctx: Context, scope: Scope, member: str, value: str, *, join: bool, w
 
 def wrong() -> NotFound:
     """What is answered to a code that is none, whatever is wrong with it."""
-    return NotFound("This is not the code that was sent, or it is over; ask for a new one.", code="wrong-code")
+    return NotFound("This is not the code that was sent, or it is over; ask for a new one.", code="wrong-sent-code")
 
 
 def _held(tx: Tx, scope: Scope, member: str) -> MemberRow:

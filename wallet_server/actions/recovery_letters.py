@@ -65,7 +65,7 @@ def ask(ctx: Context, text: str, tongue: str, visitor: str | None) -> str:
 
 def prove(ctx: Context, text: str, value: str, form: str, visitor: str | None) -> Proved:
     """Type the code: the one card of this address is back, or there is a choice. The same `form` sent twice gets the
-    same. Raises `NotFound` (`wrong-code`), in the same words whether the address is anybody's, and `TooMany`."""
+    same. Raises `NotFound` (`wrong-sent-code`), in the same words whether the address is anybody's, and `TooMany`."""
     address = _address(ctx, text)
     with ctx.change() as tx:
         visitors.count(ctx, tx, _guesses(ctx), "all", visitor)
@@ -88,7 +88,7 @@ def prove(ctx: Context, text: str, value: str, form: str, visitor: str | None) -
 
 
 def choose(ctx: Context, token: str, member: str, form: str) -> Facts:
-    """The card that was chosen is back: {pass, join_code}. Raises `NotFound` (`wrong-code`) when the choice is over."""
+    """The card that was chosen is back: {pass, join_code}. Raises `NotFound` (`wrong-sent-code`) when the choice is over."""
     try:
         said = orjson.loads(ctx.keyring.open(token[:4000], _CHOICE))
     except (WalletError, ValueError) as fault:
@@ -169,4 +169,4 @@ def _wish(what: str, form: str) -> Asked:
 
 def _wrong() -> NotFound:
     sentence = "This is not the code that was sent, or its ten minutes are over. Type it again, or ask for a new one."
-    return NotFound(sentence, code="wrong-code")
+    return NotFound(sentence, code="wrong-sent-code")
