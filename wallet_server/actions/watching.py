@@ -22,7 +22,7 @@ from wallet_server.records.watch import CashierSum, GivenLine, Noted
 from wallet_server.rules import watching as rules
 from wallet_server.rules.occasions import local, window
 
-__all__ = ["GivenLine", "Odd", "Overseen", "choose", "look", "oversee", "set_off", "today"]
+__all__ = ["GivenLine", "Odd", "Overseen", "choose", "look", "oversee", "own_gestures", "set_off", "today"]
 LOOK = "watch"
 EVERY = timedelta(minutes=5)
 DAYS = 7
@@ -78,6 +78,14 @@ def today(ctx: Context, scope: Scope) -> int:
         zone = _zone(tx, scope)
         limits = rules.limits(watch.kept_limits(tx, scope))
         return len(_of_day(tx, scope, local(ctx.now(), zone).date(), zone, limits))
+
+
+def own_gestures(ctx: Context, person: Person) -> int:
+    """How many gestures somebody made this week and did not take back."""
+    with ctx.look() as tx:
+        week = window("week", ctx.now(), _zone(tx, person.scope))
+        made = {} if week is None else watch.gestures_of_cashiers(tx, person.scope, week, 1)
+    return made.get(person.staff_id, 0)
 
 
 def _zone(tx: Tx, scope: Scope) -> str:

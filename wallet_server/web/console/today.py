@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from wallet_server.actions import certificate_days, overview, signing, webhooks
+from wallet_server.actions import certificate_days, overview, signing, watching, webhooks
 from wallet_server.actions.overview import Today
 from wallet_server.actions.staff import CASHIER, OWNER, Person
+from wallet_server.actions.staff.roles import PARTS
 from wallet_server.rules import sentences
 from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import console_page, signed_in, speaks
@@ -32,9 +33,15 @@ def page() -> Response:
 
 def _open(person: Person) -> dict[str, Any]:
     """Whether anybody can join at all; a cashier is not told, who could do nothing about it. And to the owner, which of
-    the shop's own systems hear nothing any more."""
+    the shop's own systems hear nothing any more; to who watches over the tills, how much looks odd; to a cashier, how
+    much they gave this week."""
     off = webhooks.turned_off(context(), person.scope) if person.role == OWNER else []
-    return {"unsigned": person.role != CASHIER and bool(signing.unsigned(context(), person.scope)), "webhooks_off": off}
+    return {
+        "unsigned": person.role != CASHIER and bool(signing.unsigned(context(), person.scope)),
+        "webhooks_off": off,
+        "odd": watching.today(context(), person.scope) if person.role in PARTS["watch"].see else 0,
+        "own": watching.own_gestures(context(), person) if person.role == CASHIER else None,
+    }
 
 
 @today.get("/console/today/now")
@@ -66,7 +73,8 @@ def _shown(person: Person) -> dict[str, Any]:
             sum(one.sales for _, one in found.fortnight),
             max((one.sales for _, one in found.fortnight), default=0),
         ),
-        "campaigns": person.role != CASHIER,
+        "campaigns": person.role in PARTS["announce"].see,
+        "clients": person.role in PARTS["members"].see,
         "steps": _steps(found),
     }  # fmt: skip
     text = part("console/_today.html", tongue, **shown, mark="")
