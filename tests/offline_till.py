@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.world import World
-
 Signed = dict[str, str]
+
+
+class Server(Protocol):
+    """What a till speaks to (`tests.world.World` is one)."""
+
+    clock: Callable[[], datetime]
+    programme: str
+
+    def client(self) -> Any: ...
+    def bearer(self, key: str) -> Mapping[str, str]: ...
 
 
 def written(raw: bytes) -> str:
@@ -29,7 +37,7 @@ class OfflineTill:
     """A paired device over the wire of the application. `ahead` is how far its clock is ahead; `queue` what it signed,
     by number."""
 
-    world: World
+    world: Server
     key: str
     ahead: timedelta = timedelta(0)
     private: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))

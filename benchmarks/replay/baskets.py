@@ -102,6 +102,21 @@ def choose(households: int, baskets: int, seed: int = 7) -> list[Basket]:
     return _with_lines(chosen)
 
 
+def twins() -> list[Basket]:
+    """Every basket that shares its household and its second with another: 84 pairs, in order of time and number. A till
+    that told sales apart by who and when would take one of each pair for a double scan."""
+    together = pl.len().over("household_id", "at")
+    receipts = (
+        pl.scan_parquet(data_file("transactions"))
+        .group_by("household_id", "basket_id")
+        .agg(pl.col("transaction_timestamp").min().alias("at"))
+        .filter(together > 1)
+        .sort("at", "basket_id")
+        .collect()
+    )
+    return _with_lines(receipts)
+
+
 def _with_lines(chosen: pl.DataFrame) -> list[Basket]:
     categories = pl.scan_parquet(data_file("products")).select("product_id", "product_category")
     rows = (

@@ -389,10 +389,10 @@ def test_a_person_has_it_booked_refuses_it_or_notes_something_and_the_journal_sa
         settle(world, "oev_" + "0" * 20, "refuse")
     with world.ctx.look() as tx:
         rows = tx.execute(sa.select(metadata.tables["staff_events"])).all()
-    assert [(r.about, r.detail) for r in rows if r.what == "offline_settled"] == [
-        (burned, "note"),
-        (burned, "accept"),
-        (taken, "refuse"),
+    assert [(r.about, r.what) for r in rows if r.what.startswith("offline")] == [
+        (burned, "offline_noted"),
+        (burned, "offline_accepted"),
+        (taken, "offline_refused"),
     ]
 
 

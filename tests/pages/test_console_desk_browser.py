@@ -9,9 +9,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import check
-from tests.pages.browsing import NEEDS_CHROMIUM
+from tests.pages.browsing import NEEDS_CHROMIUM, Open
 from tests.pages.console import PASSWORD, hire
 from tests.pages.house import House
+from tests.pages.test_console_offline import PATH, trouble
 from tests.pages.test_console_whatif import export
 
 pytestmark = NEEDS_CHROMIUM
@@ -72,6 +73,24 @@ def test_a_marketer_looks_announces_and_asks_what_it_would_have_cost(
     _check(page, axe)
     context.close()
     assert not faults
+
+
+def test_an_owner_settles_what_a_till_did_without_a_network(opened: Open, house: House, axe: str) -> None:
+    burned, taken, _ = trouble(house, "2")
+    email = hire(house, "owner", house.stranger.merchant_key)
+    with opened(viewport={"width": 360, "height": 740}) as page:
+        page.goto(f"/console/sign-in?next={PATH}")
+        page.fill("[name=email]", email)
+        page.fill("[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        one = page.locator(f"#{burned}")
+        expect(one).to_contain_text("nothing is spent without a network")
+        one.get_by_label("Note").fill("asked Ana")
+        one.get_by_role("button", name="Have it counted").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("It is counted.")
+        expect(page.locator(f"#{taken}")).to_be_visible()
+        _check(page, axe)
 
 
 def _check(page: Page, axe: str) -> None:

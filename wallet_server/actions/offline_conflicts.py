@@ -138,7 +138,7 @@ def _claim(ctx: Context, scope: Scope, event: str, decision: str, note: str | No
         words = {} if note is None else {"note": note[:MOST_NOTE]}
         if decision == NOTE:
             offline.decide(tx, row.id, words)
-            deeds.add(tx, scope, deeds.OFFLINE_SETTLED, now, about=event, detail=decision)
+            deeds.add(tx, scope, deeds.OFFLINE_NOTED, now, about=event)
             return None
         if row.state != CONFLICT:
             if row.decision == decision:
@@ -149,7 +149,7 @@ def _claim(ctx: Context, scope: Scope, event: str, decision: str, note: str | No
         values = {"decision": decision, "decided_by": scope.principal, "decided_at": now, **words}
         if decision == REFUSE:
             values["state"] = REFUSED
-            deeds.add(tx, scope, deeds.OFFLINE_SETTLED, now, about=event, detail=decision)
+            deeds.add(tx, scope, deeds.OFFLINE_REFUSED, now, about=event)
         offline.decide(tx, row.id, values)
         return row
 
@@ -163,7 +163,7 @@ def _accept(ctx: Context, scope: Scope, row: EventRow) -> None:
         raise
     with ctx.change() as tx:
         offline.decide(tx, row.id, _values(fate))
-        deeds.add(tx, scope, deeds.OFFLINE_SETTLED, ctx.now(), about=row.public_id, detail=ACCEPT)
+        deeds.add(tx, scope, deeds.OFFLINE_ACCEPTED, ctx.now(), about=row.public_id)
 
 
 def _values(fate: Fate) -> dict[str, Any]:

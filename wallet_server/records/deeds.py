@@ -25,7 +25,7 @@ GOODWILL, GESTURE_UNDONE, GESTURE_REFUSED = "goodwill", "gesture_undone", "gestu
 PIN = "pin"
 KEY_MADE, KEY_ROTATED, KEY_ENDED = "key_made", "key_rotated", "key_ended"
 ANOMALY, LIMITS = "anomaly", "limits"
-OFFLINE_SETTLED = "offline_settled"
+OFFLINE_ACCEPTED, OFFLINE_REFUSED, OFFLINE_NOTED = "offline_accepted", "offline_refused", "offline_noted"
 OPERATOR = "operator"
 _STAFF = "staff:"
 

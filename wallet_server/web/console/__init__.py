@@ -9,6 +9,7 @@ from wallet_server.web.console.certificates import certificates
 from wallet_server.web.console.home import home
 from wallet_server.web.console.keys import keys
 from wallet_server.web.console.members import members
+from wallet_server.web.console.offline import offline
 from wallet_server.web.console.posters import posters
 from wallet_server.web.console.sign_in import sign_in
 from wallet_server.web.console.start import start
@@ -17,6 +18,7 @@ from wallet_server.web.console.tickets import tickets
 from wallet_server.web.console.tills import tills
 from wallet_server.web.console.today import today
 from wallet_server.web.console.watch import watch
+from wallet_server.web.console.webhooks import webhooks
 from wallet_server.web.console.whatif import whatif
 
 CONSOLE = (
@@ -37,5 +39,7 @@ CONSOLE = (
     books,
     certificates,
     keys,
+    webhooks,
     watch,
+    offline,
 )
