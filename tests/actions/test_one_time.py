@@ -1,11 +1,12 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
 from tests.conftest import whole_module_mostly_on
+from tests.letterbox import Letterbox
 from tests.world import Holder, World
 from wallet_server.actions import letters, one_time
-from wallet_server.channels.port import Later, Letter, Refused, Taken, Verdict
+from wallet_server.channels.port import Later, Refused
 from wallet_server.errors import Conflict, TooMany
 from wallet_server.records import contacts, members
 from wallet_server.records import letters as letter_rows
@@ -14,24 +15,6 @@ from wallet_server.rules.contacts import Address
 database_kind = whole_module_mostly_on("sqlite")
 CLAIRE = Address("email", "claire@example.com")
 SOMEBODY = Address("email", "somebody@example.com")
-
-
-@dataclass
-class Letterbox:
-    """A channel that keeps what it was handed and answers as it is told."""
-
-    name: str = "letterbox"
-    kind: str = "email"
-    got: list[Letter] = field(default_factory=list)
-    says: list[Verdict] = field(default_factory=list)
-
-    def send(self, letter: Letter) -> Verdict:
-        self.got.append(letter)
-        return self.says.pop(0) if self.says else Taken("1")
-
-    @property
-    def code(self) -> str:
-        return self.got[-1].plain.partition("\n")[0]
 
 
 @pytest.fixture

@@ -11,7 +11,17 @@ from wallet_server.actions.once import Facts
 from wallet_server.errors import Invalid, NotFound, TooMany
 from wallet_server.web.face import face
 from wallet_server.web.join import form_name, form_sent, remember
-from wallet_server.web.rendering import chosen_language, context, here, language, press, public_path, render, root
+from wallet_server.web.rendering import (
+    LANGUAGES,
+    chosen_language,
+    context,
+    here,
+    language,
+    press,
+    public_path,
+    render,
+    root,
+)
 from wallet_server.web.visitor import address
 
 recovering = Blueprint("recover", __name__)
@@ -94,6 +104,7 @@ def by_letter() -> Answer:
     return render(
         "recover_choice.html",
         language(),
+        alternates=_alternates(),
         cards=proved.cards,
         token=proved.token,
         action=f"{root()}/recover/letter/card",
@@ -119,6 +130,7 @@ def _letter_page(status: int, typed: str, fault: str) -> Response:
         "recover.html",
         language(),
         status=status,
+        alternates=_alternates(),
         lost=None,
         fault="",
         typed="",
@@ -136,6 +148,7 @@ def _code_asked(status: int, typed: str, said: str, fault: str) -> Response:
         "recover_code.html",
         language(),
         status=status,
+        alternates=_alternates(),
         said=said,
         fault=fault,
         address=typed,
@@ -143,6 +156,11 @@ def _code_asked(status: int, typed: str, said: str, fault: str) -> Response:
         again=f"{root()}/recover/letter",
         form=form_name(),
     )
+
+
+def _alternates() -> dict[str, str]:
+    """What a form led to is not an address: in the other language one begins anew."""
+    return {name: f"{root()}/recover?lang={name}" for name in LANGUAGES}
 
 
 def _crowded(page: Response, fault: TooMany) -> Response:
