@@ -1,9 +1,7 @@
 // Goods that come back: the last sale whole, or lines or an amount of any sale that this device remembers.
-import { at, element, fill, minor, money } from "./till-draw.js";
-import { desk, drawer, language, refuse, sure, words } from "./till-stage.js";
+import { at, clock, element, fill, minor, money } from "./till-draw.js";
+import { desk, drawer, refuse, sure, words } from "./till-stage.js";
 import { receipt, write } from "./till-write.js";
-
-const time = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
 
 export async function refund() {
   const last = drawer.get("sale");
@@ -18,7 +16,7 @@ const chosen = () => sales().find((sale) => sale.id === at("back-sale").value);
 export function open() {
   const found = sales();
   if (!found.length || desk.working) return;
-  at("back-sale").replaceChildren(...found.map((sale) => element("option", { value: sale.id }, `${time(sale.at)} · ${sale.receipt} · ${sale.sentence}`)));
+  at("back-sale").replaceChildren(...found.map((sale) => element("option", { value: sale.id }, `${clock(sale.at)} · ${sale.receipt} · ${sale.sentence}`)));
   draw();
   at("back").returnValue = "no";
   at("back").showModal();

@@ -1,7 +1,7 @@
 // The card, or the coupon, that lies at the till: looked up, shown, and taken from the page again.
 import { drawCoupon } from "./till-coupon.js";
 import { at, drawRewards, drawStamps, fill, money, product, signal } from "./till-draw.js";
-import { acts, ask, asked, desk, drawer, focus, keyboard, language, loud, page, refuseBy, say, words } from "./till-stage.js";
+import { acts, ask, asked, desk, focus, keyboard, language, loud, page, refuseBy, say, words } from "./till-stage.js";
 
 export async function refresh(code) {
   if (!code) return;

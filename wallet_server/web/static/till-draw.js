@@ -3,6 +3,9 @@ export const at = (id) => document.getElementById(id);
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 const language = document.documentElement.lang;
 
+// Hours as the country writes them, not as another one of the same language does.
+export const clock = (when) => new Date(when).toLocaleTimeString({ en: "en-GB" }[language] ?? language, { hour: "2-digit", minute: "2-digit" });
+
 export function element(name, attributes = {}, ...content) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {

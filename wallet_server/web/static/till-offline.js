@@ -1,9 +1,9 @@
 // A till without a network goes on: it reads cards by itself, says plainly what it may promise, keeps what is done, and
 // brings it when the network is back.
-import { at, counted, element, fill, minor, money, product, signal } from "./till-draw.js";
+import { at, clock, counted, element, fill, money, product, signal } from "./till-draw.js";
 import { prove, read } from "./till-code.js";
 import { Queue } from "./till-queue.js";
-import { acts, asked, desk, drawer, focus, headers, keyboard, language, loud, page, root, say, words } from "./till-stage.js";
+import { acts, desk, drawer, focus, headers, loud, page, root, say, words } from "./till-stage.js";
 import { call } from "./till-wire.js";
 import { Vault } from "./till-vault.js";
 
@@ -180,8 +180,6 @@ async function spendable(code, state, card) {
   );
 }
 
-const time = (when) => new Date(when).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-
 function show(text, code, state, card, most) {
   const name = card?.programme ?? Object.keys(pack.programmes)[0];
   const programme = pack.programmes[name];
@@ -190,7 +188,7 @@ function show(text, code, state, card, most) {
     programme: name,
     balances: card?.balances ?? {},
     tier_name: card?.tier_name ?? "",
-    sentence: card ? fill(words.as_of, { what: card.sentence, time: time(card.at) }) : words.balance_unknown,
+    sentence: card?.sentence ?? "",
     rewards: (card?.rewards ?? []).filter((one) => one.ready && one.stock === null && one.cost.currency === pack.allowance?.currency && one.cost.amount <= most),
     privileges: card?.privileges ?? [],
     prompts: [],
@@ -207,7 +205,8 @@ function show(text, code, state, card, most) {
   at("sale").hidden ||= !earn;
   at("give").hidden ||= !earn;
   at("spend").hidden = !most;
-  say(state === "genuine" ? "ok" : "unclear", facts.sentence, { genuine: words.genuine, unproven: words.unproven, forged: words.forged }[state]);
+  const standing = card ? fill(words.as_of, { what: card.sentence, time: clock(card.at) }) : words.balance_unknown;
+  say(state === "genuine" ? "ok" : "unclear", standing, { genuine: words.genuine, unproven: words.unproven, forged: words.forged }[state]);
   if (state === "genuine") signal("ok", loud());
   focus(acts.first());
 }
@@ -276,12 +275,12 @@ function drawWaiting(events) {
   at("waiting-none").hidden = events.length > 0;
   const { allowance } = pack ?? {};
   const programme = allowance && pack.programmes[allowance.programme];
-  at("reserved").textContent = programme ? fill(words.reserved, { units: counted(allowance.amount, programme), time: time(allowance.until) }) : words.nothing_reserved;
+  at("reserved").textContent = programme ? fill(words.reserved, { units: counted(allowance.amount, programme), time: clock(allowance.until) }) : words.nothing_reserved;
 }
 
 function entry(one) {
   const state = { kept: words.state_kept, waiting: words.state_waiting, applied: words.state_applied, conflict: words.state_conflict, refused: words.state_refused }[one.state];
-  const head = element("strong", {}, `${time(one.at)} · ${one.what}`);
+  const head = element("strong", {}, `${clock(one.at)} · ${one.what}`);
   const badge = element("span", { class: `badge ${{ applied: "on", conflict: "off", refused: "off" }[one.state] ?? "held"}` }, state);
   return element("li", {}, head, badge, element("span", { class: "hint" }, [one.receipt, one.sentence].filter(Boolean).join(" · ")));
 }
