@@ -139,62 +139,69 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     Stores the sale as sold, awards what the programme's rules give, moves the tier, and leaves the refresh of the
     cards as a job, all in one transaction. Raises `Conflict` (`key-reused`) when the receipt stands for another sale.
     """
-    till_id, _ = at_till(scope)
+    at_till(scope)
     now = ctx.now()
-    occurred = sold.occurred_at or now
-    _plausible(sold.amount_minor, occurred, now)
+    plausible(sold.amount_minor, sold.occurred_at or now, now)
 
     def act(tx: Tx) -> Facts:
         # What is spent is spent now: a number of the past is good for earning alone.
         scanned_at = None if sold.uses.spends else sold.occurred_at
         spends = sold.uses.spends
         member = held_member(ctx, tx, scope, sold.code, spends=spends, proof=sold.proof, sold_at=scanned_at)
-        rater = ctx.rater(tx, member.version_id)
-        programme = rater.programme
-        if sold.money != programme.money.iso:
-            raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
-        tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
-        basket = Basket(lines_of(sold.lines), occurred, scope.zone, scope.store)
-        needs = checkout.needs(programme, sold.uses, rater.needs)
-        state = gathering.state_of(tx, needs, member, occurred, scope.zone)
-        bill = checkout.of(Desk(ctx, tx, scope, member, programme, _find(ctx, tx, scope)), sold.uses)
-        if bill is not None:
-            bill.price(basket, state, purses, sold.receipt, now)
-            basket, purses = bill.basket, bill.purses
-        rated = rater.rate(basket, state)
-        amount = sold.amount_minor if bill is None else bill.amount_minor
-        kept = rater.remember(basket, state, rated) | (bill.kept if bill else {})
-        new = _new_sale(scope, member, sold, amount, kept, now)
-        awards = awards_of(rated.awards, _said(new), purses)
-        posted = ledger.foresee(awards)
-        moved = posted if bill is None else [*bill.posted, *posted]
-        after = standing.by_balance(ctx, tx, programme, member.id, tier, moved)
-        loud = cards.mask(standing.loud(programme, moved, tier, after))
-        spend = bill.spend if bill is not None and spends else None
-        if spends:
-            reissuing.follow(ctx, tx, scope, member, now)
-        takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
-        after = standing.after_sale(ctx, tx, programme, member.id, after, earned=bool(awards))
-        balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
-        again = rater.waits(basket, state, rated)
-        more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
-        if bill is not None:
-            posted = moved
-            bill.count_hints(till_id)
-            more |= bill.told()
-        if awards:
-            made = conversions.settle(ctx, tx, programme, member.version_id, awards[0].booking, balances)
-            posted, balances, more = made.told(posted, balances, more)
-        if "vouchers" in more:
-            cards.changed(tx, member.id, ["news"], now)
-        facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
-        said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
-        hooks.tell(ctx, tx, hooks.COUNTED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
-        return facts
+        return count(ctx, tx, scope, member, sold, member.version_id, now)
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
     ctx.ring()
     return answer
+
+
+def count(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, sold: Sold, version_id: int, now: datetime) -> Facts:
+    """Store a sale of a member who is held, by this version of the programme, and award what it gives: what was
+    booked. Raises `Invalid` (`wrong-currency`), and as using vouchers, rewards and a pot does."""
+    till_id, _ = at_till(scope)
+    spends, occurred = sold.uses.spends, sold.occurred_at or now
+    rater = ctx.rater(tx, version_id)
+    programme, current = rater.programme, ctx.programme(tx, member.version_id)
+    if sold.money != programme.money.iso:
+        raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
+    tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
+    basket = Basket(lines_of(sold.lines), occurred, scope.zone, scope.store)
+    needs = checkout.needs(programme, sold.uses, rater.needs)
+    state = gathering.state_of(tx, needs, member, occurred, scope.zone)
+    bill = checkout.of(Desk(ctx, tx, scope, member, programme, _find(ctx, tx, scope)), sold.uses)
+    if bill is not None:
+        bill.price(basket, state, purses, sold.receipt, now)
+        basket, purses = bill.basket, bill.purses
+    rated = rater.rate(basket, state)
+    amount = sold.amount_minor if bill is None else bill.amount_minor
+    kept = rater.remember(basket, state, rated) | (bill.kept if bill else {})
+    new = _new_sale(scope, replace(member, version_id=version_id), sold, amount, kept, now)
+    awards = awards_of(rated.awards, _said(new), purses)
+    posted = ledger.foresee(awards)
+    moved = posted if bill is None else [*bill.posted, *posted]
+    after = standing.by_balance(ctx, tx, current, member.id, tier, moved)
+    loud = cards.mask(standing.loud(current, moved, tier, after))
+    spend = bill.spend if bill is not None and spends else None
+    if spends:
+        reissuing.follow(ctx, tx, scope, member, now)
+    takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
+    after = standing.after_sale(ctx, tx, current, member.id, after, earned=bool(awards))
+    balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
+    again = rater.waits(basket, state, rated)
+    more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
+    if bill is not None:
+        posted = moved
+        bill.count_hints(till_id)
+        more |= bill.told()
+    if awards:
+        made = conversions.settle(ctx, tx, current, member.version_id, awards[0].booking, balances)
+        posted, balances, more = made.told(posted, balances, more)
+    if "vouchers" in more:
+        cards.changed(tx, member.id, ["news"], now)
+    facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
+    said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
+    hooks.tell(ctx, tx, hooks.COUNTED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
+    return facts
 
 
 def _find(ctx: Context, tx: Tx, scope: Scope) -> checkout.Find:
@@ -225,7 +232,7 @@ def _new_sale(
     )
 
 
-def _plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
+def plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
     if amount_minor < 0:
         why = "A sale cannot come to less than zero. To take goods back, reverse the sale instead."
         raise Invalid(why, code="negative-sale", field="amount_minor")
