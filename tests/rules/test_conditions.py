@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wallet_server.errors import Invalid
 from wallet_server.rules import conditions
 from wallet_server.rules.conditions import EVENT, SALE, Refused, Unanswerable
-from wallet_server.rules.program import default_document, parse
+from wallet_server.rules.program import default_document, parse, publishable
 
 Facts = dict[str, Any]
 
@@ -266,3 +266,18 @@ def test_a_programme_with_a_bad_condition_is_refused_with_its_path_and_character
         ("earn.1.when", "At character 1: There is no “basket” here"),
         ("multipliers.0.when", "At character 8: Something is missing at the end."),
     ]
+
+
+def test_conditions_that_are_asked_of_each_line_are_bounded_together() -> None:
+    """One of 500 characters is well; five are more than a till should wait for with a thousand lines."""
+    when = " || ".join(f"line.sku == '{number:0>85}'" for number in range(4))
+    factors = [{"id": f"m{number}", "factor": [2, 1], "when": when} for number in range(5)]
+    document = default_document("Shop")
+    assert publishable(document | {"multipliers": factors[:4]}).multipliers
+    with pytest.raises(Invalid) as refused:
+        publishable(document | {"multipliers": factors})
+    assert [fault.path for fault in refused.value.faults] == ["multipliers.4.when"]
+    # What was published before stays readable.
+    assert len(parse(document | {"multipliers": factors}).multipliers) == 5
+    of_baskets = [one | {"when": when.replace("line.sku", "store.id")} for one in factors]
+    assert publishable(document | {"multipliers": of_baskets}).multipliers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -199,3 +200,25 @@ def test_parts_are_the_whole(total: int, shares: list[int]) -> None:
     assert sum(parts.values()) == total
     for number, share in enumerate(shares):
         assert abs(parts[number] * sum(shares) - total * share) < sum(shares)
+
+
+def test_a_condition_on_the_whole_basket_is_asked_once_however_many_lines_there_are() -> None:
+    """Asked for each line it would go through all lines each time: a thousand lines would hold up the till."""
+    deals = Deals(programme({"percent": {"percent": 10}, "when": "basket.lines.all(one, one.amount_minor > 0)"}))
+    calls = 0
+
+    def count(_frame: object, event: str, _given: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    found = []
+    for lines in (100, 200):
+        calls = 0
+        basket = Basket([pieces(1, 100) for _ in range(lines)], NOON, "Europe/Paris", "sto_1")
+        sys.setprofile(count)
+        try:
+            assert deals.apply(basket, State()).deals
+        finally:
+            sys.setprofile(None)
+        found.append(calls)
+    assert found[1] < 3 * found[0]

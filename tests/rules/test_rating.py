@@ -149,6 +149,8 @@ def test_the_engine_gives_what_fractions_give(document: dict[str, Any], basket: 
     assert dict(zip([rule.id for rule in rater.rules], rater.units(basket, state), strict=True)) == {
         rule.id: expected.get(rule.id, 0) for rule in rater.rules
     }
+    flat = rater.flat(basket.lines, sum(line.amount_minor for line in basket.lines), basket.at, state.visits)
+    assert flat is None or flat == rater.units(basket, state)
     # What was kept rates it again, and nothing else is needed.
     kept = json.loads(json.dumps(rater.remember(basket, state, rated)))
     assert rater.rate(*recall(kept, basket.lines, basket.at)) == rated

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.ledger_year import document, of_oracle, of_simulator
+from benchmarks.year_oracle import TOBACCO, Article, Member
 from wallet_server.rules.baskets import Line
 from wallet_server.rules.program import Programme, parse
 from wallet_server.rules.program_default import default_document
@@ -288,6 +290,42 @@ def said(draft: Programme, found: Report) -> dict[str, tuple[str, str]]:
         one.code: (warning_sentence(one, draft, "fr"), warning_sentence(one, draft, "en"))
         for one in warnings(draft, found)
     }
+
+
+YEARS = st.lists(
+    st.tuples(
+        st.integers(0, 40_000),  # minutes after the one before
+        st.lists(st.tuples(st.sampled_from([None, "BREAD", TOBACCO]), st.integers(0, 40_000)), min_size=1, max_size=4),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(YEARS, min_size=1, max_size=3))
+def test_a_year_with_rewards_tiers_and_expiry_is_what_another_count_says(
+    years: list[list[tuple[int, list[tuple[str | None, int]]]]],
+) -> None:
+    """The oracle shares no code with the product: rewards come off each line in turn, tiers count what was paid."""
+    histories: dict[int, list[Purchase]] = {}
+    members: dict[int, Member] = {}
+    moments = [START]
+    for home, drawn in enumerate(years):
+        moment, member = START, members.setdefault(home, Member())
+        for after, goods in drawn:
+            moment += timedelta(minutes=after)
+            articles = [Article(str(number), category, 1, cents) for number, (category, cents) in enumerate(goods)]
+            member.buy(moment, articles, member.wishes(moment, articles))
+            lines = [Line(one.sku, one.category, 1000, one.cents, 0, False) for one in articles]
+            histories.setdefault(home, []).append(Purchase(moment, "", lines))
+        moments.append(moment)
+    until = max(moments) + timedelta(days=100)
+    for home, found in of_simulator(parse(document()), histories, until):
+        expected = of_oracle(members[home], until)
+        assert {name: amount for name, amount in found.items() if amount} == {
+            name: amount for name, amount in expected.items() if amount
+        }
 
 
 def test_a_give_back_of_a_third_of_a_percent_warns_and_a_whole_percent_does_not() -> None:

@@ -106,10 +106,10 @@ class Deals:
         for deal, when in self._deals:
             if (deal.tiers is not None and state.tier not in deal.tiers) or not occasions.within(deal.calendar, here):
                 continue
-            chosen = counter.of(deal.goods)
+            chosen: Sequence[int] = counter.of(deal.goods)
             if when is not None:
                 around = around or Surroundings(basket, state, self._excluded)
-                chosen = [n for n in chosen if _holds(when, around, basket.lines[n])]
+                chosen = _held(when, around, basket.lines, chosen)
             if not chosen:
                 continue
             found, hint = _take(deal, counter, chosen)
@@ -120,10 +120,16 @@ class Deals:
         return Dealt(tuple(taken), tuple(hints))
 
 
-def _holds(when: Condition, around: Surroundings, line: Line) -> bool:
-    """A condition on a line chooses the lines; any other holds for all or for none."""
-    around.line = line
-    return around.holds(when, "")
+def _held(when: Condition, around: Surroundings, lines: Sequence[Line], chosen: Sequence[int]) -> Sequence[int]:
+    """A condition on a line chooses the lines; any other holds for all or for none, and is asked once."""
+    if not when.per_line:
+        return chosen if around.holds(when, "") else ()
+    found = []
+    for number in chosen:
+        around.line = lines[number]
+        if around.holds(when, ""):
+            found.append(number)
+    return found
 
 
 class _Counter:
@@ -148,6 +154,8 @@ class _Counter:
             self._give_back(lines[number])
 
     def of(self, goods: Goods) -> list[int]:
+        if not goods:
+            return list(self.left)
         return [n for n in self.left if goods.hold(self.lines[n].category, self.lines[n].sku)]
 
     def _give_back(self, line: Line) -> None:

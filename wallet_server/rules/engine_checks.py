@@ -12,6 +12,8 @@ from wallet_server.rules.document_reading import rows as rows_of
 
 _NEEDS = ("all", "any", "metric", "weighted")
 _OFFS = ("buy_get", "percent", "amount")
+MOST_ASKED_OF_LINES = 2_000
+"""Characters: about a fifth of a second for the longest basket on a slow machine."""
 MAX_DEPTH = 4
 """How deep the needs of a tier may stand in each other."""
 
@@ -90,6 +92,32 @@ def _condition_faults(document: Mapping[str, object]) -> Iterator[Fault]:
             variables = conditions.EVENT if part == "earn" and row.get("event") is not None else conditions.SALE
             if isinstance(text, str):
                 yield from condition_faults(f"{part}.{index}.when", text, variables)
+
+
+def burden_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    """Conditions that are asked of each line, where they are too long together: a basket has a thousand lines, and a
+    till waits for every answer."""
+    together = 0
+    for part in ("earn", "multipliers", "deals"):
+        for index, row in enumerate(rows_of(document.get(part))):
+            text = row.get("when")
+            if not isinstance(text, str) or row.get("event") is not None or not _asked_of_lines(text):
+                continue
+            together += len(text)
+            if together > MOST_ASKED_OF_LINES:
+                sentence = (
+                    f"Conditions about “line” are asked of every line of a basket; all of them together have at most "
+                    f"{MOST_ASKED_OF_LINES:,} characters. Name categories or articles instead, or write them shorter."
+                )
+                yield Fault(f"{part}.{index}.when", sentence)
+                return
+
+
+def _asked_of_lines(text: str) -> bool:
+    try:
+        return conditions.read(text, conditions.SALE).per_line
+    except conditions.Refused:
+        return False
 
 
 def condition_faults(path: str, text: str, variables: conditions.Variables) -> Iterator[Fault]:

@@ -17,8 +17,9 @@ from wallet_server.errors import Fault, Invalid, NotFound
 from wallet_server.rules import gesture_parts
 from wallet_server.rules import program_build as build
 from wallet_server.rules.announcing import AnnouncePolicy
-from wallet_server.rules.card import Palette, Texts
+from wallet_server.rules.card import Barcode, Palette, Texts
 from wallet_server.rules.document_types import shape_faults
+from wallet_server.rules.engine_checks import burden_faults
 from wallet_server.rules.gesture_parts import Budget, Gesture
 from wallet_server.rules.program_checks import address_faults, cross_faults
 from wallet_server.rules.program_default import default_document
@@ -91,6 +92,7 @@ class Programme:
     money: Money
     design_id: str
     design_version: int
+    barcode: Barcode | None
     palette: Palette
     description: Texts
     currencies: tuple[Currency, ...]
@@ -156,7 +158,7 @@ def publishable(document: Mapping[str, object]) -> Programme:
     """Reads a document that is to be published: what was published before stays readable, whatever is asked of new
     ones. Raises Invalid with every fault."""
     programme = parse(document)
-    faults = address_faults(document)
+    faults = [*address_faults(document), *burden_faults(document)]
     if faults:
         raise _refused(faults)
     return programme
@@ -199,6 +201,7 @@ def _programme(shape: ProgrammeShape) -> Programme:
         money=money,
         design_id=shape.design.id,
         design_version=shape.design.version,
+        barcode=shape.design.barcode,
         palette=build.palette(shape.palette),
         description=dict(shape.description),
         currencies=tuple(build.currency(currency, money) for currency in shape.currencies),

@@ -7,7 +7,7 @@ in integers: exact units are a numerator and a denominator, so that nothing is m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -100,6 +100,7 @@ class Rater:
                 self._events.setdefault(rule.way.name, []).append((rule, rule.way, when))
         self._plain = not self._occasions.asks and not any(rule.when for rule in self._rules) and not self._sorter.asks
         quick = [rule.quick for rule in self._rules if rule.quick and not rule.cap and not rule.not_with_rewards]
+        self._for_goods = sum_of_bits([rule.factors.of_goods for rule in self._rules])
         every = self._plain and self._sorter.amounts_do and len(quick) == len(self._rules)
         self._plainest = tuple(quick) if every else None
         kind = self._sorter.usual
@@ -131,14 +132,17 @@ class Rater:
             return [give(amounts, 0, basket, state) for give in self._plainest]
         around = None if self._plain else Surroundings(basket, state, self.programme.excluded)
         held = 0 if around is None else self._occasions.held(around)
+        if held & self._for_goods and self._sorter.amounts_do and self._sorter.alike(basket.lines):
+            held &= ~self._for_goods  # there are no such goods
         tally = self._sorter.tally(basket.lines, around)
         return [self._units(rule, tally, held, around, basket, state) for rule in self._rules]
 
-    def flat(self, lines: Sequence[Line], total: int, at: datetime, state: State) -> list[int] | None:
-        """`units` of a sale whose lines come to `total`, where that is all that matters of it; None where it is not."""
+    def flat(self, lines: Sequence[Line], total: int, at: datetime, visits: Mapping[str, datetime]) -> list[int] | None:
+        """`units` of a sale whose lines come to `total`, where only that matters, its moment and the visits before it
+        (`State.visits`); None where more does."""
         if self._flat is None or not self._sorter.alike(lines):
             return None
-        return self._flat(total, at, state[1])
+        return self._flat(total, at, visits)
 
     def _units(
         self, rule: _Rule, tally: Tally, held: int, around: Surroundings | None, basket: Basket, state: State
@@ -316,7 +320,7 @@ def recall(kept: Mapping[str, Any], lines: Sequence[Line], at: datetime) -> tupl
     return basket, state
 
 
-def sum_of_bits(masks: Mapping[int, object]) -> int:
+def sum_of_bits(masks: Iterable[int]) -> int:
     """All the bits that stand in any of these."""
     bits = 0
     for mask in masks:

@@ -5,7 +5,7 @@ Facts are worked out when they are asked for, and once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -36,11 +36,12 @@ class Store(NamedTuple):
 class BasketFacts:
     """A basket, as a condition asks about it: the lines that can earn at all."""
 
-    __slots__ = ("_around", "_lines")
+    __slots__ = ("_amount_minor", "_around", "_lines")
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._lines: list[Line] | None = None
+        self._amount_minor: int | None = None
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -57,7 +58,10 @@ class BasketFacts:
 
     @property
     def amount_minor(self) -> int:
-        return sum([line.amount_minor for line in self.lines])
+        # Once: what is asked of each line may ask for it.
+        if self._amount_minor is None:
+            self._amount_minor = sum([line.amount_minor for line in self.lines])
+        return self._amount_minor
 
     @property
     def hour(self) -> int:
@@ -142,7 +146,10 @@ class Occasion:
         self._when = [None if one is None or one.per_line else one for one in read]
         self.conditions = [one for one in read if one is not None]
         self.asks = bool(self._multipliers)
-        self._times = [in_calendar(one.calendar) if one.calendar else None for one in self._multipliers]
+        self._tests = [
+            (1 << n, tuple(self._tests_of(one, when)))
+            for n, (one, when) in enumerate(zip(self._multipliers, self._when, strict=True))
+        ]
         self.birthdays = any(one.birthday for one in self._multipliers)
         self.stores = any(one.stores is not None for one in self._multipliers)
         self.zoned = any(one.calendar for one in self._multipliers)
@@ -150,23 +157,30 @@ class Occasion:
     def held(self, around: Surroundings) -> int:
         """The bits of the factors that hold, those apart that depend on the goods."""
         bits = 0
-        for number, one in enumerate(self._multipliers):
-            if self._holds(one, number, around):
-                bits |= 1 << number
+        for bit, tests in self._tests:
+            for test in tests:
+                if not test(around):
+                    break
+            else:
+                bits |= bit
         return bits
 
     def named(self, bits: int) -> tuple[str, ...]:
         """The ids of these factors."""
         return tuple(one.id for number, one in enumerate(self._multipliers) if bits >> number & 1)
 
-    def _holds(self, one: Multiplier, number: int, around: Surroundings) -> bool:
-        if one.tiers is not None and around.state.tier not in one.tiers:
-            return False
-        if one.stores is not None and around.rated.store not in one.stores:
-            return False
-        if one.birthday is not None and one.birthday not in around.state.celebrates:
-            return False
-        times, when = self._times[number], self._when[number]
-        if times is not None and not times(around.here):
-            return False
-        return when is None or around.holds(when, one.id)
+    @staticmethod
+    def _tests_of(one: Multiplier, when: Condition | None) -> Iterator[Callable[[Surroundings], bool]]:
+        """What has to be so for a factor to hold, the quickest to find out first."""
+        tiers, stores, birthday = one.tiers, one.stores, one.birthday
+        if tiers is not None:
+            yield lambda around: around.state[0] in tiers
+        if stores is not None:
+            yield lambda around: around.rated.store in stores
+        if birthday is not None:
+            yield lambda around: birthday in around.state.celebrates
+        if one.calendar:
+            times = in_calendar(one.calendar)
+            yield lambda around: times(around.here)
+        if when is not None:
+            yield lambda around: around.holds(when, one.id)

@@ -66,7 +66,7 @@ class Sorter:
 
     def alike(self, lines: Sequence[Line]) -> bool:
         """Whether all lines (at least one) are of the usual kind, where no sku and no condition tells them apart."""
-        if any(map(_EXCLUDED, lines)) or not lines:
+        if True in map(_EXCLUDED, lines) or not lines:
             return False
         return self._one_kind or self._categories.isdisjoint(map(_CATEGORY, lines))
 
@@ -75,6 +75,8 @@ class Sorter:
         if self._one_kind:
             amounts = [line[3] for line in lines if not line[5]]
             return {self._other: sum(amounts)} if amounts else _NONE
+        if self.alike(lines):
+            return {self._other: sum([line[3] for line in lines])}
         sums: dict[int, int] = {}
         kind_of, rest = self._of_category, 0
         for _, category, _, amount, _, excluded in lines:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from fractions import Fraction
@@ -32,6 +32,10 @@ Why = Literal["date", "time", "amount", "price", "quantity", "tax", "short", "qu
 _TIME = re.compile(r"(\d{1,2})\s*[:hH]\s*(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*([AaPp]\.?[Mm])?")
 _NUMBER = re.compile(r"([-+]?)(\d{0,12})(?:[.,](\d{0,6}))?")
 _SPACES = re.compile(r"[\s'’]")
+
+
+_NEW: Callable[..., Line] = tuple.__new__
+"""A million lines are made: without the call in between that checks their names."""
 
 
 class Reject(NamedTuple):
@@ -70,20 +74,44 @@ def read(
     `tell` is called now and then with the number of lines read so far. Raises `Invalid` (`too-many-rows`).
     """
     reader = _Reader(columns, zone, exponent, share)
-    header, seen = columns.header, 0
-    for line, span, cells in records(lines, columns.delimiter):
+    sieve = _Sieve(lines, reader.owns if share[1] > 1 and not columns.header else None, columns.delimiter)
+    header, told = columns.header, 0
+    for _, span, cells in records(sieve, columns.delimiter):
+        sieve.ended = True
         if header and cells is not None:
             header = False
+            sieve.owns = reader.owns if share[1] > 1 else None
             continue
-        seen += 1
-        reader.take(line, span, cells)
-        if seen % TOLD_EVERY == 0 and tell is not None:
-            tell(seen)
-        if seen > MAX_ROWS:
+        reader.take(sieve.number, span, cells)
+        if sieve.seen - told >= TOLD_EVERY and tell is not None:
+            told = sieve.seen
+            tell(told)
+        if sieve.seen > MAX_ROWS:
             raise Invalid(f"This file has more than {MAX_ROWS:,} lines; export a shorter time.", code="too-many-rows")
     if tell is not None:
-        tell(seen)
+        tell(sieve.seen)
     return reader.done()
+
+
+class _Sieve:
+    """Lines of a file, without those of which it shows at once that they are another share's: what is parsed and thrown
+    away takes as long as what is kept.
+
+    `number` is that of the last line that was given, `seen` that of the last one looked at. `ended` is set by whoever
+    has read a record: while it is not, the record goes on in the next line, whatever that looks like.
+    """
+
+    def __init__(self, lines: Iterable[str], owns: Callable[[str], bool] | None, delimiter: str) -> None:
+        self.owns, self.number, self.seen, self.ended = owns, 0, 0, True
+        self._lines, self._delimiter = lines, delimiter
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(self._lines, 1):
+            self.seen = number
+            if self.ended and self.owns is not None and '"' not in line and not self.owns(line):
+                continue
+            self.number, self.ended = number, False
+            yield line
 
 
 class _Reader:
@@ -126,6 +154,18 @@ class _Reader:
             text = self._columns.delimiter.join(cells)[:MAX_CELL]
             self._found.rejects.append(Reject(line, bad.why, text))
 
+    def owns(self, line: str) -> bool:
+        """Whether a line without any quotation mark is of this share."""
+        place = self._customer
+        if place is None:
+            return self._which == 0
+        cells = line.split(self._columns.delimiter, place + 1)
+        if place + 1 >= len(cells):  # the last column, or a line that is too short for it
+            cells = line.rstrip("\r\n").split(self._columns.delimiter)
+            return self._share(cells) == self._which
+        found = self._shares.get(cells[place])
+        return (self._share(cells) if found is None else found) == self._which
+
     def _share(self, cells: list[str] | None) -> int:
         """Whose line this is: that of its customer, the first's where there is none."""
         if cells is None or self._customer is None or self._customer >= len(cells):
@@ -144,7 +184,7 @@ class _Reader:
         amount = self._worth(cells, quantity)
         tax = 0 if self._tax is None or not cells[self._tax].strip() else self._minor(cells[self._tax], "tax")
         goods = self._name(cells, self._sku), self._name(cells, self._category)
-        bought = Line(*goods, quantity, amount, tax, False)
+        bought: Line = _NEW(Line, (*goods, quantity, amount, tax, False))
         # Nearly every line is of the receipt of the line before.
         raw = None if self._receipt is None else (customer, cells[self._date], *cells[self._receipt :][:1])
         if raw is not None and raw == self._before:

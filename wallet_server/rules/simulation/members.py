@@ -71,6 +71,7 @@ class _Member:
         self.gains = [(one, self.purses[one.currency], one.plain, one.noted or climbs) for one in engine.gains]
         self.ways = [(way, self.purses[way.currency]) for way in engine.ways]
         self.cheapest = [(self.purses[code], units) for code, units in engine.cheapest]
+        self.flat, self.dealing, self.converts = engine.flat, engine.dealing, bool(engine.conversions)
         self.visits: dict[str, datetime] = {}
         self.given: dict[str, int] = {}
         self.ends: dict[str, datetime | None] = {}
@@ -97,13 +98,13 @@ class _Member:
 
     def run(self, purchases: Sequence[Purchase], totals: Sequence[int]) -> None:
         """Replays all purchases, of which each comes to its total; below zero it is goods that come back."""
-        expiring, engine = self.expiring, self.engine
-        begun = 0
+        expiring, climb, ladder_purse = self.expiring, self.climb, self.ladder_purse
+        begun, year, month = 0, self.first.year, self.first.month
         for number, purchase in enumerate(purchases):
             at, total = purchase[0], totals[number]
-            month = at.year * 12 + at.month - 1
-            if month != self.month:
-                self._turn(month, sum(totals[begun:number]))
+            if at.month != month or at.year != year:
+                year, month = at.year, at.month
+                self._turn(month_of(at), sum(totals[begun:number]))
                 begun = number
             for purse in expiring:
                 if purse.ends <= at:
@@ -112,11 +113,11 @@ class _Member:
             if total < 0:
                 self._give_back(purchase)
             else:
-                paid = self._buy(purchase, at, total, engine)
-            if self.climb is not None:
-                self.climb.bought(at, paid, came_back=total < 0)
+                paid = self._buy(purchase, at, total)
+            if climb is not None:
+                climb.bought(at, paid, came_back=total < 0)
                 self._rise(at)
-            elif self.ladder_purse is not None and not self.low <= self.ladder_purse.balance < self.high:
+            elif ladder_purse is not None and not self.low <= ladder_purse.balance < self.high:
                 self._rise(at)
         self._turn(self.month, sum(totals[begun:]))
 
@@ -128,20 +129,18 @@ class _Member:
         for purse in self.purses.values():
             purse.begin(month)
 
-    def _buy(self, purchase: Purchase, at: datetime, total: int, engine: Engine) -> int:
+    def _buy(self, purchase: Purchase, at: datetime, total: int) -> int:
         """A purchase that comes to so much; what is paid for it."""
-        state = self.state or self._state(at)
-        uses = engine.dealing or bool(self.vouchers)
+        uses = bool(self.vouchers)
         for purse, least in self.cheapest:
             if purse.balance >= least:
                 uses = True
-        if uses:
-            paid, earned = self._pay(purchase, at, total, state)
-        else:
-            paid, lines = total, purchase[2]
-            earned = engine.flat(lines, total, at, state) or engine.units(
-                Basket(lines, at, engine.zone, purchase[1]), state
-            )
+        paid = total
+        earned: Sequence[int] | None = None
+        if not uses and not self.dealing:
+            earned = self.flat(purchase[2], total, at, self.visits)
+        if earned is None:
+            paid, earned = self._pay(purchase, at, total, uses)
         for units, (gain, purse, plain, noted) in zip(earned, self.gains, strict=True):
             if units:
                 if noted:
@@ -151,22 +150,22 @@ class _Member:
                 else:
                     purse.earn(units, at, None if gain.pending is None else at + gain.pending)
         self.sales += 1
-        if engine.conversions:
+        if self.converts:
             self._convert(at)
         return paid
 
-    def _pay(self, purchase: Purchase, at: datetime, total: int, state: State) -> tuple[int, Sequence[int]]:
+    def _pay(self, purchase: Purchase, at: datetime, total: int, uses: bool) -> tuple[int, Sequence[int]]:
         """What is paid for a purchase that may use something, and what each rule gives for it."""
-        engine, lines = self.engine, purchase.lines
+        engine, lines, state = self.engine, purchase.lines, self.state or self._state(at)
         bill = self._dealt(purchase, state) if engine.dealing else None
         used, paid = False, total
-        if total > 0 and engine.spends:
+        if uses and total > 0 and engine.spends:
             bill = bill or Bill(engine.programme, lines)
             used = self._use(at, bill)
         if bill is not None:
             paid = bill.amount_minor
         # How what was taken off is parted over the lines matters only where these are not all alike.
-        if (bill is None or paid > 0) and (earned := engine.flat(lines, paid, at, state)):
+        if (bill is None or paid > 0) and (earned := engine.flat(lines, paid, at, self.visits)):
             return paid, earned
         if bill is not None:
             lines = bill.net()

@@ -55,10 +55,12 @@ def flow_in(flows: Flows, month: int) -> Flow:
 class Purse:
     """One currency of one member. `balance` is what there is less what is owed. Lots are kept only where they can run
     out, `months` after they were earned: elsewhere it does not matter which of them is spent. `ends` is when the oldest
-    lot runs out. What was earned is not counted one by one: it is what there is and what has gone (`_gone`) at the end of
-    a month, less what had come before (`_come`)."""
+    lot runs out. What was earned is not counted one by one: it is what there is and what has gone (`_gone`) at the end
+    of a month, less what had come before (`_come`)."""
 
-    __slots__ = ("_come", "_flow", "_flows", "_gone", "_lots", "_months", "_waiting", "_waiting_units", "balance", "ends")
+    __slots__ = (
+        "_come", "_flow", "_flows", "_gone", "_lots", "_months", "_waiting", "_waiting_units", "balance", "ends",
+    )  # fmt: skip
 
     def __init__(self, flows: Flows, month: int, months: int | None) -> None:
         self.balance = self._gone = self._come = 0
