@@ -8,8 +8,11 @@ import pytest
 
 from tests.wallets.google import making
 from tests.wallets.samples import NOW, sample_card, sample_identity
+from wallet_server.errors import Invalid
 from wallet_server.rules import codes, short_codes
 from wallet_server.rules.card import Nfc
+from wallet_server.rules.program import parse
+from wallet_server.rules.program_default import default_document
 from wallet_server.rules.short_codes import Short
 from wallet_server.wallets.apple import features
 from wallet_server.wallets.designs import BarcodeFormat, Designs
@@ -26,7 +29,7 @@ OLD = replace(sample_identity(), code="L1.7K3QZD.0.4MJ8K2V9QH0TXW3E.1..19K2")
 def barcode(designs: Designs, identity: Identity, kind: BarcodeFormat) -> dict[str, str]:
     document: dict[str, list[dict[str, str]]] = {}
     design = replace(designs.newest("points"), barcode_formats=(kind,), barcode_alt_text="code")
-    features.barcodes(document, design, identity)
+    features.barcodes(document, sample_card(), design, identity)
     return document["barcodes"][0]
 
 
@@ -58,3 +61,18 @@ def test_google_is_given_the_same(kind: BarcodeFormat, value: str) -> None:
     copy = replace(making.copy_of(sample_card()), identity=HOLDER)
     shown = objects.compose(copy, design, making.ISSUER, NOW, banner=None)["barcode"]
     assert (shown["value"], shown["alternateText"]) == (value, TYPED)
+
+
+def test_a_programme_chooses_the_symbol(designs: Designs) -> None:
+    document: dict[str, list[dict[str, str]]] = {}
+    card, design = replace(sample_card(), barcode="code128"), designs.newest("points")
+    features.barcodes(document, card, design, HOLDER)
+    assert [(one["format"], one["message"]) for one in document["barcodes"]] == [("PKBarcodeFormatCode128", DIGITS)]
+    copy = replace(making.copy_of(card), identity=HOLDER)
+    shown = objects.compose(copy, design, making.ISSUER, NOW, banner=None)["barcode"]
+    assert (shown["type"], shown["value"]) == ("CODE_128", DIGITS)
+    named = default_document("Shop")
+    assert parse(named | {"design": named["design"] | {"barcode": "aztec"}}).barcode == "aztec"
+    assert parse(named).barcode is None
+    with pytest.raises(Invalid):
+        parse(named | {"design": named["design"] | {"barcode": "ean13"}})

@@ -201,6 +201,8 @@ class AndroidApp:
 
 
 Kind = Literal["card", "coupon", "ticket"]
+Barcode = Literal["qr", "aztec", "pdf417", "code128"]
+"""Symbols that every phone draws; of one line of bars only the last."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class Card:
     """A member's card at one instant. At most ten places, nearest first. `logo` is the SHA-256 of the picture that
     takes the place of the design's own; `expires_at` the instant from which on the phone greys it, as `Offer.until`. At
     most two actions and ten beacons. `rotating`: where a wallet can, the code changes every thirty seconds.
-    `valid_from` is the instant from which a coupon can be used."""
+    `valid_from` is the instant from which a coupon can be used. `barcode` takes the place of the design's formats."""
 
     languages: tuple[str, ...]
     organisation: str
@@ -246,6 +248,7 @@ class Card:
     android: AndroidApp | None = None
     rotating: bool = False
     valid_from: str | None = None
+    barcode: Barcode | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the canonical JSON of the card; equal cards have equal fingerprints in every process."""
@@ -266,6 +269,7 @@ _LATER: Mapping[str, Any] = {
     "android": None,
     "rotating": False,
     "valid_from": None,
+    "barcode": None,
 }
 """Parts that came after the first cards were published: left out where there are none, so that an update of the
 product changes no card by itself."""

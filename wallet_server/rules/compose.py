@@ -131,6 +131,7 @@ def compose(
         app=programme.apple.app,
         android=programme.google.app,
         rotating=programme.google.rotating_codes,
+        barcode=programme.barcode,
     )
     return card, min((instant for instant in next_instants if instant > at), default=None)
 
@@ -174,6 +175,7 @@ def compose_coupon(programme: Programme, promise: Promise, slip: Slip) -> Card:
         logo=programme.logo,
         kind="coupon",
         rotating=programme.google.rotating_codes,
+        barcode=programme.barcode,
         expires_at=coupons.written(greyed),
         valid_from=coupons.written(slip.valid_from),
         offer=Offer(dict(promise.title), dict(promise.terms), coupons.written(slip.valid_to)),

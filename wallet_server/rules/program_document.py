@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wallet_server.rules.card import ActionKind
+from wallet_server.rules.card import ActionKind, Barcode
 from wallet_server.rules.document_types import (
     MAX_ACTIONS,
     MAX_BEACONS,
@@ -64,10 +64,12 @@ class MoneyShape(Shape):
 
 
 class DesignShape(Shape):
-    """The pass design and the version of it that the cards keep until this document names another."""
+    """The pass design and the version of it that the cards keep until this document names another; `barcode` takes the
+    place of the formats of the design."""
 
     id: Code
     version: Annotated[int, Field(ge=1, le=MAX_UNITS)]
+    barcode: Barcode | None = None
 
 
 class PluralShape(Shape):

@@ -37,10 +37,15 @@ _LEGACY = {"PKBarcodeFormatQR", "PKBarcodeFormatPDF417", "PKBarcodeFormatAztec"}
 _LONGEST_SPAN = timedelta(hours=24)
 
 
-def barcodes(document: dict[str, Any], design: Design, identity: Identity) -> None:
-    """The code in each format of the design that can hold it; in all of them where none can, for the rules to name.
-    Phones draw the first that they know. Bars in one line have room for its short form alone."""
-    formats = design.barcode_formats
+def formats_of(card: Card, design: Design) -> tuple[BarcodeFormat, ...]:
+    """In which formats the code is drawn: the programme's choice goes before the design's."""
+    return design.barcode_formats if card.barcode is None else (card.barcode,)
+
+
+def barcodes(document: dict[str, Any], card: Card, design: Design, identity: Identity) -> None:
+    """The code in the format of the card, or in each of the design that can hold it; in all of them where none can, for
+    the rules to name. Phones draw the first that they know. Bars in one line have room for its short form alone."""
+    formats = formats_of(card, design)
     if len(formats) > 1:
         formats = tuple(one for one in formats if one not in _HOLDS or _HOLDS[one].fullmatch(identity.brief)) or formats
     alt_text = identity.said if design.barcode_alt_text == "code" else None

@@ -66,7 +66,7 @@ def compose(
         "foregroundColor": rgb(card.palette.foreground),
         "labelColor": rgb(card.palette.label),
     }
-    features.barcodes(document, design, identity)
+    features.barcodes(document, card, design, identity)
     if design.logo_text:
         document["logoText"] = phrases.same(card.organisation)
     if card.expires_at is not None:

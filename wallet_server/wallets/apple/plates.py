@@ -19,6 +19,7 @@ import orjson
 
 from wallet_server.rules import recovering
 from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.wallets.apple.features import formats_of
 from wallet_server.wallets.apple.fields import progress, shows_progress
 from wallet_server.wallets.apple.strings import Phrases
 from wallet_server.wallets.designs import Design
@@ -69,7 +70,7 @@ def outline(card: Card, alert: Alert | None, identity: Identity, design: Design,
         and -_MOST_INTEGER <= card.balance.value <= _MOST_INTEGER
         # Two texts that read alike share a line, or are told apart: another pass than the plate's.
         and len({*links, *said[:: len(languages)]}) == len(links) + len(texts)
-        and _ANY_TEXT.issuperset(design.barcode_formats)
+        and _ANY_TEXT.issuperset(formats_of(card, design))
     ):
         return None
     values += said

@@ -203,8 +203,8 @@ def rotates(card: Card, design: Design) -> bool:
 
 
 def _code(body: Body, card: Card, design: Design, identity: Identity, vertical: Vertical) -> None:
-    formats = [one for one in design.barcode_formats if one not in _HOLDS or _HOLDS[one].fullmatch(identity.brief)]
-    drawn = (formats or design.barcode_formats)[0]
+    known = design.barcode_formats if card.barcode is None else (card.barcode,)
+    drawn = next((one for one in known if one not in _HOLDS or _HOLDS[one].fullmatch(identity.brief)), known[0])
     kind = _FORMATS[drawn]
     shown = {"alternateText": identity.said} if design.barcode_alt_text == "code" else {}
     if rotates(card, design):
