@@ -116,6 +116,9 @@ def test_whoever_does_not_let_us_in_stops_every_letter(way: Way):
         assert isinstance(verdict, Later)
         assert verdict.all_wait
         assert verdict.seconds >= 300
+    assert way.channel.knock() is None
+    if way.channel.kind == "email":
+        assert other.knock() == mine.why
     assert way.boxes.password not in str(told) + str(mine)
 
 

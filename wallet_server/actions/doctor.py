@@ -20,6 +20,7 @@ from wallet_server.actions import (
     given_papers,
     google_doctor,
     google_limits,
+    letters_doctor,
     local_tls,
     outbox,
     proofs,
@@ -189,6 +190,7 @@ def examine(ctx: Context, *, books: bool = False) -> list[Finding]:
     ]
     found += _programmes(ctx)
     found += _delivery(ctx)
+    found += [Finding("letters", one.level, one.sentence) for one in letters_doctor.examine(ctx)]
     found += _doubted(ctx)
     found += [Finding("expiry", "error", sentence) for sentence in upkeep.unbooked(ctx)]
     if books:

@@ -11,7 +11,7 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,9 +59,17 @@ class Email:
             message = written(letter, self._relay.sender)
         except ValueError as fault:
             return Refused(f"The letter cannot be written: {fault}"[:200])
+        return self._with_session(lambda smtp: self._hand_over(smtp, letter, message))
+
+    def knock(self) -> str | None:
+        """See `port.Channel.knock`: to the end of the sign-in."""
+        verdict = self._with_session(lambda smtp: Taken(str(smtp.noop()[0])))
+        return None if isinstance(verdict, Taken) else verdict.why
+
+    def _with_session(self, work: Callable[[smtplib.SMTP], Verdict]) -> Verdict:
         try:
             with self._session() as smtp:
-                return self._hand_over(smtp, letter, message)
+                return work(smtp)
         except _NoTls as fault:
             return Later(MISSET_SECONDS, str(fault), all_wait=True)
         except ssl.SSLCertVerificationError as fault:

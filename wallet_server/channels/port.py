@@ -65,3 +65,7 @@ class Channel(Protocol):
         """Hand the letter over once, within a time of its own; never raises for what the network or the other side
         do."""
         ...
+
+    def knock(self) -> str | None:
+        """Go as far as one can without a letter; why nothing would be taken, None where it would."""
+        ...

@@ -73,6 +73,15 @@ class Sms:
             return Later(_rest(asked, BUSY_SECONDS), why, all_wait=True)
         return Later(AWAY_SECONDS if status >= 500 else MISSET_SECONDS, why, all_wait=True)
 
+    def knock(self) -> str | None:
+        """See `port.Channel.knock`: the gateway answers, whatever it says, with a certificate that is good."""
+        try:
+            timeout = urllib3.Timeout(connect=CONNECT_SECONDS, total=self._seconds)
+            self._connections().request("HEAD", self._gateway.url, timeout=timeout, retries=False, redirect=False)
+        except (urllib3.exceptions.HTTPError, OSError) as fault:
+            return f"The gateway is away: {type(fault).__name__}: {fault}"[:200]
+        return None
+
     def _exchange(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes, str | None]:
         ends = time.monotonic() + self._seconds
         answer = self._connections().request(

@@ -22,6 +22,7 @@ COMMANDS = {
     "setup": ("apple_setup:setup", "Prepare for real cards."),
     "staff": ("staff:staff", "The people who sign in to the console."),
     "poster": ("poster:poster", "Write the poster by which people join at a store, as PDF."),
+    "import-cards": ("import_cards:import_cards", "Take over old cards of plastic from a CSV file."),
     "announce": ("announce:announce", "Say something to everybody who wants to hear it, or take it back."),
     "simulate": ("simulate:simulate", "Replay past sales through a draft of a programme: cost, tiers, what to mend."),
     "presets": ("presets:presets", "List and print the programmes that are shipped."),
