@@ -20,7 +20,7 @@ from tests.world import Holder, World, founded
 from wallet_server.actions import keys, upkeep
 from wallet_server.errors import Invalid
 from wallet_server.records import jobs, ledger, members, passes, takings
-from wallet_server.records.database import Tx
+from wallet_server.records.database import MOST_LENT, Tx
 from wallet_server.records.ledger import Award, Booking
 from wallet_server.records.prepared import Prepared, together
 from wallet_server.records.requests import AlreadyClaimed
@@ -275,16 +275,34 @@ def test_what_is_prepared_stays_prepared_from_one_sale_to_the_next(posted: World
 
 
 def test_a_connection_that_was_cut_while_it_rested_is_another_one_when_it_is_needed(posted: World) -> None:
-    holder = posted.enrol()
+    """Those of transactions and those that are kept in hand for single looks."""
+    holder, database = posted.enrol(), posted.ctx.database
+    assert posted.till.till_id is not None
     url = sa.make_url(posted.ctx.settings.database).set(drivername="postgresql").render_as_string(hide_password=False)
-    with posted.ctx.look() as tx:
-        mine = tx.execute(sa.text("SELECT pg_backend_pid()")).scalar()
-        tx.connection.info["wallet_used"] = 0.0
-    for entry in posted.ctx.database.engine.pool._pool.queue:  # type: ignore[attr-defined]
+    for entry in database.engine.pool._pool.queue:  # type: ignore[attr-defined]
         entry.info["wallet_used"] = 0.0  # it has rested
+    rested = [(connection, 0.0) for connection, _ in database._lent]
+    assert rested
+    database._lent.clear()
+    database._lent.extend(rested)
     with psycopg.connect(url, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [mine])
+        cut = other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchall()
+        assert len(cut) > len(rested)
     assert posted.sell(holder, 1000)["balances"]["points"] > 0
+
+
+def test_no_more_connections_are_kept_in_hand_than_are_allowed(world: World) -> None:
+    database = world.ctx.database
+    taken = [database.lend() for _ in range(MOST_LENT + 2)]
+    for one in taken:
+        database.take_back(one)
+    assert len(database._lent) == MOST_LENT
+    database.close()
+    assert not database._lent
+    assert world.till.till_id is not None
 
 
 def test_a_value_that_was_not_given_is_no_null(world: World) -> None:

@@ -129,7 +129,7 @@ def test_a_database_that_is_away_is_a_503_for_till_and_phone(world: World, monke
     def nobody(*_given: object, **_named: object) -> None:
         raise away
 
-    engine.dispose()
+    world.ctx.database.close()
     with monkeypatch.context() as patched:
         patched.setattr(engine.dialect, "connect", nobody)
         path = f"/apple/v1/passes/{PASS_TYPE}/{phone.holder.serial}"

@@ -39,6 +39,8 @@ db = SQLAlchemy(metadata=metadata)
 _CHANGE, _USED, _KEPT = "wallet_change", "wallet_used", "wallet_kept"
 FRESH_SECONDS = 1.0
 """A connection that was used so lately is taken to stand."""
+MOST_LENT = 4
+"""Connections kept in hand for single looks: to take one out of the pool costs as much as the look itself."""
 
 
 def _dumps(value: Any) -> str:
@@ -51,7 +53,7 @@ def engine_options(url: str, settings: Settings) -> dict[str, Any]:
         "json_serializer": _dumps,
         "json_deserializer": orjson.loads,
         "pool_size": settings.pool_size,
-        "max_overflow": 8,
+        "max_overflow": 8 + MOST_LENT,
         "pool_timeout": settings.database_wait_seconds,
         # Statements are built once with bind parameters; the cache must hold them all.
         "query_cache_size": 1000,
@@ -77,6 +79,7 @@ class Database:
         self._wait_seconds = wait_seconds
         self.sqlite = engine.dialect.name == "sqlite"
         self._turns = Turns()
+        self._lent: deque[tuple[Any, float]] = deque()
         if self.sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
             # Not by an event: an engine that has a single listener asks after every event of every statement.
@@ -155,8 +158,30 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def lend(self) -> Any:
+        """A pooled connection on which no transaction is open, for one look; to be given back as it is (`take_back`) or
+        invalidated and closed."""
+        try:
+            connection, used = self._lent.pop()
+        except IndexError:
+            return self.engine.raw_connection()
+        if time.monotonic() - used >= FRESH_SECONDS and not self.sqlite and not _stands(connection.dbapi_connection):
+            connection.invalidate()
+            connection.close()
+            return self.engine.raw_connection()
+        return connection
+
+    def take_back(self, connection: Any) -> None:
+        """Keep a connection that was lent for the next look, or give it to the pool."""
+        if len(self._lent) < MOST_LENT:
+            self._lent.append((connection, time.monotonic()))
+        else:
+            connection.close()
+
     def close(self) -> None:
         """Close every pooled connection."""
+        while self._lent:
+            self._lent.pop()[0].close()
         self.engine.dispose()
 
 
@@ -231,12 +256,15 @@ def _ping(connection: Any, record: Any, _fairy: object) -> None:
     """See that a connection that rested is still one; to ask each time would be one message more for each sale."""
     if time.monotonic() - record.info.get(_USED, 0.0) < FRESH_SECONDS:
         return
-    try:
-        answered = connection.pgconn.exec_(b"").status == psycopg.pq.ExecStatus.EMPTY_QUERY
-    except psycopg.Error as fault:
-        raise sa.exc.InvalidatePoolError from fault
-    if not answered:
+    if not _stands(connection):
         raise sa.exc.InvalidatePoolError
+
+
+def _stands(connection: Any) -> bool:
+    try:
+        return bool(connection.pgconn.exec_(b"").status == psycopg.pq.ExecStatus.EMPTY_QUERY)
+    except psycopg.Error:
+        return False
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class Glance:
         whole = {**constants, **values}
         given: Any = whole if places is None else [whole[name] for name in places]
         try:
-            connection = engine.raw_connection()
+            connection = database.lend()
         except (sa.exc.DBAPIError, sa.exc.TimeoutError, sqlite3.Error, psycopg.Error) as fault:
             # A raw connection raises what the driver raises, where there is no database to connect to.
             raise Unavailable(BUSY) from fault
@@ -52,9 +52,12 @@ class Glance:
             found = _asked(connection, text, given)
         except (sqlite3.OperationalError, psycopg.OperationalError) as fault:
             connection.invalidate()
-            raise Unavailable(BUSY) from fault
-        finally:
             connection.close()
+            raise Unavailable(BUSY) from fault
+        except BaseException:
+            connection.close()
+            raise
+        database.take_back(connection)
         if not found or readers is None:
             return found
         return [tuple(v if read is None else read(v) for v, read in zip(r, readers, strict=True)) for r in found]
