@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from tests.pages.console import sign_in
 from tests.pages.house import House
 from wallet_server.actions import keys
+from wallet_server.actions.staff import ROLES, team
 from wallet_server.records import shifts
 
 
@@ -78,6 +79,17 @@ def test_an_auditor_reads_and_finds_nothing_to_press(client: FlaskClient, house:
     who = house.call("/v1/lookups", {"code": member.card.code})["member"]
     for path in ("members", f"members/{who}", "tickets", "poster", "what-if"):
         assert client.get(f"/console/{path}").status_code == 403, path
+
+
+def test_whoever_is_invited_reads_as_what(client: FlaskClient, house: House) -> None:
+    with house.ctx.look() as tx:
+        merchant = tx.exec_driver_sql("SELECT public_id FROM merchants ORDER BY id LIMIT 1").scalar_one()
+    said = set()
+    for role in ROLES:
+        link = team.invite_by_operator(house.ctx, merchant, role)
+        page = text_of(house.app.test_client(), f"/invite/{link.rsplit('/', 1)[1]}?lang=en")
+        said |= set(re.findall(r"You are invited[^<]*", page))
+    assert len(said) == len(ROLES)
 
 
 def test_a_cashier_sees_no_campaign_and_how_much_they_gave(client: FlaskClient, house: House) -> None:

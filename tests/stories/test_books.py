@@ -4,11 +4,8 @@ open one, and an accountant reads, downloads and trusts it."""
 from __future__ import annotations
 
 import csv
-import http.cookiejar
 import io
-import re
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,11 +16,9 @@ import pytest
 
 from tests.conftest import NewDatabase, mostly_on
 from tests.stories.stage import Stage
+from tests.stories.visiting import PASSWORD, Visitor
 from wallet_server.actions import accounting, keys
 from wallet_server.actions.staff import ACCOUNTANT, team
-
-PASSWORD = "correct horse 77"
-TOKEN = re.compile(r"name=csrf value='([^']+)'")
 
 
 @pytest.fixture
@@ -51,25 +46,6 @@ def worth(stage: Stage) -> None:
     one["worth"] = {"units": 400, "amount_minor": 200}
     document.pop("welcome", None)
     assert stage.merchant("POST", f"{programme}/versions", {"document": document}).status == 200
-
-
-class Visitor:
-    """A browser without scripts."""
-
-    def __init__(self, base: str) -> None:
-        self._base = base
-        self._open = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())).open
-
-    def get(self, path: str) -> str:
-        with self._open(self._base + path, timeout=30) as got:
-            return str(got.read().decode())
-
-    def send(self, path: str, **form: str) -> str:
-        token = TOKEN.search(self.get(path))
-        assert token
-        body = urllib.parse.urlencode({"csrf": token.group(1), **form}).encode()
-        with self._open(self._base + path, body, timeout=30) as got:
-            return str(got.read().decode())
 
 
 @mostly_on("sqlite")
