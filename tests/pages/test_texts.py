@@ -67,6 +67,8 @@ def test_every_text_is_used_somewhere() -> None:
         "webhooks.states.",
         "webhooks.why.",
         "webhooks.done.",
+        "imports.fields.",
+        "imports.why.",
         "watch.odd.",
         "watch.budgets.",
         "watch.limits.",

@@ -34,6 +34,7 @@ PARTS: dict[str, Rights] = {
     "addressees": Rights(_SHOP),
     "members": Rights(_SHOP, _SHOP),
     "tickets": Rights(_SHOP, _SHOP),
+    "imports": Rights((OWNER,), (OWNER,)),
     "poster": Rights(_SHOP),
     "what_if": Rights(_SHOP, _SHOP),
     "tills": Rights((OWNER, AUDITOR), (OWNER,)),

@@ -7,6 +7,7 @@ from wallet_server.web.console.card import card
 from wallet_server.web.console.card_return import card_return
 from wallet_server.web.console.certificates import certificates
 from wallet_server.web.console.home import home
+from wallet_server.web.console.imports import imports
 from wallet_server.web.console.keys import keys
 from wallet_server.web.console.members import members
 from wallet_server.web.console.offline import offline
@@ -30,6 +31,7 @@ CONSOLE = (
     tills,
     announce,
     members,
+    imports,
     card_return,
     posters,
     tickets,
