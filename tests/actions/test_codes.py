@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.actions.test_one_time import CLAIRE, Letterbox, _carried
+from tests.actions.test_one_time import CLAIRE, _carried
 from tests.conftest import whole_module_mostly_on
+from tests.letterbox import Letterbox
 from tests.phone import Phone
 from tests.world import Holder, World
 from wallet_server.actions import checkout, code_keys, holding, leaving, programs, reissuing, scanning, till
@@ -294,9 +295,13 @@ def test_a_cancelled_card_one_whose_time_is_over_and_one_of_who_left_are_told_ap
     cancelled, over, gone = rich(world), rich(world), rich(world)
     leaving.cancel(world.ctx, world.merchant, cancelled.member, cancelled.pass_public_id)
     leaving.leave(world.ctx, world.merchant, gone.member)
-    with world.ctx.change() as tx:
-        ends = world.clock() + timedelta(hours=1)
-        tx.execute(sa.update(code_table).where(code_table.c.pass_id == over.pass_id).values(valid_to=ends))
+    phone, ends = Phone(world, over).add(), world.clock() + timedelta(hours=1)
+    leaving.limit(world.ctx, world.merchant, over.member, over.pass_public_id, ends)
+    spend(world, over.code)
+    world.work()
+    assert phone.pull()
+    assert phone.card["expirationDate"] == ends.strftime("%Y-%m-%dT%H:%M:%SZ")
+    over = newest(world, over)
     assert till.look_up(world.ctx, world.till, over.code).card_current
     world.clock.forward(hours=1)
     for holder, code in ((cancelled, "revoked-card"), (gone, "revoked-card"), (over, "expired-card")):

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from tests.actions.test_one_time import CLAIRE, Letterbox, _carried
+from tests.actions.test_one_time import CLAIRE, _carried
 from tests.conftest import whole_module_mostly_on
+from tests.letterbox import Letterbox
 from tests.tills import on_shift
 from tests.world import Holder, World
 from wallet_server.actions import leaving, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.programs import NewStore
 from wallet_server.records import contacts, members
-from wallet_server.records.schema import codes as code_table
 from wallet_server.rules import codes, refusals
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -39,9 +38,10 @@ def refused(world: World) -> dict[str, str]:
     """A text to scan for each of the six refusals."""
     cancelled, over = world.enrol(), world.enrol()
     leaving.cancel(world.ctx, world.merchant, cancelled.member, cancelled.pass_public_id)
-    with world.ctx.change() as tx:
-        ended = {"valid_to": world.clock()}
-        tx.execute(sa.update(code_table).where(code_table.c.pass_id == over.pass_id).values(**ended))
+    path, headers = f"/v1/members/{over.member}/passes/{over.pass_public_id}", world.bearer(world.founded.merchant_key)
+    for until in ("2020-01-01T00:00:00Z", None, world.clock().isoformat()):
+        answer = world.client().put(f"{path}/end", json={"good_until": until}, headers=headers)
+        assert (answer.status_code, answer.get_json()["pass"]) == (200, over.pass_public_id)
     marks = [
         authenticate(world.ctx, programs.found(world.ctx, "Autre", NewStore("Nord"), test=test).till_key).issuer_mark
         for test in (False, True)

@@ -257,6 +257,7 @@ class _Desk:
             home=self._homes.get(member.home_store_id or 0),
             stores=self._stores[member.programme_id],
             code_issue=self.issue(row),
+            good_until=self._codes[row.id].valid_to,
             voided=row.state != passes.ACTIVE,
             stop_link=self._ctx.link("stop", row.public_id),
             web_link=self._ctx.link("card", row.public_id),

@@ -58,6 +58,26 @@ def cancel(ctx: Context, scope: Scope, member: str, card: str) -> Facts:
     return {"member": member, "pass": card, "state": passes.RETIRED}
 
 
+def limit(ctx: Context, scope: Scope, member: str, card: str, until: datetime | None) -> Facts:
+    """This card is good until then, or without an end (None): a guest's, a season's. Its phone shows it as over from
+    then on, and tills refuse it (`expired-card`). Raises `NotFound` for a stranger's member or card, and for a coupon,
+    which has an end of its own."""
+    with ctx.change() as tx:
+        found = members.member_by_public(tx, scope, member)
+        row = passes.pass_by_public(tx, card)
+        if row is None or row.member_id != found.id or row.kind != passes.CARD:
+            raise NotFound("This member has no such card.", field="card")
+        members.lock_member(tx, found.id)
+        if passes.lock_passes(tx, [row.id])[0].state != passes.ACTIVE:
+            raise NotFound("This card was replaced or cancelled.", field="card")
+        issues.limit(tx, row.id, until)
+        passes.stale(tx, row.id)
+        jobs.put(tx, [jobs.Put(cards.REFRESH, str(row.id), jobs.SERVICE, ctx.now())])
+        deeds.add(tx, scope, deeds.CARD_LIMITED, ctx.now(), about=found.public_id)
+    ctx.ring()
+    return {"member": member, "pass": card, "good_until": None if until is None else until.isoformat()}
+
+
 def leave(ctx: Context, scope: Scope, member: str) -> Facts:
     """The member leaves: every card is over, nothing is sent or collected any more; doing it again changes nothing.
 

@@ -88,6 +88,11 @@ def short_is_taken(tx: Tx, short: bytes) -> bool:
     return tx.execute(sa.select(codes.c.id).where(codes.c.short == short)).first() is not None
 
 
+def limit(tx: Tx, pass_id: int, until: datetime | None) -> None:
+    """The codes of this pass are good until then; None: without an end."""
+    tx.execute(sa.update(codes).where(codes.c.pass_id == pass_id).values(valid_to=until))
+
+
 def revoke(tx: Tx, pass_id: int, at: datetime) -> None:
     """The codes of this pass are good for nothing from now on, and say so."""
     tx.execute(sa.update(codes).where(codes.c.pass_id == pass_id, codes.c.revoked_at.is_(None)).values(revoked_at=at))

@@ -86,12 +86,13 @@ class Publication:
 
 @dataclass(frozen=True)
 class CodeRow:
-    """The newest code of a pass; `cipher` opens to the reference that its text is written from."""
+    """The newest code of a pass; `cipher` opens to its text, `valid_to` is when the card ends, if it does."""
 
     pass_id: int
     cipher: str
     key_id: str
     issue: int
+    valid_to: datetime | None = None
 
 
 def add_pass(
@@ -136,23 +137,12 @@ def add_code(
     short: bytes | None = None,
 ) -> None:
     """The first code of a pass; `short` is what its short form is found by."""
-    tx.execute(
-        sa.insert(codes).values(
-            pass_id=pass_id,
-            member_id=member_id,
-            lookup=lookup,
-            cipher=cipher,
-            kind=kind,
-            key_id=key_id,
-            issue=issue,
-            valid_from=at,
-            short=short,
-        )
-    )
+    row = {"pass_id": pass_id, "member_id": member_id, "lookup": lookup, "short": short, "cipher": cipher}
+    tx.execute(sa.insert(codes).values(kind=kind, key_id=key_id, issue=issue, valid_from=at, **row))
 
 
 _CODES = (
-    sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue)
+    sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue, codes.c.valid_to)
     .where(codes.c.pass_id.in_(b("ids", expanding=True)), codes.c.superseded_at.is_(None))
     .order_by(codes.c.issue)
 )
@@ -161,7 +151,7 @@ _CODES = (
 def newest_codes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CodeRow]:
     """Pass key to the code that its card shows."""
     rows = tx.execute(_CODES, {"ids": list(pass_ids)})
-    return {r.pass_id: CodeRow(r.pass_id, r.cipher, r.key_id, r.issue) for r in rows}
+    return {r.pass_id: CodeRow(r.pass_id, r.cipher, r.key_id, r.issue, r.valid_to) for r in rows}
 
 
 def lookup_hash(text: str) -> bytes:

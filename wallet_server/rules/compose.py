@@ -95,6 +95,7 @@ class Holding:
     figures: Measures | None = None
     vouchers: tuple[coupons.Voucher, ...] = ()
     notes: tuple[Detail, ...] = ()
+    good_until: datetime | None = None
 
 
 def compose(
@@ -132,6 +133,7 @@ def compose(
         android=programme.google.app,
         rotating=programme.google.rotating_codes,
         barcode=programme.barcode,
+        expires_at=coupons.written(holding.good_until),
     )
     return card, min((instant for instant in next_instants if instant > at), default=None)
 

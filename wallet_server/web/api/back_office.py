@@ -124,6 +124,13 @@ def cancel_card(path: card_models.CardSubject) -> Response:
     return answer(leaving.cancel(context(), caller(), path.id, path.card))
 
 
+@back_office.put("/members/<id>/passes/<card>/end", summary="Limit a card", responses={"200": card_models.CardLimited})
+@needs("manage")
+def limit_card(path: card_models.CardSubject, body: card_models.CardEnd) -> Response:
+    """Until when it is good, for a guest or a season; `null`: without an end. Its phone follows."""
+    return answer(leaving.limit(context(), caller(), path.id, path.card, instant(body.good_until)))
+
+
 @back_office.get("/members/<id>/diagnosis", summary="Why a phone did not update", responses={"200": card_models.Chart})
 @needs("read")
 def diagnose(path: models.Subject) -> Response:

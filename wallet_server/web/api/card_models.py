@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
-from wallet_server.web.api.models import Public, Subject
+from wallet_server.web.api.models import Form, Public, Subject
 
 
 class CardSubject(Subject):
@@ -31,6 +31,16 @@ class CardCancelled(BaseModel):
     member: str
     pass_: str = Field(alias="pass")
     state: str
+
+
+class CardEnd(Form):
+    good_until: AwareDatetime | None = Field(description="With its zone; null: the card has no end.")
+
+
+class CardLimited(BaseModel):
+    member: str
+    pass_: str = Field(alias="pass")
+    good_until: str | None
 
 
 class Diagnosis(BaseModel):

@@ -22,7 +22,7 @@ team = Blueprint("console-team", __name__)
 REFUSALS = (Invalid, Conflict)
 PLACES = {
     **dict.fromkeys(("sent", "recalled"), "announce"),
-    **dict.fromkeys(("card_back", "card_ended", "coupon_ended", "goodwill", "left"), "members"),
+    **dict.fromkeys(("card_back", "card_ended", "card_limited", "coupon_ended", "goodwill", "left"), "members"),
     **dict.fromkeys(("gesture_undone", "gesture_refused", "anomaly"), "members"),
 }
 """Under which page of the console that stands which a deed is about."""
