@@ -141,3 +141,38 @@ def test_furniture_has_no_rule_of_frequency_and_is_not_warned_of_one() -> None:
     assert [one.members for one in found.tiers] == [0, 5, 0], "a year of tenure and nothing else"
     bakery = parse(preset("bakery"))
     assert "rare-visits" in {one.code for one in simulate_purchases(bakery, rare)[1]}
+
+
+def test_whoever_buys_the_membership_has_its_perks_for_twelve_months() -> None:
+    fee = bought(1, 4_900, "membership")
+    found = replayed("membership", [bought(0, 10_000), fee, bought(2, 10_000), bought(365, 10_000)])
+    # 100 before; 5 % off and two points for each of the 95 euros within the year; the reward's 5 euros off the last.
+    assert found.months[0].outstanding["points"] == 100 + 190
+    assert found.costs["deals"] == 500 + 500
+    assert [one.members for one in found.tiers] == [0, 1]
+    over = replayed("membership", [bought(0, 10_000), fee, bought(2, 10_000), bought(367, 10_000)])
+    assert over.costs["deals"] == 500
+    assert [one.members for one in over.tiers] == [1, 0]
+    renewed = replayed("membership", [fee, bought(300, 4_900, "membership"), bought(400, 10_000)])
+    assert renewed.costs["deals"] == 500, "of the purchase, and never of the fee"
+
+
+def test_a_coalition_has_one_currency_and_a_status_for_who_buys_from_both() -> None:
+    one_alone = replayed("coalition", [bought(0, 30_000, "bread"), bought(1, 100, "coffee")])
+    assert [one.members for one in one_alone.tiers] == [1, 0]
+    both = replayed("coalition", [bought(0, 10_000, "bread"), bought(1, 10_000, "book"), bought(2, 1_000, "book")])
+    assert [one.members for one in both.tiers] == [0, 1]
+    # 100 points of the bakery buy a croissant at the bookshop's till; then half as many again.
+    assert both.rewards == {"croissant": 2}
+    assert both.months[-1].outstanding["points"] == 100 - 75 + 100 - 75 + 15
+
+
+def test_a_stay_counts_its_nights_and_what_it_earns_waits_until_it_is_over() -> None:
+    stay = bought(0, 60_000, "night", pieces=5)  # a Tuesday, between seasons
+    found = replayed("destination", [stay])
+    assert [one.members for one in found.tiers] == [0, 1, 0]
+    assert found.months[-1].outstanding == {"peaks": 2_400, "nights": 5}
+    soon = replayed("destination", [stay, bought(5, 60_000, "night", pieces=5), bought(10, 1_000)])
+    assert soon.rewards == {}, "nothing of it can be spent for fourteen days"
+    later = replayed("destination", [stay, bought(5, 60_000, "night", pieces=5), bought(30, 1_000)])
+    assert later.rewards == {"lift-day": 1}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 
 from wallet_server.rules.metrics import EVER, Measures, Person, measured, needed, since, tenure_days
 from wallet_server.rules.program import Ladder, Programme
@@ -15,8 +15,12 @@ from wallet_server.rules.simulation.purses import Purse
 from wallet_server.rules.standing import AT_ONCE, Standing, beginning, judged_at, settle
 from wallet_server.rules.tiers import level_for
 
+NIGHT = time(1, 30, tzinfo=UTC)
+"""When the product looks at tiers that nothing but time moves."""
 MOST_LOOKS = 400
 """Reviews between two purchases: a year and more of daily ones."""
+
+_DAY = timedelta(days=1)
 
 
 class Series:
@@ -78,6 +82,18 @@ class Climb:
         self._series: dict[str, Series] = {}
         self._day: int | None = None
         self._standing: Standing = beginning(ladder.levels[0].code, since_when)
+        self._looked = since_when
+        # Where grace runs from the night in which a tier is no longer deserved, each night matters.
+        self._each = ladder.review.kind == AT_ONCE and ladder.review.grace_days > 0
+
+    def nights(self, at: datetime) -> list[datetime]:
+        """The nights before a purchase in which the tier is to be looked at: all since the last look, or the last."""
+        last = datetime.combine(at.astimezone(UTC).date(), NIGHT)
+        last = last if last <= at else last - _DAY
+        if last <= self._looked:
+            return []
+        count = min(MOST_LOOKS, -(-(last - self._looked) // _DAY)) if self._each else 1
+        return [last - _DAY * back for back in reversed(range(count))]
 
     def bought(self, at: datetime, paid: int, *, came_back: bool = False) -> None:
         """What was paid for a purchase, or for goods that came back (below zero)."""
@@ -94,6 +110,7 @@ class Climb:
 
     def look(self, at: datetime, purses: Mapping[str, Purse]) -> int:
         """The place on the ladder now, after every review that was due."""
+        self._looked = at
         for _ in range(MOST_LOOKS):
             due = self._standing.due_at
             if due is None or due > at:

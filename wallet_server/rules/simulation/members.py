@@ -109,6 +109,9 @@ class _Member:
             for purse in expiring:
                 if purse.ends <= at:
                     purse.expire(at)
+            if climb is not None:
+                for night in climb.nights(at):
+                    self._rise(night)
             paid = total
             if total < 0:
                 self._give_back(purchase)
