@@ -75,8 +75,8 @@ class Member:
 class Shop:
     """Members and tills, and everything that happens there, drawn from a seed."""
 
-    def __init__(self, world: World, members: int, seed: int) -> None:
-        self.figures, self._world, self._dice = Figures(), world, random.Random(seed)
+    def __init__(self, world: World, members: int, seed: int, never: float) -> None:
+        self.figures, self._world, self._dice, self._never = Figures(), world, random.Random(seed), never
         self._till = world.till
         self._receipts = iter(range(10**9))
         self._members = [self._join(number) for number in range(members)]
@@ -94,9 +94,9 @@ class Shop:
 
     def _delay(self) -> timedelta | None:
         drawn = self._dice.random()
-        if drawn < NEVER:
+        if drawn < self._never:
             return None
-        return timedelta(hours=24 * self._dice.random()) if drawn < NEVER + LATE else timedelta(seconds=60)
+        return timedelta(hours=24 * self._dice.random()) if drawn < self._never + LATE else timedelta(seconds=60)
 
     def scan(self) -> None:
         """One scan at a till, after some seconds."""
@@ -209,9 +209,9 @@ class Shop:
         return f"r{next(self._receipts)}"
 
 
-def run(world: World, members: int, scans: int, seed: int, *, talks: bool = False) -> Figures:
-    """So many scans in a new shop."""
-    shop, begun = Shop(world, members, seed), time.perf_counter()
+def run(world: World, members: int, scans: int, seed: int, *, never: float = NEVER, talks: bool = False) -> Figures:
+    """So many scans in a new shop, of whose phones this share never fetches."""
+    shop, begun = Shop(world, members, seed, never), time.perf_counter()
     for number in range(1, scans + 1):
         shop.scan()
         if talks and number % PROGRESS == 0:
