@@ -202,6 +202,7 @@ def _unclaimed() -> None:
         sa.Column("programme_id", Key, nullable=False),
         sa.Column("programme_version_id", Key, nullable=False),
         sa.Column("code_sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("code_cipher", sa.Text(), nullable=True),
         sa.Column("receipt", sa.String(length=80), nullable=False),
         sa.Column("business_day", sa.Date(), nullable=False),
         sa.Column("occurred_at", Instant(timezone=True), nullable=False),
@@ -226,7 +227,7 @@ def _unclaimed() -> None:
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_unclaimed_sales_store_id_stores")),
         sa.ForeignKeyConstraint(["till_id"], ["tills.id"], name=op.f("fk_unclaimed_sales_till_id_tills")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unclaimed_sales")),
-        sa.UniqueConstraint("merchant_id", "code_sha256", name=op.f("uq_unclaimed_sales_merchant_id_code_sha256")),
+        sa.UniqueConstraint("programme_id", "code_sha256", name=op.f("uq_unclaimed_sales_programme_id_code_sha256")),
         sa.UniqueConstraint("public_id", name=op.f("uq_unclaimed_sales_public_id")),
         sa.UniqueConstraint(
             "till_id", "business_day", "receipt", name=op.f("uq_unclaimed_sales_till_id_business_day_receipt")

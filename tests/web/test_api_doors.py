@@ -28,6 +28,7 @@ PUBLIC = {
     *("join.join_page", "join.join", "card.card_page", "card.choose_messages", "card.download", "card.stop_page"),
     *("apple.register_passwallet", "card.download_all", "metrics.show", "card.to_google", "buttons.button"),
     *("card.stop", "card-state.state", "recover.code_page", "recover.by_code", "recover.link_page", "recover.by_link"),
+    *("claim.page", "claim.claim"),
     *("rate.rate_page", "rate.rate", "google.saved_or_removed", "google.robots"),
     *("assets.picture", "look.page", "till-page.manifest", "pair-page.page", "pair-facts.greeting", "pair-facts.key"),
     *("trust.page", "trust.certificate", "trust.certificate_pem", "trust.profile"),

@@ -11,18 +11,23 @@ from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
     accounts,
+    card_import_rows,
+    card_imports,
     cashier_pins,
     code_keys,
     codes,
     credential_sets,
+    letters,
     members,
     merchants,
     offline_events,
     offline_fates,
+    one_time_codes,
     passes,
     previous_certificates,
     programmes,
     staff,
+    unclaimed_sales,
     webhook_endpoints,
 )
 
@@ -259,8 +264,17 @@ WEBHOOKS = Kind("webhook", _HOOKS, _HOOKS.c.secret_cipher, _HOOKS.c.public_id, _
 WEBHOOKS_BEFORE = Kind("webhook", _HOOKS, _HOOKS.c.previous_cipher, _HOOKS.c.public_id, _HOOKS)
 CODE_KEYS = Kind("code-key", code_keys, code_keys.c.private_cipher, code_keys.c.public_id, code_keys)
 _EVENTS = offline_fates.join(offline_events, offline_events.c.id == offline_fates.c.event_id)
+_UNCLAIMED = unclaimed_sales
+CLAIMS = Kind("claim", _UNCLAIMED, _UNCLAIMED.c.code_cipher, _UNCLAIMED.c.public_id, _UNCLAIMED)
 OFFLINE = Kind("offline", offline_fates, offline_fates.c.text_cipher, offline_events.c.public_id, _EVENTS)
-SEALED = (PASS_TOKENS, CODES, RECOVERY, TOTP, PINS, WEBHOOKS, WEBHOOKS_BEFORE, CODE_KEYS, OFFLINE)
+LETTERS = Kind("letter", letters, letters.c.words, letters.c.public_id, letters)
+ONE_TIME = Kind("one-time", one_time_codes, one_time_codes.c.address, one_time_codes.c.public_id, one_time_codes)
+_LINES = card_import_rows.join(card_imports, card_imports.c.id == card_import_rows.c.import_id)
+IMPORTS = Kind("import", card_import_rows, card_import_rows.c.person, card_imports.c.public_id, _LINES)
+SEALED = (
+    *(PASS_TOKENS, CODES, RECOVERY, TOTP, PINS, WEBHOOKS, WEBHOOKS_BEFORE, CODE_KEYS, OFFLINE, CLAIMS),
+    *(LETTERS, ONE_TIME, IMPORTS),
+)
 """Every kind of envelope but those of certificates and push keys."""
 
 
@@ -285,6 +299,10 @@ def shop(tx: Tx, kind: Kind, row_id: int) -> str:
         source = kind.join.join(accounts, accounts.c.id == code_keys.c.account_id)
     elif kind is OFFLINE:
         source = kind.join.join(accounts, accounts.c.id == offline_fates.c.account_id)
+    elif kind is CLAIMS:
+        source = kind.join.join(programmes, programmes.c.id == _UNCLAIMED.c.programme_id).join(
+            accounts, accounts.c.id == programmes.c.account_id
+        )
     elif kind.table is _HOOKS:
         source = kind.join.join(merchants, merchants.c.id == _HOOKS.c.merchant_id).join(
             accounts, accounts.c.id == merchants.c.account_id

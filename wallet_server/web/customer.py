@@ -1,8 +1,9 @@
-"""Owns the list of the pages for members: joining, the card, getting it back, being reached, and what they think of a visit."""
+"""Owns the list of the pages for members: joining, the card, claiming, getting it back, being reached, and rating."""
 
 from __future__ import annotations
 
 from wallet_server.web.card import card_pages, card_state
+from wallet_server.web.claim import claim_pages
 from wallet_server.web.join import joining
 from wallet_server.web.rate import rating_pages
 from wallet_server.web.reach import reach_pages
@@ -10,4 +11,4 @@ from wallet_server.web.recover import recovering
 
 __all__ = ["CUSTOMER", "card_state"]
 
-CUSTOMER = (joining, card_pages, reach_pages, recovering, rating_pages)
+CUSTOMER = (joining, card_pages, reach_pages, claim_pages, recovering, rating_pages)

@@ -118,7 +118,8 @@ unclaimed_sales = sa.Table(
     ref("till_id", "tills"),
     ref("programme_id", "programmes"),
     ref("programme_version_id", "programme_versions"),
-    sa.Column("code_sha256", sa.LargeBinary(32), nullable=False),
+    sa.Column("code_sha256", sa.LargeBinary(32), nullable=False),  # of the code on the receipt
+    sa.Column("code_cipher", sa.Text(), nullable=True),  # the code, for a till that asks again; until it is claimed
     text("receipt", 80),
     sa.Column("business_day", sa.Date(), nullable=False),
     at("occurred_at"),
@@ -128,7 +129,7 @@ unclaimed_sales = sa.Table(
     at("claimed_at", nullable=True),
     ref("member_id", "members", nullable=True),
     text("booked", 40, nullable=True),  # public id of the sale that it became
-    sa.UniqueConstraint("merchant_id", "code_sha256"),
+    sa.UniqueConstraint("programme_id", "code_sha256"),
     sa.UniqueConstraint("till_id", "business_day", "receipt"),
 )
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import programs, till
+from wallet_server.actions import claims, programs, till
 from wallet_server.actions.once import Facts
 from wallet_server.actions.till import Redeemed, SaleLine, Sold
-from wallet_server.rules import sentences
+from wallet_server.rules import claim_spoken, sentences
 from wallet_server.rules.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
 from wallet_server.rules.program import Programme, Reward
 from wallet_server.web.api import models, sale_models
@@ -62,12 +62,12 @@ def look_up(body: models.Lookup) -> Response:
     )
 
 
-def sold_of(body: sale_models.Sale) -> Sold:
-    """A sale as the counter knows it. Raises `Invalid` (`implausible-time`)."""
+def sold_of(body: sale_models.Sale | sale_models.AnySale) -> Sold:
+    """A sale as the counter knows it; nobody's has an empty code. Raises `Invalid` (`implausible-time`)."""
     whole = SaleLine(None, None, 1000, body.amount_minor, body.amount_minor or 0, 0, False)
     lines = tuple(line.sold() for line in body.lines) or (whole,)
     return Sold(
-        code=body.code,
+        code=body.code or "",
         receipt=body.receipt,
         amount_minor=sum(line.amount_minor for line in lines),
         lines=lines,
@@ -84,17 +84,44 @@ def redeemed_of(body: models.Redemption) -> Redeemed:
     return Redeemed(body.code, body.currency, body.amount or 0, body.reference, body.reward, given(body.proof))
 
 
-@counter.post("/sales", summary="Count a sale", responses={"200": models.Counted})
+@counter.post("/sales", summary="Count a sale", responses={"200": models.Counted, "202": sale_models.Kept})
 @needs("till")
-def sell(body: sale_models.Sale) -> Response:
+def sell(body: sale_models.AnySale) -> Response:
     """Store a sale as it was sold and award what the programme gives for it.
 
     Sending the same sale again (same till, business day and receipt number, or same Idempotency-Key) answers what was
     answered the first time, with `Idempotency-Replayed: true`; the same number or key for another sale is a 422.
+    Without a `code` the sale is nobody's yet: it is kept, and the answer (202) has the code by which it is claimed.
     """
+    if body.code is None:
+        return _kept(body)
     facts, replayed = till.sell(context(), caller(), sold_of(body), idempotency_key())
     programme = programs.programme_told(context(), facts)
     return counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
+
+
+def _kept(body: sale_models.AnySale) -> Response:
+    facts, code, replayed = claims.keep(context(), caller(), sold_of(body), idempotency_key())
+    told = {**facts, "claim_code": code, "sentence": claim_spoken.kept(code, body.language)}
+    return answer(told, replayed=replayed, status=202)
+
+
+@counter.post("/claims", summary="Claim a sale", responses={"200": models.Counted})
+@needs("till")
+def claim(body: sale_models.Claim) -> Response:
+    """A sale that was nobody's is this card's holder's: it earns as at its own time, by the version of the programme
+    under which it was sold. Once; a wrong `claim` is counted, a mistyped one is not."""
+    facts, replayed = claims.claim(context(), caller(), body.code, body.claim, idempotency_key())
+    programme = programs.programme_told(context(), facts)
+    return counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
+
+
+@counter.delete("/claims/<id>", summary="End a claim", responses={"200": sale_models.ClaimEnded})
+@needs("till")
+def end_claim(path: models.Subject) -> Response:
+    """The goods came back before anybody claimed the sale: nobody can any more."""
+    claims.end(context(), caller(), path.id)
+    return answer({"id": path.id})
 
 
 @counter.post("/redemptions", summary="Give a reward, or spend points", responses={"200": models.Counted})

@@ -53,12 +53,14 @@ def reserve(body: offline_models.Reserve) -> Response:
     return answer(allowances.reserve(context(), caller(), body.programme, body.units))
 
 
-@offline_till.delete("/offline/allowances", summary="Give back what was reserved", responses={"204": None})
+@offline_till.delete(
+    "/offline/allowances", summary="Give back what was reserved", responses={"200": offline_models.GivenBack}
+)
 @needs("till")
 def give_back() -> Response:
     """What this till did not burn can be reserved again. Send what it burned before."""
     allowances.give_back(context(), caller())
-    return Response(status=204)
+    return answer({"allowance": None})
 
 
 @offline_till.post("/offline/events", summary="Bring what was done offline", responses={"200": offline_models.Synced})
@@ -66,6 +68,8 @@ def give_back() -> Response:
 def events(body: offline_models.Events) -> Response:
     """Texts that this device signed, and an empty list as a sign of life. Sending any of them again does no harm, and
     tells how it stands by now."""
+    if context().training:
+        raise Invalid("What was done offline is brought in earnest; send this without X-Training.", code="no-training")
     brought = [_brought(one) for one in body.events]
     synced = offline.receive(context(), caller(), brought, body.sequence, instant(body.clock))
     results = [_told(one, body.language) for one in synced.results]

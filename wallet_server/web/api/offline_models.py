@@ -134,6 +134,12 @@ class CasesQuery(Form):
     language: Language = "en"
 
 
+class GivenBack(BaseModel):
+    """Nothing is reserved any more."""
+
+    allowance: None
+
+
 class Policy(BaseModel):
     """What a till may promise without a network."""
 

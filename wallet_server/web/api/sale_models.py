@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
@@ -97,8 +97,9 @@ class Using(Form):
         return Uses(self.apply_deals, tuple(self.vouchers), tuple(self.rewards), pot)
 
 
-class Sale(Using):
-    code: Annotated[Plain, Field(min_length=1, max_length=200)]
+class Receipt(Using):
+    """A sale, whoever's it is."""
+
     receipt: Annotated[
         Plain, Field(min_length=1, max_length=80, description="The receipt number: once per till and business day.")
     ]
@@ -113,7 +114,7 @@ class Sale(Using):
     language: Language = "en"
 
     @model_validator(mode="after")
-    def _adds_up(self) -> Sale:
+    def _adds_up(self) -> Self:
         if not self.lines and self.amount_minor is None:
             raise ValueError("give lines, or amount_minor alone")
         total = sum(line.total_minor() for line in self.lines)
@@ -122,6 +123,38 @@ class Sale(Using):
         if abs(total) > MAX_AMOUNT:
             raise ValueError("the sale's amount is too large")
         return self
+
+
+class Sale(Receipt):
+    code: Annotated[Plain, Field(min_length=1, max_length=200)]
+
+
+class AnySale(Receipt):
+    code: Annotated[Plain, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="Left out, the sale is kept for whoever claims it by the `claim_code` on the receipt."
+    )
+
+
+class Kept(BaseModel):
+    """A sale of nobody yet. `claim_code` goes on the receipt, and is null once the sale was claimed or ended."""
+
+    id: str
+    programme: str
+    claim_code: str | None
+    until: str
+    sentence: str
+
+
+class Claim(Form):
+    code: Annotated[Plain, Field(min_length=1, max_length=200)]
+    claim: Annotated[Plain, Field(min_length=1, max_length=80, description="The code on the receipt.")]
+    language: Language = "en"
+
+
+class ClaimEnded(BaseModel):
+    """Nobody can claim this sale any more."""
+
+    id: str
 
 
 class QuotedLine(Line):
