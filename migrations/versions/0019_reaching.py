@@ -144,8 +144,9 @@ def _imports() -> None:
     op.create_index(op.f("ix_card_imports_programme_id"), "card_imports", ["programme_id"], unique=False)
     op.create_table(
         "card_import_rows",
-        sa.Column("import_id", Key, autoincrement=False, nullable=False),
-        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", Key, autoincrement=True, nullable=False),
+        sa.Column("import_id", Key, nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("number", sa.String(length=40), nullable=True),
         sa.Column("points", sa.BigInteger(), server_default="0", nullable=False),
@@ -159,7 +160,8 @@ def _imports() -> None:
         _ref("card_import_rows", "import_id", "card_imports"),
         _ref("card_import_rows", "member_id", "members"),
         _ref("card_import_rows", "settled_by", "staff"),
-        sa.PrimaryKeyConstraint("import_id", "line", name=op.f("pk_card_import_rows")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_card_import_rows")),
+        sa.UniqueConstraint("import_id", "line", name=op.f("uq_card_import_rows_import_id_line")),
     )
     op.create_index(op.f("ix_card_import_rows_member_id"), "card_import_rows", ["member_id"], unique=False)
     op.create_index("ix_card_import_rows_import_id_state_line", "card_import_rows", ["import_id", "state", "line"])

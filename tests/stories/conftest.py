@@ -32,11 +32,12 @@ def make_stage(tmp_path: Path, database_url: str) -> Iterator[MakeStage]:
 @pytest.fixture(scope="module", params=KINDS)
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One stage for all stories of a module, which keep apart by having members of their own. A module that says
-    `WITH_GOOGLE = True` has Google Wallet and Android phones on it."""
+    `WITH_GOOGLE = True` has Google Wallet and Android phones on it, one with `WITH_LETTERS = True` a mail server and a
+    gateway for short messages."""
     folder = tmp_path_factory.mktemp("stage")
-    google = getattr(request.module, "WITH_GOOGLE", False)
+    has = {name: getattr(request.module, f"WITH_{name.upper()}", False) for name in ("google", "letters")}
     with (
         databases(request.config, folder) as new_database,
-        Stage(folder, new_database(request.param), google=google) as stage,
+        Stage(folder, new_database(request.param), **has) as stage,
     ):
         yield stage

@@ -30,9 +30,11 @@ from wallet_server.actions import demo, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.demo import PASS_TYPE, TEAM
 from wallet_server.cli.opening import open_context
+from wallet_server.cli.sandbox import letter_settings
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import AndroidFleet, AndroidPhone, GoogleServer
+from wallet_server.sandbox.letterboxes import Letterboxes
 from wallet_server.sandbox.phones.fleet import Fleet
 from wallet_server.sandbox.phones.model import Behaviour
 from wallet_server.sandbox.phones.phone import Phone
@@ -84,11 +86,13 @@ class Stage:
         behaviour: Behaviour | None = None,
         extra: dict[str, str] | None = None,
         google: bool = False,
+        letters: bool = False,
     ) -> None:
-        """`google`: Google Wallet and Android phones stand beside, and the product has an issuer there."""
+        """`google`: Google Wallet and Android phones stand beside, and the product has an issuer there; `letters`: a
+        mail server and a gateway for short messages, which the product has the keys of."""
         self.folder, self.port = folder, free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        self._with_google = google
+        self._with_google, self._with_letters = google, letters
         self._behaviour = behaviour or Behaviour(debounce_seconds=0.02)
         self._variables = {
             "WALLET_ENVIRONMENT": "sandbox",
@@ -117,6 +121,9 @@ class Stage:
             self._variables["WALLET_APNS_CA"] = self.authority.root_pem.decode()
             if self._with_google:
                 self.run(self._begin_google())
+            if self._with_letters:
+                self.boxes: Letterboxes = self.run(self._stack.enter_async_context(Letterboxes(self.authority)))
+                self._variables |= letter_settings(self.boxes)
             self.ctx = open_context(self.settings)
             certificate, key = self.authority.pass_certificate(PASS_TYPE, TEAM)
             file = self.folder / "sandbox.json"

@@ -88,8 +88,9 @@ card_imports = sa.Table(
 card_import_rows = sa.Table(
     "card_import_rows",
     metadata,
-    sa.Column("import_id", Key, sa.ForeignKey("card_imports.id"), primary_key=True, autoincrement=False),
-    sa.Column("line", sa.Integer(), primary_key=True, autoincrement=False),
+    identity_column(),
+    ref("import_id", "card_imports"),
+    sa.Column("line", sa.Integer(), nullable=False),
     text("state", 12),  # waiting, made, linked, doubtful, dirty, known
     text("number", 40, nullable=True),
     count("points"),
@@ -100,6 +101,7 @@ card_import_rows = sa.Table(
     sa.Column("candidates", Json, nullable=True),  # public ids and how near each is, while a person is to choose
     ref("settled_by", "staff", nullable=True),
     at("settled_at", nullable=True),
+    sa.UniqueConstraint("import_id", "line"),
     sa.Index("ix_card_import_rows_import_id_state_line", "import_id", "state", "line"),
 )
 
