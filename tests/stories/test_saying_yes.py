@@ -163,6 +163,8 @@ def test_a_cashier_says_yes_within_a_budget_and_the_customer_reads_why(stage: St
     page = owner.get("/console/watch?lang=en")
     assert "Anna" in page
     assert "refused: the cashier’s week" in page
+    assert "T-17" in page, "the complaint that it answers"
+    assert "· Anna" in owner.get(f"/console/members/{member['member']}?lang=en"), "whose gesture it was"
     history = owner.get("/console/team?lang=en")
     assert "Anna asked for a gesture that no budget had room for" in history
     assert "Anna took a gesture back" in history

@@ -10,7 +10,19 @@ from datetime import datetime
 from wallet_server.actions import cards, reissuing, scanning
 from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, NotFound
-from wallet_server.records import coupons, deeds, jobs, journal, ledger, members, parties, passes, recovery, vendors
+from wallet_server.records import (
+    counter_deeds,
+    coupons,
+    deeds,
+    jobs,
+    journal,
+    ledger,
+    members,
+    parties,
+    passes,
+    recovery,
+    vendors,
+)
 from wallet_server.records.coupons import HistoryRow
 from wallet_server.records.database import Tx
 from wallet_server.records.deeds import DeedRow
@@ -68,7 +80,8 @@ class OfCoupon:
 
 @dataclass(frozen=True)
 class Portrait:
-    """All that a shop may know of one member; `ends` are who ended a card or let the member leave."""
+    """All that a shop may know of one member; `ends` are who ended a card or let the member leave, `cashiers` who stood
+    at the till, by the public id of the sale or of the entry."""
 
     member: Listed
     card: str
@@ -83,6 +96,7 @@ class Portrait:
     history: tuple[Told | OfCoupon, ...]
     more: int | None
     ends: tuple[DeedRow, ...]
+    cashiers: Mapping[str, str]
 
 
 def card_names(ctx: Context, tx: Tx, member_ids: Sequence[int]) -> dict[int, str]:
@@ -168,6 +182,7 @@ def portrait(ctx: Context, scope: Scope, public_id: str, before: int | None = No
             _history(ctx, tx, scope, row.id, lines, before),
             lines[LINES - 1].id if len(lines) > LINES else None,
             tuple(deeds.about(tx, scope, row.public_id, ENDS)),
+            counter_deeds.names(tx, scope, [about for line in lines for about in (line.sale, line.public_id) if about]),
         )
 
 

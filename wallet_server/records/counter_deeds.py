@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import counter_deeds, members, staff
+from wallet_server.records.schema import counter_deeds, given_gestures, members, staff
 from wallet_server.records.scope import Scope
 
 
@@ -46,3 +47,20 @@ def about(tx: Tx, scope: Scope, public_id: str) -> list[Done]:
         .where(counter_deeds.c.about == public_id, counter_deeds.c.merchant_id == scope.merchant_id)
     )
     return [Done(r.at, r.what, r.who) for r in tx.execute(query.order_by(counter_deeds.c.id.desc()).limit(20))]
+
+
+def names(tx: Tx, scope: Scope, public_ids: Sequence[str]) -> dict[str, str]:
+    """Public id of a sale or an entry to the name of the merchant's cashier whose it is; who took it back later has an
+    entry of their own."""
+    if not public_ids:
+        return {}
+    found: dict[str, str] = {}
+    for table in (given_gestures, counter_deeds):
+        query = (
+            sa.select(table.c.about, staff.c.name)
+            .join(staff, staff.c.id == table.c.staff_id)
+            .where(table.c.about.in_(list(public_ids)), table.c.merchant_id == scope.merchant_id)
+            .order_by(table.c.id.desc())
+        )
+        found |= {r.about: r.name for r in tx.execute(query)}
+    return found

@@ -15,6 +15,7 @@ from wallet_server.records.schema import (
     accounts,
     anomalies,
     counter_deeds,
+    gesture_complaints,
     given_gestures,
     members,
     merchants,
@@ -194,6 +195,7 @@ class GivenLine:
     cost_minor: int
     undone: bool
     budget: str | None
+    complaint: str | None = None
 
 
 def given_lately(tx: Tx, scope: Scope, most: int) -> list[GivenLine]:
@@ -208,12 +210,13 @@ def given_lately(tx: Tx, scope: Scope, most: int) -> list[GivenLine]:
             members.c.public_id.label("member"),
             g.cost_minor,
             undone_gestures.c.gesture_id.is_not(None).label("undone"),
-            sa.null().label("budget"),
+            gesture_complaints.c.complaint,
         )
         .select_from(
             given_gestures.join(staff, staff.c.id == g.staff_id)
             .join(members, members.c.id == g.member_id)
             .outerjoin(undone_gestures, undone_gestures.c.gesture_id == g.id)
+            .outerjoin(gesture_complaints, gesture_complaints.c.gesture_id == g.id)
         )
         .where(g.merchant_id == scope.merchant_id)
         .order_by(g.at.desc())
@@ -227,7 +230,7 @@ def given_lately(tx: Tx, scope: Scope, most: int) -> list[GivenLine]:
         .limit(most)
     )
     lines = [
-        GivenLine(x.at, x.who, x.gesture, x.reason, x.member, x.cost_minor, bool(x.undone), None)
+        GivenLine(x.at, x.who, x.gesture, x.reason, x.member, x.cost_minor, bool(x.undone), None, x.complaint)
         for x in tx.execute(made)
     ]
     lines += [GivenLine(x.at, x.who, x.gesture, None, x.member, 0, False, x.budget) for x in tx.execute(refused)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -111,7 +112,10 @@ def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str |
             )
             for line in found.consents
         ],
-        lines=[_line(told, say) if isinstance(told, Told) else _of_coupon(told, say) for told in found.history],
+        lines=[
+            _line(told, say, found.cashiers) if isinstance(told, Told) else _of_coupon(told, say)
+            for told in found.history
+        ],
         ends=_ends(found, tongue, say),
         done=request.args.get("done", ""),
         charts=[(card, reader.sentences(card), reader.moments(card, chart.at)) for card in chart.cards],
@@ -200,9 +204,10 @@ def _of_coupon(told: OfCoupon, say: Wording) -> dict[str, Any]:
     }
 
 
-def _line(told: Told, say: Wording) -> dict[str, Any]:
-    """A line of the history as a sentence, with what was sold where."""
+def _line(told: Told, say: Wording, cashiers: Mapping[str, str]) -> dict[str, Any]:
+    """A line of the history as a sentence, with what was sold where and by whom."""
     line, programme = told.line, told.programme
+    who = cashiers.get(line.sale or "") if line.reverses is None and line.sale else cashiers.get(line.public_id)
     known = any(currency.code == line.currency for currency in programme.currencies)
     noun = sentences.noun_of(programme, line.currency, say.tongue) if known else None
     units = sentences.counted(abs(line.amount), noun, say.tongue) if noun else f"{abs(line.amount)} {line.currency}"
@@ -210,7 +215,7 @@ def _line(told: Told, say: Wording) -> dict[str, Any]:
         "id": line.public_id,
         "amount": f"{'+' if line.amount > 0 else '−' if line.amount < 0 else ''}{units}",
         "why": sentences.reason_sentence(line.reason, line.params, say.tongue, programme),
-        "where": " · ".join(part for part in (line.store, line.till) if part),
+        "where": " · ".join(part for part in (line.store, line.till, who) if part),
         "own": line.own,
         "status": any(currency.code == line.currency and not currency.spendable for currency in programme.currencies),
         "sale": say.money(line.sale_minor, programme.money.iso) if line.sale_minor else "",

@@ -85,6 +85,7 @@ def _given(one: GivenLine, programmes: list[Programme], person: Person, tongue: 
         "member": one.member,
         "address": _address(person, one.member),
         "undone": one.undone,
+        "complaint": one.complaint if person.role in PARTS["members"].see else None,
         "budget": budget,
     }
 
