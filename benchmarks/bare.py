@@ -1,4 +1,5 @@
-"""Owns the server that ours is compared with: a Flask application with one route, under Granian as ours is.
+"""Owns the server that ours is compared with: a Flask application under Granian as ours is, with a route that says ok
+and, where a database is named, one that counts a sale of the fixed reference.
 
 python -m benchmarks.bare 8081 --threads 8
 """
@@ -6,13 +7,20 @@ python -m benchmarks.bare 8081 --threads 8
 from __future__ import annotations
 
 import argparse
+import os
+import threading
 
-from flask import Flask, Response
+import psycopg
+from flask import Flask, Response, jsonify, request
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-ROUTE = "/hello"
+from benchmarks.reference import reference_sale
+
+ROUTE, SALE = "/hello", "/sale"
+DATABASE = "REFERENCE_DATABASE"
+"""The variable that names the PostgreSQL on which the reference has its tables."""
 
 
 def application() -> Flask:
@@ -22,6 +30,16 @@ def application() -> Flask:
     @app.get(ROUTE)
     def hello() -> Response:
         return Response("ok", mimetype="text/plain")
+
+    own = threading.local()
+
+    @app.post(SALE)
+    def sale() -> Response:
+        if not hasattr(own, "connection"):
+            own.connection = psycopg.connect(os.environ[DATABASE])
+        body = request.get_json()
+        reference_sale(own.connection, body["code"], body["receipt"])
+        return jsonify({"receipt": body["receipt"]})
 
     return app
 

@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from benchmarks.reference import FILL, SCHEMA, reference_sale
 from wallet_server.actions import keys as doors
 from wallet_server.actions import till
 from wallet_server.actions.till import SaleLine, Sold
@@ -32,28 +33,6 @@ THREADS = 4
 LINES = 9
 """As many as the data set's baskets have on average."""
 REFERENCE, ACTION = "the fixed reference", "actions.till.sell"
-
-_SCHEMA = """
-CREATE SCHEMA reference;
-SET search_path TO reference;
-CREATE TABLE members (id bigint PRIMARY KEY, tier text, left_at timestamptz);
-CREATE TABLE codes (lookup bytea PRIMARY KEY, member_id bigint NOT NULL REFERENCES members);
-CREATE TABLE entries (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, receipt text NOT NULL UNIQUE,
-  member_id bigint NOT NULL REFERENCES members, at timestamptz NOT NULL DEFAULT now());
-CREATE TABLE postings (entry_id bigint REFERENCES entries, account_id bigint, amount bigint NOT NULL,
-  PRIMARY KEY (entry_id, account_id));
-CREATE TABLE balances (member_id bigint PRIMARY KEY REFERENCES members, amount bigint NOT NULL);
-CREATE TABLE passes (id bigint PRIMARY KEY, member_id bigint NOT NULL UNIQUE REFERENCES members,
-  version bigint NOT NULL);
-CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, key text NOT NULL,
-  generation bigint NOT NULL, run_at timestamptz NOT NULL, UNIQUE (kind, key));
-"""
-_FILL = (
-    "INSERT INTO reference.members (id) VALUES (%(id)s)",
-    "INSERT INTO reference.codes VALUES (%(lookup)s, %(id)s)",
-    "INSERT INTO reference.balances VALUES (%(id)s, 0)",
-    "INSERT INTO reference.passes VALUES (%(id)s, %(id)s, 1)",
-)
 
 
 @dataclass(frozen=True)
@@ -96,10 +75,10 @@ def counting(address: str, settings: Settings, key: str, codes: Sequence[str]) -
     """Processes over a PostgreSQL: `codes` are the cards that are sold to."""
     plain = sa.make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(_SCHEMA)
+        connection.execute(SCHEMA)
         for number, code in enumerate(codes):
             row = {"id": number, "lookup": hashlib.sha256(code.encode()).digest()}
-            for statement in _FILL:
+            for statement in FILL:
                 connection.execute(statement, row)
     spawn = multiprocessing.get_context("spawn")
     start = spawn.Barrier(PROCESSES)
@@ -128,7 +107,7 @@ def _prepare(address: str, settings: Settings, key: str, codes: list[str], start
         till.sell(ctx, scope, Sold(code, receipt, amount, lines, "EUR"), None)
 
     def reference(connection: psycopg.Connection) -> Sell:
-        return lambda code, receipt: _reference_sale(connection, code, receipt)
+        return lambda code, receipt: reference_sale(connection, code, receipt)
 
     _ready.update(start=start, codes=codes)
     _ready[ACTION] = [action] * THREADS
@@ -159,34 +138,3 @@ def _take_turn(task: tuple[str, int, str]) -> tuple[float, float, float]:
     if faults:
         raise RuntimeError(f"{way}: {faults[0]!r}")
     return begun, time.monotonic(), time.process_time() - cpu
-
-
-def _reference_sale(connection: psycopg.Connection, code: str, receipt: str) -> None:
-    lookup = hashlib.sha256(code.encode()).digest()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT member_id FROM reference.codes WHERE lookup = %s", (lookup,))
-        (member,) = _one(cursor)
-        cursor.execute("SELECT tier FROM reference.members WHERE id = %s FOR NO KEY UPDATE", (member,))
-        _one(cursor)
-        cursor.execute(
-            "INSERT INTO reference.entries (receipt, member_id) VALUES (%s, %s) RETURNING id", (receipt, member)
-        )
-        (entry,) = _one(cursor)
-        cursor.execute(
-            "INSERT INTO reference.postings VALUES (%s, %s, %s), (%s, %s, %s)", (entry, member, 25, entry, -1, -25)
-        )
-        cursor.execute("UPDATE reference.balances SET amount = amount + 25 WHERE member_id = %s", (member,))
-        cursor.execute("UPDATE reference.passes SET version = version + 1 WHERE member_id = %s RETURNING id", (member,))
-        (pass_id,) = _one(cursor)
-        cursor.execute(
-            "INSERT INTO reference.jobs (kind, key, generation, run_at) VALUES ('refresh', %s, 1, now()) "
-            "ON CONFLICT (kind, key) DO UPDATE SET generation = reference.jobs.generation + 1",
-            (str(pass_id),),
-        )
-    connection.commit()
-
-
-def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
-    row = cursor.fetchone()
-    assert row is not None
-    return tuple(row)
