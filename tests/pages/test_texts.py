@@ -63,6 +63,7 @@ def test_every_text_is_used_somewhere() -> None:
         "announce.why.",
         "keys.overlaps.",
         "keys.scopes.",
+        "sign.start.presets.",
         "webhooks.events.",
         "webhooks.states.",
         "webhooks.why.",

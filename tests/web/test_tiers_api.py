@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.conftest import whole_module_mostly_on
 from tests.world import Holder, World
+from wallet_server.actions import dry_run
 from wallet_server.rules.program import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -112,7 +115,7 @@ def test_a_dry_run_tells_what_publishing_would_do_and_writes_nothing(world: Worl
     draft["currencies"][0]["worth"] = {"units": 100, "amount_minor": 100}
     status, found = ask(world, "POST", f"/v1/programmes/{world.programme}/dry-run", {"document": draft})
     assert status == 200, found
-    assert (found["members"], found["complete"]) == (2, True)
+    assert (found["members"], found["of"], found["complete"]) == (2, 2, True)
     assert (found["tiers"]["up"], found["tiers"]["down"]) == (0, 1)
     assert found["tiers"]["losing"] == [{"member": low.member, "tier": "silver", "tier_then": "bronze"}]
     assert found["stuck"] == []
@@ -125,3 +128,18 @@ def test_a_dry_run_tells_what_publishing_would_do_and_writes_nothing(world: Worl
     del draft["currencies"][0]["worth"]
     stuck = ask(world, "POST", f"/v1/programmes/{world.programme}/dry-run", {"document": draft})[1]["stuck"]
     assert stuck == [{"currency": "points", "why": "not-spendable", "units": 1550, "members": 2}]
+
+
+def test_of_more_members_than_one_call_looks_at_a_sample_from_all_over_is_tried(world: World) -> None:
+    crowd = [world.enrol() for _ in range(12)]
+    for one in crowd[6:]:
+        world.sell(one, 35_000)
+    draft = default_document("Boulangerie")
+    draft["tiers"]["levels"][1]["threshold"] = 400
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dry_run, "SLICE", 2)
+        found = dry_run.run(world.ctx, world.merchant, world.programme, draft, 4)
+        assert (found["members"], found["of"], found["complete"]) == (4, 12, False)
+        assert found["tiers"]["down"] == 2, "from the older half and from the newer"
+        whole = dry_run.run(world.ctx, world.merchant, world.programme, draft, 12)
+        assert (whole["members"], whole["complete"], whole["tiers"]["down"]) == (12, True, 6)

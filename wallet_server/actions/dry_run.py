@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,10 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.once import Facts
 from wallet_server.actions.programs import read_document
 from wallet_server.errors import Conflict
-from wallet_server.records import ledger, members, metrics, programmes
+from wallet_server.records import drafts, ledger, members, metrics, programmes
 from wallet_server.records import standing as standings
 from wallet_server.records.database import Tx
+from wallet_server.records.drafts import Span
 from wallet_server.records.scope import Scope
 from wallet_server.rules import standing as rules
 from wallet_server.rules.liability import Worth, rounded, worth
@@ -22,8 +23,9 @@ from wallet_server.rules.program import Currency, Ladder, Programme
 from wallet_server.rules.tiers import level_for, rank
 
 SLICE = 500
-MOST = 100_000
-"""Members that one call looks at; the answer says when there are more."""
+MOST = 5_000
+"""Members that one call looks at. Where there are more, these are a sample: slices from all over the programme, from
+its oldest members to its newest, and the answer says so."""
 MOST_NAMED = 50
 
 
@@ -49,31 +51,44 @@ def run(
     told: Callable[[int], object] = lambda _looked_at: None,
 ) -> Facts:
     """What publishing this document would change: tiers up and down and who would lose one, units that could no longer
-    be spent, and what is owed. Members are read in slices, each as it stands then; `told` hears how many so far. Raises
-    `Invalid` with the faults of the document, `NotFound`, `Conflict` (`not-published`)."""
+    be spent, and what is owed. Members are read in slices, each as it stands then; of more than `most` a sample is
+    looked at. `told` hears how many so far. Raises `Invalid` with the faults of the document, `NotFound`, `Conflict`
+    (`not-published`)."""
     draft, _, _ = read_document(document)
     with ctx.look() as tx:
         row = programmes.programme_in(tx, scope, public_id)
         if not row.version_id:
             raise Conflict("This programme has not been published yet.", code="not-published")
         current = ctx.programme(tx, row.version_id)
-    tally, after, more = _Tally(), 0, True
-    while more and tally.looked_at < most:
+        everybody = drafts.span(tx, row.id)
+    tally, last = _Tally(), 0
+    for after in _starts(everybody, most):
         with ctx.look() as tx:
-            ids = members.next_members(tx, row.id, after, min(SLICE, most - tally.looked_at))
+            ids = members.next_members(tx, row.id, max(after, last), min(SLICE, most - tally.looked_at))
             _count(ctx, tx, current, draft, ids, tally)
         tally.looked_at += len(ids)
-        more, after = len(ids) == SLICE, ids[-1] if ids else after
+        last = ids[-1] if ids else last
         told(tally.looked_at)
     return {
         "programme": row.public_id,
         "version": row.version,
         "members": tally.looked_at,
-        "complete": not more,
+        "of": max(everybody.count, tally.looked_at),
+        "complete": tally.looked_at >= everybody.count,
         "tiers": _tiers(current, draft, tally),
         "stuck": _stuck(current, draft, tally),
         "liability": _liability(current, draft, tally),
     }
+
+
+def _starts(everybody: Span, most: int) -> Iterator[int]:
+    """After which keys the slices begin: one after the other, or, of a sample, all over the programme."""
+    slices = -(-min(everybody.count, most) // SLICE)
+    if everybody.count <= most:
+        yield from (0 for _ in range(slices))
+        return
+    wide = everybody.greatest - everybody.least + 1
+    yield from (everybody.least - 1 + wide * number // slices for number in range(slices))
 
 
 def _count(ctx: Context, tx: Tx, current: Programme, draft: Programme, ids: Sequence[int], tally: _Tally) -> None:

@@ -220,6 +220,13 @@ def publish_version(
     return answer
 
 
+def begin_with(ctx: Context, tx: Tx, programme_id: int, document: Mapping[str, Any]) -> None:
+    """The first version of a programme that is being made. Raises `Invalid`."""
+    programme, canonical, mark = read_document(document)
+    google_limits.demand(ctx, tx, programme_id, programme)
+    _store_version(tx, programme_id, 1, programme, canonical, mark, ctx.now())
+
+
 def _keep_currencies(old: Programme, new: Programme) -> None:
     kinds = {c.code: (c.kind, c.iso, c.exponent) for c in new.currencies}
     faults = [

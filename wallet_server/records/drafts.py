@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import drafts, members, participations, programmes, staff
+from wallet_server.records.schema import drafts, members, participations, programmes, sales, staff
 from wallet_server.records.scope import Scope
 
 
@@ -80,3 +81,33 @@ _MEMBERS = (
 def count_members(tx: Tx, programme_id: int) -> int:
     """How many members have a card that a new version would change."""
     return int(tx.execute(_MEMBERS, {"programme_id": programme_id}).scalar_one())
+
+
+@dataclass(frozen=True)
+class Span:
+    """How many members of a programme there are who stay, and the least and the greatest of their keys."""
+
+    count: int
+    least: int
+    greatest: int
+
+
+def span(tx: Tx, programme_id: int) -> Span:
+    """Of a programme; zeros where it has nobody."""
+    key = members.c.id
+    query = sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.min(key), 0), sa.func.coalesce(sa.func.max(key), 0)
+    ).where(members.c.programme_id == programme_id, members.c.left_at.is_(None))
+    return Span(*map(int, tx.execute(query).one()))
+
+
+def mean_basket(tx: Tx, programme_id: int, since: datetime) -> tuple[int, Fraction]:
+    """How many sales of more than nothing were counted for members of a programme since then, and what one came to on
+    average, in minor units; 0 where there was none."""
+    query = (
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sales.c.amount_minor), 0))
+        .select_from(sales.join(members, members.c.id == sales.c.member_id))
+        .where(members.c.programme_id == programme_id, sales.c.recorded_at >= since, sales.c.amount_minor > 0)
+    )
+    count, total = map(int, tx.execute(query).one())
+    return count, Fraction(total, count) if count else Fraction(0)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import available_timezones
 
+from wallet_server.actions import presets, programs
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.staff import attempts, links, sessions
 from wallet_server.actions.staff.links import Newcomer
@@ -21,16 +24,20 @@ FIRST, OPEN, CLOSED = "first", "open", "closed"
 MOST_FOUNDED = 5
 """Accounts from one network address in an hour, where anybody may."""
 ZONE = "Europe/Paris"
+CARD = {"fr": "Carte de fidélité", "en": "Loyalty card"}
+"""What a card from a preset is called: the presets have names of their own merchants."""
 
 
 @dataclass(frozen=True)
 class Founding:
-    """A shop as typed: its name, its first store (the shop's name, if none is given), the store's IANA time zone."""
+    """A shop as typed: its name, its first store (the shop's name, if none is given), the store's IANA time zone; the
+    shipped programme (`presets`) that it begins with, if any: that is published at once, under the shop's name."""
 
     shop: str
     store: str
     zone: str
     owner: Newcomer
+    preset: str = ""
 
 
 def first_link(ctx: Context) -> str | None:
@@ -55,9 +62,10 @@ def may_found(ctx: Context, secret: str | None) -> None:
 
 
 def found(ctx: Context, secret: str | None, wanted: Founding, device: str, address: str) -> Entered:
-    """Found an account with a merchant, a store, a programme that has no version yet, and its owner, signed in.
+    """Found an account with a merchant, a store, a programme that has no version yet unless it begins with a preset,
+    and its owner, signed in.
 
-    Raises `NotFound` (`link-over`), `Conflict` (`email-taken`), `Invalid` and `TooMany`.
+    Raises `NotFound` (`link-over`, `unknown-preset`), `Conflict` (`email-taken`), `Invalid` and `TooMany`.
     """
     if secret is None:
         may_found(ctx, None)
@@ -67,6 +75,7 @@ def found(ctx: Context, secret: str | None, wanted: Founding, device: str, addre
     zone = wanted.zone or ZONE
     if zone not in available_timezones():
         raise Invalid("Give a time zone such as Europe/Paris.", code="bad-zone", field="zone")
+    document = presets.preset(wanted.preset) | {"organisation": shop, "description": CARD} if wanted.preset else None
     owner, password_hash = links.checked(wanted.owner)
 
     def act() -> Entered:
@@ -75,7 +84,7 @@ def found(ctx: Context, secret: str | None, wanted: Founding, device: str, addre
                 links.use(ctx, tx, secret, links.FOUND)
             else:
                 attempts.count_address(ctx, tx, address, "founding")
-            account, merchant = _account(ctx, tx, shop, store, zone)
+            account, merchant = _account(ctx, tx, shop, store, zone, document)
             person = staff.by_id(tx, links.add_person(ctx, tx, owner, password_hash, account, merchant, OWNER))
             attempts.note("founded", person)
             by = f"staff:{person.public_id}"
@@ -85,7 +94,9 @@ def found(ctx: Context, secret: str | None, wanted: Founding, device: str, addre
     return links.or_enter(ctx, act, wanted.owner, device, address)
 
 
-def _account(ctx: Context, tx: Tx, shop: str, store: str, zone: str) -> tuple[int, int]:
+def _account(
+    ctx: Context, tx: Tx, shop: str, store: str, zone: str, document: Mapping[str, Any] | None
+) -> tuple[int, int]:
     """The keys of a new account and its merchant, with a store and a programme to be filled."""
     now = ctx.now()
     account = parties.add_account(tx, new_id("acc"), shop, codes.mark_from_random(secrets.token_bytes(4)), now)
@@ -94,4 +105,6 @@ def _account(ctx: Context, tx: Tx, shop: str, store: str, zone: str) -> tuple[in
     papers = credentials.newest_of_platform(tx)
     programme = programmes.add_programme(tx, new_id("prog"), account, shop, secrets.token_hex(6), papers, now)
     programmes.join_programme(tx, programme, merchant, now)
+    if document is not None:
+        programs.begin_with(ctx, tx, programme, document)
     return account, merchant

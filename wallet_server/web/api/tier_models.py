@@ -119,11 +119,13 @@ class Owing(BaseModel):
 
 
 class DryRun(BaseModel):
-    """`complete` is false where there are more members than one call looks at."""
+    """`complete` is false where there are more members (`of`) than one call looks at: then these `members` are a sample
+    from all over the programme, and every figure is of the sample."""
 
     programme: str
     version: int
     members: int
+    of: int
     complete: bool
     tiers: TierMoves
     stuck: list[Stuck]

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import assets, designing, signing
+from wallet_server.actions import assets, designing, drafted, signing
 from wallet_server.actions.designing import Desk, Preview, Wrong
 from wallet_server.actions.staff import OWNER, Person, deeds
 from wallet_server.actions.staff.roles import PARTS
@@ -347,6 +347,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
         refused=words(refused, "designer") if refused else "",
         told=lambda texts: in_language(texts, tongue) if texts else "",
         unsigned=found.programme in signing.unsigned(context(), person.scope),
+        advice=drafted.advised(context(), person.scope, found.programme, reading.programme, tongue),
         borrowed=[one.code for one in drawn.warnings if one.code.startswith("one_language")],
         **shown_beside(drawn, tongue),
     )

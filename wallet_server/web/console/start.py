@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect
 from werkzeug.wrappers import Response as Answer
 
+from wallet_server.actions import presets
 from wallet_server.actions.staff import founding, links
 from wallet_server.actions.staff.founding import Founding
 from wallet_server.actions.staff.links import Newcomer
@@ -33,7 +34,7 @@ def found_page(secret: str | None = None) -> Response:
 
 
 def _found_page(fault: WalletError | None) -> Response:
-    fields = ("shop", "store", "zone", "name", "email")
+    fields = ("shop", "store", "zone", "name", "email", "preset")
     return door_page(
         "console/start.html",
         status=status_of(fault),
@@ -41,6 +42,7 @@ def _found_page(fault: WalletError | None) -> Response:
         wrong=fault.field if fault else None,
         filled={name: typed(name) for name in fields} | {"zone": typed("zone") or founding.ZONE},
         reachable=reachable(),
+        presets=[name.replace("-", "_") for name in presets.presets()],
     )
 
 
@@ -48,7 +50,7 @@ def _found_page(fault: WalletError | None) -> Response:
 @start.post("/start/<secret>")
 def found(secret: str | None = None) -> Answer:
     """Found the shop; its owner is signed in."""
-    wanted = Founding(typed("shop"), typed("store"), typed("zone"), _newcomer())
+    wanted = Founding(typed("shop"), typed("store"), typed("zone"), _newcomer(), typed("preset").replace("_", "-"))
     try:
         entered = founding.found(context(), secret, wanted, device(), address())
     except REFUSALS as fault:

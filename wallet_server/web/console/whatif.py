@@ -9,19 +9,21 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as Answered
 
-from wallet_server.actions import newsroom
+from wallet_server.actions import designing, drafted, newsroom
 from wallet_server.actions import whatif as replaying
 from wallet_server.actions.staff import Person
 from wallet_server.actions.whatif import Answer
-from wallet_server.errors import Invalid
+from wallet_server.errors import Invalid, NotFound
+from wallet_server.rules.sentences import counted, noun_of
 from wallet_server.rules.till_export import DELIMITERS, MAX_COLUMNS, Layout, minor_of
 from wallet_server.rules.whatif import Band, Offer, Outcome, StampCard
 from wallet_server.web.console.door import console_page, signed_in, speaks, visit
 from wallet_server.web.console.plot import columns, percent
 from wallet_server.web.console.wording import Wording
-from wallet_server.web.rendering import context, part, press
+from wallet_server.web.rendering import context, in_language, part, press, root
 
 whatif = Blueprint("console-whatif", __name__)
 
@@ -47,6 +49,34 @@ def roomy() -> None:
 def page() -> Response:
     """The form."""
     return _page(signed_in("what_if"), None, None)
+
+
+@whatif.get(f"{PATH}/draft")
+def draft() -> Answered:
+    """What publishing the card that is drafted would change for all members, and what speaks against it."""
+    person = signed_in("what_if")
+    found = designing.desk(context(), person)
+    tongue = speaks(person)
+    told = drafted.report(context(), person.scope, found, tongue)
+    if told is None:
+        return redirect(f"{root()}{PATH}", 303)
+    programme = told.reading.programme
+    say = Wording(tongue, person.scope.zone)
+    nouns = {one.code: noun_of(programme, one.code, tongue) for one in programme.currencies}
+    levels = {} if programme.ladder is None else {one.code: one.names for one in programme.ladder.levels}
+    return console_page(
+        "console/whatif_draft.html",
+        person,
+        section="what_if",
+        told=told,
+        changes=told.changes,
+        say=say,
+        iso=programme.money.iso,
+        units=lambda code, count: (
+            counted(count, nouns[code], tongue) if code in nouns else f"{say.number(count)} {code}"
+        ),
+        level=lambda code: in_language(levels[code], tongue) if code in levels else code,
+    )
 
 
 @whatif.post(PATH)
@@ -81,6 +111,7 @@ def _page(person: Person, answered: tuple[Answer, Offer, str] | None, fault: Inv
         "fault_field": fault.field if fault else None,
         "outcome": None,
         "answered": False,
+        "drafted": _is_drafted(person),
         "say": say,
         "iso": iso,
     }
@@ -94,6 +125,14 @@ def _page(person: Person, answered: tuple[Answer, Offer, str] | None, fault: Inv
         body = part("console/_outcome.html", tongue, **shown)
         return Response(body, status, mimetype="text/html", headers={"Cache-Control": "no-store"})
     return console_page("console/whatif.html", person, section="what_if", status=status, filled=filled, **shown)
+
+
+def _is_drafted(person: Person) -> bool:
+    try:
+        found = designing.desk(context(), person)
+    except NotFound:  # the shop takes part in no programme
+        return False
+    return found.version > 0 and found.drafted
 
 
 # ---------------------------------------------------------------------- what was typed
