@@ -1,4 +1,4 @@
-"""Owns what is known about the report of a draft in a real browser: accessible in light and dark on a phone and a desk."""
+"""Owns what is known about the report of a draft in a real browser: accessible in light and dark, small and large."""
 
 from __future__ import annotations
 
