@@ -36,7 +36,7 @@ from wallet_server.rules.short_codes import Short
 
 NEVER, LATE, TWO_PHONES, COPIES = 0.05, 0.15, 0.03, 0.005
 ON_THE_WEB, SHORT, TYPED, LATER = 0.01, 0.05, 0.03, 0.03
-SPENDS, LOOKS, AGAIN = 0.10, 0.05, 0.03
+SPENDS, LOOKS, AGAIN, TWICE = 0.10, 0.05, 0.03, 0.2
 PROGRESS = 10_000
 
 
@@ -158,6 +158,12 @@ class Shop:
             member.copied = member.screens[0].shows
         for screen in member.screens:
             screen.behind_since = screen.behind_since or self._world.clock()
+        if self._dice.random() < TWICE:
+            # The till still has what it scanned, and the phone has fetched the next issue meanwhile.
+            self._world.clock.forward(seconds=90)
+            self._fetch(member)
+            more = till.Redeemed(shown, None, 5, self._receipt())
+            self._try("redemption in the same visit", lambda: till.redeem(self._world.ctx, self._till, more, None))
 
     def _steal(self, member: Member) -> None:
         """Somebody else holds out a picture of an earlier issue."""

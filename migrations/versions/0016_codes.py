@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "key_id", name=op.f("uq_code_keys_account_id_key_id")),
     )
     op.add_column("codes", sa.Column("superseded_at", Instant(timezone=True), nullable=True))
+    op.add_column("codes", sa.Column("superseded_till", sa.BigInteger(), nullable=True))
     op.add_column("codes", sa.Column("shown_at", Instant(timezone=True), nullable=True))
     op.add_column("codes", sa.Column("short", sa.LargeBinary(length=32), nullable=True))
     op.create_index("ux_codes_short", "codes", ["short"], unique=True)

@@ -153,6 +153,7 @@ def test_an_older_issue_earns_and_asks_for_a_second_proof_once_the_newer_is_out(
     spend(world, holder.code)
     world.work()
     assert phone.pull()
+    world.clock.forward(minutes=11)
     with pytest.raises(Conflict) as refusal:
         spend(world, holder.code)
     assert refusal.value.code == "second-proof-needed"
@@ -162,9 +163,23 @@ def test_an_older_issue_earns_and_asks_for_a_second_proof_once_the_newer_is_out(
     assert spend(world, barcode(phone))["balances"]["points"] == 90
 
 
+def test_one_visit_may_spend_twice_with_what_was_scanned_once(world: World) -> None:
+    holder = rich(world)
+    phone = Phone(world, holder).add()
+    spend(world, holder.code)
+    world.work()
+    assert phone.pull()
+    assert spend(world, holder.code)["balances"]["points"] == 80
+    elsewhere = authenticate(world.ctx, world.second_till())
+    assert refused(lambda: spend(world, holder.code, scope=elsewhere)) == "second-proof-needed"
+    world.clock.forward(minutes=10, seconds=1)
+    assert refused(lambda: spend(world, holder.code)) == "second-proof-needed"
+
+
 def test_a_till_that_saw_the_newer_issue_knows_the_older_for_a_copy(world: World) -> None:
     holder = rich(world)
     spend(world, holder.code)
+    world.clock.forward(minutes=11)
     world.sell(newest(world, holder), 1000)
     assert refused(lambda: spend(world, holder.code)) == "second-proof-needed"
 
@@ -172,6 +187,7 @@ def test_a_till_that_saw_the_newer_issue_knows_the_older_for_a_copy(world: World
 def test_the_word_of_a_cashier_is_a_second_proof_where_the_role_has_it(world: World) -> None:
     holder = rich(world)
     spend(world, holder.code)
+    world.clock.forward(minutes=11)
     world.sell(newest(world, holder), 1000)
     proof = Proof("cashier")
     assert refused(lambda: spend(world, holder.code, proof=proof)) == "cashier-needed"
@@ -190,6 +206,7 @@ def test_a_code_sent_to_the_member_is_a_second_proof_once(world: World) -> None:
         programme = members.members_by_id(tx, [holder.member_id])[holder.member_id].programme_id
         contacts.prove(tx, programme, holder.member_id, CLAIRE.kind, CLAIRE.value, world.clock.at)
     spend(world, holder.code)
+    world.clock.forward(minutes=11)
     world.sell(newest(world, holder), 1000)
     with pytest.raises(Conflict) as refusal:
         spend(world, holder.code)
@@ -251,6 +268,7 @@ def test_the_short_forms_say_who_holds_the_card_and_follow_its_issues(world: Wor
     assert number_of(world, holder) != number
     assert not till.look_up(world.ctx, world.till, digits).card_current
     assert spend(world, short_codes.manual(number_of(world, holder)))["balances"]["points"] == 80
+    world.clock.forward(minutes=11)
     assert refused(lambda: spend(world, digits)) == "second-proof-needed"
 
 

@@ -30,6 +30,7 @@ def older(world: World) -> Holder:
     holder = world.enrol()
     world.sell(holder, 10_000)
     world.redeem(holder, 10)
+    world.clock.forward(minutes=11)
     world.sell(world.holder(holder.pass_public_id), 1_000)
     return holder
 

@@ -80,4 +80,6 @@ def follow(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, now: datetime)
     code = code_keys.signed(ctx, tx, scope.account_id, replace(read, issue=read.issue + 1))
     number, short = draw(tx, code.issuer)
     lookup = passes.lookup_hash(codes.lookup_key(code))
-    issues.add_next(tx, newest, lookup, short, sealed(ctx, code, number, newest.serial), code.key_id, now)
+    issues.add_next(
+        tx, newest, lookup, short, sealed(ctx, code, number, newest.serial), code.key_id, now, scope.till_id
+    )

@@ -149,7 +149,8 @@ def _demand_good(
     rotating.demand_fresh(ctx, tx, scope, text)
     copied = code.key_id != codes.UNSIGNED and scan.code is not None and not _genuine(tx, scope, scan)
     older = code.standing == members.OLDER and code.pass_id is not None
-    if copied or (older and issues.newer_is_out(tx, code.pass_id or 0, code.issue)):
+    visit = ctx.now() - rotating.VISIT
+    if copied or (older and issues.newer_is_out(tx, code.pass_id or 0, code.issue, scope.till_id, visit)):
         sentence = (
             "This card is not up to date: it collects. To spend, a second proof is needed: open the card on the phone "
             "and pull it down, then scan again; or send a code to the member; or somebody who may vouches for them."

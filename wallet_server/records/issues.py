@@ -48,10 +48,13 @@ def newest(tx: Tx, pass_id: int) -> IssueRow:
     return IssueRow(*tx.execute(_NEWEST, {"of_pass": pass_id}).one())
 
 
-def add_next(tx: Tx, row: IssueRow, lookup: bytes, short: bytes, cipher: str, key_id: str, at: datetime) -> None:
-    """One issue more, in the place of this one, which goes on saying who somebody is. The member is held."""
+def add_next(
+    tx: Tx, row: IssueRow, lookup: bytes, short: bytes, cipher: str, key_id: str, at: datetime, till_id: int | None
+) -> None:
+    """One issue more, in the place of this one, which spent at this till and goes on saying who somebody is. The member
+    is held."""
     older = sa.and_(codes.c.pass_id == row.pass_id, codes.c.superseded_at.is_(None))
-    tx.execute(sa.update(codes).where(older).values(superseded_at=at))
+    tx.execute(sa.update(codes).where(older).values(superseded_at=at, superseded_till=till_id))
     tx.execute(
         sa.insert(codes).values(
             pass_id=row.pass_id,
@@ -75,12 +78,20 @@ def mark_shown(tx: Tx, code_id: int, at: datetime) -> None:
 
 _SHOWN = sa.exists().where(codes.c.pass_id == b("of_pass"), codes.c.issue > b("issue"), codes.c.shown_at.is_not(None))
 _FETCHED = sa.exists().where(publications.c.pass_id == b("of_pass"), publications.c.seen_issue > b("issue"))
-_NEWER_IS_OUT = sa.select(sa.or_(_SHOWN, _FETCHED))
+_IN_HAND = sa.exists().where(
+    codes.c.pass_id == b("of_pass"),
+    codes.c.issue == b("issue"),
+    codes.c.superseded_till == b("till"),
+    codes.c.superseded_at >= b("since"),
+)
+_NEWER_IS_OUT = sa.select(sa.and_(sa.or_(_SHOWN, _FETCHED), ~_IN_HAND))
 
 
-def newer_is_out(tx: Tx, pass_id: int, issue: int) -> bool:
-    """Whether somebody is known to have a newer issue than this: a phone fetched it, or a till saw it."""
-    return bool(tx.execute(_NEWER_IS_OUT, {"of_pass": pass_id, "issue": issue}).scalar())
+def newer_is_out(tx: Tx, pass_id: int, issue: int, till_id: int | None, since: datetime) -> bool:
+    """Whether somebody is known to have a newer issue than this: a phone fetched it, or a till saw it. Not so while the
+    till that this issue last spent at, since then, has it in hand: one visit may spend twice."""
+    given = {"of_pass": pass_id, "issue": issue, "till": till_id, "since": since}
+    return bool(tx.execute(_NEWER_IS_OUT, given).scalar())
 
 
 def short_is_taken(tx: Tx, short: bytes) -> bool:
