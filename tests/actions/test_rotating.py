@@ -155,6 +155,32 @@ def test_the_code_of_a_changing_card_says_who_it_is_and_earns_but_spends_only_wi
     assert till.redeem(world.ctx, other, till.Redeemed(iphone.code, None, 1, "4"), None)[0]["balances"]["points"] == 8
 
 
+def test_the_number_goes_on_with_each_issue_of_the_card_in_its_window_and_never_twice(rotating: World) -> None:
+    world = rotating
+    _, android = changing(world)
+    sell(world, android.code)
+    other = authenticate(world.ctx, world.second_till())
+    picture = shown(world, android)
+    till.redeem(world.ctx, world.till, till.Redeemed(picture, None, 1, "1"), None)
+    fresh = world.holder(android.pass_public_id)
+    assert (codes.read(fresh.code).issue, codes.read(fresh.code).key_id) == (2, "1")
+    # The number that the older issue came with was taken, whatever issue it is put behind.
+    number = picture.rpartition("*")[2]
+    for code in (android.code, fresh.code):
+        with pytest.raises(Conflict) as stale:
+            till.redeem(world.ctx, other, till.Redeemed(f"{code}*{number}", None, 1, "2"), None)
+        assert stale.value.code == "code-stale"
+    world.clock.forward(seconds=totp.PERIOD_SECONDS)
+    spent = till.Redeemed(shown(world, fresh), None, 1, "3")
+    assert till.redeem(world.ctx, other, spent, None)[0]["balances"]["points"] == 8
+    # A phone that did not hear of it shows the first issue with a number of its own: a till has seen the second.
+    world.clock.forward(minutes=11)
+    with pytest.raises(Conflict) as older:
+        till.redeem(world.ctx, other, till.Redeemed(shown(world, android), None, 1, "4"), None)
+    assert older.value.code == "second-proof-needed"
+    assert sell(world, shown(world, android)) == 18
+
+
 def test_a_card_whose_programme_does_not_change_its_codes_spends_by_what_is_typed(world: World) -> None:
     add_vendor(world)
     _, android = changing(world)
