@@ -128,6 +128,7 @@ def _opening(world: World) -> None:
     importing.take_over(
         world.ctx, world.merchant, world.programme, importing.File("old.csv", b"card;points\n7001;25\n", {})
     )
+    world.work()
 
 
 def _returned(world: World, holder: Holder) -> None:

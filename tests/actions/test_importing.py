@@ -2,7 +2,7 @@ import pytest
 
 from tests.conftest import whole_module_mostly_on
 from tests.world import World
-from wallet_server.actions import importing, keys, leaving, merging, programs, till, upkeep
+from wallet_server.actions import imported, importing, keys, leaving, merging, programs, till, upkeep
 from wallet_server.actions.importing import File
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import contacts, members, plastic
@@ -43,7 +43,8 @@ def _file(text: str = FILE, **columns: str) -> File:
 
 def _take(world: World, file: File | None = None) -> tuple[str, dict[str, int]]:
     made = importing.take_over(world.ctx, world.merchant, world.programme, file or _file())
-    return made.public_id, importing.report(world.ctx, world.merchant, made.public_id)[1]
+    world.work()
+    return made.public_id, imported.report(world.ctx, world.merchant, made.public_id)[1]
 
 
 def _seen(world: World, number: str) -> till.Holder:
@@ -57,7 +58,7 @@ def test_dirty_lines_are_named_and_sound_numbers_work_at_the_till(world: World):
     assert looked.counts["dirty"] == tally["dirty"] == 4
     assert tally["points"] == 120 + 1250 + 0 + 7 + 9
     assert (tally["made"], tally["linked"], tally["doubtful"]) == (4, 0, 1), "a mailbox of two names is for a person"
-    dirty = importing.lines(world.ctx, world.merchant, import_id, (plastic.DIRTY,))
+    dirty = imported.lines(world.ctx, world.merchant, import_id, (plastic.DIRTY,))
     assert [(one.line, one.why) for one in dirty] == [
         (5, "no-number"),
         (7, "twice"),
@@ -65,7 +66,7 @@ def test_dirty_lines_are_named_and_sound_numbers_work_at_the_till(world: World):
         (9, "bad-points"),
     ]
     assert "Bad Number" in dirty[2].text
-    noted = importing.lines(world.ctx, world.merchant, import_id, (plastic.MADE,))
+    noted = imported.lines(world.ctx, world.merchant, import_id, (plastic.MADE,))
     assert [one.notes for one in noted if one.notes] == [("bad-email",)]
     assert _seen(world, "3760123450017").balances["points"] == 120
     assert _seen(world, "a 4471").balances["points"] == 1250
@@ -88,18 +89,18 @@ def test_who_is_certain_has_both_cards_and_the_doubtful_are_settled_by_a_person(
     assert _seen(world, "3760123450017").member == _seen(world, phone).member == claire
     assert _seen(world, "A4471").member == jean, "a typing error in the mailbox, the same name"
     assert _seen(world, "0042").member == ana, "one letter of the name, the same house"
-    doubtful = importing.lines(world.ctx, world.merchant, import_id, (plastic.DOUBTFUL,))
+    doubtful = imported.lines(world.ctx, world.merchant, import_id, (plastic.DOUBTFUL,))
     assert [(one.line, [choice[0] for choice in one.candidates]) for one in doubtful] == [(10, [claire])]
     assert _seen(world, "0045").member not in (claire, jean, ana)
     with pytest.raises(Invalid):
-        importing.settle(world.ctx, world.merchant, import_id, 10, jean, None)
+        imported.settle(world.ctx, world.merchant, import_id, 10, jean, None)
 
-    facts = importing.settle(world.ctx, world.merchant, import_id, 10, claire, None)
+    facts = imported.settle(world.ctx, world.merchant, import_id, 10, claire, None)
 
     assert facts["member"] == _seen(world, "0045").member == claire
     assert _seen(world, phone).balances["points"] == 129
     with pytest.raises(Conflict):
-        importing.settle(world.ctx, world.merchant, import_id, 10, None, None)
+        imported.settle(world.ctx, world.merchant, import_id, 10, None, None)
     assert upkeep.book_faults(world.ctx) == []
     world.work()
     assert _seen(world, ana_phone).balances["points"] == 0
@@ -132,7 +133,7 @@ def test_another_account_neither_sees_nor_settles_it(world: World):
     other = programs.found(world.ctx, "Stranger", programs.NewStore("Shop"))
     stranger = keys.authenticate(world.ctx, other.merchant_key)
     with pytest.raises(NotFound):
-        importing.report(world.ctx, stranger, import_id)
+        imported.report(world.ctx, stranger, import_id)
     with pytest.raises(Invalid):
         till.look_up(world.ctx, keys.authenticate(world.ctx, other.till_key), "0042")
 
@@ -141,12 +142,12 @@ def test_what_the_file_said_goes_with_the_member_and_with_time(world: World):
     claire, _ = _known(world, first_name="Claire", name="Martin", email="claire.martin@example.com")
     import_id, _ = _take(world)
     leaving.leave(world.ctx, world.merchant, claire)
-    gone = importing.lines(world.ctx, world.merchant, import_id, (plastic.LINKED,))
+    gone = imported.lines(world.ctx, world.merchant, import_id, (plastic.LINKED,))
     assert [one.number for one in gone] == [None]
 
     with world.ctx.change() as tx:
         plastic.forget(tx, world.clock.forward(days=91))
-    kept = importing.lines(world.ctx, world.merchant, import_id, (plastic.DIRTY, plastic.DOUBTFUL))
+    kept = imported.lines(world.ctx, world.merchant, import_id, (plastic.DIRTY, plastic.DOUBTFUL))
     assert {(one.text, one.person.email) for one in kept} == {("", None)}
 
 

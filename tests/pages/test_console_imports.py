@@ -14,11 +14,13 @@ from tests.pages.console import PASSWORD, hire, sign_in
 from tests.pages.house import House
 from tests.pages.test_console_desk import INLINE, said
 from wallet_server.actions import keys, till
+from wallet_server.delivery.worker import run_once
+from wallet_server.records.jobs import SERVICE
 
 HEAD = "Card;First name;Name;E-mail;Points\n"
 
 
-def _upload(client: FlaskClient, csrf: str, programme: str, text: str) -> str:
+def _upload(house: House, client: FlaskClient, csrf: str, programme: str, text: str) -> str:
     """Look at a file and take it over; the address of what became of it."""
     file = (io.BytesIO(text.encode()), "old.csv")
     data = {"csrf": csrf, "programme": programme, "file": file}
@@ -35,6 +37,8 @@ def _upload(client: FlaskClient, csrf: str, programme: str, text: str) -> str:
     form = {"csrf": csrf, "programme": programme, "name": "old.csv", "text": held[1], **chosen}
     done = client.post("/console/imports", data=form)
     assert done.status_code == 303, said(done)
+    while run_once(house.ctx, SERVICE):
+        pass
     return str(done.location)
 
 
@@ -56,7 +60,7 @@ def test_a_file_is_looked_at_taken_over_and_its_doubts_settled(client: FlaskClie
     claire.buy("imports-1", 200)
     text = HEAD + "IMP1;Marc;Dubois;claire.imports@example.com;30\nIMP2;;;;5\n;;;;1\n"
 
-    where = _upload(client, csrf, programme, text)
+    where = _upload(house, client, csrf, programme, text)
 
     page = client.get(where)
     assert "Doubtful: you say whose 1" in said(page)
@@ -112,7 +116,7 @@ def test_who_may_not_change_members_may_not_join_them(client: FlaskClient, house
 def test_the_pages_can_be_used_by_everybody(browser: Browser, house: House, axe: str, client: FlaskClient) -> None:
     csrf = sign_in(client, house)
     house.member(email="axe@example.com", first_name="Ada")
-    where = _upload(client, csrf, _programme(client), HEAD + "AXE1;Ned;Other;axe@example.com;3\n;;;;1\n")
+    where = _upload(house, client, csrf, _programme(client), HEAD + "AXE1;Ned;Other;axe@example.com;3\n;;;;1\n")
     member = house.member()
     page = browser.new_page()
     page.goto(f"{house.base}/console/sign-in?lang=fr")

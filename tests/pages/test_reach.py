@@ -108,7 +108,8 @@ def test_an_old_card_is_proved_by_the_address_that_came_with_it(
     bearer = {"Authorization": f"Bearer {house.shop.merchant_key}"}
     programme = client.get("/v1/programmes", headers=bearer).json["programmes"][0]["id"]
     text = b"card;email;points\n88001;old@example.com;40\n88002;;9\n"
-    importing.take_over(house.ctx, scope, programme, importing.File("x.csv", text, {}))
+    made = importing.take_over(house.ctx, scope, programme, importing.File("x.csv", text, {}))
+    importing.finish(house.ctx, made.public_id, scope)
     member = house.member()
     sent = text_of(client.post(f"{member.path}/reach/plastic", data={"number": "88001"}))
     assert "o•••@example.com" in sent

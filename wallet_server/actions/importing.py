@@ -15,12 +15,13 @@ from typing import Any
 
 import orjson
 
-from wallet_server.actions import cards, conversions, hooks, merging, standing
+from wallet_server.actions import cards, conversions, hooks, standing
 from wallet_server.actions.bookings import counter_booking
 from wallet_server.actions.context import Context, new_id
-from wallet_server.errors import Conflict, Invalid
-from wallet_server.records import contacts, deeds, ledger, members, passes, plastic, programmes
+from wallet_server.errors import Invalid
+from wallet_server.records import contacts, deeds, jobs, ledger, members, passes, plastic, programmes
 from wallet_server.records.database import Tx
+from wallet_server.records.jobs import Again, Lease
 from wallet_server.records.members import PROMOTIONS, MemberRow
 from wallet_server.records.plastic import ImportRow, LineRow
 from wallet_server.records.programmes import ProgrammeRow
@@ -30,7 +31,9 @@ from wallet_server.rules.card_file import CardLine
 from wallet_server.rules.matching import Person
 from wallet_server.rules.program import Programme
 
-SLICE, STORED_AT_ONCE = 50, 500
+WORK = "card-import"
+"""The kind of the job that works the lines of a file; its key is the import's."""
+SLICE, STORED_AT_ONCE = 10, 500
 SHOWN = 20
 RULE, REASON, SOURCE = "opening", "earn.opening", "import"
 MOST_CHOICES = 5
@@ -82,8 +85,8 @@ def preview(ctx: Context, scope: Scope, programme: str, file: File) -> Preview:
 
 
 def take_over(ctx: Context, scope: Scope, programme: str, file: File, staff_id: int | None = None) -> ImportRow:
-    """Take a file over, in transactions of a few lines each; the same file again goes on where it stood, and changes
-    nothing where it was done. Raises as `preview` does."""
+    """Take a file over: its lines are stored, and a job works them, a few in each transaction. The same file again goes
+    on where it stood, and changes nothing where it was done. Raises as `preview` does."""
     text, columns = card_file.open_file(file.body, file.columns)
     sha256 = hashlib.sha256(file.body).digest()
     with ctx.change() as tx:
@@ -98,29 +101,62 @@ def take_over(ctx: Context, scope: Scope, programme: str, file: File, staff_id: 
             for some in _some(iter(every), STORED_AT_ONCE):
                 plastic.add_lines(tx, made.id, [_stored(ctx, made, one) for one in some])
             deeds.add(tx, scope, deeds.IMPORTED, ctx.now(), about=made.public_id, detail=file.name[:80])
-    for _ in range(card_file.MOST_LINES // SLICE + 1):
-        if not _work_some(ctx, scope, row, made):
-            break
+        if made.done_at is None:
+            jobs.put(tx, [jobs.Put(WORK, str(made.id), jobs.SERVICE, ctx.now())])
     ctx.ring()
+    return made
+
+
+def work(ctx: Context, leases: Sequence[Lease]) -> None:
+    """The next lines of each file, and once more while any are left."""
+    for lease in leases:
+        left = _work_some(ctx, int(lease.key))
+        with ctx.change() as tx:
+            jobs.settle(tx, [lease], {lease.id: Again(ctx.now(), jobs.SERVICE)} if left else {})
+    ctx.ring()
+
+
+def finish(ctx: Context, import_id: str, scope: Scope) -> ImportRow:
+    """Work every line that is left at once, for who waits for it at a terminal; the job finds nothing to do."""
     with ctx.look() as tx:
-        return plastic.import_in(tx, scope, made.public_id)
+        key = plastic.import_in(tx, scope, import_id).id
+    for _ in range(card_file.MOST_LINES // SLICE + 2):
+        if not _work_some(ctx, key):
+            break
+    with ctx.look() as tx:
+        return plastic.import_in(tx, scope, import_id)
 
 
-def _work_some(ctx: Context, scope: Scope, row: ProgrammeRow, made: ImportRow) -> bool:
+def _work_some(ctx: Context, key: int) -> bool:
     """Work the next lines; False when none is left."""
     with ctx.change() as tx:
+        made = plastic.import_by_id(tx, key)
+        if made is None:
+            return False
+        # Whoever works the same file too waits here, and finds the lines that are left.
+        row = programmes.programme_by_id(tx, made.programme_id)
+        programmes.lock_programme(tx, row.id)
         some = plastic.waiting(tx, made.id, SLICE)
         if not some:
-            plastic.finish(tx, made.id, ctx.now())
+            if made.done_at is None:
+                plastic.finish(tx, made.id, ctx.now())
             return False
-        programme = ctx.programme(tx, row.version_id)
-        people = {one.line: _said(ctx, made, one) for one in some}
-        near = _near(tx, row.id, [told.person for told in people.values()])
-        for one in some:
-            member_id = _work(ctx, tx, scope, row, programme, made, one, people[one.line], near)
-            if member_id is not None:
-                near[member_id] = people[one.line].person
+        with ctx.times.of_account(tx, row.account_id):
+            scope = Scope(row.account_id, made.merchant_id, SOURCE, SOURCE, row.issuer_mark, frozenset())
+            _work_lines(ctx, tx, scope, row, made, some)
     return True
+
+
+def _work_lines(
+    ctx: Context, tx: Tx, scope: Scope, row: ProgrammeRow, made: ImportRow, some: Sequence[LineRow]
+) -> None:
+    programme = ctx.programme(tx, row.version_id)
+    people = {one.line: said_of(ctx, made, one) for one in some}
+    near = _near(tx, row.id, [told.person for told in people.values()])
+    for one in some:
+        member_id = _work(ctx, tx, scope, row, programme, made, one, people[one.line], near)
+        if member_id is not None:
+            near[member_id] = people[one.line].person
 
 
 def _work(
@@ -131,7 +167,7 @@ def _work(
     programme: Programme,
     made: ImportRow,
     one: LineRow,
-    told: _Said,
+    told: SaidOf,
     near: Mapping[int, Person],
 ) -> int | None:
     """Give the number to the member whose it is, or to a new one, who is returned."""
@@ -147,6 +183,7 @@ def _work(
     members.lock_member(tx, member_id)
     plastic.add_number(tx, member_id, lookup, ctx.now())
     if sure is not None:
+        ledger.open_all_purses(tx, member.programme_id, member_id)
         _complete(tx, member, person)
     if one.points:
         _open_balance(ctx, tx, scope, programme, member, made, one)
@@ -174,12 +211,10 @@ def _new_member(
     member_id = members.add_member(tx, public_id, row.id, None, programme.languages[0], tier, now)
     # Whoever had a card of plastic was asked for nothing by us.
     members.record_consent(tx, member_id, PROMOTIONS, False, SOURCE, now)
-    members.set_first_name(tx, row.id, member_id, first_name)
     last = (person.name or "").removeprefix(first_name or "").strip()
-    said = {"email": person.email, "phone": person.phone, "name": last or None, "address": person.address}
-    for kind, value in (said | {"postcode": _postcode(person)}).items():
-        if value:
-            contacts.say(tx, row.id, member_id, kind, value)
+    said = {"first_name": first_name, "email": person.email, "phone": person.phone, "name": last}
+    said |= {"address": person.address, "postcode": _postcode(person)}
+    contacts.say_first(tx, row.id, member_id, {kind: value for kind, value in said.items() if value})
     ledger.open_all_purses(tx, row.id, member_id)
     joined: dict[str, Any] = {
         "member": public_id,
@@ -210,7 +245,6 @@ def _open_balance(
 ) -> None:
     """Units that the old scheme owed are owed by the merchant from now on: given for nothing, dated today."""
     code, now = made.currency or programme.balance_currency, ctx.now()
-    ledger.open_all_purses(tx, member.programme_id, member.id)
     purse = ledger.purses(tx, member.id, scope.merchant_id)[code]
     booking = counter_booking(scope, member, RULE, REASON, "", member.tier, now)
     said = dict(vars(booking)) | {"receipt": None, "store_id": None, "till_id": None}
@@ -222,104 +256,6 @@ def _open_balance(
     entries, _, _ = brought.told(posted, balances, {})
     after = standing.settle_tier(ctx, tx, programme, member.id, member.tier, entries)
     cards.changed(tx, member.id, standing.loud(programme, entries, member.tier, after), now)
-
-
-# ---------------------------------------------------------------------- what is doubtful
-
-
-def settle(
-    ctx: Context, scope: Scope, import_id: str, line: int, member: str | None, staff_id: int | None
-) -> dict[str, Any]:
-    """A person says whose a doubtful card is: one of the candidates (the two become one), or nobody else's (None).
-
-    Saying the same again changes nothing. Raises `NotFound`, `Conflict` (`already-settled`) and `Invalid`
-    (`no-candidate`).
-    """
-    with ctx.change() as tx:
-        made = plastic.import_in(tx, scope, import_id)
-        one = plastic.line(tx, made.id, line, hold=True)
-        if one.state != plastic.DOUBTFUL or one.member_id is None:
-            raise Conflict("This line is settled already.", code="already-settled")
-        if member is None:
-            state = plastic.MADE
-        elif member not in {choice["member"] for choice in one.candidates}:
-            raise Invalid("This member is none of those it may be.", code="no-candidate", field="member")
-        else:
-            kept = members.member_by_public(tx, scope, member)
-            if kept.id != one.member_id:
-                merging.join(ctx, tx, kept.id, one.member_id, merging.PLASTIC, staff_id, made.merchant_id)
-            state = plastic.LINKED
-        settled = {"candidates": None, "person": None, "settled_by": staff_id, "settled_at": ctx.now()}
-        plastic.conclude(tx, made.id, line, state=state, **settled)
-        deeds.add(tx, scope, deeds.IMPORT_SETTLED, ctx.now(), about=made.public_id, detail=f"line {line}: {state}")
-        told = plastic.line(tx, made.id, line)
-        holder = members.members_by_id(tx, [told.member_id] if told.member_id else [])
-    ctx.ring()
-    return {"line": line, "state": state, "member": next((row.public_id for row in holder.values()), None)}
-
-
-def report(ctx: Context, scope: Scope, import_id: str) -> tuple[ImportRow, dict[str, int]]:
-    """An import and how many lines are in which state. Raises `NotFound`."""
-    with ctx.look() as tx:
-        made = plastic.import_in(tx, scope, import_id)
-        return made, plastic.tally(tx, made.id)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A line as a person who settles it reads it: the holder as the file describes them, and who they may be."""
-
-    line: int
-    state: str
-    number: str | None
-    points: int
-    why: str | None
-    text: str
-    notes: tuple[str, ...]
-    person: Person
-    member: str | None
-    candidates: tuple[tuple[str, Person, int, str], ...]
-
-
-def lines(
-    ctx: Context, scope: Scope, import_id: str, states: Sequence[str], after: int = 0, most: int = 100
-) -> list[Shown]:
-    """Lines in these states. Raises `NotFound`."""
-    with ctx.look() as tx:
-        made = plastic.import_in(tx, scope, import_id)
-        found = plastic.lines(tx, made.id, states, after, most)
-        names = members.members_by_id(tx, [one.member_id for one in found if one.member_id is not None])
-        return [_shown(ctx, tx, scope, made, one, names) for one in found]
-
-
-def _shown(ctx: Context, tx: Tx, scope: Scope, made: ImportRow, one: LineRow, names: Mapping[int, MemberRow]) -> Shown:
-    choices = []
-    for choice in one.candidates:
-        row = members.member_by_public(tx, scope, choice["member"])
-        known = plastic.people(tx, [row.id]).get(row.id, Person())
-        choices.append((choice["member"], known, int(choice["score"]), str(choice["by"])))
-    holder, told = names.get(one.member_id or 0), _said(ctx, made, one)
-    return Shown(
-        one.line,
-        one.state,
-        one.number,
-        one.points,
-        one.why,
-        told.text,
-        tuple(one.params.get("notes", ())),
-        told.person,
-        None if holder is None else holder.public_id,
-        tuple(choices),
-    )
-
-
-def imports(ctx: Context, scope: Scope, most: int = 20) -> list[tuple[ImportRow, dict[str, int]]]:
-    """The merchant's imports, the newest first, each with how many lines are in which state."""
-    with ctx.look() as tx:
-        return [(one, plastic.tally(tx, one.id)) for one in plastic.imports_of(tx, scope, most)]
-
-
-# ---------------------------------------------------------------------- lines
 
 
 def _some(every: Iterator[CardLine], most: int) -> Iterator[list[CardLine]]:
@@ -345,7 +281,7 @@ def _stored(ctx: Context, made: ImportRow, one: CardLine) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Said:
+class SaidOf:
     """What a line says of its holder; `text` of one that could not be read."""
 
     person: Person
@@ -353,12 +289,12 @@ class _Said:
     text: str
 
 
-def _said(ctx: Context, made: ImportRow, one: LineRow) -> _Said:
+def said_of(ctx: Context, made: ImportRow, one: LineRow) -> SaidOf:
     if one.person is None:
-        return _Said(Person(), None, "")
+        return SaidOf(Person(), None, "")
     told = orjson.loads(ctx.keyring.open(one.person, f"import:{made.public_id}"))
     first, text = told.pop("first_name", None), told.pop("text", "")
-    return _Said(Person(**told), first, text)
+    return SaidOf(Person(**told), first, text)
 
 
 def _near(tx: Tx, programme_id: int, people: Sequence[Person]) -> dict[int, Person]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import importing, operator
+from wallet_server.actions import imported, importing, operator
 from wallet_server.actions.importing import File
 from wallet_server.cli.opening import open_context
 
@@ -40,7 +40,8 @@ def import_cards(
         counts = dict(looked.counts)
         if not look:
             made = importing.take_over(ctx, scope, programme, given)
-            counts = importing.report(ctx, scope, made.public_id)[1]
+            made = importing.finish(ctx, made.public_id, scope)
+            counts = imported.report(ctx, scope, made.public_id)[1]
             click.echo(f"{made.public_id}: {made.lines} lines, {counts['points']} points brought over.")
         for state, words in WORDS.items():
             click.echo(f"{counts[state]:>8}  {words}")

@@ -5,7 +5,7 @@ Several members may name one address; once proved it is one member's alone withi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -90,6 +90,13 @@ def say(tx: Tx, programme_id: int, member_id: int, kind: str, value: str | None)
     tx.execute(sa.delete(identities).where(mine))
     if value is not None:
         tx.execute(sa.insert(identities).values(programme_id=programme_id, member_id=member_id, kind=kind, value=value))
+
+
+def say_first(tx: Tx, programme_id: int, member_id: int, said: Mapping[str, str]) -> None:
+    """What is said of a new member, of whom nothing stands yet: value by kind."""
+    rows = [{"programme_id": programme_id, "member_id": member_id, "kind": k, "value": v} for k, v in said.items()]
+    if rows:
+        tx.execute(sa.insert(identities), rows)
 
 
 def forget(tx: Tx, member_ids: Sequence[int]) -> None:

@@ -145,6 +145,12 @@ def import_in(tx: Tx, scope: Scope, public_id: str) -> ImportRow:
     return _import(r)
 
 
+def import_by_id(tx: Tx, key: int) -> ImportRow | None:
+    """One by its key, for work that the product itself does."""
+    r = tx.execute(sa.select(imports).where(imports.c.id == key)).first()
+    return None if r is None else _import(r)
+
+
 def imports_of(tx: Tx, scope: Scope, most: int) -> list[ImportRow]:
     """The merchant's imports, the newest first."""
     query = sa.select(imports).where(imports.c.merchant_id == scope.merchant_id).order_by(imports.c.id.desc())

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein
@@ -56,6 +57,7 @@ class Likeness:
     score: int
 
 
+@lru_cache(maxsize=50_000)
 def words_of(text: str) -> str:
     """A name or an address with its words in full, without accents, punctuation and small words; "St" is a saint before
     a word and a street after one."""
@@ -73,10 +75,10 @@ def words_of(text: str) -> str:
 
 def alike(one: Person, other: Person) -> Likeness | None:
     """Whether these are one person; None where nothing says so."""
-    names = _names(one.name, other.name)
     found = [each for each in (_by_email(one, other), _by_phone(one, other), _by_address(one, other)) if each]
     if not found:
         return None
+    names = _names(one.name, other.name)
     best = max(found, key=lambda each: (each.verdict == CERTAIN, each.score))
     if best.verdict == CERTAIN and names is not None and names < SAME_NAME:
         return Likeness(DOUBTFUL, best.by, min(best.score, names))
@@ -131,8 +133,10 @@ def _by_phone(one: Person, other: Person) -> Likeness | None:
 def _by_address(one: Person, other: Person) -> Likeness | None:
     if not one.address or not other.address:
         return None
+    if not _postcodes(one.postcode, other.postcode):
+        return None
     names = _names(one.name, other.name)
-    if names is None or names < LIKE_NAME or not _postcodes(one.postcode, other.postcode):
+    if names is None or names < LIKE_NAME:
         return None
     mine, its = words_of(one.address), words_of(other.address)
     score = int(fuzz.token_sort_ratio(mine, its))

@@ -9,7 +9,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from wallet_server.actions import importing, merging, plastic, reaching
+from wallet_server.actions import imported, importing, merging, plastic, reaching
 from wallet_server.actions.importing import File
 from wallet_server.actions.reaching import Wanted
 from wallet_server.web.api import models
@@ -217,7 +217,8 @@ def preview(body: CardFile) -> Response:
 @people.post("/card-imports", summary="Take over a file of old cards", responses={"200": Import})
 @needs("manage")
 def take_over(body: CardFile) -> Response:
-    """Every sound number works at the till when this answers. The same file again changes nothing."""
+    """Its lines are worked from now on, a few at a time: `done` says when all are. Every sound number works at the till
+    then. The same file again changes nothing."""
     made = importing.take_over(context(), caller(), body.programme, _file(body))
     return _told(made.public_id)
 
@@ -233,7 +234,7 @@ def get_import(path: ImportPath) -> Response:
 @needs("manage")
 def import_lines(path: ImportPath, query: LinesQuery) -> Response:
     """Those in one state, with what the file says of their holders and, of doubtful ones, who they may be."""
-    found = importing.lines(context(), caller(), path.id, (query.state,), query.after, query.limit)
+    found = imported.lines(context(), caller(), path.id, (query.state,), query.after, query.limit)
     return answer({"lines": [_line(one) for one in found]})
 
 
@@ -241,7 +242,7 @@ def import_lines(path: ImportPath, query: LinesQuery) -> Response:
 @needs("manage")
 def settle_line(path: LinePath, body: Settle) -> Response:
     """One of the candidates: the two become one. Null: nobody else's."""
-    return answer(importing.settle(context(), caller(), path.id, path.line, body.member, None))
+    return answer(imported.settle(context(), caller(), path.id, path.line, body.member, None))
 
 
 def _file(body: CardFile) -> File:
@@ -249,12 +250,12 @@ def _file(body: CardFile) -> File:
 
 
 def _told(import_id: str) -> Response:
-    made, counts = importing.report(context(), caller(), import_id)
+    made, counts = imported.report(context(), caller(), import_id)
     told = {"id": made.public_id, "name": made.name, "lines": made.lines, "counts": counts}
     return answer(told | {"done": made.done_at is not None})
 
 
-def _line(one: importing.Shown) -> dict[str, Any]:
+def _line(one: imported.Shown) -> dict[str, Any]:
     candidates = [
         {"member": member, "person": asdict(person), "score": score, "by": by}
         for member, person, score, by in one.candidates

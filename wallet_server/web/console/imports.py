@@ -7,7 +7,7 @@ import secrets
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import importing, journal, merging, newsroom, programs
+from wallet_server.actions import imported, importing, journal, merging, newsroom, programs
 from wallet_server.actions.importing import File
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import Person
@@ -72,7 +72,7 @@ def settle(import_id: str, line: int) -> Answer:
     person = signed_in("imports")
     member = request.form.get("member", "") or None
     try:
-        importing.settle(context(), person.scope, import_id, line, member, person.staff_id)
+        imported.settle(context(), person.scope, import_id, line, member, person.staff_id)
     except (Conflict, Invalid) as fault:
         return _one(person, import_id, fault)
     return redirect(f"{root()}/console/imports/{import_id}?done=1", 303)
@@ -115,7 +115,7 @@ def _page(person: Person, fault: WalletError | None = None) -> Response:
         "console/imports.html",
         person,
         section="members",
-        made=importing.imports(context(), person.scope),
+        made=imported.imports(context(), person.scope),
         programmes=programs.list_programmes(context(), person.scope),
         say=Wording(tongue, newsroom.zone_of(context(), person.scope)),
         fault="" if fault is None else words.of(f"faults.{fault.code}", fault.sentence),
@@ -126,8 +126,8 @@ def _page(person: Person, fault: WalletError | None = None) -> Response:
 def _one(person: Person, import_id: str, fault: WalletError | None = None) -> Response:
     tongue = speaks(person)
     words = press().words[tongue].imports
-    made, counts = importing.report(context(), person.scope, import_id)
-    doubtful = importing.lines(context(), person.scope, import_id, ("doubtful",), most=MOST_SETTLED_AT_ONCE)
+    made, counts = imported.report(context(), person.scope, import_id)
+    doubtful = imported.lines(context(), person.scope, import_id, ("doubtful",), most=MOST_SETTLED_AT_ONCE)
     return console_page(
         "console/import.html",
         person,
@@ -135,7 +135,7 @@ def _one(person: Person, import_id: str, fault: WalletError | None = None) -> Re
         made=made,
         counts=counts,
         doubtful=doubtful,
-        dirty=importing.lines(context(), person.scope, import_id, ("dirty",), most=200),
+        dirty=imported.lines(context(), person.scope, import_id, ("dirty",), most=200),
         done=request.args.get("done") == "1",
         fault="" if fault is None else words.of(f"faults.{fault.code}", fault.sentence),
         status=200 if fault is None else 409,
