@@ -1,11 +1,12 @@
-"""The way of a real till: over the product's own https from another name than this machine's, paired by a link, and a
-card that a phone shows is read by the camera and stamped."""
+"""The way of a real till: over the product's own https from another name than this machine's, paired by a link, and
+cards that phones show are read by the camera; a cashier's whole day."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import io
+import re
 import shutil
 import socket
 import time
@@ -22,14 +23,19 @@ from PIL import Image, ImageFilter
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.launching import Launched, launch
+from tests.pages.console import hire
+from tests.pages.filming import Shown, film, shown
 from tests.pages.house import House
 from tests.stories.running import clean, free_pair
-from wallet_server.actions import credentials, enrol, keys, pairing, programs, till
+from wallet_server.actions import cashiers, credentials, enrol, keys, pairing, programs, till
 from wallet_server.actions.context import Context
 from wallet_server.actions.programs import Founded
+from wallet_server.actions.staff.person import person_of
 from wallet_server.cli.opening import open_context
+from wallet_server.records import staff
 from wallet_server.records.scope import Scope
 from wallet_server.rules.card import Palette
+from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_simple import stamp_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
@@ -57,8 +63,7 @@ class Bakery:
 
     @property
     def owner(self) -> Scope:
-        merchant = keys.authenticate(self.ctx, self.founded.merchant_key)
-        return replace(merchant, principal="staff:one", scopes=frozenset({"read", "manage"}))
+        return owner_of(self.ctx, self.founded)
 
     def stamps(self) -> int:
         """What the books say."""
@@ -135,9 +140,9 @@ def device(bakery: Bakery) -> Iterator[BrowserContext]:
         browser.close()
 
 
-def film(bakery: Bakery, shown: bytes) -> None:
+def film_screen(bakery: Bakery, shot: bytes) -> None:
     """What the camera sees: the customer's screen, a little small, a little turned, a little blurred."""
-    screen = Image.open(io.BytesIO(shown)).convert("RGB").resize((250, 250))
+    screen = Image.open(io.BytesIO(shot)).convert("RGB").resize((250, 250))
     scene = Image.new("RGB", PICTURE, "#6d6a64")
     turned = screen.rotate(9, expand=True, fillcolor="#6d6a64").filter(ImageFilter.GaussianBlur(0.8))
     scene.paste(turned, ((PICTURE[0] - turned.width) // 2 + 15, (PICTURE[1] - turned.height) // 2 - 10))
@@ -146,12 +151,18 @@ def film(bakery: Bakery, shown: bytes) -> None:
     (bakery.folder / "film.mjpeg").write_bytes(frame.getvalue() * FRAMES)
 
 
-def pair(bakery: Bakery, page: Page, name: str) -> None:
+def owner_of(ctx: Context, founded: Founded) -> Scope:
+    merchant = keys.authenticate(ctx, founded.merchant_key)
+    return replace(merchant, principal="staff:one", scopes=frozenset({"read", "manage"}))
+
+
+def pair(ctx: Context, founded: Founded, page: Page, name: str, place: str = "Fournil, Centre") -> None:
     """As a cashier does it, who scanned the code on the owner's screen."""
-    row = pairing.make_till(bakery.ctx, bakery.owner, bakery.founded.store, "Comptoir")
-    link = pairing.invite(bakery.ctx, bakery.owner, row).link
+    owner = owner_of(ctx, founded)
+    row = pairing.make_till(ctx, owner, founded.store, "Comptoir")
+    link = pairing.invite(ctx, owner, row).link
     page.goto(link)
-    expect(page.locator("#place")).to_have_text("Fournil, Centre\u00a0: Comptoir")
+    expect(page.locator("#place")).to_have_text(f"{place}\u00a0: Comptoir")
     assert "#" not in page.url, "the secret leaves the address at once"
     page.get_by_label("Comment s’appelle cet appareil").fill(name)
     page.get_by_role("button", name="Oui, en faire une caisse").click()
@@ -165,9 +176,9 @@ def test_a_paired_phone_reads_a_card_with_its_camera_and_stamps_it(bakery: Baker
     page.on("pageerror", lambda fault: faults.append(str(fault)))
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
     page.goto(bakery.card)
-    film(bakery, page.locator(".card .code").screenshot())
+    film_screen(bakery, page.locator(".card .code").screenshot())
 
-    pair(bakery, page, "Téléphone")
+    pair(bakery.ctx, bakery.founded, page, "Téléphone")
     device.grant_permissions(["camera"], origin=bakery.base)
     answer = page.locator("#answer")
     expect(answer).to_contain_text("Scannez une carte")
@@ -218,3 +229,203 @@ def test_the_till_alone_may_use_the_camera_and_run_the_reader(house: House) -> N
         assert ("camera=(self)" in headers["Permissions-Policy"]) is alone, path
         assert ("wasm-unsafe-eval" in headers["Content-Security-Policy"]) is alone, path
         assert "'unsafe-eval'" not in headers["Content-Security-Policy"]
+
+
+# ---------------------------------------------------------------------- a cashier's whole day
+
+PIN = "4826"
+BOTH = {"fr": "un café", "en": "a coffee"}
+TWO_EUROS = {"title": {"fr": "Bon de 2 €", "en": "€2 voucher"}, "terms": {"fr": "Une fois.", "en": "Once."}}
+
+
+def day_document(symbol: str) -> dict[str, Any]:
+    """A programme whose passes show this symbol, with all that a day may bring."""
+    document: dict[str, Any] = default_document("Chez Ada")
+    euro = {"one": "euro", "other": "euros"}
+    document["design"]["barcode"] = symbol
+    document["currencies"].append({"code": "pot", "kind": "money", "names": {"fr": euro, "en": euro}})
+    document["earn"].append({"id": "back", "currency": "pot", "per": {"amount_minor": 100, "points": 10}})
+    cost = {"currency": "points", "amount": 5}
+    voucher = {**TWO_EUROS, "valid_days": 90, "value_minor": 200}
+    document["rewards"] = [{"code": "bon", "kind": "voucher", "names": BOTH, "cost": cost, "voucher": voucher}]
+    reasons = [{"id": "late", "names": {"fr": "livraison en retard", "en": "late delivery"}}]
+    document["gestures"] = [{"id": "coffee", "kind": "gift", "names": BOTH, "reasons": reasons}]
+    document["gesture_budgets"] = [{"whose": "cashier", "window": "day", "count": 1}]
+    document["offline"] = {"earn": True, "burn_units_per_card": 10, "allowance_units": 100, "window_minutes": 60}
+    return document
+
+
+@dataclass(frozen=True)
+class Day:
+    """A shop with a member for each symbol, a friend of the first, and the device at its counter."""
+
+    ctx: Context
+    founded: Founded
+    page: Page
+    film: Path
+    passes: dict[str, str]
+
+    def code(self, symbol: str) -> Shown:
+        return shown(self.ctx, self.passes[symbol])
+
+    def see(self, code: Shown, **how: float) -> None:
+        """A customer holds a phone before the camera."""
+        if self.page.locator("#next").is_visible():
+            self.page.locator("#next").click()
+        self.page.wait_for_function("document.querySelector('[data-till]').dataset.camera !== 'starting'")
+        if self.page.locator("#camera-off").is_visible():
+            self.page.locator("#camera-off").click()
+        film(self.film, code, **how)
+        self.page.locator("#camera-on").click()
+
+    def says(self, text: str) -> None:
+        expect(self.page.locator("#answer")).to_contain_text(text)
+
+    def sells(self, amount: str) -> None:
+        self.page.locator("#amount").fill(amount)
+        self.page.locator("#sale > button.primary").click()
+
+    def balances(self, symbol: str) -> dict[str, int]:
+        scope = keys.authenticate(self.ctx, self.founded.till_key)
+        return dict(till.look_up(self.ctx, scope, self.code(symbol).message).balances)
+
+
+@pytest.fixture
+def day(bakery: Bakery, device: BrowserContext) -> Iterator[Day]:
+    ctx = bakery.ctx
+    founded = programs.found(ctx, "Chez Ada", programs.NewStore("Quai"))
+    passes = {}
+    for symbol in ("qr", "aztec", "pdf417", "code128"):
+        document = day_document(symbol)
+        made = programs.create_programme(ctx, founded.account_id, founded.merchant_id, document, 1)
+        for name in (symbol, "friend")[: 2 if symbol == "qr" else 1]:
+            passes[name] = enrol.join(ctx, made["join_code"], enrol.Joining())["pass"]
+    page = device.new_page()
+    device.grant_permissions(["camera"], origin=bakery.base)
+    faults: list[str] = []
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    pair(ctx, founded, page, "Tablette", "Chez Ada, Quai")
+    expect(page.locator('[data-network="up"]')).to_be_attached()
+    yield Day(ctx, founded, page, bakery.folder / "film.mjpeg", passes)
+    page.close()
+    assert faults == []
+
+
+def test_a_cashiers_day(day: Day, bakery: Bakery, device: BrowserContext) -> None:
+    scans_and_an_answer_that_is_lost(day)
+    day.see(shown(bakery.ctx, bakery.pass_id))
+    day.says("Refusé · d’un autre commerçant")
+    uses_a_voucher_and_part_of_the_pot(day)
+    takes_goods_back(day)
+    knows_who_forgot_the_phone(day)
+    goes_on_without_a_network(day, device)
+    says_yes_once_and_not_twice(day)
+
+
+LOSE_FIRST = """() => {
+  const whole = window.fetch;
+  window.asked = 0;
+  window.fetch = async (address, ...more) => {
+    const answer = await whole(address, ...more);
+    if (!String(address).endsWith("/v1/sales")) return answer;
+    window.asked += 1;
+    if (window.asked > 1) window.fetch = whole;
+    else throw new TypeError("the network went");
+    return answer;
+  };
+}"""
+
+
+def scans_and_an_answer_that_is_lost(day: Day) -> None:
+    """The sale is counted, its answer gets lost, and the same sale is sent again."""
+    day.page.evaluate(LOSE_FIRST)
+    day.see(day.code("qr"))
+    day.says("Carte trouvée")
+    day.sells("20")
+    day.says("Déjà compté à ")
+    assert day.page.evaluate("window.asked") == 2
+    assert day.balances("qr") == {"points": 20, "status": 20, "pot": 200}
+
+
+def uses_a_voucher_and_part_of_the_pot(day: Day) -> None:
+    page = day.page
+    day.see(day.code("aztec"), turned=8)
+    day.says("Carte trouvée")
+    day.sells("50")
+    day.says("+50 points")
+    page.get_by_role("button", name="Offrir\u00a0: un café").click()
+    page.locator("#sure button[value=yes]").click()
+    day.says("-5 points")
+    page.locator("#amount").fill("10")
+    page.get_by_role("button", name="Que peut-on utiliser avec").click()
+    page.get_by_label("Bon de 2 €").check()
+    expect(page.locator("#to-pay")).to_have_text(re.compile(r"8,00"))
+    page.locator("#pot-part").fill("1,20")
+    page.get_by_role("button", name="Utiliser cette part").click()
+    expect(page.locator("#to-pay")).to_have_text(re.compile(r"6,80"))
+    page.locator("#count").click()
+    day.says("6,80")
+    assert day.balances("aztec")["pot"] == 500 - 120 + 80
+
+
+def takes_goods_back(day: Day) -> None:
+    day.page.get_by_role("button", name="Reprendre des articles").click()
+    back = day.page.get_by_role("dialog", name="Reprendre des articles")
+    back.locator("#back-amount").fill("4")
+    back.get_by_role("button", name="Reprendre").click()
+    day.says("Retour")
+
+
+def knows_who_forgot_the_phone(day: Day) -> None:
+    if day.page.locator("#next").is_visible():
+        day.page.locator("#next").click()
+    day.page.locator("#code").fill(day.code("aztec").typed)
+    day.page.locator("#scan button").click()
+    day.says("Carte trouvée")
+
+
+def goes_on_without_a_network(day: Day, device: BrowserContext) -> None:
+    page = day.page
+    device.set_offline(True)
+    expect(page.locator('[data-network="down"]')).to_be_attached()
+    day.see(day.code("pdf417"), turned=-4, light=0.45)
+    day.says("Carte authentique")
+    day.sells("7")
+    day.says("Gardé")
+    day.see(day.code("code128"), light=0.6)
+    day.says("Pas vérifiée")
+    expect(page.locator("#spend")).to_be_hidden()
+    day.sells("3")
+    day.says("Gardé")
+    assert (day.balances("pdf417")["points"], day.balances("code128")["points"]) == (0, 0)
+    device.set_offline(False)
+    page.locator("#waits").click()
+    page.locator("#sync").click()
+    expect(page.locator("#waiting-list .badge.on")).to_have_count(2)
+    page.keyboard.press("Escape")
+    assert (day.balances("pdf417")["points"], day.balances("code128")["points"]) == (7, 3)
+
+
+def says_yes_once_and_not_twice(day: Day) -> None:
+    page = day.page
+    everybody: Any = day
+    email = hire(everybody, "cashier", day.founded.merchant_key)
+    with day.ctx.look() as tx:
+        row = staff.by_email(tx, email)
+    assert row
+    cashiers.choose_own(day.ctx, person_of(row, "session"), PIN)
+    page.reload()
+    page.locator("#who").click()
+    page.locator("#cashiers button").click()
+    page.locator("#pin").fill(PIN)
+    page.locator("#pin-form button.primary").click()
+    day.says("Cashier sert")
+    for symbol, offered in (("qr", True), ("friend", False)):  # the budget is one a day
+        day.see(day.code(symbol))
+        day.says("Carte trouvée")
+        prompts = page.locator("#prompts button")
+        expect(prompts).to_have_count(int(offered))
+        if offered:
+            prompts.click()
+            day.says("un café")
+            expect(prompts).to_have_count(0)

@@ -71,7 +71,8 @@ async function pair() {
     if (!ok) return refuse(facts);
     localStorage.setItem("till-key", JSON.stringify(facts.key));
     localStorage.setItem("till-device", JSON.stringify(facts.name));
-    for (const old of ["till-pending", "till-last"]) localStorage.removeItem(old);
+    const before = Object.keys(localStorage).filter((one) => /^till-(pending|last|sale|sales|spend|shift|locked)$/.test(one));
+    for (const old of before) localStorage.removeItem(old);
     sessionStorage.removeItem("pairing");
     navigator.storage?.persist?.(); // or a browser may forget the key of a till that was closed for a while
     say(words.done, "good big-good");
