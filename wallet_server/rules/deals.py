@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from wallet_server.rules import conditions, occasions
@@ -19,6 +20,7 @@ from wallet_server.rules.program_parts import AmountOff, BuyGet, Deal, Goods, Pe
 from wallet_server.rules.rating import ZONED, Needs
 from wallet_server.rules.rating_facts import Surroundings
 
+_SKU, _CATEGORY = itemgetter(0), itemgetter(1)
 Run = tuple[int, int, int]
 """Pieces of one price: the price, the line with its sign turned (of equal prices the later line comes first), how
 many."""
@@ -60,6 +62,12 @@ class Deals:
             (deal, None if deal.when is None else conditions.read(deal.when, conditions.SALE))
             for deal in programme.deals
         ]
+        # Where every deal names its goods, most baskets have none of them.
+        named = all(deal.goods for deal in programme.deals)
+        self._categories = (
+            frozenset[str]().union(*(deal.goods.categories for deal in programme.deals)) if named else None
+        )
+        self._skus = frozenset[str]().union(*(deal.goods.skus for deal in programme.deals))
         asked = frozenset[str]().union(*(when.asks for _, when in self._deals if when))
         self._needs = Needs(
             birthday="member.birthday_today" in asked,
@@ -94,9 +102,16 @@ class Deals:
     def __bool__(self) -> bool:
         return bool(self._deals)
 
+    def _concern(self, lines: Sequence[Line]) -> bool:
+        """Whether any of these goods is of a deal."""
+        categories, skus = self._categories, self._skus
+        if categories is None or not categories.isdisjoint(map(_CATEGORY, lines)):
+            return True
+        return bool(skus) and not skus.isdisjoint(map(_SKU, lines))
+
     def apply(self, basket: Basket, state: State) -> Dealt:
         """What comes off this basket."""
-        if not self._deals:
+        if not self._deals or not self._concern(basket.lines):
             return Dealt()
         here = occasions.local(basket.at, basket.zone)
         around: Surroundings | None = None

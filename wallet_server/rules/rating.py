@@ -101,7 +101,9 @@ class Rater:
         self._plain = not self._occasions.asks and not any(rule.when for rule in self._rules) and not self._sorter.asks
         quick = [rule.quick for rule in self._rules if rule.quick and not rule.cap and not rule.not_with_rewards]
         self._for_goods = sum_of_bits([rule.factors.of_goods for rule in self._rules])
-        every = self._plain and self._sorter.amounts_do and len(quick) == len(self._rules)
+        all_quick = self._sorter.amounts_do and len(quick) == len(self._rules)
+        every = self._plain and all_quick
+        self._quick = [(rule.quick, rule.when, rule.id) for rule in self._rules if rule.quick] if all_quick else []
         self._plainest = tuple(quick) if every else None
         kind = self._sorter.usual
         flat = [rating_ways.flat_of(rule.rule, kind, rule.bit) for rule in self._rules] if every else [None]
@@ -132,8 +134,15 @@ class Rater:
             return [give(amounts, 0, basket, state) for give in self._plainest]
         around = None if self._plain else Surroundings(basket, state, self.programme.excluded)
         held = 0 if around is None else self._occasions.held(around)
-        if held & self._for_goods and self._sorter.amounts_do and self._sorter.alike(basket.lines):
-            held &= ~self._for_goods  # there are no such goods
+        if self._quick and around is not None:
+            amounts = self._sorter.amounts(basket[0])
+            if held & self._for_goods and len(amounts) < 2 and self._sorter.alike(basket[0]):
+                held &= ~self._for_goods  # there are no such goods
+            if not held & self._for_goods:
+                return [
+                    give(amounts, held, basket, state) if when is None or around.holds(when, name) else 0
+                    for give, when, name in self._quick
+                ]
         tally = self._sorter.tally(basket.lines, around)
         return [self._units(rule, tally, held, around, basket, state) for rule in self._rules]
 
