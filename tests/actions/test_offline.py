@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from tests.conftest import mostly_on
 from tests.offline_till import OfflineTill, Signed
-from tests.world import Holder, World, founded
+from tests.world import Holder, World, founded, together
 from wallet_server.actions import keys, offline_conflicts, till, upkeep
 from wallet_server.actions.credentials import rotate_secrets
 from wallet_server.errors import Conflict, NotFound
@@ -353,6 +354,68 @@ def test_of_two_redemptions_in_one_outage_the_second_shows_an_older_issue_and_is
     device.redeem(holder.code, "B2", 10, allowance)
     assert device.sync() == ["applied"] * 2
     assert points(world, holder) == 30
+
+
+@mostly_on("sqlite")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_all_tills_together_overspend_at_most_what_the_programme_allows(burning: World, seed: int) -> None:
+    world, dice = burning, random.Random(seed)
+    tills = [device_of(world), device_of(world, world.second_till())]
+    for outage in range(2):
+        holders = [world.enrol() for _ in range(3)]
+        for holder in holders:
+            world.sell(holder, 6000)
+        left = {one.device: _reserved(one, dice.randint(1, 120)) for one in tills}
+        assert sum(part["left"] for part in left.values()) <= BURNS["allowance_units"]
+        world.clock.forward(minutes=1)
+        for number in range(8):  # the page burns what it has, whatever anybody else does
+            device, holder = dice.choice(tills), dice.choice(holders)
+            part = left[device.device]
+            amount = dice.randint(1, 30)
+            spent = part.setdefault(holder.code, 0) + amount
+            if amount <= part["left"] and spent <= BURNS["burn_units_per_card"]:
+                part["left"], part[holder.code] = part["left"] - amount, spent
+                device.redeem(holder.code, f"B{seed}-{outage}-{number}", amount, part["id"])
+        for holder in holders:
+            world.redeem(world.holder(holder.pass_public_id), 60)
+        world.clock.forward(minutes=1)
+        for device in (*tills, *tills):
+            device.sync()
+        owed = -sum(points(world, world.holder(holder.pass_public_id)) for holder in holders)
+        assert 0 <= owed <= BURNS["allowance_units"]
+        assert all(set(device.sync()) <= {"applied"} for device in tills), "what was reserved is booked"
+        for device in tills:
+            device.call("DELETE", "/v1/offline/allowances")
+        assert upkeep.book_faults(world.ctx) == []
+
+
+def _reserved(device: OfflineTill, units: int) -> dict[str, Any]:
+    """As much of it as there is."""
+    body = {"programme": device.world.programme, "units": units}
+    answer = device.world.client().post("/v1/offline/allowances", json=body, headers=device.world.bearer(device.key))
+    if answer.status_code == 409:
+        most = answer.get_json()["available"]
+        return dict(reserve(device, most)) if most else {"left": 0, "id": None}
+    return dict(answer.get_json())
+
+
+def test_the_same_sync_twice_at_once_and_another_tills_beside_it_count_each_sale_once(world: World) -> None:
+    holder = world.enrol()
+    one, two = device_of(world), device_of(world, world.second_till())
+    for number in range(3):
+        world.clock.forward(minutes=1)
+        one.sell(holder.code, f"R{number}", 100)
+        two.sell(holder.code, f"R{number}", 100)
+    world.clock.forward(minutes=1)
+    found = together(one.sync, one.sync, two.sync, two.sync)
+    assert all(isinstance(states, list) for states in found), found
+    world.clock.forward(minutes=1)
+    assert set(one.sync() + two.sync() + one.sync()) <= {"applied", "waiting"}
+    world.clock.forward(minutes=1)
+    world.work()
+    assert set(two.sync() + one.sync()) == {"applied"}
+    assert sorted(entries(world)) == sorted(entries(world), key=lambda sold: (sold[1], sold[0]))
+    assert points(world, holder) == 6
 
 
 # ---------------------------------------------------------------------- people

@@ -13,7 +13,7 @@ from typing import Any
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.till import at_till, spendable_currency
 from wallet_server.errors import Conflict
-from wallet_server.records import allowances, jobs, offline, programmes
+from wallet_server.records import allowances, jobs, offline, offline_queues, programmes
 from wallet_server.records.allowances import AllowanceRow
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Put
@@ -56,7 +56,7 @@ def reserve(ctx: Context, scope: Scope, programme: str, units: int) -> dict[str,
     at_till(scope)
     now = ctx.now()
     with ctx.change() as tx:
-        offline.hold_account(tx, scope.account_id)
+        offline_queues.hold_account(tx, scope.account_id)
         device = device_in(tx, scope, now)
         row = programmes.programme_in(tx, scope, programme)
         document = ctx.programme(tx, row.version_id)
@@ -88,7 +88,7 @@ def give_back(ctx: Context, scope: Scope) -> None:
     at_till(scope)
     now = ctx.now()
     with ctx.change() as tx:
-        offline.hold_account(tx, scope.account_id)
+        offline_queues.hold_account(tx, scope.account_id)
         device = device_in(tx, scope, now)
         if allowances.waits(tx, device.id):
             sentence = "What this till brought is still being counted; give back in a moment."
@@ -117,7 +117,7 @@ def _told(tx: Tx, row: AllowanceRow) -> dict[str, Any]:
 def close_over(tx: Tx, account_id: int, now: datetime) -> None:
     """Give back what is left of those whose time is over and whose device has brought everything since, or can bring
     nothing any more."""
-    offline.hold_account(tx, account_id)
+    offline_queues.hold_account(tx, account_id)
     for one in allowances.over(tx, account_id, now, SLICE):
         device = offline.device_by_id(tx, one.device_id, now)
         if _is_done(tx, one, device, now):

@@ -25,7 +25,7 @@ from wallet_server.actions import allowances, code_keys, offline_queue, pages
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.till import at_till
 from wallet_server.errors import Invalid
-from wallet_server.records import offline
+from wallet_server.records import offline, offline_queues
 from wallet_server.records.database import Tx
 from wallet_server.records.offline import DeviceRow, EventRow, Fate, NewEvent
 from wallet_server.records.scope import Scope
@@ -105,7 +105,7 @@ def register(ctx: Context, scope: Scope, public_key: str) -> Device:
     if len(raw) != 65:
         raise Invalid("Send the point uncompressed, as 65 bytes in base64url.", code="bad-public-key")
     with ctx.change() as tx:
-        offline.hold_account(tx, scope.account_id)
+        offline_queues.hold_account(tx, scope.account_id)
         offline.register(tx, new_id("dev"), scope, raw, ctx.now())
         row = allowances.device_in(tx, scope, ctx.now())
     return Device(row.public_id, row.till, row.next_sequence)

@@ -17,11 +17,12 @@ from wallet_server.actions.allowances import APPLY
 from wallet_server.actions.context import Context
 from wallet_server.errors import Unavailable, WalletError
 from wallet_server.records import allowances as stakes
-from wallet_server.records import clocks, jobs, offline
+from wallet_server.records import clocks, jobs, offline, offline_queues
 from wallet_server.records.clocks import shifted
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Again, Lease, Put
-from wallet_server.records.offline import CONFLICT, DeviceRow, EventRow, Fate, Queue
+from wallet_server.records.offline import CONFLICT, DeviceRow, EventRow, Fate
+from wallet_server.records.offline_queues import Queue
 from wallet_server.rules import offline as rules
 from wallet_server.rules.offline import Device, Turn, Waiting
 
@@ -67,6 +68,13 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
     ctx.ring()
 
 
+def run_own(ctx: Context, account_id: int, now: datetime) -> None:
+    """The same for one account whose clock was moved."""
+    _apply(ctx, account_id, SLICE)
+    with ctx.change() as tx:
+        allowances.close_over(tx, account_id, now)
+
+
 def nudge(ctx: Context, tx: Tx) -> list[Put]:
     """Jobs for the accounts in which something waits or is reserved beyond its time: a job may have been lost. Texts
     that nobody needs any more are thrown away."""
@@ -80,14 +88,14 @@ def _apply(ctx: Context, account_id: int, most: int) -> datetime | None:
     """The same; when it is worth looking again, None where nothing waits."""
     now = ctx.now()
     with ctx.change() as tx:
-        queue = offline.lease(tx, account_id, now, now + LEASE)
+        queue = offline_queues.lease(tx, account_id, now, now + LEASE)
     if queue is None:
         return now + SOON
     try:
         return _drain(ctx, account_id, queue, most)
     finally:
         with ctx.change() as tx:
-            offline.release(tx, account_id, queue.lease)
+            offline_queues.release(tx, account_id, queue.lease)
 
 
 def _drain(ctx: Context, account_id: int, queue: Queue, most: int) -> datetime | None:
@@ -161,4 +169,4 @@ def _note(ctx: Context, account_id: int, queue: Queue, turn: Turn, event: EventR
     with ctx.change() as tx:
         offline.settle(tx, event.id, fate, now)
         place = None if fate.late else (turn.at, turn.till, turn.device, turn.sequence)
-        offline.advance(tx, account_id, queue.lease, now + LEASE, event.device_id, turn.at, place)
+        offline_queues.advance(tx, account_id, queue.lease, now + LEASE, event.device_id, turn.at, place)

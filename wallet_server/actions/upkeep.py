@@ -330,7 +330,7 @@ def _end_own_holds(ctx: Context, account_id: int, now: datetime) -> None:
 
 DUE: tuple[Callable[[Context, int, datetime], object], ...] = (
     *(_mature_own, _end_own_holds, _expire_own, _expire_own_coupons),
-    *(maturing.warn_own, _review_own),
+    *(maturing.warn_own, _review_own, offline_queue.run_own),
 )
 """What is due by time alone, for one account (its key) by its own time: each works all of it in transactions of its
 own, and does no harm when it is run again. Whoever makes something else due by time adds it here."""
