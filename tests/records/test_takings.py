@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded
 from wallet_server.actions import keys, upkeep
-from wallet_server.errors import Invalid
+from wallet_server.errors import Invalid, Unavailable
 from wallet_server.records import jobs, ledger, members, passes, takings
-from wallet_server.records.database import MOST_LENT, Tx
+from wallet_server.records.database import MOST_IN_HAND, Tx
 from wallet_server.records.ledger import Award, Booking
 from wallet_server.records.prepared import Prepared, together
 from wallet_server.records.requests import AlreadyClaimed
@@ -182,7 +182,7 @@ def test_a_sale_is_three_messages(posted: World, tmp_path: Path) -> None:
     holder = posted.enrol()
     for _ in range(2):
         posted.sell(holder, 1000)
-    with posted.ctx.look() as tx:
+    with posted.ctx.change() as tx:
         connection: Any = tx.connection.dbapi_connection
     scope = posted.till  # whose key is looked up
     with (tmp_path / "trace").open("w+") as file:
@@ -269,7 +269,7 @@ def test_what_is_prepared_stays_prepared_from_one_sale_to_the_next(posted: World
     holder = posted.enrol()
     for _ in range(8):
         posted.sell(holder, 100)  # each with a look at the till's key
-    with posted.ctx.look() as tx:
+    with posted.ctx.change() as tx:
         names = tx.execute(sa.text("SELECT statement FROM pg_prepared_statements")).scalars().all()
     assert any(one.startswith("WITH sale AS") for one in names), names
 
@@ -281,27 +281,44 @@ def test_a_connection_that_was_cut_while_it_rested_is_another_one_when_it_is_nee
     url = sa.make_url(posted.ctx.settings.database).set(drivername="postgresql").render_as_string(hide_password=False)
     for entry in database.engine.pool._pool.queue:  # type: ignore[attr-defined]
         entry.info["wallet_used"] = 0.0  # it has rested
-    rested = [(connection, 0.0) for connection, _ in database._lent]
-    assert rested
-    database._lent.clear()
-    database._lent.extend(rested)
+    rested = [database._changing, database._looking]
+    assert all(rested)
+    for hand in rested:  # each is given back to the pool, which sees that it is gone
+        hand._kept.extend((connection, 0.0) for connection, _ in [hand._kept.pop()])
     with psycopg.connect(url, autocommit=True) as other:
         cut = other.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchall()
-        assert len(cut) > len(rested)
+        assert len(cut) >= len(rested)
     assert posted.sell(holder, 1000)["balances"]["points"] > 0
+
+
+def test_a_connection_that_is_cut_while_it_is_used_is_unavailable(posted: World) -> None:
+    """As libpq says it, without a word of what was asked."""
+    holder, scope = posted.enrol(), posted.till
+    url = sa.make_url(posted.ctx.settings.database).set(drivername="postgresql").render_as_string(hide_password=False)
+    for ask in (lambda: posted.till, lambda: posted.sell(holder, 1000, scope=scope)):
+        ask()
+        with psycopg.connect(url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        with pytest.raises(Unavailable):
+            ask()
+        posted.ctx.database.close()
+        assert ask()
 
 
 def test_no_more_connections_are_kept_in_hand_than_are_allowed(world: World) -> None:
     database = world.ctx.database
-    taken = [database.lend() for _ in range(MOST_LENT + 2)]
+    taken = [database.lend() for _ in range(MOST_IN_HAND + 2)]
     for one in taken:
         database.take_back(one)
-    assert len(database._lent) == MOST_LENT
+    assert len(database._looking) == MOST_IN_HAND
     database.close()
-    assert not database._lent
+    assert not database._looking
     assert world.till.till_id is not None
 
 

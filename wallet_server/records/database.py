@@ -36,11 +36,12 @@ Tx = sa.Connection
 """An open transaction. Only `records` looks inside; `actions` hands it on."""
 
 db = SQLAlchemy(metadata=metadata)
-_CHANGE, _USED, _KEPT = "wallet_change", "wallet_used", "wallet_kept"
+_CHANGE, _USED, _KEPT, _RESTED = "wallet_change", "wallet_used", "wallet_kept", "wallet_rested"
 FRESH_SECONDS = 1.0
 """A connection that was used so lately is taken to stand."""
-MOST_LENT = 4
-"""Connections kept in hand for single looks: to take one out of the pool costs as much as the look itself."""
+MOST_IN_HAND = 4
+"""Connections kept in hand for changes, and as many for single looks: to take one out of the pool and to give it back
+costs as much as a look itself."""
 
 
 def _dumps(value: Any) -> str:
@@ -53,7 +54,7 @@ def engine_options(url: str, settings: Settings) -> dict[str, Any]:
         "json_serializer": _dumps,
         "json_deserializer": orjson.loads,
         "pool_size": settings.pool_size,
-        "max_overflow": 8 + MOST_LENT,
+        "max_overflow": 8 + 2 * MOST_IN_HAND,
         "pool_timeout": settings.database_wait_seconds,
         # Statements are built once with bind parameters; the cache must hold them all.
         "query_cache_size": 1000,
@@ -79,7 +80,7 @@ class Database:
         self._wait_seconds = wait_seconds
         self.sqlite = engine.dialect.name == "sqlite"
         self._turns = Turns()
-        self._lent: deque[tuple[Any, float]] = deque()
+        self._changing, self._looking = InHand(), InHand()
         if self.sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
             # Not by an event: an engine that has a single listener asks after every event of every statement.
@@ -100,7 +101,7 @@ class Database:
         """
         kept: list[Callable[[Tx], object]] = []
         try:
-            with self._turn(), _translated(), self.engine.connect() as connection:
+            with self._turn(), _translated(), self._connected() as connection:
                 connection.info[_KEPT] = kept
                 if self.sqlite:
                     connection.info[_CHANGE] = True
@@ -158,31 +159,68 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        """A connection for one change; kept in hand afterwards if nothing went wrong."""
+        connection: sa.Connection = self._changing.take() or self.engine.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._changing.keep(connection)
+
     def lend(self) -> Any:
         """A pooled connection on which no transaction is open, for one look; to be given back as it is (`take_back`) or
         invalidated and closed."""
-        try:
-            connection, used = self._lent.pop()
-        except IndexError:
-            return self.engine.raw_connection()
-        if time.monotonic() - used >= FRESH_SECONDS and not self.sqlite and not _stands(connection.dbapi_connection):
-            connection.invalidate()
-            connection.close()
-            return self.engine.raw_connection()
-        return connection
+        return self._looking.take() or self.engine.raw_connection()
 
     def take_back(self, connection: Any) -> None:
         """Keep a connection that was lent for the next look, or give it to the pool."""
-        if len(self._lent) < MOST_LENT:
-            self._lent.append((connection, time.monotonic()))
-        else:
-            connection.close()
+        self._looking.keep(connection)
 
     def close(self) -> None:
         """Close every pooled connection."""
-        while self._lent:
-            self._lent.pop()[0].close()
+        self._changing.empty()
+        self._looking.empty()
         self.engine.dispose()
+
+
+class InHand:
+    """Connections that are not given back to the pool between two uses. One that rested is: the pool looks whether it
+    still stands."""
+
+    def __init__(self, most: int = MOST_IN_HAND) -> None:
+        self._most = most
+        self._kept: deque[tuple[Any, float]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def take(self) -> Any:
+        """One that was just used; None where there is none."""
+        while self._kept:
+            try:
+                connection, used = self._kept.pop()
+            except IndexError:  # another thread was quicker
+                return None
+            if time.monotonic() - used < FRESH_SECONDS:
+                return connection
+            connection.info[_RESTED] = True
+            connection.close()
+        return None
+
+    def keep(self, connection: Any) -> None:
+        """Whoever is done with a connection, on which no transaction is open."""
+        if len(self._kept) < self._most:
+            self._kept.append((connection, time.monotonic()))
+        else:
+            connection.close()
+
+    def empty(self) -> None:
+        """Give all of them to the pool."""
+        while self._kept:
+            self._kept.pop()[0].close()
 
 
 def regardless(tx: Tx, act: Callable[[Tx], object]) -> None:
@@ -249,22 +287,19 @@ def _prepare_postgresql(connection: psycopg.Connection, _record: object) -> None
 
 
 def _given_back(_connection: Any, record: Any) -> None:
-    record.info[_USED] = time.monotonic()
+    record.info[_USED] = 0.0 if record.info.pop(_RESTED, False) else time.monotonic()
 
 
 def _ping(connection: Any, record: Any, _fairy: object) -> None:
     """See that a connection that rested is still one; to ask each time would be one message more for each sale."""
     if time.monotonic() - record.info.get(_USED, 0.0) < FRESH_SECONDS:
         return
-    if not _stands(connection):
-        raise sa.exc.InvalidatePoolError
-
-
-def _stands(connection: Any) -> bool:
     try:
-        return bool(connection.pgconn.exec_(b"").status == psycopg.pq.ExecStatus.EMPTY_QUERY)
-    except psycopg.Error:
-        return False
+        stands = connection.pgconn.exec_(b"").status == psycopg.pq.ExecStatus.EMPTY_QUERY
+    except psycopg.Error as fault:
+        raise sa.exc.InvalidatePoolError from fault
+    if not stands:
+        raise sa.exc.InvalidatePoolError
 
 
 @contextmanager

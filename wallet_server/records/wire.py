@@ -244,6 +244,8 @@ class Wire:
 
     def _fault(self, answer: pq.abc.PGresult, line: Line) -> Exception:
         fault: psycopg.Error = psycopg.errors.error_from_result(answer, "utf-8")
+        if self._pg.status != pq.ConnStatus.OK:
+            return psycopg.OperationalError(str(fault))  # libpq says that it is lost, and nothing of what was refused
         if isinstance(fault, psycopg.errors.FeatureNotSupported | psycopg.errors.InvalidSqlStatementName):
             self.unlearn()  # a column has another type since
         return fault if line.refused is None else line.refused(fault)
