@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tests.stories.stage import Stage, balance, of_google, shown
+from wallet_server.rules import codes
 from wallet_server.sandbox.google import AndroidPhone
 
 WITH_GOOGLE = True
@@ -23,6 +24,33 @@ def test_a_sale_shows_on_the_phone_and_says_so(stage: Stage) -> None:
     stage.until(lambda: bool(phone.lock_screen), "the lock screen says so")
     assert "12" in phone.lock_screen[-1].text
     stage.until(lambda: balance(android) == 12 and len(android.lock_screen) == 1, "so does the Android phone, aloud")
+    assert stage.book_faults() == []
+
+
+def test_a_card_that_spent_has_its_next_issue_and_the_one_before_collects(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol())
+    before = stage.code(phone)
+    stage.sell(before, 5_000)
+    till, spent = stage.facts["till_key"], {"amount": 10, "reference": "s1"}
+    assert stage.call("POST", "/v1/redemptions", {"code": before, **spent}, till).status == 200
+    stage.until(lambda: codes.read(stage.code(phone)).issue == 2, "the phone shows the next issue")
+    stage.until(lambda: shown(phone, "points") == 40, "and the balance")
+    fresh = stage.code(phone)
+    assert codes.read(fresh).key_id == codes.read(before).key_id == "1"
+    typed = next(iter(phone.cards.values())).file.document["barcodes"][0]["altText"]
+    assert stage.call("POST", "/v1/lookups", {"code": typed.lower()}, till).body["card_current"] is True
+
+    store = stage.call("GET", "/v1/stores", None, stage.facts["merchant_key"]).body["stores"][0]["id"]
+    other = stage.merchant("POST", "/v1/tills", {"store": store, "name": "next door"}).body["key"]
+    assert stage.sell(fresh, 1_000).status == stage.sell(before, 1_000).status == 200
+    refused = stage.call("POST", "/v1/redemptions", {"code": before, **spent, "reference": "s2"}, other)
+    assert (refused.status, refused.body["code"]) == (409, "second-proof-needed")
+    assert stage.call("POST", "/v1/redemptions", {"code": fresh, **spent, "reference": "s3"}, other).status == 200
+
+    strangers = codes.write(codes.first("AAAAAA", "0" * 16))
+    refused = stage.call("POST", "/v1/lookups", {"code": strangers, "language": "fr"}, till)
+    assert (refused.status, refused.body["code"]) == (404, "other-merchant")
+    assert "autre commerçant" in refused.body["sentence"]
     assert stage.book_faults() == []
 
 
