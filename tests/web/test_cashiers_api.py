@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from tests.actions.test_gestures import document
 from tests.conftest import mostly_on
 from tests.tills import PIN, hire, on_shift, take_over
-from tests.world import World, together
+from tests.world import World, founded, together
 from wallet_server.actions import cashiers
 from wallet_server.actions.staff import team
 from wallet_server.errors import Conflict, Invalid
@@ -115,36 +117,51 @@ def _rows(world: World) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def test_what_is_practised_answers_as_in_earnest_and_changes_nothing(world: World) -> None:
-    holder = world.enrol()
-    sale = world.sell(holder, 50_000)
-    redemption = world.redeem(holder, 10)
-    world.work()
-    rung: list[int] = []
-    world.ctx.ring = lambda: rung.append(1)
-    client, plain = world.client(), world.bearer(world.founded.till_key)
-    client.post("/v1/lookups", json={"code": holder.code}, headers=plain)  # takes the slice of the key's limit
-    code, before = holder.code, _rows(world)
-    calls: list[tuple[str, dict[str, Any]]] = [
-        ("/v1/lookups", {"code": code}),
-        ("/v1/quotes", {"code": code, "currency": "EUR", "lines": [{"amount_minor": 500}]}),
-        ("/v1/sales", {"code": code, "receipt": "T1", "currency": "EUR", "amount_minor": 1000}),
-        ("/v1/redemptions", {"code": code, "amount": 1, "reference": "T2"}),
-        (f"/v1/sales/{sale['id']}/refunds", {"reference": "T3", "amount_minor": 100}),
-        (f"/v1/sales/{sale['id']}/reversal", {}),
-        (f"/v1/redemptions/{redemption['id']}/reversal", {}),
-        ("/v1/holds", {"code": code, "amount": 5, "reference": "T4"}),
-    ]
-    for path, body in calls:
-        answer = client.post(path, json=body, headers=plain | {"X-Training": "1"})
-        assert (answer.status_code, answer.json.get("training")) == (200, True), (path, answer.json)
-        assert _rows(world) == before, path
-    assert rung == []
-    earnest = client.post(calls[2][0], json=calls[2][1], headers=plain)
-    assert "training" not in earnest.json
-    assert _rows(world) != before
-    merchants = world.bearer(world.founded.merchant_key) | {"X-Training": "1"}
-    assert client.get("/v1/stores", headers=merchants).json["code"] == "no-training"
+def test_what_is_practised_answers_as_in_earnest_and_changes_nothing(database_url: str, tmp_path: Path) -> None:
+    """Of every call of a till, beside a webhook that wants to be told everything."""
+    with founded(database_url, tmp_path, document=document()) as world:
+        _, plain = on_shift(world, "Anna")
+        hook = {"url": "http://127.0.0.1:9/hook", "events": []}
+        merchants = world.bearer(world.founded.merchant_key, world.number())
+        assert world.client().post("/v1/webhooks", json=hook, headers=merchants).status_code == 200
+        holder = world.enrol()
+        sale, redemption = world.sell(holder, 40_000), world.redeem(holder, 10)
+        client, code = world.client(), holder.code
+        given = {"code": code, "gesture": "voucher", "reference": "E1"}
+        gesture = client.post("/v1/gestures", json=given, headers=plain).json
+        held = client.post("/v1/holds", json={"code": code, "amount": 5, "reference": "E2"}, headers=plain).json
+        rung: list[int] = []
+        world.ctx.ring = lambda: rung.append(1)
+        before = _rows(world)
+        calls: list[tuple[str, dict[str, Any]]] = [
+            ("lookups", {"code": code}),
+            ("quotes", {"code": code, "currency": "EUR", "lines": [{"amount_minor": 500}]}),
+            ("sales", {"code": code, "receipt": "T1", "currency": "EUR", "amount_minor": 1000}),
+            ("redemptions", {"code": code, "amount": 1, "reference": "T2"}),
+            ("gestures", {"code": code, "gesture": "points", "reference": "T3"}),
+            (f"gestures/{gesture['id']}/undo", {}),
+            (f"sales/{sale['id']}/refunds", {"reference": "T4", "amount_minor": 100}),
+            (f"sales/{sale['id']}/reversal", {}),
+            (f"redemptions/{redemption['id']}/reversal", {}),
+            ("holds", {"code": code, "amount": 5, "reference": "T5"}),
+            (f"holds/{held['id']}/capture", {}),
+            (f"holds/{held['id']}/release", {}),
+        ]
+        for path, body in calls:
+            answer = client.post(f"/v1/{path}", json=body, headers=plain | {"X-Training": "1"})
+            assert (answer.status_code, answer.json.get("training")) == (200, True), (path, answer.json)
+            assert _rows(world) == before, path
+        assert rung == []
+        for path, body in calls[2:]:
+            answer = client.post(f"/v1/{path}", json=body, headers=plain)
+            assert "training" not in answer.json, path
+        assert {name for name, rows in _rows(world).items() if rows != before[name]} >= {
+            *("sales", "ledger_entries", "requests", "jobs", "webhook_events", "counter_deeds", "given_gestures"),
+        }
+        assert rung
+        del merchants["Idempotency-Key"]
+        refused = client.get("/v1/stores", headers=merchants | {"X-Training": "1"})
+        assert refused.json["code"] == "no-training"
 
 
 @mostly_on("sqlite")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from wallet_server.web.api.favour_models import Privilege, Prompt
 from wallet_server.web.api.proof_models import Proof
 
 MAX_AMOUNT = 2**53 - 1
@@ -242,30 +243,6 @@ class Coupon(BaseModel):
     currency: str
     current: bool
     sentence: str
-
-
-class Privilege(BaseModel):
-    """What no money buys, by the member's tier: its name as the cashier reads it, and a colour (#rrggbb)."""
-
-    code: str
-    name: str
-    colour: str
-
-
-class GestureReason(BaseModel):
-    id: str
-    name: str
-
-
-class Prompt(BaseModel):
-    """What the cashier may give this member now; `left`: how many times more, null where nothing bounds it."""
-
-    gesture: str
-    kind: str
-    title: str
-    sentence: str
-    reasons: list[GestureReason]
-    left: int | None
 
 
 class Holder(BaseModel):
