@@ -169,7 +169,7 @@ def _file(dice: random.Random) -> str:
         if number < KNOWN // 3:
             lines.append(f"PL{number:04d};Anna{'abcdefgh'[who % 8]};{name};{street};69{code};Lyon;100")
         elif number < 2 * KNOWN // 3:
-            lines.append(f"PL{number:04d};Hanno;{name};{street};69{code};Lyon;100")
+            lines.append(f"PL{number:04d};Andre;{name};{street};69{code};Lyon;100")
         elif number >= CARDS - 20:
             lines.append(dice.choice([";No;Number;;;;", "PL0001;Twice;Card;;;;", "#!;Bad;Number;;;;", "PLX9;A;B;;;;x"]))
         else:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein
 
-SAME_NAME, LIKE_NAME = 88, 75
+SAME_NAME, LIKE_NAME, SAME_WORD = 88, 75, 80
 SAME_PLACE, LIKE_PLACE = 92, 80
 MOST_TYPOS = 2
 """In an e-mail address: wrong, missing, swapped or superfluous characters."""
@@ -97,9 +97,15 @@ def decide(person: Person, candidates: Mapping[int, Person]) -> tuple[int | None
 
 
 def _names(one: str | None, other: str | None) -> int | None:
+    """How alike two names are; below `SAME_NAME` where any word of them differs: whoever shares a family name and a
+    house is another person as soon as the first name is another."""
     if not one or not other:
         return None
-    return int(fuzz.token_sort_ratio(words_of(one), words_of(other)))
+    mine, its = words_of(one), words_of(other)
+    whole = int(fuzz.token_sort_ratio(mine, its))
+    fewer, more = sorted((mine.split(), its.split()), key=len)
+    weakest = min((max(fuzz.ratio(word, each) for each in more) for word in fewer), default=0.0)
+    return whole if weakest >= SAME_WORD else min(whole, SAME_NAME - 1)
 
 
 def _by_email(one: Person, other: Person) -> Likeness | None:
