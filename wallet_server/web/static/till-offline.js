@@ -111,6 +111,11 @@ async function beat() {
   if (before && !down && desk.holder?.offline) acts.clear();
 }
 
+// How much would be lost with this device's key.
+export async function unsent() {
+  return queue ? (await queue.events()).filter((one) => one.state === "kept").length : 0;
+}
+
 export async function paint() {
   if (!queue) return;
   const events = await queue.events();

@@ -72,6 +72,7 @@ function again() {
 
 async function forget() {
   if (drawer.get("pending")) return at("stuck").hidden || at("retry").focus();
+  if (await offline.unsent()) return say("unclear", words.send_before);
   if (drawer.paired && !(await sure(words.confirm_forget))) return;
   drawer.empty();
   location.reload();
