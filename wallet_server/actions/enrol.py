@@ -201,8 +201,9 @@ def _made(ctx: Context, token: str) -> None:
             return
         holder = members.members_by_id(tx, [row.member_id])[row.member_id]
         programme = programmes.programme_by_id(tx, holder.programme_id)
-        issue_pass(ctx, tx, programme, holder.id, ctx.now())
-        coupons.bring_along(ctx, tx, programme, holder.id, ctx.now())
+        with ctx.times.of_member(tx, holder.id):
+            issue_pass(ctx, tx, programme, holder.id, ctx.now())
+            coupons.bring_along(ctx, tx, programme, holder.id, ctx.now())
 
 
 def _could_be_a_file(ctx: Context, tx: Tx, row: PassRow) -> bool:
@@ -230,7 +231,8 @@ def bundle(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
     _made(ctx, token)
     with ctx.look() as tx:
         row = _to_download(ctx, tx, token)
-        good = coupons.good(tx, row.member_id, ctx.now())
+        with ctx.times.of_member(tx, row.member_id):
+            good = coupons.good(tx, row.member_id, ctx.now())
         beside = [one for one in good if one.id != row.id and one.wallet == row.wallet]
         rows = [row, *beside[-(MAX_BUNDLE - 1) :]]
         served = passes.published(tx, [one.id for one in rows])
@@ -249,7 +251,8 @@ def set_promotions(ctx: Context, token: str, granted: bool, source: str, *, link
         members.lock_member(tx, row.member_id)
         if granted:
             still_good(tx, row)
-        _write_consent(ctx, tx, row.member_id, granted, source)
+        with ctx.times.of_member(tx, row.member_id):
+            _write_consent(ctx, tx, row.member_id, granted, source)
     ctx.ring()
 
 
@@ -305,21 +308,26 @@ def web_card(ctx: Context, token: str) -> WebCard:
     """The card behind a link on its back. Raises `NotFound`."""
     with ctx.look() as tx:
         row = pass_of_link(ctx, tx, "card", token)
-        publication = passes.published(tx, [row.id])[row.id]
-        member = members.members_by_id(tx, [row.member_id])[row.member_id]
-        consent = members.consents_of(tx, row.member_id).get(PROMOTIONS)
-        identity = cards.identity(ctx, tx, row)
-        # At once, and not when its last version is published: whoever looks at a replaced card sees that it is one.
-        coupons_good = coupons.good(tx, row.member_id, ctx.now())
-        card = row.kind == passes.CARD
-        file = row.id if card else coupon_rows.of_passes(tx, [row.id])[row.id].pass_id
-        alive = row.state == passes.ACTIVE and (card or file in {one.id for one in coupons_good})
-        found, mark = cards.by_the_books(ctx, tx, row, publication)
-        shown = replace(found, voided=not alive)
-        held = bool(devices.holders(tx, [row.id])) or (card and _pushed_to_somebody(ctx, tx, row))
-        beside = _shown(ctx, tx, coupons_good) if card and alive else ()
-        gift = None if held else welcome.promised(ctx, tx, row)
-        file, files = _could_be_a_file(ctx, tx, row), [one for one in coupons_good if not ctx.pushes(one.wallet)]
+        with ctx.times.of_member(tx, row.member_id):
+            return _web_card(ctx, tx, row)
+
+
+def _web_card(ctx: Context, tx: Tx, row: PassRow) -> WebCard:
+    publication = passes.published(tx, [row.id])[row.id]
+    member = members.members_by_id(tx, [row.member_id])[row.member_id]
+    consent = members.consents_of(tx, row.member_id).get(PROMOTIONS)
+    identity = cards.identity(ctx, tx, row)
+    # At once, and not when its last version is published: whoever looks at a replaced card sees that it is one.
+    coupons_good = coupons.good(tx, row.member_id, ctx.now())
+    card = row.kind == passes.CARD
+    file = row.id if card else coupon_rows.of_passes(tx, [row.id])[row.id].pass_id
+    alive = row.state == passes.ACTIVE and (card or file in {one.id for one in coupons_good})
+    found, mark = cards.by_the_books(ctx, tx, row, publication)
+    shown = replace(found, voided=not alive)
+    held = bool(devices.holders(tx, [row.id])) or (card and _pushed_to_somebody(ctx, tx, row))
+    beside = _shown(ctx, tx, coupons_good) if card and alive else ()
+    gift = None if held else welcome.promised(ctx, tx, row)
+    file, files = _could_be_a_file(ctx, tx, row), [one for one in coupons_good if not ctx.pushes(one.wallet)]
     return WebCard(
         shown,
         identity.code if alive else "",

@@ -48,7 +48,8 @@ def question(ctx: Context, token: str) -> Asked:
         card = card_from_json(passes.published(tx, [row.id])[row.id].card)
         language = members.members_by_id(tx, [row.member_id])[row.member_id].language
         good = row.state == passes.ACTIVE
-        found = ratings.visit(tx, row.member_id, ctx.now() - ASKED_FOR) if good else None
+        with ctx.times.of_member(tx, row.member_id):
+            found = ratings.visit(tx, row.member_id, ctx.now() - ASKED_FOR) if good else None
     if found is None:
         return Asked(card, language, None, "", "UTC", None, None, replaced=not good)
     return Asked(card, language, found.public_id, found.store, found.zone, found.occurred_at, found.mark)
@@ -63,11 +64,12 @@ def rate(ctx: Context, token: str, mark: int, text: str, sale: str | None = None
     """
     if not 1 <= mark <= HIGHEST:
         raise Invalid("Choose one of the five marks.", code="no-mark", field="mark")
-    now = ctx.now()
     with ctx.change() as tx:
         row = pass_of_link(ctx, tx, "rate", token)
         members.lock_member(tx, row.member_id)
         still_good(tx, row)
+        with ctx.times.of_member(tx, row.member_id):
+            now = ctx.now()
         visit = ratings.visit(tx, row.member_id, now - ASKED_FOR, sale)
         if visit is None:
             raise NotFound("There is no visit of the last 30 days to rate.", code="no-visit")

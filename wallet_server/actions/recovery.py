@@ -57,12 +57,12 @@ def by_link(ctx: Context, token: str, form: str) -> Facts:
             of_shop = card_return.good(ctx, tx, token)
             _lock(tx, of_shop.member_id)
             card_return.use(ctx, tx, of_shop)
-            return _replace(ctx, tx, of_shop.member_id, ctx.now())
+            return _replace(ctx, tx, of_shop.member_id)
         row = _good_link(ctx, tx, token)
         _lock(tx, row.member_id)
         if passes.lock_passes(tx, [row.id])[0].state != passes.ACTIVE:
             raise _used()
-        return _replace(ctx, tx, row.member_id, ctx.now())
+        return _replace(ctx, tx, row.member_id)
 
     facts = once(ctx, _wish(token, form), act)[0]
     ctx.ring()
@@ -84,7 +84,7 @@ def by_code(ctx: Context, text: str, form: str, address: str | None = None) -> F
         standing = recovery.codes_of(tx, [found.member_id]).get(found.member_id)
         if standing is None or standing.cipher != found.cipher:
             raise _wrong()
-        return _replace(ctx, tx, found.member_id, ctx.now())
+        return _replace(ctx, tx, found.member_id)
 
     # Before the code is looked at and for itself, so that a wrong one counts too.
     with ctx.change() as tx:
@@ -128,7 +128,7 @@ def replaced(ctx: Context, tx: Tx, member_id: int) -> Facts:
     """A new card for a member who was proved in another way, in the caller's transaction: {pass, join_code}. Raises
     `NotFound` for one who left."""
     _lock(tx, member_id)
-    return _replace(ctx, tx, member_id, ctx.now())
+    return _replace(ctx, tx, member_id)
 
 
 def _lock(tx: Tx, member_id: int) -> None:
@@ -138,8 +138,14 @@ def _lock(tx: Tx, member_id: int) -> None:
         raise _wrong() from fault
 
 
-def _replace(ctx: Context, tx: Tx, member_id: int, now: datetime) -> Facts:
-    """Every copy that the member has is over, and there is one new one with a new recovery code."""
+def _replace(ctx: Context, tx: Tx, member_id: int) -> Facts:
+    """Every copy that the member has is over, and there is one new one with a new recovery code: by the time of the
+    member's account."""
+    with ctx.times.of_member(tx, member_id):
+        return _replaced(ctx, tx, member_id, ctx.now())
+
+
+def _replaced(ctx: Context, tx: Tx, member_id: int, now: datetime) -> Facts:
     old = recovery.copies(tx, member_id)
     for row in passes.lock_passes(tx, old):
         passes.retire_pass(tx, row.id)

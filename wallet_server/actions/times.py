@@ -52,6 +52,10 @@ class Times:
         with shifted(clocks.of_member(tx, member_id) if self._some(tx) else clocks.ahead()):
             yield
 
+    def enter_account(self, tx: Tx, account_id: int) -> None:
+        """What this thread does from here on is done in the time of this account; until `leave`."""
+        enter(clocks.of_account(tx, account_id) if self._some(tx) else _NONE)
+
     @contextmanager
     def of_account(self, tx: Tx, account_id: int) -> Iterator[None]:
         """The same of an account."""

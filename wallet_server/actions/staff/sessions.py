@@ -121,6 +121,12 @@ def _visit(ctx: Context, row: SessionRow, now: datetime) -> Visit:
     return Visit(person, row.public_id, row.id, pending, row.remembered, who.secured, left, row.created_at)
 
 
+def enter_time(ctx: Context, person: Person) -> None:
+    """What this request does from here on is done in the time of the person's account."""
+    with ctx.look() as tx:
+        ctx.times.enter_account(tx, person.scope.account_id)
+
+
 def require_recent(ctx: Context, here: Visit) -> None:
     """Raises `Conflict` (`sign-in-again`) where the sign-in was too long ago for what is to be done."""
     if ctx.now() - here.entered_at > RECENT:

@@ -34,6 +34,13 @@ AGENTS = (
 """What names itself in a browser's own words, in the order in which to look: many name others, too."""
 
 
+OF_THE_TRADE = frozenset(
+    ("today", "card", "announce", "addressees", "members", "tickets", "poster", "what_if", "books", "watch", "offline")
+)
+"""Parts that tell of sales and members: in the time of the account, which of one that tries things out may be ahead.
+Sessions, invitations, keys and certificates are of the world outside."""
+
+
 @dataclass(frozen=True)
 class Section:
     """A part of the console: its name (in `t.console.sections` and `roles.PARTS`), its path, and whether a phone shows
@@ -92,6 +99,8 @@ def entered(part: str, *, shows: bool = False, overdue: bool = False) -> Visit:
         raise Forbidden("Your role does not cover this; ask an owner of the shop.", code="not-your-role")
     if found.days_left == 0 and not overdue:
         _send("/console/account#second")
+    if part in OF_THE_TRADE:
+        sessions.enter_time(context(), found.person)
     return found
 
 
