@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.actions.test_one_time import CLAIRE, _carried
 from tests.conftest import whole_module_mostly_on
@@ -15,6 +16,7 @@ from wallet_server.actions import leaving, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.programs import NewStore
 from wallet_server.records import contacts, members
+from wallet_server.records.schema import ledger_entries
 from wallet_server.rules import codes, refusals
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -88,6 +90,9 @@ def test_an_older_card_spends_with_the_word_of_a_cashier(world: World, path: str
     assert ask(world, path, wanted | proof)[1]["code"] == "cashier-needed"
     status, told = ask(world, path, wanted | proof, anna)
     assert (status, told["balances"]["points"]) == (200, 95)
+    with world.ctx.look() as tx:
+        newest = sa.select(ledger_entries.c.params).order_by(ledger_entries.c.id.desc()).limit(1)
+        assert tx.execute(newest).scalar_one()["proof"] == "cashier"
     assert ask(world, path, wanted, anna)[1] == told, "the same request sent again is answered the same"
 
 

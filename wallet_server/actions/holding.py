@@ -15,7 +15,7 @@ from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import undated
 from wallet_server.actions.once import Facts, asked, once
-from wallet_server.actions.scanning import Proof, held_member
+from wallet_server.actions.scanning import Proof, held_member, noted
 from wallet_server.actions.till import at_till, purses_of, spendable_currency
 from wallet_server.errors import Conflict
 from wallet_server.records import holds, jobs, ledger, members
@@ -65,7 +65,7 @@ def authorise(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tu
         ends = now + timedelta(minutes=minutes)
         public_id = new_id("hld")
         booking = counter_booking(scope, member, RULE, OPENED, wanted.reference, member.tier, now)
-        booking = replace(booking, params={**booking.params, "hold": public_id})
+        booking = replace(booking, params={**booking.params, "hold": public_id, **noted(wanted.proof)})
         hold_id, posted = holds.open_hold(tx, booking, purse, wanted.amount, public_id, ends)
         reissuing.follow(ctx, tx, scope, member, now)
         # A row of its own, so that no till waits for another.

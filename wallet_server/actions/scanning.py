@@ -38,6 +38,11 @@ class Proof:
     value: str = ""
 
 
+def noted(proof: Proof | None) -> dict[str, str]:
+    """What the books say of a second proof: its kind. Who vouched stands with what the cashiers did."""
+    return {} if proof is None else {"proof": proof.kind}
+
+
 @dataclass(frozen=True)
 class Sent:
     """Where a one-time code went, as its owner knows the address and nobody else."""

@@ -27,7 +27,7 @@ from wallet_server.actions.once import Asked, Facts, asked, once
 from wallet_server.actions.prompting import Prompt
 from wallet_server.actions.refunds import reverse_sale
 from wallet_server.actions.reversal import reverse_entry
-from wallet_server.actions.scanning import Proof, held_member, holder_of
+from wallet_server.actions.scanning import Proof, held_member, holder_of, noted
 from wallet_server.errors import Conflict, Forbidden, Invalid
 from wallet_server.records import jobs, ledger, members, sales, takings
 from wallet_server.records.database import Tx
@@ -174,7 +174,7 @@ def count(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, sold: Sold, ver
         basket, purses = bill.basket, bill.purses
     rated = rater.rate(basket, state)
     amount = sold.amount_minor if bill is None else bill.amount_minor
-    kept = rater.remember(basket, state, rated) | (bill.kept if bill else {})
+    kept = rater.remember(basket, state, rated) | (bill.kept if bill else {}) | noted(sold.proof)
     new = _new_sale(scope, replace(member, version_id=version_id), sold, amount, kept, now)
     awards = awards_of(rated.awards, _said(new), purses)
     posted = ledger.foresee(awards)
@@ -312,6 +312,7 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
         currency, amount = price_of(programme, wanted)
         tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
         booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
+        booking = replace(booking, params={**booking.params, **noted(wanted.proof)})
         if wanted.reward is not None:
             said = catalogue.claim(tx, programme, member.programme_id, member.id, wanted.reward, now, scope.zone)
             params = {**booking.params, **said}
