@@ -65,6 +65,32 @@ class AnnouncementStatus(TypedDict):
     members: dict[str, int]
 
 
+class AnySale(TypedDict):
+    apply_deals: NotRequired[bool]
+    """Take the programme's deals off; a till that does so itself leaves it."""
+    vouchers: NotRequired[list[str]]
+    """Ids of the member's vouchers, or the codes on them."""
+    rewards: NotRequired[list[str]]
+    """Codes of rewards; their cost is taken."""
+    pot: NotRequired[Pot | None]
+    """Pay from the money that the member has here."""
+    receipt: str
+    """The receipt number: once per till and business day."""
+    currency: str
+    """ISO 4217."""
+    amount_minor: NotRequired[int | None]
+    """The sum of the lines, which is never below zero; an amount alone is one line."""
+    lines: NotRequired[list[Line]]
+    occurred_at: NotRequired[str | None]
+    """When it was sold, with its zone; by default now."""
+    business_day: NotRequired[str | None]
+    """By default the date in the store's own zone."""
+    proof: NotRequired[Proof | None]
+    language: NotRequired[str]
+    code: NotRequired[str | None]
+    """Left out, the sale is kept for whoever claims it by the `claim_code` on the receipt."""
+
+
 class Attempt(TypedDict):
     at: str
     status: int | None
@@ -122,7 +148,27 @@ class Capture(TypedDict):
 
 CardCancelled = TypedDict("CardCancelled", {"member": "str", "pass": "str", "state": "str"})
 
+
+class CardEnd(TypedDict):
+    good_until: str | None
+    """With its zone; null: the card has no end."""
+
+
+class CardFile(TypedDict):
+    """A file of old cards, as a table exports it: a header, then a card on each line."""
+
+    programme: str
+    name: NotRequired[str]
+    text: str
+    columns: NotRequired[dict[str, str]]
+    """Field to column, where the guess is wrong."""
+    currency: NotRequired[str | None]
+    """That of the points."""
+
+
 CardIssued = TypedDict("CardIssued", {"member": "str", "pass": "str", "card_url": "str", "download_url": "str | None"})
+
+CardLimited = TypedDict("CardLimited", {"member": "str", "pass": "str", "good_until": "str | None"})
 
 
 class Case(TypedDict):
@@ -182,6 +228,19 @@ ChartedCard = TypedDict(
 )
 
 
+class Claim(TypedDict):
+    code: str
+    claim: str
+    """The code on the receipt."""
+    language: NotRequired[str]
+
+
+class ClaimEnded(TypedDict):
+    """Nobody can claim this sale any more."""
+
+    id: str
+
+
 class ClockMove(TypedDict):
     """Forward by so much, or to a time."""
 
@@ -232,6 +291,11 @@ class CodeKey(TypedDict):
     public_key: str
 
 
+class CodeSent(TypedDict):
+    kind: Literal["email", "phone"]
+    masked: str
+
+
 class Consent(TypedDict):
     granted: bool
     source: NotRequired[str]
@@ -241,6 +305,27 @@ class ConsentKept(TypedDict):
     member: str
     purpose: str
     granted: bool
+
+
+class Contact(TypedDict):
+    kind: Literal["email", "phone"]
+    masked: str
+    proved: bool
+
+
+class Contacts(TypedDict):
+    """What is said of a member; what is left out stays, null forgets it."""
+
+    email: NotRequired[str | None]
+    phone: NotRequired[str | None]
+    """With its country code, or as it is dialled in WALLET_PHONE_REGION."""
+    name: NotRequired[str | None]
+    """The family name: old cards are matched by it."""
+    address: NotRequired[str | None]
+    """Street and town on one line, likewise."""
+    postcode: NotRequired[str | None]
+    send: NotRequired[bool]
+    """Send a code to each address at once, to prove it."""
 
 
 class Cost(TypedDict):
@@ -407,11 +492,13 @@ class Drafted(TypedDict):
 
 
 class DryRun(TypedDict):
-    """`complete` is false where there are more members than one call looks at."""
+    """`complete` is false where there are more members (`of`) than one call looks at: then these `members` are a
+    sample from all over the programme, and every figure is of the sample."""
 
     programme: str
     version: int
     members: int
+    of: int
     complete: bool
     tiers: TierMoves
     stuck: list[Stuck]
@@ -511,6 +598,13 @@ class Figure(TypedDict):
     value: int
 
 
+class FilePreview(TypedDict):
+    columns: dict[str, str]
+    names: list[str]
+    counts: dict[str, int]
+    dirty: list[dict[str, Any]]
+
+
 class GestureGiven(TypedDict):
     """What was given, or taken back; `sentence` tells the cashier what to do, `reason` is what the member reads."""
 
@@ -545,6 +639,12 @@ class GestureWanted(TypedDict):
     reference: str
     """The till's own number for this."""
     language: NotRequired[str]
+
+
+class GivenBack(TypedDict):
+    """Nothing is reserved any more."""
+
+    allowance: None
 
 
 class GivenTier(TypedDict):
@@ -675,6 +775,26 @@ class Holder(TypedDict):
     sentence: str
 
 
+class Import(TypedDict):
+    """A file that was taken over; `counts` has its lines by state, and the `points` that it brought."""
+
+    id: str
+    name: str
+    lines: int
+    counts: dict[str, int]
+    done: bool
+
+
+class Kept(TypedDict):
+    """A sale of nobody yet. `claim_code` goes on the receipt, and is null once the sale was claimed or ended."""
+
+    id: str
+    programme: str
+    claim_code: str | None
+    until: str
+    sentence: str
+
+
 class KeyList(TypedDict):
     keys: list[KeyListed]
 
@@ -743,6 +863,10 @@ class Line(TypedDict):
     """This line earns nothing."""
 
 
+class Lines(TypedDict):
+    lines: list[dict[str, Any]]
+
+
 class Lookup(TypedDict):
     code: str
     """What the scanner read, or what was typed."""
@@ -759,6 +883,20 @@ class Loser(TypedDict):
 class MemberLeft(TypedDict):
     member: str
     left_at: str
+
+
+class Merge(TypedDict):
+    """Two members who are one."""
+
+    merged: str
+    """The member who is this one from now on."""
+    reason: NotRequired[Literal["joined-twice", "plastic", "lost-card", "other"]]
+
+
+class Merged(TypedDict):
+    member: str
+    merged: str | None
+    moved: dict[str, int]
 
 
 class Moment(TypedDict):
@@ -847,6 +985,15 @@ class Pin(TypedDict):
     new_pin: NotRequired[str | None]
 
 
+class PlasticCard(TypedDict):
+    """Both cards as they are shown at the counter."""
+
+    code: str
+    """Of the card on the phone."""
+    number: str
+    """Of the card of plastic."""
+
+
 class Policy(TypedDict):
     """What a till may promise without a network."""
 
@@ -903,11 +1050,11 @@ class Prompt(TypedDict):
 
 
 class Proof(TypedDict):
-    """`code`: `value` is the one-time code that the member was sent. `cashier`: who stands at the till, as
-    `X-Cashier` says, vouches for them."""
+    """The code that the member read."""
 
-    kind: Literal["code", "cashier"]
-    value: NotRequired[str | None]
+    code: str
+    join: NotRequired[bool]
+    """Where the address is another member's: make the two one."""
 
 
 class ProofSent(TypedDict):
@@ -916,6 +1063,15 @@ class ProofSent(TypedDict):
     kind: str
     to: str
     sentence: str
+
+
+class Proved(TypedDict):
+    """`merged` is the member who became this one, with the units that came along."""
+
+    member: str
+    contacts: list[Contact]
+    merged: str | None
+    moved: dict[str, int]
 
 
 class Published(TypedDict):
@@ -971,6 +1127,14 @@ class QuotedLine(TypedDict):
     excluded: NotRequired[bool]
     """This line earns nothing."""
     name: NotRequired[str | None]
+
+
+class Reach(TypedDict):
+    """How a member is reached, as its owner knows the address and nobody else."""
+
+    member: str
+    contacts: list[Contact]
+    sent: list[CodeSent]
 
 
 class Redemption(TypedDict):
@@ -1088,37 +1252,16 @@ class Rotation(TypedDict):
     """How long both keys work."""
 
 
-class Sale(TypedDict):
-    apply_deals: NotRequired[bool]
-    """Take the programme's deals off; a till that does so itself leaves it."""
-    vouchers: NotRequired[list[str]]
-    """Ids of the member's vouchers, or the codes on them."""
-    rewards: NotRequired[list[str]]
-    """Codes of rewards; their cost is taken."""
-    pot: NotRequired[Pot | None]
-    """Pay from the money that the member has here."""
-    code: str
-    receipt: str
-    """The receipt number: once per till and business day."""
-    currency: str
-    """ISO 4217."""
-    amount_minor: NotRequired[int | None]
-    """The sum of the lines, which is never below zero; an amount alone is one line."""
-    lines: NotRequired[list[Line]]
-    occurred_at: NotRequired[str | None]
-    """When it was sold, with its zone; by default now."""
-    business_day: NotRequired[str | None]
-    """By default the date in the store's own zone."""
-    proof: NotRequired[Proof | None]
-    language: NotRequired[str]
-
-
 class Settle(TypedDict):
-    """`accept` has it booked after all, `refuse` leaves it for good, `note` writes something beside it."""
+    """Whose a doubtful card is: one of its candidates, or (null) nobody else's."""
 
-    decision: Literal["accept", "refuse", "note"]
-    note: NotRequired[str | None]
-    language: NotRequired[str]
+    member: str | None
+
+
+class Settled(TypedDict):
+    line: int
+    state: Literal["waiting", "made", "linked", "doubtful", "dirty", "known"]
+    member: str | None
 
 
 class ShiftBegun(TypedDict):
@@ -1449,6 +1592,21 @@ class BackOfficeOperations:
             ),
         )
 
+    def limit_card(
+        self, public_id: str, card: str, /, *, idempotency_key: str | None = None, **body: Unpack[CardEnd]
+    ) -> CardLimited:
+        """Limit a card. Until when it is good, for a guest or a season; `null`: without an end. Its phone
+        follows."""
+        return cast(
+            "CardLimited",
+            self._transport.call(
+                "PUT",
+                f"/v1/members/{quote(public_id, safe='')}/passes/{quote(card, safe='')}/end",
+                body=body,
+                idempotency_key=idempotency_key,
+            ),
+        )
+
     def list_programmes(self) -> ProgrammeList:
         """Your programmes. The programmes your merchant takes part in."""
         return cast("ProgrammeList", self._transport.call("GET", "/v1/programmes"))
@@ -1592,6 +1750,111 @@ class BooksOperations:
         )
 
 
+class PeopleOperations:
+    """Operations of the subject “people”."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def take_over(self, *, idempotency_key: str | None = None, **body: Unpack[CardFile]) -> Import:
+        """Take over a file of old cards. Its lines are worked from now on, a few at a time: `done` says when all
+        are. Every sound number works at the till then. The same file again changes nothing."""
+        return cast(
+            "Import", self._transport.call("POST", "/v1/card-imports", body=body, idempotency_key=idempotency_key)
+        )
+
+    def preview(self, *, idempotency_key: str | None = None, **body: Unpack[CardFile]) -> FilePreview:
+        """Look at a file of old cards. Which column is what, how many lines would become what, and the first lines
+        that cannot be read. Nothing is stored."""
+        return cast(
+            "FilePreview",
+            self._transport.call("POST", "/v1/card-imports/preview", body=body, idempotency_key=idempotency_key),
+        )
+
+    def get_import(self, public_id: str, /) -> Import:
+        """What became of a file. Its lines by state: `made` (a new member), `linked` (to one who was certain),
+        `doubtful`, `dirty`, `known`."""
+        return cast("Import", self._transport.call("GET", f"/v1/card-imports/{quote(public_id, safe='')}"))
+
+    def import_lines(
+        self,
+        public_id: str,
+        /,
+        *,
+        state: Literal["waiting", "made", "linked", "doubtful", "dirty", "known"] | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> Lines:
+        """Lines of a file. Those in one state, with what the file says of their holders and, of doubtful ones, who
+        they may be."""
+        return cast(
+            "Lines",
+            self._transport.call(
+                "GET",
+                f"/v1/card-imports/{quote(public_id, safe='')}/lines",
+                query={"state": state, "after": after, "limit": limit},
+            ),
+        )
+
+    def settle_line(
+        self, public_id: str, line: str, /, *, idempotency_key: str | None = None, **body: Unpack[Settle]
+    ) -> Settled:
+        """Say whose a doubtful card is. One of the candidates: the two become one. Null: nobody else's."""
+        return cast(
+            "Settled",
+            self._transport.call(
+                "POST",
+                f"/v1/card-imports/{quote(public_id, safe='')}/lines/{quote(line, safe='')}",
+                body=body,
+                idempotency_key=idempotency_key,
+            ),
+        )
+
+    def contacts(self, public_id: str, /) -> Reach:
+        """How a member is reached. The addresses that the member said, masked; a code goes only to those that were
+        proved."""
+        return cast("Reach", self._transport.call("GET", f"/v1/members/{quote(public_id, safe='')}/contacts"))
+
+    def put_contacts(self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Contacts]) -> Reach:
+        """Say how a member is reached. A member without a name keeps card and balance. An address is the member's
+        once its code was typed; until then others may name it too."""
+        return cast(
+            "Reach",
+            self._transport.call(
+                "PUT", f"/v1/members/{quote(public_id, safe='')}/contacts", body=body, idempotency_key=idempotency_key
+            ),
+        )
+
+    def verify(self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Proof]) -> Proved:
+        """Prove an address by its code. Good once, within ten minutes and five tries."""
+        return cast(
+            "Proved",
+            self._transport.call(
+                "POST",
+                f"/v1/members/{quote(public_id, safe='')}/contacts/verify",
+                body=body,
+                idempotency_key=idempotency_key,
+            ),
+        )
+
+    def merge(self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Merge]) -> Merged:
+        """Make one of two members. Every unit moves with its dates, both cards go on, both histories stay. It
+        cannot be undone. Under the id of the one who was merged the other is found from now on."""
+        return cast(
+            "Merged",
+            self._transport.call(
+                "POST", f"/v1/members/{quote(public_id, safe='')}/merge", body=body, idempotency_key=idempotency_key
+            ),
+        )
+
+    def link_plastic(self, *, idempotency_key: str | None = None, **body: Unpack[PlasticCard]) -> Merged:
+        """Link a card of plastic at the counter. With both cards in hand: from now on the number of plastic is the
+        same member's, with what was collected."""
+        return cast(
+            "Merged", self._transport.call("POST", "/v1/plastic-cards", body=body, idempotency_key=idempotency_key)
+        )
+
+
 class CashiersOperations:
     """Operations of the subject “cashiers”."""
 
@@ -1614,6 +1877,73 @@ class CashiersOperations:
             "ShiftBegun",
             self._transport.call(
                 "POST", f"/v1/cashiers/{quote(public_id, safe='')}/shift", body=body, idempotency_key=idempotency_key
+            ),
+        )
+
+
+class CounterOperations:
+    """Operations of the subject “counter”."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def claim(self, *, idempotency_key: str | None = None, **body: Unpack[Claim]) -> Counted:
+        """Claim a sale. A sale that was nobody's is this card's holder's: it earns as at its own time, by the
+        version of the programme under which it was sold. Once; a wrong `claim` is counted, a mistyped one is
+        not."""
+        return cast("Counted", self._transport.call("POST", "/v1/claims", body=body, idempotency_key=idempotency_key))
+
+    def end_claim(self, public_id: str, /, *, idempotency_key: str | None = None) -> ClaimEnded:
+        """End a claim. The goods came back before anybody claimed the sale: nobody can any more."""
+        return cast(
+            "ClaimEnded",
+            self._transport.call("DELETE", f"/v1/claims/{quote(public_id, safe='')}", idempotency_key=idempotency_key),
+        )
+
+    def look_up(self, *, idempotency_key: str | None = None, **body: Unpack[Lookup]) -> Holder:
+        """Who holds this card? The member behind a scanned or typed code: tier, balances, and whether the card is
+        the newest issue. Where the code is a coupon's, `coupon` says what it is good for. `privileges` are those of
+        the tier; `prompts` what the cashier who stands at the till (X-Cashier) may give this member now."""
+        return cast("Holder", self._transport.call("POST", "/v1/lookups", body=body, idempotency_key=idempotency_key))
+
+    def redeem(self, *, idempotency_key: str | None = None, **body: Unpack[Redemption]) -> Counted:
+        """Give a reward, or spend points. Take the cost of a reward, or an amount, off the member's balance; never
+        more than there is, whoever asks at the same time."""
+        return cast(
+            "Counted", self._transport.call("POST", "/v1/redemptions", body=body, idempotency_key=idempotency_key)
+        )
+
+    def reverse_redemption(
+        self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Reversal]
+    ) -> Counted:
+        """Reverse a redemption. Give back what a redemption took, to the lots it took it from. A paired device may
+        do so for two minutes."""
+        return cast(
+            "Counted",
+            self._transport.call(
+                "POST",
+                f"/v1/redemptions/{quote(public_id, safe='')}/reversal",
+                body=body,
+                idempotency_key=idempotency_key,
+            ),
+        )
+
+    def sell(self, *, idempotency_key: str | None = None, **body: Unpack[AnySale]) -> Counted:
+        """Count a sale. Store a sale as it was sold and award what the programme gives for it. Sending the same
+        sale again (same till, business day and receipt number, or same Idempotency-Key) answers what was answered
+        the first time, with `Idempotency-Replayed: true`; the same number or key for another sale is a 422. Without
+        a `code` the sale is nobody's yet: it is kept, and the answer (202) has the code by which it is claimed."""
+        return cast("Counted", self._transport.call("POST", "/v1/sales", body=body, idempotency_key=idempotency_key))
+
+    def reverse_sale(
+        self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Reversal]
+    ) -> Counted:
+        """Reverse a sale. Undo everything of this sale that did not come back before, by further entries that name
+        what they reverse. A sale that booked nothing is reversed too: no figure counts it any more."""
+        return cast(
+            "Counted",
+            self._transport.call(
+                "POST", f"/v1/sales/{quote(public_id, safe='')}/reversal", body=body, idempotency_key=idempotency_key
             ),
         )
 
@@ -1750,59 +2080,6 @@ class KeysOperations:
         )
 
 
-class CounterOperations:
-    """Operations of the subject “counter”."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def look_up(self, *, idempotency_key: str | None = None, **body: Unpack[Lookup]) -> Holder:
-        """Who holds this card? The member behind a scanned or typed code: tier, balances, and whether the card is
-        the newest issue. Where the code is a coupon's, `coupon` says what it is good for. `privileges` are those of
-        the tier; `prompts` what the cashier who stands at the till (X-Cashier) may give this member now."""
-        return cast("Holder", self._transport.call("POST", "/v1/lookups", body=body, idempotency_key=idempotency_key))
-
-    def redeem(self, *, idempotency_key: str | None = None, **body: Unpack[Redemption]) -> Counted:
-        """Give a reward, or spend points. Take the cost of a reward, or an amount, off the member's balance; never
-        more than there is, whoever asks at the same time."""
-        return cast(
-            "Counted", self._transport.call("POST", "/v1/redemptions", body=body, idempotency_key=idempotency_key)
-        )
-
-    def reverse_redemption(
-        self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Reversal]
-    ) -> Counted:
-        """Reverse a redemption. Give back what a redemption took, to the lots it took it from. A paired device may
-        do so for two minutes."""
-        return cast(
-            "Counted",
-            self._transport.call(
-                "POST",
-                f"/v1/redemptions/{quote(public_id, safe='')}/reversal",
-                body=body,
-                idempotency_key=idempotency_key,
-            ),
-        )
-
-    def sell(self, *, idempotency_key: str | None = None, **body: Unpack[Sale]) -> Counted:
-        """Count a sale. Store a sale as it was sold and award what the programme gives for it. Sending the same
-        sale again (same till, business day and receipt number, or same Idempotency-Key) answers what was answered
-        the first time, with `Idempotency-Replayed: true`; the same number or key for another sale is a 422."""
-        return cast("Counted", self._transport.call("POST", "/v1/sales", body=body, idempotency_key=idempotency_key))
-
-    def reverse_sale(
-        self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Reversal]
-    ) -> Counted:
-        """Reverse a sale. Undo everything of this sale that did not come back before, by further entries that name
-        what they reverse. A sale that booked nothing is reversed too: no figure counts it any more."""
-        return cast(
-            "Counted",
-            self._transport.call(
-                "POST", f"/v1/sales/{quote(public_id, safe='')}/reversal", body=body, idempotency_key=idempotency_key
-            ),
-        )
-
-
 class GesturesOperations:
     """Operations of the subject “gestures”."""
 
@@ -1875,10 +2152,12 @@ class OfflineOperations:
             self._transport.call("POST", "/v1/offline/allowances", body=body, idempotency_key=idempotency_key),
         )
 
-    def give_back(self, *, idempotency_key: str | None = None) -> str:
+    def give_back(self, *, idempotency_key: str | None = None) -> GivenBack:
         """Give back what was reserved. What this till did not burn can be reserved again. Send what it burned
         before."""
-        return cast("str", self._transport.call("DELETE", "/v1/offline/allowances", idempotency_key=idempotency_key))
+        return cast(
+            "GivenBack", self._transport.call("DELETE", "/v1/offline/allowances", idempotency_key=idempotency_key)
+        )
 
     def conflicts(self, *, language: str | None = None) -> Cases:
         """What is for a person. What tills did without a network and what could not be counted by itself, the
@@ -2077,7 +2356,11 @@ class Client(Transport):
 
         self.books = BooksOperations(self)
 
+        self.people = PeopleOperations(self)
+
         self.cashiers = CashiersOperations(self)
+
+        self.counter = CounterOperations(self)
 
         self.coupon_uses = CouponUsesOperations(self)
 
@@ -2088,8 +2371,6 @@ class Client(Transport):
         self.holds = HoldsOperations(self)
 
         self.keys = KeysOperations(self)
-
-        self.counter = CounterOperations(self)
 
         self.gestures = GesturesOperations(self)
 
