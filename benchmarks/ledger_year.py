@@ -151,6 +151,7 @@ def _pieces(pieces: int, dice: random.Random) -> int | None:
 
 Happening = tuple[datetime, int, Basket, int]
 """When, in which order of those at the same moment, of which basket: its sale (-1) or one of its returns."""
+Figures = Mapping[str, int | str]
 
 
 def happenings(all_baskets: Sequence[Basket]) -> list[Happening]:
@@ -237,9 +238,6 @@ def live(shop: _Shop, events: Sequence[Happening], tick: Any) -> dict[int, Membe
             member.bring_back(at, numbers[basket.receipt], basket.back[which][1])
     shop.until(shop.clock.at + timedelta(days=2))
     return members
-
-
-Figures = Mapping[str, int | str]
 
 
 def of_oracle(member: Member, at: datetime) -> dict[str, Any]:

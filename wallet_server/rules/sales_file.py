@@ -74,19 +74,20 @@ def read(
     `tell` is called now and then with the number of lines read so far. Raises `Invalid` (`too-many-rows`).
     """
     reader = _Reader(columns, zone, exponent, share)
-    sieve = _Sieve(lines, reader.owns if share[1] > 1 and not columns.header else None, columns.delimiter)
+    owns = reader.owner() if share[1] > 1 else None
+    sieve = _Sieve(lines, None if columns.header else owns)
     header, told = columns.header, 0
     for _, span, cells in records(sieve, columns.delimiter):
         sieve.ended = True
         if header and cells is not None:
             header = False
-            sieve.owns = reader.owns if share[1] > 1 else None
+            sieve.owns = owns
             continue
         reader.take(sieve.number, span, cells)
-        if sieve.seen - told >= TOLD_EVERY and tell is not None:
-            told = sieve.seen
+        if sieve.number - told >= TOLD_EVERY and tell is not None:
+            told = sieve.number
             tell(told)
-        if sieve.seen > MAX_ROWS:
+        if sieve.number > MAX_ROWS:
             raise Invalid(f"This file has more than {MAX_ROWS:,} lines; export a shorter time.", code="too-many-rows")
     if tell is not None:
         tell(sieve.seen)
@@ -97,21 +98,24 @@ class _Sieve:
     """Lines of a file, without those of which it shows at once that they are another share's: what is parsed and thrown
     away takes as long as what is kept.
 
-    `number` is that of the last line that was given, `seen` that of the last one looked at. `ended` is set by whoever
-    has read a record: while it is not, the record goes on in the next line, whatever that looks like.
+    `number` is that of the last line that was given, `seen` at the end that of the last of all. `ended` is set by
+    whoever has read a record: while it is not, the record goes on in the next line, whatever that looks like.
     """
 
-    def __init__(self, lines: Iterable[str], owns: Callable[[str], bool] | None, delimiter: str) -> None:
-        self.owns, self.number, self.seen, self.ended = owns, 0, 0, True
-        self._lines, self._delimiter = lines, delimiter
+    def __init__(self, lines: Iterable[str], owns: Callable[[str], bool] | None) -> None:
+        self.owns, self.number, self.ended = owns, 0, True
+        self.seen = 0
+        self._lines = lines
 
     def __iter__(self) -> Iterator[str]:
+        number = 0
         for number, line in enumerate(self._lines, 1):
-            self.seen = number
-            if self.ended and self.owns is not None and '"' not in line and not self.owns(line):
+            # Quickest first: most lines of a file of shares are another's.
+            if self.ended and self.owns is not None and not self.owns(line) and '"' not in line:
                 continue
             self.number, self.ended = number, False
             yield line
+        self.seen = number
 
 
 class _Reader:
@@ -154,17 +158,21 @@ class _Reader:
             text = self._columns.delimiter.join(cells)[:MAX_CELL]
             self._found.rejects.append(Reject(line, bad.why, text))
 
-    def owns(self, line: str) -> bool:
-        """Whether a line without any quotation mark is of this share."""
-        place = self._customer
+    def owner(self) -> Callable[[str], bool]:
+        """What tells whether a line without any quotation mark is of this share."""
+        place, delimiter, known, which = self._customer, self._columns.delimiter, self._shares.get, self._which
         if place is None:
-            return self._which == 0
-        cells = line.split(self._columns.delimiter, place + 1)
-        if place + 1 >= len(cells):  # the last column, or a line that is too short for it
-            cells = line.rstrip("\r\n").split(self._columns.delimiter)
-            return self._share(cells) == self._which
-        found = self._shares.get(cells[place])
-        return (self._share(cells) if found is None else found) == self._which
+            return lambda _line: which == 0
+        after = place + 1
+
+        def owns(line: str) -> bool:
+            cells = line.split(delimiter, after)
+            if len(cells) <= after:  # the last column, or a line that is too short for it
+                return self._share(line.rstrip("\r\n").split(delimiter)) == which
+            found = known(cells[place])
+            return (self._share(cells) if found is None else found) == which
+
+        return owns
 
     def _share(self, cells: list[str] | None) -> int:
         """Whose line this is: that of its customer, the first's where there is none."""
