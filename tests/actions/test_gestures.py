@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.conftest import mostly_on
 from tests.tills import on_shift
 from tests.world import Holder, World, founded, together
-from wallet_server.actions import engaging, leaving, upkeep
+from wallet_server.actions import engaging, leaving, merging, upkeep
 from wallet_server.errors import Invalid
 from wallet_server.records import deeds, passes
 from wallet_server.records.schema import gesture_complaints, refused_gestures
@@ -155,6 +155,19 @@ def test_the_sixth_gesture_of_a_week_is_refused_and_noted_with_the_name(shop: Wo
     shop.clock.forward(days=7)
     _, later = on_shift(shop, "Anna2")
     assert give(shop, shop.enrol(), later, "points").status_code == 200
+
+
+@mostly_on("sqlite")
+def test_what_two_members_had_counts_for_the_one_that_they_became(shop: World) -> None:
+    _, headers = on_shift(shop, "Anna")
+    kept, merged = shop.enrol(), shop.enrol()
+    for holder in (kept, merged):
+        assert give(shop, holder, headers, "scoop").status_code == 200
+    assert prompts(shop, kept, headers)["scoop"]["left"] == 1
+    wish = shop.wish("merge")
+    merging.by_staff(shop.ctx, shop.merchant, kept.member, merged.member, "joined-twice", None, wish)
+    assert prompts(shop, kept, headers) == {}
+    assert give(shop, kept, headers, "scoop").json["budget"] == "member:month"
 
 
 def test_two_tills_never_both_give_the_last_of_a_budget(database_url: str, tmp_path: Path) -> None:

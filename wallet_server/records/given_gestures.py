@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
+from wallet_server.records.lineage import line_of
 from wallet_server.records.schema import (
     gesture_complaints,
     gesture_turns,
@@ -124,7 +125,7 @@ def take_turn(tx: Tx, kind: str, owner: int) -> None:
     tx.execute(statement.on_conflict_do_update(index_elements=["kind", "owner"], set_=more))
 
 
-_OWNERS = {"cashier": _G.staff_id, "member": _G.member_id, "programme": _G.programme_id}
+_OWNERS = {"cashier": _G.staff_id, "programme": _G.programme_id}
 _SUMS = sa.select(
     sa.func.count(_G.id),
     sa.func.coalesce(sa.func.sum(_G.units), 0),
@@ -136,8 +137,9 @@ def used(
     tx: Tx, whose: str, owner: int, programme_id: int, span: tuple[datetime, datetime] | None, gesture: str | None
 ) -> tuple[int, int, int]:
     """How many gestures, units and minor units somebody gave or got within a span (None: ever), of one gesture or of
-    all; those apart that were taken back."""
-    query = _SUMS.where(_OWNERS[whose] == owner, _G.programme_id == programme_id, _STANDS)
+    all; those apart that were taken back. What a member had before two were merged counts on."""
+    own = _G.member_id.in_(line_of(owner)) if whose == "member" else _OWNERS[whose] == owner
+    query = _SUMS.where(own, _G.programme_id == programme_id, _STANDS)
     if span is not None:
         query = query.where(_G.at >= span[0], _G.at < span[1])
     if gesture is not None:
@@ -151,22 +153,24 @@ def used(
 
 def last_gesture(tx: Tx, member_id: int, gesture: str | None = None) -> datetime | None:
     """When a member last had a gesture that stands, or this one."""
-    query = sa.select(sa.func.max(_G.at)).select_from(_JOINED).where(_G.member_id == member_id, _STANDS)
+    query = sa.select(sa.func.max(_G.at)).select_from(_JOINED).where(_G.member_id.in_(line_of(member_id)), _STANDS)
     found: datetime | None = tx.execute(query if gesture is None else query.where(_G.gesture == gesture)).scalar()
     return found
 
 
 def last_sale(tx: Tx, member_id: int) -> datetime | None:
-    """When a member last bought something, as it was recorded."""
-    newest_sale = sa.select(sales.c.occurred_at).where(sales.c.member_id == member_id).order_by(sales.c.id.desc())
-    found: datetime | None = tx.execute(newest_sale.limit(1)).scalar()
+    """When a member last bought something."""
+    newest_sale = sa.select(sa.func.max(sales.c.occurred_at)).where(sales.c.member_id.in_(line_of(member_id)))
+    found: datetime | None = tx.execute(newest_sale).scalar()
     return found
 
 
 def last_event(tx: Tx, member_id: int, name: str, since: datetime) -> datetime | None:
     """When the last event of this name since then was reported of a member."""
     query = sa.select(sa.func.max(member_events.c.recorded_at)).where(
-        member_events.c.member_id == member_id, member_events.c.name == name, member_events.c.occurred_at >= since
+        member_events.c.member_id.in_(line_of(member_id)),
+        member_events.c.name == name,
+        member_events.c.occurred_at >= since,
     )
     found: datetime | None = tx.execute(query).scalar()
     return found
