@@ -179,8 +179,7 @@ class _Shop:
             self.codes[home], self.names[home] = holder.code, holder.member
         upkeep.schedule(self.ctx)
         self.tonight = BEGUN + NIGHT
-        self.sales: dict[str, str] = {}
-        self.last_night = BEGUN
+        self.sales, self.last_night = dict[str, str](), BEGUN
 
     def until(self, at: datetime) -> None:
         """The nights up to a moment, and then that moment."""
@@ -297,8 +296,7 @@ def compare(what: str, one: Figures, other: Figures) -> Iterator[str]:
 
 def check(shop: _Shop, address: str, members: Mapping[int, Member], all_baskets: Sequence[Basket]) -> Counter[str]:
     """Compares everything with everything; gives the sums of the year by figure."""
-    told, differences = of_books(address), shop.year.differences
-    at = shop.last_night
+    told, differences, at = of_books(address), shop.year.differences, shop.last_night
     sums: Counter[str] = Counter()
     for home, member in members.items():
         mine = of_oracle(member, at)
