@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -71,7 +70,7 @@ def one(tx: Tx, scope: Scope, public_id: str) -> KeyLine:
     return _line(found)
 
 
-def _line(r: sa.Row[Any]) -> KeyLine:
+def _line(r: sa.Row) -> KeyLine:  # type: ignore[type-arg]
     return KeyLine(
         r.public_id,
         r.till_id,
