@@ -165,7 +165,9 @@ class Letterboxes:
         if self.modes["email"] == "locked" or not isinstance(data, smtp.LoginPassword):
             return smtp.AuthResult(success=False, handled=False)
         known = hmac.compare_digest(data.login, self.user.encode())
-        return smtp.AuthResult(success=known and hmac.compare_digest(data.password, self.password.encode()), handled=False)
+        return smtp.AuthResult(
+            success=known and hmac.compare_digest(data.password, self.password.encode()), handled=False
+        )
 
     # Short messages
 
