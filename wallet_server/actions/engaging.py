@@ -133,7 +133,7 @@ def _refuse_unknown(rater: Rater, told: Report) -> None:
     known = _known(rater.programme)
     if told.name not in known:
         names = ", ".join(sorted(known)) or "none"
-        sentence = f"This programme knows no event {told.name}; it knows {names}. Name it in a rule, a tier or a gesture first."
+        sentence = f"This programme knows no event {told.name}; it knows {names}. Name it in one of its parts first."
         raise Invalid(sentence, code="unknown-event", field="name")
     if rater.wants_proof(told.name) and not told.proof:
         sentence = "This event counts with a proof alone: send where it can be seen (a link, a number)."
