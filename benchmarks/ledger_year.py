@@ -34,7 +34,8 @@ from benchmarks.databases import KINDS, NoPostgres, database
 from benchmarks.replay import books
 from benchmarks.replay.baskets import CURRENCY
 from benchmarks.simulation import year
-from benchmarks.year_oracle import CURRENCIES, TOBACCO, Article, Member
+from benchmarks.year_figures import Figures, document, of_oracle, of_simulator
+from benchmarks.year_oracle import Article, Member
 from tests import world
 from wallet_server.actions import enrol, keys, programs, refunds, till, upkeep
 from wallet_server.actions.checkout import Uses
@@ -48,10 +49,8 @@ from wallet_server.delivery.worker import run_once
 from wallet_server.records.database import upgrade
 from wallet_server.records.scope import Scope
 from wallet_server.rules.baskets import Line
-from wallet_server.rules.program import Programme, parse
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.program import parse
 from wallet_server.rules.refunding import Wish
-from wallet_server.rules.simulation import Engine, Tally, play
 from wallet_server.rules.simulation.customers import Purchase
 
 SEED = 11
@@ -69,27 +68,6 @@ JOIN ledger_entries e ON e.id = p.entry_id JOIN currencies c ON c.id = a.currenc
 GROUP BY m.public_id, c.code, e.kind
 """
 _TIERS = "SELECT public_id, tier FROM members"
-
-
-def document() -> dict[str, Any]:
-    """Three earning rules (points that run out, status, stamps), three tiers, two rewards, tobacco without points."""
-    found = default_document("A year of baskets") | {"money": {"iso": CURRENCY, "exponent": 2}}
-    found["currencies"][0] |= {"expires_after_months": 6, "worth": {"units": 100, "amount_minor": 100}}
-    stamp = {"fr": {"one": "tampon", "other": "tampons"}, "en": {"one": "stamp", "other": "stamps"}}
-    found["currencies"].append({"code": "stamps", "kind": "stamps", "names": stamp})
-    found["earn"][0]["excluded_categories"] = [TOBACCO]
-    visit = {"units": 1, "minimum_minor": 500, "interval_minutes": 60}
-    found["earn"].append({"id": "visit", "currency": "stamps", "visit": visit})
-    for level, least in zip(found["tiers"]["levels"][1:], (40_000, 100_000), strict=True):
-        del level["threshold"]
-        level["needs"] = {"metric": "spend", "window": "rolling-90-days", "at_least": least}
-    coffee, five = {"fr": "un café", "en": "a coffee"}, {"fr": "5 $ de remise", "en": "$5 off"}
-    found["rewards"] = [
-        {"code": "coffee", "names": coffee, "value_minor": 250, "cost": {"currency": "stamps", "amount": 10}},
-        {"code": "five", "kind": "amount", "names": five, "value_minor": 500,
-         "cost": {"currency": "points", "amount": 500}},
-    ]  # fmt: skip
-    return found
 
 
 @dataclass(frozen=True)
@@ -151,7 +129,6 @@ def _pieces(pieces: int, dice: random.Random) -> int | None:
 
 Happening = tuple[datetime, int, Basket, int]
 """When, in which order of those at the same moment, of which basket: its sale (-1) or one of its returns."""
-Figures = Mapping[str, int | str]
 
 
 def happenings(all_baskets: Sequence[Basket]) -> list[Happening]:
@@ -239,17 +216,6 @@ def live(shop: _Shop, events: Sequence[Happening], tick: Any) -> dict[int, Membe
     return members
 
 
-def of_oracle(member: Member, at: datetime) -> dict[str, Any]:
-    """What the oracle says of a member."""
-    tier = member.end(at)
-    found: dict[str, Any] = {"tier": tier}
-    for code in CURRENCIES:
-        purse = member.purses[code]
-        kinds = {f"{code} {kind}": amount for kind, amount in purse.flows.items() if amount}
-        found |= kinds | {f"{code} balance": purse.balance}
-    return found
-
-
 def of_books(address: str) -> dict[str, dict[str, Any]]:
     """Member to the same figures as they stand in the database; a cached balance that is not the sum of its postings
     and of its lots is told as such."""
@@ -263,28 +229,6 @@ def of_books(address: str) -> dict[str, dict[str, Any]]:
         same = purse.balance == purse.postings == purse.lots
         found[purse.member][f"{purse.currency} balance"] = purse.balance if same else repr(purse)
     return found
-
-
-def of_simulator(
-    programme: Programme, histories: Mapping[int, Sequence[Purchase]], until: datetime
-) -> Iterator[tuple[int, Figures]]:
-    """Household to the same figures by the simulator."""
-    engine = Engine(programme)
-    for home, purchases in histories.items():
-        tally = Tally()
-        play(engine, tally, str(home), purchases, until)
-        found: dict[str, Any] = {"tier": engine.ladders.codes[tally.members[0].tier]}
-        for code in CURRENCIES:
-            flows = tally.flows.get(code, {}).values()
-            kinds = {
-                "earn": sum(one.earned for one in flows),
-                "burn": -sum(one.spent for one in flows),
-                "expire": -sum(one.expired for one in flows),
-                "reverse": -sum(one.taken_back for one in flows),
-            }
-            found |= {f"{code} {kind}": amount for kind, amount in kinds.items() if amount}
-            found[f"{code} balance"] = sum(kinds.values())
-        yield home, found
 
 
 def compare(what: str, one: Figures, other: Figures) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.ledger_year import document, of_oracle, of_simulator
+from benchmarks.year_figures import document, of_oracle, of_simulator
 from benchmarks.year_oracle import TOBACCO, Article, Member
 from wallet_server.rules.baskets import Line
 from wallet_server.rules.program import Programme, parse
