@@ -1,4 +1,4 @@
-"""Owns the programme of the year through the books, and a member's figures by it as the oracle and the simulator count."""
+"""Owns the programme of the year through the books, and what the oracle and the simulator say of a member by it."""
 
 from __future__ import annotations
 
