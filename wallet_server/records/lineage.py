@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from wallet_server.records.database import Tx
-from wallet_server.records.schema import merged_members, sales
+from wallet_server.records.schema import members, merged_members, sales
 
 
 def line_of(member: Any) -> sa.CompoundSelect[Any]:
@@ -21,6 +21,12 @@ def one_of(member: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Who stands for this member by now: themselves, unless they were merged."""
     kept = sa.select(merged_members.c.kept_id).where(merged_members.c.merged_id == member)
     return sa.func.coalesce(kept.correlate_except(merged_members).scalar_subquery(), member)
+
+
+def one_named(public_id: sa.BindParameter[Any]) -> sa.ScalarSelect[Any]:
+    """The key of who stands for the member of this name: whoever was merged is asked for under either."""
+    named = members.alias("named")
+    return sa.select(one_of(named.c.id)).where(named.c.public_id == public_id).correlate(None).scalar_subquery()
 
 
 def kept_for(tx: Tx, member_id: int) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.lineage import kept_for, one_of
+from wallet_server.records.lineage import kept_for, one_named
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     announcement_members,
@@ -133,15 +133,10 @@ _FIND = {
     (True, False): Prepared(_BY_CODE.where(_SHORT)),
     (True, True): Prepared(_HELD.where(_SHORT)),
 }
-_NAMED = members.alias("named")
 _BY_PUBLIC = (
     sa.select(*_COLUMNS)
     .select_from(_from_members(members).join(participations, _TAKES_PART))
-    # Whoever was merged is asked for under either name.
-    .where(
-        members.c.id
-        == sa.select(one_of(_NAMED.c.id)).where(_NAMED.c.public_id == b("public_id")).correlate(None).scalar_subquery()
-    )
+    .where(members.c.id == one_named(b("public_id")))
 )
 _LOCK = Prepared(
     # No key update: rows elsewhere may go on naming this member (a walk that notes whom it told) while a till holds it.
