@@ -371,6 +371,10 @@ def test_what_moved_in_a_closed_period_is_said(shop: World) -> None:
         late = (NOON + timedelta(days=2)).isoformat(" ").replace("+00:00", ".000000")
         tx.exec_driver_sql(f"UPDATE ledger_entries SET recorded_at = '{late}' WHERE kind = 'earn'")
     said = closing.verify(shop.ctx, shop.merchant, first["id"])
+    french = closing.verify(shop.ctx, shop.merchant, first["id"], "fr")
+    assert len(french) == len(said)
+    assert not set(french) & set(said)
+    assert all("clôture" in line for line in french)
     assert any("100 when it was closed, 0 now" in one for one in said)
     with shop.ctx.database.engine.begin() as tx:
         tx.exec_driver_sql("UPDATE closed_periods SET figures = REPLACE(figures, '100', '101')")

@@ -19,7 +19,7 @@ from wallet_server.actions.holding import Wanted
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import Facts
 from wallet_server.errors import Conflict, NotFound
-from wallet_server.records import pending
+from wallet_server.records import ledger, pending
 from wallet_server.records.schema import lots
 from wallet_server.rules.program_default import default_document
 
@@ -147,6 +147,20 @@ def test_a_part_is_used_and_the_rest_goes_back_to_the_lots_that_it_came_from(wor
     till.reverse_entry(world.ctx, world.till, done["entries"][0]["id"], None)
     assert rest(world)[:3:2] == [10, 20], "a capture that is undone gives back where it came from"
     assert upkeep.book_faults(world.ctx) == []
+
+
+def test_what_comes_back_fits_into_an_account_or_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = world.enrol()
+    world.sell(holder, 3000)
+    facts = aside(world, holder, 25)
+    monkeypatch.setattr(ledger, "MAX_BALANCE", 29)
+    with pytest.raises(Conflict) as refusal:
+        holding.release(world.ctx, world.till, facts["id"], None)
+    assert refusal.value.code == "balance-too-large"
+    assert points(world, holder) == (5, 25), "and nothing was moved"
+    monkeypatch.undo()
+    holding.release(world.ctx, world.till, facts["id"], None)
+    assert points(world, holder) == (30, 0)
 
 
 def test_a_hold_is_over_at_its_time_and_what_ran_out_meanwhile_goes_with_the_night(world: World) -> None:

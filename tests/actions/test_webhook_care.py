@@ -22,7 +22,7 @@ from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import programmes
 from wallet_server.records.deliveries import DEAD
 from wallet_server.records.envelope import Keyring, new_key_line
-from wallet_server.records.schema import WEBHOOK_FACTS, accounts, webhook_attempts, webhook_deliveries
+from wallet_server.records.schema import WEBHOOK_FACTS, accounts, webhook_attempts, webhook_deliveries, webhook_events
 
 database_kind = whole_module_mostly_on("sqlite")
 
@@ -75,7 +75,7 @@ def test_secrets_are_sealed_and_go_under_a_new_key_with_the_others(world: World,
     assert "of Boulangerie" in named
 
 
-def test_answers_are_forgotten_after_ninety_days_and_events_are_not(world: World, shop: Receiver) -> None:
+def test_answers_and_deliveries_are_forgotten_after_ninety_days_events_never(world: World, shop: Receiver) -> None:
     shop.answer = lambda _m: Answer(200, "Amélie, 12 rue du Four")
     made = add(world, shop.url)
     webhooks.send_test(world.ctx, world.merchant, made["webhook"], world.wish("a"))
@@ -86,7 +86,9 @@ def test_answers_are_forgotten_after_ninety_days_and_events_are_not(world: World
         work(world)
         with world.ctx.look() as tx:
             assert tx.execute(sa.select(sa.func.count()).select_from(webhook_attempts)).scalar_one() == left
-    assert webhooks.sent(world.ctx, world.merchant, made["webhook"]).rows[0][0].state == "delivered"
+    assert webhooks.sent(world.ctx, world.merchant, made["webhook"]).rows == [], "nor is what was sent and taken"
+    with world.ctx.look() as tx:
+        assert tx.execute(sa.select(sa.func.count()).select_from(webhook_events)).scalar_one() == 1
 
 
 def test_much_is_replayed_in_slices_and_only_of_its_span(

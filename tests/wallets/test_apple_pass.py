@@ -250,3 +250,14 @@ def test_what_apple_does_not_offer_and_cards_that_nobody_holds(
 def test_the_design_speaks_where_the_alert_has_no_words(wallet: AppleWallet, card: Card, identity: Identity) -> None:
     opened = open_pass(wallet.issue(card, Alert("points", {}), identity, NOW).body)
     assert opened.fields()["points"]["changeMessage"] == "Vous avez maintenant %@ points"
+
+
+def test_a_single_one_is_not_called_as_several_are(wallet: AppleWallet, card: Card, identity: Identity) -> None:
+    def told(value: int) -> str:
+        balance = replace(card.balance, value=value, label={"fr": "Bulles", "en": "Bubbles"})
+        opened = open_pass(wallet.issue(replace(card, balance=balance), Alert("points", {}), identity, NOW).body)
+        (text,) = {one["changeMessage"] for one in opened.fields().values() if "changeMessage" in one}
+        return opened.files["fr.lproj/pass.strings"].decode("utf-16").partition(f'"{text}" = "')[2].partition('"')[0]
+
+    assert told(2) == "Vous avez maintenant %@ bulles"
+    assert told(1) == "Vous avez maintenant %@"

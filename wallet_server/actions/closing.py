@@ -130,7 +130,21 @@ def _estimates(tx: Tx, scope: Scope, found: Report, through: date) -> list[Froze
 # ---------------------------------------------------------------------- proving
 
 
-def verify(ctx: Context, scope: Scope, public_id: str) -> list[str]:
+_SAID = {
+    "en": (
+        "{}: {} when it was closed, {} now.",
+        "Close {} does not bear its own hash: its figures were edited.",
+        "Close {} was not made after close {} as that stands.",
+    ),
+    "fr": (
+        "{}\u00a0: {} à la clôture, {} maintenant.",
+        "La clôture {} ne porte pas sa propre empreinte\u00a0: ses chiffres ont été modifiés.",
+        "La clôture {} n’a pas été faite à la suite de la clôture {} telle qu’elle est.",
+    ),
+}
+
+
+def verify(ctx: Context, scope: Scope, public_id: str, language: str = "en") -> list[str]:
     """Sentences for everything that is no longer as it was closed, from the entries alone; none when all is.
 
     The chain first: a close that was edited, or one before it, no longer bears its hash. Raises `NotFound`.
@@ -138,20 +152,21 @@ def verify(ctx: Context, scope: Scope, public_id: str) -> list[str]:
     with ctx.look() as tx:
         row = periods.one(tx, scope, public_id)
         chain = {one.number: one for one in periods.closed(tx, scope) if one.number <= row.number}
-        said = list(_chain_faults(chain))
+        words = _SAID.get(language, _SAID["en"])
+        said = list(_chain_faults(chain, words))
         trial, found = _told(ctx, tx, scope, row.starts_at, row.ends_at, trusting=False)
         then, now = orjson.loads(row.figures), orjson.loads(_written(trial, found))
-    said += [f"{path}: {old} when it was closed, {new} now." for path, old, new in _differences(then, now, "")]
+    said += [words[0].format(path, old, new) for path, old, new in _differences(then, now, "")]
     return said[:MOST_MOVED]
 
 
-def _chain_faults(chain: dict[int, PeriodRow]) -> Iterator[str]:
+def _chain_faults(chain: dict[int, PeriodRow], words: tuple[str, str, str]) -> Iterator[str]:
     for number, row in sorted(chain.items()):
         before = chain.get(number - 1)
         if row.sha256 != periods.seal(row.figures, row.previous_sha256):
-            yield f"Close {number} does not bear its own hash: its figures were edited."
+            yield words[1].format(number)
         if before is not None and row.previous_sha256 != before.sha256:
-            yield f"Close {number} was not made after close {number - 1} as that stands."
+            yield words[2].format(number, number - 1)
 
 
 def _differences(then: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

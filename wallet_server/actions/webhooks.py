@@ -27,7 +27,7 @@ SLICE = 200
 MOST_LISTED = 100
 MOST_TRIES_SHOWN = 20
 FORGOTTEN_AFTER = timedelta(days=90)
-"""What an address answered is kept for so long."""
+"""What an address answered is kept for so long, and what was sent there once it was taken or given up."""
 
 
 @dataclass(frozen=True)
@@ -237,5 +237,6 @@ def send_test(ctx: Context, scope: Scope, public_id: str, wish: Asked) -> tuple[
 
 
 def forget(tx: Tx, now: datetime) -> bool:
-    """Throw away a slice of old answers; whether there may be more."""
-    return deliveries.forget_attempts(tx, now - FORGOTTEN_AFTER, SLICE) == SLICE
+    """Throw away a slice of old answers and of deliveries that are done; whether there may be more."""
+    before = now - FORGOTTEN_AFTER
+    return SLICE in (deliveries.forget_attempts(tx, before, SLICE), deliveries.forget_deliveries(tx, before, SLICE))

@@ -224,6 +224,18 @@ def put_again(tx: Tx, ids: Sequence[int], now: datetime) -> None:
         tx.execute(sa.update(table).where(table.c.id.in_(list(ids))).values(**fresh))
 
 
+def forget_deliveries(tx: Tx, before: datetime, most: int) -> int:
+    """Throw away up to `most` deliveries that were taken or given up before then, with their tries; returns how many.
+    What happened stays: the event is a fact."""
+    table = webhook_deliveries
+    old = sa.select(table.c.id).where(table.c.state.in_((DELIVERED, DEAD)), table.c.settled_at < before)
+    ids = list(tx.execute(old.order_by(table.c.id).limit(most)).scalars())
+    if ids:
+        tx.execute(sa.delete(webhook_attempts).where(webhook_attempts.c.delivery_id.in_(ids)))
+        tx.execute(sa.delete(table).where(table.c.id.in_(ids)))
+    return len(ids)
+
+
 def forget_attempts(tx: Tx, before: datetime, most: int) -> int:
     """Throw away up to `most` tries that are older; what an address answered may hold anything."""
     table = webhook_attempts

@@ -352,9 +352,11 @@ class Leg:
 def post(
     tx: Tx, booking: Booking, kind: str, purse: Purse, amount: int, contra: int, reverses: int | None = None
 ) -> Posted:
-    """Book one entry; the lots are the caller's."""
+    """Book one entry; the lots are the caller's. Raises `Conflict` (`balance-too-large`), whatever the way in."""
     said, entry = booking, write(tx, [Leg(booking, kind, purse, amount, contra, reverses)])[booking.public_id]
     after = _MOVED.first(tx, {"account": purse.account_id, "by": amount}).amount
+    if amount > 0 and after > MAX_BALANCE:
+        raise Conflict(f"This account cannot hold that many {purse.code}.", code="balance-too-large")
     return Posted(entry, said.public_id, purse.code, amount, after, said.rule_id, said.reason, said.params)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from wallet_server.rules.card import Alert, Balance, Card, Detail, Event, Gauge, Stamps, Texts
 from wallet_server.rules.fitting import fits_header, shortened
+from wallet_server.rules.sentences import plural
 from wallet_server.wallets.apple import features
 from wallet_server.wallets.apple.strings import Phrases
 from wallet_server.wallets.designs import Align, Design, Item, Placement, SlotName
@@ -172,7 +173,9 @@ def _message(card: Card, alert: Alert, design: Design) -> Texts:
 
 def _with_unit(text: str, card: Card, language: str) -> str:
     """The design's words with the currency's own name for several; inside a sentence it is written small, but for
-    abbreviations."""
+    abbreviations. A single one goes without: a card knows no name for it."""
+    if card.balance.iso is None and card.stamps is None and plural(language, card.balance.value) == "one":
+        return text.replace(" {unit}", "").replace("{unit}", "")
     unit = card.balance.label.get(language, "")
     small = unit[:1].lower() + unit[1:] if unit[1:2].islower() else unit
     return text.replace("{unit}", small)

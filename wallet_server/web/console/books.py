@@ -296,5 +296,5 @@ def closed(close_id: str) -> Answer:
         say=say,
         last=say.on(one.ends_at - accounting.MOST_OF_A_DAY),
         owed=[say.money(amount, iso) for iso, amount in sorted(figures.items())],
-        moved=closing.verify(context(), person.scope, close_id),
+        moved=closing.verify(context(), person.scope, close_id, speaks(person)),
     )
