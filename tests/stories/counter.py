@@ -4,7 +4,7 @@ a card that was lost with its phone."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -121,11 +121,12 @@ def redeem_undo_redeem(room: Room, till: Page) -> None:
             expect(till.locator("#undo")).to_be_hidden()
 
 
-def refuse_strangers(room: Room, till: Page) -> None:
+def refuse_strangers(room: Room, till: Page, phone: Phone) -> None:
     """Another merchant's card, a code that nobody issued, and something that is no code at all: each in its words."""
-    ours = codes.read(till.locator("#holder-code").inner_text().strip())
+    ours = codes.read(code_of(phone))
     said = []
-    for code in (codes.write(replace(ours, issuer="ZZZZZZ")), codes.write(replace(ours, issue=99)), "12345"):
+    foreign, nobodys = (codes.write(codes.first(mark, "0" * 16)) for mark in ("ZZZZZZ", ours.issuer))
+    for code in (foreign, nobodys, "12345"):
         next_card(room, till)
         scan(room, till, code)
         expect(till.locator("#answer.refused")).to_be_visible()

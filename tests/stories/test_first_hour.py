@@ -146,7 +146,7 @@ def test_the_first_hour(room: Room, record_property: Any) -> None:
     card, phone, android = lose_the_phone_and_recover(room, card, (join_link, card_link), (phone, android), till)
     redeem_undo_redeem(room, till)
     room.bakery.until(lambda: shown(phone, "points") == stamps_on(android) == "0 / 10", "the new phones show it")
-    refuse_strangers(room, till)
+    refuse_strangers(room, till, phone)
     announce(room, marie, phone, android)
     rate_badly(room, card, marie)
     write_to_one(room, marie)
