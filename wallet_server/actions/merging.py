@@ -88,7 +88,8 @@ def join(
     ctx: Context, tx: Tx, kept_id: int, merged_id: int, reason: str, staff_id: int | None, merchant_id: int | None
 ) -> Facts:
     """Make one of them, in the caller's transaction; doing it again changes nothing. The entries are under
-    `merchant_id` (None: the programme's first). Raises `Conflict` (`same-member`, `other-programme`) and `NotFound` for one who left.
+    `merchant_id` (None: the programme's first). Raises `Conflict` (`same-member`, `other-programme`) and `NotFound` for
+    one who left.
     """
     both = members.members_by_id(tx, [kept_id, merged_id])
     if kept_id == merged_id:

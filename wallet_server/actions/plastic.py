@@ -86,8 +86,8 @@ def claim(ctx: Context, token: str, number: str, visitor: str | None) -> Claimed
 
 
 def confirm(ctx: Context, token: str, number: str, value: str) -> Facts:
-    """Type the code that went to the old card's address: both cards are one member's. Raises `NotFound` (`wrong-sent-code`)
-    and `Invalid` (`bad-number`)."""
+    """Type the code that went to the old card's address: both cards are one member's. Raises `NotFound`
+    (`wrong-sent-code`) and `Invalid` (`bad-number`)."""
     plain = _number(number)
     with ctx.change() as tx:
         row = pass_of_link(ctx, tx, "card", token)

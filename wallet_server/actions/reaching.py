@@ -157,7 +157,8 @@ def told(ctx: Context, scope: Scope, member: str) -> Facts:
 def verify(ctx: Context, scope: Scope, member: str, value: str, *, join: bool, wish: Asked) -> tuple[Facts, bool]:
     """Type the code that a member told: the address is theirs. Where it is another member's, `join` makes the two one.
 
-    Raises `NotFound` (`wrong-sent-code`) and `Conflict` (`address-taken`, without `join`): then the code may be sent again.
+    Raises `NotFound` (`wrong-sent-code`) and `Conflict` (`address-taken`, without `join`): then the code may be
+    sent again.
     """
 
     def act(tx: Tx) -> Facts:

@@ -88,7 +88,8 @@ def prove(ctx: Context, text: str, value: str, form: str, visitor: str | None) -
 
 
 def choose(ctx: Context, token: str, member: str, form: str) -> Facts:
-    """The card that was chosen is back: {pass, join_code}. Raises `NotFound` (`wrong-sent-code`) when the choice is over."""
+    """The card that was chosen is back: {pass, join_code}. Raises `NotFound` (`wrong-sent-code`) when the
+    choice is over."""
     try:
         said = orjson.loads(ctx.keyring.open(token[:4000], _CHOICE))
     except (WalletError, ValueError) as fault:

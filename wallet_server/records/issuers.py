@@ -88,8 +88,8 @@ def pour(milli: int, elapsed_micros: int, want: int, per_second: float) -> Poure
 
 def _made_up(milli: int, elapsed: int, want: int, per_second: float) -> Poured:
     """The same of a rate that was granted. Two buckets in one: the rate, of which a drain may be owed a while, and what
-    a second may see, which is full after an eighth of one. The moment as of which the first is counted says how full the
-    second is: it lies so far back as that has filled since."""
+    a second may see, which is full after an eighth of one. The moment as of which the first is counted says how full
+    the second is: it lies so far back as that has filled since."""
     handful = max(1, min(MOST_AT_ONCE, int(per_second * HANDFUL_SECONDS)))
     refill = (per_second * PEAK - handful) / 1_000_000  # of the second bucket, in requests for each microsecond
     lately = min(elapsed, int(handful / refill) + 1)
