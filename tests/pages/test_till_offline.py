@@ -185,18 +185,17 @@ def test_a_browser_without_ed25519_verifies_cards_all_the_same(opened: Open, hou
     shop = counter(house)
     member = house.member(shop)
     code = member.card.code
-    head, signature, check_letters = code.rsplit(".", 2)
-    assert len(signature) == 103
+    assert len(code.rsplit(".", 2)[1]) == 103
     with opened() as page:
         pair(page, house, shop)
         pack = (
             house.app.test_client().get("/v1/offline/pack", headers={"Authorization": f"Bearer {shop.till_key}"}).json
         )
-        took = {}
+        took: dict[str, dict[str, Any]] = {}
         for name, breaking in (("the browser's own", "() => {}"), ("the one of the page", NO_ED25519)):
             page.evaluate(breaking)
             took[name] = page.evaluate(
-                """async ([code, forged, pack, way]) => {
+                """async ([code, pack, way]) => {
                   const { read, prove } = await import(`/static/till-code.js?way=${way}`);
                   const found = read(code, pack.issuer);
                   const states = [];
@@ -208,12 +207,9 @@ def test_a_browser_without_ed25519_verifies_cards_all_the_same(opened: Open, hou
                   performance.clearMeasures();
                   return { states, times: times.sort((a, b) => a - b) };
                 }""",
-                [code, "", pack, str(len(took))],
+                [code, pack, str(len(took))],
             )
         for name, found in took.items():
             assert found["states"] == ["genuine"] * 50 + ["forged"] * 2, name
             median, slowest = found["times"][26], found["times"][-1]
             print(f"a card is verified on the page with {name} in {median:.2f} ms (slowest {slowest:.2f} ms)")
-        page.evaluate("() => 0")
-    assert head
-    assert check_letters
