@@ -29,7 +29,7 @@ from sqlalchemy.engine import make_url
 from wallet_server import resources
 from wallet_server.errors import Conflict, Misconfigured, Unavailable
 from wallet_server.records.database import Database, Tx, upgrade
-from wallet_server.records.schema import Instant, passes
+from wallet_server.records.schema import Instant, metadata, passes
 
 VERSIONS = "alembic_version"
 SLICE = 500
@@ -178,12 +178,13 @@ def standing(url: str) -> tuple[str | None, str | None]:
 
 
 def shapes(tx: Tx) -> list[Shape]:
-    """Every table but the note of the migration, a referenced one always before those that refer to it."""
+    """Every table but the note of the migration, a referenced one always before those that refer to it: as they are
+    declared, for PostgreSQL does not itself know all references of the books."""
     inspector = sa.inspect(tx)
+    there = set(inspector.get_table_names()) - {VERSIONS}
+    declared = [table.name for table in metadata.sorted_tables if table.name in there]
     found = []
-    for name, _ in inspector.get_sorted_table_and_fkc_names():
-        if name is None or name == VERSIONS:
-            continue
+    for name in [*declared, *sorted(there.difference(declared))]:
         columns = tuple((c["name"], _kind(c["type"])) for c in inspector.get_columns(name))
         found.append(Shape(name, columns, tuple(inspector.get_pk_constraint(name)["constrained_columns"])))
     return found
