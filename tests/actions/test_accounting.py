@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import whole_module_mostly_on
+from tests.offline_till import OfflineTill
 from tests.world import NOON, Holder, World, founded
 from wallet_server.actions import (
     accounting,
@@ -71,6 +72,7 @@ def document() -> dict[str, Any]:
          "kind": "voucher", "voucher": VOUCHER},
     ]  # fmt: skip
     whole["refunds"] = {"negative": "zero"}
+    whole["offline"] = {"burn_units_per_card": 60, "allowance_units": 200}
     return whole
 
 
@@ -148,6 +150,17 @@ def _forgiven(world: World) -> None:
     refunds.refund(world.ctx, world.till, refunds.Returned(sold["id"], world.number(), (), 9_000), None)
 
 
+def _borne(world: World) -> None:
+    """More than there was is spent without a network: the shop bears it."""
+    holder, device = world.enrol(), OfflineTill(world, world.founded.till_key)
+    world.sell(holder, 2000)
+    body = {"programme": world.programme, "units": 100}
+    allowance = device.call("POST", "/v1/offline/allowances", body)
+    device.redeem(holder.code, world.number(), 60, allowance["id"])
+    assert device.sync() == ["applied"]
+    world.sell(holder, 10_000)
+
+
 def _conversion(world: World) -> None:
     world.sell(world.enrol(), 50_000)
 
@@ -167,6 +180,7 @@ DOING: dict[str, Callable[[World], None]] = {
     "earn.opening": _opening,
     "earn.refund": _refund_that_gives,
     "forgive.refund": _forgiven,
+    "forgive.offline": _borne,
     "coupon.welcome": _welcome_coupon,
     "coupon.conversion": _conversion,
     "coupon.reward": _reward,

@@ -101,7 +101,7 @@ def test_a_sound_installation_is_well(world: World) -> None:
     world.work()
     findings = doctor.examine(world.ctx, books=True)
     assert bad(findings) == []
-    assert {one.check for one in findings} == {"secrets", "certificate", "programme", "jobs", "books"}
+    assert {one.check for one in findings} == {"secrets", "certificate", "programme", "letters", "jobs", "books"}
     assert doctor.worst(findings) == "ok"
 
 

@@ -36,7 +36,9 @@ def test_a_marketer_ends_a_card_and_the_books_say_who(client: FlaskClient, house
     assert answer.status_code == 303
     house.deliver()
     assert member.card.card.voided
-    assert house.call("/v1/lookups", {"code": code})["card_current"] is False, "it buys nothing any more"
+    till = {"Authorization": f"Bearer {house.shop.till_key}"}
+    refused = house.app.test_client().post("/v1/lookups", json={"code": code}, headers=till)
+    assert (refused.status_code, refused.json["code"]) == (409, "revoked-card"), "it buys nothing any more"
     page = text_of(client.get(answer.location))
     assert "It is over." in page
     assert "no longer valid" in page

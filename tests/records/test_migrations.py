@@ -36,6 +36,11 @@ FROZEN = {
     "0013_standing.py": "6da8a4e3c032cbd3746790871b6b81e2b6e79d5a3cb440cb39bab05debbe317d",
     "0014_periods.py": "f3018d22fcc2f63fc6de9cc9499119d6488f87277b14de86153521b5dbaac475",
     "0015_webhooks.py": "02e7bacd9ecc5effc36321309568b2d375b9c7829db9d423b1603c46bf290087",
+    "0016_codes.py": "53d68d3aaced2b239c93670edd26750d200a03b96dcc10bd2119290ce12c0a5d",
+    "0017_offline.py": "c54bfb877c767e68bf7804fbfb5017bf4bc3e7c6a59e4f4f8fad42dbba4ca7e4",
+    "0018_counter_people.py": "906ef526cb1781af76336814bc6f7b66751e6d9268ee56ce8f381635d3061cfc",
+    "0019_reaching.py": "0f444be682ddea3897e3ae74c5d8a167ad213a497eb8253f90ce1f7edeb45a29",
+    "0020_speed.py": "780c242cebcfb61a64de446ea79408b4542c9bcebd16d7b6e0af077a479ecbeb",
 }
 
 

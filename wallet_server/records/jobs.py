@@ -1,9 +1,8 @@
 """Owns the outbox: one row per (kind, key), written in the transaction of the change that caused it.
 
-Every put bumps the row's generation. A worker leases a row and names its attempt; settling deletes it only at the
-generation that was claimed, else the lease is given back and the job runs once more: an update that arrives while
-the job runs is never lost. `due_at` is the latest of the three instants that hold a job back (its own time, a
-vendor's rest, a lease), so that one index finds what is due.
+Every put bumps the row's generation. A worker leases a row; settling deletes it only at the generation that was
+claimed, else it runs once more: an update that comes meanwhile is not lost. `due_at` is the latest of what holds a job
+back (its own time, a vendor's rest, a lease).
 """
 
 from __future__ import annotations
@@ -25,12 +24,11 @@ from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import jobs, passes
 
 AFAR, COUNTER, SERVICE, BULK, OUT, DRIP = -1, 0, 1, 2, 3, 4
-"""Lanes: someone at a counter looks at the phone, whose card is put to a vendor, which may make it wait, or is not;
-ordinary upkeep; thousands at once; messages to merchants' own systems; thousands at a vendor's rate (`soonest`)."""
+"""Lanes: someone at a counter looks at the phone, whose card is put to a vendor or is not; ordinary upkeep; thousands
+at once; messages to merchants' own systems; thousands at a vendor's rate (`soonest`)."""
 LANES = (COUNTER, SERVICE, BULK, AFAR, OUT, DRIP)
 _NO_WISH = 2**62
-"""`run_at` of a claimed job: whatever is put while it runs brings its own time, which is kept when the lease is
-given back (so that a coalesced refresh is not pulled forward by the one that is just ending)."""
+"""`run_at` of a claimed job: whatever is put while it runs brings its own time, kept when the lease is given back."""
 NEVER = 2**62
 """When what a job tells of is over, of one that tells of nothing that runs out."""
 
@@ -362,16 +360,7 @@ def letters(tx: Tx, *, dead: bool, most: int = 100) -> list[Letter]:
         .limit(most)
     )
     return [
-        Letter(
-            r.id,
-            r.kind,
-            r.key,
-            r.lane,
-            r.failures,
-            instant(r.due_at),
-            r.dead_at is not None,
-            r.last_error,
-        )
+        Letter(r.id, r.kind, r.key, r.lane, r.failures, instant(r.due_at), r.dead_at is not None, r.last_error)
         for r in rows
     ]
 

@@ -2,8 +2,8 @@
 
 The caller holds the member's row lock (on SQLite the one writer's lock), so balances and lots may be read and then
 written. Balances are kept for members only; every other account is summed, because a contra balance would be one
-row that serialises all tills. A debt left by a reversal is a lot with a negative remainder, so that the sum of the
-lots is always the balance. What is left of a lot when it runs out goes to the breakage of the merchant that gave it.
+row that serialises all tills. A debt is a lot with a negative remainder, so that the sum of the lots is always the
+balance. What is left of a lot when it runs out goes to the breakage of the merchant that gave it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,7 @@ from wallet_server.errors import Conflict
 from wallet_server.records import lots as lot_book
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
-from wallet_server.records.schema import (
-    balances,
-    currencies,
-    ledger_accounts,
-    ledger_entries,
-    ledger_postings,
-    lots,
-)
+from wallet_server.records.schema import balances, currencies, ledger_accounts, ledger_entries, ledger_postings, lots
 
 EARN, BURN, REVERSE, EXPIRE = "earn", "burn", "reverse", "expire"
 CONFIRM, HOLD, RELEASE, FORGIVE, MERGE = "confirm", "hold", "release", "forgive", "merge"

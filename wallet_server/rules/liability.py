@@ -222,6 +222,7 @@ WAYS: dict[str, Way] = {
     "earn.opening": Way(sold=False),
     "earn.refund": Way(sold=False),
     "forgive.refund": Way(sold=False),
+    "forgive.offline": Way(sold=False),
     "coupon.welcome": Way(sold=False),
     "coupon.conversion": Way(sold=False),
     "coupon.reward": Way(sold=False),
