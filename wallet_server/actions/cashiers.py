@@ -120,7 +120,7 @@ def _begun(ctx: Context, scope: Scope, row: CashierRow, fresh_pin: str | None) -
             by = f"staff:{row.public_id}"
             deeds.add_by(tx, scope.merchant_id, by, deeds.PIN, now, staff_id=row.id, whom=row.id)
         shifts.add(tx, public_id, row.id, scope, digest(secret), now, now + LASTS)
-        shifts.forget(tx, now - KEPT)
+        shifts.forget(tx, ctx.clock() - KEPT)  # of everybody, so not in this account's own time
         watching.set_off(tx, scope.merchant_id, now)
     who = Cashier(row.id, row.public_id, row.name, now_row.role, AT_TILL[now_row.role], public_id)
     return Shift(f"{public_id}.{secret}", who, now + LASTS)

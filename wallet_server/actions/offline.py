@@ -60,6 +60,7 @@ class Said:
     occurred_at: datetime
     wanted: Mapping[str, Any] | None
     allowance: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,9 @@ def _store(
             refused[n] = Outcome(one.said.sequence if one.said else None, offline.REFUSED, why)
         elif name not in known:
             event = _event(device, one, one.said, ahead, now)
-            content = {"text": one.text, "said": one.said.wanted, "allowance": one.said.allowance}
+            content = {"text": one.text, "said": one.said.wanted, "allowance": one.said.allowance} | (
+                {} if one.said.key is None else {"key": one.said.key}
+            )
             sealed = ctx.keyring.seal(orjson.dumps(content), f"offline:{event.public_id}")
             key = offline.add(tx, event, device, sealed)
             if one.said.sequence in taken:

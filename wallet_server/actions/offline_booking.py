@@ -33,6 +33,7 @@ class _Wanted:
 
     said: Mapping[str, Any]
     allowance: str | None
+    key: str | None
 
 
 def sale_said(sold: Sold) -> dict[str, Any]:
@@ -59,14 +60,14 @@ def book(ctx: Context, event: EventRow, *, by_hand: bool = False) -> Fate:
     wanted = _read(ctx, event)
     if event.kind == offline.REDEMPTION:
         return _burn(ctx, key.scope, event, wanted, by_hand)
-    return _sell(ctx, key.scope, event, sold_of(wanted.said), by_hand)
+    return _sell(ctx, key.scope, event, sold_of(wanted.said), by_hand, wanted.key)
 
 
 def _read(ctx: Context, event: EventRow) -> _Wanted:
     if event.cipher is None or event.kind == offline.UNREADABLE:
         raise Conflict("What the till wrote cannot be read.", code="unreadable-event")
     content = orjson.loads(ctx.keyring.open(event.cipher, f"offline:{event.public_id}"))
-    return _Wanted(content["said"], content["allowance"])
+    return _Wanted(content["said"], content["allowance"], content.get("key"))
 
 
 def sold_of(said: Mapping[str, Any]) -> Sold:
@@ -85,8 +86,8 @@ def sold_of(said: Mapping[str, Any]) -> Sold:
     )
 
 
-def _sell(ctx: Context, scope: Scope, event: EventRow, sold: Sold, by_hand: bool) -> Fate:
-    if (facts := _online(ctx, till.ask_to_sell(scope, sold, None, event.at))) is not None:
+def _sell(ctx: Context, scope: Scope, event: EventRow, sold: Sold, by_hand: bool, key: str | None) -> Fate:
+    if (facts := _online(ctx, scope, till.ask_to_sell(scope, sold, None, event.at), key)) is not None:
         return _told(facts, counted_online=True)
     if not by_hand:
         _may_earn(ctx, scope, sold)
@@ -116,10 +117,14 @@ def _may_earn(ctx: Context, scope: Scope, sold: Sold) -> None:
         raise Conflict("In this programme nothing is earned without a network.", code="earns-not-offline")
 
 
-def _online(ctx: Context, wish: Asked) -> Facts | None:
-    """What was answered when the till sent this very request while it still had a network."""
+def _online(ctx: Context, scope: Scope, wish: Asked, key: str | None) -> Facts | None:
+    """What was answered when the till sent this very request while it still had a network; by the `key` under which it
+    did, whatever day it is by now."""
+    tried = [] if key is None else [requests.Claim(parties.principals(scope)[0], f"key:{key}")]
     with ctx.look() as tx:
-        held = requests.answered(tx, wish.claims)
+        held = requests.answered(tx, (*wish.claims, *tried))
+    if tried and tried[0] in held:
+        return dict(orjson.loads(held[tried[0]].answer))
     same = next((one for one in held.values() if one.request_hash == wish.request_hash), None)
     return None if same is None else dict(orjson.loads(same.answer))
 
@@ -148,7 +153,7 @@ def _same(ctx: Context, tx: Tx, scope: Scope, sold: Sold, sale: str) -> bool:
 
 def _burn(ctx: Context, scope: Scope, event: EventRow, wanted: _Wanted, by_hand: bool) -> Fate:
     redeemed = Redeemed(**wanted.said)
-    if (facts := _online(ctx, till.ask_to_redeem(scope, redeemed, None, event.at))) is not None:
+    if (facts := _online(ctx, scope, till.ask_to_redeem(scope, redeemed, None, event.at), wanted.key)) is not None:
         return _told(facts, counted_online=True)
     burn = Burn(event.id, event.device_id, redeemed, event.at, wanted.allowance, by_hand)
     return _told(offline_burning.burn(ctx, scope, burn))

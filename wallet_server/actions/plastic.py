@@ -38,11 +38,11 @@ class Claimed:
 def link(ctx: Context, scope: Scope, code: str, number: str, wish: Asked) -> tuple[Facts, bool]:
     """At the counter, with both cards in hand: the number is the card holder's from now on, with all that was
     collected under it. Raises as `scanning.held_member` does, `Invalid` (`bad-number`) and `Conflict`
-    (`too-many-cards`)."""
+    (`too-many-cards`, and `number-in-use` where its holder has a card on a phone or an address of their own)."""
     plain = _number(number)
 
     def act(tx: Tx) -> Facts:
-        member = scanning.holder_of(ctx, tx, scope, code)
+        member = scanning.held_member(ctx, tx, scope, code, spends=True)  # the number spends for them from now on
         lookup = passes.lookup_hash(short_codes.plastic_key(scope.issuer_mark, plain))
         other = plastic.holder(tx, lookup)
         moved: Facts = {"merged": None, "moved": {}}
@@ -52,6 +52,11 @@ def link(ctx: Context, scope: Scope, code: str, number: str, wish: Asked) -> tup
                 raise Conflict("This member has too many cards of plastic.", code="too-many-cards")
             plastic.add_number(tx, member.id, lookup, ctx.now())
         elif other != member.id:
+            if plastic.is_somebody(tx, other):
+                sentence = (
+                    "This number belongs to somebody who is known by more than it; make the two one in the console."
+                )
+                raise Conflict(sentence, code="number-in-use", field="number")
             moved = merging.join(ctx, tx, member.id, other, merging.PLASTIC, None, scope.merchant_id)
         return {"member": member.public_id, "merged": moved["merged"], "moved": moved["moved"]}
 

@@ -80,6 +80,8 @@ class Email:
         except smtplib.SMTPResponseException as fault:
             pause = MISSET_SECONDS if fault.smtp_code >= 500 else GREY_SECONDS
             return Later(pause, f"The mail server turned us away: {_said(fault)}", all_wait=True)
+        except UnicodeError:
+            return Refused("The address has letters that the mail server does not take.")
         except (smtplib.SMTPException, OSError) as fault:
             return Later(AWAY_SECONDS, f"The mail server is away: {type(fault).__name__}: {fault}"[:200], True)
 

@@ -29,6 +29,7 @@ from wallet_server.records.ledger import (
     Posted,
     Purse,
 )
+from wallet_server.records.lineage import line_of
 from wallet_server.records.schema import (
     corrections,
     holds,
@@ -303,14 +304,18 @@ def give_back(tx: Tx, booking: Booking, purse: Purse, taking: Taking, new_id: Ne
     return [posted, *_take_forgiven(tx, booking, purse, taking.award, back, new_id)]
 
 
+_OF = ledger_accounts.alias("of")
+_CURRENCY = sa.select(_OF.c.currency_id).where(_OF.c.id == b("account")).scalar_subquery()
 _FORGIVEN = (
     sa.select(ledger_entries.c.id)
     .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
+    .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
     .where(
-        ledger_entries.c.member_id == b("member"),
+        ledger_entries.c.member_id.in_(line_of(b("member"))),
         ledger_entries.c.kind == FORGIVE,
         ledger_entries.c.id > b("burn"),
-        ledger_postings.c.account_id == b("account"),
+        ledger_accounts.c.owner_kind == ledger.MEMBER,
+        ledger_accounts.c.currency_id == _CURRENCY,
     )
     .order_by(ledger_entries.c.id)
 )

@@ -13,7 +13,7 @@ from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import card_import_rows as rows
 from wallet_server.records.schema import card_imports as imports
-from wallet_server.records.schema import codes, identities, members, participations
+from wallet_server.records.schema import codes, identities, members, participations, passes
 from wallet_server.records.scope import Scope
 from wallet_server.rules.matching import Person
 
@@ -53,6 +53,15 @@ class LineRow:
     person: str | None
     member_id: int | None
     candidates: Sequence[Mapping[str, Any]]
+
+
+def is_somebody(tx: Tx, member_id: int) -> bool:
+    """Whether a member is known by more than numbers of plastic: a card that stands, or an address that was proved."""
+    own = sa.select(passes.c.id).where(passes.c.member_id == member_id, passes.c.state == "active")
+    proved = sa.select(identities.c.id).where(
+        identities.c.member_id == member_id, identities.c.verified_at.is_not(None)
+    )
+    return tx.execute(own.union_all(proved)).first() is not None
 
 
 def add_number(tx: Tx, member_id: int, lookup: bytes, at: datetime) -> None:

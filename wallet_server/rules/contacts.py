@@ -48,7 +48,7 @@ def email(text: str) -> Address:
     sound = len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
     if not sound or len(local) > 64 or len(value) > MOST_EMAIL or not _LOCAL.fullmatch(local):
         raise Invalid("This is not an e-mail address; write it like name@example.com.", code="bad-address", field=EMAIL)
-    return Address(EMAIL, value)
+    return Address(EMAIL, f"{local}@{'.'.join(labels)}")
 
 
 def phone(text: str, region: str) -> Address:

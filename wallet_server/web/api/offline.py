@@ -150,7 +150,7 @@ def _read(text: str) -> Said | None:
     if at is None:
         return None
     wanted = _wanted(found.kind, found.body)
-    return Said(found.till, found.device, found.sequence, found.kind, at, wanted, found.allowance)
+    return Said(found.till, found.device, found.sequence, found.kind, at, wanted, found.allowance, found.key)
 
 
 def _wanted(kind: str, body: dict[str, Any]) -> dict[str, Any] | None:

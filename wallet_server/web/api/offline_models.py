@@ -26,6 +26,9 @@ class Device(BaseModel):
     next_sequence: int
 
 
+TRIED = "The Idempotency-Key under which this was tried online before, if it was: what was counted then counts no more."
+
+
 class Said(Form):
     """A signed text. Its `body` is that of POST /v1/sales or POST /v1/redemptions."""
 
@@ -36,6 +39,7 @@ class Said(Form):
     occurred_at: AwareDatetime
     body: dict[str, Any]
     allowance: Public | None = None
+    key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,100}$", description=TRIED)] | None = None
 
 
 class Signed(Form):

@@ -236,7 +236,9 @@ export async function take(deed) {
 }
 
 // The deed in its turn: another window may have spent what was left, or taken the receipt's number.
-async function worded({ kind, body, code, sent }) {
+async function worded({ kind, body, code, key: tried, sent }) {
+  // Tried online before: the service knows by its key whether it was counted, on whichever day this is brought.
+  const key = sent ? tried : undefined;
   const own = { ...body };
   const field = kind === "sale" ? "receipt" : "reference";
   if (!sent && own[field].startsWith(`${drawer.get("series")}-`)) own[field] = drawer.receipt();
@@ -245,13 +247,13 @@ async function worded({ kind, body, code, sent }) {
   const more = { stem: holder?.stem, code, receipt: own[field], what: said(kind, body) };
   if (kind === "sale") {
     if (own.vouchers?.length || own.rewards?.length || own.pot) throw refusal(words.needs_network);
-    return { kind, body: own, more };
+    return { kind, body: own, key, more };
   }
   const card = await queue.vault.get("cards", holder?.stem ?? "");
   const units = own.amount ?? card?.rewards.find((one) => one.code === own.reward)?.cost.amount ?? Infinity;
   const most = holder ? await spendable(holder, await prove(holder, pack.keys), card) : 0;
   if (units > most) throw refusal(most ? fill(words.may_spend, { units: counted(most, desk.holder?.programme ?? pack.programmes[card.programme]) }) : words.may_not_spend);
-  return { kind, body: own, allowance: pack.allowance.id, more: { ...more, units } };
+  return { kind, body: own, allowance: pack.allowance.id, key, more: { ...more, units } };
 }
 
 const refusal = (text) => Object.assign(new Error(text), { refused: text });

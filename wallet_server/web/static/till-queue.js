@@ -42,9 +42,9 @@ export class Queue {
   async add(made) {
     return navigator.locks.request(`${this.name}-numbers`, async () => {
       const [keys, device, sequence] = await Promise.all(["keys", "device", "next"].map((name) => this.vault.get("facts", name)));
-      const { kind, body, allowance, more } = await made();
+      const { kind, body, allowance, key, more } = await made();
       const occurred_at = new Date().toISOString();
-      const said = { till: device.till, device: device.id, sequence, kind, occurred_at, body, ...(allowance && { allowance }) };
+      const said = { till: device.till, device: device.id, sequence, kind, occurred_at, body, ...(allowance && { allowance }), ...(key && { key }) };
       const text = JSON.stringify(said);
       const signature = toBase64(await crypto.subtle.sign(SIGNING, keys.privateKey, new TextEncoder().encode(text)));
       const event = { sequence, text, signature, kind, allowance, at: occurred_at, state: "kept", ...more };
