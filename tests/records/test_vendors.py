@@ -32,6 +32,7 @@ def test_a_bucket_gives_its_rate_whoever_asks_and_a_pause_makes_no_flood(world: 
         assert issuers.draw(tx, "338", 1, 15.0, later)[0] == 1, "somebody at the counter does not wait for the others"
         assert issuers.draw(tx, "338", 100, 15.0, NOON)[0] == 0
         assert issuers.draw(tx, "339", 1, 15.0, at)[0] == 1
+        assert issuers.draw(tx, "340", 1, 100_000.0, at)[0] == 1, "nor does the first one of all"
 
 
 class Bucket:

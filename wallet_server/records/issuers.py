@@ -44,7 +44,8 @@ def draw(tx: Tx, issuer: str, want: int, per_second: float, now: datetime) -> tu
     row = tx.execute(_BUCKET, {"issuer": issuer}).first()
     if row is None:
         insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(issuer_rates)
-        full = {"issuer": issuer, "requests_milli": _deep(per_second), "filled_at": at}
+        # As if nobody had drawn from it for as long as it takes to be full in both of its ways.
+        full = {"issuer": issuer, "requests_milli": _deep(per_second), "filled_at": at - int(HANDFUL_SECONDS * 1e6)}
         tx.execute(insert.values(**full).on_conflict_do_nothing())
         row = tx.execute(_BUCKET, {"issuer": issuer}).one()
     found = pour(row.requests_milli, at - row.filled_at, want, per_second)
@@ -90,9 +91,10 @@ def _made_up(milli: int, elapsed: int, want: int, per_second: float) -> Poured:
     """The same of a rate that was granted. Two buckets in one: the rate, of which a drain may be owed a while, and what
     a second may see, which is full after an eighth of one. The moment as of which the first is counted says how full
     the second is: it lies so far back as that has filled since."""
-    handful = max(1, min(MOST_AT_ONCE, int(per_second * HANDFUL_SECONDS)))
-    refill = (per_second * PEAK - handful) / 1_000_000  # of the second bucket, in requests for each microsecond
-    lately = min(elapsed, int(handful / refill) + 1)
+    holds = max(1, int(per_second * HANDFUL_SECONDS))
+    handful = min(MOST_AT_ONCE, holds)
+    refill = (per_second * PEAK - holds) / 1_000_000  # of the second bucket, in requests for each microsecond
+    lately = min(elapsed, int(holds / refill) + 1)
     owed = OWED_SECONDS if elapsed <= BUSY_SECONDS * 1_000_000 else QUIET_SECONDS
     deep = max(int(per_second * owed), handful + FOR_ONE) * 1000
     filled = min(deep, milli + int(elapsed * per_second / 1000))

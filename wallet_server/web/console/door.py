@@ -66,11 +66,11 @@ SECTIONS = (
     Section("keys", "/console/keys"),
     Section("webhooks", "/console/webhooks"),
     Section("team", "/console/team"),
-    Section("watch", "/console/watch"),
-    Section("offline", "/console/offline"),
     Section("certificates", "/console/certificates"),
     Section("books", "/console/books"),
     Section("what_if", "/console/what-if"),
+    Section("watch", "/console/watch"),
+    Section("offline", "/console/offline"),
 )
 
 
