@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tests.actions.test_offline import entries, points
 from tests.conftest import mostly_on
+from tests.offline_world import entries, points
 from tests.world import NOON, World, together
 from wallet_server.actions import enrol, programs, upkeep
 from wallet_server.actions.claims import WRONG_AT_TILL
