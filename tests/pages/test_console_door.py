@@ -236,7 +236,8 @@ def test_the_second_factor_is_set_up_asked_for_and_replaced_by_a_backup_code(cli
     assert secret
     totp = pyotp.TOTP(secret.group(1).replace(" ", ""))
     assert client.post("/console/account/app", data={"csrf": token, "code": "000000"}).status_code == 400
-    codes_page = client.post("/console/account/app", data={"csrf": token, "code": totp.now()}).get_data(as_text=True)
+    spent = totp.now()
+    codes_page = client.post("/console/account/app", data={"csrf": token, "code": spent}).get_data(as_text=True)
     codes = re.findall(r"<code>([A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4})</code>", codes_page)
     assert len(codes) == 8
     assert "days left" not in text_of(client, "/console/more")
@@ -249,7 +250,7 @@ def test_the_second_factor_is_set_up_asked_for_and_replaced_by_a_backup_code(cli
     assert answer.location == "/console/second?next=/console/team"
     assert other.get("/console/team").location.startswith("/console/second")
     token = token_in(other.get("/console/second"))
-    assert other.post("/console/second", data={"csrf": token, "code": totp.now()}).status_code == 400, "used already"
+    assert other.post("/console/second", data={"csrf": token, "code": spent}).status_code == 400, "used already"
     entered = other.post("/console/second", data={"csrf": token, "code": codes[0], "next": "/console/team"})
     assert entered.location == "/console/team"
     assert other.get("/console/team").status_code == 200
