@@ -19,7 +19,7 @@ from wallet_server.actions import till, upkeep
 from wallet_server.app import create_app
 from wallet_server.errors import Unavailable
 from wallet_server.records import limits, members
-from wallet_server.records.database import Database, Tx, open_database
+from wallet_server.records.database import Database, Tx, open_database, regardless
 from wallet_server.records.schema import metadata, rate_windows
 
 WAIT_SECONDS = 0.3
@@ -84,6 +84,37 @@ def test_without_begin_immediate_the_same_writers_fail(new_database: NewDatabase
     total, refused = _count_to_800(database, Database.look, [database])
     assert total < 800
     assert refused == 800 - total
+    database.close()
+
+
+def test_a_change_within_a_change_is_refused_at_once_and_the_next_one_goes(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    """On SQLite, where it would wait for the turn that its own thread has."""
+    database = open_database(settings(new_database("sqlite"), tmp_path, database_wait_seconds=60.0))
+    for begin in (database.change, database.rehearse):
+        with pytest.raises(RuntimeError, match="within a change"), database.change(), begin():
+            raise AssertionError("it was let in")
+    with database.change() as tx:
+        limits.take(tx, "n", 0, 1)
+    with database.change() as tx:
+        assert limits.taken(tx, "n", 0) == 1
+    database.close()
+
+
+def test_what_is_counted_regardless_is_kept_when_a_change_is_undone_and_refused_in_a_look(
+    database_url: str, tmp_path: Path
+) -> None:
+    database = open_database(settings(database_url, tmp_path))
+    with pytest.raises(ValueError, match="undone"), database.change() as tx:  # noqa: PT012 - what is undone is many acts
+        limits.take(tx, "n", 0, 10)
+        regardless(tx, lambda other: limits.take(other, "n", 0, 1))
+        raise ValueError("undone")
+    for _ in range(2):  # the second has a connection that changes had
+        with pytest.raises(RuntimeError, match="look"), database.look() as tx:
+            regardless(tx, lambda other: limits.take(other, "n", 0, 100))
+    with database.look() as tx:
+        assert limits.taken(tx, "n", 0) == 1
     database.close()
 
 

@@ -79,7 +79,7 @@ class Database:
         self.engine = engine
         self._wait_seconds = wait_seconds
         self.sqlite = engine.dialect.name == "sqlite"
-        self._turns = Turns()
+        self._turns, self._own = Turns(), threading.local()
         self._changing, self._looking = InHand(), InHand()
         if self.sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -97,16 +97,21 @@ class Database:
     def change(self) -> Iterator[Tx]:
         """A transaction that writes: committed when the block ends, rolled back when it raises.
 
-        Raises `Unavailable` when the database is locked, full or away; then nothing was changed.
+        Raises `Unavailable` when the database is locked, full or away; then nothing was changed. On SQLite a change
+        within a change of the same thread is a `RuntimeError`: it would wait for itself.
         """
         kept: list[Callable[[Tx], object]] = []
         try:
             with self._turn(), _translated(), self._connected() as connection:
-                connection.info[_KEPT] = kept
+                info = connection.info
+                info[_KEPT] = kept
                 if self.sqlite:
-                    connection.info[_CHANGE] = True
-                with connection.begin():
-                    yield connection
+                    info[_CHANGE] = True
+                try:
+                    with connection.begin():
+                        yield connection
+                finally:
+                    info.pop(_KEPT, None)
         except BaseException:
             self._keep(kept)
             raise
@@ -123,15 +128,17 @@ class Database:
         kept: list[Callable[[Tx], object]] = []
         try:
             with self._turn(), _translated(), self.engine.connect() as connection:
-                connection.info[_KEPT] = kept
+                info = connection.info
+                info[_KEPT] = kept
                 if self.sqlite:
-                    connection.info[_CHANGE] = True
+                    info[_CHANGE] = True
                 transaction = connection.begin()
                 try:
                     yield connection
                     if not self.sqlite:
                         wire.wire_of(connection.connection.dbapi_connection).flush()
                 finally:
+                    info.pop(_KEPT, None)
                     transaction.rollback()
         finally:
             self._keep(kept)
@@ -143,11 +150,15 @@ class Database:
         if not self.sqlite:
             yield
             return
+        if getattr(self._own, "turn", False):
+            raise RuntimeError("A change was begun within a change of the same thread; hand its transaction on.")
         if not self._turns.take(self._wait_seconds):
             raise Unavailable("The database is busy; please try again in a moment.")
+        self._own.turn = True
         try:
             yield
         finally:
+            self._own.turn = False
             self._turns.give_back()
 
     @contextmanager
@@ -226,9 +237,13 @@ class InHand:
 def regardless(tx: Tx, act: Callable[[Tx], object]) -> None:
     """What is to be done even if this transaction (a `change`) is undone: in one of its own then, right after it.
 
-    For what counts wrong guesses: the refusal that answers one would undo its count.
+    For what counts wrong guesses: the refusal that answers one would undo its count. Raises `RuntimeError` in a look,
+    which nothing follows: there the count would be lost.
     """
-    tx.info[_KEPT].append(act)
+    kept: list[Callable[[Tx], object]] | None = tx.info.get(_KEPT)
+    if kept is None:
+        raise RuntimeError("Only a change can leave something to be done after it; this is a look.")
+    kept.append(act)
 
 
 class Turns:
