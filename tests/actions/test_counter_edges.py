@@ -24,12 +24,11 @@ from wallet_server.rules.refunding import Wish
 NOTHING = Uses()
 
 
-@pytest.fixture
-def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+def _document() -> dict[str, Any]:
     base = default_document("Boulangerie")
     noun = base["currencies"][0]["names"]
     both = {"fr": "Bon", "en": "Voucher"}
-    own = {
+    return {
         **base,
         "currencies": [
             *base["currencies"],
@@ -46,7 +45,11 @@ def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
         "deals": [{"id": "half", "names": both, "percent": {"percent": 50}, "categories": ["bread"]}],
         "refunds": {"negative": "zero"},
     }
-    with founded(new_database("sqlite"), tmp_path, document=own) as made:
+
+
+@pytest.fixture
+def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
+    with founded(new_database("sqlite"), tmp_path, document=_document()) as made:
         yield made
 
 
@@ -123,6 +126,23 @@ def test_what_the_pot_paid_goes_back_to_it_and_no_more_cash_than_was_paid(world:
     assert [(one["amount_minor"], one["pot_minor"]) for one in answers] == [(50, 0), (50, 50), (50, 50), (50, 50)]
     assert answers[-1]["balances"]["pot"] == 150
     assert upkeep.book_faults(world.ctx) == []
+
+
+def test_what_a_pot_paid_is_money_where_what_a_sale_used_is_kept(new_database: NewDatabase, tmp_path: Path) -> None:
+    own = _document() | {"refunds": {"draws": "keep"}}
+    with founded(new_database("sqlite"), tmp_path, document=own) as world:
+        holder = world.enrol()
+        filled(world, holder, 150)
+        mine = voucher(world, holder)
+        sold = sell(world, holder, line(1200, quantity=2000), uses=Uses(vouchers=(mine,), pot=Pot()))
+        assert (sold["pot_minor"], sold["to_pay_minor"]) == (150, 50)
+        answers: list[Any] = [back(world, sold["id"], Wish(1, quantity_milli=1000)) for _ in range(2)]
+        assert [(one["amount_minor"], one["pot_minor"]) for one in answers] == [(200, 150), (0, 0)]
+        assert answers[-1]["balances"]["pot"] == 150
+        with pytest.raises(Conflict) as refusal:
+            sell(world, holder, line(3000), uses=Uses(vouchers=(mine,)))
+        assert refusal.value.code == "coupon-used", "the voucher is kept"
+        assert upkeep.book_faults(world.ctx) == []
 
 
 def test_a_pot_of_which_some_has_run_out_pays_with_the_rest(world: World) -> None:

@@ -14,8 +14,10 @@ from wallet_server.actions import cards, vouchers
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.vouchers import Gift
 from wallet_server.records import correcting, coupons, ledger, lots, programmes, rewards
+from wallet_server.records.coupons import CouponRow
 from wallet_server.records.database import Tx
-from wallet_server.records.ledger import Booking, Posted
+from wallet_server.records.ledger import Booking, Posted, Purse
+from wallet_server.records.rewards import Paid
 from wallet_server.rules import coupons as rules
 from wallet_server.rules.program import Programme
 
@@ -43,6 +45,11 @@ class Made:
         named = {"vouchers": [*more.get("vouchers", ()), *self.vouchers]} if self.vouchers else {}
         after = {one.currency: one.balance for one in self.posted}
         return [*posted, *self.posted], {**balances, **after}, {**more, **named}
+
+
+def due(programme: Programme, balances: Mapping[str, int]) -> bool:
+    """Whether one of these balances is enough for a voucher."""
+    return any(balances.get(one.currency, 0) >= one.units for one in programme.conversions)
 
 
 def settle(
@@ -82,17 +89,40 @@ def cover(tx: Tx, like: Booking) -> list[Posted]:
     newest first, as many as it takes: each is cancelled, and its units are there again. The member is held."""
     posted: list[Posted] = []
     owing = {purse.code for purse in ledger.purses(tx, like.member_id).values() if purse.amount < 0}
-    if not owing:
-        return posted
-    for one in reversed(coupons.of_member(tx, like.member_id)):
-        good = rules.standing(one.state, one.valid_to, like.recorded_at) == rules.ISSUED
-        if not good or one.source != rules.CONVERSION or one.entry is None:
-            continue
-        entry = rewards.entry(tx, one.entry)
-        purse = ledger.purses(tx, like.member_id)[entry.currency]
-        if purse.amount >= 0:
-            continue
-        vouchers.cancel_made_of(tx, like.member_id, [one.entry], like.recorded_at)
-        booking = replace(like, public_id=new_id("ent"), rule_id=entry.rule_id, reason=UNDONE, sale_id=None)
-        posted += correcting.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))
+    for one in coupons.issued(tx, like.member_id):
+        if not owing:
+            break
+        entry = _made_of(tx, one, like.recorded_at)
+        if entry is not None and entry.currency in owing:
+            posted += _turn_back(tx, like, one, entry, ledger.purses(tx, like.member_id)[entry.currency])
+            owing = {purse.code for purse in ledger.purses(tx, like.member_id).values() if purse.amount < 0}
     return posted
+
+
+def reclaim(ctx: Context, tx: Tx, like: Booking, coupon_id: int) -> list[Posted]:
+    """A voucher whose use was undone goes the way of one that was never used: it pays what its member owes, and what
+    was forgiven because its units were gone. Nothing where the programme lets members keep such vouchers. The member is
+    held."""
+    one = coupons.by_id(tx, coupon_id)
+    entry = _made_of(tx, one, like.recorded_at)
+    if entry is None or ctx.programme(tx, one.version_id).refunds.vouchers != "cancel":
+        return []
+    purse = ledger.purses(tx, like.member_id)[entry.currency]
+    if purse.amount >= 0 and not correcting.forgiven_since(tx, like.member_id, purse, entry.id):
+        return []
+    return _turn_back(tx, like, one, entry, purse)
+
+
+def _made_of(tx: Tx, one: CouponRow, now: datetime) -> Paid | None:
+    """The entry whose units a good voucher was made of by themselves; None for any other."""
+    if one.source != rules.CONVERSION or one.entry is None:
+        return None
+    good = rules.standing(one.state, one.valid_to, now) == rules.ISSUED
+    return rewards.entry(tx, one.entry) if good else None
+
+
+def _turn_back(tx: Tx, like: Booking, one: CouponRow, entry: Paid, purse: Purse) -> list[Posted]:
+    """Cancel a voucher; its units are there again."""
+    vouchers.cancel_made_of(tx, like.member_id, [str(one.entry)], like.recorded_at)
+    booking = replace(like, public_id=new_id("ent"), rule_id=entry.rule_id, reason=UNDONE, sale_id=None)
+    return correcting.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))

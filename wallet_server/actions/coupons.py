@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from wallet_server.actions import cards, hooks, rotating, vouchers
-from wallet_server.actions.bookings import UNDO
+from wallet_server.actions import cards, conversions, hooks, rotating, standing, vouchers
+from wallet_server.actions.bookings import UNDO, counter_booking
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import undated
 from wallet_server.actions.issuing import issue_pass
@@ -23,6 +23,7 @@ from wallet_server.errors import Conflict
 from wallet_server.records import coupons, jobs, members, passes, recovery, sales, vendors
 from wallet_server.records.coupons import COUPON, CouponRow
 from wallet_server.records.database import Tx
+from wallet_server.records.members import MemberRow
 from wallet_server.records.passes import PassRow
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
@@ -68,25 +69,20 @@ def welcome(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: dateti
 
 def bring_along(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> None:
     """What was good on a lost phone goes on beside the new card: a fresh pass with a fresh code for each coupon."""
-    for coupon in coupons.of_member(tx, member_id):
-        if rules.standing(coupon.state, coupon.valid_to, now) == rules.ISSUED:
-            show_anew(ctx, tx, row, coupon, now)
+    for coupon in vouchers.good(tx, member_id, now):
+        show_anew(ctx, tx, row, coupon, now)
 
 
 def cancel(tx: Tx, member_id: int, now: datetime, shown_by: int | None = None) -> None:
     """The coupons of a member who is held, or the one that this pass shows, are good for nothing any more."""
-    for coupon in coupons.of_member(tx, member_id):
+    for coupon in coupons.issued(tx, member_id) if shown_by is None else coupons.of_passes(tx, [shown_by]).values():
         if coupon.state == rules.ISSUED and shown_by in (None, coupon.pass_id):
             coupons.change(tx, coupon.id, event_of(rules.VOID, coupon.value_minor, now), rules.VOID)
 
 
 def good(tx: Tx, member_id: int, now: datetime) -> list[PassRow]:
     """The passes of a member's coupons that can be used, oldest first."""
-    ids = [
-        coupon.pass_id
-        for coupon in coupons.of_member(tx, member_id)
-        if rules.standing(coupon.state, coupon.valid_to, now) == rules.ISSUED
-    ]
+    ids = [coupon.pass_id for coupon in vouchers.good(tx, member_id, now)]
     return [row for row in passes.passes_by_id(tx, ids) if row.state == passes.ACTIVE] if ids else []
 
 
@@ -96,8 +92,7 @@ def beside_in(
     """Copies of a member's good coupons, the newest `most`, in another wallet whose credentials `row` names; made where
     there are none. The member is held."""
     found: list[PassRow] = []
-    standing = [c for c in coupons.of_member(tx, member_id) if rules.standing(c.state, c.valid_to, now) == rules.ISSUED]
-    for coupon in standing[-most:]:
+    for coupon in vouchers.good(tx, member_id, now, most):
         there = [key for key, name in coupons.elsewhere(tx, coupon.id).items() if name == wallet]
         if there:
             found += passes.passes_by_id(tx, there[-1:])
@@ -198,7 +193,7 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
     def act(tx: Tx) -> Facts:
         coupon = coupons.by_id(tx, coupons.use_in(tx, scope, use_id).coupon_id)
         member = members.members_by_id(tx, [coupon.member_id])[coupon.member_id]
-        members.lock_member(tx, member.id)
+        tier = members.lock_member(tx, member.id)
         row = coupons.use_in(tx, scope, use_id)
         if not row.last:
             raise Conflict("This was already reversed.", code="already-reversed")
@@ -208,6 +203,7 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
         if scope.device and now - row.at > UNDO:
             raise Conflict("A device takes a coupon back for two minutes; these are over.", code="undo-over")
         vouchers.give_back(ctx, tx, scope, coupon, row.receipt, now)
+        _pay_with(ctx, tx, scope, coupon.id, replace(member, tier=tier), row.receipt, now)
         back = coupons.by_id(tx, coupon.id)
         known = _told(ctx, tx, back, back.pass_id, now)
         return _facts(use_id, member.public_id, member.programme_public_id, known)
@@ -215,6 +211,18 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
     answer = once(ctx, wish, act)
     ctx.ring()
     return answer
+
+
+def _pay_with(
+    ctx: Context, tx: Tx, scope: Scope, coupon_id: int, member: MemberRow, receipt: str | None, now: datetime
+) -> None:
+    """What goods that came back meanwhile left owed, or forgiven, is paid with a voucher that is good again."""
+    like = counter_booking(scope, member, "", "", receipt or "", member.tier, now)
+    posted = conversions.reclaim(ctx, tx, like, coupon_id)
+    if posted:
+        standing.settle_tier(ctx, tx, ctx.programme(tx, member.version_id), member.id, member.tier, posted)
+        # A correction is silent: nobody's phone rings for it.
+        cards.changed(tx, member.id, (), now)
 
 
 def expire(tx: Tx, now: datetime, most: int = SLICE, account_id: int | None = None) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wallet_server.actions import catalogue, vouchers
+from wallet_server.actions import catalogue, conversions, vouchers
 from wallet_server.actions.checkout import POT
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Conflict
@@ -24,7 +24,7 @@ def undo_reward(
 ) -> None:
     """What hangs on an entry (public id) that is reversed: the reward is in stock again, the voucher that it made is
     cancelled. Raises `Conflict` (`voucher-used`)."""
-    made = [one for one in coupons.of_member(tx, member_id) if one.entry == entry]
+    made = coupons.made_of(tx, member_id, [entry])
     if any(one.state == rules.USED for one in made):
         raise Conflict("The voucher that came of this was used; it cannot be taken back.", code="voucher-used")
     vouchers.cancel_made_of(tx, member_id, [entry] if made else (), like.recorded_at)
@@ -40,7 +40,7 @@ def of_sale(ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]
         if one["kind"] == POT:
             continue
         if one["kind"] == "voucher":
-            _voucher(ctx, tx, scope, one, like)
+            posted += _voucher(ctx, tx, scope, one, like)
             continue
         paid = rewards.entry(tx, one["entry"])
         if paid.reversed:
@@ -73,7 +73,9 @@ def to_pot(
     return posted
 
 
-def _voucher(ctx: Context, tx: Tx, scope: Scope, used: Mapping[str, Any], like: Booking) -> None:
-    found = next((one for one in coupons.of_member(tx, like.member_id) if one.public_id == used["id"]), None)
-    if found is not None and coupons.is_last(tx, used["use"]):
-        vouchers.give_back(ctx, tx, scope, found, like.receipt, like.recorded_at)
+def _voucher(ctx: Context, tx: Tx, scope: Scope, used: Mapping[str, Any], like: Booking) -> list[Posted]:
+    found = coupons.by_public(tx, used["id"])
+    if found is None or found.member_id != like.member_id or not coupons.is_last(tx, used["use"]):
+        return []
+    vouchers.give_back(ctx, tx, scope, found, like.receipt, like.recorded_at)
+    return conversions.reclaim(ctx, tx, like, found.id)

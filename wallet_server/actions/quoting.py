@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from wallet_server.actions import catalogue, checkout, gathering, rotating
+from wallet_server.actions import catalogue, checkout, gathering, rotating, vouchers
 from wallet_server.actions.catalogue import Left
 from wallet_server.actions.checkout import Desk, Uses
 from wallet_server.actions.context import Context
@@ -15,7 +15,7 @@ from wallet_server.actions.dated import business_day
 from wallet_server.actions.scanning import holder_of
 from wallet_server.actions.till import at_till, lines_of
 from wallet_server.errors import Conflict, Invalid
-from wallet_server.records import coupons, ledger, programmes, rewards
+from wallet_server.records import ledger, programmes, rewards
 from wallet_server.records.database import Tx
 from wallet_server.records.ledger import Purse
 from wallet_server.records.members import MemberRow
@@ -119,10 +119,9 @@ def _priced(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, wanted: Wante
 
 def _usable(ctx: Context, tx: Tx, member_id: int, bill: Bill, now: datetime) -> list[Usable]:
     found = []
-    for one in coupons.of_member(tx, member_id):
-        if coupon_rules.standing(one.state, one.valid_to, now) == coupon_rules.ISSUED:
-            promise = coupon_rules.promise_of(ctx.programme(tx, one.version_id), one.promise)
-            found.append(Usable(one.public_id, promise, one.valid_to, bill.after_deals >= promise.minimum_minor))
+    for one in vouchers.good(tx, member_id, now):
+        promise = coupon_rules.promise_of(ctx.programme(tx, one.version_id), one.promise)
+        found.append(Usable(one.public_id, promise, one.valid_to, bill.after_deals >= promise.minimum_minor))
     return found
 
 

@@ -142,10 +142,12 @@ def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _W
         programme_version_id=sold.version_id,
     )
     posted: list[Posted] = []
-    used = sold.state.get("used", ()) if case.sale.programme.refunds.draws == "give_back" else ()
+    used = sold.state.get("used", ())
     if not rest:
         sales.note_reversal(tx, sold.id, scope.till_id, now)
-        posted += giving_back.of_sale(ctx, tx, scope, used, replace(like, reason=GIVEN_BACK))
+        if case.sale.programme.refunds.draws == "give_back":
+            posted += giving_back.of_sale(ctx, tx, scope, used, replace(like, reason=GIVEN_BACK))
+    # What a pot paid is money: whatever a programme keeps, it goes back to where it was paid from.
     held_minor = sold.held_minor - back.amount_minor
     posted += giving_back.to_pot(tx, refund_id, used, back.amount_minor, held_minor, replace(like, reason=GIVEN_BACK))
     rated = ctx.rater(tx, sold.version_id).rate(rest.basket, rest.state).awards if rest else ()

@@ -27,7 +27,7 @@ from wallet_server.actions.once import Asked, Facts, asked, once
 from wallet_server.actions.prompting import Prompt
 from wallet_server.actions.refunds import reverse_sale
 from wallet_server.actions.reversal import reverse_entry
-from wallet_server.actions.scanning import Proof, held_member, holder_of, noted
+from wallet_server.actions.scanning import Proof, held_member, holder_of, noted, tried
 from wallet_server.errors import Conflict, Forbidden, Invalid
 from wallet_server.records import jobs, ledger, members, sales, takings
 from wallet_server.records.database import Tx
@@ -142,12 +142,13 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     at_till(scope)
     now = ctx.now()
     plausible(sold.amount_minor, sold.occurred_at or now, now)
+    proof = tried(ctx, scope, sold.code, sold.proof)
 
     def act(tx: Tx) -> Facts:
         # What is spent is spent now: a number of the past is good for earning alone.
         scanned_at = None if sold.uses.spends else sold.occurred_at
         spends = sold.uses.spends
-        member = held_member(ctx, tx, scope, sold.code, spends=spends, proof=sold.proof, sold_at=scanned_at)
+        member = held_member(ctx, tx, scope, sold.code, spends=spends, proof=proof, sold_at=scanned_at)
         return count(ctx, tx, scope, member, sold, member.version_id, now)
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
@@ -179,25 +180,29 @@ def count(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, sold: Sold, ver
     awards = awards_of(rated.awards, _said(new), purses)
     posted = ledger.foresee(awards)
     moved = posted if bill is None else [*bill.posted, *posted]
-    after = standing.by_balance(ctx, tx, current, member.id, tier, moved)
+    balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
+    # Who turns units into vouchers is judged once, by what is left after it, as with every other way to earn.
+    turning = bool(awards) and conversions.due(current, balances)
+    after = tier if turning else standing.by_balance(ctx, tx, current, member.id, tier, moved)
     loud = cards.mask(standing.loud(current, moved, tier, after))
     spend = bill.spend if bill is not None and spends else None
     if spends:
         reissuing.follow(ctx, tx, scope, member, now)
     takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
-    after = standing.after_sale(ctx, tx, current, member.id, after, earned=bool(awards))
-    balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
     again = rater.waits(basket, state, rated)
     more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
     if bill is not None:
         posted = moved
         bill.count_hints(till_id)
         more |= bill.told()
-    if awards:
+    if turning:
         made = conversions.settle(ctx, tx, current, member.version_id, awards[0].booking, balances)
         posted, balances, more = made.told(posted, balances, more)
-    if "vouchers" in more:
-        cards.changed(tx, member.id, ["news"], now)
+        after = standing.by_balance(ctx, tx, current, member.id, tier, posted)
+    after = standing.after_sale(ctx, tx, current, member.id, after, earned=bool(awards))
+    if turning or "vouchers" in more:
+        told = standing.loud(current, posted, tier, after)
+        cards.changed(tx, member.id, [*told, "news"] if "vouchers" in more else told, now)
     facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
     said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
     hooks.tell(ctx, tx, hooks.COUNTED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
@@ -305,9 +310,10 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
     at_till(scope)
     now = ctx.now()
     wish = ask_to_redeem(scope, wanted, key, now)
+    proof = tried(ctx, scope, wanted.code, wanted.proof)
 
     def act(tx: Tx) -> Facts:
-        member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=wanted.proof)
+        member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=proof)
         programme = ctx.programme(tx, member.version_id)
         currency, amount = price_of(programme, wanted)
         tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)

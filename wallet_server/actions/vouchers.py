@@ -6,10 +6,11 @@ it on its back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 from wallet_server.actions import beside, cards, hooks, unlinking
 from wallet_server.actions.bookings import UNDO
@@ -24,6 +25,9 @@ from wallet_server.records.passes import PassRow
 from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules import coupons as rules
+
+MOST_SHOWN = 200
+"""Coupons of one member that are shown, or shown anew, at once; a till takes the others by their ids still."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,17 @@ def demand_current(tx: Tx, coupon: CouponRow, pass_id: int) -> None:
         )
 
 
+def good(tx: Tx, member_id: int, now: datetime, most: int = MOST_SHOWN) -> list[CouponRow]:
+    """The newest `most` coupons that a member can use, the oldest of them first."""
+    issued = coupons.issued(tx, member_id)
+    able = (one for one in issued if rules.standing(one.state, one.valid_to, now) == rules.ISSUED)
+    return [*islice(able, most)][::-1]
+
+
 def of_member(tx: Tx, member_id: int, public_id: str) -> CouponRow:
     """The member's voucher of this public id. Raises `Conflict` (`not-a-coupon`)."""
-    found = next((one for one in coupons.of_member(tx, member_id) if one.public_id == public_id), None)
-    if found is None:
+    found = coupons.by_public(tx, public_id)
+    if found is None or found.member_id != member_id:
         raise Conflict("This member has no such voucher.", code="not-a-coupon", field="vouchers")
     return found
 
@@ -159,15 +170,11 @@ def give_back(ctx: Context, tx: Tx, scope: Scope, coupon: CouponRow, receipt: st
     return event
 
 
-def cancel_made_of(tx: Tx, member_id: int, entries: Iterable[str], now: datetime) -> list[CouponRow]:
+def cancel_made_of(tx: Tx, member_id: int, entries: Collection[str], now: datetime) -> list[CouponRow]:
     """Cancel the vouchers that were made of the units of these entries (public ids) and that nobody has used or let run
     out; the member is held. What was cancelled; their passes are told."""
-    made = set(entries)
-    good = [
-        one
-        for one in (coupons.of_member(tx, member_id) if made else ())
-        if one.entry in made and rules.standing(one.state, one.valid_to, now) == rules.ISSUED
-    ]
+    made = coupons.made_of(tx, member_id, entries)
+    good = [one for one in made if rules.standing(one.state, one.valid_to, now) == rules.ISSUED]
     for one in good:
         coupons.change(tx, one.id, event_of(rules.VOID, one.value_minor, now), rules.VOID)
     if good:

@@ -319,6 +319,14 @@ _FORGIVEN = (
     )
     .order_by(ledger_entries.c.id)
 )
+
+
+def forgiven_since(tx: Tx, member_id: int, purse: Purse, burn: int) -> int:
+    """What was forgiven of this currency after a burn (an entry), and not taken again since."""
+    key = {"member": member_id, "burn": burn, "account": purse.account_id}
+    return sum(standing(tx, list(tx.execute(_FORGIVEN, key).scalars())).values())
+
+
 _REMAINING = sa.select(lots.c.id, lots.c.account_id, lots.c.remaining).where(lots.c.id.in_(b("ids", expanding=True)))
 
 

@@ -6,7 +6,7 @@ last one left it. A further event of the same number is refused by the database,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +22,9 @@ from wallet_server.records.scope import Scope
 
 COUPON = "coupon"
 """The kind of the passes and codes of coupons."""
+PAGE = 100
+"""Coupons of a member that are read at once."""
+_NEWER_THAN_ALL = 2**62
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,14 @@ _OF_PASSES = (
     .join(coupons, coupons.c.id == coupon_passes.c.coupon_id)
     .where(coupon_passes.c.pass_id.in_(b("ids", expanding=True)))
 )
-_OF_MEMBER = _COUPON.where(coupons.c.member_id == b("member")).order_by(coupons.c.id)
+_ISSUED = (
+    _COUPON.where(coupons.c.member_id == b("member"), coupons.c.state == "issued", coupons.c.id < b("before"))
+    .order_by(coupons.c.id.desc())
+    .limit(PAGE)
+)
+_MADE_OF = _COUPON.where(
+    coupons.c.member_id == b("member"), coupons.c.entry.in_(b("entries", expanding=True))
+).order_by(coupons.c.id)
 
 
 def _row(r: sa.Row) -> CouponRow:  # type: ignore[type-arg]
@@ -198,9 +208,22 @@ def of_passes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CouponRow]:
     return {r.shown_by: _row(r) for r in tx.execute(_OF_PASSES, {"ids": list(pass_ids)})} if pass_ids else {}
 
 
-def of_member(tx: Tx, member_id: int) -> list[CouponRow]:
-    """Every coupon that a member was given, oldest first."""
-    return [_row(r) for r in tx.execute(_OF_MEMBER, {"member": member_id})]
+def issued(tx: Tx, member_id: int) -> Iterator[CouponRow]:
+    """What a member was given and nobody used, cancelled or noted as run out, the newest first, read by pages: whoever
+    needs but the first of them takes no more. May be changed while it is read."""
+    before = _NEWER_THAN_ALL
+    while page := [_row(r) for r in tx.execute(_ISSUED, {"member": member_id, "before": before})]:
+        yield from page
+        if len(page) < PAGE:
+            return
+        before = page[-1].id
+
+
+def made_of(tx: Tx, member_id: int, entries: Collection[str]) -> list[CouponRow]:
+    """A member's coupons that were made of these few entries (public ids), whatever became of them, oldest first."""
+    if not entries:
+        return []
+    return [_row(r) for r in tx.execute(_MADE_OF, {"member": member_id, "entries": list(entries)})]
 
 
 _STANDING = (

@@ -379,8 +379,9 @@ class GoogleParts:
 
 @dataclass(frozen=True)
 class RefundPolicy:
-    """What goods taken back do to what the sale used (`draws`), to vouchers made of its units that nobody used yet, and
-    to a member who has spent them: a debt that the next awards repay, or nothing (the merchant bears the loss)."""
+    """What goods taken back do to rewards and vouchers that the sale used (`draws`), to vouchers made of its units that
+    nobody used yet, and to a member who has spent them: a debt that the next awards repay, or nothing (the merchant
+    bears the loss). What a pot paid is money, and goes back to it in any case."""
 
     draws: Literal["give_back", "keep"] = "give_back"
     vouchers: Literal["cancel", "keep"] = "cancel"
