@@ -17,12 +17,14 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.postgres import GIVEN, MISSING, NoPostgres, Session
+from tests.postgres import GIVEN, MISSING, NoPostgres, Session, quick_folder
 
 KINDS = ("sqlite", "postgresql")
 JOURNEYS = ("stories", "wire")
 DOORS = ("cli", "pages")
 SESSION = pytest.StashKey[Session]()
+ROOM_BYTES = 4 << 30
+"""Everything that a run writes lies in memory where there is so much room: each commit on a disk waits for it."""
 
 # No deadline: a shared machine sometimes loses a core. The same examples every time in continuous integration.
 # Half of the usual number, so that the whole run stays short; `WALLET_TEST_ALL=1` tries as many as usual.
@@ -128,11 +130,14 @@ def _migrated_file(session: Session) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One folder for the session: made here, or named by the process that began the session."""
+    """One folder for the session: made here, or named by the process that began the session. What tests write is in
+    it, and gone with it; `--basetemp` keeps what those leave that fail."""
     given = getattr(config, "workerinput", {}).get("session_folder")
     if given is None:
-        given = tempfile.mkdtemp(prefix="wallet-tests-")
+        given = tempfile.mkdtemp(prefix="wallet-tests-", dir=quick_folder(ROOM_BYTES, programs=True))
         Path(given).chmod(0o711)  # the database server, under another user, must find its own folder inside
+        config.option.basetemp = config.option.basetemp or f"{given}/tests"
+    os.environ["TMPDIR"] = tempfile.tempdir = given
     config.stash[SESSION] = Session(Path(given))
 
 
