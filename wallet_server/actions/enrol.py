@@ -69,7 +69,7 @@ def join(ctx: Context, join_code: str, joining: Joining, form: str | None = None
         row = programmes.programme_to_join(tx, join_code)
         visitors.count(ctx, tx, _joins(ctx), row.public_id, address)
         with ctx.times.of_account(tx, row.account_id):
-            return _join(ctx, tx, row, joining)
+            return _join(ctx, tx, row, joining, own=True)
 
     if form is None:
         with ctx.change() as tx:
@@ -89,7 +89,7 @@ def _joins(ctx: Context) -> Allowed:
     )
 
 
-def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
+def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining, *, own: bool = False) -> Facts:
     if not row.version_id:
         raise Conflict("This programme has not been published yet.", code="not-published")
     now = ctx.now()
@@ -101,7 +101,7 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining) -> Facts:
     member_id = members.add_member(tx, public_id, row.id, home, language, tier, now)
     members.record_consent(tx, member_id, PROMOTIONS, joining.promotions, joining.source, now)
     if joining.email:
-        members.add_contact(tx, row.id, member_id, "email", _normal(joining.email))
+        members.add_contact(tx, row.id, member_id, "email", _normal(joining.email), own=own)
     members.set_first_name(tx, row.id, member_id, joining.first_name)
     cards.give_recovery_code(ctx, tx, member_id, public_id, now)
     ledger.open_all_purses(tx, row.id, member_id)

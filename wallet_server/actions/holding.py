@@ -15,7 +15,7 @@ from wallet_server.actions.bookings import counter_booking, facts_of
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.dated import undated
 from wallet_server.actions.once import Facts, asked, once
-from wallet_server.actions.scanning import Proof, held_member, noted
+from wallet_server.actions.scanning import Proof, held_member, noted, tried
 from wallet_server.actions.till import at_till, purses_of, spendable_currency
 from wallet_server.errors import Conflict
 from wallet_server.records import holds, jobs, ledger, members
@@ -56,9 +56,10 @@ def authorise(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tu
     del body["proof"]
     name, echoes = undated(scope, "hold", wanted.reference, now)
     wish = asked(scope, "hold", body, key, name, echoes=echoes)
+    proof = tried(ctx, scope, wanted.code, wanted.proof)
 
     def act(tx: Tx) -> Facts:
-        member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=wanted.proof)
+        member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=proof)
         programme = ctx.programme(tx, member.version_id)
         purse = purses_of(tx, member, programme, scope.merchant_id)[spendable_currency(programme, wanted.currency)]
         minutes = min(wanted.minutes or programme.hold_minutes, programme.hold_minutes)

@@ -11,6 +11,7 @@ import hashlib
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,13 +21,13 @@ import structlog
 from wallet_server.actions import outbox
 from wallet_server.actions.context import Context, new_id
 from wallet_server.channels.port import Channel, Later, Letter, Refused, Taken
-from wallet_server.errors import TooMany, WalletError
+from wallet_server.errors import TooMany, Unavailable, WalletError
 from wallet_server.records import jobs, letters, limits
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Again, Lease
 from wallet_server.records.letters import LetterRow, NewLetter
 from wallet_server.rules import letters as words
-from wallet_server.rules.contacts import Address
+from wallet_server.rules.contacts import Address, hushed
 
 SEND = "letter"
 """The kind of the job that carries one; its key is the letter's."""
@@ -170,34 +171,55 @@ def _leave(ctx: Context, parcels: Sequence[tuple[Lease, LetterRow]], until: date
 
 def _round(ctx: Context, kind: str, parcels: Sequence[tuple[Lease, LetterRow]]) -> None:
     ends = time.monotonic() + ctx.settings.lease_seconds * 0.4
-    left = list(parcels)
+    left = [lease for lease, _ in parcels]
     try:
         while left and time.monotonic() < ends and not ctx.couriers.stopping:
-            lease, row = left[0]
-            going_on = _carry_one(ctx, kind, lease, row)
-            del left[0]
+            lease = left.pop(0)
+            try:
+                going_on = _carry_one(ctx, kind, lease)
+            except Exception as fault:  # noqa: BLE001 - one letter's fault is its own: the others go on
+                going_on = True
+                _set_aside(ctx, kind, lease, fault)
             if not going_on:
                 break
-        outbox.hand_back(ctx, [lease for lease, _ in left])
-    except Exception as fault:  # noqa: BLE001 - a round must not end without a word; what went wrong is kept with it
-        _log.error("round failed", channel=kind, fault=type(fault).__name__, why=str(fault)[:300])
-        try:
-            why = f"{type(fault).__name__}: {fault}"
-            outbox.bury_or_rest(ctx, [lease for lease, _ in left], why, random.random(), hopeless=False)  # noqa: S311
-        except WalletError as away:
-            _log.warning("letters left to their leases", why=str(away))
+        outbox.hand_back(ctx, left)
+    except WalletError as away:
+        _log.warning("letters left to their leases", why=str(away))
 
 
-def _carry_one(ctx: Context, kind: str, lease: Lease, row: LetterRow) -> bool:
+def _set_aside(ctx: Context, kind: str, lease: Lease, fault: Exception) -> None:
+    """A letter that failed in a way nobody foresaw rests, and is left to an operator in the end."""
+    # Its name alone: what a fault says may hold an address.
+    why = type(fault).__name__
+    _log.error("letter failed", channel=kind, letter=lease.key, fault=why)
+    hopeless = not isinstance(fault, Unavailable)
+    outbox.bury_or_rest(ctx, [lease], why, random.random(), hopeless=hopeless)  # noqa: S311
+
+
+def _carry_one(ctx: Context, kind: str, lease: Lease) -> bool:
     """Send one letter and note what became of it; False when the channel is to be left alone now."""
+    with ctx.look() as tx:  # now, not when the round set off: its member may have left since
+        row = letters.by_id(tx, [int(lease.key)]).get(int(lease.key))
+    if row is None or row.state != letters.WAITING or row.words is None:
+        with ctx.change() as tx:
+            jobs.settle(tx, [lease])
+        return True
     now, channel = ctx.clock(), channel_of(ctx, kind)
     if row.good_until <= now:
         verdict: Taken | Later | Refused = Later(0, row.why or "it came too late")
     elif channel is None:
         verdict = Later(LONGEST_REST.total_seconds(), "nothing is set up for this channel", all_wait=True)
     else:
-        verdict = channel.send(_written(ctx, row))
+        letter = _written(ctx, row)
+        verdict = _hushed(channel.send(letter), Address(kind, letter.to))
     return _conclude(ctx, lease, row, verdict)
+
+
+def _hushed(verdict: Taken | Later | Refused, to: Address) -> Taken | Later | Refused:
+    """What the other side said, without the address: it is kept longer than the letter, and logged."""
+    if isinstance(verdict, Taken):
+        return Taken(hushed(verdict.id, to))
+    return replace(verdict, why=hushed(verdict.why, to))
 
 
 def _written(ctx: Context, row: LetterRow) -> Letter:

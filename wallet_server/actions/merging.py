@@ -97,10 +97,13 @@ def join(
     kept, merged = both[kept_id], both[merged_id]
     if kept.programme_id != merged.programme_id:
         raise Conflict("They are members of two programmes; each keeps its own card.", code="other-programme")
-    # In the order of the keys, as everybody who holds two. Who comes second finds that it is done.
-    for key in sorted((kept_id, merged_id)):
-        if key == merged_id and merging.of_merged(tx, merged_id) == kept_id:
-            return _facts(kept, merged, {})
+    hold_both(tx, kept_id, merged_id)
+    # Who comes second finds that it is done.
+    if merging.of_merged(tx, merged_id) == kept_id:
+        return _facts(kept, merged, {})
+    if merging.of_merged(tx, kept_id) == merged_id:
+        raise Conflict("This is the same member already.", code="same-member")
+    for key in (kept_id, merged_id):
         members.lock_member(tx, key)
     now = ctx.now()
     both = members.members_by_id(tx, [kept_id, merged_id])
@@ -117,6 +120,13 @@ def join(
     facts = _facts(kept, merged, moved)
     hooks.tell(ctx, tx, hooks.MERGED, kept.programme_id, None, now, facts)
     return facts
+
+
+def hold_both(tx: Tx, one_id: int, other_id: int) -> None:
+    """Hold two members in the order of their keys, before either is held alone: of two who hold the same two, each in
+    an order of its own, neither would go on."""
+    for key in sorted({one_id, other_id}):
+        members.hold(tx, key)
 
 
 def _facts(kept: MemberRow, merged: MemberRow, moved: dict[str, int]) -> Facts:

@@ -1,7 +1,7 @@
 """Owns one-time codes: six digits sent to an address that is somebody's, good for ten minutes, five tries and once.
 
-A code proves a member (`send`, `check`), or an address alone (`ask`, `check_address`): whoever asks in the latter way
-gets the same answer whether anybody has that address, because only the job that sends the letter looks.
+A code proves a member (`send`, `guess`), or an address alone (`ask`, `guess_of_address`): whoever asks in the latter
+way gets the same answer whether anybody has that address, because only the job that sends the letter looks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import timedelta
 from wallet_server.actions import letters
 from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Conflict, TooMany
-from wallet_server.records import contacts, database, jobs, members, one_time, programmes
+from wallet_server.records import contacts, jobs, members, one_time, programmes
 from wallet_server.records import letters as letter_rows
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Lease
@@ -29,11 +29,12 @@ __all__ = [
     "MERGE",
     "PROOF",
     "RECOVER",
+    "Guess",
     "Sent",
     "ask",
-    "check",
-    "check_address",
-    "proven",
+    "good",
+    "guess",
+    "guess_of_address",
     "reachable",
     "send",
     "waiting",
@@ -96,17 +97,46 @@ def _best(ctx: Context, tx: Tx, member_id: int) -> Address | None:
     return next(iter(open_ways or found), None)
 
 
-def check(ctx: Context, tx: Tx, member_id: int, purpose: str, value: str) -> bool:
-    """Whether this is a code that was sent to the member for this: good once. A wrong one counts as a try even when
-    the caller's transaction is undone because of it."""
-    return proven(ctx, tx, member_id, purpose, value) is not None
+@dataclass(frozen=True)
+class Guess:
+    """A code that somebody typed, counted as a try of every code that it might have been; `address` is where the one
+    that it is was sent to, None where it is none. It proves nothing before `good` says so."""
+
+    member_id: int | None
+    purpose: str
+    address: Address | None
+    ids: tuple[int, ...] = ()
 
 
-def proven(ctx: Context, tx: Tx, member_id: int, purpose: str, value: str) -> Address | None:
-    """The same, with the address that the code was sent to; None for a wrong one."""
-    rows = one_time.of_member(tx, member_id, purpose, ctx.clock(), MOST_TRIES)
-    found = _match(ctx, tx, rows, value)
-    return None if found is None else Address(found.kind, _opened(ctx, found))
+def guess(ctx: Context, member_id: int, purpose: str, value: str) -> Guess:
+    """Try this as a code that was sent to the member.
+
+    In a transaction of its own, so that a code has been tried before anything is compared, and stays tried whatever
+    becomes of the request: however many come at once, five are compared.
+    """
+    with ctx.database.change() as tx:  # of those who practise, too
+        rows = one_time.of_member(tx, member_id, purpose, ctx.clock(), MOST_TRIES)
+        one_time.count_try(tx, [row.id for row in rows])
+    found = _match(ctx, rows, value)
+    address = None if found is None else Address(found.kind, _opened(ctx, found))
+    return Guess(member_id, purpose, address, tuple(row.id for row in rows) if found else ())
+
+
+def guess_of_address(ctx: Context, address: Address, purpose: str, value: str) -> Guess:
+    """Try it as a code that was sent to this address."""
+    with ctx.database.change() as tx:
+        rows = one_time.of_address(tx, letters.mark(ctx, address), purpose, ctx.clock(), MOST_TRIES)
+        one_time.count_try(tx, [row.id for row in rows])
+    found = _match(ctx, rows, value)
+    return Guess(None, purpose, address, tuple(row.id for row in rows)) if found else Guess(None, purpose, None)
+
+
+def good(ctx: Context, tx: Tx, tried: Guess | None, member_id: int | None, purpose: str) -> bool:
+    """Whether what was typed was a code that was sent to this member (None: to the address alone) for this. Good once,
+    and only where the caller's transaction is kept; all that was sent for it is over then."""
+    if tried is None or tried.address is None or (tried.member_id, tried.purpose) != (member_id, purpose):
+        return False
+    return one_time.use(tx, tried.ids, ctx.clock()) == len(tried.ids)
 
 
 def waiting(ctx: Context, tx: Tx, member_id: int, purpose: str) -> Address | None:
@@ -122,12 +152,6 @@ def ask(ctx: Context, tx: Tx, address: Address, purpose: str, language: str) -> 
     letters.post(ctx, tx, address, purpose, {}, until, language=language, state=letter_rows.ASKED, kind=ASKED)
 
 
-def check_address(ctx: Context, tx: Tx, address: Address, purpose: str, value: str) -> bool:
-    """Whether this is a code that was sent to the address for this: good once."""
-    rows = one_time.of_address(tx, letters.mark(ctx, address), purpose, ctx.clock(), MOST_TRIES)
-    return _match(ctx, tx, rows, value) is not None
-
-
 def answer(ctx: Context, leases: Sequence[Lease]) -> None:
     """Look whether anybody is meant by what was asked; who is, is sent a code."""
     for lease in leases:
@@ -141,10 +165,8 @@ def answer(ctx: Context, leases: Sequence[Lease]) -> None:
 
 def _answer(ctx: Context, tx: Tx, row: LetterRow) -> None:
     now = ctx.clock()
-    said = letters.opened(ctx, row)
-    meant = contacts.named(tx, row.kind, said.get("to", ""))
-    # Who proved the address goes first: the letter speaks of their card.
-    member_id = min(meant, key=lambda one: (not meant[one], one), default=None)
+    address = Address(row.kind, letters.opened(ctx, row).get("to", ""))
+    member_id = _meant(tx, address)
     if member_id is None or row.good_until <= now:
         letter_rows.settle(tx, row.id, letter_rows.NOBODY, now, None)
         return
@@ -155,10 +177,20 @@ def _answer(ctx: Context, tx: Tx, row: LetterRow) -> None:
     except TooMany as fault:
         letter_rows.settle(tx, row.id, letter_rows.LATE, now, None, fault.code)
         return
-    code = _new(ctx, tx, None, row.purpose, Address(row.kind, said["to"]))
-    words = letters.seal(ctx, {"to": said["to"], **_said(code, programme.name)}, row.public_id)
+    code = _new(ctx, tx, None, row.purpose, address)
+    words = letters.seal(ctx, {"to": address.value, **_said(code, programme.name)}, row.public_id)
     letter_rows.found(tx, row.id, member_id, words)
     jobs.put(tx, [jobs.Put(letters.SEND, str(row.id), jobs.COUNTER, ctx.now())])
+
+
+def _meant(tx: Tx, address: Address) -> int | None:
+    """Of whose card the letter speaks, who is held: who leaves in this moment is sent nothing."""
+    member_id = next(iter(contacts.led_to(tx, address.kind, address.value)), None)
+    if member_id is not None:
+        members.hold(tx, member_id)
+        if member_id not in contacts.led_to(tx, address.kind, address.value):
+            return None
+    return member_id
 
 
 def _new(ctx: Context, tx: Tx, member_id: int | None, purpose: str, address: Address) -> str:
@@ -186,18 +218,11 @@ def _said(code: str, shop: str) -> dict[str, str]:
     return {"code": code, "shop": shop, "minutes": str(GOOD // timedelta(minutes=1))}
 
 
-def _match(ctx: Context, tx: Tx, rows: Sequence[CodeRow], value: str) -> CodeRow | None:
-    """The row whose code this is: then all are over. All are compared, each in constant time, and one more where there
-    is none: how long it takes tells nothing."""
+def _match(ctx: Context, rows: Sequence[CodeRow], value: str) -> CodeRow | None:
+    """The row whose code this is. All are compared, each in constant time, and one more where there is none: how long
+    it takes tells nothing."""
     typed = "".join(one for one in value[:20] if one.isdigit())
     fits = [row for row in rows if ctx.keyring.verify(_PURPOSE, f"{row.public_id}:{typed}", row.secret)]
     if not rows:
         hmac.compare_digest(ctx.keyring.sign(_PURPOSE, typed), ctx.keyring.sign(_PURPOSE, "nothing"))
-        return None
-    ids = [row.id for row in rows]
-    if fits:
-        one_time.use(tx, ids, ctx.clock())
-        return fits[-1]
-    one_time.count_try(tx, ids)
-    database.regardless(tx, lambda other: one_time.count_try(other, ids))
-    return None
+    return fits[-1] if fits else None

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wallet_server.actions import letters, merging, one_time, scanning, visitors
+from wallet_server.actions import letters, merging, one_time, rotating, scanning, visitors
 from wallet_server.actions.context import Context
 from wallet_server.actions.enrol import pass_of_link, still_good
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.reaching import wrong
 from wallet_server.actions.visitors import Allowed
-from wallet_server.errors import Conflict, Invalid
+from wallet_server.errors import Conflict, Invalid, Unavailable
 from wallet_server.records import contacts, members, passes, plastic, programmes
 from wallet_server.records.database import Tx
+from wallet_server.records.members import MemberRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules import short_codes
 from wallet_server.rules.contacts import KINDS, Address, masked
@@ -35,22 +36,31 @@ class Claimed:
     masked: str = ""
 
 
-def link(ctx: Context, scope: Scope, code: str, number: str, wish: Asked) -> tuple[Facts, bool]:
+def link(
+    ctx: Context, scope: Scope, code: str, number: str, wish: Asked, proof: scanning.Proof | None = None
+) -> tuple[Facts, bool]:
     """At the counter, with both cards in hand: the number is the card holder's from now on, with all that was
-    collected under it. Raises as `scanning.held_member` does, `Invalid` (`bad-number`) and `Conflict`
-    (`too-many-cards`, and `number-in-use` where its holder has a card on a phone or an address of their own)."""
+    collected under it. Raises as `scanning.held_member` does for what spends, `Invalid` (`bad-number`), `TooMany`
+    (`too-many-codes`) and `Conflict` (`too-many-cards`, and `number-in-use` where its holder has a card on a phone or
+    an address of their own)."""
     plain = _number(number)
+    lookup = passes.lookup_hash(short_codes.plastic_key(scope.issuer_mark, plain))
+    few = scanning.count_number(ctx, scope)
+    shown = scanning.tried(ctx, scope, code, proof)
 
     def act(tx: Tx) -> Facts:
-        member = scanning.held_member(ctx, tx, scope, code, spends=True)  # the number spends for them from now on
-        lookup = passes.lookup_hash(short_codes.plastic_key(scope.issuer_mark, plain))
+        few.demand()
+        _hold(ctx, tx, scope, code, lookup)
+        # The number spends for them from now on.
+        member = scanning.held_member(ctx, tx, scope, code, spends=True, proof=shown)
         other = plastic.holder(tx, lookup)
         moved: Facts = {"merged": None, "moved": {}}
         if other is None:
             members.lock_member(tx, member.id)
             if plastic.count_of(tx, member.id) >= MOST_PLASTIC:
                 raise Conflict("This member has too many cards of plastic.", code="too-many-cards")
-            plastic.add_number(tx, member.id, lookup, ctx.now())
+            if not plastic.add_number(tx, member.id, lookup, ctx.now()):
+                raise Unavailable("This number is being worked on just now; please try again in a moment.")
         elif other != member.id:
             if plastic.is_somebody(tx, other):
                 sentence = (
@@ -65,18 +75,23 @@ def link(ctx: Context, scope: Scope, code: str, number: str, wish: Asked) -> tup
     return answer
 
 
+def _hold(ctx: Context, tx: Tx, scope: Scope, code: str, lookup: bytes) -> None:
+    """Whose card this is and whose number, where they are two who may become one."""
+    member, other = scanning.found_by(tx, scope, rotating.bare(code), ctx.now()), plastic.holder(tx, lookup)
+    if member is not None and other is not None:
+        merging.hold_both(tx, member.id, other)
+
+
 def claim(ctx: Context, token: str, number: str, visitor: str | None) -> Claimed:
     """A member types the number of an old card on the page of the new one. Raises `Invalid` (`bad-number`), `TooMany`
     and `NotFound`."""
     plain = _number(number)
+    # Before the number is looked at and for itself, so that one that is refused counts too.
     with ctx.change() as tx:
         row = pass_of_link(ctx, tx, "card", token)
         visitors.count(ctx, tx, _asking(), row.public_id, visitor)
-        members.lock_member(tx, row.member_id)
-        still_good(tx, row)
-        member = members.members_by_id(tx, [row.member_id])[row.member_id]
-        mark = programmes.programme_by_id(tx, member.programme_id).issuer_mark
-        other = plastic.holder(tx, passes.lookup_hash(short_codes.plastic_key(mark, plain)))
+    with ctx.change() as tx:
+        member, other = _both(tx, row, plain)
         if other == member.id:
             return Claimed("linked")
         address = None if other is None else _address(ctx, tx, other)
@@ -94,17 +109,34 @@ def confirm(ctx: Context, token: str, number: str, value: str) -> Facts:
     """Type the code that went to the old card's address: both cards are one member's. Raises `NotFound`
     (`wrong-sent-code`) and `Invalid` (`bad-number`)."""
     plain = _number(number)
-    with ctx.change() as tx:
+    with ctx.look() as tx:
         row = pass_of_link(ctx, tx, "card", token)
-        still_good(tx, row)
-        member = members.members_by_id(tx, [row.member_id])[row.member_id]
-        mark = programmes.programme_by_id(tx, member.programme_id).issuer_mark
-        other = plastic.holder(tx, passes.lookup_hash(short_codes.plastic_key(mark, plain)))
-        if other is None or not one_time.check(ctx, tx, other, one_time.MERGE, value):
+        holder = _holder(tx, members.members_by_id(tx, [row.member_id])[row.member_id], plain)
+    tried = None if holder is None else one_time.guess(ctx, holder, one_time.MERGE, value)
+    with ctx.change() as tx:
+        member, other = _both(tx, row, plain)
+        if other is None or not one_time.good(ctx, tx, tried, other, one_time.MERGE):
             raise wrong()
         facts = merging.join(ctx, tx, member.id, other, merging.PLASTIC, None, None)
     ctx.ring()
     return facts
+
+
+def _both(tx: Tx, row: passes.PassRow, plain: str) -> tuple[MemberRow, int | None]:
+    """Whose card this is, and whose the number, both held; a card that was replaced says nothing for its member."""
+    member = members.members_by_id(tx, [row.member_id])[row.member_id]
+    other = _holder(tx, member, plain)
+    if other is not None:
+        merging.hold_both(tx, member.id, other)
+    members.lock_member(tx, member.id)
+    still_good(tx, row)
+    # Another may have had it linked while this one waited: then it is as if nobody had it.
+    return member, other if other == _holder(tx, member, plain) else None
+
+
+def _holder(tx: Tx, member: MemberRow, plain: str) -> int | None:
+    mark = programmes.programme_by_id(tx, member.programme_id).issuer_mark
+    return plastic.holder(tx, passes.lookup_hash(short_codes.plastic_key(mark, plain)))
 
 
 def _number(text: str) -> str:
@@ -115,9 +147,12 @@ def _number(text: str) -> str:
 
 
 def _address(ctx: Context, tx: Tx, member_id: int) -> Address | None:
-    """Where whoever had the card of plastic is reached: what they proved, or what came with the card."""
+    """Where whoever had the card of plastic is reached: what they proved, or what came with the card. Of whoever has a
+    card on a phone, too, what staff typed proves nothing: a slip of a finger would give that card to a stranger."""
+    known = plastic.is_somebody(tx, member_id)
     for one in contacts.of_member(tx, member_id):
-        if one.kind in KINDS and letters.channel_of(ctx, one.kind) is not None:
+        trusted = one.verified_at is not None or one.own or not known
+        if trusted and one.kind in KINDS and letters.channel_of(ctx, one.kind) is not None:
             return Address(one.kind, one.value)
     return None
 

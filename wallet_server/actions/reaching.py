@@ -74,12 +74,14 @@ def ask(ctx: Context, token: str, text: str, source: str = "web-card") -> Said:
 def confirm(ctx: Context, token: str, value: str) -> Confirmed:
     """Type the code: the address is the member's, or, where it is another's, the two may be made one. Raises `NotFound`
     (`wrong-sent-code`)."""
-    with ctx.change() as tx:
+    with ctx.look() as tx:
         row = pass_of_link(ctx, tx, "card", token)
+    tried = one_time.guess(ctx, row.member_id, one_time.CONTACT, value)
+    with ctx.change() as tx:
         members.lock_member(tx, row.member_id)
         still_good(tx, row)
-        address = one_time.proven(ctx, tx, row.member_id, one_time.CONTACT, value)
-        if address is None:
+        address = tried.address
+        if address is None or not one_time.good(ctx, tx, tried, row.member_id, one_time.CONTACT):
             raise wrong()
         other = _prove(ctx, tx, members.members_by_id(tx, [row.member_id])[row.member_id], address)
     offer = None if other is None else merging.offer(ctx, row.member_id, other)
@@ -160,11 +162,14 @@ def verify(ctx: Context, scope: Scope, member: str, value: str, *, join: bool, w
     Raises `NotFound` (`wrong-sent-code`) and `Conflict` (`address-taken`, without `join`): then the code may be
     sent again.
     """
+    with ctx.look() as tx:
+        known = members.member_by_public(tx, scope, member)
+    tried = one_time.guess(ctx, known.id, one_time.CONTACT, value)
 
     def act(tx: Tx) -> Facts:
-        row = _held(tx, scope, member)
-        address = one_time.proven(ctx, tx, row.id, one_time.CONTACT, value)
-        if address is None:
+        row = _held(tx, scope, member, tried.address)
+        address = tried.address
+        if address is None or not one_time.good(ctx, tx, tried, row.id, one_time.CONTACT):
             raise wrong()
         other = _prove(ctx, tx, row, address)
         merged: Facts = {"merged": None, "moved": {}}
@@ -186,8 +191,12 @@ def wrong() -> NotFound:
     return NotFound("This is not the code that was sent, or it is over; ask for a new one.", code="wrong-sent-code")
 
 
-def _held(tx: Tx, scope: Scope, member: str) -> MemberRow:
+def _held(tx: Tx, scope: Scope, member: str, proved: Address | None = None) -> MemberRow:
+    """The member, held; with whoever else proved this address, as the two may become one."""
     row = members.member_by_public(tx, scope, member)
+    other = None if proved is None else contacts.owner(tx, row.programme_id, proved.kind, proved.value)
+    if other is not None:
+        merging.hold_both(tx, row.id, other)
     members.lock_member(tx, row.id)
     return row
 
@@ -197,8 +206,9 @@ def _prove(ctx: Context, tx: Tx, row: MemberRow, address: Address) -> int | None
     other = contacts.owner(tx, row.programme_id, address.kind, address.value)
     if other is not None and other != row.id:
         return other
-    contacts.prove(tx, row.programme_id, row.id, address.kind, address.value, ctx.clock())
-    return None
+    if contacts.prove(tx, row.programme_id, row.id, address.kind, address.value, ctx.clock()):
+        return None
+    return contacts.owner(tx, row.programme_id, address.kind, address.value)
 
 
 def _said(tx: Tx, member_id: int) -> list[Said]:

@@ -1,13 +1,15 @@
 """Owns recovery by a code that is sent: whoever has lost the card and its code still has the mailbox or the number.
 
 Asking answers alike, and as fast, whether the address is anybody's: only a job looks. Who types the code proves the
-address, and gets the card that named it back, or chooses among several.
+address, and gets the card that named it back, or chooses among several: one card for each code. An address that nobody
+proved leads to a card only where its member typed it on the join page (`contacts.led_to`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import orjson
@@ -16,7 +18,7 @@ from wallet_server.actions import letters, one_time, recovery, visitors
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.visitors import Allowed
-from wallet_server.errors import Invalid, Misconfigured, NotFound, WalletError
+from wallet_server.errors import Conflict, Invalid, Misconfigured, NotFound, WalletError
 from wallet_server.records import contacts, members, programmes
 from wallet_server.records.database import Tx
 from wallet_server.records.requests import Claim
@@ -25,6 +27,8 @@ from wallet_server.rules.letters import RECOVER
 
 CHOOSING = timedelta(minutes=10)
 """How long after the code was typed one may choose among several cards."""
+AGAIN = timedelta(minutes=1)
+"""For so long the same form, sent again, gets what it got."""
 MOST_CARDS = 20
 _CHOICE = "recover-choice"
 
@@ -64,32 +68,32 @@ def ask(ctx: Context, text: str, tongue: str, visitor: str | None) -> str:
 
 
 def prove(ctx: Context, text: str, value: str, form: str, visitor: str | None) -> Proved:
-    """Type the code: the one card of this address is back, or there is a choice. The same `form` sent twice gets the
-    same. Raises `NotFound` (`wrong-sent-code`), in the same words whether the address is anybody's, and `TooMany`."""
+    """Type the code: the one card of this address is back, or there is a choice. A code does that once; a form that is
+    sent twice in one go (a double tap) gets the same. Raises `NotFound` (`wrong-sent-code`), in the same words whether
+    the address is anybody's, and `TooMany`."""
     address = _address(ctx, text)
     with ctx.change() as tx:
         visitors.count(ctx, tx, _guesses(ctx), "all", visitor)
+    tried = one_time.guess_of_address(ctx, address, RECOVER, value)
 
     def act(tx: Tx) -> Facts:
-        if not one_time.check_address(ctx, tx, address, RECOVER, value):
-            raise _wrong()
-        meant = list(contacts.named(tx, address.kind, address.value))[:MOST_CARDS]
-        if not meant:
+        meant = _meant(tx, address)
+        if not meant or not one_time.good(ctx, tx, tried, None, RECOVER):
             raise _wrong()
         if len(meant) > 1:
-            return {"members": meant}
-        return _back(ctx, tx, meant[0], address)
+            return _timed(ctx, {"members": meant, "choice": secrets.token_urlsafe(18)})
+        return _timed(ctx, _back(ctx, tx, meant[0], address))
 
-    facts = once(ctx, _wish(f"{address.value}\0{value}", form), act)[0]
+    facts = _in_one_go(ctx, once(ctx, _wish(f"{address.value}\0{value}", form), act))
     ctx.ring()
     if "members" not in facts:
         return Proved(facts)
-    return Proved(None, _offered(ctx, facts["members"]), _token(ctx, address, facts["members"]))
+    return Proved(None, _offered(ctx, facts["members"]), _token(ctx, address, facts))
 
 
 def choose(ctx: Context, token: str, member: str, form: str) -> Facts:
-    """The card that was chosen is back: {pass, join_code}. Raises `NotFound` (`wrong-sent-code`) when the
-    choice is over."""
+    """The card that was chosen is back: {pass, join_code}. One choice for each code that was typed. Raises `NotFound`
+    (`wrong-sent-code`) when the choice is over, or was made."""
     try:
         said = orjson.loads(ctx.keyring.open(token[:4000], _CHOICE))
     except (WalletError, ValueError) as fault:
@@ -99,12 +103,36 @@ def choose(ctx: Context, token: str, member: str, form: str) -> Facts:
     def act(tx: Tx) -> Facts:
         found = members.members_by_id(tx, said["members"])
         key = next((row.id for row in found.values() if row.public_id == member), None)
-        if key is None or said["until"] < ctx.clock().timestamp():
+        # The address may lead elsewhere since: its member removed it, or another proved it.
+        if key is None or said["until"] < ctx.clock().timestamp() or key not in _meant(tx, address):
             raise _wrong()
-        return _back(ctx, tx, key, address)
+        return _timed(ctx, _back(ctx, tx, key, address))
 
-    facts = once(ctx, _wish(f"{token}\0{member}", form), act)[0]
+    choice = f"choice:{said['choice']}"
+    wish = _wish(f"{choice}\0{member}", form)
+    try:
+        done = once(ctx, replace(wish, claims=(*wish.claims, Claim("recover", choice))), act)
+    except Conflict as fault:
+        raise _wrong() from fault
+    facts = _in_one_go(ctx, done)
     ctx.ring()
+    return facts
+
+
+def _meant(tx: Tx, address: Address) -> list[int]:
+    return list(contacts.led_to(tx, address.kind, address.value))[:MOST_CARDS]
+
+
+def _timed(ctx: Context, facts: Facts) -> Facts:
+    return facts | {"at": ctx.clock().timestamp()}
+
+
+def _in_one_go(ctx: Context, done: tuple[Facts, bool]) -> Facts:
+    """What was done, for the form that did it; whoever sends that form later (a page that is loaded again on a computer
+    that others use) gets nothing. Raises `NotFound` (`wrong-sent-code`)."""
+    facts, replayed = done
+    if replayed and facts["at"] + AGAIN.total_seconds() < ctx.clock().timestamp():
+        raise _wrong()
     return facts
 
 
@@ -115,8 +143,7 @@ def _back(ctx: Context, tx: Tx, member_id: int, address: Address) -> Facts:
         raise _wrong() from fault
     # The code came from that mailbox: the address is proved, unless it is another member's already.
     programme_id = members.members_by_id(tx, [member_id])[member_id].programme_id
-    if contacts.owner(tx, programme_id, address.kind, address.value) is None:
-        contacts.prove(tx, programme_id, member_id, address.kind, address.value, ctx.clock())
+    contacts.prove(tx, programme_id, member_id, address.kind, address.value, ctx.clock())
     return facts
 
 
@@ -133,10 +160,10 @@ def _offered(ctx: Context, keys: list[int]) -> tuple[Offered, ...]:
         )
 
 
-def _token(ctx: Context, address: Address, keys: list[int]) -> str:
-    until = (ctx.clock() + CHOOSING).timestamp()
-    said = {"kind": address.kind, "value": address.value, "members": keys, "until": until}
-    return ctx.keyring.seal(orjson.dumps(said), _CHOICE)
+def _token(ctx: Context, address: Address, facts: Facts) -> str:
+    until = facts["at"] + CHOOSING.total_seconds()
+    said = {"kind": address.kind, "value": address.value, "until": until}
+    return ctx.keyring.seal(orjson.dumps(said | {name: facts[name] for name in ("members", "choice")}), _CHOICE)
 
 
 def _address(ctx: Context, text: str) -> Address:

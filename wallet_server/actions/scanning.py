@@ -8,7 +8,7 @@ the word of a cashier who may give it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -32,15 +32,28 @@ WINDOW_MINUTES = 10
 @dataclass(frozen=True)
 class Proof:
     """What somebody shows besides an older card: the one-time code that was sent to them, or a cashier who knows
-    them."""
+    them. `guess`: the code as it was tried (`tried`)."""
 
     kind: Literal["code", "cashier"]
     value: str = ""
+    guess: one_time.Guess | None = field(default=None, repr=False)
 
 
 def noted(proof: Proof | None) -> dict[str, str]:
     """What the books say of a second proof: its kind. Who vouched stands with what the cashiers did."""
     return {} if proof is None else {"proof": proof.kind}
+
+
+def tried(ctx: Context, scope: Scope, text: str, proof: Proof | None) -> Proof | None:
+    """The proof with its code tried, before the transaction in which it is to be good: the try counts whatever becomes
+    of that one."""
+    if proof is None or proof.kind != CODE:
+        return proof
+    with ctx.look() as tx:
+        member = found_by(tx, scope, rotating.bare(text), ctx.now())
+    if member is None:
+        return proof
+    return replace(proof, guess=one_time.guess(ctx, member.id, one_time.PROOF, proof.value))
 
 
 @dataclass(frozen=True)
@@ -83,8 +96,8 @@ def held_member(
     """The holder of a card, whose row is held from here on. Who `spends` is told whether the card is good now that it
     is held: while this waited it may have been replaced or cancelled.
 
-    Raises as `holder_of` does, and `Conflict`: `coupon-code`; of what spends `replaced-card`, `needs-fresh-code`,
-    `second-proof-needed` and `wrong-proof`.
+    A `proof` went through `tried` before. Raises as `holder_of` does, and `Conflict`: `coupon-code`; of what spends
+    `replaced-card`, `needs-fresh-code`, `second-proof-needed` and `wrong-proof`.
     """
     member = holder_of(ctx, tx, scope, text, hold=True, sold_at=sold_at)
     if member.coupon_pass is not None:
@@ -177,7 +190,7 @@ def proofs(ctx: Context, tx: Tx, scope: Scope, member_id: int) -> list[str]:
 
 def _demand_proven(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, proof: Proof) -> None:
     if proof.kind == CODE:
-        if not one_time.check(ctx, tx, member.id, one_time.PROOF, proof.value):
+        if not one_time.good(ctx, tx, proof.guess, member.id, one_time.PROOF):
             sentence = "This is not the code that was sent, or it is over; type it again, or send another."
             raise Conflict(sentence, code="wrong-proof", field="proof")
         return
@@ -185,6 +198,31 @@ def _demand_proven(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, proof:
         raise Forbidden("Say who vouches: choose your name and enter your PIN.", code="cashier-needed", field="proof")
     if VOUCH not in scope.cashier.may:
         raise Forbidden("Your role does not cover this; ask an owner of the shop.", code="not-your-role", field="proof")
+
+
+@dataclass(frozen=True)
+class Few:
+    """How many numbers of plastic were tried; counted before any is looked up."""
+
+    wait_seconds: int
+
+    def demand(self) -> None:
+        """Raises `TooMany` (`too-many-codes`) where they were too many."""
+        if self.wait_seconds:
+            sentence = "Too many numbers were tried. Wait some minutes, then type it again."
+            raise TooMany(sentence, code="too-many-codes", retry_after_seconds=self.wait_seconds)
+
+
+def count_number(ctx: Context, scope: Scope) -> Few:
+    """One more number of plastic that somebody types at this till, in a transaction of its own: such numbers are
+    printed in a row, and whoever tries one after the other would collect what others have."""
+    now = ctx.clock()
+    window, wait = _window(now), 0
+    with ctx.database.change() as tx:
+        for name, most in _counters(scope):
+            if limits.take(tx, f"plastic:{name}", window, 1) > most:
+                wait = (window + WINDOW_MINUTES) * 60 - int(now.timestamp())
+    return Few(wait)
 
 
 def _demand_few(ctx: Context, tx: Tx, scope: Scope) -> None:

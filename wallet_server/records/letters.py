@@ -113,8 +113,9 @@ def found(tx: Tx, letter_id: int, member_id: int, words: str) -> None:
 def settle(
     tx: Tx, letter_id: int, state: str, at: datetime, words: str | None, why: str | None = None, remote: str = ""
 ) -> None:
-    """What became of it; `words` are what is kept of it."""
-    values = {"state": state, "settled_at": at, "words": words, "why": (why or "")[:200] or None}
+    """What became of it; `words` are what is kept of it, unless they were erased meanwhile: then nothing is."""
+    kept = sa.case((letters.c.words.is_not(None), sa.literal(words, sa.Text())), else_=sa.null())
+    values = {"state": state, "settled_at": at, "words": kept, "why": (why or "")[:200] or None}
     tx.execute(
         sa.update(letters)
         .where(letters.c.id == letter_id)

@@ -300,12 +300,14 @@ def consents_of(tx: Tx, member_id: int) -> dict[str, tuple[bool, datetime, str]]
     return {r.purpose: (r.granted, r.at, r.source) for r in rows}
 
 
-def add_contact(tx: Tx, programme_id: int, member_id: int, kind: str, value: str) -> None:
-    """Note what a member said that they are reached under (a normalised e-mail address, say).
+def add_contact(tx: Tx, programme_id: int, member_id: int, kind: str, value: str, *, own: bool = False) -> None:
+    """Note what a member said that they are reached under (a normalised e-mail address, say); `own`: they typed it
+    themselves on the join page.
 
     Nobody has proved it, so that several members may name the same; only a verified identity is one member's alone.
     """
-    tx.execute(sa.insert(identities).values(programme_id=programme_id, member_id=member_id, kind=kind, value=value))
+    row = {"programme_id": programme_id, "member_id": member_id, "kind": kind, "value": value, "own": own}
+    tx.execute(sa.insert(identities).values(**row))
 
 
 @dataclass(frozen=True)

@@ -97,14 +97,16 @@ def newest(tx: Tx, member_id: int, purpose: str, now: datetime) -> CodeRow | Non
     return None if r is None else CodeRow(*r)
 
 
-def use(tx: Tx, ids: Sequence[int], at: datetime) -> None:
-    """These are over: one of them was typed."""
-    tx.execute(sa.update(codes).where(codes.c.id.in_(list(ids))).values(used_at=at, address=None))
+def use(tx: Tx, ids: Sequence[int], at: datetime) -> int:
+    """These are over: one of them was typed. Returns how many were not over before."""
+    over = sa.update(codes).where(codes.c.id.in_(list(ids)), codes.c.used_at.is_(None))
+    return tx.execute(over.values(used_at=at, address=None)).rowcount
 
 
 def count_try(tx: Tx, ids: Sequence[int]) -> None:
-    """None of these was it."""
-    tx.execute(sa.update(codes).where(codes.c.id.in_(list(ids))).values(tries=codes.c.tries + 1))
+    """Each of these is tried once more."""
+    if ids:
+        tx.execute(sa.update(codes).where(codes.c.id.in_(list(ids))).values(tries=codes.c.tries + 1))
 
 
 def forget(tx: Tx, before: datetime) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
@@ -64,10 +65,12 @@ def is_somebody(tx: Tx, member_id: int) -> bool:
     return tx.execute(own.union_all(proved)).first() is not None
 
 
-def add_number(tx: Tx, member_id: int, lookup: bytes, at: datetime) -> None:
-    """A number of plastic is the member's; the caller saw that it is nobody's."""
+def add_number(tx: Tx, member_id: int, lookup: bytes, at: datetime) -> bool:
+    """A number of plastic is the member's; False where it is somebody's since the caller looked."""
     row = {"member_id": member_id, "lookup": lookup, "cipher": "", "kind": KIND, "key_id": "0", "issue": 1}
-    tx.execute(sa.insert(codes).values(valid_from=at, pass_id=None, **row))
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    new = make(codes).values(valid_from=at, pass_id=None, **row).on_conflict_do_nothing(index_elements=["lookup"])
+    return tx.execute(new.returning(codes.c.id)).first() is not None
 
 
 def holder(tx: Tx, lookup: bytes) -> int | None:

@@ -87,3 +87,22 @@ def masked(address: Address) -> str:
         return f"{local[:1]}•••@{domain}"
     number = phonenumbers.parse(address.value)
     return f"+{number.country_code} ••• {address.value[-2:]}"
+
+
+_MAILBOX = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]*")
+_DIGITS = re.compile(r"\+?\d[\d .()/-]*\d|\d")
+_SAME_LINE = 8
+"""Numbers that end in so many alike are one: +33 6 12 34 56 78 and 06 12 34 56 78."""
+
+
+def hushed(text: str, address: Address) -> str:
+    """What a server said about a letter, without the address that it went to nor any that looks like one."""
+    plain = re.sub(re.escape(address.value), "…", text, flags=re.IGNORECASE)
+    plain = _MAILBOX.sub("…", plain)
+    if address.kind == EMAIL:
+        local, _, _ = address.value.rpartition("@")
+        if len(local) < 3:  # as a word of its own it names nobody
+            return plain
+        return re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "…", plain, flags=re.IGNORECASE)
+    end = "".join(filter(str.isdigit, address.value))[-_SAME_LINE:]
+    return _DIGITS.sub(lambda found: "…" if end in "".join(filter(str.isdigit, found[0])) else found[0], plain)

@@ -30,6 +30,8 @@ identities = sa.Table(
     text("kind", 20),
     text("value", 320),
     at("verified_at", nullable=True),
+    # Typed by the member on the join page: what staff, a system or a file said of them is not.
+    sa.Column("own", sa.Boolean(), nullable=False, server_default=sa.false()),
     # What nobody has verified is a contact and no identity: it may stand at several members.
     sa.Index("ux_identities_verified", "programme_id", "kind", "value", unique=True,
              sqlite_where=sa.text("verified_at IS NOT NULL"), postgresql_where=sa.text("verified_at IS NOT NULL")),

@@ -103,6 +103,7 @@ card_import_rows = sa.Table(
     at("settled_at", nullable=True),
     sa.UniqueConstraint("import_id", "line"),
     sa.Index("ix_card_import_rows_import_id_state_line", "import_id", "state", "line"),
+    sa.Index("ix_card_import_rows_number", "number"),
 )
 
 REACHING_FACTS = ("member_merges",)

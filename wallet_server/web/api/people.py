@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from wallet_server.actions import imported, importing, merging, plastic, reaching
 from wallet_server.actions.importing import File
 from wallet_server.actions.reaching import Wanted
-from wallet_server.web.api import models
+from wallet_server.web.api import models, proof_models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs, wish
 from wallet_server.web.api.models import Form, Plain, Prose, Public, Subject
 
@@ -61,7 +61,7 @@ class Reach(BaseModel):
     sent: list[CodeSent]
 
 
-class Proof(Form):
+class TypedCode(Form):
     """The code that the member read."""
 
     code: Annotated[Plain, Field(min_length=6, max_length=20)]
@@ -95,6 +95,7 @@ class PlasticCard(Form):
 
     code: Annotated[Plain, Field(min_length=1, max_length=200, description="Of the card on the phone.")]
     number: Annotated[Plain, Field(min_length=4, max_length=60, description="Of the card of plastic.")]
+    proof: proof_models.Proof | None = None
 
 
 class CardFile(Form):
@@ -177,7 +178,7 @@ def put_contacts(path: Subject, body: Contacts) -> Response:
 
 @people.post("/members/<id>/contacts/verify", summary="Prove an address by its code", responses={"200": Proved})
 @needs("manage")
-def verify(path: Subject, body: Proof) -> Response:
+def verify(path: Subject, body: TypedCode) -> Response:
     """Good once, within ten minutes and five tries."""
     asked = wish(caller(), "verify", {"member": path.id, **body.model_dump(mode="json")})
     facts, replayed = reaching.verify(context(), caller(), path.id, body.code, join=body.join, wish=asked)
@@ -198,8 +199,8 @@ def merge(path: Subject, body: Merge) -> Response:
 @needs("till")
 def link_plastic(body: PlasticCard) -> Response:
     """With both cards in hand: from now on the number of plastic is the same member's, with what was collected."""
-    asked = wish(caller(), "plastic", body.model_dump(mode="json"))
-    facts, replayed = plastic.link(context(), caller(), body.code, body.number, asked)
+    asked = wish(caller(), "plastic", body.model_dump(mode="json", exclude={"proof"}))
+    facts, replayed = plastic.link(context(), caller(), body.code, body.number, asked, proof_models.given(body.proof))
     return answer(facts, replayed=replayed)
 
 
