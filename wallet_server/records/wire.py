@@ -23,10 +23,12 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import Jsonb
 
 _OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.EMPTY_QUERY)
-_IDLE, _OPEN = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
+_IDLE, _OPEN, _FAILED = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR
 _SYNC, _SKIPPED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
 _DEALLOCATING = ("ROLLBACK", "DROP", "ALTER")
 """After these psycopg lets go of everything that was prepared on its connection."""
+_OUTDATED = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
+"""What a prepared statement says that is no longer good: a column has another type since, or it is gone."""
 _NAMED = re.compile(r"%\((\w+)\)s")
 _numbers = itertools.count()
 WAIT_MILLISECONDS = 60_000
@@ -78,6 +80,9 @@ class Wire:
         self._names: dict[bytes, bytes] = {}
         self._readers: dict[bytes, Any] = {}
         self._waiting: list[Line] = []
+        self._outdated: list[bytes] = []
+        self.others_outdated = False
+        """Whether something is no longer good that psycopg has prepared."""
         self._arrivals = select.poll()
         self._arrivals.register(self._pg.socket, select.POLLIN)
         self._others = Transformer(connection)
@@ -121,9 +126,12 @@ class Wire:
         if name is None:
             return self._sent([line])[0]
         answer = self._pg.exec_prepared(name, line.values)  # type: ignore[arg-type]  # None is NULL
-        if answer.status not in _OK:
-            raise self._fault(answer, line)
-        return answer
+        if answer.status in _OK:
+            return answer
+        fault = self._fault(answer, line)
+        if isinstance(fault, _OUTDATED) and self._pg.transaction_status == _IDLE:
+            return self._sent([line])[0]  # nothing that came before it was undone with it
+        raise fault
 
     def commit(self) -> None:
         """End the open transaction, together with what was left for its end."""
@@ -135,22 +143,37 @@ class Wire:
             self._plain(_COMMIT)
         else:
             self._connection.commit()
+        if self._outdated:
+            self._let_go()
 
     def rollback(self) -> None:
-        """Undo the open transaction; whatever was left is not sent."""
+        """Undo the open transaction; whatever was left is not sent. What is prepared stays so: it is no part of a
+        transaction."""
         self._waiting.clear()
         status = self._pg.transaction_status
-        if status == _OPEN:
+        if self.others_outdated:
+            self.others_outdated = False
+            self._connection.rollback()  # it lets go of all that it has prepared, and of ours with it
+            self.unlearn()
+            self._outdated.clear()
+        elif status in (_OPEN, _FAILED):
             self._plain(_ROLLBACK)
         elif status != _IDLE:
-            # Something was refused. psycopg lets go of what it has prepared then, and of all else with it.
-            self.unlearn()
             self._connection.rollback()
+        if self._outdated:
+            self._let_go()
 
     def unlearn(self) -> None:
-        """What was prepared is gone, or no longer good: all is prepared anew."""
+        """What was prepared is gone, or no longer good: all is prepared anew. The server lets go of what it still has
+        once no transaction is open."""
+        self._outdated += self._names.values()
         self._names.clear()
         self._readers.clear()
+
+    def _let_go(self) -> None:
+        outdated, self._outdated = self._outdated, []
+        for name in outdated:
+            self._pg.exec_(b"DEALLOCATE " + name)  # some are gone already: whatever it answers
 
     def _plain(self, line: Line) -> None:
         answer = self._pg.exec_(line.text)
@@ -246,8 +269,8 @@ class Wire:
         fault: psycopg.Error = psycopg.errors.error_from_result(answer, "utf-8")
         if self._pg.status != pq.ConnStatus.OK:
             return psycopg.OperationalError(str(fault))  # libpq says that it is lost, and nothing of what was refused
-        if isinstance(fault, psycopg.errors.FeatureNotSupported | psycopg.errors.InvalidSqlStatementName):
-            self.unlearn()  # a column has another type since
+        if isinstance(fault, _OUTDATED):
+            self.unlearn()
         return fault if line.refused is None else line.refused(fault)
 
 
@@ -257,7 +280,11 @@ class InTurn(psycopg.Cursor[Any]):
     def execute(self, *args: Any, **more: Any) -> InTurn:
         wire = wire_of(self.connection)
         wire.flush()
-        super().execute(*args, **more)
+        try:
+            super().execute(*args, **more)
+        except _OUTDATED:
+            wire.others_outdated = True
+            raise
         if (self.statusmessage or "").startswith(_DEALLOCATING):
             wire.unlearn()
         return self
