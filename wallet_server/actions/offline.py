@@ -61,6 +61,7 @@ class Said:
     wanted: Mapping[str, Any] | None
     allowance: str | None = None
     key: str | None = None
+    cashier: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ the programme's `refunds.negative` says; all of it together is never more than w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -52,36 +53,47 @@ class Burn:
     by_hand: bool = False
 
 
-def burn(ctx: Context, scope: Scope, one: Burn) -> Facts:
-    """Book it, once. Raises `Conflict` (`burns-not-offline`, `no-allowance`, `beyond-allowance`, `beyond-card-limit`,
-    `replaced-card`, `coupon-code`) and what redeeming raises, but for `not-enough`."""
+def burn(ctx: Context, scope: Scope, one: Burn, done: Callable[[Tx, Facts], None]) -> tuple[Facts, bool]:
+    """Book it, once, and what `done` writes with it: (facts, whether this is a replay, without `done`).
+
+    Raises `Conflict` (`burns-not-offline`, `no-allowance`, `beyond-allowance`, `beyond-card-limit`, `unsigned-code`,
+    `forged-code`, `replaced-card`, `coupon-code`), what redeeming raises, but for `not-enough`, and what `done` raises.
+    """
     wish = till.ask_to_redeem(scope, one.wanted, None, one.at)
 
     def act(tx: Tx) -> Facts:
+        if not one.by_hand:
+            _demand_signed(tx, scope, one)
         member = scanning.holder_of(ctx, tx, scope, rotating.bare(one.wanted.code), hold=True)
-        _demand_card(tx, scope, member, one)
+        _demand_card(member, one)
         programme = ctx.programme(tx, member.version_id)
         currency, amount = till.price_of(programme, one.wanted)
         if not one.by_hand:
             _take_allowance(tx, programme, member, one, currency, amount)
-        return _book(ctx, tx, scope, member, one, currency, amount)
+        facts = _book(ctx, tx, scope, member, one, currency, amount)
+        done(tx, facts)
+        return facts
 
-    return once(ctx, wish, act)[0]
+    return once(ctx, wish, act)
 
 
-def _demand_card(tx: Tx, scope: Scope, member: MemberRow, one: Burn) -> None:
+def _demand_signed(tx: Tx, scope: Scope, one: Burn) -> None:
+    """Without a network nobody can tell whose any other code is. Nothing is looked up for one: it may be a guess."""
+    scan = scans.read(rotating.bare(one.wanted.code), scope.issuer_mark)
+    if scan.code is None or scan.code.key_id == codes.UNSIGNED:
+        sentence = "Only a card whose code is signed spends without a network; have it scanned where there is one."
+        raise Conflict(sentence, code="unsigned-code")
+    if not code_keys.genuine(tx, scope.account_id, scan.code):
+        raise Conflict("The signature on this card is not the shop's.", code="forged-code")
+
+
+def _demand_card(member: MemberRow, one: Burn) -> None:
     """An older issue of a card is good: the phone may not have had a network either. A card that was replaced is not:
     whoever lost it said so."""
     if member.coupon_pass is not None:
         raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code")
-    if one.by_hand:
-        return
-    if member.code is None or member.code.standing == members.REPLACED:
+    if not one.by_hand and (member.code is None or member.code.standing == members.REPLACED):
         raise Conflict("This card was replaced; it earns, and spends nothing.", code="replaced-card")
-    scan = scans.read(rotating.bare(one.wanted.code), scope.issuer_mark)
-    signed = scan.code is not None and scan.code.key_id != codes.UNSIGNED
-    if signed and scan.code is not None and not code_keys.genuine(tx, scope.account_id, scan.code):
-        raise Conflict("The signature on this card is not the shop's.", code="forged-code")
 
 
 def _take_allowance(tx: Tx, programme: Programme, member: MemberRow, one: Burn, currency: str, amount: int) -> None:

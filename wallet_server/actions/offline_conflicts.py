@@ -122,17 +122,17 @@ def settle(ctx: Context, scope: Scope, event: str, decision: str, note: str | No
         raise Invalid("Accept it, refuse it, or write a note.", code="unknown-decision", field="decision")
     if decision == NOTE and not note:
         raise Invalid("Write the note.", code="note-needed", field="note")
-    row = _claim(ctx, scope, event, decision, note)
+    now = ctx.now()
+    row = _claim(ctx, scope, event, decision, note, now)
     if row is not None and decision == ACCEPT:
-        _accept(ctx, scope, row)
+        _accept(ctx, scope, row, now)
     ctx.ring()
     with ctx.look() as tx:
         return _case(ctx, tx, scope, offline.event_in(tx, scope, event))
 
 
-def _claim(ctx: Context, scope: Scope, event: str, decision: str, note: str | None) -> EventRow | None:
+def _claim(ctx: Context, scope: Scope, event: str, decision: str, note: str | None, now: datetime) -> EventRow | None:
     """The event, now this person's to settle; None where it was settled so before."""
-    now = ctx.now()
     with ctx.change() as tx:
         row = offline.event_in(tx, scope, event, hold=True)
         words = {} if note is None else {"note": note[:MOST_NOTE]}
@@ -154,16 +154,21 @@ def _claim(ctx: Context, scope: Scope, event: str, decision: str, note: str | No
         return row
 
 
-def _accept(ctx: Context, scope: Scope, row: EventRow) -> None:
+def _accept(ctx: Context, scope: Scope, row: EventRow, since: datetime) -> None:
+    """Book it, as long as it is this person's to settle, who began `since` then: who came after them has the say."""
+
+    def finish(tx: Tx, fate: Fate) -> None:
+        if not offline.decide_own(tx, row.id, scope.principal, since, _values(fate)):
+            raise Conflict("Somebody else has settled this meanwhile.", code="already-settled")
+        deeds.add(tx, scope, deeds.OFFLINE_ACCEPTED, ctx.now(), about=row.public_id)
+
     try:
-        fate = offline_booking.book(ctx, row, by_hand=True)
+        offline_booking.book(ctx, row, finish, by_hand=True)
     except WalletError:
         with ctx.change() as tx:
-            offline.decide(tx, row.id, {"decision": None, "decided_by": None, "decided_at": None})
+            nobody = {"decision": None, "decided_by": None, "decided_at": None}
+            offline.decide_own(tx, row.id, scope.principal, since, nobody)
         raise
-    with ctx.change() as tx:
-        offline.decide(tx, row.id, _values(fate))
-        deeds.add(tx, scope, deeds.OFFLINE_ACCEPTED, ctx.now(), about=row.public_id)
 
 
 def _values(fate: Fate) -> dict[str, Any]:

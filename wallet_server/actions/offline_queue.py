@@ -7,7 +7,7 @@ than the window. Whatever is refused is kept for a person; nothing is lost, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +15,8 @@ import structlog
 from wallet_server.actions import allowances, offline_booking
 from wallet_server.actions.allowances import APPLY
 from wallet_server.actions.context import Context
-from wallet_server.errors import Unavailable, WalletError
+from wallet_server.actions.offline_booking import Finish
+from wallet_server.errors import TooMany, Unavailable, WalletError
 from wallet_server.records import allowances as stakes
 from wallet_server.records import clocks, jobs, offline, offline_queues
 from wallet_server.records.clocks import shifted
@@ -24,7 +25,7 @@ from wallet_server.records.jobs import Again, Lease, Put
 from wallet_server.records.offline import CONFLICT, DeviceRow, EventRow, Fate
 from wallet_server.records.offline_queues import Queue
 from wallet_server.rules import offline as rules
-from wallet_server.rules.offline import Device, Turn, Waiting
+from wallet_server.rules.offline import Device, Patience, Turn, Waiting
 
 LEASE = timedelta(seconds=60)
 SLICE = 500
@@ -99,26 +100,62 @@ def _apply(ctx: Context, account_id: int, most: int) -> datetime | None:
 
 
 def _drain(ctx: Context, account_id: int, queue: Queue, most: int) -> datetime | None:
-    frontier = None if queue.frontier is None else Turn(*queue.frontier)
+    turns = _Turns(ctx, account_id, queue)
     for _ in range(most):
         line = _line(ctx, account_id)
         if not line.waits:
             return None
-        for turn, event in line.ready[:most]:
-            most -= 1
-            late = frontier is not None and turn < frontier
-            try:
-                fate = _settled(ctx, event)
-            except Unavailable:
-                return ctx.now() + SOON
-            if not late:
-                frontier = turn
-            _note(ctx, account_id, queue, turn, event, replace(fate, late=late))
-        if not line.ready:
-            return line.until
+        todo = [one for one in line.ready if one[1].device_id not in turns.resting][:most]
+        try:
+            for turn, event in todo:
+                turns.take(turn, event)
+        except (LeaseLost, Unavailable):
+            return ctx.now() + SOON
+        most -= len(todo)
+        if not todo:
+            return min([line.until, *turns.resting.values()])
         if most <= 0:
             break
     return ctx.now()
+
+
+class LeaseLost(Exception):
+    """Somebody else applies in this account by now: whoever did so before stops, and what it was at is not booked."""
+
+
+@dataclass
+class _Turns:
+    """One after the other, as long as nobody else is at it. `resting` are devices whose next is one too many for now,
+    and until when: it is not refused for that, and holds up nothing but what the same device did after it."""
+
+    ctx: Context
+    account_id: int
+    queue: Queue
+    resting: dict[int, datetime] = field(default_factory=dict)
+
+    def take(self, turn: Turn, event: EventRow) -> None:
+        """Settle this one, or let its device rest. Raises `Unavailable` and `LeaseLost`: then it waits on."""
+        if event.device_id in self.resting:
+            return
+        frontier = None if self.queue.frontier is None else Turn(*self.queue.frontier)
+        late = frontier is not None and turn < frontier
+        place = None if late else (turn.at, turn.till, turn.device, turn.sequence)
+
+        def finish(tx: Tx, fate: Fate) -> None:
+            now, until = self.ctx.now(), self.ctx.now() + LEASE
+            stands = offline.settle(tx, event.id, replace(fate, late=late), now)
+            if not stands or not offline_queues.advance(
+                tx, self.account_id, self.queue.lease, until, event.device_id, turn.at, place
+            ):
+                raise LeaseLost
+
+        try:
+            _settle(self.ctx, event, finish)
+        except TooMany as rest:
+            self.resting[event.device_id] = self.ctx.now() + max(SOON, timedelta(seconds=rest.retry_after_seconds))
+            return
+        if place is not None:
+            self.queue = replace(self.queue, frontier=place)
 
 
 @dataclass(frozen=True)
@@ -127,7 +164,7 @@ class _Line:
 
     ready: list[tuple[Turn, EventRow]]
     waits: bool
-    until: datetime | None
+    until: datetime
 
 
 def _line(ctx: Context, account_id: int) -> _Line:
@@ -135,38 +172,38 @@ def _line(ctx: Context, account_id: int) -> _Line:
     with ctx.look() as tx:
         waiting = offline.waiting(tx, account_id)
         if not waiting:
-            return _Line([], False, None)
-        window = allowances.window(ctx, tx, account_id)
-        rows = offline.devices_to_wait_for(tx, account_id, now - window, {one.device_id for one in waiting}, now)
-    devices = [_device(row, [one for one in waiting if one.device_id == row.id], window, now) for row in rows]
+            return _Line([], False, now + SOON)
+        patience = Patience(allowances.window(ctx, tx, account_id), now)
+        bringing = {one.device_id for one in waiting}
+        rows = offline.devices_to_wait_for(tx, account_id, now - patience.window, bringing, now)
+        since = offline.missing_since(tx, bringing)
+    devices = [_device(row, [one for one in waiting if one.device_id == row.id], since.get(row.id)) for row in rows]
     events = {(one.device, one.sequence): one for one in waiting}
-    found = [(turn, events[turn.device, turn.sequence]) for turn in rules.ready(devices)]
-    until = rules.waits_for(devices, window, [row.heard_at for row in rows])
+    found = [(turn, events[turn.device, turn.sequence]) for turn in rules.ready(devices, patience)]
+    until = rules.waits_for(devices, patience)
     return _Line(found, True, now + SOON if until is None else max(until, now + SOON))
 
 
-def _device(row: DeviceRow, waiting: Sequence[EventRow], window: timedelta, now: datetime) -> Device:
-    gone = row.replaced or not row.live or row.heard_at + window <= now
+def _device(row: DeviceRow, waiting: Sequence[EventRow], missing_since: datetime | None) -> Device:
     line = tuple(Waiting(one.sequence, one.at) for one in waiting)
-    return Device(row.till, row.public_id, row.horizon_at, row.next_sequence, gone, row.floor_at, line)
+    ended, more = row.replaced or not row.live, len(line) == offline.MOST_OF_ONE
+    return Device(
+        row.till, row.public_id, row.horizon_at, row.next_sequence, ended, row.floor_at, line, missing_since, more
+    )
 
 
-def _settled(ctx: Context, event: EventRow) -> Fate:
-    """What becomes of an event; booked where it could be. Raises `Unavailable`: then it waits on."""
+def _settle(ctx: Context, event: EventRow, finish: Finish) -> None:
+    """Book an event where it can be, else leave it to a person. Raises `Unavailable`, `TooMany` and what `finish`
+    does: then it waits on."""
     try:
-        return offline_booking.book(ctx, event)
-    except Unavailable:
+        offline_booking.book(ctx, event, finish)
+        return
+    except (TooMany, Unavailable):
         raise
     except WalletError as refusal:
-        return Fate(CONFLICT, refusal.code, refusal.facts)
+        fate = Fate(CONFLICT, refusal.code, refusal.facts)
     except UNREADABLE:
         _log.exception("an event of an offline till could not be booked", event_id=event.public_id)
-        return Fate(CONFLICT, "unforeseen")
-
-
-def _note(ctx: Context, account_id: int, queue: Queue, turn: Turn, event: EventRow, fate: Fate) -> None:
-    now = ctx.now()
+        fate = Fate(CONFLICT, "unforeseen")
     with ctx.change() as tx:
-        offline.settle(tx, event.id, fate, now)
-        place = None if fate.late else (turn.at, turn.till, turn.device, turn.sequence)
-        offline_queues.advance(tx, account_id, queue.lease, now + LEASE, event.device_id, turn.at, place)
+        finish(tx, fate)

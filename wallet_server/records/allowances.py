@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from wallet_server.records.database import Tx
+from wallet_server.records.lineage import line_of
 from wallet_server.records.schema import (
     currencies,
     offline_allowances,
@@ -117,9 +118,9 @@ def burned(tx: Tx, key: int) -> int:
 
 
 def burned_for(tx: Tx, key: int, member_id: int, since: datetime) -> int:
-    """What was burned of one for a member since then."""
+    """What was burned of one for a member since then, and for those who were merged into them."""
     query = sa.select(_BURNED).join(offline_events, offline_events.c.id == offline_burns.c.event_id)
-    own = sa.and_(offline_burns.c.allowance_id == key, offline_burns.c.member_id == member_id)
+    own = sa.and_(offline_burns.c.allowance_id == key, offline_burns.c.member_id.in_(line_of(member_id)))
     return int(tx.execute(query.where(own, offline_events.c.at >= since)).scalar_one())
 
 

@@ -27,8 +27,8 @@ from wallet_server.records.scope import Scope
 WAITING, APPLIED, CONFLICT, REFUSED = "waiting", "applied", "conflict", "refused"
 SALE, REDEMPTION, UNREADABLE = "sale", "redemption", "unreadable"
 MOST_DEVICES = 2000
-MOST_WAITING = 2000
-"""Looked at in one go; what is beyond has a later number of its device's and waits for the next."""
+MOST_WAITING, MOST_OF_ONE = 20_000, 100
+"""Looked at in one go, of all devices and of each; what of one is beyond has a higher number and waits for the next."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def register(tx: Tx, public_id: str, scope: Scope, public_key: bytes, now: datet
 def devices_to_wait_for(
     tx: Tx, account_id: int, since: datetime, more: Collection[int], now: datetime
 ) -> list[DeviceRow]:
-    """The account's devices that were heard of since then, and these."""
-    known = sa.and_(offline_devices.c.heard_at > since, offline_devices.c.replaced_at.is_(None))
+    """The account's devices that had brought everything since then, and these."""
+    known = sa.and_(offline_devices.c.horizon_at > since, offline_devices.c.replaced_at.is_(None))
     wanted = sa.or_(known, offline_devices.c.id.in_(list(more)))
     query = _DEVICE.where(offline_devices.c.account_id == account_id, wanted).order_by(offline_devices.c.id)
     return [_device(r, now) for r in tx.execute(query.limit(MOST_DEVICES))]
@@ -261,16 +261,43 @@ def event_by_id(tx: Tx, key: int) -> EventRow:
     return _event(tx.execute(_EVENTS.where(offline_events.c.id == key)).one())
 
 
+_NTH = (
+    sa.select(
+        offline_fates.c.event_id,
+        sa.func.row_number()
+        .over(partition_by=offline_events.c.device_id, order_by=(offline_events.c.sequence, offline_events.c.id))
+        .label("nth"),
+    )
+    .join(offline_events, offline_events.c.id == offline_fates.c.event_id)
+    .where(offline_fates.c.state == sa.literal_column("'waiting'"), offline_fates.c.account_id == b("account"))
+    .subquery()
+)
 _WAITING = (
-    _EVENTS.where(offline_fates.c.state == sa.literal_column("'waiting'"), offline_fates.c.account_id == b("account"))
+    _EVENTS.join(_NTH, _NTH.c.event_id == offline_events.c.id)
+    .where(_NTH.c.nth <= MOST_OF_ONE)
     .order_by(offline_events.c.device_id, offline_events.c.sequence, offline_events.c.id)
     .limit(MOST_WAITING)
 )
 
 
 def waiting(tx: Tx, account_id: int) -> list[EventRow]:
-    """What waits to be applied in this account, device by device in the order of their numbers."""
+    """What waits to be applied in this account, device by device in the order of their numbers, up to `MOST_OF_ONE` of
+    each."""
     return [_event(r) for r in tx.execute(_WAITING, {"account": account_id})]
+
+
+def missing_since(tx: Tx, device_ids: Collection[int]) -> dict[int, datetime]:
+    """Device to when the first came that is numbered higher than what is missing of it; nothing where none is."""
+    query = (
+        sa.select(offline_events.c.device_id, sa.func.min(offline_events.c.received_at).label("since"))
+        .join(offline_devices, offline_devices.c.id == offline_events.c.device_id)
+        .where(
+            offline_events.c.device_id.in_(list(device_ids)),
+            offline_events.c.sequence >= offline_devices.c.next_sequence,
+        )
+        .group_by(offline_events.c.device_id)
+    )
+    return {r.device_id: r.since for r in tx.execute(query)}
 
 
 def waits(tx: Tx, account_id: int) -> bool:
@@ -298,11 +325,11 @@ class Fate:
     late: bool = False
 
 
-def settle(tx: Tx, event_id: int, fate: Fate, now: datetime) -> None:
-    """It waits no more. What was settled before stays so."""
+def settle(tx: Tx, event_id: int, fate: Fate, now: datetime) -> bool:
+    """It waits no more; whether it did until now. What was settled before stays so."""
     values = {**vars(fate), "params": dict(fate.params or {}), "settled_at": now}
     waits_still = sa.and_(offline_fates.c.event_id == event_id, offline_fates.c.state == WAITING)
-    tx.execute(sa.update(offline_fates).where(waits_still).values(values))
+    return tx.execute(sa.update(offline_fates).where(waits_still).values(values)).rowcount == 1
 
 
 def forget_texts(tx: Tx, before: datetime, most: int) -> int:
@@ -317,6 +344,13 @@ def forget_texts(tx: Tx, before: datetime, most: int) -> int:
 def decide(tx: Tx, event_id: int, values: Mapping[str, Any]) -> None:
     """A person settled it, or noted something."""
     tx.execute(sa.update(offline_fates).where(offline_fates.c.event_id == event_id).values(**values))
+
+
+def decide_own(tx: Tx, event_id: int, by: str, at: datetime, values: Mapping[str, Any]) -> bool:
+    """The same by whoever began to settle it then; whether it is still theirs to settle."""
+    own = sa.and_(offline_fates.c.decided_by == by, offline_fates.c.decided_at == at)
+    still = sa.and_(offline_fates.c.event_id == event_id, offline_fates.c.state == CONFLICT, own)
+    return tx.execute(sa.update(offline_fates).where(still).values(**values)).rowcount == 1
 
 
 def conflicts(tx: Tx, scope: Scope, most: int, after: int = 0) -> list[EventRow]:

@@ -53,17 +53,20 @@ def advance(
     device_id: int,
     at: datetime,
     place: tuple[datetime, str, str, int] | None,
-) -> None:
+) -> bool:
     """Something of this device was applied whose place in time is `at`; it is the last of all so far where its `place`
-    is given. Whoever applies has until then for the next."""
+    is given. Whoever applies has until then for the next. False where somebody else applies by now: then what was done
+    in this transaction must not stand."""
     values: dict[str, Any] = {"leased_until": until}
     if place is not None:
         names = ("frontier_at", "frontier_till", "frontier_device", "frontier_sequence")
         values |= dict(zip(names, place, strict=True))
     own = sa.and_(offline_queues.c.account_id == account_id, offline_queues.c.lease == lease)
-    tx.execute(sa.update(offline_queues).where(own).values(**values))
+    if tx.execute(sa.update(offline_queues).where(own).values(**values)).rowcount != 1:
+        return False
     floor = sa.or_(offline_devices.c.floor_at.is_(None), offline_devices.c.floor_at < at)
     tx.execute(sa.update(offline_devices).where(offline_devices.c.id == device_id, floor).values(floor_at=at))
+    return True
 
 
 def hold_account(tx: Tx, account_id: int) -> None:

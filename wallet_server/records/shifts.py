@@ -76,6 +76,13 @@ def people(tx: Tx, scope: Scope, roles: Sequence[str]) -> list[CashierRow]:
     return [CashierRow(r.id, r.public_id, r.name, r.role, r.pin_cipher, bool(r.first), r.changed_at) for r in rows]
 
 
+def person(tx: Tx, scope: Scope, public_id: str) -> CashierRow | None:
+    """One of the merchant's people, whatever their role and whether they still work here; without their PIN."""
+    query = sa.select(staff.c.id, staff.c.public_id, staff.c.name, staff.c.role)
+    r = tx.execute(query.where(staff.c.public_id == public_id, staff.c.merchant_id == scope.merchant_id)).first()
+    return None if r is None else CashierRow(r.id, r.public_id, r.name, r.role, None, False, None)
+
+
 def set_pin(tx: Tx, staff_id: int, cipher: str, at: datetime, *, first: bool) -> None:
     """Put a PIN in the place of the old one."""
     make = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(cashier_pins)

@@ -2,7 +2,8 @@
 
 Everything has one place in the order of all: when it happened by the server's clock, then till, device and the device's
 own number. It is applied once no device that may still be waited for could bring something with an earlier place. So in
-whatever portions, copies and interleavings it comes, the same is applied in the same order.
+whatever portions, copies and interleavings it comes, the same is applied in the same order; and whatever is missing is
+waited for so long and no longer (`Patience`).
 """
 
 from __future__ import annotations
@@ -33,15 +34,43 @@ class Waiting:
 @dataclass(frozen=True)
 class Device:
     """What is known of one. `horizon` is when it last had brought everything; `floor` the place in time of the last of
-    it that was applied; `next_sequence` the first number that is missing. Nobody waits for one that is `closed`."""
+    it that was applied; `next_sequence` the first number that is missing, and `missing_since` when the first came that
+    is numbered higher. One that has `ended` brings nothing any more; `more`: more of it waits than is listed here."""
 
     till: str
     device: str
     horizon: datetime
     next_sequence: int
-    closed: bool = False
+    ended: bool = False
     floor: datetime | None = None
     waiting: tuple[Waiting, ...] = ()
+    missing_since: datetime | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Patience:
+    """For how long is waited for something, and what time it is.
+
+    A device is waited for since it last had brought everything, whether it is silent since or goes on being heard of
+    with a number missing; its own later numbers wait for that one since the first of them came. So nothing waits for
+    longer than the window after it came.
+    """
+
+    window: timedelta
+    now: datetime
+
+    def is_over(self, since: datetime) -> bool:
+        """Whether something that is missing since then is waited for no more."""
+        return since + self.window <= self.now
+
+    def others_wait(self, device: Device) -> bool:
+        """Whether what others brought waits for this device."""
+        return not device.ended and not self.is_over(device.horizon)
+
+    def waits_itself(self, device: Device) -> bool:
+        """Whether what this device brought beyond a gap waits for the number that is missing."""
+        return not device.ended and (device.missing_since is None or not self.is_over(device.missing_since))
 
 
 def skew(clock: datetime | None, now: datetime) -> timedelta:
@@ -68,8 +97,8 @@ def next_sequence(first_missing: int, received: Iterable[int]) -> int:
     return first_missing
 
 
-def turns(device: Device) -> list[Turn]:
-    """The places of what one device brought, up to the first gap; beyond it once nobody waits for the device.
+def turns(device: Device, patience: Patience) -> list[Turn]:
+    """The places of what one device brought, up to the first gap; beyond it once that is waited for no more.
 
     In the order of its own numbers, whatever its clock did meanwhile: nothing of it is before something that it
     numbered lower.
@@ -77,17 +106,17 @@ def turns(device: Device) -> list[Turn]:
     found: list[Turn] = []
     last = device.floor
     for one in sorted(device.waiting, key=lambda one: one.sequence):
-        if one.sequence >= device.next_sequence and not device.closed:
+        if one.sequence >= device.next_sequence and patience.waits_itself(device):
             break
         last = one.at if last is None else max(last, one.at)
         found.append(Turn(last, device.till, device.device, one.sequence))
     return found
 
 
-def ready(devices: Sequence[Device]) -> list[Turn]:
+def ready(devices: Sequence[Device], patience: Patience) -> list[Turn]:
     """What may be applied now, in this order."""
-    queues = {one.device: turns(one) for one in devices}
-    bars = {one.device: _bar(one, queues[one.device]) for one in devices if not one.closed}
+    queues = {one.device: turns(one, patience) for one in devices}
+    bars = {one.device: bar for one in devices if (bar := _bar(one, queues[one.device], patience)) is not None}
     found: list[Turn] = []
     for turn in sorted(turn for queue in queues.values() for turn in queue):
         place = (turn.at, turn.till, turn.device)
@@ -97,14 +126,18 @@ def ready(devices: Sequence[Device]) -> list[Turn]:
     return found
 
 
-def _bar(device: Device, queue: Sequence[Turn]) -> tuple[datetime, str, str]:
-    """The earliest place that something may have which this device did not bring yet."""
+def _bar(device: Device, queue: Sequence[Turn], patience: Patience) -> tuple[datetime, str, str] | None:
+    """The earliest place that something of this device may have which is not among these; None where nobody waits."""
+    if device.more and queue and len(queue) == len(device.waiting):
+        return queue[-1].at, device.till, device.device  # what is not listed comes right after, however old
+    if not patience.others_wait(device):
+        return None
     known = [device.horizon, *(turn.at for turn in queue[-1:]), *([device.floor] if device.floor else [])]
     return max(known), device.till, device.device
 
 
-def waits_for(devices: Sequence[Device], window: timedelta, heard: Sequence[datetime]) -> datetime | None:
-    """When the next of these devices (last `heard` of then) is not waited for any more; None where nobody waits for
-    any."""
-    ends = [at + window for one, at in zip(devices, heard, strict=True) if not one.closed]
-    return min(ends, default=None)
+def waits_for(devices: Sequence[Device], patience: Patience) -> datetime | None:
+    """When the next of what is waited for will be waited for no more; None where nobody waits for anything."""
+    ends = [one.horizon + patience.window for one in devices if patience.others_wait(one)]
+    gaps = [one.missing_since + patience.window for one in devices if one.missing_since and patience.waits_itself(one)]
+    return min([*ends, *gaps], default=None)
