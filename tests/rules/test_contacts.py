@@ -35,6 +35,21 @@ def test_an_address_is_shown_to_its_owner_alone():
 
 
 @pytest.mark.parametrize(
+    ("kind", "to", "said", "kept"),
+    [
+        ("email", "claire@example.com", "550 5.1.1 <Claire@Example.com>: no mailbox", "550 5.1.1 <…>: no mailbox"),
+        ("email", "claire@example.com", "550 claire is unknown, ask clairette@b.fr", "550 … is unknown, ask …"),
+        ("email", "a@example.com", "250 2.0.0 Ok: queued as a4F", "250 2.0.0 Ok: queued as a4F"),
+        ("phone", "+33612345678", "400: 06 12 34 56 78 is no mobile (error 1205)", "400: … is no mobile (error 1205)"),
+        ("phone", "+33612345678", '{"id": "33612345678-1"}', '{"id": "…"}'),
+        ("phone", "+33612345678", "429 100000 messages a day", "429 100000 messages a day"),
+    ],
+)
+def test_what_a_server_says_is_kept_without_the_address(kind: str, to: str, said: str, kept: str):
+    assert contacts.hushed(said, contacts.Address(kind, to)) == kept
+
+
+@pytest.mark.parametrize(
     ("text", "coding", "units", "parts"),
     [
         ("a" * 160, "gsm-7", 160, 1),
