@@ -256,7 +256,7 @@ def test_a_mass_change_keeps_to_the_pace_that_all_processes_share(
     workers = [Worker(world.ctx, [BULK]) for _ in range(2)]
     for worker in workers:
         worker.start()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 120
     while len(ran) < FIRST and time.monotonic() < end:
         time.sleep(0.02)
     time.sleep(0.3)
@@ -265,11 +265,11 @@ def test_a_mass_change_keeps_to_the_pace_that_all_processes_share(
     world.clock.forward(seconds=1)
     with world.ctx.change() as tx:
         limits.take(tx, pacing.TOLD, int(world.clock().timestamp()) - 1, 10_000)
-    end = time.monotonic() + 10
+    # Now a quarter is more than there is: the clock stands, so that no lease runs out, however slow the machine.
+    end = time.monotonic() + 120
     while len(ran) < 1_000 and time.monotonic() < end:
-        world.clock.forward(seconds=0.1)
         time.sleep(0.02)
-    assert [worker.stop(10) for worker in workers] == [True, True]
+    assert [worker.stop(60) for worker in workers] == [True, True]
     assert set(ran.values()) == {1}
     assert len(ran) == 1_000
 
