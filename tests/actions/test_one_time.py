@@ -4,12 +4,14 @@ import pytest
 
 from tests.conftest import whole_module_mostly_on
 from tests.letterbox import Letterbox
-from tests.world import Holder, World
-from wallet_server.actions import letters, one_time
+from tests.world import Holder, World, together
+from wallet_server.actions import letters, one_time, till
+from wallet_server.actions.scanning import Proof
 from wallet_server.channels.port import Later, Refused
 from wallet_server.errors import Conflict, TooMany
 from wallet_server.records import contacts, members
 from wallet_server.records import letters as letter_rows
+from wallet_server.records.envelope import Keyring
 from wallet_server.rules.contacts import Address
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -84,6 +86,48 @@ def test_a_wrong_code_counts_even_where_its_refusal_undoes_the_transaction(world
         with pytest.raises(Conflict):
             _refuse(world, claire, _wrong(box.code))
 
+    assert not _check(world, claire, box.code)
+
+
+def test_however_many_guesses_come_at_once_five_are_compared(world: World, box: Letterbox, monkeypatch):
+    claire = _claire(world)
+    _send(world, claire)
+    compared, verify = [], Keyring.verify
+
+    def seen(keyring: Keyring, purpose: str, text: str, said: str) -> bool:
+        compared.extend([text] * (purpose == "one-time"))
+        return verify(keyring, purpose, text, said)
+
+    monkeypatch.setattr(Keyring, "verify", seen)
+    guesses = [f"{(int(box.code) + n) % 10**6:06d}" for n in range(1, 8)]
+    done = together(*(lambda guess=guess: _refuse(world, claire, guess) for guess in guesses))
+
+    assert {type(one) for one in done} == {Conflict}
+    assert len(compared) == one_time.MOST_TRIES
+    assert not _check(world, claire, box.code)
+
+
+def test_a_right_code_is_good_for_one_of_two_who_type_it_at_once(world: World, box: Letterbox):
+    claire = _claire(world)
+    _send(world, claire)
+    code = box.code
+    both = [one_time.guess(world.ctx, claire.member_id, one_time.PROOF, code) for _ in range(2)]
+    good = []
+    for tried in both:
+        with world.ctx.change() as tx:
+            good.append(one_time.good(world.ctx, tx, tried, claire.member_id, one_time.PROOF))
+    assert good == [True, False]
+
+
+def test_who_practises_at_the_till_guesses_no_more_than_others(world: World, box: Letterbox):
+    claire = _claire(world)
+    _send(world, claire)
+    practising = world.ctx.rehearsing()
+    wanted = till.Redeemed(claire.code, None, 1, "R1", proof=Proof("code", _wrong(box.code)))
+    for _ in range(one_time.MOST_TRIES):
+        with pytest.raises(Conflict) as refused:
+            till.redeem(practising, world.till, wanted, None)
+        assert refused.value.code == "wrong-proof"
     assert not _check(world, claire, box.code)
 
 
