@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,13 @@ from wallet_server.actions import doctor, outbox, programs, till, upkeep
 from wallet_server.actions.context import Context
 from wallet_server.actions.programs import NewStore
 from wallet_server.records import audit, jobs, ledger
+from wallet_server.records.schema import jobs as table
 from wallet_server.records.schema import (
-    balance_snapshots,
-    ledger_accounts,
     ledger_entries,
     lots,
     programme_versions,
     programmes,
 )
-from wallet_server.records.schema import jobs as table
 from wallet_server.rules.program_default import default_document
 
 
@@ -168,40 +166,31 @@ def test_killed_in_the_middle_the_night_goes_on_where_it_stood(world: World, mon
     assert upkeep.book_faults(world.ctx) == []
 
 
-def test_a_long_night_is_many_short_jobs_and_each_balance_is_kept(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_night_is_many_short_jobs_each_done_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two workers, and a clock that runs on: a slice takes half a lease, the whole night several."""
-    monkeypatch.setattr(upkeep, "SLICE", 2)
     holders = [world.enrol() for _ in range(3)]
     for holder in holders:
         world.sell(holder, 1000)
     world.work()
-    world.clock.forward(days=1)
-    real, slices = audit.snapshot, []
+    world.clock.forward(days=40)
+    real, slices = upkeep.book_expired, list[int | None]()
 
-    def slow(tx: Any, day: date, after: int, limit: int) -> int | None:
+    def slow(ctx: Context, tx: Any, now: datetime, most: int, after: int | None) -> int | None:
         slices.append(after)
         # Meanwhile the other worker takes whatever seems to be left over.
         world.clock.forward(seconds=world.ctx.settings.lease_seconds / 2)
         with world.ctx.look() as look:
-            now = jobs.micros(world.clock())
-            due = sa.select(table.c.key).where(table.c.due_at <= now, table.c.kind == upkeep.NIGHTLY)
-            assert {key.partition(":")[0] for key in look.execute(due).scalars()} <= {
-                upkeep.EXPIRY,
-                upkeep.OVER,
-                upkeep.DAYS,
-            }
-        return real(tx, day, after, limit)
+            due = sa.select(table.c.key).where(
+                table.c.due_at <= jobs.micros(world.clock()), table.c.kind == upkeep.NIGHTLY
+            )
+            assert {key.partition(":")[0] for key in look.execute(due).scalars()} <= {upkeep.OVER, upkeep.DAYS}
+        return real(ctx, tx, now, 2, after)
 
-    monkeypatch.setattr(audit, "snapshot", slow)
+    monkeypatch.setattr(upkeep, "book_expired", slow)
     _night(world)
-    assert len(slices) == len(set(slices)) > 4, "each slice once"
-    with world.ctx.look() as tx:
-        accounts = set(tx.execute(sa.select(ledger_accounts.c.id)).scalars())
-        kept = set(tx.execute(sa.select(balance_snapshots.c.account_id)).scalars())
-        assert len(kept) >= 6
-        assert {one for one in accounts if audit.balance_as_of(tx, one, world.clock())} == kept
+    assert len(slices) == len(set(slices)) == 4, "each slice once"
+    assert len(_entries(world, ledger.EXPIRE)) == 6
+    assert upkeep.book_faults(world.ctx) == []
     assert [job.key for job in outbox.letters(world.ctx, dead=False)] == [upkeep.ALL]
 
 

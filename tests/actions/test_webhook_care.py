@@ -22,7 +22,14 @@ from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import programmes
 from wallet_server.records.deliveries import DEAD
 from wallet_server.records.envelope import Keyring, new_key_line
-from wallet_server.records.schema import WEBHOOK_FACTS, accounts, webhook_attempts, webhook_deliveries, webhook_events
+from wallet_server.records.schema import (
+    WEBHOOK_FACTS,
+    accounts,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+)
 
 database_kind = whole_module_mostly_on("sqlite")
 
@@ -75,20 +82,24 @@ def test_secrets_are_sealed_and_go_under_a_new_key_with_the_others(world: World,
     assert "of Boulangerie" in named
 
 
-def test_answers_and_deliveries_are_forgotten_after_ninety_days_events_never(world: World, shop: Receiver) -> None:
+def test_answers_deliveries_and_what_was_told_are_forgotten_after_ninety_days(world: World, shop: Receiver) -> None:
     shop.answer = lambda _m: Answer(200, "Amélie, 12 rue du Four")
-    made = add(world, shop.url)
-    webhooks.send_test(world.ctx, world.merchant, made["webhook"], world.wish("a"))
+    made, other = add(world, shop.url, hooks.COUNTED), add(world, f"{shop.url}/other", hooks.COUNTED)
+    world.sell(world.enrol(), 100)
     work(world)
+    assert len(shop.messages) == 2
+    with world.ctx.change() as tx:
+        key = sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.public_id == other["webhook"])
+        late = sa.update(webhook_deliveries).where(webhook_deliveries.c.endpoint_id == key.scalar_subquery())
+        tx.execute(late.values(settled_at=world.clock() + timedelta(days=5)))
     upkeep.schedule(world.ctx)
-    for days, left in ((89, 1), (2, 0)):
+    for days, left, told in ((89, 2, 1), (2, 0, 1), (5, 0, 0)):
         world.clock.forward(days=days)
         work(world)
         with world.ctx.look() as tx:
             assert tx.execute(sa.select(sa.func.count()).select_from(webhook_attempts)).scalar_one() == left
+            assert tx.execute(sa.select(sa.func.count()).select_from(webhook_events)).scalar_one() == told
     assert webhooks.sent(world.ctx, world.merchant, made["webhook"]).rows == [], "nor is what was sent and taken"
-    with world.ctx.look() as tx:
-        assert tx.execute(sa.select(sa.func.count()).select_from(webhook_events)).scalar_one() == 1
 
 
 def test_much_is_replayed_in_slices_and_only_of_its_span(
@@ -123,9 +134,10 @@ def test_what_was_told_is_never_changed(world: World, shop: Receiver) -> None:
     made = add(world, shop.url)
     webhooks.send_test(world.ctx, world.merchant, made["webhook"], world.wish("a"))
     for table in WEBHOOK_FACTS:
-        for statement in (f"UPDATE {table} SET kind = 'x'", f"DELETE FROM {table}"):
-            with pytest.raises(sa.exc.DBAPIError, match="is never changed"), world.ctx.change() as tx:
-                tx.exec_driver_sql(statement)
+        with pytest.raises(sa.exc.DBAPIError, match="is never changed"), world.ctx.change() as tx:
+            tx.exec_driver_sql(f"UPDATE {table} SET kind = 'x'")
+        with pytest.raises(sa.exc.IntegrityError), world.ctx.change() as tx:
+            tx.exec_driver_sql(f"DELETE FROM {table}")  # nor does it go while it is to be told
 
 
 def test_each_merchant_has_its_own_and_a_test_account_says_so(world: World, shop: Receiver) -> None:

@@ -42,6 +42,7 @@ FROZEN = {
     "0019_reaching.py": "0f444be682ddea3897e3ae74c5d8a167ad213a497eb8253f90ce1f7edeb45a29",
     "0020_speed.py": "780c242cebcfb61a64de446ea79408b4542c9bcebd16d7b6e0af077a479ecbeb",
     "0022_own_address.py": "01d6cea5c23016ee4335ea813cac65fea4d7f935fb1d8da092527a664c7573ef",
+    "0024_forgotten.py": "511b60b5fec0fbcf6f96a4cacce372f5a86e6f333a012846076828aab26e3144",
 }
 
 

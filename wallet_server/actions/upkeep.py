@@ -1,5 +1,5 @@
-"""Owns what happens by itself: the nightly snapshot of balances, the booking of what has expired, and the throwing
-away of what is no longer needed."""
+"""Owns what happens by itself: the nightly sums of the days, the booking of what has expired, and the throwing away of
+what is no longer needed."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ from wallet_server.records.ledger import Booking, Posted
 from wallet_server.rules import alert_budget
 
 NIGHTLY = "nightly"
-ALL, SNAPSHOT, EXPIRY, COUPONS, OVER, ALERTS = "all", "snapshot", "expiry", "coupons", "over", "alerts"
+ALL, EXPIRY, COUPONS, OVER, ALERTS = "all", "expiry", "coupons", "over", "alerts"
 DAYS, CLOCK, ANSWERS = "days", "clock", "answers"
 """Keys of the nightly job: the night, and the walks that it sets off. Each slice of a walk is a job of its own, whose
-key says where it begins: `snapshot:day:account`, `days:day:programme`, `expiry:lot`, `coupons:coupon` and `over:pass`;
+key says where it begins: `days:day:programme`, `expiry:lot`, `coupons:coupon` and `over:pass`;
 `alerts` and `answers` have none. `clock:account` is the night of an account that is ahead of everybody's time."""
 MOST_SLICES = 10_000
 FILES_KEPT = timedelta(days=90)
@@ -98,10 +98,7 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
     """
     for lease in leases:
         walk, _, place = lease.key.partition(":")
-        if walk == SNAPSHOT:
-            day, _, after = place.partition(":")
-            _snapshot(ctx, lease, date.fromisoformat(day), int(after))
-        elif walk == DAYS:
+        if walk == DAYS:
             day, _, after = place.partition(":")
             _sum_days(ctx, lease, date.fromisoformat(day), int(after))
         elif walk == EXPIRY:
@@ -124,8 +121,8 @@ def nightly(ctx: Context, leases: Sequence[Lease]) -> None:
 
 
 def _night(ctx: Context, lease: Lease) -> None:
-    """Forget old rate windows and keys that nobody can go back to, say which certificates end soon, begin the snapshot
-    of yesterday's balances and the expiry; runs again tomorrow."""
+    """Forget old rate windows and keys that nobody can go back to, say which certificates end soon, begin the sums
+    of yesterday and the expiry; runs again tomorrow."""
     now = ctx.now()
     certificate_days.warn(ctx)
     letters.erase_old(ctx)
@@ -142,9 +139,9 @@ def _night(ctx: Context, lease: Lease) -> None:
         more += [ANSWERS] if webhooks.forget(tx, now) else []
         jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
         yesterday = now.date() - timedelta(days=1)
-        sums = (_snapshot_key(yesterday, 0), _days_key(yesterday, 0))
         ahead = [f"{CLOCK}:{account}" for account in clocks.everyone(tx)]
-        walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in (*sums, EXPIRY, COUPONS, OVER, *ahead, *more)]
+        keys = (_days_key(yesterday, 0), EXPIRY, COUPONS, OVER, *ahead, *more)
+        walks = [Put(NIGHTLY, key, jobs.BULK, now) for key in keys]
         jobs.put(tx, [*walks, *offline, *holders.begin(ctx, tx), *reviewing.begin(ctx), *maturing.begin(ctx)])
 
 
@@ -158,18 +155,6 @@ def _forget_more(ctx: Context, lease: Lease, forget: Callable[[Tx, datetime], bo
     with ctx.change() as tx:
         more = forget(tx, now)
         jobs.settle(tx, [lease], {lease.id: Again(now, lease.lane)} if more else {})
-
-
-def _snapshot_key(day: date, after: int) -> str:
-    return f"{SNAPSHOT}:{day.isoformat()}:{after}"
-
-
-def _snapshot(ctx: Context, lease: Lease, day: date, after: int) -> None:
-    with ctx.change() as tx:
-        last = audit.snapshot(tx, day, after, SLICE)
-        jobs.settle(tx, [lease])
-        if last is not None:
-            jobs.put(tx, [Put(NIGHTLY, _snapshot_key(day, last), jobs.BULK, ctx.now())])
 
 
 def _days_key(day: date, after: int) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records import book_days
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
-    balance_snapshots,
     balances,
     coupon_events,
     coupons,
@@ -174,80 +171,3 @@ def _lot_faults(tx: Tx) -> Iterable[str]:
     outside = sa.select(lots).where(sa.or_(lots.c.remaining < low, lots.c.remaining > high)).limit(MOST_FAULTS)
     for row in tx.execute(outside):
         yield f"Lot {row.id}: remaining {row.remaining} of {row.amount}."
-
-
-def balance_as_of(tx: Tx, account_id: int, at: datetime) -> int:
-    """What stood on an account at an instant of its books (entries recorded up to `at`): snapshot plus tail."""
-    at = at.astimezone(UTC)
-    snap = tx.execute(
-        sa.select(balance_snapshots.c.amount, balance_snapshots.c.day)
-        .where(balance_snapshots.c.account_id == account_id, balance_snapshots.c.day < at.date())
-        .order_by(balance_snapshots.c.day.desc())
-        .limit(1)
-    ).first()
-    start, since = (snap.amount, _end(snap.day)) if snap else (0, datetime.min.replace(tzinfo=UTC))
-    tail = tx.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(ledger_postings.c.amount), 0))
-        .join(ledger_entries, ledger_entries.c.id == ledger_postings.c.entry_id)
-        .where(
-            ledger_postings.c.account_id == account_id,
-            ledger_entries.c.recorded_at >= since,
-            ledger_entries.c.recorded_at <= at,
-        )
-    ).scalar_one()
-    return int(start) + int(tail)
-
-
-def _end(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=UTC)
-
-
-_LAST = (
-    sa.select(
-        balance_snapshots.c.account_id,
-        balance_snapshots.c.amount,
-        sa.func.row_number()
-        .over(partition_by=balance_snapshots.c.account_id, order_by=balance_snapshots.c.day.desc())
-        .label("age"),
-    )
-    .where(
-        balance_snapshots.c.account_id.in_(sa.bindparam("ids", expanding=True)),
-        balance_snapshots.c.day <= sa.bindparam("day", type_=sa.Date()),
-    )
-    .subquery()
-)
-_LAST_SNAPSHOTS = sa.select(_LAST.c.account_id, _LAST.c.amount).where(_LAST.c.age == 1)
-_AS_OF_END = (
-    sa.select(
-        ledger_postings.c.account_id,
-        sa.func.sum(ledger_postings.c.amount).label("amount"),
-    )
-    .join(ledger_entries, ledger_entries.c.id == ledger_postings.c.entry_id)
-    .where(
-        ledger_postings.c.account_id.in_(sa.bindparam("ids", expanding=True)),
-        ledger_entries.c.recorded_at < sa.bindparam("end"),
-    )
-    .group_by(ledger_postings.c.account_id)
-)
-
-
-def snapshot(tx: Tx, day: date, after: int, limit: int) -> int | None:
-    """Write the balances at the end of `day` (UTC, and over) for up to `limit` accounts whose key is above `after`.
-
-    Returns the last key looked at, or None when none was left. A snapshot that stands already is left alone, and an
-    account that stands where its last snapshot left it needs no further one.
-    """
-    account = ledger_accounts.c.id
-    ids = list(tx.execute(sa.select(account).where(account > after).order_by(account).limit(limit)).scalars())
-    if not ids:
-        return None
-    last = {r.account_id: int(r.amount) for r in tx.execute(_LAST_SNAPSHOTS, {"ids": ids, "day": day})}
-    rows = [
-        {"account_id": r.account_id, "day": day, "amount": int(r.amount)}
-        for r in tx.execute(_AS_OF_END, {"ids": ids, "end": _end(day)})
-        if int(r.amount) != last.get(r.account_id, 0)
-    ]
-    if rows:
-        insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(balance_snapshots)
-        tx.execute(insert.on_conflict_do_nothing(), rows)
-    return int(ids[-1])

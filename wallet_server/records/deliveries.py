@@ -225,15 +225,21 @@ def put_again(tx: Tx, ids: Sequence[int], now: datetime) -> None:
 
 
 def forget_deliveries(tx: Tx, before: datetime, most: int) -> int:
-    """Throw away up to `most` deliveries that were taken or given up before then, with their tries; returns how many.
-    What happened stays: the event is a fact."""
-    table = webhook_deliveries
-    old = sa.select(table.c.id).where(table.c.state.in_((DELIVERED, DEAD)), table.c.settled_at < before)
-    ids = list(tx.execute(old.order_by(table.c.id).limit(most)).scalars())
-    if ids:
+    """Throw away up to `most` deliveries that were taken or given up before then, with their tries, and each event with
+    the last of its deliveries; returns how many. What happened stands in the books and in the journals: an event is
+    what was said of it."""
+    table, events = webhook_deliveries, webhook_events
+    old = sa.select(table.c.id, table.c.event_id).where(
+        table.c.state.in_((DELIVERED, DEAD)), table.c.settled_at < before
+    )
+    found = tx.execute(old.order_by(table.c.id).limit(most)).all()
+    if found:
+        ids = [r.id for r in found]
         tx.execute(sa.delete(webhook_attempts).where(webhook_attempts.c.delivery_id.in_(ids)))
         tx.execute(sa.delete(table).where(table.c.id.in_(ids)))
-    return len(ids)
+        told = sa.exists().where(table.c.event_id == events.c.id)
+        tx.execute(sa.delete(events).where(events.c.id.in_({r.event_id for r in found}), ~told))
+    return len(found)
 
 
 def forget_attempts(tx: Tx, before: datetime, most: int) -> int:

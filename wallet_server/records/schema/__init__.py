@@ -2,7 +2,6 @@
 
 from wallet_server.records.schema.books import (
     LEDGER_TABLES,
-    balance_snapshots,
     balances,
     ledger_accounts,
     ledger_entries,
@@ -153,7 +152,6 @@ __all__ = [
     "api_keys",
     "assets",
     "backup_codes",
-    "balance_snapshots",
     "balances",
     "book_days",
     "book_marks",

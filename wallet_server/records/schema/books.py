@@ -123,14 +123,6 @@ balances = sa.Table(
     sa.Column("amount", sa.BigInteger(), nullable=False),
 )
 
-balance_snapshots = sa.Table(
-    "balance_snapshots",
-    metadata,
-    sa.Column("account_id", Key, sa.ForeignKey("ledger_accounts.id"), primary_key=True, autoincrement=False),
-    sa.Column("day", sa.Date(), primary_key=True),
-    sa.Column("amount", sa.BigInteger(), nullable=False),
-)
-
 lots = sa.Table(
     "lots",
     metadata,
@@ -165,7 +157,6 @@ LEDGER_TABLES = (
     "sales",
     "sale_lines",
     "sale_reversals",
-    "balance_snapshots",
 )
 """Tables that refuse UPDATE and DELETE by trigger, on both databases."""
 

@@ -79,4 +79,4 @@ account_clocks = sa.Table(
 )
 
 WEBHOOK_FACTS = ("webhook_events",)
-"""Refuses UPDATE and DELETE by trigger, as the books do."""
+"""Refuses UPDATE by trigger: what was told is what is told again. It goes with the last of its deliveries."""
