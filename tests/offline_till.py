@@ -20,9 +20,10 @@ Signed = dict[str, str]
 class Server(Protocol):
     """What a till speaks to (`tests.world.World` is one)."""
 
-    clock: Callable[[], datetime]
     programme: str
 
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
     def client(self) -> Any: ...
     def bearer(self, key: str) -> Mapping[str, str]: ...
 
@@ -46,9 +47,13 @@ class OfflineTill:
     till: str = ""
 
     def __post_init__(self) -> None:
-        point = self.private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        found = self.call("PUT", "/v1/offline/device", {"public_key": written(point)})
+        found = self.register()
         self.device, self.till = found["device"], found["till"]
+
+    def register(self, **more: Any) -> Any:
+        """Tell the service the key; what it answers."""
+        point = self.private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return self.call("PUT", "/v1/offline/device", {"public_key": written(point), **more})
 
     def call(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
         """One request, whose answer must have this status."""

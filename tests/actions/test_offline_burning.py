@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.actions.test_codes import number_of
 from tests.conftest import mostly_on
 from tests.offline_till import OfflineTill
-from tests.offline_world import BURNS, Founding, device_of, points, reserve, states
+from tests.offline_world import BURNS, Founding, device_of, points, reserve, settle, states
 from tests.world import World
-from wallet_server.actions import till, upkeep
-from wallet_server.records.schema import ledger_entries
+from wallet_server.actions import merging, offline_conflicts, till, upkeep
+from wallet_server.records.schema import ledger_entries, metadata
+from wallet_server.rules import codes, short_codes
 
 
 def test_a_till_burns_what_it_reserved_and_the_rest_comes_back_at_its_end(burning: World) -> None:
@@ -60,6 +62,47 @@ def test_what_was_not_reserved_is_for_a_person(burning: World) -> None:
     burning.clock.forward(minutes=70)
     device.redeem(other.code, "B6", 1, allowance)
     assert states(device.send(device.queue[4:])) == [("conflict", "beyond-card-limit"), ("conflict", "no-allowance")]
+
+
+@mostly_on("sqlite")
+def test_only_a_code_that_is_signed_spends_without_a_network(burning: World) -> None:
+    world, holder, device = burning, burning.enrol(), device_of(burning)
+    world.sell(holder, 5000)
+    allowance = reserve(device, 100)["id"]
+    seen, number = codes.read(holder.code), number_of(world, holder)
+    unsigned = codes.write(codes.first(seen.issuer, seen.reference))
+    for text in (short_codes.manual(number), short_codes.manual(number ^ 1), unsigned):
+        device.redeem(text, f"B{len(device.queue)}", 10, allowance)
+    device.redeem(holder.code, "B9", 10, allowance)
+    found = states(device.send(device.queue))
+    assert found == [*[("conflict", "unsigned-code")] * 3, ("applied", None)]
+    assert points(world, holder) == 40
+    with world.ctx.look() as tx:
+        assert not tx.execute(
+            sa.select(metadata.tables["rate_windows"].c.name).where(
+                metadata.tables["rate_windows"].c.name.like("codes:%")
+            )
+        ).all(), "nothing was looked up"
+    first = offline_conflicts.cases(world.ctx, world.merchant)[0]
+    assert settle(world, first.id, "accept").state == "applied"
+    assert points(world, holder) == 30
+
+
+@mostly_on("sqlite")
+def test_whoever_becomes_one_with_another_member_has_the_limit_of_a_card_once(burning: World) -> None:
+    world, device = burning, device_of(burning)
+    kept, merged = world.enrol(), world.enrol()
+    for one in (kept, merged):
+        world.sell(one, 10000)
+    allowance = reserve(device, 100)["id"]
+    device.redeem(merged.code, "B1", 40, allowance)
+    assert device.sync() == ["applied"]
+    world.clock.forward(minutes=1)
+    wish = world.wish("merge", {"kept": kept.member, "merged": merged.member})
+    merging.by_staff(world.ctx, world.merchant, kept.member, merged.member, "joined-twice", None, wish)
+    device.redeem(merged.code, "B2", 20, allowance)
+    device.redeem(kept.code, "B3", 10, allowance)
+    assert states(device.send(device.queue[1:])) == [("applied", None), ("conflict", "beyond-card-limit")]
 
 
 def test_who_spent_the_same_points_elsewhere_meanwhile_owes_them(burning: World) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
 from tests.conftest import mostly_on
 from tests.offline_world import device_of, entries, refused_of, reserve, states
 from tests.world import World
-from wallet_server.actions import offline_conflicts, upkeep
+from wallet_server.actions import offline_booking, offline_conflicts, offline_queue, upkeep
+from wallet_server.actions.context import Context
 from wallet_server.actions.credentials import rotate_secrets
+from wallet_server.actions.offline_booking import Finish
 from wallet_server.records import offline
 from wallet_server.records.envelope import Keyring
+from wallet_server.records.offline import EventRow, Fate
 from wallet_server.records.schema import OFFLINE_FACTS, metadata
 from wallet_server.rules.offline_spoken import reasons, said
 
@@ -51,6 +56,28 @@ def test_a_job_that_was_lost_is_made_up_for_at_night(world: World) -> None:
     world.clock.forward(days=1)
     world.work()
     assert [receipt for receipt, _ in entries(world)] == ["R1"]
+
+
+@mostly_on("sqlite")
+def test_whoever_is_too_slow_books_nothing_after_somebody_else_has_taken_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, device = world.enrol(), device_of(world)
+    for number in range(3):
+        device.sell(holder.code, f"R{number}", 100)
+    book, booked = offline_booking.book, []
+
+    def slowly(ctx: Context, one: EventRow, finish: Finish, **more: Any) -> Fate:
+        booked.append(one.sequence)
+        if len(booked) == 1:
+            world.clock.forward(seconds=61)
+            offline_queue.apply(ctx, one.account_id)
+        return book(ctx, one, finish, **more)
+
+    monkeypatch.setattr(offline_booking, "book", slowly)
+    assert set(device.sync()) == {"applied"}
+    assert booked == [1, 1, 2, 3], "the first stops at what it was at"
+    assert [receipt for receipt, _ in entries(world)] == ["R0", "R1", "R2"]
 
 
 @mostly_on("sqlite")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
 from tests.conftest import mostly_on
 from tests.offline_world import device_of, points, refused_of, settle
 from tests.world import World
-from wallet_server.actions import offline_conflicts
+from wallet_server.actions import offline_booking, offline_conflicts
+from wallet_server.actions.context import Context
+from wallet_server.actions.offline_booking import Finish
 from wallet_server.errors import Conflict, NotFound
+from wallet_server.records import offline
+from wallet_server.records.offline import EventRow, Fate
 from wallet_server.records.schema import metadata
 
 
@@ -51,6 +58,38 @@ def test_a_receipt_that_stands_for_another_sale_is_counted_under_a_number_of_its
     assert points(world, holder) == 12
     assert settle(world, taken, "accept").state == "applied"
     assert points(world, holder) == 12
+
+
+@pytest.mark.parametrize("second", ["refuse", "accept"])
+@mostly_on("sqlite")
+def test_of_two_who_settle_one_at_the_same_time_one_has_the_say(
+    burning: World, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    """The first is so slow that the second takes it over, while the first is about to have it booked."""
+    world, holder, device = burning, burning.enrol(), device_of(burning)
+    world.sell(holder, 1000)
+    event = refused_of(device.send([device.redeem(holder.code, "B1", 10, None)]))
+    book = offline_booking.book
+
+    def slowly(ctx: Context, one: EventRow, finish: Finish, **more: Any) -> Fate:
+        monkeypatch.setattr(offline_booking, "book", book)
+        world.clock.forward(seconds=61)
+        other = replace(world.merchant, principal="staff:another")
+        offline_conflicts.settle(world.ctx, other, event, second, None)
+        return book(ctx, one, finish, **more)
+
+    monkeypatch.setattr(offline_booking, "book", slowly)
+    with pytest.raises(Conflict) as refusal:
+        settle(world, event, "accept")
+    assert refusal.value.code == "already-settled"
+    state, left = ("refused", 10) if second == "refuse" else ("applied", 0)
+    with world.ctx.look() as tx:
+        row = offline.event_in(tx, world.merchant, event)
+        rows = tx.execute(sa.select(metadata.tables["staff_events"].c.what)).scalars().all()
+    assert (row.state, row.decided_by, points(world, holder)) == (state, "staff:another", left)
+    assert [what for what in rows if what.startswith("offline")] == [
+        "offline_refused" if second == "refuse" else "offline_accepted"
+    ]
 
 
 @mostly_on("sqlite")

@@ -13,11 +13,11 @@ from typing import Any
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.till import at_till, spendable_currency
 from wallet_server.errors import Conflict
-from wallet_server.records import allowances, jobs, offline, offline_queues, programmes
+from wallet_server.records import allowances, jobs, offline_devices, offline_queues, programmes
 from wallet_server.records.allowances import AllowanceRow
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Put
-from wallet_server.records.offline import DeviceRow
+from wallet_server.records.offline_devices import DeviceRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules.program_parts import OfflinePolicy
 
@@ -30,7 +30,7 @@ APPLY = "offline"
 
 def device_in(tx: Tx, scope: Scope, now: datetime, *, hold: bool = False) -> DeviceRow:
     """The device that signs for the caller. Raises `Conflict` (`no-device`)."""
-    row = offline.device_of(tx, scope, now, hold=hold)
+    row = offline_devices.device_of(tx, scope, now, hold=hold)
     if row is None:
         raise Conflict("This till has registered no key to sign with; register one first.", code="no-device")
     return row
@@ -119,7 +119,7 @@ def close_over(tx: Tx, account_id: int, now: datetime) -> None:
     nothing any more."""
     offline_queues.hold_account(tx, account_id)
     for one in allowances.over(tx, account_id, now, SLICE):
-        device = offline.device_by_id(tx, one.device_id, now)
+        device = offline_devices.device_by_id(tx, one.device_id, now)
         if _is_done(tx, one, device, now):
             allowances.close(tx, one.id, now)
 

@@ -10,24 +10,29 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+import structlog
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from wallet_server.actions import allowances, code_keys, offline_queue, pages
+from wallet_server.actions.allowances import APPLY
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.till import at_till
-from wallet_server.errors import Invalid
-from wallet_server.records import offline, offline_queues
+from wallet_server.actions.till import MAX_BEHIND, at_till
+from wallet_server.errors import Invalid, Unavailable
+from wallet_server.records import jobs, offline, offline_devices, offline_queues
 from wallet_server.records.database import Tx
-from wallet_server.records.offline import DeviceRow, EventRow, Fate, NewEvent
+from wallet_server.records.jobs import Put
+from wallet_server.records.offline import EventRow, Fate, NewEvent
+from wallet_server.records.offline_devices import DeviceRow
 from wallet_server.records.scope import Scope
 from wallet_server.rules import offline as rules
 
@@ -38,6 +43,11 @@ MOST_AHEAD = 100_000
 AT_ONCE = 100
 """Applied while the till waits; what is left is applied by a job."""
 SIGNATURE_BYTES = 64
+DEVICE = re.compile(r"dev_[0-9a-z]{20}")
+REPLACED, FORGOTTEN = "replaced-device", "forgotten-device"
+"""Why a person looks at what another device of this till signed: there is another key in its place by now; or the
+installation was set back to a backup of before it was known."""
+_log = structlog.get_logger("offline")
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,12 @@ class Brought:
     said: Said | None
 
 
+class _Read(Brought):
+    """One that can be read."""
+
+    said: Said
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one of the texts stands; `id` names the stored event, `booked` the sale or the entry that it became."""
@@ -95,11 +111,15 @@ class Synced:
     results: tuple[Outcome, ...]
 
 
-def register(ctx: Context, scope: Scope, public_key: str) -> Device:
+def register(ctx: Context, scope: Scope, public_key: str, device: str | None = None, sequence: int = 1) -> Device:
     """From now on what this key of the till's brings is signed by this one: a point of P-256, uncompressed, as
-    base64url (what WebCrypto exports as `raw`). Asking again changes nothing. Raises `Invalid` (`bad-public-key`)."""
+    base64url (what WebCrypto exports as `raw`). Asking again changes nothing.
+
+    A till that is not known any more, since the installation was set back to a backup, says under which name (`device`)
+    it signed before and from which number (`sequence`) on it still has everything. Raises `Invalid` (`bad-public-key`).
+    """
     at_till(scope)
-    raw = decoded(public_key)
+    raw, now = decoded(public_key), ctx.now()
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
     except ValueError as fault:
@@ -108,8 +128,11 @@ def register(ctx: Context, scope: Scope, public_key: str) -> Device:
         raise Invalid("Send the point uncompressed, as 65 bytes in base64url.", code="bad-public-key")
     with ctx.change() as tx:
         offline_queues.hold_account(tx, scope.account_id)
-        offline.register(tx, new_id("dev"), scope, raw, ctx.now())
-        row = allowances.device_in(tx, scope, ctx.now())
+        if device is not None and DEVICE.fullmatch(device) and not offline_devices.is_known(tx, device):
+            offline_devices.register(tx, device, scope, raw, now, sequence, now - MAX_BEHIND)
+        else:
+            offline_devices.register(tx, new_id("dev"), scope, raw, now)
+        row = allowances.device_in(tx, scope, now)
     return Device(row.public_id, row.till, row.next_sequence)
 
 
@@ -119,7 +142,7 @@ def pack(ctx: Context, scope: Scope) -> dict[str, Any]:
     counter = pages.counter(ctx, scope)
     with ctx.look() as tx:
         policies = allowances.policies(ctx, tx, scope)
-        device = offline.device_of(tx, scope, ctx.now())
+        device = offline_devices.device_of(tx, scope, ctx.now())
         allowance = None if device is None else allowances.standing(ctx, tx, device)
     first = next(iter(counter.programmes), None)
     return {
@@ -168,76 +191,124 @@ def receive(ctx: Context, scope: Scope, brought: Sequence[Brought], sequence: in
     with ctx.change() as tx:
         device = allowances.device_in(tx, scope, now, hold=True)
         ahead = rules.skew(clock, now)
-        refused = _store(ctx, tx, device, brought, ahead, now)
-        taken = [one.said for n, one in enumerate(brought) if n not in refused]
-        top = max([sequence, *(said.sequence + 1 for said in taken if said is not None)])
-        top = min(top, device.next_sequence + MOST_AHEAD)
+        refused = _Taking(ctx, tx, scope, device, ahead, now).store(brought)
+        numbers = _numbers(device, [one for n, one in enumerate(brought) if n not in refused])
+        top = min(max([sequence, *(number + 1 for number in numbers)]), device.next_sequence + MOST_AHEAD)
         there = offline.received(tx, device.id, device.next_sequence, top)
         missing = rules.next_sequence(device.next_sequence, there)
-        offline.heard(tx, device, now, ahead, missing, now if missing >= sequence else None)
-    offline_queue.apply(ctx, scope.account_id, AT_ONCE)
+        offline_devices.heard(tx, device, now, ahead, missing, now if missing >= sequence else None)
+    try:
+        offline_queue.apply(ctx, scope.account_id, AT_ONCE)
+    except Unavailable:
+        _log.warning("what a till brought is stored and applied by a job, since the database is busy")
     ctx.ring()
     with ctx.look() as tx:
-        known = offline.known(tx, device.id, [_sha256(one.text) for one in brought])
-    stored = (refused.get(n) or _outcome(known[_sha256(one.text)]) for n, one in enumerate(brought))
+        known = offline.known(tx, scope, [_sha256(one.text) for one in brought])
+    stored = (refused.get(n) or _outcome(one, known[_sha256(one.text)]) for n, one in enumerate(brought))
     return Synced(missing, tuple(stored))
 
 
-def _store(
-    ctx: Context, tx: Tx, device: DeviceRow, brought: Sequence[Brought], ahead: timedelta, now: datetime
-) -> dict[int, Outcome]:
-    """Store what was not there yet; by its place, what cannot be taken. Under a number that is there already a text
-    that says something else is stored too, for a person."""
-    known = set(offline.known(tx, device.id, [_sha256(one.text) for one in brought]))
-    numbers = [one.said.sequence for one in brought if one.said is not None]
-    taken = set(offline.received(tx, device.id, min(numbers), max(numbers))) if numbers else set()
-    refused: dict[int, Outcome] = {}
-    for n, one in enumerate(brought):
-        name = _sha256(one.text)
-        why = _refusal(device, one)
-        if why is not None or one.said is None:
-            refused[n] = Outcome(one.said.sequence if one.said else None, offline.REFUSED, why)
-        elif name not in known:
-            event = _event(device, one, one.said, ahead, now)
-            content = {"text": one.text, "said": one.said.wanted, "allowance": one.said.allowance} | (
-                {} if one.said.key is None else {"key": one.said.key}
-            )
-            sealed = ctx.keyring.seal(orjson.dumps(content), f"offline:{event.public_id}")
-            key = offline.add(tx, event, device, sealed)
-            if one.said.sequence in taken:
-                offline.settle(tx, key, Fate(offline.CONFLICT, "sequence-taken"), now)
+def _numbers(device: DeviceRow, brought: Sequence[Brought]) -> list[int]:
+    """The numbers of those that are this device's own."""
+    said = [one.said for one in brought if one.said is not None]
+    return [one.sequence for one in said if one.device == device.public_id]
+
+
+class _Refused(Exception):
+    """A text that is not taken at all; the code says why."""
+
+
+@dataclass(frozen=True)
+class _Taking:
+    """What one device brings in one sync."""
+
+    ctx: Context
+    tx: Tx
+    scope: Scope
+    device: DeviceRow
+    ahead: timedelta
+    now: datetime
+
+    def store(self, brought: Sequence[Brought]) -> dict[int, Outcome]:
+        """Store what was not there yet; by its place, what cannot be taken. A job applies it, whatever becomes of this
+        call. Under a number that is there already a text that says something else is stored too, for a person."""
+        known = set(offline.known(self.tx, self.scope, [_sha256(one.text) for one in brought]))
+        numbers = _numbers(self.device, brought)
+        taken = set(offline.received(self.tx, self.device.id, min(numbers), max(numbers))) if numbers else set()
+        refused: dict[int, Outcome] = {}
+        fresh = False
+        for n, one in enumerate(brought):
+            name = _sha256(one.text)
+            try:
+                said, signer, why = self._signer(one)
+            except _Refused as fault:
+                refused[n] = Outcome(one.said.sequence if one.said else None, offline.REFUSED, str(fault))
+                continue
+            if name in known:
+                continue
+            if why is None and said.sequence in taken:
+                why = "sequence-taken"
+            self._add(one, said, signer, why)
             known.add(name)
-            taken.add(one.said.sequence)
-    return refused
+            if signer is self.device and why != FORGOTTEN:
+                taken.add(said.sequence)
+            fresh = fresh or why is None
+        if fresh:
+            jobs.put(self.tx, [Put(APPLY, str(self.scope.account_id), jobs.COUNTER, self.now + offline_queue.SOON)])
+        return refused
 
+    def _signer(self, one: Brought) -> tuple[Said, DeviceRow, str | None]:
+        """What a text says, the device that signed it, and what makes it a person's. Raises `_Refused`.
 
-def _refusal(device: DeviceRow, one: Brought) -> str | None:
-    if not genuine(device.public_key, one.text, one.signature):
-        return "bad-signature"
-    if one.said is None:
-        return "unreadable-event"
-    if (one.said.till, one.said.device) != (device.till, device.public_id):
-        return "other-device"
-    return "unreadable-event" if one.said.sequence >= device.next_sequence + MOST_AHEAD else None
+        Of a device that was replaced at this till, and of one that a backup knows nothing of, it is kept for a person:
+        nobody else will bring it.
+        """
+        said, device = one.said, self.device
+        own = genuine(device.public_key, one.text, one.signature)
+        if said is None:
+            raise _Refused("unreadable-event" if own else "bad-signature")
+        if said.device != device.public_id and said.till == device.till:
+            earlier = offline_devices.earlier_device(self.tx, self.scope, said.device, self.now)
+            if earlier is not None and genuine(earlier.public_key, one.text, one.signature):
+                return said, earlier, REPLACED
+            if own and not offline_devices.is_known(self.tx, said.device):
+                return said, device, FORGOTTEN
+        if not own:
+            raise _Refused("bad-signature")
+        if (said.till, said.device) != (device.till, device.public_id):
+            raise _Refused("other-device")
+        if said.sequence >= device.next_sequence + MOST_AHEAD:
+            raise _Refused("unreadable-event")
+        return said, device, None
 
-
-def _event(device: DeviceRow, one: Brought, said: Said, ahead: timedelta, now: datetime) -> NewEvent:
-    return NewEvent(
-        public_id=new_id("oev"),
-        device_id=device.id,
-        sequence=said.sequence,
-        kind=said.kind if said.wanted is not None else offline.UNREADABLE,
-        text_sha256=_sha256(one.text),
-        signature=one.signature,
-        at=rules.happened(said.occurred_at, ahead, device.horizon_at, now),
-        skew_ms=ahead // timedelta(milliseconds=1),
-        received_at=now,
-    )
+    def _add(self, one: Brought, said: Said, signer: DeviceRow, why: str | None) -> None:
+        # What a device that is not known any more did may be as old as anything that is counted; its numbers are not
+        # those of the device in its place.
+        since = self.now - MAX_BEHIND if why == FORGOTTEN else signer.horizon_at
+        event = NewEvent(
+            public_id=new_id("oev"),
+            device_id=signer.id,
+            sequence=offline.NO_NUMBER if why == FORGOTTEN else said.sequence,
+            kind=said.kind if said.wanted is not None else offline.UNREADABLE,
+            text_sha256=_sha256(one.text),
+            signature=one.signature,
+            at=rules.happened(said.occurred_at, self.ahead, since, self.now),
+            skew_ms=self.ahead // timedelta(milliseconds=1),
+            received_at=self.now,
+        )
+        more = {"key": said.key, "cashier": said.cashier}
+        content = {"text": one.text, "said": said.wanted, "allowance": said.allowance}
+        content |= {name: value for name, value in more.items() if value is not None}
+        sealed = self.ctx.keyring.seal(orjson.dumps(content), f"offline:{event.public_id}")
+        key = offline.add(self.tx, event, signer, sealed)
+        if why is not None:
+            offline.settle(self.tx, key, Fate(offline.CONFLICT, why), self.now)
 
 
 def _sha256(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _outcome(row: EventRow) -> Outcome:
-    return Outcome(row.sequence, row.state, row.why, row.params, row.public_id, row.booked, row.late)
+def _outcome(one: Brought, row: EventRow) -> Outcome:
+    number = one.said.sequence if one.said else row.sequence
+    return Outcome(number, row.state, row.why, row.params, row.public_id, row.booked, row.late)

@@ -18,11 +18,12 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.offline_booking import Finish
 from wallet_server.errors import TooMany, Unavailable, WalletError
 from wallet_server.records import allowances as stakes
-from wallet_server.records import clocks, jobs, offline, offline_queues
+from wallet_server.records import clocks, jobs, offline, offline_devices, offline_queues
 from wallet_server.records.clocks import shifted
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Again, Lease, Put
-from wallet_server.records.offline import CONFLICT, DeviceRow, EventRow, Fate
+from wallet_server.records.offline import CONFLICT, EventRow, Fate
+from wallet_server.records.offline_devices import DeviceRow
 from wallet_server.records.offline_queues import Queue
 from wallet_server.rules import offline as rules
 from wallet_server.rules.offline import Device, Patience, Turn, Waiting
@@ -175,7 +176,7 @@ def _line(ctx: Context, account_id: int) -> _Line:
             return _Line([], False, now + SOON)
         patience = Patience(allowances.window(ctx, tx, account_id), now)
         bringing = {one.device_id for one in waiting}
-        rows = offline.devices_to_wait_for(tx, account_id, now - patience.window, bringing, now)
+        rows = offline_devices.devices_to_wait_for(tx, account_id, now - patience.window, bringing, now)
         since = offline.missing_since(tx, bringing)
     devices = [_device(row, [one for one in waiting if one.device_id == row.id], since.get(row.id)) for row in rows]
     events = {(one.device, one.sequence): one for one in waiting}

@@ -1,20 +1,19 @@
-"""Owns what tills without a network brought: their devices, the events that these signed, and what became of each."""
+"""Owns what tills without a network brought: the events that their devices signed, and what became of each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
-from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
+from wallet_server.records.offline_devices import DeviceRow
 from wallet_server.records.schema import (
-    api_keys,
     offline_devices,
     offline_events,
     offline_fates,
@@ -26,29 +25,10 @@ from wallet_server.records.scope import Scope
 
 WAITING, APPLIED, CONFLICT, REFUSED = "waiting", "applied", "conflict", "refused"
 SALE, REDEMPTION, UNREADABLE = "sale", "redemption", "unreadable"
-MOST_DEVICES = 2000
+NO_NUMBER = 0
+"""Of what stands outside the numbers of its device, which begin at 1."""
 MOST_WAITING, MOST_OF_ONE = 20_000, 100
 """Looked at in one go, of all devices and of each; what of one is beyond has a higher number and waits for the next."""
-
-
-@dataclass(frozen=True)
-class DeviceRow:
-    """A device that signs. `live` is false once the key that it calls under was ended."""
-
-    id: int
-    public_id: str
-    account_id: int
-    merchant_id: int
-    till: str
-    api_key: str
-    public_key: bytes
-    next_sequence: int
-    horizon_at: datetime
-    heard_at: datetime
-    floor_at: datetime | None
-    skew_ms: int
-    replaced: bool
-    live: bool
 
 
 @dataclass(frozen=True)
@@ -95,96 +75,6 @@ class EventRow:
     decided_by: str | None
     decided_by_name: str | None
     decided_at: datetime | None
-
-
-_DEVICE = (
-    sa.select(
-        offline_devices,
-        tills.c.public_id.label("till"),
-        api_keys.c.revoked_at,
-        api_keys.c.expires_at.label("key_expires_at"),
-    )
-    .join(tills, tills.c.id == offline_devices.c.till_id)
-    .join(api_keys, api_keys.c.public_id == offline_devices.c.api_key)
-)
-
-
-def _device(r: sa.Row, now: datetime) -> DeviceRow:  # type: ignore[type-arg]
-    return DeviceRow(
-        r.id,
-        r.public_id,
-        r.account_id,
-        r.merchant_id,
-        r.till,
-        r.api_key,
-        bytes(r.public_key),
-        r.next_sequence,
-        r.horizon_at,
-        r.heard_at,
-        r.floor_at,
-        r.skew_ms,
-        r.replaced_at is not None,
-        r.revoked_at is None and (r.key_expires_at is None or r.key_expires_at > now),
-    )
-
-
-def device_of(tx: Tx, scope: Scope, now: datetime, *, hold: bool = False) -> DeviceRow | None:
-    """The device that signs for the caller's key; None where none was registered. Held, if asked, until the end of the
-    transaction."""
-    query = _DEVICE.where(offline_devices.c.api_key == scope.key_id, offline_devices.c.replaced_at.is_(None))
-    if hold and tx.dialect.name != "sqlite":
-        query = query.with_for_update(of=offline_devices)
-    found = tx.execute(query).first()
-    return None if found is None else _device(found, now)
-
-
-def device_by_id(tx: Tx, key: int, now: datetime) -> DeviceRow:
-    return _device(tx.execute(_DEVICE.where(offline_devices.c.id == key)).one(), now)
-
-
-def register(tx: Tx, public_id: str, scope: Scope, public_key: bytes, now: datetime) -> None:
-    """From now on what comes under the caller's key is signed by this key. One that it had before is replaced; one that
-    it goes back to is the same device again."""
-    own = offline_devices.c.api_key == scope.key_id
-    others = sa.and_(own, offline_devices.c.public_key != public_key, offline_devices.c.replaced_at.is_(None))
-    tx.execute(sa.update(offline_devices).where(others).values(replaced_at=now))
-    row = {
-        "public_id": public_id,
-        "account_id": scope.account_id,
-        "merchant_id": scope.merchant_id,
-        "till_id": scope.till_id,
-        "api_key": scope.key_id,
-        "public_key": public_key,
-        "registered_at": now,
-        "horizon_at": now,
-        "heard_at": now,
-    }
-    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    again = {"replaced_at": None}
-    tx.execute(
-        make(offline_devices).values(row).on_conflict_do_update(index_elements=["api_key", "public_key"], set_=again)
-    )
-
-
-def devices_to_wait_for(
-    tx: Tx, account_id: int, since: datetime, more: Collection[int], now: datetime
-) -> list[DeviceRow]:
-    """The account's devices that had brought everything since then, and these."""
-    known = sa.and_(offline_devices.c.horizon_at > since, offline_devices.c.replaced_at.is_(None))
-    wanted = sa.or_(known, offline_devices.c.id.in_(list(more)))
-    query = _DEVICE.where(offline_devices.c.account_id == account_id, wanted).order_by(offline_devices.c.id)
-    return [_device(r, now) for r in tx.execute(query.limit(MOST_DEVICES))]
-
-
-def heard(
-    tx: Tx, device: DeviceRow, now: datetime, skew: timedelta, next_sequence: int, horizon: datetime | None
-) -> None:
-    """The device was heard of; `horizon` where it had brought everything by then."""
-    values: dict[str, Any] = {"heard_at": now, "next_sequence": next_sequence}
-    values["skew_ms"] = skew // timedelta(milliseconds=1)
-    if horizon is not None:
-        values["horizon_at"] = horizon
-    tx.execute(sa.update(offline_devices).where(offline_devices.c.id == device.id).values(values))
 
 
 def add(tx: Tx, new: NewEvent, device: DeviceRow, cipher: str) -> int:
@@ -251,10 +141,12 @@ def _event(r: sa.Row) -> EventRow:  # type: ignore[type-arg]
     )
 
 
-def known(tx: Tx, device_id: int, hashes: Collection[bytes]) -> dict[bytes, EventRow]:
-    """Which of these texts the device brought before, by their SHA-256."""
-    of_device = sa.and_(offline_events.c.device_id == device_id, offline_events.c.text_sha256.in_(list(hashes)))
-    return {bytes(r.text_sha256): _event(r) for r in tx.execute(_EVENTS.where(of_device))}
+def known(tx: Tx, scope: Scope, hashes: Collection[bytes]) -> dict[bytes, EventRow]:
+    """Which of these texts devices of the caller's till brought before, by their SHA-256."""
+    here = sa.and_(offline_devices.c.account_id == scope.account_id, offline_devices.c.till_id == scope.till_id)
+    own = offline_events.c.device_id.in_(sa.select(offline_devices.c.id).where(here).scalar_subquery())
+    query = _EVENTS.where(own, offline_events.c.text_sha256.in_(list(hashes)))
+    return {bytes(r.text_sha256): _event(r) for r in tx.execute(query)}
 
 
 def event_by_id(tx: Tx, key: int) -> EventRow:
@@ -272,12 +164,19 @@ _NTH = (
     .where(offline_fates.c.state == sa.literal_column("'waiting'"), offline_fates.c.account_id == b("account"))
     .subquery()
 )
-_WAITING = (
-    _EVENTS.join(_NTH, _NTH.c.event_id == offline_events.c.id)
-    .where(_NTH.c.nth <= MOST_OF_ONE)
-    .order_by(offline_events.c.device_id, offline_events.c.sequence, offline_events.c.id)
-    .limit(MOST_WAITING)
-)
+
+
+def listing(most_of_one: int) -> sa.Select[Any]:
+    """The query for what waits in an account, up to so many of each device."""
+    return (
+        _EVENTS.join(_NTH, _NTH.c.event_id == offline_events.c.id)
+        .where(_NTH.c.nth <= most_of_one)
+        .order_by(offline_events.c.device_id, offline_events.c.sequence, offline_events.c.id)
+        .limit(MOST_WAITING)
+    )
+
+
+_WAITING = listing(MOST_OF_ONE)
 
 
 def waiting(tx: Tx, account_id: int) -> list[EventRow]:

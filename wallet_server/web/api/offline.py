@@ -34,7 +34,7 @@ guard(offline_till)
 def register(body: offline_models.DeviceKey) -> Response:
     """What this till brings from a time without a network is signed with the other half of this key. The same key again
     changes nothing; another one replaces it."""
-    return answer(asdict(offline.register(context(), caller(), body.public_key)))
+    return answer(asdict(offline.register(context(), caller(), body.public_key, body.device, body.sequence)))
 
 
 @offline_till.get("/offline/pack", summary="What a till needs offline", responses={"200": offline_models.Pack})
@@ -150,7 +150,8 @@ def _read(text: str) -> Said | None:
     if at is None:
         return None
     wanted = _wanted(found.kind, found.body)
-    return Said(found.till, found.device, found.sequence, found.kind, at, wanted, found.allowance, found.key)
+    more = found.allowance, found.key, found.cashier
+    return Said(found.till, found.device, found.sequence, found.kind, at, wanted, *more)
 
 
 def _wanted(kind: str, body: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,11 +11,17 @@ from wallet_server.web.api.models import MAX_AMOUNT, Form, Language, Plain, Pros
 MOST_EVENTS = 100
 
 
+BEFORE = "The name under which this key signed before, where the service does not know it any more (`no-device`)."
+FIRST = "With `device`: the first number of what it still has; what is below it was counted long ago."
+
+
 class DeviceKey(Form):
     public_key: Annotated[
         Plain,
         Field(min_length=80, max_length=100, description="P-256, the raw uncompressed point (65 bytes) as base64url."),
     ]
+    device: Annotated[Public, Field(description=BEFORE)] | None = None
+    sequence: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True, description=FIRST)] = 1
 
 
 class Device(BaseModel):
@@ -26,6 +32,7 @@ class Device(BaseModel):
     next_sequence: int
 
 
+SERVED = "Who stood at the till: the id of one of GET /v1/cashiers."
 TRIED = "The Idempotency-Key under which this was tried online before, if it was: what was counted then counts no more."
 
 
@@ -40,6 +47,7 @@ class Said(Form):
     body: dict[str, Any]
     allowance: Public | None = None
     key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,100}$", description=TRIED)] | None = None
+    cashier: Annotated[Public, Field(description=SERVED)] | None = None
 
 
 class Signed(Form):

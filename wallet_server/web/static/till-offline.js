@@ -244,16 +244,17 @@ async function worded({ kind, body, code, key: tried, sent }) {
   if (!sent && own[field].startsWith(`${drawer.get("series")}-`)) own[field] = drawer.receipt();
   drawer.nextReceipt();
   const holder = read(code, pack.issuer);
+  const cashier = desk.cashier?.id;
   const more = { stem: holder?.stem, code, receipt: own[field], what: said(kind, body) };
   if (kind === "sale") {
     if (own.vouchers?.length || own.rewards?.length || own.pot) throw refusal(words.needs_network);
-    return { kind, body: own, key, more };
+    return { kind, body: own, key, cashier, more };
   }
   const card = await queue.vault.get("cards", holder?.stem ?? "");
   const units = own.amount ?? card?.rewards.find((one) => one.code === own.reward)?.cost.amount ?? Infinity;
   const most = holder ? await spendable(holder, await prove(holder, pack.keys), card) : 0;
   if (units > most) throw refusal(most ? fill(words.may_spend, { units: counted(most, desk.holder?.programme ?? pack.programmes[card.programme]) }) : words.may_not_spend);
-  return { kind, body: own, allowance: pack.allowance.id, key, more: { ...more, units } };
+  return { kind, body: own, allowance: pack.allowance.id, key, cashier, more: { ...more, units } };
 }
 
 const refusal = (text) => Object.assign(new Error(text), { refused: text });

@@ -37,14 +37,26 @@ export class Queue {
     });
   }
 
-  // Signs and keeps one: `made()` gives { kind, body, allowance?, more } once it is its turn, and `more` stays on this
+  // A service that was set back to a backup of before this device was known is told its name, and from which number on
+  // everything is still here.
+  async anew() {
+    return navigator.locks.request(`${this.name}-numbers`, async () => {
+      const [keys, device, next] = await Promise.all(["keys", "device", "next"].map((name) => this.vault.get("facts", name)));
+      const public_key = toBase64(await crypto.subtle.exportKey("raw", keys.publicKey));
+      const sequence = Math.min(next, ...(await this.events()).map((one) => one.sequence));
+      const { status, facts } = await this.ask("/v1/offline/device", { method: "PUT", body: { public_key, device: device.id, sequence } });
+      if (status !== 200) throw new Error(facts.code);
+    });
+  }
+
+  // Signs and keeps one: `made()` gives { kind, body, allowance?, cashier?, more } once it is its turn, and `more` stays on this
   // device. Resolves to what was kept, once it is on the disk.
   async add(made) {
     return navigator.locks.request(`${this.name}-numbers`, async () => {
       const [keys, device, sequence] = await Promise.all(["keys", "device", "next"].map((name) => this.vault.get("facts", name)));
-      const { kind, body, allowance, key, more } = await made();
+      const { kind, body, allowance, key, cashier, more } = await made();
       const occurred_at = new Date().toISOString();
-      const said = { till: device.till, device: device.id, sequence, kind, occurred_at, body, ...(allowance && { allowance }), ...(key && { key }) };
+      const said = { till: device.till, device: device.id, sequence, kind, occurred_at, body, ...(allowance && { allowance }), ...(key && { key }), ...(cashier && { cashier }) };
       const text = JSON.stringify(said);
       const signature = toBase64(await crypto.subtle.sign(SIGNING, keys.privateKey, new TextEncoder().encode(text)));
       const event = { sequence, text, signature, kind, allowance, at: occurred_at, state: "kept", ...more };
@@ -78,12 +90,16 @@ export class Queue {
     });
   }
 
-  async bring(part) {
+  async bring(part, known = true) {
     const sequence = (await this.vault.get("facts", "next")) ?? 1;
     const language = document.documentElement.lang;
     const events = part.map(({ text, signature }) => ({ text, signature }));
     const body = { events, sequence, clock: new Date().toISOString(), language };
     const { status, facts } = await this.ask("/v1/offline/events", { body, wait: 30000 });
+    if (facts.code === "no-device" && known) {
+      await this.anew();
+      return this.bring(part, false);
+    }
     if (status !== 200) throw new Error(facts.code ?? String(status));
     await this.vault.change(["events"], (place) => {
       facts.results.forEach((result, n) => {
