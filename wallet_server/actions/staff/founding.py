@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import available_timezones
 
 from wallet_server.actions import presets, programs
 from wallet_server.actions.context import Context, new_id
@@ -73,7 +72,7 @@ def found(ctx: Context, secret: str | None, wanted: Founding, device: str, addre
     shop = checked_name(wanted.shop, "shop")
     store = checked_name(wanted.store or wanted.shop, "store")
     zone = wanted.zone or ZONE
-    if zone not in available_timezones():
+    if zone not in programs.time_zones():
         raise Invalid("Give a time zone such as Europe/Paris.", code="bad-zone", field="zone")
     document = presets.preset(wanted.preset) | {"organisation": shop, "description": CARD} if wanted.preset else None
     owner, password_hash = links.checked(wanted.owner)
