@@ -461,6 +461,9 @@ class Device(TypedDict):
 class DeviceKey(TypedDict):
     public_key: str
     """P-256, the raw uncompressed point (65 bytes) as base64url."""
+    device: NotRequired[str | None]
+    sequence: NotRequired[int]
+    """With `device`: the first number of what it still has; what is below it was counted long ago."""
 
 
 class Diagnosis(TypedDict):
@@ -992,6 +995,7 @@ class PlasticCard(TypedDict):
     """Of the card on the phone."""
     number: str
     """Of the card of plastic."""
+    proof: NotRequired[Proof | None]
 
 
 class Policy(TypedDict):
@@ -1050,11 +1054,11 @@ class Prompt(TypedDict):
 
 
 class Proof(TypedDict):
-    """The code that the member read."""
+    """`code`: `value` is the one-time code that the member was sent. `cashier`: who stands at the till, as
+    `X-Cashier` says, vouches for them."""
 
-    code: str
-    join: NotRequired[bool]
-    """Where the address is another member's: make the two one."""
+    kind: Literal["code", "cashier"]
+    value: NotRequired[str | None]
 
 
 class ProofSent(TypedDict):
@@ -1400,6 +1404,14 @@ class Tried(TypedDict):
     predicted: int
     actual: int
     error: str
+
+
+class TypedCode(TypedDict):
+    """The code that the member read."""
+
+    code: str
+    join: NotRequired[bool]
+    """Where the address is another member's: make the two one."""
 
 
 class Usable(TypedDict):
@@ -1825,7 +1837,7 @@ class PeopleOperations:
             ),
         )
 
-    def verify(self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Proof]) -> Proved:
+    def verify(self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[TypedCode]) -> Proved:
         """Prove an address by its code. Good once, within ten minutes and five tries."""
         return cast(
             "Proved",
