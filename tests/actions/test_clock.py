@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.phone import Phone
 from tests.world import NOON, World, founded, together
 from wallet_server.actions import clock, keys, outbox, programs
-from wallet_server.errors import Conflict, Forbidden, Invalid
+from wallet_server.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from wallet_server.records import clocks, jobs
 from wallet_server.records.schema import accounts
 from wallet_server.records.schema import jobs as job_table
@@ -144,6 +144,20 @@ def test_it_never_goes_back_nor_beyond_ten_years_nor_for_who_trades(world: World
     assert refused.value.code == "clock-live"
     with pytest.raises(Forbidden):
         clock.look(world.ctx, live)
+
+
+def test_a_key_that_is_replaced_ends_by_everybodys_time(world: World) -> None:
+    forward(world, YEAR)
+    made = keys.make(world.ctx, world.merchant, "Shop", {"read"})
+    assert made is not None
+    owner = replace(world.merchant, scopes=world.merchant.scopes | {"staff"})
+    world.ctx.times.enter(owner)
+    assert keys.rotate(world.ctx, owner, made.public_id, world.ctx.clock() + timedelta(hours=1))
+    clocks.enter(timedelta(0))
+    assert keys.authenticate(world.ctx, made.key).mode == "test"
+    world.clock.forward(hours=2)
+    with pytest.raises(Unauthenticated):
+        keys.authenticate(world.ctx, made.key)
 
 
 def test_keys_say_what_they_are_for(world: World) -> None:

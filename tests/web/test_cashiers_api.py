@@ -14,9 +14,10 @@ from tests.conftest import mostly_on
 from tests.tills import PIN, hire, on_shift, take_over
 from tests.world import World, founded, together
 from wallet_server.actions import cashiers
+from wallet_server.actions.keys import authenticate
 from wallet_server.actions.staff import team
-from wallet_server.errors import Conflict, Invalid
-from wallet_server.records import counter_deeds
+from wallet_server.errors import Conflict, Invalid, TooMany
+from wallet_server.records import counter_deeds, waits
 from wallet_server.records.schema import COUNTER_FACTS, metadata
 
 
@@ -200,3 +201,61 @@ def test_many_wrong_pins_at_once_count_as_one_after_another(world: World) -> Non
     assert codes == ["pin-rests"] * 3 + ["wrong-pin"] * 5
     world.clock.forward(seconds=timedelta(minutes=1, seconds=1).total_seconds())
     assert cashiers.begin(world.ctx, scope, anna.public_id, PIN).cashier.name == "Anna"
+
+
+def _failed_elsewhere(world: World, staff_id: int, times: int) -> None:
+    """So often at other tills, all together."""
+    with world.ctx.change() as tx:
+        place = f"{cashiers.ANYWHERE}:{int(world.clock().timestamp() // cashiers.SPAN.total_seconds())}"
+        for _ in range(times):
+            waits.count(tx, staff_id, place, world.clock())
+
+
+@mostly_on("sqlite")
+def test_who_waits_everywhere_waits_nowhere_longer_for_it_and_begins_anew_after_some_days(world: World) -> None:
+    anna, other = hire(world, "Anna"), world.second_till()
+    cashiers.choose_own(world.ctx, anna, PIN)
+    _failed_elsewhere(world, anna.staff_id, 99)
+    assert take_over(world, anna, "9999").json["code"] == "wrong-pin"
+    for _ in range(8):
+        rests = take_over(world, anna, key=other)
+        assert rests.json["code"] == "pin-rests"
+        assert int(rests.headers["Retry-After"]) > 3000, "nothing was looked at, and nothing counted at this till"
+    world.clock.forward(hours=1, seconds=1)
+    assert take_over(world, anna, key=other).status_code == 200
+    assert take_over(world, anna, "9999", key=other).json["code"] == "wrong-pin"
+    assert take_over(world, anna, key=other).json["code"] == "pin-rests", "a shift that begins forgives no other try"
+    world.clock.at += cashiers.SPAN
+    assert take_over(world, anna, "9999", key=other).json["code"] == "wrong-pin"
+    assert take_over(world, anna, key=other).status_code == 200, "what went wrong long ago holds nobody up"
+
+
+@mostly_on("sqlite")
+def test_a_shift_that_begins_lifts_no_wait_that_another_try_led_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, other = hire(world, "Anna"), authenticate(world.ctx, world.second_till())
+    cashiers.choose_own(world.ctx, anna, PIN)
+    _failed_elsewhere(world, anna.staff_id, 98)
+    matches = cashiers._matches
+
+    def guessed_meanwhile(stored: str, pin: str) -> bool:
+        if pin == PIN:
+            with pytest.raises(Invalid):
+                cashiers.begin(world.ctx, other, anna.public_id, "9998")
+        return matches(stored, pin)
+
+    monkeypatch.setattr(cashiers, "_matches", guessed_meanwhile)
+    assert cashiers.begin(world.ctx, world.till, anna.public_id, PIN).cashier.name == "Anna"
+    with pytest.raises(TooMany):
+        cashiers.begin(world.ctx, other, anna.public_id, "9997")
+
+
+@mostly_on("sqlite")
+def test_an_owner_who_gives_a_pin_forgets_what_went_wrong(world: World) -> None:
+    anna, olga = hire(world, "Anna"), hire(world, "Olga", "owner")
+    cashiers.choose_own(world.ctx, anna, PIN)
+    for _ in range(2):
+        for _ in range(4):
+            assert take_over(world, anna, "9999").json["code"] == "wrong-pin"
+        cashiers.give(world.ctx, olga, anna.public_id, "8264")

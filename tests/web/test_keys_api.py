@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from tests.conftest import whole_module_mostly_on
 from tests.tills import hire, on_shift
 from tests.world import World
+from wallet_server.actions import keys
 from wallet_server.records import deeds
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -58,11 +60,14 @@ def test_no_key_makes_one_that_may_do_more(world: World) -> None:
 
 def test_a_tills_key_is_replaced_and_whoever_stood_there_enters_the_pin_again(world: World) -> None:
     _, headers = on_shift(world, "Anna")
-    hire(world, "Olga", "owner")
+    owner = hire(world, "Olga", "owner")
     till = world.founded.till_key.partition(".")[0]
-    made = call(world, "POST", f"/v1/keys/{till}/rotation", world.founded.merchant_key, {"overlap_hours": 1}).json
+    by_software = call(world, "POST", f"/v1/keys/{till}/rotation", world.founded.merchant_key, {"overlap_hours": 1})
+    assert (by_software.status_code, by_software.json["code"]) == (403, "needs-scope"), "it would sell with it"
+    made = keys.rotate(world.ctx, owner.scope, till, world.clock() + timedelta(hours=1))
+    assert made is not None
     ask = {"json": {"code": world.enrol().code}}
     assert world.client().post("/v1/lookups", headers=headers, **ask).status_code == 200
-    other = world.bearer(made["key"]) | {"X-Cashier": headers["X-Cashier"]}
+    other = world.bearer(made.key) | {"X-Cashier": headers["X-Cashier"]}
     assert world.client().post("/v1/lookups", headers=other, **ask).json["code"] == "shift-over"
-    assert world.client().post("/v1/lookups", headers=world.bearer(made["key"]), **ask).status_code == 200
+    assert world.client().post("/v1/lookups", headers=world.bearer(made.key), **ask).status_code == 200

@@ -85,7 +85,7 @@ def world_pass_type(world: World) -> str:
         return gauges.certificates(tx)[0].pass_type
 
 
-def test_sales_are_counted_and_replays_are_not(world: World) -> None:
+def test_sales_are_counted_and_neither_replays_nor_what_is_practised(world: World) -> None:
     holder = world.enrol()
     sale = {"code": holder.code, "receipt": "R-1", "currency": "EUR", "amount_minor": 500}
     sale["lines"] = [{"unit_amount_minor": 500}]  # type: ignore[assignment]
@@ -94,6 +94,8 @@ def test_sales_are_counted_and_replays_are_not(world: World) -> None:
         header = {"Authorization": f"Bearer {world.founded.till_key}"}
         answers = [client.post("/v1/sales", json=sale, headers=header) for _ in range(3)]
         assert [one.status_code for one in answers] == [200] * 3, answers[0].get_data(as_text=True)
+        practised = client.post("/v1/sales", json={**sale, "receipt": "R-2"}, headers=header | {"X-Training": "1"})
+        assert (practised.status_code, practised.json["training"]) == (200, True)
         assert read(client)["wallet_sales_total"] == 1
 
 

@@ -2,7 +2,8 @@
 
 A PIN is short, so it is good with a till's own key alone, its hash is sealed besides, and after a few wrong ones the
 person waits at that till, longer and longer. The others of the shop do not wait, and nor does the person at another
-till: whoever holds one stolen device keeps nobody from working.
+till: whoever holds one stolen device keeps nobody from working. Whoever guesses at many tills makes the person wait at
+all of them; that counts anew every few days (`SPAN`), so that nobody waits for what went wrong in a year.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ LASTS = timedelta(hours=4)
 KEPT = timedelta(days=30)
 FEWEST, MOST = 4, 8
 PIN = re.compile(rf"[0-9]{{{FEWEST},{MOST}}}")
-ANYWHERE = "pin"
+HERE, ANYWHERE = "pin", "pin-all"
+SPAN = timedelta(days=3)
+"""For so long failures at all tills are counted together: one till alone cannot reach `FAR` in it, as there it waits an
+hour for each try after the first few; many together come to no more than `FAR` in a span, and one an hour."""
 _RUNS = ("01234567890", "09876543210")
 _USUAL = frozenset({"2580", "0852", "1379", "7913", "1590", "1470", "3690", "147258", "159357", "112358"})
 """What a finger draws on the pad, beside runs, pairs and years."""
@@ -91,14 +95,15 @@ def begin(ctx: Context, scope: Scope, cashier: str, pin: str, new_pin: str | Non
         row = _one(tx, scope, cashier)
     if row.pin_cipher is None:
         raise Conflict("This person has no PIN yet; they choose one in the console.", code="no-pin")
-    places = (f"{ANYWHERE}:{till}", ANYWHERE)
-    _count(ctx, row, places)
+    here, everywhere = f"{HERE}:{till}", f"{ANYWHERE}:{int(ctx.now().timestamp() // SPAN.total_seconds())}"
+    locked = _count(ctx, row, (here, everywhere))
     if not _matches(_opened(ctx, row), pin):
         attempts.note("pin failed", cashier=row.public_id, till=till)
         raise Invalid("This is not the PIN of this person.", code="wrong-pin", field="pin")
     with ctx.change() as tx:
-        waits.clear(tx, row.id, [places[0]])
-        waits.give_back(tx, row.id, places[1])
+        waits.clear(tx, row.id, [here])
+        # Not begun anew: whoever guesses elsewhere would have all those tries again with each shift that begins.
+        waits.give_back(tx, row.id, everywhere, unlock=everywhere in locked)
     sealed = None
     if row.first:
         if new_pin is None:
@@ -159,9 +164,12 @@ def demand(scope: Scope, what: str) -> Cashier:
     return scope.cashier
 
 
-def _count(ctx: Context, row: CashierRow, places: tuple[str, ...]) -> None:
-    """A try counts before it is looked at, so that many at once count as they do one after another."""
+def _count(ctx: Context, row: CashierRow, places: tuple[str, ...]) -> set[str]:
+    """A try counts before it is looked at, so that many at once count as they do one after another; at which of the
+    places it is waited from now on. A try that is not looked at counts nowhere. Raises `TooMany` (`pin-rests`)."""
     now, until = ctx.now(), None
+    counted: list[str] = []
+    locked: set[str] = set()
     with ctx.change() as tx:
         waits.forget(tx, row.id, now - attempts.FORGOTTEN)
         for place, patience in zip(places, (NEAR, FAR), strict=True):
@@ -169,13 +177,19 @@ def _count(ctx: Context, row: CashierRow, places: tuple[str, ...]) -> None:
             if failures is None:
                 until = waits.locked_at(tx, row.id, now)[place]
                 break
+            counted.append(place)
             wait = patience.wait(failures)
             if wait is not None:
                 waits.lock(tx, row.id, place, now + wait)
+                locked.add(place)
+        if until is not None:
+            for place in counted:
+                waits.give_back(tx, row.id, place)
     if until is not None:
         seconds = max(1, int((until - now).total_seconds()) + 1)
         sentence = f"Too many wrong PINs. Wait {seconds} seconds, or let a colleague take the till."
         raise TooMany(sentence, code="pin-rests", retry_after_seconds=seconds)
+    return locked
 
 
 # ---------------------------------------------------------------------- PINs
@@ -227,7 +241,7 @@ def _set(ctx: Context, tx: Tx, person: Person, staff_id: int, sealed: str, *, fi
     now = ctx.now()
     shifts.set_pin(tx, staff_id, sealed, now, first=first)
     shifts.end_of(tx, staff_id, now)
-    failed = [place for place in waits.locked_at(tx, staff_id, now) if place.partition(":")[0] == ANYWHERE]
+    failed = [place for place in waits.places(tx, staff_id) if place.partition(":")[0] in (HERE, ANYWHERE)]
     waits.clear(tx, staff_id, failed)
     deeds.add(tx, person.scope, deeds.PIN, now, whom=staff_id)
 

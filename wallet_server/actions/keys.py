@@ -22,6 +22,8 @@ from wallet_server.records.scope import Scope
 __all__ = ["KeyLine", "Meter", "Scope", "authenticate", "listed", "make", "make_key", "require", "revoke", "rotate"]
 
 TILL = frozenset({"till"})
+MAY_SELL = TILL | {"staff"}
+"""Who may have a till's key replaced, and so hold one: owners, who are people, and whoever sells with one already."""
 MERCHANT = frozenset({"read", "manage", "enrol", "announce"})
 SCOPES = TILL | MERCHANT
 WINDOW_SECONDS = 60
@@ -46,7 +48,7 @@ def authenticate(ctx: Context, presented: str | None) -> Scope:
     public_id, _, secret = (presented or "").partition(".")
     if not public_id or not secret or len(presented or "") > 200:
         raise Unauthenticated("Send your key as `Authorization: Bearer key_….…`.")
-    row = parties.key(ctx.database, public_id, ctx.now())
+    row = parties.key(ctx.database, public_id, ctx.clock())
     stored = row.secret_sha256 if row else bytes(32)
     if not hmac.compare_digest(digest(secret), stored) or row is None or not row.live:
         raise Unauthenticated("This key is not valid; it may have been revoked or mistyped.")
@@ -95,7 +97,7 @@ class Meter:
         while allowance is None:
             with ctx.change() as tx:
                 taken = limits.take(tx, f"key:{scope.key_id}", window, self._slice)
-                parties.note_key(tx, scope.key_id, ctx.now())
+                parties.note_key(tx, scope.key_id, ctx.clock())
             self._add_slice(scope.key_id, window, taken)
             allowance = self._from_slice(scope.key_id, window, reset)
         return allowance
@@ -135,7 +137,7 @@ class Made:
 def listed(ctx: Context, scope: Scope) -> list[KeyLine]:
     """The merchant's keys that work, without their secrets."""
     with ctx.look() as tx:
-        return stored.of_merchant(tx, scope, ctx.now())
+        return stored.of_merchant(tx, scope, ctx.clock())
 
 
 def make(ctx: Context, scope: Scope, label: str, scopes: Collection[str], wish: Asked | None = None) -> Made | None:
@@ -149,7 +151,7 @@ def make(ctx: Context, scope: Scope, label: str, scopes: Collection[str], wish: 
     _demand_all(scope, wanted)
 
     def act(tx: Tx) -> str:
-        key = make_key(tx, scope.account_id, scope.merchant_id, None, wanted, ctx.now())
+        key = make_key(tx, scope.account_id, scope.merchant_id, None, wanted, ctx.clock())
         public_id = key.partition(".")[0]
         stored.call(tx, public_id, plain)
         deeds.add(tx, scope, deeds.KEY_MADE, ctx.now(), about=public_id, detail=plain)
@@ -163,9 +165,9 @@ def rotate(ctx: Context, scope: Scope, public_id: str, keep_until: datetime, wis
     """A successor of one of the merchant's keys with the same scopes; both work until `keep_until`. None for a replay.
 
     Raises `NotFound`, `Invalid` (`bad-overlap`), `Forbidden` (`needs-scope`) and `Conflict` (`device-key`,
-    `key-replaced`).
+    `key-replaced`). A till's key is replaced by a person (`MAY_SELL`): whoever may manage may not sell.
     """
-    now = ctx.now()
+    now = ctx.clock()  # keys are looked at before it is known whose they are: by everybody's time
     if keep_until > now - JUST_NOW:
         keep_until = max(keep_until, now)  # at once, as it was when the caller looked at the clock
     if not now <= keep_until <= now + LONGEST_OVERLAP:
@@ -174,6 +176,8 @@ def rotate(ctx: Context, scope: Scope, public_id: str, keep_until: datetime, wis
     def act(tx: Tx) -> str:
         row = stored.one(tx, scope, public_id)
         _demand_all(scope, row.scopes - TILL)
+        if row.scopes >= TILL and not scope.scopes & MAY_SELL:
+            raise Forbidden("An owner replaces the key of a till, in the console.", code="needs-scope")
         if row.device is not None:
             raise Conflict("A paired device has this key; pair the device again instead.", code="device-key")
         key = make_key(tx, scope.account_id, scope.merchant_id, row.till_id, row.scopes, now)
@@ -181,7 +185,7 @@ def rotate(ctx: Context, scope: Scope, public_id: str, keep_until: datetime, wis
         if (row.ends_at is not None and row.ends_at <= now) or not stored.replace(tx, public_id, successor, keep_until):
             raise Conflict("This key was replaced or ended already.", code="key-replaced")
         stored.call(tx, successor, row.label)
-        deeds.add(tx, scope, deeds.KEY_ROTATED, now, about=successor, detail=row.label or row.till)
+        deeds.add(tx, scope, deeds.KEY_ROTATED, ctx.now(), about=successor, detail=row.label or row.till)
         return key
 
     key = _once(ctx, wish, act)
@@ -220,7 +224,7 @@ def revoke(ctx: Context, scope: Scope, public_id: str) -> None:
     """End one of the merchant's keys now; doing it again changes nothing. Raises `NotFound`."""
     with ctx.change() as tx:
         row = stored.one(tx, scope, public_id)
-        parties.end_key(tx, scope, public_id, ctx.now(), at_once=True)
+        parties.end_key(tx, scope, public_id, ctx.clock(), at_once=True)
         if row.revoked_at is None:
             called = row.label or row.device or row.till
             deeds.add(tx, scope, deeds.KEY_ENDED, ctx.now(), about=public_id, detail=called)

@@ -36,10 +36,15 @@ def lock(tx: Tx, staff_id: int, place: str, until: datetime) -> None:
     tx.execute(sa.update(sign_in_waits).where(_W.staff_id == staff_id, _W.place == place).values(locked_until=until))
 
 
-def give_back(tx: Tx, staff_id: int, place: str) -> None:
-    """What was counted last was no failure: one fewer, and no wait for it."""
+def give_back(tx: Tx, staff_id: int, place: str, *, unlock: bool = True) -> None:
+    """What was counted last was no failure: one fewer, and no wait for it; without `unlock` where it led to none."""
     mine = sa.update(sign_in_waits).where(_W.staff_id == staff_id, _W.place == place)
-    tx.execute(mine.values(failures=_W.failures - 1, locked_until=None))
+    tx.execute(mine.values(failures=_W.failures - 1, **({"locked_until": None} if unlock else {})))
+
+
+def places(tx: Tx, staff_id: int) -> list[str]:
+    """Where it is known of this person that they failed."""
+    return list(tx.execute(sa.select(_W.place).where(_W.staff_id == staff_id).limit(1000)).scalars())
 
 
 def clear(tx: Tx, staff_id: int, places: Sequence[str] | None = None) -> None:

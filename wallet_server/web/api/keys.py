@@ -101,7 +101,7 @@ def rotate(path: models.Subject, body: Rotation) -> Response:
     """A successor with the same scopes; both work for as long as you say, then the old one ends by itself."""
     scope = caller()
     asked = wish(scope, "rotate-key", {"key": path.id, **body.model_dump(mode="json")})
-    until = context().now() + timedelta(hours=body.overlap_hours)
+    until = context().clock() + timedelta(hours=body.overlap_hours)
     return _told(key_ring.rotate(context(), scope, path.id, until, asked))
 
 

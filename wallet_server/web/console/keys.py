@@ -69,7 +69,7 @@ def rotate(key: str) -> Response:
     hours = typed("hours")
     overlap = int(hours) if hours in map(str, OVERLAPS) else OVERLAPS[1]
     try:
-        made = key_ring.rotate(context(), person.scope, key, context().now() + timedelta(hours=overlap))
+        made = key_ring.rotate(context(), person.scope, key, context().clock() + timedelta(hours=overlap))
     except (Invalid, Conflict) as fault:
         return _page(person, fault)
     return _page(person, None, made)
