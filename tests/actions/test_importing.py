@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.conftest import whole_module_mostly_on
-from tests.world import World
+from tests.world import NOON, World
 from wallet_server.actions import imported, importing, keys, leaving, merging, programs, till, upkeep
+from wallet_server.actions import plastic as plastic_cards
 from wallet_server.actions.importing import File
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import contacts, members, plastic
+from wallet_server.records import contacts, members, parties, plastic, programmes
 from wallet_server.rules.contacts import EMAIL
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -136,6 +139,60 @@ def test_another_account_neither_sees_nor_settles_it(world: World):
         imported.report(world.ctx, stranger, import_id)
     with pytest.raises(Invalid):
         till.look_up(world.ctx, keys.authenticate(world.ctx, other.till_key), "0042")
+
+
+def test_another_merchant_of_the_programme_neither_sees_nor_settles_it(world: World):
+    import_id, tally = _take(world)
+    with world.ctx.change() as tx:
+        florist = parties.add_merchant(tx, "mer_florist", world.merchant.account_id, "Fleuriste", world.clock.at)
+        programmes.join_programme(tx, programmes.programme_in(tx, world.merchant, world.programme).id, florist, NOON)
+    other = replace(world.merchant, merchant_id=florist)
+    for asked in (
+        lambda: imported.report(world.ctx, other, import_id),
+        lambda: imported.lines(world.ctx, other, import_id, plastic.STATES),
+        lambda: imported.settle(world.ctx, other, import_id, 10, None, None),
+    ):
+        with pytest.raises(NotFound):
+            asked()
+
+    again = importing.take_over(world.ctx, other, world.programme, _file())
+    world.work()
+    mine = imported.report(world.ctx, other, again.public_id)[1]
+    assert again.public_id != import_id, "the same file is another merchant's own"
+    assert (mine["known"], mine["points"]) == (tally["made"] + tally["doubtful"], 0)
+
+
+def test_a_number_that_was_linked_at_the_counter_first_brings_its_points_once(world: World):
+    holder, gone = world.enrol(), world.enrol()
+    for card, number in ((holder, "A 4471"), (holder, "0042"), (gone, "0043")):
+        wish = world.wish("plastic", {"number": number})
+        plastic_cards.link(world.ctx, world.till, card.code, number, wish)
+    leaving.leave(world.ctx, world.merchant, gone.member)
+    looked = importing.preview(world.ctx, world.merchant, world.programme, _file())
+    import_id, tally = _take(world)
+
+    assert (looked.counts["linked"], looked.counts["known"]) == (tally["linked"], tally["known"]) == (2, 1)
+    assert tally["points"] == looked.counts["points"] == 120 + 1250 + 0 + 9
+    assert _seen(world, "A4471").member == _seen(world, "0042").member == holder.member
+    assert _seen(world, holder.code).balances["points"] == 1250
+    linked = imported.lines(world.ctx, world.merchant, import_id, (plastic.LINKED,))
+    assert {one.member for one in linked} == {holder.member}
+    _, second = _take(world, _file(HEAD + "A4471;Jean;Dupont;;;;;1250\n0042;Ana;Silva;;;;;7\n"))
+    assert (second["known"], second["points"]) == (2, 0)
+    assert _seen(world, holder.code).balances["points"] == 1250
+    assert upkeep.book_faults(world.ctx) == []
+
+
+def test_lines_of_one_slice_and_of_many_find_each_other(world: World, monkeypatch: pytest.MonkeyPatch):
+    people = [f"70{n:02};Lea;Roux{n % 3};lea{n % 3}@example.com;;;;{n}" for n in range(9)]
+    _, tally = _take(world, _file(HEAD + "\n".join(people)))
+    monkeypatch.setattr(importing, "SLICE", 2)
+    _, other = _take(world, _file(HEAD + "\n".join(one.replace("70", "71", 1) for one in people)))
+
+    assert (tally["made"], tally["linked"]) == (3, 6)
+    assert other["linked"] == 9, "however many lines are worked together"
+    assert [_seen(world, f"700{n}").balances["points"] for n in range(3)] == [2 * (n + n + 3 + n + 6) for n in range(3)]
+    assert upkeep.book_faults(world.ctx) == []
 
 
 def test_what_the_file_said_goes_with_the_member_and_with_time(world: World):

@@ -15,28 +15,23 @@ from typing import Any
 
 import orjson
 
-from wallet_server.actions import cards, conversions, hooks, standing
-from wallet_server.actions.bookings import counter_booking
+from wallet_server.actions import taking_over
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.taking_over import SOURCE, Line
 from wallet_server.errors import Invalid
-from wallet_server.records import contacts, deeds, jobs, ledger, members, passes, plastic, programmes
-from wallet_server.records.database import Tx
+from wallet_server.records import deeds, jobs, plastic, programmes
 from wallet_server.records.jobs import Again, Lease
-from wallet_server.records.members import PROMOTIONS, MemberRow
 from wallet_server.records.plastic import ImportRow, LineRow
-from wallet_server.records.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
-from wallet_server.rules import card_file, earning, matching, short_codes, tiers
+from wallet_server.rules import card_file
 from wallet_server.rules.card_file import CardLine
 from wallet_server.rules.matching import Person
 from wallet_server.rules.program import Programme
 
 WORK = "card-import"
 """The kind of the job that works the lines of a file; its key is the import's."""
-SLICE, STORED_AT_ONCE = 10, 500
+SLICE, STORED_AT_ONCE = 40, 500
 SHOWN = 20
-RULE, REASON, SOURCE = "opening", "earn.opening", "import"
-MOST_CHOICES = 5
 
 
 @dataclass(frozen=True)
@@ -73,15 +68,20 @@ def preview(ctx: Context, scope: Scope, programme: str, file: File) -> Preview:
         row = programmes.programme_in(tx, scope, programme)
         _currency(ctx.programme(tx, row.version_id), file.currency)
         for some in _some(card_file.lines(text, columns, ctx.settings.phone_region), STORED_AT_ONCE):
-            near = _near(tx, row.id, [one.person for one in some])
+            sound_ones = [_sound(one) for one in some if not one.why]
+            states = {each.line.line: each.state for each in taking_over.plan(tx, row, sound_ones)}
             for one in some:
-                state = plastic.DIRTY if one.why else _foreseen(tx, row, one, near)
+                state = states.get(one.line, plastic.DIRTY)
                 counts[state] += 1
                 counts["points"] += one.points if state in (plastic.MADE, plastic.LINKED, plastic.DOUBTFUL) else 0
                 shown = dirty if one.why else sound
                 if len(shown) < SHOWN:
                     shown.append(one)
     return Preview(columns.said(), columns.names, counts, tuple(sound), tuple(dirty))
+
+
+def _sound(one: CardLine) -> Line:
+    return Line(one.line, one.number or "", one.points, one.person, one.first_name)
 
 
 def take_over(ctx: Context, scope: Scope, programme: str, file: File, staff_id: int | None = None) -> ImportRow:
@@ -93,7 +93,7 @@ def take_over(ctx: Context, scope: Scope, programme: str, file: File, staff_id: 
         row = programmes.programme_in(tx, scope, programme)
         programmes.lock_programme(tx, row.id)
         currency = _currency(ctx.programme(tx, row.version_id), file.currency)
-        made = plastic.same_file(tx, row.id, sha256)
+        made = plastic.same_file(tx, scope, row.id, sha256)
         if made is None:
             every = list(card_file.lines(text, columns, ctx.settings.phone_region))
             said = {"name": file.name[:200], "columns": dict(columns.said()), "currency": currency, "lines": len(every)}
@@ -143,119 +143,13 @@ def _work_some(ctx: Context, key: int) -> bool:
             return False
         with ctx.times.of_account(tx, row.account_id):
             scope = Scope(row.account_id, made.merchant_id, SOURCE, SOURCE, row.issuer_mark, frozenset())
-            _work_lines(ctx, tx, scope, row, made, some)
+            taking_over.work(ctx, tx, scope, row, made, [_line(ctx, made, one) for one in some])
     return True
 
 
-def _work_lines(
-    ctx: Context, tx: Tx, scope: Scope, row: ProgrammeRow, made: ImportRow, some: Sequence[LineRow]
-) -> None:
-    programme = ctx.programme(tx, row.version_id)
-    people = {one.line: said_of(ctx, made, one) for one in some}
-    near = _near(tx, row.id, [told.person for told in people.values()])
-    for one in some:
-        member_id = _work(ctx, tx, scope, row, programme, made, one, people[one.line], near)
-        if member_id is not None:
-            near[member_id] = people[one.line].person
-
-
-def _work(
-    ctx: Context,
-    tx: Tx,
-    scope: Scope,
-    row: ProgrammeRow,
-    programme: Programme,
-    made: ImportRow,
-    one: LineRow,
-    told: SaidOf,
-    near: Mapping[int, Person],
-) -> int | None:
-    """Give the number to the member whose it is, or to a new one, who is returned."""
-    person = told.person
-    lookup = passes.lookup_hash(short_codes.plastic_key(row.issuer_mark, one.number or ""))
-    has = plastic.holder(tx, lookup)
-    if has is not None:
-        plastic.conclude(tx, made.id, one.line, state=plastic.KNOWN, member_id=has, person=None, settled_at=ctx.now())
-        return None
-    sure, doubts = matching.decide(person, near) if person.known else (None, [])
-    member_id = sure or _new_member(ctx, tx, row, programme, person, told.first_name)
-    member = members.members_by_id(tx, [member_id])[member_id]
-    members.lock_member(tx, member_id)
-    plastic.add_number(tx, member_id, lookup, ctx.now())
-    if sure is not None:
-        ledger.open_all_purses(tx, member.programme_id, member_id)
-        _complete(tx, member, person)
-    if one.points:
-        _open_balance(ctx, tx, scope, programme, member, made, one)
-    else:
-        cards.changed(tx, member_id, (), ctx.now())
-    if sure is not None or not doubts:
-        state = plastic.LINKED if sure is not None else plastic.MADE
-        plastic.conclude(tx, made.id, one.line, state=state, member_id=member_id, person=None, settled_at=ctx.now())
-        return None if sure is not None else member_id
-    names = members.members_by_id(tx, [key for key, _ in doubts[:MOST_CHOICES]])
-    choices = [
-        {"member": names[key].public_id, "score": like.score, "by": like.by}
-        for key, like in doubts[:MOST_CHOICES]
-        if key in names
-    ]
-    plastic.conclude(tx, made.id, one.line, state=plastic.DOUBTFUL, member_id=member_id, candidates=choices)
-    return member_id
-
-
-def _new_member(
-    ctx: Context, tx: Tx, row: ProgrammeRow, programme: Programme, person: Person, first_name: str | None
-) -> int:
-    tier = tiers.level_for(programme.ladder, 0).code if programme.ladder else None
-    public_id, now = new_id("mem"), ctx.now()
-    member_id = members.add_member(tx, public_id, row.id, None, programme.languages[0], tier, now)
-    # Whoever had a card of plastic was asked for nothing by us.
-    members.record_consent(tx, member_id, PROMOTIONS, False, SOURCE, now)
-    last = (person.name or "").removeprefix(first_name or "").strip()
-    said = {"first_name": first_name, "email": person.email, "phone": person.phone, "name": last}
-    said |= {"address": person.address, "postcode": _postcode(person)}
-    contacts.say_first(tx, row.id, member_id, {kind: value for kind, value in said.items() if value})
-    ledger.open_all_purses(tx, row.id, member_id)
-    joined: dict[str, Any] = {
-        "member": public_id,
-        "programme": row.public_id,
-        "pass": None,
-        "tier": tier,
-        "coupons": [],
-    }
-    hooks.tell(ctx, tx, hooks.JOINED, row.id, None, now, joined)
-    return member_id
-
-
-def _complete(tx: Tx, member: MemberRow, person: Person) -> None:
-    """What the file knows of a member and we did not."""
-    known = {one.kind for one in contacts.of_member(tx, member.id)}
-    said = {"email": person.email, "phone": person.phone, "address": person.address, "postcode": _postcode(person)}
-    for kind, value in said.items():
-        if value and kind not in known:
-            contacts.say(tx, member.programme_id, member.id, kind, value)
-
-
-def _postcode(person: Person) -> str | None:
-    return "".join(person.postcode.split()).upper() if person.postcode else None
-
-
-def _open_balance(
-    ctx: Context, tx: Tx, scope: Scope, programme: Programme, member: MemberRow, made: ImportRow, one: LineRow
-) -> None:
-    """Units that the old scheme owed are owed by the merchant from now on: given for nothing, dated today."""
-    code, now = made.currency or programme.balance_currency, ctx.now()
-    purse = ledger.purses(tx, member.id, scope.merchant_id)[code]
-    booking = counter_booking(scope, member, RULE, REASON, "", member.tier, now)
-    said = dict(vars(booking)) | {"receipt": None, "store_id": None, "till_id": None}
-    said |= {"params": {"import": made.public_id, "line": one.line}}
-    like = ledger.Booking(**said)
-    posted = ledger.award(tx, [ledger.Award(like, purse, one.points, earning.expiry(programme, code, now))])
-    balances = ledger.amounts(tx, [member.id]).get(member.id, {})
-    brought = conversions.settle(ctx, tx, programme, member.version_id, like, balances)
-    entries, _, _ = brought.told(posted, balances, {})
-    after = standing.settle_tier(ctx, tx, programme, member.id, member.tier, entries)
-    cards.changed(tx, member.id, standing.loud(programme, entries, member.tier, after), now)
+def _line(ctx: Context, made: ImportRow, one: LineRow) -> Line:
+    told = said_of(ctx, made, one)
+    return Line(one.line, one.number or "", one.points, told.person, told.first_name)
 
 
 def _some(every: Iterator[CardLine], most: int) -> Iterator[list[CardLine]]:
@@ -295,18 +189,6 @@ def said_of(ctx: Context, made: ImportRow, one: LineRow) -> SaidOf:
     told = orjson.loads(ctx.keyring.open(one.person, f"import:{made.public_id}"))
     first, text = told.pop("first_name", None), told.pop("text", "")
     return SaidOf(Person(**told), first, text)
-
-
-def _near(tx: Tx, programme_id: int, people: Sequence[Person]) -> dict[int, Person]:
-    return plastic.candidates(tx, programme_id, *matching.keys_of(people))
-
-
-def _foreseen(tx: Tx, row: ProgrammeRow, one: CardLine, near: Mapping[int, Person]) -> str:
-    lookup = passes.lookup_hash(short_codes.plastic_key(row.issuer_mark, one.number or ""))
-    if plastic.holder(tx, lookup) is not None:
-        return plastic.KNOWN
-    sure, doubts = matching.decide(one.person, near) if one.person.known else (None, [])
-    return plastic.LINKED if sure is not None else plastic.DOUBTFUL if doubts else plastic.MADE
 
 
 def _currency(programme: Programme, wanted: str | None) -> str:

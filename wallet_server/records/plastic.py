@@ -79,6 +79,41 @@ def holder(tx: Tx, lookup: bytes) -> int | None:
     return tx.execute(query).scalar()
 
 
+def holders(tx: Tx, lookups: Sequence[bytes]) -> dict[bytes, tuple[int, bool]]:
+    """Whose numbers these are, as far as they are anybody's, and whether that member stays."""
+    query = (
+        sa.select(codes.c.lookup, codes.c.member_id, members.c.left_at)
+        .join(members, members.c.id == codes.c.member_id)
+        .where(codes.c.lookup.in_(list(lookups)), codes.c.kind == KIND)
+    )
+    return {bytes(r.lookup): (r.member_id, r.left_at is None) for r in tx.execute(query)}
+
+
+def add_numbers(tx: Tx, numbers: Mapping[bytes, int], at: datetime) -> bool:
+    """These numbers are these members'; False where one of them is somebody's since the caller looked."""
+    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    plain = {"cipher": "", "kind": KIND, "key_id": "0", "issue": 1, "valid_from": at, "pass_id": None}
+    rows_ = [{"member_id": key, "lookup": lookup, **plain} for lookup, key in numbers.items()]
+    if not rows_:
+        return True
+    made = make(codes).on_conflict_do_nothing(index_elements=["lookup"]).returning(codes.c.id)
+    return len(tx.execute(made, rows_).all()) == len(rows_)
+
+
+def brought(tx: Tx, programme_id: int, numbers: Sequence[str]) -> set[str]:
+    """Those of these numbers whose points a line of a file of this programme brought already."""
+    query = (
+        sa.select(rows.c.number)
+        .join(imports, imports.c.id == rows.c.import_id)
+        .where(
+            rows.c.number.in_(list(numbers)),
+            rows.c.state.in_((MADE, LINKED, DOUBTFUL)),
+            imports.c.programme_id == programme_id,
+        )
+    )
+    return set(tx.execute(query).scalars())
+
+
 def count_of(tx: Tx, member_id: int) -> int:
     """How many cards of plastic a member has."""
     query = sa.select(sa.func.count()).where(codes.c.member_id == member_id, codes.c.kind == KIND)
@@ -92,16 +127,17 @@ def candidates(
     postcode of these. At most `MOST_CANDIDATES`."""
     i = identities.c
     near = [
-        sa.and_(i.kind == "email", i.value.in_(sorted(emails))),
-        sa.and_(i.kind == "phone", i.value.in_(sorted(phones))),
-        sa.and_(i.kind == "postcode", i.value.in_(sorted(postcodes))),
+        sa.and_(i.kind == "email", i.value.in_(sorted(emails))) if emails else None,
+        sa.and_(i.kind == "phone", i.value.in_(sorted(phones))) if phones else None,
+        sa.and_(i.kind == "postcode", i.value.in_(sorted(postcodes))) if postcodes else None,
         *(sa.and_(i.kind == "email", i.value >= head, i.value < head + "\uffff") for head in sorted(heads)[:200]),
     ]
-    found: set[int] = set()
-    for each in near:
-        query = sa.select(i.member_id).where(i.programme_id == programme_id, each).distinct().limit(MOST_CANDIDATES)
-        found |= set(tx.execute(query).scalars())
-    return people(tx, sorted(found)[:MOST_CANDIDATES])
+    found: dict[int, None] = {}
+    for each in near:  # who has the very address first: of too many, those are kept
+        if each is not None:
+            query = sa.select(i.member_id).where(i.programme_id == programme_id, each).distinct().limit(MOST_CANDIDATES)
+            found |= dict.fromkeys(tx.execute(query.order_by(i.member_id)).scalars())
+    return people(tx, list(found)[:MOST_CANDIDATES])
 
 
 def people(tx: Tx, member_ids: Sequence[int]) -> dict[int, Person]:
@@ -137,20 +173,24 @@ def add_import(
     return _import(made)
 
 
-def same_file(tx: Tx, programme_id: int, sha256: bytes) -> ImportRow | None:
-    """The import of this very file, if there was one."""
-    r = tx.execute(
-        sa.select(imports).where(imports.c.programme_id == programme_id, imports.c.file_sha256 == sha256)
-    ).first()
+def same_file(tx: Tx, scope: Scope, programme_id: int, sha256: bytes) -> ImportRow | None:
+    """The merchant's import of this very file, if there was one."""
+    mine = sa.and_(imports.c.programme_id == programme_id, imports.c.merchant_id == scope.merchant_id)
+    r = tx.execute(sa.select(imports).where(mine, imports.c.file_sha256 == sha256)).first()
     return None if r is None else _import(r)
 
 
 def import_in(tx: Tx, scope: Scope, public_id: str) -> ImportRow:
-    """One of a programme that the caller's merchant takes part in. Raises `NotFound`."""
+    """One of the caller's merchant, in a programme that it takes part in. Others of the programme have no business with
+    a merchant's file, which names people. Raises `NotFound`."""
     mine = sa.select(participations.c.programme_id).where(
         participations.c.merchant_id == scope.merchant_id, participations.c.left_at.is_(None)
     )
-    query = sa.select(imports).where(imports.c.public_id == public_id, imports.c.programme_id.in_(mine))
+    query = sa.select(imports).where(
+        imports.c.public_id == public_id,
+        imports.c.merchant_id == scope.merchant_id,
+        imports.c.programme_id.in_(mine),
+    )
     r = tx.execute(query).first()
     if r is None:
         raise NotFound("There is no such import.", field="import")
@@ -215,6 +255,34 @@ def _line(r: sa.Row) -> LineRow:  # type: ignore[type-arg]
 def conclude(tx: Tx, import_id: int, number: int, **said: Any) -> None:
     """What became of a line."""
     tx.execute(sa.update(rows).where(rows.c.import_id == import_id, rows.c.line == number).values(**said))
+
+
+_CONCLUDE = (
+    sa.update(rows)
+    .where(rows.c.import_id == sa.bindparam("of_import"), rows.c.line == sa.bindparam("at_line"))
+    .values(
+        state=sa.bindparam("to_state"),
+        member_id=sa.bindparam("to_member"),
+        candidates=sa.bindparam("to_candidates", type_=rows.c.candidates.type),
+        settled_at=sa.bindparam("to_settled_at"),
+        person=sa.case((sa.bindparam("doubtful", type_=sa.Boolean), rows.c.person), else_=sa.null()),
+    )
+)
+
+
+def conclude_many(tx: Tx, import_id: int, said: Sequence[Mapping[str, Any]]) -> None:
+    """What became of lines: {line, state, member_id, candidates, settled_at} each; what the file said of people stays
+    with the doubtful ones alone."""
+    if said:
+        every = [
+            {f"to_{name}": value for name, value in one.items() if name not in ("line", "member_id")} for one in said
+        ]
+        keys = [
+            {"of_import": import_id, "at_line": one["line"], "to_member": one["member_id"],
+             "doubtful": one["state"] == DOUBTFUL}
+            for one in said
+        ]  # fmt: skip
+        tx.execute(_CONCLUDE, [key | one for key, one in zip(keys, every, strict=True)])
 
 
 def finish(tx: Tx, import_id: int, at: datetime) -> None:

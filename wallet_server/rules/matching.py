@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -94,6 +94,45 @@ def decide(person: Person, candidates: Mapping[int, Person]) -> tuple[int | None
     if len(certain) == 1:
         return certain[0], []
     return None, sorted(found, key=lambda each: (each[1].verdict != CERTAIN, -each[1].score, each[0]))
+
+
+class Crowd:
+    """People whom a description may be of. Only those are compared with it that share something which must be alike:
+    the beginning and the digits of an e-mail address, a telephone number, a postcode; or, where no two postcodes
+    contradict each other, the beginning of an e-mail address alone."""
+
+    def __init__(self, people: Mapping[int, Person]) -> None:
+        self._people: dict[int, Person] = {}
+        self._by: dict[tuple[str, ...], list[int]] = {}
+        self._heads: dict[str, dict[str, list[int]]] = {}
+        for key, person in people.items():
+            self.add(key, person)
+
+    def add(self, key: int, person: Person) -> None:
+        """One more."""
+        self._people[key] = person
+        for mark in _marks(person):
+            self._by.setdefault(mark, []).append(key)
+        if person.email and person.address:
+            self._heads.setdefault(person.email[:3], {}).setdefault(_bare(person.postcode or ""), []).append(key)
+
+    def near(self, person: Person) -> dict[int, Person]:
+        """Those who may be this one."""
+        found = {key for mark in _marks(person) for key in self._by.get(mark, ())}
+        if person.email and person.address:
+            for postcode, keys in self._heads.get(person.email[:3], {}).items():
+                if _postcodes(person.postcode, postcode):
+                    found.update(keys)
+        return {key: self._people[key] for key in sorted(found)}
+
+
+def _marks(person: Person) -> Iterator[tuple[str, ...]]:
+    if person.email:
+        yield "email", person.email[:3], _digits(person.email.rpartition("@")[0])
+    if person.phone:
+        yield "phone", person.phone
+    if person.postcode:
+        yield "postcode", _bare(person.postcode)
 
 
 def _names(one: str | None, other: str | None) -> int | None:
