@@ -8,13 +8,18 @@ from zoneinfo import ZoneInfo
 from wallet_server.actions.once import ECHO
 from wallet_server.records.scope import Scope
 
+_NEAR = 2
+"""So many hours from midnight no echo is of another day, even where the clocks are changed then."""
+
 
 def undated(scope: Scope, what: str, number: str, now: datetime) -> tuple[str, list[str]]:
     """The name of a write that carries no date, by the till's number for it, and its echoes: the names that it would
     have had a moment ago or will have in a moment, where that is another day. The one that was sent first may be
     overtaken."""
-    day = business_day(scope, None, now)
-    others = {business_day(scope, None, at) for at in (now - ECHO, now + ECHO)} - {day}
+    local = now.astimezone(ZoneInfo(scope.zone))
+    day, others = local.date(), set[date]()
+    if not _NEAR <= local.hour < 24 - _NEAR:
+        others = {business_day(scope, None, at) for at in (now - ECHO, now + ECHO)} - {day}
     return f"{what}:{day.isoformat()}:{number}", [f"{what}:{other.isoformat()}:{number}" for other in others]
 
 

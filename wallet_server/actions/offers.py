@@ -16,11 +16,11 @@ from wallet_server.actions import cards, everybody
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Fault, Invalid, NotFound
-from wallet_server.records import announcements, deeds, jobs, members, parties, programmes, reception
+from wallet_server.records import announcements, audiences, deeds, jobs, members, parties, programmes, reception
 from wallet_server.records.announcements import AnnouncementRow
+from wallet_server.records.audiences import Reached
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Again, Lease
-from wallet_server.records.members import Reached
 from wallet_server.records.scope import Scope
 from wallet_server.rules import announcing
 from wallet_server.rules.program import Programme
@@ -148,7 +148,7 @@ def _reached(
 ) -> list[Reached]:
     if row.audience_member_id is not None:
         only = [row.audience_member_id]
-    return members.walk(tx, row.programme_id, row.audience_tier, after, SLICE, now - LOOK_BACK, zone, only)
+    return audiences.walk(tx, row.programme_id, row.audience_tier, after, SLICE, now - LOOK_BACK, zone, only)
 
 
 def _decide(

@@ -105,7 +105,7 @@ def held_member(
     if spends:
         # What was read before the row was held may be of before.
         scan = scans.read(rotating.bare(text), scope.issuer_mark)
-        member = _found(ctx, tx, scope, scan)
+        member = replace(_found(ctx, tx, scope, scan), purses=member.purses)
         _demand_good(ctx, tx, scope, member, scan, text, proof)
     return member
 

@@ -149,23 +149,33 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         scanned_at = None if sold.uses.spends else sold.occurred_at
         spends = sold.uses.spends
         member = held_member(ctx, tx, scope, sold.code, spends=spends, proof=proof, sold_at=scanned_at)
-        return count(ctx, tx, scope, member, sold, member.version_id, now)
+        return count(ctx, tx, scope, member, sold, member.version_id, now, member.purses)
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
     ctx.ring()
     return answer
 
 
-def count(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, sold: Sold, version_id: int, now: datetime) -> Facts:
+def count(
+    ctx: Context,
+    tx: Tx,
+    scope: Scope,
+    member: MemberRow,
+    sold: Sold,
+    version_id: int,
+    now: datetime,
+    purses: Mapping[str, ledger.Purse] | None = None,
+) -> Facts:
     """Store a sale of a member who is held, by this version of the programme, and award what it gives: what was
-    booked. Raises `Invalid` (`wrong-currency`), and as using vouchers, rewards and a pot does."""
+    booked. `purses` are the member's, where they were read since. Raises `Invalid` (`wrong-currency`), and as using
+    vouchers, rewards and a pot does."""
     till_id, _ = at_till(scope)
     spends, occurred = sold.uses.spends, sold.occurred_at or now
     rater = ctx.rater(tx, version_id)
     programme, current = rater.programme, ctx.programme(tx, member.version_id)
     if sold.money != programme.money.iso:
         raise Invalid(f"This programme counts in {programme.money.iso}.", code="wrong-currency", field="currency")
-    tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
+    tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id, purses)
     basket = Basket(lines_of(sold.lines), occurred, scope.zone, scope.store)
     needs = checkout.needs(programme, sold.uses, rater.needs)
     state = gathering.state_of(tx, needs, member, occurred, scope.zone)
@@ -176,7 +186,7 @@ def count(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, sold: Sold, ver
     rated = rater.rate(basket, state)
     amount = sold.amount_minor if bill is None else bill.amount_minor
     kept = rater.remember(basket, state, rated) | (bill.kept if bill else {}) | noted(sold.proof)
-    new = _new_sale(scope, replace(member, version_id=version_id), sold, amount, kept, now)
+    new = _new_sale(scope, member, version_id, sold, amount, kept, now)
     awards = awards_of(rated.awards, _said(new), purses)
     posted = ledger.foresee(awards)
     moved = posted if bill is None else [*bill.posted, *posted]
@@ -215,7 +225,13 @@ def _find(ctx: Context, tx: Tx, scope: Scope) -> checkout.Find:
 
 
 def _new_sale(
-    scope: Scope, member: MemberRow, sold: Sold, amount_minor: int, kept: Mapping[str, object], now: datetime
+    scope: Scope,
+    member: MemberRow,
+    version_id: int,
+    sold: Sold,
+    amount_minor: int,
+    kept: Mapping[str, object],
+    now: datetime,
 ) -> NewSale:
     till_id, store_id = at_till(scope)
     occurred = sold.occurred_at or now
@@ -232,7 +248,7 @@ def _new_sale(
         recorded_at=now,
         money=sold.money,
         amount_minor=amount_minor,
-        programme_version_id=member.version_id,
+        programme_version_id=version_id,
         state=kept,
     )
 
@@ -246,9 +262,16 @@ def plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
         raise Invalid(sentence, code="implausible-time", field="occurred_at")
 
 
-def purses_of(tx: Tx, member: MemberRow, programme: Programme, merchant_id: int) -> dict[str, ledger.Purse]:
-    """The member's accounts, of every currency of the programme."""
-    purses = ledger.purses(tx, member.id, merchant_id)
+def purses_of(
+    tx: Tx,
+    member: MemberRow,
+    programme: Programme,
+    merchant_id: int,
+    known: Mapping[str, ledger.Purse] | None = None,
+) -> Mapping[str, ledger.Purse]:
+    """The member's accounts, of every currency of the programme; `known` where they were read since the member is
+    held."""
+    purses = ledger.purses(tx, member.id, merchant_id) if known is None else known
     if any(currency.code not in purses for currency in programme.currencies):
         # A newer programme version brought a further currency.
         ledger.open_all_purses(tx, member.programme_id, member.id)
@@ -316,7 +339,7 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
         member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=proof)
         programme = ctx.programme(tx, member.version_id)
         currency, amount = price_of(programme, wanted)
-        tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id)
+        tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id, member.purses)
         booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
         booking = replace(booking, params={**booking.params, **noted(wanted.proof)})
         if wanted.reward is not None:

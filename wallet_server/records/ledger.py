@@ -84,7 +84,8 @@ class Posted:
 # Beside a lot that has expired, a balance of zero or more may hide a debt: so the debts themselves are looked for.
 _OWING = sa.exists().where(lots.c.account_id == ledger_accounts.c.id, lot_book.DEBT)
 _ISSUED = ledger_accounts.alias("merchants_own")
-_PURSES = Prepared(
+
+_EVERY_PURSE = (
     sa.select(
         ledger_accounts.c.id,
         ledger_accounts.c.currency_id,
@@ -104,7 +105,7 @@ _PURSES = Prepared(
             _ISSUED.c.purpose == ISSUED,
         ),
     )
-    .where(balances.c.member_id == b("member_id"), ledger_accounts.c.purpose == sa.literal_column("'available'"))
+    .where(ledger_accounts.c.purpose == sa.literal_column("'available'"))
 )
 _ADD_ENTRY = Prepared(
     sa.insert(ledger_entries).returning(ledger_entries.c.id), [c.name for c in ledger_entries.c if c.name != "id"]
@@ -114,10 +115,22 @@ _BY = sa.update(balances).where(balances.c.account_id == b("account")).values(am
 _MOVE, _MOVED = Prepared(_BY), Prepared(_BY.returning(balances.c.amount))
 
 
+def purses_query(member_id: Any) -> sa.Select[Any]:
+    """What `purses_found` reads, with the merchant's key as the parameter `merchant_id`."""
+    return _EVERY_PURSE.where(balances.c.member_id == member_id)
+
+
+_PURSES = Prepared(purses_query(b("member_id")))
+
+
 def purses(tx: Tx, member_id: int, merchant_id: int | None = None) -> dict[str, Purse]:
     """The member's accounts of what can be spent, by currency code, and what this merchant's awards come from where it
     is open already."""
-    rows = _PURSES.rows(tx, {"member_id": member_id, "merchant_id": merchant_id})
+    return purses_found(_PURSES.rows(tx, {"member_id": member_id, "merchant_id": merchant_id}))
+
+
+def purses_found(rows: Sequence[Any]) -> dict[str, Purse]:
+    """The same of the rows of a `purses_query`."""
     return {r.code: Purse(r.id, r.currency_id, r.code, r.amount, bool(r.owing), r.issued) for r in rows}
 
 
@@ -373,23 +386,6 @@ def write(tx: Tx, legs: Sequence[Leg]) -> dict[str, int]:
 
 
 def _entry(leg: Leg) -> dict[str, Any]:
-    booking = leg.booking
-    return {
-        "public_id": booking.public_id,
-        "programme_id": booking.programme_id,
-        "member_id": booking.member_id,
-        "merchant_id": booking.merchant_id,
-        "store_id": booking.store_id,
-        "till_id": booking.till_id,
-        "receipt": booking.receipt,
-        "kind": leg.kind,
-        "sale_id": booking.sale_id,
-        "reverses_id": leg.reverses,
-        "programme_version_id": booking.programme_version_id,
-        "rule_id": booking.rule_id,
-        "reason": booking.reason,
-        "params": dict(booking.params),
-        "state": dict(booking.state),
-        "effective_at": booking.effective_at,
-        "recorded_at": booking.recorded_at,
-    }
+    said = leg.booking
+    more = {"kind": leg.kind, "reverses_id": leg.reverses, "params": dict(said.params), "state": dict(said.state)}
+    return {**vars(said), **more}

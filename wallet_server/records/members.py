@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
+from wallet_server.records import ledger
 from wallet_server.records.database import Tx
 from wallet_server.records.lineage import kept_for, one_named
-from wallet_server.records.prepared import Prepared
+from wallet_server.records.prepared import Prepared, together
 from wallet_server.records.schema import (
-    announcement_members,
-    announcements,
     codes,
     consents,
     identities,
@@ -25,7 +24,6 @@ from wallet_server.records.schema import (
     passes,
     programme_versions,
     programmes,
-    stores,
 )
 from wallet_server.records.scope import Scope
 
@@ -56,7 +54,8 @@ class CodeState:
 @dataclass(frozen=True)
 class MemberRow:
     """A member, the programme and its current version. `code` is what was scanned, `code_current` is false for anything
-    but the newest issue of a card that is good, `coupon_pass` the pass whose code it was where that is a coupon's."""
+    but the newest issue of a card that is good, `coupon_pass` the pass whose code it was where that is a coupon's;
+    `purses` are those of a member who was found by a code and held, as they stood then (`ledger.purses`)."""
 
     id: int
     public_id: str
@@ -71,6 +70,7 @@ class MemberRow:
     code_current: bool = True
     coupon_pass: int | None = None
     code: CodeState | None = None
+    purses: Mapping[str, ledger.Purse] | None = field(default=None, compare=False)
 
 
 _COLUMNS = (
@@ -133,6 +133,12 @@ _FIND = {
     (True, False): Prepared(_BY_CODE.where(_SHORT)),
     (True, True): Prepared(_HELD.where(_SHORT)),
 }
+# Sent with the other, and done after it: what stands on them is read when the member is held.
+_WHOSE = sa.select(codes.c.member_id).where(codes.c.kind != "recovery")
+_PURSES = {
+    short: Prepared(ledger.purses_query(_WHOSE.where(by).scalar_subquery()))
+    for short, by in ((False, _LOOKUP), (True, _SHORT))
+}
 _BY_PUBLIC = (
     sa.select(*_COLUMNS)
     .select_from(_from_members(members).join(participations, _TAKES_PART))
@@ -168,17 +174,26 @@ class CodeKey:
 
 def member_by_code(tx: Tx, scope: Scope, key: CodeKey, now: datetime, *, hold: bool = False) -> MemberRow | None:
     """The holder of a card, if the caller's merchant takes part in its programme; if asked, held as by `lock_member`,
-    and with the tier that stands then. Whoever calls this looks how the code stands."""
-    r = _FIND[key.short, hold].first(tx, {"lookup": key.lookup, "merchant_id": scope.merchant_id})
-    if r is not None and hold and r.left_at is not None and kept_for(tx, r.id) != r.id:
-        # While this waited, the holder became one with another member, whose code it is now.
-        r = _FIND[key.short, hold].first(tx, {"lookup": key.lookup, "merchant_id": scope.merchant_id})
+    with the tier and the purses that stand then. Whoever calls this looks how the code stands."""
+    values, purses = {"lookup": key.lookup, "merchant_id": scope.merchant_id}, None
+    if hold:
+        r, purses = _held(tx, key, values)
+        if r is not None and r.left_at is not None and kept_for(tx, r.id) != r.id:
+            # While this waited, the holder became one with another member, whose code it is now.
+            r, purses = _held(tx, key, values)
+    else:
+        r = _FIND[key.short, False].first(tx, values)
     if r is None:
         return None
     standing = _standing(r, now)
     state = CodeState(r.code_id, r.pass_id, r.code_kind, r.issue, r.key_id, standing, r.shown_at is not None)
-    member = replace(_member(r, current=standing == CURRENT), code=state)
-    return replace(member, coupon_pass=r.pass_id) if r.code_kind == "coupon" else member
+    coupon_pass = r.pass_id if r.code_kind == "coupon" else None
+    return _member(r, current=standing == CURRENT, code=state, coupon_pass=coupon_pass, purses=purses)
+
+
+def _held(tx: Tx, key: CodeKey, values: Mapping[str, Any]) -> tuple[Any, dict[str, ledger.Purse]]:
+    found, purses = together(tx, (_FIND[key.short, True], values), (_PURSES[key.short], values))
+    return (found[0] if found else None), ledger.purses_found(purses)
 
 
 def _standing(r: Any, now: datetime) -> str:
@@ -215,7 +230,14 @@ def member_by_public(tx: Tx, scope: Scope, public_id: str) -> MemberRow:
     return _member(r)
 
 
-def _member(r: sa.Row, *, current: bool = True) -> MemberRow:  # type: ignore[type-arg]
+def _member(
+    r: sa.Row,  # type: ignore[type-arg]
+    *,
+    current: bool = True,
+    code: CodeState | None = None,
+    coupon_pass: int | None = None,
+    purses: Mapping[str, ledger.Purse] | None = None,
+) -> MemberRow:
     return MemberRow(
         r.id,
         r.public_id,
@@ -228,6 +250,9 @@ def _member(r: sa.Row, *, current: bool = True) -> MemberRow:  # type: ignore[ty
         r.home_store_id,
         r.joined_at,
         current,
+        coupon_pass,
+        code,
+        purses,
     )
 
 
@@ -310,74 +335,6 @@ def add_contact(tx: Tx, programme_id: int, member_id: int, kind: str, value: str
     tx.execute(sa.insert(identities).values(**row))
 
 
-@dataclass(frozen=True)
-class Reached:
-    """What a walk over the members needs to decide whether one hears an announcement; `words_at` are the moments of
-    those that were for this member alone."""
-
-    member_id: int
-    consented: bool
-    reachable: bool
-    zone: str
-    sent_at: tuple[datetime, ...]
-    words_at: tuple[datetime, ...]
-
-
-def walk(
-    tx: Tx,
-    programme_id: int,
-    tier: str | None,
-    after: int,
-    most: int,
-    since: datetime,
-    zone: str,
-    only: Sequence[int] | None = None,
-) -> list[Reached]:
-    """Up to `most` members by key (of `only`, if given), with their consent, whether they have a live card, and what
-    they were sent since. `zone` is for members without a home store."""
-    query = (
-        sa.select(members.c.id, stores.c.zone)
-        .outerjoin(stores, stores.c.id == members.c.home_store_id)
-        .where(members.c.programme_id == programme_id, members.c.id > after, members.c.left_at.is_(None))
-        .order_by(members.c.id)
-        .limit(most)
-    )
-    if tier is not None:
-        query = query.where(members.c.tier == tier)
-    if only is not None:
-        query = query.where(members.c.id.in_(list(only)))
-    found = tx.execute(query).all()
-    ids = [r.id for r in found]
-    granted = _consented(tx, ids)
-    live = set(
-        tx.execute(
-            sa.select(passes.c.member_id)
-            .where(passes.c.member_id.in_(ids), passes.c.state == "active", passes.c.kind == "card")
-            .distinct()
-        ).scalars()
-    )
-    sent, words = _heard(tx, ids, since)
-    return [
-        Reached(r.id, r.id in granted, r.id in live, r.zone or zone, tuple(sent[r.id]), tuple(words[r.id]))
-        for r in found
-    ]
-
-
-def _heard(tx: Tx, ids: Sequence[int], since: datetime) -> tuple[dict[int, list[datetime]], dict[int, list[datetime]]]:
-    """Member to when it was shown announcements, and to when words for itself alone."""
-    sent: dict[int, list[datetime]] = {key: [] for key in ids}
-    words: dict[int, list[datetime]] = {key: [] for key in ids}
-    heard, said = announcement_members.c, announcements.c
-    query = (
-        sa.select(heard.member_id, heard.decided_at, said.audience_member_id)
-        .join(announcements, said.id == heard.announcement_id)
-        .where(heard.member_id.in_(ids), heard.decided_at > since, heard.outcome == "shown")
-    )
-    for r in tx.execute(query):
-        (sent if r.audience_member_id is None else words)[r.member_id].append(r.decided_at)
-    return sent, words
-
-
 def next_members(tx: Tx, programme_id: int, after: int, most: int) -> list[int]:
     """Members of a programme by key, for a walk in slices."""
     query = (
@@ -387,16 +344,3 @@ def next_members(tx: Tx, programme_id: int, after: int, most: int) -> list[int]:
         .limit(most)
     )
     return list(tx.execute(query).scalars())
-
-
-def _consented(tx: Tx, ids: Sequence[int]) -> set[int]:
-    last = (
-        sa.select(sa.func.max(consents.c.id))
-        .where(consents.c.member_id.in_(ids), consents.c.purpose == PROMOTIONS)
-        .group_by(consents.c.member_id)
-    )
-    return set(
-        tx.execute(
-            sa.select(consents.c.member_id).where(consents.c.id.in_(last), consents.c.granted.is_(True))
-        ).scalars()
-    )

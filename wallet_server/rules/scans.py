@@ -41,6 +41,16 @@ def read(text: str, mark: str, *, live: bool = True) -> Scan:
     """
     if len(text) > MAX_TEXT or not text.isascii():
         raise codes.unreadable("This is not the code of a loyalty card. Scan the code on the card.")
+    try:
+        code = codes.read(text)
+    except Invalid as refusal:
+        return _of_another_form(text, mark, refusal, live=live)
+    demand_own(code.issuer, mark, live=live)
+    return Scan((Key(codes.lookup_key(code)),), code)
+
+
+def _of_another_form(text: str, mark: str, refusal: Invalid, *, live: bool) -> Scan:
+    """What is no full code, for the reason that `refusal` gives."""
     short = short_codes.read_digits(text)
     if short is not None:
         demand_own(short.mark, mark, live=live)
@@ -50,18 +60,13 @@ def read(text: str, mark: str, *, live: bool = True) -> Scan:
     if number is not None:
         found.append(Key(short_codes.short_key(Short(mark.upper(), number)), short=True))
     plastic = short_codes.plastic_number(text)
-    try:
-        code = codes.read(text)
-    except Invalid as refusal:
-        # Old cards bear numbers of any kind, those of articles too: which of them are cards is for the books to say.
-        if number is None and (plastic is None or "." in text):
-            raise
-        if plastic is not None:
-            found.append(Key(short_codes.plastic_key(mark, plastic)))
-        counts = not codes.is_product(plastic or "")
-        return Scan(tuple(found), None, True, counts, number is not None, _said(refusal, text, number))
-    demand_own(code.issuer, mark, live=live)
-    return Scan((Key(codes.lookup_key(code)),), code)
+    # Old cards bear numbers of any kind, those of articles too: which of them are cards is for the books to say.
+    if number is None and (plastic is None or "." in text):
+        raise refusal
+    if plastic is not None:
+        found.append(Key(short_codes.plastic_key(mark, plastic)))
+    counts = not codes.is_product(plastic or "")
+    return Scan(tuple(found), None, True, counts, number is not None, _said(refusal, text, number))
 
 
 def guessable(text: str) -> bool:
