@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
 from tests.pages.house import House, Member, Shop
+from tests.pages.test_till_people import PIN, hired
 from wallet_server.actions import keys, pairing, programs
+from wallet_server.records.schema import counter_deeds, offline_allowances, offline_devices
 from wallet_server.rules.program_default import default_document
 
 pytestmark = NEEDS_CHROMIUM
@@ -156,16 +159,33 @@ def lose_first(context: BrowserContext) -> list[list[int]]:
     return sent
 
 
-def test_a_sale_whose_answer_was_lost_counts_once_though_the_till_goes_on(opened: Open, house: House) -> None:
+def set_back(house: House, shop: Shop) -> None:
+    """As by a backup of before any till of this shop had registered."""
+    account = keys.authenticate(house.ctx, shop.till_key).account_id
+    mine = sa.select(offline_devices.c.id).where(offline_devices.c.account_id == account).scalar_subquery()
+    with house.ctx.change() as tx:
+        tx.execute(sa.delete(offline_allowances).where(offline_allowances.c.device_id.in_(mine)))
+        tx.execute(sa.delete(offline_devices).where(offline_devices.c.account_id == account))
+
+
+def test_a_sale_whose_answer_was_lost_counts_once_though_the_till_goes_on_and_the_service_is_set_back(
+    opened: Open, house: House
+) -> None:
     shop = counter(house)
     member = house.member(shop)
+    hired(house, shop, "cashier")
 
     def lose(route: Route) -> None:
         route.fetch()  # it is counted; the till never learns of it
         route.abort("connectionreset")
 
-    with opened(expected=LOST) as page:
+    with opened(expected="Failed to load resource") as page:
         pair(page, house, shop)
+        page.get_by_role("button", name="Who serves?").click()
+        page.get_by_role("dialog", name="Who serves?").get_by_role("button", name="Cashier").click()
+        page.get_by_label("PIN of Cashier").fill(PIN)
+        page.get_by_role("button", name="Take over the till").click()
+        answer(page, "Cashier serves. Scan a card.")
         page.route("**/v1/sales", lose)
         page.route("**/v1/offline/*", lambda route: route.abort("connectionreset"))
         scan(page, member.card.code)
@@ -174,11 +194,16 @@ def test_a_sale_whose_answer_was_lost_counts_once_though_the_till_goes_on(opened
         page.keyboard.press("Enter")
         answer(page, "Sale of €9.00 · counted when the network is back")
         sell(page, member, "4", "Sale of €4.00")
+        set_back(house, shop)
         page.unroute("**/v1/offline/*")
         page.get_by_role("button", name="Kept on this device: 2").click()
         page.get_by_role("button", name="Send now").click()
         expect(page.locator("#waiting-list .badge.on")).to_have_count(2)
     assert balance(house, shop, member) == 13
+    merchant = keys.authenticate(house.ctx, shop.merchant_key).merchant_id
+    with house.ctx.look() as tx:
+        done = sa.select(counter_deeds.c.what).where(counter_deeds.c.merchant_id == merchant)
+        assert tx.execute(done).scalars().all() == ["sell", "sell"], "each of them is the cashier's, once"
 
 
 def test_a_browser_without_ed25519_verifies_cards_all_the_same(opened: Open, house: House) -> None:
