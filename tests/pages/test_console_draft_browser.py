@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 
 from tests.axe import check
-from tests.pages.browsing import NEEDS_CHROMIUM
+from tests.pages.browsing import NEEDS_CHROMIUM, Open, tab_to
 from tests.pages.console import PASSWORD, hire, sign_in
 from tests.pages.house import House, Shop
 from tests.pages.test_console_card import Form, shop
@@ -42,3 +45,25 @@ def test_the_report_of_a_draft_is_read_before_it_is_published(
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
             check(page, axe)
     context.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_a_ready_programme_is_chosen_on_a_page_for_everybody(
+    opened: Open, house: House, axe: str, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    monkeypatch.setattr(house.ctx, "settings", replace(house.ctx.settings, sign_up="open"))
+    with opened(viewport={"width": 360, "height": 740}) as page:
+        page.goto(f"/start?lang={lang}")
+        choice = page.locator("#preset")
+        expect(choice).to_be_hidden()
+        tab_to(page, page.locator("details:has(#preset) summary").inner_text())
+        page.keyboard.press("Enter")
+        expect(choice).to_be_visible()
+        page.keyboard.press("Tab")
+        expect(choice).to_be_focused()
+        page.keyboard.type("Superm")
+        expect(choice).to_have_value("voucher_400")
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+            check(page, axe)
