@@ -1,4 +1,6 @@
+import threading
 from collections import Counter
+from functools import partial
 
 import hypothesis
 import pytest
@@ -6,14 +8,15 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from tests.conftest import mostly_on
+from tests.letterbox import Letterbox
 from tests.world import Holder, World, together
-from wallet_server.actions import holding, leaving, merging, till, upkeep
+from wallet_server.actions import holding, leaving, merging, one_time, reaching, till, upkeep
 from wallet_server.actions.refunds import reverse_sale
 from wallet_server.errors import Conflict, NotFound, WalletError
 from wallet_server.records import contacts, ledger, members, metrics
 from wallet_server.records import journal as journal_rows
 from wallet_server.records.schema import ledger_accounts, lots
-from wallet_server.rules.contacts import EMAIL
+from wallet_server.rules.contacts import EMAIL, Address
 from wallet_server.rules.metrics import EVER
 
 ACTS = st.lists(
@@ -189,6 +192,58 @@ def test_a_sale_in_the_middle_of_it_is_counted_once(world: World):
         assert [one for one in done if isinstance(one, Exception)] == []
         assert _balance(world, kept)["points"] == 9
     assert upkeep.book_faults(world.ctx) == []
+
+
+@mostly_on("postgresql")
+def test_two_who_merge_the_same_pair_in_opposite_directions_do_not_wait_for_each_other(world: World):
+    for _ in range(3):
+        one, other = world.enrol(), world.enrol()
+        done = together(lambda a=one, b=other: _join(world, a, b), lambda a=one, b=other: _join(world, b, a))
+        _assert_one_of_two(done)
+
+
+@mostly_on("postgresql")
+def test_two_who_prove_the_address_of_each_other_do_not_wait_for_each_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    box = Letterbox()
+    world.ctx.channels = {"email": box}
+    both = [world.enrol(), world.enrol()]
+    with world.ctx.change() as tx:
+        for n, holder in enumerate(both):
+            contacts.prove(tx, 1, holder.member_id, EMAIL, f"{n}@example.com", world.clock.at)
+    codes = [_asked(world, box, holder, f"{1 - n}@example.com") for n, holder in enumerate(both)]
+    met, owner, mine = threading.Barrier(2), contacts.owner, threading.local()
+
+    def together_at_first(*said):
+        if not getattr(mine, "met", False):  # each of the two holds what it holds by now
+            mine.met = True
+            met.wait(30)
+        return owner(*said)
+
+    monkeypatch.setattr(contacts, "owner", together_at_first)
+    calls = [
+        partial(reaching.verify, world.ctx, world.merchant, one.member, code, join=True, wish=world.wish("verify"))
+        for one, code in zip(both, codes, strict=True)
+    ]
+    done = together(*calls)
+    _assert_one_of_two([one[0] if isinstance(one, tuple) else one for one in done])
+
+
+def _asked(world: World, box: Letterbox, holder: Holder, address: str) -> str:
+    """The code that goes to the address that this member says is theirs."""
+    with world.ctx.change() as tx:
+        one_time.send(world.ctx, tx, holder.member_id, one_time.CONTACT, Address(EMAIL, address))
+    world.work()
+    assert world.ctx.couriers.wait(30)
+    world.work()
+    return box.code
+
+
+def _assert_one_of_two(done: list) -> None:
+    """One of two was carried out; the other was told in the product's own words that it is done."""
+    assert sorted(isinstance(one, (Conflict, NotFound)) for one in done) == [False, True], done
+    assert [one["merged"] is not None for one in done if isinstance(one, dict)] == [True], done
 
 
 def test_a_member_takes_up_only_their_own_offer_and_in_time(world: World):

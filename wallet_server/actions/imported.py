@@ -27,15 +27,18 @@ def settle(
     """
     with ctx.change() as tx:
         made = plastic.import_in(tx, scope, import_id)
+        kept = None if member is None else members.member_by_public(tx, scope, member)
+        has = plastic.line(tx, made.id, line).member_id
+        if kept is not None and has is not None:
+            merging.hold_both(tx, kept.id, has)  # before the line, as by whoever leaves
         one = plastic.line(tx, made.id, line, hold=True)
         if one.state != plastic.DOUBTFUL or one.member_id is None:
             raise Conflict("This line is settled already.", code="already-settled")
-        if member is None:
+        if kept is None:
             state = plastic.MADE
         elif member not in {choice["member"] for choice in one.candidates}:
             raise Invalid("This member is none of those it may be.", code="no-candidate", field="member")
         else:
-            kept = members.member_by_public(tx, scope, member)
             if kept.id != one.member_id:
                 merging.join(ctx, tx, kept.id, one.member_id, merging.PLASTIC, staff_id, made.merchant_id)
             state = plastic.LINKED
