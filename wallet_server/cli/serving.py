@@ -11,7 +11,7 @@ from wallet_server.actions.pacing import Gauge
 from wallet_server.actions.tally import Keeper
 from wallet_server.app import create_app
 from wallet_server.cli.opening import bells_folder
-from wallet_server.delivery.engine import Doorbells, Embedded
+from wallet_server.delivery.engine import Doorbells, Embedded, settle
 from wallet_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def serving() -> WSGIApplication:
         embedded.start()
         # Server processes end without running atexit; this is what multiprocessing runs instead.
         multiprocessing.util.Finalize(None, embedded.stop, exitpriority=10)
+    else:
+        settle()
     gauge = Gauge(app.wsgi_app)
     app.wsgi_app = gauge  # type: ignore[method-assign]
     notes = Notes(ctx, gauge)

@@ -11,6 +11,7 @@ import fcntl
 import gc
 import os
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -26,6 +27,9 @@ RETRY_SECONDS = 2.0
 LISTING_SECONDS = 1.0
 MAX_BELLS = 64
 COLLECTED_AFTER = 10_000, 20, 50
+TURN_SECONDS = 0.0005
+"""How long a thread that only computes keeps the interpreter from the others, a tenth of Python's own: whoever sells
+lets go of it at each word with the database, and waits so long to have it back, a dozen times a sale."""
 _log = structlog.get_logger("delivery")
 
 
@@ -73,7 +77,7 @@ class Engine:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path.unlink(missing_ok=True)
         self._socket.bind(str(self._path))
-        settle_memory()
+        settle()
         with contextlib.suppress(WalletError):
             upkeep.schedule(self._ctx)
             if self._ctx.database.sqlite:
@@ -100,10 +104,12 @@ class Engine:
         return done
 
 
-def settle_memory() -> None:
-    """What is loaded by now stays for good, and is taken out of the collector's way; it looks for circles among fresh
-    objects less often than by default. A batch makes thousands of rows and no circle, and every time the collector
-    looked through all of them: an eighth of what a push from the database cost."""
+def settle() -> None:
+    """Make this process fit for its work, once all is loaded: nobody at a counter waits long for a thread that
+    publishes or signs, and what is loaded stays for good, out of the collector's way. That looks for circles among
+    fresh objects less often than by default: a batch makes thousands of rows and no circle, and every time the
+    collector looked through all of them, an eighth of what a push from the database cost."""
+    sys.setswitchinterval(TURN_SECONDS)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTED_AFTER)
@@ -122,7 +128,7 @@ class Embedded:
         """Try to be the one; go on trying in the background."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self._try():
-            settle_memory()
+            settle()
             threading.Thread(target=self._keep_trying, name="embedded", daemon=True).start()
 
     def _try(self) -> bool:
