@@ -259,5 +259,5 @@ def test_what_was_stored_is_counted_though_the_database_was_busy_when_it_was_to_
         assert states(device.send(device.queue)) == [("waiting", None)]
     world.clock.forward(seconds=10)
     world.work()
+    assert points(world, holder) == 1, "a job has seen to it"
     assert states(device.send(device.queue)) == [("applied", None)]
-    assert points(world, holder) == 1
