@@ -187,20 +187,18 @@ def count(
     amount = sold.amount_minor if bill is None else bill.amount_minor
     kept = rater.remember(basket, state, rated) | (bill.kept if bill else {}) | noted(sold.proof)
     new = _new_sale(scope, member, version_id, sold, amount, kept, now)
-    awards = awards_of(rated.awards, _said(new), purses)
-    posted = ledger.foresee(awards)
+    posted = ledger.foresee(awards := awards_of(rated.awards, _said(new), purses))
     moved = posted if bill is None else [*bill.posted, *posted]
     balances = {p.code: p.amount for p in purses.values()} | {p.currency: p.balance for p in posted}
     # Who turns units into vouchers is judged once, by what is left after it, as with every other way to earn.
     turning = bool(awards) and conversions.due(current, balances)
     after = tier if turning else standing.by_balance(ctx, tx, current, member.id, tier, moved)
     loud = cards.mask(standing.loud(current, moved, tier, after))
-    spend = bill.spend if bill is not None and spends else None
     if spends:
         reissuing.follow(ctx, tx, scope, member, now)
+    spend = bill.spend if bill is not None and spends else None
     takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
-    again = rater.waits(basket, state, rated)
-    more = {"receipt": sold.receipt} | ({"counted_before": True} if again else {})
+    more = {"receipt": sold.receipt} | ({"counted_before": True} if rater.waits(basket, state, rated) else {})
     if bill is not None:
         posted = moved
         bill.count_hints(till_id)
