@@ -73,6 +73,13 @@ def simulate(wish: Wish, tell: Tell | None = None) -> Simulated:
         return _simulate(wish, tell)
 
 
+def _looked_at(wish: Wish) -> tuple[Columns, str, int]:
+    """The columns of a file, its encoding, and how many lines it has."""
+    encoding, lines = _written(wish.file)
+    with wish.file.open(encoding=encoding, errors="replace") as file:
+        return columns_of(file.read(HEAD), wish.columns), encoding, lines
+
+
 @contextmanager
 def _no_collector() -> Iterator[None]:
     """Millions of lines are made and none of them in a circle: Python need not look for circles again and again."""
@@ -86,11 +93,9 @@ def _no_collector() -> Iterator[None]:
 
 
 def _simulate(wish: Wish, tell: Tell | None) -> Simulated:
-    encoding, lines = _written(wish.file)
-    with wish.file.open(encoding=encoding, errors="replace") as file:
-        columns = columns_of(file.read(HEAD), wish.columns)
     said = tell or (lambda *_: None)
     if wish.jobs == 1:
+        columns, encoding, lines = _looked_at(wish)
         found = _read(wish, columns, encoding, (0, 1), lambda done: said(READING, done, lines))
         said(READING, lines, lines)
         last = _last(found)
@@ -98,7 +103,7 @@ def _simulate(wish: Wish, tell: Tell | None) -> Simulated:
         tally = _replay(wish, found, last, lambda done: said(REPLAYING, done, whole))
         rows, rejects = found.rows, found.rejects
     else:
-        tally, rows, rejects = _shared(wish, columns, encoding, lines, said)
+        columns, tally, rows, rejects = _shared(wish, said)
     engine = Engine(wish.programme, wish.habit, wish.zone)
     report = simulation.report(engine, tally)
     told = simulation.warnings(wish.programme, report)
@@ -206,12 +211,13 @@ def _replay(wish: Wish, found: Histories, last: datetime | None, tell: Callable[
 # ---------------------------------------------------------------------- several processes
 
 
-def _shared(wish: Wish, columns: Columns, encoding: str, lines: int, said: Tell) -> tuple[Tally, int, list[Reject]]:
-    """Each process reads the file and keeps its customers. They meet once, to know when the last purchase was."""
+def _shared(wish: Wish, said: Tell) -> tuple[Columns, Tally, int, list[Reject]]:
+    """Each process reads the file and keeps its customers. They meet once, to know when the last purchase was. While
+    they begin, which takes as long as reading some hundred thousand lines, the file is looked at here."""
     context = multiprocessing.get_context("spawn")
     pipes = [context.Pipe() for _ in range(wish.jobs)]
     workers = [
-        context.Process(target=_work, args=(wish, columns, encoding, (which, wish.jobs), theirs), daemon=True)
+        context.Process(target=_work, args=(wish, (which, wish.jobs), theirs), daemon=True)
         for which, (_, theirs) in enumerate(pipes)
     ]
     try:
@@ -219,23 +225,36 @@ def _shared(wish: Wish, columns: Columns, encoding: str, lines: int, said: Tell)
             worker.start()
             theirs.close()
         ours = [mine for mine, _ in pipes]
+        columns, encoding, lines = _looked_at(wish)
+        _tell_all(ours, (columns, encoding))
         first = _gather(ours, lambda counts: said(READING, min(counts), lines))
         last = max((one[0] for one in first if one[0] is not None), default=None)
         whole = sum(one[1] for one in first)
-        for pipe in ours:
-            pipe.send(last)
+        _tell_all(ours, last)
         tally, rows, rejects = Tally(), 0, []
         for part, count, left_out in _gather(ours, lambda counts: said(REPLAYING, sum(counts), whole)):
             tally.add(part)
             rows += count
             rejects += left_out
         # In the order of names, whoever had them: so any number of processes gives the same report.
-        return tally, rows, rejects
+        return columns, tally, rows, rejects
     finally:
         for worker in workers:
             if worker.is_alive():
                 worker.terminate()
             worker.join(10)
+
+
+def _tell_all(pipes: Sequence[Connection], word: object) -> None:
+    try:
+        for pipe in pipes:
+            pipe.send(word)
+    except OSError:
+        raise _ended() from None
+
+
+def _ended() -> Invalid:
+    return Invalid("A process of the simulation ended before its time; try one process.", code="process-ended")
 
 
 def _gather(pipes: Sequence[Connection], tell: Callable[[list[int]], None]) -> list[Any]:
@@ -249,8 +268,7 @@ def _gather(pipes: Sequence[Connection], tell: Callable[[list[int]], None]) -> l
             try:
                 kind, told = pipes[number].recv()
             except EOFError:
-                sentence = "A process of the simulation ended before its time; try one process."
-                raise Invalid(sentence, code="process-ended") from None
+                raise _ended() from None
             if kind == "refused":
                 raise Invalid(told, code="too-many-rows")
             if kind == "told":
@@ -261,10 +279,11 @@ def _gather(pipes: Sequence[Connection], tell: Callable[[list[int]], None]) -> l
     return [answers[number] for number in range(len(pipes))]
 
 
-def _work(wish: Wish, columns: Columns, encoding: str, share: tuple[int, int], pipe: Connection) -> None:
+def _work(wish: Wish, share: tuple[int, int], pipe: Connection) -> None:
     """What one of several processes does."""
     gc.disable()
     try:
+        columns, encoding = pipe.recv()
         found = _read(wish, columns, encoding, share, lambda done: pipe.send(("told", done)))
         pipe.send(("done", (_last(found), len(found.members))))
         last = pipe.recv()

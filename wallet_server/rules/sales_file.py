@@ -38,6 +38,9 @@ _NEW: Callable[..., Line] = tuple.__new__
 """A million lines are made: without the call in between that checks their names."""
 
 
+Owns = Callable[[str], tuple[bool, str]]
+
+
 class Reject(NamedTuple):
     """A line that was left out: where it ends, why, and what stands there."""
 
@@ -102,17 +105,20 @@ class _Sieve:
     whoever has read a record: while it is not, the record goes on in the next line, whatever that looks like.
     """
 
-    def __init__(self, lines: Iterable[str], owns: Callable[[str], bool] | None) -> None:
+    def __init__(self, lines: Iterable[str], owns: Owns | None) -> None:
         self.owns, self.number, self.ended = owns, 0, True
         self.seen = 0
         self._lines = lines
 
     def __iter__(self) -> Iterator[str]:
-        number = 0
+        number, before, mine = 0, "", True
         for number, line in enumerate(self._lines, 1):
-            # Quickest first: most lines of a file of shares are another's.
-            if self.ended and self.owns is not None and not self.owns(line) and '"' not in line:
-                continue
+            # Quickest first: most lines of a file of shares are another's, and begin as the one before.
+            if self.ended and self.owns is not None:
+                if not before or not line.startswith(before):
+                    mine, before = self.owns(line)
+                if not mine and '"' not in line:
+                    continue
             self.number, self.ended = number, False
             yield line
         self.seen = number
@@ -158,19 +164,20 @@ class _Reader:
             text = self._columns.delimiter.join(cells)[:MAX_CELL]
             self._found.rejects.append(Reject(line, bad.why, text))
 
-    def owner(self) -> Callable[[str], bool]:
-        """What tells whether a line without any quotation mark is of this share."""
+    def owner(self) -> Owns:
+        """What tells whether a line without any quotation mark is of this share, and how other such lines begin of
+        which the same is true: up to and with their customer."""
         place, delimiter, known, which = self._customer, self._columns.delimiter, self._shares.get, self._which
         if place is None:
-            return lambda _line: which == 0
+            return lambda _line: (which == 0, "")
         after = place + 1
 
-        def owns(line: str) -> bool:
+        def owns(line: str) -> tuple[bool, str]:
             cells = line.split(delimiter, after)
             if len(cells) <= after:  # the last column, or a line that is too short for it
-                return self._share(line.rstrip("\r\n").split(delimiter)) == which
+                return self._share(line.rstrip("\r\n").split(delimiter)) == which, ""
             found = known(cells[place])
-            return (self._share(cells) if found is None else found) == which
+            return (self._share(cells) if found is None else found) == which, line[: -len(cells[after]) or None]
 
         return owns
 
