@@ -27,16 +27,16 @@ def settle(
     """
     with ctx.change() as tx:
         made = plastic.import_in(tx, scope, import_id)
-        kept = None if member is None else members.member_by_public(tx, scope, member)
-        has = plastic.line(tx, made.id, line).member_id
-        if kept is not None and has is not None:
-            merging.hold_both(tx, kept.id, has)  # before the line, as by whoever leaves
+        one = plastic.line(tx, made.id, line)
+        kept = members.member_by_public(tx, scope, member) if member and member in _choices(one) else None
+        if kept is not None and one.member_id is not None:
+            merging.hold_both(tx, kept.id, one.member_id)  # before the line, as by whoever leaves
         one = plastic.line(tx, made.id, line, hold=True)
         if one.state != plastic.DOUBTFUL or one.member_id is None:
             raise Conflict("This line is settled already.", code="already-settled")
-        if kept is None:
+        if member is None:
             state = plastic.MADE
-        elif member not in {choice["member"] for choice in one.candidates}:
+        elif kept is None or member not in _choices(one):
             raise Invalid("This member is none of those it may be.", code="no-candidate", field="member")
         else:
             if kept.id != one.member_id:
@@ -49,6 +49,10 @@ def settle(
         holder = members.members_by_id(tx, [told.member_id] if told.member_id else [])
     ctx.ring()
     return {"line": line, "state": state, "member": next((row.public_id for row in holder.values()), None)}
+
+
+def _choices(one: LineRow) -> set[str]:
+    return {choice["member"] for choice in one.candidates}
 
 
 def report(ctx: Context, scope: Scope, import_id: str) -> tuple[ImportRow, dict[str, int]]:
