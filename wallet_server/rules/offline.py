@@ -50,7 +50,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Patience:
-    """For how long is waited for something, and what time it is.
+    """For how long is waited for something, as of the time `at`.
 
     A device is waited for since it last had brought everything, whether it is silent since or goes on being heard of
     with a number missing; its own later numbers wait for that one since the first of them came. So nothing waits for
@@ -58,11 +58,11 @@ class Patience:
     """
 
     window: timedelta
-    now: datetime
+    at: datetime
 
     def is_over(self, since: datetime) -> bool:
         """Whether something that is missing since then is waited for no more."""
-        return since + self.window <= self.now
+        return since + self.window <= self.at
 
     def others_wait(self, device: Device) -> bool:
         """Whether what others brought waits for this device."""
