@@ -23,11 +23,11 @@ run: ## Start the product with the sandbox beside it (PORT=8080 DATA=data; LAN=1
 
 test: lint ## Run every check and every test, on SQLite and on PostgreSQL
 	@echo "==> tests: rules to records, then whole journeys over the wire"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 25 --durations-min 5
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5
 
 quick: ## Run the quick half of the tests only, on SQLite
 	@$(SETUP) test
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not story and not slow and not server"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not story and not slow and not server"
 
 lint: ## Check style, types and the layers
 	@$(SETUP) test

@@ -17,11 +17,14 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import rsa_keys
 from tests.postgres import GIVEN, MISSING, NoPostgres, Session, quick_folder
 
 KINDS = ("sqlite", "postgresql")
 JOURNEYS = ("stories", "wire")
 DOORS = ("cli", "pages")
+LONGEST = ("architecture/test_package.py", "docs/test_tour.py", "stories", "pages", "cli", "wire", "docs", "clients")
+"""Where the files stand that take longest. Several processes take them first, so that all end at about one time."""
 SESSION = pytest.StashKey[Session]()
 ROOM_BYTES = 4 << 30
 """Everything that a run writes lies in memory where there is so much room: each commit on a disk waits for it."""
@@ -138,6 +141,7 @@ def pytest_configure(config: pytest.Config) -> None:
         Path(given).chmod(0o711)  # the database server, under another user, must find its own folder inside
         config.option.basetemp = config.option.basetemp or f"{given}/tests"
     os.environ["TMPDIR"] = tempfile.tempdir = given
+    rsa_keys.share(Path(given) / "keys")
     config.stash[SESSION] = Session(Path(given))
 
 
@@ -153,19 +157,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[SESSION].end()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys over the wire are marked by their folder and come last: a small test that fails says more, sooner. What
-    goes through a whole installation is slow; what runs against a database server is marked by its parameters."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Journeys over the wire are marked by their folder. What goes through a whole installation is slow; what runs
+    against a database server is marked by its parameters. One process keeps the journeys for the end: a small test
+    that fails says more, sooner."""
     top = Path(__file__).parent
+    turns: dict[pytest.Item, int] = {}
     for item in items:
-        folder = item.path.relative_to(top).parts[0] if item.path.is_relative_to(top) else ""
+        place = item.path.relative_to(top).as_posix() if item.path.is_relative_to(top) else ""
+        folder = place.split("/")[0]
         if folder in JOURNEYS:
             item.add_marker(pytest.mark.story)
         if folder in DOORS:
             item.add_marker(pytest.mark.slow)
         if "postgresql" in (item.callspec.params.values() if hasattr(item, "callspec") else ()):
             item.add_marker(pytest.mark.server)
-    items.sort(key=lambda item: item.get_closest_marker("story") is not None)
+        if hasattr(config, "workerinput"):
+            found = (turn for turn, dear in enumerate(LONGEST) if place.startswith(dear))
+            turns[item] = next(found, len(LONGEST))
+        else:
+            turns[item] = int(item.get_closest_marker("story") is not None)
+    items.sort(key=turns.__getitem__)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -15,6 +15,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from tests import rsa_keys
 from tests.launching import MOST_BYTES
 from wallet_server import cli
 from wallet_server.cli import serving
@@ -80,6 +81,7 @@ def _become(asked: dict[str, object], handed: list[int]) -> list[str]:
 
 def main() -> None:
     """Load, then tend; in a child, be the command."""
+    rsa_keys.shared()
     for place, _ in cli.COMMANDS.values():
         if place != cli.GROUP:
             cli.load(place)
