@@ -128,7 +128,7 @@ def _forged(place: Place, stolen_for: str) -> x509.Certificate:
 LABEL = st.from_regex(r"[a-z]([a-z0-9]{0,10})", fullmatch=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(machine=st.lists(LABEL, min_size=1, max_size=3).map(".".join), site=LABEL)
 @example(machine="shop", site="www.someones-bank")
 @example(machine="co.uk", site="www.someones-bank")

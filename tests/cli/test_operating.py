@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from tests.cli.conftest import House
-from tests.conftest import NewDatabase
+from tests.conftest import NewDatabase, mostly_on
 from wallet_server.actions import enrol, offers, operator, programs
 from wallet_server.actions.demo import PASS_TYPE
 from wallet_server.actions.once import asked
@@ -131,6 +131,7 @@ def test_a_move_asks_for_the_address_and_says_what_to_set(house: House, new_data
     assert (twice.exit_code, "not empty" in twice.output or "in use already" in twice.output) == (1, True)
 
 
+@mostly_on("sqlite")
 def test_the_doctor_reads_and_speaks_json(house: House) -> None:
     well = house.run("doctor", "--books")
     assert well.exit_code == 0, well.output
@@ -151,6 +152,7 @@ def test_the_doctor_reads_and_speaks_json(house: House) -> None:
     assert "WALLET_APNS_URL" in live.output
 
 
+@mostly_on("sqlite")
 def test_a_setting_that_cannot_be_read_is_a_sentence(house: House) -> None:
     refused = house.run("audit", WALLET_PORT="many")
     assert (refused.exit_code, refused.output[:20]) == (1, "Error: WALLET_PORT: ")
@@ -172,6 +174,7 @@ def _members(house: House, *opted_in: bool) -> None:
 TEXTS = ("--text", "fr=Demain : tout au seigle", "--text", "en=Tomorrow: rye")
 
 
+@mostly_on("sqlite")
 def test_an_announcement_is_counted_asked_about_and_can_be_taken_back(house: House) -> None:
     _members(house, True, True, False)
     words = ("announce", "--programme", house.facts["programme"], *TEXTS)
@@ -196,6 +199,7 @@ def test_an_announcement_is_counted_asked_about_and_can_be_taken_back(house: Hou
     assert offers.status(house.ctx, scope, announcement)["state"] == "recalled"
 
 
+@mostly_on("sqlite")
 def test_an_announcement_that_cannot_be_made_says_why(house: House) -> None:
     programme = house.facts["programme"]
     for words, said in (
@@ -210,6 +214,7 @@ def test_an_announcement_that_cannot_be_made_says_why(house: House) -> None:
         assert house.run("announce", *words).exit_code == 2
 
 
+@mostly_on("sqlite")
 def test_acting_for_a_merchant_that_is_not_there(house: House) -> None:
     merchant = operator.scope_in(house.ctx, house.facts["programme"], None).principal
     assert operator.scope_of(house.ctx, merchant).principal == merchant

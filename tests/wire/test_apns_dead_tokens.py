@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.conftest import whole_module_mostly_on
 from tests.phone import Phone
 from tests.world import PASS_TYPE, TEAM, World, founded
 from wallet_server.actions import outbox, refresh
@@ -21,6 +22,8 @@ from wallet_server.sandbox.apns import Answer, ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.wallets.apple.push import Alarm, Bell, ring_all
 from wallet_server.wallets.port import Report, Stale
+
+database_kind = whole_module_mostly_on("sqlite")
 
 MEMBERS = 10
 SECOND = timedelta(seconds=1)
