@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.letterbox import Letterbox
+from tests.pages.console import sign_in
 from tests.pages.house import House, Member
 from tests.pages.test_pages_served import text_of
 from wallet_server.actions import importing, keys
@@ -38,12 +39,26 @@ def _proved(client: FlaskClient, house: House, box: Letterbox, member: Member, a
     return text_of(client.post(f"{member.path}/reach/code", data={"code": box.code}))
 
 
+def _agreed(house: House, address: str) -> list[str]:
+    """The record of consent as the console shows it, the newest first."""
+    owner = house.app.test_client()
+    sign_in(owner, house)
+    found = re.search(r"/console/members/mem_\w+", text_of(owner.get(f"/console/members?q={address}")))
+    assert found
+    lines = text_of(owner.get(found[0])).partition('<h2 id="consents">')[2].partition("</ul>")[0]
+    return [" ".join(line) for line in re.findall(r"<span>([^<]*)</span> <small>([^<]*)</small>", lines)]
+
+
 def test_a_lost_card_comes_back_by_a_code_and_nobody_learns_who_has_one(
     client: FlaskClient, house: House, box: Letterbox
 ) -> None:
     member = house.member()
     member.buy("reach-1", 700)
     assert "is confirmed" in _proved(client, house, box, member, CLAIRE)
+    assert _agreed(house, CLAIRE) == [
+        "Agreed to messages about the card, by e-mail or SMS on the web card",
+        "No announcements on the page to join",
+    ]
     box.got.clear()
     answers = [client.post("/recover/letter", data={"address": one}) for one in (CLAIRE, "nobody@example.com")]
     said = [text_of(one).replace("n•••@", "c•••@").replace("nobody@", "claire@") for one in answers]

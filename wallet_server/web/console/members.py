@@ -21,7 +21,7 @@ from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.diagnosed import Reader
-from wallet_server.web.rendering import context, in_language, press, root
+from wallet_server.web.rendering import Words, context, in_language, press, root
 
 members = Blueprint("console-members", __name__)
 
@@ -37,8 +37,11 @@ SOURCES = {
     "counter": "counter",
     "api": "api",
     "left": "leaving",
+    "import": "import_cards",
 }
-"""Where a consent was given, to the name of its text; another source is shown as it is."""
+"""Where a consent was given, to the name of its text; another source is quoted: a merchant’s software named it."""
+PURPOSES = {"promotions": "announcements", "contact": "contact"}
+"""What a consent is for, to the name of its texts; another purpose is quoted."""
 
 
 @members.get("/console/members")
@@ -105,12 +108,7 @@ def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str |
         holds=balances(found.programme, found.balances, tongue),
         tier=_tier(found, tongue),
         consents=[
-            (
-                words.agreed if line.granted else words.declined,
-                words.sources.of(SOURCES.get(line.source, ""), line.source),
-                line.at,
-            )
-            for line in found.consents
+            (_agreed(words, one.purpose, one.granted), _where(words, one.source), one.at) for one in found.consents
         ],
         lines=[
             _line(told, say, found.cashiers) if isinstance(told, Told) else _of_coupon(told, say)
@@ -129,6 +127,16 @@ def _one(person: Person, member: str, *, bad_name: bool = False, bad_note: str |
         first=key("before") is None,
         address=f"{root()}/console/members/{found.member.public_id}",
     )
+
+
+def _agreed(words: Words, purpose: str, granted: bool) -> str:
+    """What was agreed to or declined: with where and when, what a shop shows to an authority."""
+    said = words.granted if granted else words.refused
+    return str(said.of(PURPOSES.get(purpose, ""), said.other.format(purpose)))
+
+
+def _where(words: Words, source: str) -> str:
+    return str(words.sources.of(SOURCES.get(source, ""), words.sources.other.format(source)))
 
 
 @members.post("/console/members/<member>/name")
