@@ -27,7 +27,9 @@ _ADD = Prepared(sa.insert(rate_windows), ["name", "window", "taken"])
 
 
 @pytest.fixture
-def database(new_database: NewDatabase, tmp_path: Path) -> Iterator[Database]:
+def database(new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """One whose changes keep to one connection, and whose looks to another, however slow the machine."""
+    monkeypatch.setattr("wallet_server.records.database.FRESH_SECONDS", 3600.0)
     found = open_database(settings(new_database("postgresql"), tmp_path))
     yield found
     found.close()
