@@ -320,6 +320,8 @@ def test_a_cashiers_day(day: Day, bakery: Bakery, device: BrowserContext) -> Non
     knows_who_forgot_the_phone(day)
     goes_on_without_a_network(day, device)
     says_yes_once_and_not_twice(day)
+    without_network = [day.balances(symbol)["points"] for symbol in ("pdf417", "code128")]
+    assert without_network == [7, 3], "what was kept without a network is counted, and once"
 
 
 LOSE_FIRST = """() => {
