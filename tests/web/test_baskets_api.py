@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded, together
 from wallet_server.actions import coupons as tickets
-from wallet_server.actions import keys, leaving, upkeep
+from wallet_server.actions import keys, leaving, scanning, upkeep
 from wallet_server.records import passes
 from wallet_server.records.schema import (
     coupon_events,
@@ -25,6 +25,7 @@ from wallet_server.records.schema import (
     reward_stock,
     sales,
 )
+from wallet_server.rules import short_codes
 from wallet_server.rules.program import default_document
 
 TITLE = {"fr": "Bon de 10 €", "en": "€10 voucher"}
@@ -119,6 +120,19 @@ def test_a_quote_says_it_all_and_changes_nothing(world: World) -> None:
     assert rows(world, sa.select(sa.func.count()).select_from(ledger_entries)) == before
     status, refused = post(world, "quotes", {**ask, "rewards": ["coupon", "coupon"]})
     assert (status, refused["code"]) == (409, "not-enough")
+
+
+@sqlite
+def test_guessing_a_vouchers_number_with_a_quote_is_counted(world: World) -> None:
+    holder = world.enrol()
+    ask = {"code": holder.code, "currency": "EUR", "lines": [line("gâteau", 3000)]}
+    said = [
+        post(world, "quotes", {**ask, "vouchers": [short_codes.manual(number)]})[1]["code"]
+        for number in range(scanning.WRONG_AT_TILL + 1)
+    ]
+    assert set(said[:-1]) == {"unknown-card"}
+    assert said[-1] == "too-many-codes"
+    assert post(world, "quotes", ask)[0] == 200
 
 
 @sqlite

@@ -74,8 +74,7 @@ def quote(ctx: Context, scope: Scope, wanted: Wanted) -> Quote:
     """Price a basket for whoever holds this card. Raises what selling it would raise for what it uses."""
     till_id, _ = at_till(scope)
     now = ctx.now()
-    # A number that changes is taken when it is looked at: the sale that follows names the member's code anew.
-    with ctx.change() if rotating.rotates(wanted.code) or scans.guessable(wanted.code) else ctx.look() as tx:
+    with ctx.change() if _leaves_a_trace(wanted) else ctx.look() as tx:
         member = holder_of(ctx, tx, scope, wanted.code)
         if member.coupon_pass is not None:
             raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")
@@ -86,6 +85,13 @@ def quote(ctx: Context, scope: Scope, wanted: Wanted) -> Quote:
             day = business_day(scope, None, now)
             rewards.offer(tx, member.programme_id, till_id, member.id, given, day, now)
     return found
+
+
+def _leaves_a_trace(wanted: Wanted) -> bool:
+    """Whether reading the codes writes something: a number that changes is taken when it is looked at (the sale that
+    follows names the member's code anew), and one that may be a guess is counted, also when it is to be a voucher's."""
+    read = (wanted.code, *(text for text in wanted.uses.vouchers if not text.startswith("cou_")))
+    return any(rotating.rotates(text) or scans.guessable(text) for text in read)
 
 
 def _priced(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, wanted: Wanted, now: datetime) -> Quote:
