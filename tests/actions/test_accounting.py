@@ -245,6 +245,7 @@ def _unguarded(world: World) -> Iterator[Tx]:
         raise _RolledBack
 
 
+@pytest.mark.slow
 def test_deleting_any_one_posting_or_event_turns_the_audit_red(shop: World) -> None:
     for way in DOING.values():
         way(shop)

@@ -105,6 +105,7 @@ def test_a_sound_installation_is_well(world: World) -> None:
     assert doctor.worst(findings) == "ok"
 
 
+@pytest.mark.slow
 def test_certificates_are_announced_before_they_end(world: World) -> None:
     ends = vault.all_sets(world.ctx)[0].not_after
     for left, within in ((61, None), (59, "60"), (29, "30"), (13, "14"), (6, "7"), (0.5, "1")):
@@ -192,6 +193,7 @@ def test_phones_that_are_doubted_while_nobody_is_told(world: World) -> None:
     assert bad(doctor.examine(world.ctx)) == [], "somebody was told since"
 
 
+@pytest.mark.slow
 def test_the_certificate_for_https_and_its_authority(world: World) -> None:
     ctx, machine = world.ctx, Machine("fournil", ())
     ctx.settings = replace(ctx.settings, tls="local", base_url="https://fournil.local:8080")

@@ -216,6 +216,7 @@ def test_alerts_of_a_card_and_those_to_all_count_together(world: World, vendor: 
     assert [vendor.messages[one].notify for one in (first, second)] == [True, False]
 
 
+@pytest.mark.slow
 def test_where_card_by_card_takes_long_one_message_goes_silently_rather_than_as_a_fourth_alert(
     world: World, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,6 +205,7 @@ def _another_shop(world: World) -> tuple[World, Holder]:
     return other, other.enrol()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ['{"format": 1}', "{", "[]"])
 def test_a_programme_that_cannot_be_read_keeps_nobody_else_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch, text: str

@@ -134,6 +134,7 @@ def test_what_does_not_fit_is_neither_offered_nor_given(shop: World) -> None:
     assert give(shop, holder, alone, "points").json["code"] == "cashier-needed"
 
 
+@pytest.mark.slow
 def test_the_sixth_gesture_of_a_week_is_refused_and_noted_with_the_name(shop: World) -> None:
     _, headers = on_shift(shop, "Anna")
     for left in (5, 4, 3, 2, 1):
@@ -170,6 +171,7 @@ def test_what_two_members_had_counts_for_the_one_that_they_became(shop: World) -
     assert give(shop, kept, headers, "scoop").json["budget"] == "member:month"
 
 
+@pytest.mark.slow
 def test_two_tills_never_both_give_the_last_of_a_budget(database_url: str, tmp_path: Path) -> None:
     budgets = [{"whose": "programme", "window": "day", "count": 3}]
     with founded(database_url, tmp_path, document=document(budgets)) as world:

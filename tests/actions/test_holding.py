@@ -63,6 +63,7 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @example([("sell", 30), ("hold", 20), ("wait", 480), ("sell", 10), ("wait", 480), ("spend", 5), ("wait", 2)])
 @example([("sell", 30), ("hold", 20), ("capture", 0, 12), ("undo", 0), ("hold", 30), ("wait", 2), ("spend", 20)])

@@ -102,6 +102,7 @@ def test_what_waits_is_taken_back_first_and_is_not_confirmed_after_that(world: W
     assert (balance(world, holder), upkeep.book_faults(world.ctx)) == (-30, [])
 
 
+@pytest.mark.slow
 def test_members_are_warned_once_for_each_day_that_is_named_and_not_when_nothing_is_left(world: World) -> None:
     holder, spender = world.enrol(), world.enrol()
     phones = [Phone(world, holder).add(), Phone(world, spender, "library-2", "cd" * 32).add()]

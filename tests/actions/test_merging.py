@@ -75,6 +75,7 @@ def _do(world: World, holder: Holder, what: str, amount: int, sold: list[str]) -
         return  # not enough of it: nothing was changed
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=6, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(acts=ACTS, after=ACTS)
 def test_every_unit_moves_with_its_dates_and_the_books_stay_true(world: World, acts: list, after: list):

@@ -176,6 +176,7 @@ def places_of_this_machine() -> str:
     return "|".join(rf"(?<![\w.]){place}" for place in personal)
 
 
+@pytest.mark.slow
 def test_no_text_names_a_place_of_this_machine() -> None:
     pattern = re.compile(places_of_this_machine())
     assert pattern.search(f"see {TOP}/README.md")

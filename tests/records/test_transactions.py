@@ -69,6 +69,7 @@ def _count_to_800(
         return limits.taken(tx, "n", 0), len(refused)
 
 
+@pytest.mark.slow
 def test_eight_writers_of_a_hundred_each_make_eight_hundred(new_database: NewDatabase, tmp_path: Path) -> None:
     """With connections, and turns, of their own, as in several processes."""
     plain = settings(new_database("sqlite"), tmp_path, database_wait_seconds=30.0)
@@ -78,6 +79,7 @@ def test_eight_writers_of_a_hundred_each_make_eight_hundred(new_database: NewDat
         database.close()
 
 
+@pytest.mark.slow
 def test_without_begin_immediate_the_same_writers_fail(new_database: NewDatabase, tmp_path: Path) -> None:
     """The counter-test: a transaction that begins by reading cannot count on writing afterwards."""
     database = open_database(settings(new_database("sqlite"), tmp_path))

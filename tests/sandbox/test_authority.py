@@ -75,6 +75,7 @@ def test_private_keys_are_readable_by_their_owner_alone(folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_certificates_are_reused_until_they_are_about_to_expire(folder: Path) -> None:
     first = Authority.open(folder, NOW).pass_certificate(PASS_TYPE, TEAM)
     assert Authority.open(folder, NOW + timedelta(days=300)).pass_certificate(PASS_TYPE, TEAM) == first
@@ -84,6 +85,7 @@ def test_certificates_are_reused_until_they_are_about_to_expire(folder: Path) ->
     assert late.root_pem == Authority.open(folder, NOW).root_pem
 
 
+@pytest.mark.slow
 def test_a_damaged_intermediate_is_made_again_and_its_leaves_with_it(tmp_path: Path) -> None:
     authority = Authority.open(tmp_path, NOW)
     before = authority.pass_certificate(PASS_TYPE, TEAM)[0]

@@ -123,6 +123,7 @@ def test_a_wrong_password_is_told_in_the_same_words(authority: Authority) -> Non
     assert "key-unreadable" in codes(upload)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["key", "bundle"])
 def test_a_key_that_would_take_an_hour_to_open_is_given_up(authority: Authority, form: str) -> None:
     key = pem(endless(locked(authority)), "ENCRYPTED PRIVATE KEY")
@@ -144,6 +145,7 @@ def test_a_great_key_that_nobody_locked_holds_up_no_other_thread(authority: Auth
     assert worst[0] < STALL_SECONDS
 
 
+@pytest.mark.slow
 def test_one_is_looked_at_at_a_time_and_the_next_is_told_at_once(authority: Authority) -> None:
     upload = Upload(certificate=authority.leaf(), key=endless(locked(authority)), password=PASSWORD)
     first = threading.Thread(target=examine_apart, args=(upload, NOW), kwargs={"seconds": 4})

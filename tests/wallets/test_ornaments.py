@@ -60,6 +60,7 @@ def test_equal_states_are_equal_bytes_in_another_store_too(drawing: Drawing) -> 
     assert drawn(drawing) == Drawings().picture(drawing, "other", 2, NAVY, 50).pngs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawing", DIALS)
 def test_a_dial_fills_with_the_percent_and_is_full_where_nothing_is_left(drawing: Drawing) -> None:
     filled = [_inked(drawn(drawing, percent)[0]) for percent in (0, 25, 50, 75)]
@@ -82,6 +83,7 @@ def test_an_ornament_is_the_same_for_every_member(drawing: Drawing) -> None:
     assert drawn(drawing, 3) == drawn(drawing, 97) == drawn(drawing, None)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(palette=st.builds(Palette, COLOURS, COLOURS, COLOURS), drawing=st.sampled_from(sorted(MARKS)))
 @example(palette=Palette("#0000ed", "#000000", "#000000"), drawing="dial")

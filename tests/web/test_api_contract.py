@@ -50,6 +50,7 @@ def test_the_document_is_openapi_3_1_and_every_schema_in_it_is_sound(new_databas
     assert len(identifiers) == len(set(identifiers))
 
 
+@pytest.mark.slow
 @mostly_on("sqlite")
 def test_no_request_made_from_the_document_is_a_fault_of_ours(
     new_database: NewDatabase, tmp_path: Path, database_kind: str

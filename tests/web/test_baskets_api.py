@@ -277,6 +277,7 @@ def test_eight_tills_near_the_threshold_make_exactly_one_voucher(world: World) -
     assert post(world, "lookups", {"code": holder.code})[1]["balances"]["points"] == 490 + 8 * 15 - 500
 
 
+@pytest.mark.slow
 def test_of_twenty_buyers_five_have_what_there_are_five_of(
     new_database: NewDatabase, tmp_path: Path, database_kind: str
 ) -> None:

@@ -118,6 +118,7 @@ def _rows(world: World) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
+@pytest.mark.slow
 def test_what_is_practised_answers_as_in_earnest_and_changes_nothing(database_url: str, tmp_path: Path) -> None:
     """Of every call of a till, beside a webhook that wants to be told everything."""
     with founded(database_url, tmp_path, document=document()) as world:
