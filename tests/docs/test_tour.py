@@ -45,6 +45,8 @@ def test_the_tour_works_when_pasted(tmp_path: Path) -> None:
     finally:
         end(process)
     assert process.returncode == 0, said[-3000:]
+    left = sorted(one.name for one in tmp_path.iterdir())
+    assert left == [".venv", "tour.sh"], "keys and data of the tour are nowhere in the checkout"
     promised = re.findall(r"^# → (.+)$", "\n".join(blocks()), re.MULTILINE)
     assert len(promised) >= 15
     place = 0
