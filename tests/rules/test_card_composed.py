@@ -128,6 +128,25 @@ def test_the_back_of_a_card() -> None:
     assert "Boulangerie Claire" in details["stop"].text["en"]
 
 
+def test_what_can_be_spent_beside_the_balance_stands_on_the_back() -> None:
+    nouns = {"fr": {"one": "cagnotte", "other": "cagnottes"}, "en": {"one": "purse", "other": "purses"}}
+    star = {"fr": {"one": "étoile", "other": "étoiles"}, "en": {"one": "star", "other": "stars"}}
+    programme = standard(
+        currencies=[
+            *default_document("x")["currencies"],
+            {"code": "pot", "kind": "money", "names": nouns},
+            {"code": "stars", "kind": "stamps", "names": star},
+        ]
+    )
+    held = {"points": 130, "status": 884, "pot": 250, "stars": 3}
+    beside = back(composed(programme, balances=held))["beside"]
+    assert beside.label == {"fr": "Vous avez aussi", "en": "You also have"}
+    assert beside.text["en"] == "€2.50 to spend\n3 stars"
+    assert beside.text["fr"].replace("\u202f", "\u00a0") == "2,50\u00a0€ à dépenser\n3 étoiles"
+    assert "beside" not in back(composed(programme, balances=held, voided=True))
+    assert "beside" not in back(composed(programme, balances=held | {"pot": 0, "stars": 0}))
+
+
 def test_what_is_not_there_is_not_on_the_back() -> None:
     card = composed(standard(earn=[], tiers=None), stop_link=None, web_link=None, stores=())
     assert card.details == ()

@@ -206,6 +206,7 @@ def test_the_pot_pays_and_is_no_discount(world: World) -> None:
     sold = sale(world, holder, [line("gâteau", 2000)], pot={})
     assert (sold["pot_minor"], sold["to_pay_minor"], sold["discounts"]) == (500, 1500, [])
     assert sold["balances"]["pot"] == 100, "five in the hundred of the whole sale"
+    assert post(world, "lookups", {"code": holder.code})[1]["sentence"].endswith(" points, €1.00")
     status, refused = post(
         world,
         "sales",

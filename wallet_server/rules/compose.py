@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from wallet_server.rules import coupons, recovering
+from wallet_server.rules import coupons, purse_notes, recovering
 from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Offer, Palette, Place, Texts, Tier
 from wallet_server.rules.colours import LEGIBLE, contrast, rgb
 from wallet_server.rules.fitting import fits_front
@@ -247,7 +247,7 @@ def _details(
     if holding.voided:
         details.append(Detail("voided", common.words("voided"), common.words("voided_text")))
     if not holding.voided:
-        details += holding.notes
+        details += (*purse_notes.beside(programme, holding.balances), *holding.notes)
     if holding.vouchers and not holding.voided:
         listed = {tag: coupons.listed(holding.vouchers, tag) for tag in programme.languages}
         details.append(Detail("vouchers", common.words("vouchers"), listed))

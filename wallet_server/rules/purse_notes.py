@@ -1,8 +1,8 @@
-"""Owns what a card says of units that are on their way, put aside, or about to run out."""
+"""Owns what a card says of units beside its balance: of other currencies, on their way, put aside, about to run out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,6 +17,8 @@ _LABELS: dict[str, Texts] = {
     "held": {"fr": "Mis de côté", "en": "Put aside"},
     "expiring": {"fr": "À utiliser bientôt", "en": "Use soon"},
 }
+_BESIDE: Texts = {"fr": "Vous avez aussi", "en": "You also have"}
+_TO_SPEND = {"fr": "{} à dépenser", "en": "{} to spend"}
 _FROM = {"fr": "{} à partir du {}", "en": "{} from {}"}
 _ENDS = {
     "fr": {"one": "{} expire le {}", "other": "{} expirent le {}"},
@@ -66,6 +68,32 @@ def details(
             text = {tag: "\n".join(_line(programme, key, one, tag) for one in shown) for tag in programme.languages}
             found.append(Detail(key, {tag: _LABELS[key][spoken(tag)] for tag in programme.languages}, text))
     return tuple(found)
+
+
+def beside(programme: Programme, balances: Mapping[str, int]) -> tuple[Detail, ...]:
+    """What the member can spend of other currencies than the one that the card shows; none where there is nothing."""
+    owned = others(programme, balances)
+    if not owned:
+        return ()
+    text = {
+        tag: "\n".join(_named(programme, code, amount, tag) for code, amount in owned) for tag in programme.languages
+    }
+    return (Detail("beside", {tag: _BESIDE[spoken(tag)] for tag in programme.languages}, text),)
+
+
+def others(programme: Programme, balances: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Code and amount of the currencies that can be spent beside the one that the card shows, where there is any."""
+    return [
+        (one.code, balances[one.code])
+        for one in programme.currencies
+        if one.spendable and one.code != programme.balance_currency and balances.get(one.code)
+    ]
+
+
+def _named(programme: Programme, code: str, amount: int, language: str) -> str:
+    """Money alone would say nothing; other units have a name of their own."""
+    units = units_text(programme, code, amount, language)
+    return _TO_SPEND[spoken(language)].format(units) if programme.currency(code).kind == "money" else units
 
 
 def _line(programme: Programme, key: str, one: Aside, language: str) -> str:

@@ -12,7 +12,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from wallet_server.actions import claims, programs, till
 from wallet_server.actions.once import Facts
 from wallet_server.actions.till import Redeemed, SaleLine, Sold
-from wallet_server.rules import claim_spoken, sentences
+from wallet_server.rules import claim_spoken, purse_notes, sentences
 from wallet_server.rules.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
 from wallet_server.rules.program import Programme, Reward
 from wallet_server.web.api import models, sale_models
@@ -42,8 +42,8 @@ def look_up(body: models.Lookup) -> Response:
     holder = till.look_up(context(), caller(), body.code)
     programme = holder.programme_version
     level = programme.ladder.level(holder.tier) if programme.ladder else None
-    points = holder.balances.get(programme.balance_currency, 0)
-    noun = sentences.noun_of(programme, programme.balance_currency, body.language)
+    shown = programme.balance_currency, holder.balances.get(programme.balance_currency, 0)
+    owned = [shown, *purse_notes.others(programme, holder.balances)]
     return answer(
         {
             "member": holder.member,
@@ -57,7 +57,7 @@ def look_up(body: models.Lookup) -> Response:
             "coupon": None if holder.coupon_pass is None else coupon_shown(holder.coupon_pass, body.language),
             **prospects(programme, holder.balances, body.language, holder.left),
             **favours(programme, holder.tier, holder.prompts, body.language),
-            "sentence": sentences.counted(points, noun, body.language),
+            "sentence": ", ".join(purse_notes.units_text(programme, *one, body.language) for one in owned),
         }
     )
 
@@ -134,7 +134,7 @@ def redeem(body: models.Redemption) -> Response:
     return counted(facts, programme, body.language, "redeemed", replayed)
 
 
-@counter.post("/sales/<id>/reversal", summary="Reverse a sale", responses={"200": models.Counted})
+@counter.post("/sales/<id>/reversal", summary="Reverse a sale", responses={"200": models.Reversed})
 @needs("till")
 def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
     """Undo everything of this sale that did not come back before, by further entries that name what they reverse. A
@@ -142,7 +142,8 @@ def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
     scope = caller()
     facts, replayed = till.reverse_sale(context(), scope, path.id, idempotency_key())
     programme = programs.programme_told(context(), facts)
-    return counted(facts, programme, body.language, "reversed", replayed)
+    back = facts.get("amount_minor")
+    return counted(facts, programme, body.language, "reversed", replayed, amount_minor=back)
 
 
 @counter.post("/redemptions/<id>/reversal", summary="Reverse a redemption", responses={"200": models.Counted})
