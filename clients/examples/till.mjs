@@ -31,9 +31,10 @@ for (let number = 1, code; (code = await type("card> ")); number++) {
   console.log(known ? `${holder.tier_name ?? ""} ${holder.sentence}` : holder.title);
   if (!known) continue;
   for (const reward of holder.rewards) console.log(` * ${reward.name}`, reward.ready ? "ready" : `(${reward.missing} more)`);
-  const amount_minor = Number(await type("cents> "));
+  let cents;
+  while (!/^\d*$/.test((cents = await type("cents> ")))) console.log("Type whole cents: 1250 for 12.50.");
   const occurred_at = new Date().toISOString();
-  const [sold, counted] = await call("/v1/sales", { code, receipt: `${occurred_at}-${number}`, currency, amount_minor, occurred_at });
+  const [sold, counted] = await call("/v1/sales", { code, receipt: `${occurred_at}-${number}`, currency, amount_minor: Number(cents), occurred_at });
   console.log(sold ? counted.sentence : counted.title);
 }
 keyboard.close();

@@ -20,13 +20,14 @@ def main(base: str, key: str, currency: str) -> None:
         print(holder["tier_name"] or "", holder["sentence"])
         for reward in holder["rewards"]:
             print(" *", reward["name"], "ready" if reward["ready"] else f"({reward['missing']} more)")
-        amount = int(input("cents> ") or 0)
+        while not (typed := input("cents> ").strip() or "0").isdecimal():
+            print("Type whole cents: 1250 for 12.50.")
         number += 1
         # The receipt and the time name the sale: sent again after a fault, it counts once.
         receipt, now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{number}", datetime.now(UTC).isoformat()
         try:
             counted = till.counter.sell(
-                code=code, receipt=receipt, currency=currency, amount_minor=amount, occurred_at=now
+                code=code, receipt=receipt, currency=currency, amount_minor=int(typed), occurred_at=now
             )
             print(counted["sentence"])
         except Problem as problem:

@@ -20,6 +20,7 @@ from typing import Any
 from wallet_client import Client, Problem, Unreachable
 
 MOST_BYTES = 1_000_000
+ORDER = {"order": str, "card": str, "cents": int, "currency": str, "paid_at": str}
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -31,6 +32,16 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
     signed = f"{headers.get('webhook-id', '')}.{sent}.".encode() + body
     mine = "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
     return any(hmac.compare_digest(mine, one) for one in headers.get("webhook-signature", "").split())
+
+
+def read(body: bytes) -> dict[str, Any] | None:
+    """An order as the shop reports it; None for anything else."""
+    try:
+        order = json.loads(body)
+    except ValueError:
+        return None
+    sound = isinstance(order, dict) and all(isinstance(order.get(name), kind) for name, kind in ORDER.items())
+    return order if sound else None
 
 
 class Shop(ThreadingHTTPServer):
@@ -80,7 +91,10 @@ class Door(BaseHTTPRequestHandler):
         """An order of the shop, or a message of the loyalty server."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), MOST_BYTES))
         if self.path == "/orders":
-            return self._answer(200, self.server.paid(json.loads(body)))
+            order = read(body)
+            if order is None:
+                return self._answer(422, {"counted": False, "why": f"An order is JSON with {', '.join(ORDER)}."})
+            return self._answer(200, self.server.paid(order))
         if self.path != "/loyalty" or not verify(self.server.secret, dict(self.headers.items()), body):
             return self._answer(403, {})
         self.server.told(json.loads(body))

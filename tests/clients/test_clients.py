@@ -131,7 +131,7 @@ def test_a_till_of_forty_lines(house: House, language: str) -> None:
     if program is None:
         pytest.skip("THE TILL IN JAVASCRIPT DID NOT RUN: there is no node here")
     member = house.member()
-    typed = f"nonsense\n{member.card.code}\n1250\n\n"
+    typed = f"nonsense\n{member.card.code}\n12.50\n1250\n\n"
     said = subprocess.run(
         [program, str(file), house.base, house.shop.till_key, "EUR"],
         input=typed,
@@ -142,6 +142,7 @@ def test_a_till_of_forty_lines(house: House, language: str) -> None:
     )
     assert said.returncode == 0, said.stderr
     assert "not the code of a loyalty card" in said.stdout
+    assert said.stdout.count("Type whole cents") == 1
     assert "12 points" in said.stdout
     assert Client(house.base, house.shop.till_key).counter.look_up(code=member.card.code)["balances"]["points"] == 12
 
@@ -172,6 +173,10 @@ def test_a_web_shop(house: House) -> None:
         assert first["counted"]
         assert shop.post("/orders", json=order).json()["counted"], "reported twice, counted once"
         assert not shop.post("/orders", json={**order, "order": "1002", "card": "nonsense"}).json()["counted"]
+        for broken in ({key: order[key] for key in order if key != "card"}, [], {**order, "cents": "1"}):
+            refused = shop.post("/orders", json=broken)
+            assert (refused.status_code, refused.json()["counted"]) == (422, False)
+        assert shop.post("/orders", content=b"{").status_code == 422
         forged = {"webhook-id": "evt_1", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
         assert shop.post("/loyalty", json={}, headers=forged).status_code == 403
         _until(lambda: _told(house, shop) == {"balances": {"points": 42, "status": 42}})
