@@ -162,7 +162,7 @@ def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _W
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
     said = _told(sold, new, back, posted)
-    entries, balances, shown = more.told(posted, balances, {} if words.subject else said)
+    entries, balances, shown = more.told(posted, balances, _money_of(said) if words.subject else said)
     facts = facts_of(member, words.subject or new.public_id, entries, case.tier, after, balances, now, **shown)
     hooks.tell(ctx, tx, hooks.REFUNDED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
     return facts
@@ -197,6 +197,11 @@ def _told(sold: SoldAs, new: NewRefund, back: Back, posted: Sequence[Posted]) ->
         "left_minor": sold.held_minor - new.amount_minor,
         "lines": [vars(part) for part in back.parts],
     }
+
+
+def _money_of(said: Facts) -> Facts:
+    """What a reversal tells of what came back: the money, as for goods."""
+    return {name: said[name] for name in ("amount_minor", "pot_minor")}
 
 
 def _settle(tx: Tx, case: _Case, refund_id: int, rated: Sequence[Award], like: Booking) -> list[Posted]:

@@ -1236,6 +1236,33 @@ class Reversal(TypedDict):
     language: NotRequired[str]
 
 
+class Reversed(TypedDict):
+    """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot;
+    null of one that was answered by an older version."""
+
+    id: str
+    member: str
+    programme: str
+    version: int
+    entries: list[Entry]
+    balances: dict[str, int]
+    tier: str | None
+    reward: str | None
+    counted_before: bool
+    recorded_at: str | None
+    instructions: list[str]
+    vouchers: list[str]
+    discounts: list[Discount]
+    used: list[Used]
+    to_pay_minor: int | None
+    pot_minor: int
+    rewards: list[Reward]
+    stamps: Boxes | None
+    progress: str | None
+    sentence: str
+    amount_minor: int | None
+
+
 class Reward(TypedDict):
     """A reward of the programme as it stands for this member: what kind it is, how often it can be had now, or how
     many units are missing for it. `stock` are those that are left for all; `until` is when a member who had it as
@@ -1949,11 +1976,11 @@ class CounterOperations:
 
     def reverse_sale(
         self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[Reversal]
-    ) -> Counted:
+    ) -> Reversed:
         """Reverse a sale. Undo everything of this sale that did not come back before, by further entries that name
         what they reverse. A sale that booked nothing is reversed too: no figure counts it any more."""
         return cast(
-            "Counted",
+            "Reversed",
             self._transport.call(
                 "POST", f"/v1/sales/{quote(public_id, safe='')}/reversal", body=body, idempotency_key=idempotency_key
             ),

@@ -229,6 +229,13 @@ class Counted(BaseModel):
     sentence: str
 
 
+class Reversed(Counted):
+    """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot; null
+    of one that was answered by an older version."""
+
+    amount_minor: int | None
+
+
 class Coupon(BaseModel):
     """A coupon: what it is good for, until when, and whether it still is (`issued`, `used`, `expired`, `void`).
     `current` is false for a code whose pass was replaced by a newer one."""
