@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded
-from wallet_server.actions import coupons, goodwill, refunds, till, upkeep, vouchers
+from wallet_server.actions import coupons, goodwill, merging, refunds, till, upkeep, vouchers
 from wallet_server.actions.checkout import Uses
 from wallet_server.actions.coupons import Using
 from wallet_server.actions.goodwill import Given
@@ -175,3 +175,12 @@ def test_a_sale_and_a_gesture_judge_the_tier_by_what_a_voucher_leaves(
         with world.ctx.look() as tx:
             stored = tx.execute(sa.select(member_rows.c.tier).order_by(member_rows.c.id)).scalars().all()
         assert stored == [one for one in found for _ in range(2)]
+
+
+def test_two_who_become_one_have_the_voucher_that_both_together_reach(world: World) -> None:
+    one, other = world.enrol(), world.enrol()
+    sell(world, one, 31_000)
+    sell(world, other, 32_100)
+    wish = world.wish("merge", {"kept": one.member, "merged": other.member})
+    merging.by_staff(world.ctx, world.merchant, one.member, other.member, "joined-twice", None, wish)
+    assert stands(world, one) == (131, ["issued"])

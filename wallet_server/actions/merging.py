@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from wallet_server.actions import cards, hooks, standing
+from wallet_server.actions import cards, conversions, hooks, standing
 from wallet_server.actions.bookings import counter_booking
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
@@ -108,15 +108,19 @@ def join(
     now = ctx.now()
     both = members.members_by_id(tx, [kept_id, merged_id])
     kept, merged = both[kept_id], both[merged_id]
-    moved = merging.bring_units(tx, _said(tx, kept, merged, merchant_id, now), kept_id, merged_id)
+    said = _said(tx, kept, merged, merchant_id, now)
+    moved = merging.bring_units(tx, said, kept_id, merged_id)
     stood = standings.of_members(tx, [kept_id, merged_id])
     recovery.end_codes(tx, merged_id, now)
     merging.bring_belongings(tx, kept_id, merged_id)
     merging.bring_dates(tx, kept_id, merged_id)
     merging.add(tx, new_id("mrg"), kept.programme_id, kept_id, merged_id, reason, staff_id, now)
     members.set_left(tx, merged_id, now)
-    _stand(ctx, tx, kept, merged, stood, now)
-    cards.changed(tx, kept_id, (), now)
+    programme = ctx.programme(tx, kept.version_id)
+    together = ledger.amounts(tx, [kept_id]).get(kept_id, {})
+    made = conversions.settle(ctx, tx, programme, kept.version_id, said(), together)
+    _stand(ctx, tx, programme, kept, merged, stood, now)
+    cards.changed(tx, kept_id, ["news"] if made.vouchers else (), now)
     facts = _facts(kept, merged, moved)
     hooks.tell(ctx, tx, hooks.MERGED, kept.programme_id, None, now, facts)
     return facts
@@ -141,9 +145,16 @@ def _said(tx: Tx, kept: MemberRow, merged: MemberRow, merchant_id: int | None, n
     return lambda: replace(like, public_id=new_id("ent"))
 
 
-def _stand(ctx: Context, tx: Tx, kept: MemberRow, merged: MemberRow, stood: dict[int, Standing], now: datetime) -> None:
+def _stand(
+    ctx: Context,
+    tx: Tx,
+    programme: Programme,
+    kept: MemberRow,
+    merged: MemberRow,
+    stood: dict[int, Standing],
+    now: datetime,
+) -> None:
     """The better of the two standings, looked at by the rules over the history of both."""
-    programme = ctx.programme(tx, kept.version_id)
     ladder = programme.ladder
     if ladder is None:
         return
