@@ -1238,7 +1238,7 @@ class Reversal(TypedDict):
 
 class Reversed(TypedDict):
     """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot;
-    null of one that was answered by an older version."""
+    it is null of one that was answered by an older version."""
 
     id: str
     member: str

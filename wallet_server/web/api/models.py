@@ -230,8 +230,8 @@ class Counted(BaseModel):
 
 
 class Reversed(Counted):
-    """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot; null
-    of one that was answered by an older version."""
+    """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot; it
+    is null of one that was answered by an older version."""
 
     amount_minor: int | None
 
