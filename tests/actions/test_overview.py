@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
+from tests.conftest import NewDatabase
 from tests.phone import Phone
-from tests.world import World
+from tests.world import World, founded
 from wallet_server.actions import keys, overview, programs, till
 from wallet_server.actions.programs import NewStore
 from wallet_server.records import parties
 from wallet_server.records.overview import Day, Moved, days
 from wallet_server.records.parties import StoreRow
+from wallet_server.rules.program_default import default_document
 
 
 def test_a_day_in_numbers(world: World) -> None:
@@ -38,6 +41,24 @@ def test_a_day_in_numbers(world: World) -> None:
     assert (found.joined, found.sent, found.tickets) == (2, 1, 0)
     assert (len(found.fortnight), found.fortnight[-1]) == (14, (found.day, found.sales))
     assert (found.published, found.begun) == (True, True)
+
+
+def test_what_becomes_a_voucher_by_itself_is_no_reward_that_somebody_took(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    both = {"fr": "Bon", "en": "Voucher"}
+    bon = {
+        "id": "bon",
+        "currency": "points",
+        "units": 20,
+        "voucher": {"title": both, "terms": both, "value_minor": 100},
+    }
+    document = default_document("Boulangerie") | {"conversions": [bon]}
+    with founded(new_database("sqlite"), tmp_path, document=document) as world:
+        holder = world.enrol()
+        world.sell(holder, 5000)
+        world.redeem(holder, 3)
+        assert overview.today(world.ctx, world.merchant).moved["points"] == Moved(given=50, redeemed=43, rewards=1)
 
 
 def test_what_is_taken_back_is_no_visit_and_no_gift(world: World) -> None:

@@ -45,7 +45,10 @@ def test_each_page_stands_in_both_languages_and_asks_who_is_there(client: FlaskC
         assert text.count("<h1") == 1
     cashier = house.app.test_client()
     sign_in(cashier, house, "cashier")
-    assert cashier.get(f"/console/{path}").status_code == (200 if path == "today" else 403)
+    seen = cashier.get(f"/console/{path}")
+    assert seen.status_code == (200 if path == "today" else 403)
+    if path != "today":
+        assert '<a class="button" href="/console">To the console</a>' in seen.get_data(as_text=True)
 
 
 def test_the_day_fills_itself_and_says_nothing_while_nothing_happens(client: FlaskClient, house: House) -> None:
@@ -66,6 +69,12 @@ def test_the_day_fills_itself_and_says_nothing_while_nothing_happens(client: Fla
     seen = cashier.get("/console/today")
     assert "/console/members/" not in seen.get_data(as_text=True)
     assert "messages sent" not in said(seen)
+    auditor = house.app.test_client()
+    sign_in(auditor, house, "auditor")
+    for one in (said(seen), said(auditor.get("/console/today"))):
+        assert "Sales of the last 14 days" in one
+        assert "Who came" not in one, "single members are not for them"
+        assert f"Card …{end}" not in one
 
 
 def test_stores_on_different_days_are_named_by_their_day(house: House) -> None:

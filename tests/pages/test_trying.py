@@ -23,10 +23,13 @@ def live_at(house: House, monkeypatch: pytest.MonkeyPatch, **settings: str) -> N
 def test_where_only_this_machine_is_reached_a_command_stands_instead_of_a_code(
     client: FlaskClient, house: House
 ) -> None:
+    first = text_of(client.get(f"/?join={house.shop.join_code}"))
+    port = urlsplit(house.base).port
+    assert f"<code>make run LAN=1 PORT={port}</code>" in first, "at the port at which it is open now"
+    assert "HTTPS=1" in first
     for path in (f"/?join={house.shop.join_code}", house.member().path, f"/join/{house.shop.join_code}"):
         text = text_of(client.get(path))
-        assert COMMAND in text, path
-        assert "HTTPS=1" in text, path
+        assert ("make run" in text) == path.startswith("/?"), "no customer reads a developer's command"
         assert text.count('class="qr"') == text.count("class=symbol") == ("/card/" in path), "the card keeps its own"
         assert "camera" not in text, path
 

@@ -72,7 +72,8 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Moved:
-    """What was given and redeemed of one currency, what was undone left out, and how many rewards."""
+    """What was given and redeemed of one currency, what was undone left out, and how many rewards: what became a
+    voucher by itself, or paid from the pot, is none."""
 
     given: int
     redeemed: int
@@ -133,6 +134,8 @@ _TAKEN_BACK = (
     .where(corrections.c.corrects_id == ledger_entries.c.id)
     .scalar_subquery()
 )
+_NO_REWARD = ("burn.conversion", "burn.pot")
+"""Units that became vouchers by themselves, and money that paid: spent, but nobody took a reward for them."""
 _UNDONE = sa.exists().where(_undoing.c.reverses_id == ledger_entries.c.id)
 
 
@@ -168,7 +171,7 @@ def moved(tx: Tx, scope: Scope, clocks: Clocks) -> dict[str, Moved]:
             currencies.c.code,
             kind,
             sa.func.sum(ledger_postings.c.amount + undone).label("amount"),
-            sa.func.count().label("times"),
+            sa.func.sum(sa.case((ledger_entries.c.reason.in_(_NO_REWARD), 0), else_=1)).label("times"),
         )
         .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
         .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)

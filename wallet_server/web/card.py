@@ -61,7 +61,6 @@ def card_page(token: str) -> Response:
         visitor=visitor(),
         link=link,
         page_symbol=None if trying.alone() else symbol(link, words.symbol),
-        sandbox=context().settings.sandbox,
         simulated=trying.onto_a_phone(link),
         language_query=f"?lang={tongue}" if chosen_language() else "",
         fresh=request.args.get("new", ""),

@@ -33,7 +33,7 @@ def first_page() -> Response:
         offers=_offers(words.symbol),
         phones=_phones(request.args.get("phones", "")) or trying.phones(),
         alone=trying.alone(),
-        sandbox=True,
+        command=trying.beyond(),
         console=_console(request.args.get("console", "")),
     )
 

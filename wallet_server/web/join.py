@@ -173,7 +173,6 @@ def _place(offer: pages.Offer, join_code: str, tongue: str) -> dict[str, Any]:
         "visitor": who,
         "link": link,
         "link_symbol": symbol(link, press().words[tongue].join.symbol) if at_desk and not alone else None,
-        "alone": at_desk and alone,
         "sandbox": context().settings.sandbox,
     }
 

@@ -23,6 +23,7 @@ from wallet_server.web.trust import trust
 PAGES = (home, *CUSTOMER, till_page, pair_page, trust, look)
 DATA = (card_state, till_facts, assets, pair_facts, buttons)
 API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/", "/asset/", "/button/")
+CONSOLE_PATH = "/console"
 BY_CODE = {"link-expired": "expired", "link-over": "over", "not-your-role": "role", "forged": "stale"}
 KINDS = {404: "missing", 429: "later", 503: "later"}
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -122,7 +123,8 @@ def _told(status: int, code: str, retry_after: str | None = None) -> Response:
     tongue = language()
     kind = BY_CODE.get(code) or KINDS.get(status, "broken" if status >= 500 else "refused")
     words = getattr(press().words[tongue].errors, kind)
-    page = render("error.html", tongue, status=status, words=words, request_id=problems.request_id())
+    out = "" if status not in (403, 404) else CONSOLE_PATH if request.path.startswith(CONSOLE_PATH) else "/"
+    page = render("error.html", tongue, status=status, words=words, out=out, request_id=problems.request_id())
     if retry_after:
         page.headers["Retry-After"] = retry_after
     return page

@@ -8,6 +8,9 @@ from urllib.parse import urlencode, urlsplit
 
 from wallet_server.web.rendering import context
 
+USUAL_PORT = 8080
+"""That of `make run` where no other is asked for."""
+
 
 def alone() -> bool:
     """Whether links lead to this machine alone, so that a code to scan would lead a phone to itself."""
@@ -16,6 +19,12 @@ def alone() -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def beyond() -> str:
+    """The command that starts this sandbox for one's own network, at the port that it has now."""
+    port = urlsplit(context().settings.base_url).port
+    return "make run LAN=1" + (f" PORT={port}" if port not in (None, USUAL_PORT) else "")
 
 
 def phones() -> str:

@@ -382,7 +382,7 @@ def published() -> Answer:
         first=request.args.get("first") == "yes",
         unsigned=found.programme in signing.unsigned(context(), person.scope),
         joining=None if trying.alone() else symbol(found.join_link, press().words[speaks(person)].designer.join_code),
-        sandbox=context().settings.sandbox,
+        command="",
         owner=person.role == OWNER,
         poster=POSTER if any(rule.rule == POSTER for rule in current_app.url_map.iter_rules()) else "",
     )

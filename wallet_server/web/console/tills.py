@@ -77,7 +77,7 @@ def invite(till: str) -> Response:
         named=_naming(speaks(person)),
         spoken=words.script.json(),
         alone=trying.alone(),
-        sandbox=context().settings.sandbox,
+        command="",
     )
 
 

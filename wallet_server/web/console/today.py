@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -12,7 +13,6 @@ from wallet_server.actions.overview import Today
 from wallet_server.actions.staff import CASHIER, OWNER, Person
 from wallet_server.actions.staff.roles import PARTS
 from wallet_server.rules import sentences
-from wallet_server.rules.program import Programme
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.plot import columns
 from wallet_server.web.console.wording import Wording
@@ -64,8 +64,8 @@ def _shown(person: Person) -> dict[str, Any]:
         "found": found,
         "say": say,
         "turnover": " + ".join(say.money(amount, iso) for iso, amount in sorted(found.sales.turnover_minor.items())),
-        "moved": [_moved(found, code, programme, tongue) for programme in found.programmes for code in found.moved
-                  if any(one.code == code and one.spendable for one in programme.currencies)],
+        "moved": list(_moved(found, tongue)),
+        "rewards": sum(one.rewards for one in found.moved.values()),
         "plot": columns(
             [(say.day(day, "EEEEE"), one.sales, str(one.sales or "")) for day, one in found.fortnight]
         ),
@@ -81,12 +81,17 @@ def _shown(person: Person) -> dict[str, Any]:
     return {**shown, "mark": hashlib.sha256(text.encode()).hexdigest()[:MARK]}
 
 
-def _moved(found: Today, code: str, programme: Programme, tongue: str) -> dict[str, str | int]:
-    moved = found.moved[code]
-    noun = sentences.noun_of(programme, code, tongue)
-    given = sentences.counted(moved.given, noun, tongue)
-    number, _, name = given.partition(" ")
-    return {"given": number, "noun": name, "rewards": moved.rewards, "code": code}
+def _moved(found: Today, tongue: str) -> Iterator[dict[str, str | bool]]:
+    """What was given of each currency that can be spent, once each: programmes may call theirs by one code."""
+    owners = {one.code: programme for programme in reversed(found.programmes) for one in programme.currencies}
+    for code, moved in found.moved.items():
+        programme = owners.get(code)
+        if programme is None or not programme.currency(code).spendable:
+            continue
+        noun = sentences.noun_of(programme, code, tongue)
+        given = sentences.counted(moved.given, noun, tongue)
+        number, _, name = (given, "", noun.other) if noun.money else given.partition(" ")
+        yield {"given": number, "noun": name, "money": noun.money is not None}
 
 
 def _steps(found: Today) -> list[tuple[str, bool, str]]:
