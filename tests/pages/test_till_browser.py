@@ -6,6 +6,7 @@ A console error (a broken policy, a failed file, a fault of a script) fails the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Page, Route, expect
 
@@ -13,6 +14,7 @@ from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan, tab_to
 from tests.pages.house import House, Shop
 from wallet_server.actions import overview, programs, recovery
 from wallet_server.actions.keys import authenticate
+from wallet_server.actions.once import asked
 from wallet_server.rules.card import Palette
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.program_simple import stamp_document
@@ -27,7 +29,7 @@ def open_till(page: Page, key: str) -> None:
 
 
 def test_a_cashier_sells_spends_and_takes_back_by_keyboard_alone(opened: Open, house: House) -> None:
-    member = house.member()
+    member, other = house.member(), house.member()
     with opened() as page:
         page.goto("/till")
         tab_to(page, "I have a key")
@@ -41,13 +43,23 @@ def test_a_cashier_sells_spends_and_takes_back_by_keyboard_alone(opened: Open, h
         scan(page, "nonsense")
         answer(page, "Write an amount such as 12.50.")
         page.keyboard.press("ControlOrMeta+a")
+        receipt = page.locator("#receipt").input_value()
         scan(page, "1 250,50")
+        expect(page.get_by_role("dialog")).to_contain_text("This is €1,250.50. Count it?")
+        page.keyboard.press("Enter")
         answer(page, "+1,250 points, new balance 1,250")
         expect(page.locator("#tier")).to_have_text("Gold")
         expect(page.locator("#code")).to_be_focused()
         tab_to(page, "More")
         page.keyboard.press("Enter")
-        tab_to(page, "How many")
+        page.locator("#receipt").fill(receipt)  # a number of this page's own series, typed again, is that number
+        page.get_by_label("Amount in EUR").fill("1250.50")
+        page.keyboard.press("Enter")
+        answer(page, "Already counted at")
+        answer(page, "Not counted again")
+        expect(page.locator("#answer")).to_have_class(re.compile(r"\bagain\b"))
+        assert member.balance() == 1250
+        page.get_by_label("Points to spend").focus()
         scan(page, "50")
         expect(page.get_by_role("dialog")).to_contain_text("Spend 50 points from this card?")
         scan(page, member.card.code)  # a scanner answers no question
@@ -57,6 +69,11 @@ def test_a_cashier_sells_spends_and_takes_back_by_keyboard_alone(opened: Open, h
         page.keyboard.press("Enter")
         answer(page, "-50 points, new balance 1,200")
         expect(page.locator("#undo")).to_contain_text(re.compile(r"\d+ s left"))
+        scan(page, other.card.code)
+        answer(page, "Card found")
+        expect(page.locator("#undo")).to_be_hidden()  # it is another customer's
+        scan(page, member.card.code)
+        answer(page, "Card found")
         tab_to(page, "Undo")
         page.keyboard.press("Enter")
         answer(page, "Reversed: +50 points, new balance 1,250")
@@ -65,10 +82,18 @@ def test_a_cashier_sells_spends_and_takes_back_by_keyboard_alone(opened: Open, h
         page.keyboard.press("Enter")
         expect(page.get_by_role("dialog")).to_contain_text("Take this sale back: +1,250 points, new balance 1,250?")
         page.keyboard.press("Enter")
-        answer(page, "Reversed: -1,250 points, new balance 0")
+        answer(page, "Give back €1,250.50 · Reversed: -1,250 points, new balance 0")
         expect(page.locator("#refund")).to_be_hidden()
         assert member.balance() == 0
-        page.keyboard.press("?")
+        page.get_by_label("Number of the old card").fill("Old 7000123")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_contain_text("Link the old card Old 7000123 to this card?")
+        page.keyboard.press("Enter")
+        answer(page, "The old card belongs to this card now.")
+        page.locator("#code").fill("Old 7000123")
+        page.keyboard.press("Enter")
+        answer(page, "Card found")
+        page.locator("#code").press("?")
         page.locator("#code").blur()
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="How it works")).to_be_visible()
@@ -121,7 +146,7 @@ def test_a_replaced_card_is_known_but_spends_nothing(opened: Open, house: House)
         answer(page, "9 points")
         expect(page.get_by_text("This is an older card: it still collects, but cannot spend.")).to_be_visible()
         page.get_by_text("More", exact=True).click()
-        expect(page.get_by_label("How many")).to_be_hidden()
+        expect(page.locator("#units")).to_be_hidden()
 
 
 def test_an_answer_lost_on_the_way_counts_once(opened: Open, house: House) -> None:
@@ -190,10 +215,16 @@ def test_refusals_are_told_in_the_cashiers_words(opened: Open, house: House) -> 
         scan(page, ours.card.code)
         answer(page, "Carte trouvée")
         page.get_by_text("Plus", exact=True).click()
-        page.get_by_label("Combien").fill("5")
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.get_by_label("Points à utiliser").fill("5")
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Oui").click()
         answer(page, "Il n’y a pas assez sur cette carte.")
+        expect(page.locator("#answer")).to_be_in_viewport(ratio=1)
+        page.get_by_label("Points à utiliser").fill("x")
+        page.keyboard.press("Enter")
+        answer(page, "Écrivez un nombre entier")
+        expect(page.locator("#answer")).to_be_in_viewport(ratio=1)
         page.get_by_label("Montant en EUR").focus()
         scan(page, foreign.card.code)
         answer(page, "autre commerçant")
@@ -267,8 +298,9 @@ def test_a_reward_is_given_with_what_to_do_until_there_is_none_left(opened: Open
         expect(rewards.get_by_role("button")).to_have_count(1)
 
 
-def basket_shop(house: House) -> Shop:
-    """A shop with everything that a basket can use: a deal, vouchers, a reward off the bill and a pot."""
+def basket_shop(house: House) -> tuple[Shop, Callable[[], None]]:
+    """A shop that will have everything that a basket can use, a deal, a reward off the bill and a pot, once its second
+    version is published."""
     document = default_document("Au bon pain")
     noun = {"one": "euro", "other": "euros"}
     document["currencies"].append({"code": "pot", "kind": "money", "names": {"fr": noun, "en": noun}})
@@ -291,16 +323,31 @@ def basket_shop(house: House) -> Shop:
         }
     ]
     made = programs.found(house.ctx, "Au bon pain", programs.NewStore("Rue Haute"))
-    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
-    return Shop(programme["join_code"], made.merchant_key, made.till_key)
+    first = default_document("Au bon pain")
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, first, 1)
+
+    def publish() -> None:
+        merchant = authenticate(house.ctx, made.merchant_key)
+        wish = asked(merchant, "publish", {}, None)
+        programs.publish_version(house.ctx, merchant, programme["programme"], document, wish)
+
+    return Shop(programme["join_code"], made.merchant_key, made.till_key), publish
 
 
 def test_a_basket_is_priced_uses_what_there_is_and_a_piece_comes_back(opened: Open, house: House) -> None:
-    shop = basket_shop(house)
+    shop, publish = basket_shop(house)
     member = house.member(shop)
-    member.buy(f"first-{member.pass_id}", 5000, shop)
     with opened(expected="status of 409") as page:
+        page.set_viewport_size({"width": 820, "height": 1180})
         open_till(page, shop.till_key)
+        code = page.locator("#code")
+        wide = code.evaluate("(one) => one.clientWidth / Number.parseFloat(getComputedStyle(one).fontSize) / 0.62")
+        assert wide > 18, "room for 16 characters and the edges of the field"
+        page.set_viewport_size({"width": 390, "height": 844})
+        publish()
+        member.buy(f"first-{member.pass_id}", 5000, shop)
+        with page.expect_response("**/till/counter"):  # somebody comes back to the page
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         scan(page, member.card.code)
         answer(page, "50 points")
         page.get_by_role("button", name="Next card").focus()
@@ -328,7 +375,11 @@ def test_a_basket_is_priced_uses_what_there_is_and_a_piece_comes_back(opened: Op
         page.get_by_label("From the pot").fill("1.20")
         page.get_by_role("button", name="Use this part").click()
         expect(page.locator("#to-pay")).to_have_text("€1.80")
-        page.get_by_role("button", name="Count it: €1.80 to pay").click()
+        for seen in ("#answer", "#to-pay"):
+            expect(page.locator(seen)).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("button", name="Count it: €1.80 to pay")).to_be_visible()
+        expect(page.get_by_role("button", name="Count the sale")).to_be_hidden()  # there is one way to count
+        page.get_by_label("Amount in EUR").press("Enter")
         answer(page, "To pay: €1.80")
         balances = house.call("/v1/lookups", {"code": member.card.code}, shop.till_key)["balances"]
         assert balances["pot"] == 500 - 120 + 30
@@ -336,7 +387,7 @@ def test_a_basket_is_priced_uses_what_there_is_and_a_piece_comes_back(opened: Op
         back = page.get_by_role("dialog", name="Take goods back")
         back.get_by_label("How many come back").fill("2")
         back.get_by_role("button", name="Take back").click()
-        answer(page, "Returned")
+        answer(page, "Give back €1.80; €0.20 goes back to the pot · Returned")
         balances = house.call("/v1/lookups", {"code": member.card.code}, shop.till_key)["balances"]
         assert balances["points"] < 50 - 5 + 3
 
@@ -352,7 +403,8 @@ def test_the_page_opens_without_a_network_and_a_newer_one_takes_over(opened: Ope
         page.context.set_offline(True)
         page.reload()
         expect(page.get_by_role("heading", name="Quelle caisse est-ce")).to_be_visible()
-        expect(page.get_by_text("Pas de réseau")).to_be_visible()
+        expect(page.get_by_text("seul un appareil associé continue sans réseau")).to_be_visible()
+        expect(page.get_by_role("link", name="Associer un appareil")).to_be_visible()
         page.goto("/till?lang=en")
         expect(page.get_by_role("heading", name="Which till is this?")).to_be_visible()
         assert house.requests[asked:] == []

@@ -1,6 +1,6 @@
 // Goods that come back: the last sale whole, or lines or an amount of any sale that this device remembers.
 import { at, clock, element, fill, minor, money } from "./till-draw.js";
-import { desk, drawer, refuse, sure, words } from "./till-stage.js";
+import { acts, desk, drawer, refuse, sure, words } from "./till-stage.js";
 import { receipt, write } from "./till-write.js";
 
 export async function refund() {
@@ -56,3 +56,14 @@ export function take(event) {
   const what = lines.length ? { lines } : { amount_minor: amount };
   write("goods", `/v1/sales/${sale.id}/refunds`, { reference: receipt(), ...what }, sale.code);
 }
+
+// What the customer gets in hand, and what of it went back to where it was paid from.
+function owed({ amount_minor: amount, pot_minor: pot = 0, programme: id }) {
+  const programme = desk.counter.programmes[id];
+  if (!amount || !programme) return "";
+  const said = { amount: money(amount - pot, programme), pot: money(pot, programme) };
+  if (!pot) return fill(words.give_back, said);
+  return fill(amount > pot ? words.give_back_both : words.give_back_pot, said);
+}
+
+Object.assign(acts, { owed });

@@ -1,9 +1,12 @@
 // The basket before it is sold: an amount or goods line by line, what it would come to, and what could be used with it.
-import { at, counted, element, fill, minor, money } from "./till-draw.js";
-import { acts, ask, desk, focus, language, refuse, refuseBy, say, words } from "./till-stage.js";
+import { at, counted, element, fill, minor, money, total } from "./till-draw.js";
+import { acts, ask, desk, drawer, keyboard, language, focus, refuse, refuseBy, reveal, say, sure, words } from "./till-stage.js";
 import { receipt, write } from "./till-write.js";
 
 const MOST_LINES = 200;
+const TIMES = 10;
+const UNITS = 1000;
+const LEAST_MINOR = 100000;
 const QUANTITY = /^\d{1,6}(?:[.,]\d{1,3})?$/;
 
 let goods = [];
@@ -93,6 +96,17 @@ export function basket(programme) {
   return { lines };
 }
 
+// Asks once about an amount far above what this till sells: a barcode or a slip of the finger is no price.
+export async function plausible(amount, programme) {
+  const largest = Math.max(0, ...(drawer.get("sales") ?? []).map((sale) => sale.amount ?? 0));
+  const bound = Math.max(TIMES * largest, UNITS * 10 ** programme.exponent, LEAST_MINOR);
+  if (amount <= bound) return true;
+  const { holder } = desk;
+  const yes = await sure(fill(words.confirm_amount, { amount: money(amount, programme) }));
+  if (!yes) at("amount").focus();
+  return yes && desk.holder === holder;
+}
+
 // ------------------------------------------------------------------ the bill
 
 export async function quote() {
@@ -135,6 +149,7 @@ function show(facts) {
   const { programme } = desk.holder;
   const paid = money(facts.to_pay_minor, programme);
   at("bill").hidden = false;
+  at("sell").hidden = true;
   at("to-pay").textContent = paid;
   at("hints").replaceChildren(...facts.hints.map((hint) => element("li", {}, hint.sentence)));
   at("hints").hidden = !facts.hints.length;
@@ -146,7 +161,8 @@ function show(facts) {
   at("earns").textContent = facts.earns.length ? facts.earns.map((one) => one.sentence).join(" ") : words.earns_nothing;
   at("count").textContent = fill(words.count, { amount: paid });
   say("ok", facts.sentence, words.priced);
-  focus(at("count"));
+  at("count").focus({ preventScroll: true });
+  if (!keyboard) reveal(at("bill"), "start");
 }
 
 function discount(one, facts, programme) {
@@ -213,6 +229,7 @@ export const billed = () => using !== null;
 export function billGone(kept = false) {
   using = null;
   at("bill").hidden = true;
+  at("sell").hidden = false;
   if (kept) return;
   goods = [];
   at("goods").open = false;
@@ -220,8 +237,9 @@ export function billGone(kept = false) {
   at("amount").readOnly = false;
 }
 
-export function count() {
-  if (!using || desk.working) return;
+export async function count() {
+  const counting = using;
+  if (!using || desk.working || !(await plausible(total(using.sold), desk.holder.programme)) || using !== counting) return;
   const { code, sold } = using;
   const body = { code, receipt: receipt(), currency: desk.holder.programme.iso, ...sold, ...uses() };
   write("sale", "/v1/sales", body, code);

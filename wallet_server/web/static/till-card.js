@@ -1,6 +1,6 @@
 // The card, or the coupon, that lies at the till: looked up, shown, and taken from the page again.
 import { drawCoupon } from "./till-coupon.js";
-import { at, drawRewards, drawStamps, fill, money, product, signal } from "./till-draw.js";
+import { at, drawRewards, drawStamps, fill, money, product, signal, unit } from "./till-draw.js";
 import { acts, ask, asked, desk, focus, keyboard, language, loud, page, refuseBy, say, words } from "./till-stage.js";
 
 export async function refresh(code) {
@@ -26,6 +26,7 @@ export async function lookUp(texts) {
   for (const code of texts) {
     found = acts.down() ? { silent: true } : await ask("/v1/lookups", { code, language }, words.looking);
     if (found.facts) {
+      if (!desk.counter.programmes[found.facts.programme]) await acts.recount();
       if (found.facts.coupon && before?.member === found.facts.member && acts.slip(code, found.facts.coupon)) return;
       return seen(code, found.facts);
     }
@@ -43,6 +44,7 @@ export async function lookUp(texts) {
 }
 
 function seen(code, facts) {
+  acts.recountSoon();
   at("code").value = code;
   showSeen(code, facts);
   if (facts.coupon) return slipFound(facts.coupon);
@@ -52,7 +54,7 @@ function seen(code, facts) {
 }
 
 export function clear() {
-  desk.holder = null;
+  desk.holder = desk.slip = null;
   at("card").hidden = at("slip").hidden = true;
   at("next").hidden = true;
   acts.billGone();
@@ -74,6 +76,8 @@ export function show(code, facts, more = {}) {
   acts.billGone();
   if (!facts.coupon) return showCard(code, facts, more);
   desk.holder = null;
+  desk.slip = code;
+  acts.offer();
   drawCoupon(facts.coupon, words);
   at("use").onclick = () => acts.use(code, facts.coupon);
 }
@@ -89,7 +93,9 @@ function slipFound(coupon) {
 
 function showCard(code, facts, more) {
   const programme = desk.counter.programmes[facts.programme];
-  desk.holder = { code, programme, member: facts.member, current: facts.card_spends, balances: facts.balances, ...more };
+  desk.slip = null;
+  desk.holder = { code, programme, named: facts.programme, member: facts.member, current: facts.card_spends, balances: facts.balances, ...more };
+  acts.offer();
   acts.privileges(facts.privileges);
   acts.prompts(code, facts.prompts);
   at("tier").textContent = facts.tier_name ?? "";
@@ -114,6 +120,9 @@ function showCard(code, facts, more) {
   at("several").hidden = programme.gives !== "item";
   at("spend").hidden = !programme.spendable || !facts.card_spends;
   at("comma").hidden = programme.exponent === 0;
+  const several = unit(programme, 2);
+  at("units-label").textContent = fill(words.to_spend, { units: several.charAt(0).toLocaleUpperCase(language) + several.slice(1) });
+  at("plastic").hidden = Boolean(more.offline);
 }
 
 export function firstThingToDo() {

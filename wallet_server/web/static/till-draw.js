@@ -6,6 +6,9 @@ const language = document.documentElement.lang;
 // Hours as the country writes them, not as another one of the same language does.
 export const clock = (when) => new Date(when).toLocaleTimeString({ en: "en-GB" }[language] ?? language, { hour: "2-digit", minute: "2-digit" });
 
+// The same to the second, for a wait that is shorter than a minute.
+export const moment = (when) => new Date(when).toLocaleTimeString({ en: "en-GB" }[language] ?? language);
+
 export function element(name, attributes = {}, ...content) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -31,12 +34,21 @@ export function money(amount, programme) {
   return (amount / 10 ** digits).toLocaleString(language, shown);
 }
 
+// What a basket comes to before anything comes off it.
+const priced = (line) => Math.round((line.unit_amount_minor ?? 0) * (line.quantity ?? 1));
+export const total = ({ amount_minor: amount, lines = [] }) => amount ?? lines.reduce((sum, line) => sum + priced(line), 0);
+
+// The name of what is collected, of one or of several, in the page's language where the programme speaks it.
+export function unit(programme, units) {
+  const spoken = programme.unit[language] ? language : Object.keys(programme.unit)[0];
+  const [one, several] = programme.unit[spoken];
+  return new Intl.PluralRules(spoken).select(units) === "one" ? one : several;
+}
+
 // "1 point", "20 points", in the page's language where the programme speaks it.
 export function counted(units, programme) {
   const spoken = programme.unit[language] ? language : Object.keys(programme.unit)[0];
-  const [one, several] = programme.unit[spoken];
-  const single = new Intl.PluralRules(spoken).select(units) === "one";
-  return `${units.toLocaleString(spoken)} ${single ? one : several}`;
+  return `${units.toLocaleString(spoken)} ${unit(programme, units)}`;
 }
 
 export function drawStamps(place, boxes, words) {
@@ -71,6 +83,7 @@ let audio = null;
 const SOUNDS = {
   ok: [880],
   refused: [220],
+  again: [660, 440],
   proof: [660, 660],
   "other-merchant": [330, 220],
   "revoked-card": [220, 165, 110],

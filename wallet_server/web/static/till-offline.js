@@ -1,6 +1,6 @@
 // A till without a network goes on: it reads cards by itself, says plainly what it may promise, keeps what is done, and
 // brings it when the network is back.
-import { at, clock, counted, element, fill, money, product, signal } from "./till-draw.js";
+import { at, clock, counted, element, fill, money, product, signal, total } from "./till-draw.js";
 import { prove, read } from "./till-code.js";
 import { Queue } from "./till-queue.js";
 import { acts, desk, drawer, focus, headers, loud, page, root, say, words } from "./till-stage.js";
@@ -45,18 +45,26 @@ export async function begin() {
 
 export async function opened(counter) {
   if (!queue) return;
-  await queue.vault.keep("facts", counter, "counter");
+  await know(counter);
   await up();
+  stayAwake();
+}
+
+export async function openedWithout() {
+  down = true;
+  stayAwake();
+  await paint();
+}
+
+function stayAwake() {
   setInterval(beat, EVERY);
   addEventListener("online", beat);
   addEventListener("focus", paint);
 }
 
-export async function openedWithout() {
-  down = true;
-  setInterval(beat, EVERY);
-  addEventListener("online", beat);
-  await paint();
+// Where the till stands, for when it opens without a network.
+export async function know(counter) {
+  if (queue) await queue.vault.keep("facts", counter, "counter");
 }
 
 async function fetchPack() {
@@ -108,7 +116,9 @@ async function beat() {
   const before = down;
   if (!queue || (before && !navigator.onLine)) return paint();
   await up();
-  if (before && !down && desk.holder?.offline) acts.clear();
+  if (!before || down) return;
+  if (desk.holder?.offline) acts.clear();
+  acts.back();
 }
 
 // How much would be lost with this device's key.
@@ -123,7 +133,7 @@ export async function paint() {
   const hard = events.filter((one) => ["conflict", "refused"].includes(one.state) && !one.seen).length;
   page.dataset.network = down ? "down" : "up";
   at("offline").hidden = !down;
-  at("offline-says").textContent = pack ? words.works_without : words.offline_only;
+  at("offline-says").textContent = pack ? words.works_without : words.not_ready;
   at("waits").hidden = !open && !hard && !down;
   at("waits").textContent = fill(hard ? words.waits_hard : words.waits, { n: open, hard });
   at("waits").classList.toggle("alert", hard > 0);
@@ -185,6 +195,14 @@ async function spendable(code, state, card) {
   );
 }
 
+// What may be given here now, as often as the limit allows.
+function affordable(rewards, most) {
+  const currency = pack.allowance?.currency;
+  return rewards
+    .filter((one) => one.ready && one.stock === null && one.cost.currency === currency && one.cost.amount <= most)
+    .map((one) => ({ ...one, ready: Math.min(one.ready, one.cost.amount ? Math.floor(most / one.cost.amount) : one.ready) }));
+}
+
 function show(text, code, state, card, most) {
   const name = card?.programme ?? Object.keys(pack.programmes)[0];
   const programme = pack.programmes[name];
@@ -194,7 +212,7 @@ function show(text, code, state, card, most) {
     balances: card?.balances ?? {},
     tier_name: card?.tier_name ?? "",
     sentence: card?.sentence ?? "",
-    rewards: (card?.rewards ?? []).filter((one) => one.ready && one.stock === null && one.cost.currency === pack.allowance?.currency && one.cost.amount <= most),
+    rewards: affordable(card?.rewards ?? [], most),
     privileges: card?.privileges ?? [],
     prompts: [],
     stamps: null,
@@ -236,22 +254,23 @@ export async function take(deed) {
 }
 
 // The deed in its turn: another window may have spent what was left, or taken the receipt's number.
-async function worded({ kind, body, code, key: tried, sent }) {
+async function worded({ kind, body, code, key: tried, sent, typed }) {
   // Tried online before: the service knows by its key whether it was counted, on whichever day this is brought.
   const key = sent ? tried : undefined;
   const own = { ...body };
   const field = kind === "sale" ? "receipt" : "reference";
-  if (!sent && own[field].startsWith(`${drawer.get("series")}-`)) own[field] = drawer.receipt();
+  if (!sent && !typed && own[field].startsWith(`${drawer.get("series")}-`)) own[field] = drawer.receipt();
   drawer.nextReceipt();
   const holder = read(code, pack.issuer);
   const cashier = desk.cashier?.id;
-  const more = { stem: holder?.stem, code, receipt: own[field], what: said(kind, body) };
+  const card = await queue.vault.get("cards", holder?.stem ?? "");
+  const reward = card?.rewards.find((one) => one.code === own.reward);
+  const more = { stem: holder?.stem, code, receipt: own[field], what: said(kind, body, reward) };
   if (kind === "sale") {
     if (own.vouchers?.length || own.rewards?.length || own.pot) throw refusal(words.needs_network);
     return { kind, body: own, key, cashier, more };
   }
-  const card = await queue.vault.get("cards", holder?.stem ?? "");
-  const units = own.amount ?? card?.rewards.find((one) => one.code === own.reward)?.cost.amount ?? Infinity;
+  const units = own.amount ?? reward?.cost.amount ?? Infinity;
   const most = holder ? await spendable(holder, await prove(holder, pack.keys), card) : 0;
   if (units > most) throw refusal(most ? fill(words.may_spend, { units: counted(most, desk.holder?.programme ?? pack.programmes[card.programme]) }) : words.may_not_spend);
   return { kind, body: own, allowance: pack.allowance.id, key, cashier, more: { ...more, units } };
@@ -259,11 +278,11 @@ async function worded({ kind, body, code, key: tried, sent }) {
 
 const refusal = (text) => Object.assign(new Error(text), { refused: text });
 
-function said(kind, body) {
+function said(kind, body, reward) {
   const programme = desk.holder?.programme ?? Object.values(pack.programmes)[0];
-  if (kind === "redemption") return body.amount ? fill(words.spent_kept, { units: counted(body.amount, programme) }) : fill(words.given_kept, { reward: body.reward });
-  const total = body.amount_minor ?? body.lines.reduce((sum, line) => sum + Math.round((line.unit_amount_minor ?? 0) * (line.quantity ?? 1)), 0);
-  return total ? fill(words.sale_kept, { amount: money(total, programme) }) : words.stamp_kept;
+  if (kind === "redemption") return body.amount ? fill(words.spent_kept, { units: counted(body.amount, programme) }) : fill(words.given_kept, { reward: reward?.name ?? body.reward });
+  const amount = total(body);
+  return amount ? fill(words.sale_kept, { amount: money(amount, programme) }) : words.stamp_kept;
 }
 
 // ------------------------------------------------------------------ the list of what waits

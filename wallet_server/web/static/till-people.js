@@ -1,6 +1,6 @@
 // Who serves: a name and a PIN take the till over, and a till that nobody touches for a while asks again. Practice, which
 // counts nothing, is switched here too.
-import { at, element, fill } from "./till-draw.js";
+import { at, element, fill, moment } from "./till-draw.js";
 import { asked, desk, drawer, focus, page, say, told, words } from "./till-stage.js";
 import { next, refresh } from "./till-card.js";
 
@@ -25,6 +25,12 @@ function keep(shift) {
 export async function arrive() {
   const kept = drawer.get("shift");
   keep(kept && Date.parse(kept.until) > Date.now() ? kept : null);
+  await know();
+  if (drawer.get("locked") && !desk.cashier) lock();
+}
+
+// Whom the service knows to serve here; asked anew when the network is back.
+export async function know() {
   try {
     const { status, facts } = await asked("/v1/cashiers");
     desk.cashiers = status === 200 ? facts.cashiers : [];
@@ -32,7 +38,6 @@ export async function arrive() {
     desk.cashiers = [];
   }
   at("who").hidden = !desk.cashiers.length && !desk.cashier;
-  if (drawer.get("locked") && !desk.cashier) lock();
 }
 
 // Nothing of the till is reached before a PIN; `then` is what waited for it.
@@ -82,7 +87,7 @@ export async function enter() {
     return;
   }
   if (answer.status === 200) return entered(answer.facts);
-  at("shift-says").textContent = told(answer.facts);
+  at("shift-says").textContent = fill(told(answer.facts), { time: moment(Date.now() + answer.rest * 1000) });
   changing ||= answer.facts.code === "pin-change-needed";
   at("new-pin-field").hidden = !changing;
   if (!changing) at("pin").value = "";

@@ -44,7 +44,15 @@ export function say(kind, text, title = words[kind], mark = "") {
   at("answer-title").textContent = title;
   at("answer-text").textContent = text;
   answer.hidden = false;
+  if (kind !== "wait") reveal(answer);
   if (kind === "refused") signal(mark || "refused", loud());
+}
+
+// On a phone what is above or below the screen is as good as not there.
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+export function reveal(element, block = "nearest") {
+  element.scrollIntoView({ block, behavior: still.matches ? "auto" : "smooth" });
 }
 
 export const signalled = (kind) => signal(kind, loud());
@@ -63,7 +71,7 @@ export function refuseBy(problem) {
 export function refuse(field, text) {
   say("refused", text);
   field.setAttribute("aria-invalid", "true");
-  field.focus();
+  field.focus({ preventScroll: !keyboard });
 }
 
 export function busy(yes) {

@@ -83,7 +83,9 @@ export async function call(address, headers, { body, key, method, wait = WAIT } 
     signal: AbortSignal.timeout(wait),
   });
   const text = await answer.text();
-  return { status: answer.status, facts: text ? JSON.parse(text) : {}, rest: Number(answer.headers.get("Retry-After")) || 0 };
+  const rest = Number(answer.headers.get("Retry-After")) || 0;
+  const replayed = answer.headers.get("Idempotency-Replayed") === "true";
+  return { status: answer.status, facts: text ? JSON.parse(text) : {}, rest, replayed };
 }
 
 // Sends a deed until it is answered: the answer, or null when nobody answered for now. `trying(round)` is told of each.

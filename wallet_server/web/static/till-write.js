@@ -1,6 +1,6 @@
 // Whatever changes something goes through here: it is kept until it is answered, sent again under the same key, and what
 // came of it is told.
-import { at, fill, signal } from "./till-draw.js";
+import { at, fill, signal, total } from "./till-draw.js";
 import { acts, desk, drawer, busy, focus, headers, keyboard, language, loud, refuseBy, root, say, words } from "./till-stage.js";
 import { refresh } from "./till-card.js";
 import { persist, uuid } from "./till-wire.js";
@@ -10,17 +10,28 @@ const SALES_KEPT = 30;
 const SOME_TRIES = 2;
 const WITHOUT_NETWORK = ["sale", "redemption"];
 const NUMBERED = ["sale", "redemption", "coupon", "goods", "gesture"];
+const BACK = ["goods", "refund"];
 const SPENT = { redemption: "redemptions", coupon: "coupon-uses", gesture: "gestures" };
 
-// The number on the page, unless another window of this device took it meanwhile.
-export function receipt() {
-  const shown = at("receipt").value.trim();
-  return shown && !shown.startsWith(`${drawer.get("series")}-`) ? shown : drawer.receipt();
+let given = "";
+
+export function number(value) {
+  given = value;
+  at("receipt").value = value;
 }
+
+// What somebody typed there is theirs, also a number of this page's own.
+function typed() {
+  const shown = at("receipt").value.trim();
+  return Boolean(shown) && shown !== given;
+}
+
+// The number on the page, unless another window of this device took it meanwhile.
+export const receipt = () => (typed() ? at("receipt").value.trim() : drawer.receipt());
 
 export function write(kind, path, body, code, more = {}) {
   if (desk.working || drawer.get("pending")) return;
-  const deed = { kind, path, body: { ...body, language }, code, key: uuid(), training: desk.training, ...more };
+  const deed = { kind, path, body: kind === "plastic" ? body : { ...body, language }, code, key: uuid(), training: desk.training, typed: typed(), ...more };
   if (acts.down() && !deed.training) return acts.take(deed);
   drawer.keep("pending", deed);
   send();
@@ -52,7 +63,7 @@ export async function send() {
 // It is on this device's disk, and counted when the network is back.
 export function kept(deed, event) {
   for (const id of ["amount", "units", "code"]) at(id).value = "";
-  at("receipt").value = drawer.receipt();
+  number(drawer.receipt());
   acts.clear();
   say("kept", `${event.what} · ${deed.kind === "sale" ? words.kept_earns : words.kept_spends}`, words.kept);
   signal("ok", loud());
@@ -63,15 +74,18 @@ export function kept(deed, event) {
 
 async function answered(deed, answer) {
   if (answer.status !== 200) return refused(deed, answer.facts);
-  const { facts } = answer;
+  const { facts, replayed } = answer;
   if (!deed.training) remember(deed, facts);
-  if (NUMBERED.includes(deed.kind) && !deed.training) at("receipt").value = drawer.nextReceipt();
-  for (const id of ["amount", "units", "code"]) at(id).value = "";
+  if (NUMBERED.includes(deed.kind) && !deed.training) number(drawer.nextReceipt());
+  for (const id of ["amount", "units", "code", "plastic-number"]) at(id).value = "";
   await refresh(deed.code);
-  const { sentence, entries = [], instructions = [] } = facts;
+  const { sentence = words.linked, entries = [], instructions = [] } = facts;
   const nothing = deed.kind === "sale" && !entries.length;
-  say("ok", [sentence, ...instructions].join(" · "), deed.training ? words.practice : nothing ? words.nothing_given : words.ok);
-  signal("ok", loud());
+  const again = replayed && deed.kind === "sale";
+  const title = deed.training ? words.practice : again ? words.again_title : nothing ? words.nothing_given : words.ok;
+  const owed = BACK.includes(deed.kind) ? acts.owed(facts) : "";
+  say(again ? "again" : "ok", [owed, sentence, ...instructions].filter(Boolean).join(" · "), title);
+  signal(again ? "again" : "ok", loud());
   offer();
   at("next").classList.add("primary");
   focus(keyboard ? at("code") : at("next"));
@@ -80,7 +94,7 @@ async function answered(deed, answer) {
 async function refused(deed, problem) {
   if (["second-proof-needed", "wrong-proof"].includes(problem.code)) return acts.proof(deed, problem, sendAnew);
   refuseBy(problem);
-  if (["key-reused", "redemption-undone"].includes(problem.code)) at("receipt").value = drawer.nextReceipt();
+  if (["key-reused", "redemption-undone"].includes(problem.code)) number(drawer.nextReceipt());
   return refresh(deed.code);
 }
 
@@ -93,13 +107,14 @@ function sendAnew(deed) {
 // What may be wanted back is kept on this device.
 function remember(deed, facts) {
   const { id, sentence, entries = [], counted_before: again } = facts;
-  const made = { kind: deed.kind, id, sentence, code: deed.code, at: Date.now() };
-  if (deed.kind === "sale") {
+  const made = { kind: deed.kind, id, sentence, code: deed.code, member: facts.member, at: Date.now() };
+  const sold = drawer.get("sales") ?? [];
+  // One that was counted before keeps its place.
+  if (deed.kind === "sale" && !sold.some((one) => one.id === id)) {
     drawer.keep("sale", last(made, again && !entries.length));
-    const { receipt: number, lines = [], amount_minor: amount } = deed.body;
-    const sold = { ...made, receipt: number, lines, amount, programme: facts.programme };
-    const others = (drawer.get("sales") ?? []).filter((one) => one.id !== id);
-    drawer.keep("sales", [sold, ...others].slice(0, SALES_KEPT));
+    const { receipt, lines = [] } = deed.body;
+    const sale = { ...made, receipt, lines, amount: total(deed.body), programme: facts.programme };
+    drawer.keep("sales", [sale, ...sold].slice(0, SALES_KEPT));
   }
   if (deed.kind in SPENT) drawer.keep("spend", made);
   if (deed.kind === "refund") refunded();
@@ -127,6 +142,12 @@ export function undo() {
   write("undo", `/v1/${SPENT[spent.kind]}/${spent.id}/${way}`, {}, spent.code);
 }
 
+function another(spent) {
+  const { holder, slip } = desk;
+  if (holder) return holder.code !== spent.code && holder.member !== spent.member;
+  return Boolean(slip) && slip !== spent.code;
+}
+
 // What may be taken back: the last reward for a minute, the sales of this device from a list, the last one at once.
 export function offer() {
   at("refund").hidden = !drawer.get("sale");
@@ -135,7 +156,8 @@ export function offer() {
   const left = spent ? Math.ceil(UNDO_SECONDS - (Date.now() - spent.at) / 1000) : 0;
   const open = left > 0 && left <= UNDO_SECONDS;
   if (spent && !open) drawer.drop("spend");
-  at("undo").hidden = !open;
+  // Whose it is, nobody could tell beside the card of another.
+  at("undo").hidden = !open || another(spent);
   if (!open) return;
   at("undo-what").textContent = spent.sentence;
   at("undo-left").textContent = fill(words.seconds, { seconds: left });

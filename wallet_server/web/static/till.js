@@ -8,18 +8,21 @@ import { drawPrivileges, drawPrompts } from "./till-gestures.js";
 import * as offline from "./till-offline.js";
 import * as proof from "./till-proof.js";
 import * as people from "./till-people.js";
-import { give, redeem, sell, spend, use } from "./till-sale.js";
+import { give, linkOld, redeem, sell, spend, use } from "./till-sale.js";
 import { camera, scanned, watch } from "./till-scan.js";
-import { acts, ask, desk, drawer, loud, page, refuse, refuseBy, say, sure, touch, words } from "./till-stage.js";
+import { acts, ask, asked, desk, drawer, loud, page, refuse, refuseBy, say, sure, touch, words } from "./till-stage.js";
 import { listen } from "./till-wedge.js";
-import { kept, leave, offer, send, undo } from "./till-write.js";
+import { kept, leave, number, offer, send, undo } from "./till-write.js";
 
 // The codes on cards: the written form, and the digits that laser scanners read.
 const CODE = /^(?:[A-Za-z]\d{1,3}\.|\d{24}$)/;
 
+const RECOUNT_EVERY = 5 * 60 * 1000;
+const RECOUNT_AT_MOST = 60 * 1000;
+
 Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, privileges: drawPrivileges, prompts: drawPrompts });
 Object.assign(acts, { proof: proof.ask, clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost });
-Object.assign(acts, { works: offline.works, serve: offline.serve, take: offline.take, seen: offline.remember });
+Object.assign(acts, { offer, recount, recountSoon, back: awake, works: offline.works, serve: offline.serve, take: offline.take, seen: offline.remember });
 
 // ------------------------------------------------------------------ opening and closing
 
@@ -45,19 +48,47 @@ async function open() {
 
 function begin(counter) {
   desk.counter = counter;
+  told = Date.now();
   at("open").hidden = at("stuck").hidden = true;
   at("desk").hidden = at("bar").hidden = false;
   const names = new Set(Object.values(counter.programmes).map((one) => one.organisation));
   at("where").textContent = [...new Set([...names, counter.store])].join(" · ");
   const till = /^\d+$/.test(counter.till) ? fill(words.numbered, { number: counter.till }) : counter.till;
   at("which").textContent = [till, drawer.get("device")].filter(Boolean).join(" · ");
-  at("receipt").value = drawer.receipt();
+  number(drawer.receipt());
   next();
   offer();
   if (!window.isSecureContext) camera.start();
   else if (localStorage.getItem("till-camera") === "on") camera.start();
   people.arrive();
   if (drawer.get("pending")) send();
+}
+
+// A programme may get another version while the page stands open; what it says of itself is asked anew.
+let told = 0;
+
+async function recount() {
+  if (!desk.counter || document.hidden) return;
+  told = Date.now();
+  try {
+    const { status, facts } = await asked("/till/counter");
+    if (status !== 200 || !facts.store) return;
+    desk.counter = facts;
+    if (desk.holder && !desk.holder.offline) desk.holder.programme = facts.programmes[desk.holder.named] ?? desk.holder.programme;
+    await offline.know(facts);
+  } catch {
+    // It says nothing new, or nothing at all: what was known goes on.
+  }
+}
+
+function recountSoon() {
+  if (Date.now() - told > RECOUNT_AT_MOST) recount();
+}
+
+// The network is back: what only the service knows comes again, without a reload.
+function awake() {
+  recount();
+  people.know();
 }
 
 function locked() {
@@ -113,6 +144,7 @@ on("open", () => {
 on("scan", () => scanned([at("code").value]));
 on("sale", () => desk.working || sell());
 on("spend", () => desk.working || spend());
+on("plastic", () => desk.working || linkOld());
 on("bill", bill.count);
 click("quote", bill.quote);
 click("add-line", () => bill.addLine());
@@ -173,7 +205,7 @@ page.classList.toggle("touch", touch);
 if (touch) at("amount").inputMode = "none";
 
 // While a card is served, a product's barcode belongs to its basket, wherever the focus is.
-listen(document, (text) => CODE.test(text) || (desk.holder !== null && product(text)), scanned);
+listen(document, (text) => CODE.test(text) || (desk.holder !== null && document.activeElement !== at("plastic-number") && product(text)), scanned);
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || at("desk").hidden) return;
   if (event.key === "?" && !event.target.matches("input")) at("help").showModal();
@@ -184,7 +216,9 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) camera.stop();
   else if (desk.counter && localStorage.getItem("till-camera") === "on") camera.start();
+  if (!document.hidden) recount();
 });
+setInterval(recountSoon, RECOUNT_EVERY);
 function line() {
   at("offline").hidden = navigator.onLine;
 }
