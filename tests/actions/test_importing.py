@@ -1,12 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.conftest import whole_module_mostly_on
 from tests.world import NOON, World
 from wallet_server.actions import imported, importing, keys, leaving, merging, programs, till, upkeep
 from wallet_server.actions import plastic as plastic_cards
 from wallet_server.actions.importing import File
+from wallet_server.cli import import_cards as command
 from wallet_server.errors import Conflict, Invalid, NotFound
 from wallet_server.records import contacts, members, parties, plastic, programmes
 from wallet_server.rules.contacts import EMAIL
@@ -54,6 +57,18 @@ def _seen(world: World, number: str) -> till.Holder:
     return till.look_up(world.ctx, world.till, number)
 
 
+def test_the_command_says_what_of_a_sound_line_is_left_out(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(command, "open_context", lambda: world.ctx)
+    monkeypatch.setattr(world.ctx.database, "close", lambda: None)
+    file = tmp_path / "old.csv"
+    file.write_text("Card;E-mail;Points\n4472;nope@@;10\n", "utf-8")
+    said = CliRunner().invoke(command.import_cards, [str(file), "--programme", world.programme, "--look"])
+    assert "1  new members" in said.output, said.output
+    assert "line 2: left out: bad-email" in said.output
+
+
 def test_dirty_lines_are_named_and_sound_numbers_work_at_the_till(world: World):
     looked = importing.preview(world.ctx, world.merchant, world.programme, _file())
     import_id, tally = _take(world)
@@ -70,7 +85,7 @@ def test_dirty_lines_are_named_and_sound_numbers_work_at_the_till(world: World):
     ]
     assert "Bad Number" in dirty[2].text
     noted = imported.lines(world.ctx, world.merchant, import_id, (plastic.MADE,))
-    assert [one.notes for one in noted if one.notes] == [("bad-email",)]
+    assert [one.notes for one in noted if one.notes] == [one.notes for one in looked.noted] == [("bad-email",)]
     assert _seen(world, "3760123450017").balances["points"] == 120
     assert _seen(world, "a 4471").balances["points"] == 1250
     assert _seen(world, "0042").balances["points"] == 0

@@ -22,10 +22,11 @@ from wallet_server.actions.till import SaleLine
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records import refunds as records
 from wallet_server.records import sales
-from wallet_server.records.schema import REFUND_FACTS, metadata
+from wallet_server.records.schema import REFUND_FACTS, ledger_entries, metadata
 from wallet_server.rules import refunding
 from wallet_server.rules.program_default import default_document
 from wallet_server.rules.refunding import Part, Sale, Wish
+from wallet_server.rules.sentences import reason_sentence
 
 EARN = [
     {"id": "euro", "currency": "points", "per": {"amount_minor": 100, "points": 1}, "rounding": "down"},
@@ -364,6 +365,10 @@ def test_deals_are_worked_out_anew_and_a_whole_sale_gives_the_pot_back(
         last = back(world, sale, Wish(1))
         assert (last["amount_minor"], last["pot_minor"], last["left_minor"]) == (100, 100, 0)
         assert last["balances"] == {"points": 40, "status": 40, "pot": 200}
+        with world.ctx.look() as tx:
+            said = [reason_sentence(r.reason, r.params, "en") for r in tx.execute(sa.select(ledger_entries))]
+        assert len([one for one in said if one.startswith("Given back to the pot, receipt n")]) == 2, said
+        assert not [one for one in said if one.startswith("Reward")]
         assert upkeep.book_faults(world.ctx) == []
 
 

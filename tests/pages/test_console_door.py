@@ -405,7 +405,10 @@ def test_the_demonstration_shop_is_entered_from_the_first_page(client: FlaskClie
     assert link
     token = token_in(client.get(link.group(1)))
     assert client.post(link.group(1), data={"csrf": token}).location == "/console"
-    assert client.get("/console/more").status_code == 200
+    more = client.get("/console/more")
+    assert (more.status_code, more.headers["Content-Language"]) == (200, "en"), "as the page on which they pressed"
+    french = client.get("/console/more", headers={"Accept-Language": "fr"})
+    assert french.headers["Content-Language"] == "en", "the language is the person's now"
     assert 'href="/console"' in text_of(client, f"/?console={secret}")
 
 

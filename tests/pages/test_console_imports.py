@@ -28,6 +28,7 @@ def _upload(house: House, client: FlaskClient, csrf: str, programme: str, text: 
     assert looked.status_code == 200, said(looked)
     page = looked.get_data(as_text=True)
     assert not INLINE.search(page)
+    assert ("Line 3 · E-mail" in said(looked)) == ("nope@@" in text), "what is left out is said beforehand"
     held = re.search(r'<textarea name="text"[^>]*>\n(.*?)</textarea>', page, re.DOTALL)
     assert held
     chosen = {
@@ -58,7 +59,7 @@ def test_a_file_is_looked_at_taken_over_and_its_doubts_settled(client: FlaskClie
     programme = _programme(client)
     claire = house.member(first_name="Claire", email="claire.imports@example.com")
     claire.buy("imports-1", 200)
-    text = HEAD + "IMP1;Marc;Dubois;claire.imports@example.com;30\nIMP2;;;;5\n;;;;1\n"
+    text = HEAD + "IMP1;Marc;Dubois;claire.imports@example.com;30\nIMP2;;;nope@@;5\n;;;;1\n"
 
     where = _upload(house, client, csrf, programme, text)
 

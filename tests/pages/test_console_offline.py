@@ -77,6 +77,8 @@ def test_an_owner_settles_and_everybody_else_reads_or_stays_out(client: FlaskCli
     token = sign_in(owner, house, "owner", house.stranger.merchant_key)
     french = article(owner.get(f"{PATH}?lang=fr"), taken)
     assert "Vente R1 · 7,00" in french.replace("\u00a0", " ")
+    assert "La vente est faite." in french, "of a sale no goods are owed"
+    assert "La vente est faite." not in article(owner.get(f"{PATH}?lang=fr"), burned)
     assert "Ce numéro de ticket est celui d’une autre vente." in french
     assert f"/console/members/{member}" in french
 

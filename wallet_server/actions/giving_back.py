@@ -68,7 +68,7 @@ def to_pot(
         part = min(amount_minor, max(0, correcting.standing(tx, [paid.id])[paid.id] - left_minor))
         if part and not paid.reversed:
             purse = ledger.purses(tx, like.member_id)[paid.currency]
-            booking = replace(like, public_id=new_id("ent"), rule_id=paid.rule_id)
+            booking = replace(like, public_id=new_id("ent"), rule_id=paid.rule_id, params={**like.params, POT: 1})
             posted += correcting.give_back(tx, booking, purse, Taking(paid.id, part, refund_id), lambda: new_id("ent"))
     return posted
 

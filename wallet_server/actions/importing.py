@@ -48,13 +48,14 @@ class File:
 @dataclass(frozen=True)
 class Preview:
     """What would become of a file: the columns as they are read, how many lines in which state, the first sound lines
-    and the first dirty ones."""
+    and the first dirty ones; `noted` are the first sound ones of which something was left out."""
 
     columns: Mapping[str, str]
     names: tuple[str, ...]
     counts: Mapping[str, int]
     sound: tuple[CardLine, ...]
     dirty: tuple[CardLine, ...]
+    noted: tuple[CardLine, ...]
 
 
 def preview(ctx: Context, scope: Scope, programme: str, file: File) -> Preview:
@@ -64,6 +65,7 @@ def preview(ctx: Context, scope: Scope, programme: str, file: File) -> Preview:
     counts = dict.fromkeys((*plastic.STATES[1:], "points"), 0)
     sound: list[CardLine] = []
     dirty: list[CardLine] = []
+    noted: list[CardLine] = []
     with ctx.look() as tx:
         row = programmes.programme_in(tx, scope, programme)
         _currency(ctx.programme(tx, row.version_id), file.currency)
@@ -74,10 +76,10 @@ def preview(ctx: Context, scope: Scope, programme: str, file: File) -> Preview:
                 state = states.get(one.line, plastic.DIRTY)
                 counts[state] += 1
                 counts["points"] += one.points if state in (plastic.MADE, plastic.LINKED, plastic.DOUBTFUL) else 0
-                shown = dirty if one.why else sound
-                if len(shown) < SHOWN:
-                    shown.append(one)
-    return Preview(columns.said(), columns.names, counts, tuple(sound), tuple(dirty))
+                for shown in (dirty,) if one.why else (sound, noted) if one.notes else (sound,):
+                    if len(shown) < SHOWN:
+                        shown.append(one)
+    return Preview(columns.said(), columns.names, counts, tuple(sound), tuple(dirty), tuple(noted))
 
 
 def _sound(one: CardLine) -> Line:

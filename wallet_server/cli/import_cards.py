@@ -47,5 +47,7 @@ def import_cards(
             click.echo(f"{counts[state]:>8}  {words}")
         for one in looked.dirty:
             click.echo(f"line {one.line}: {one.why}: {one.text[:100]}", err=True)
+        for one in looked.noted:
+            click.echo(f"line {one.line}: left out: {', '.join(one.notes)}", err=True)
     finally:
         ctx.database.close()

@@ -182,7 +182,7 @@ def reason_sentence(code: str, params: Params, language: str, programme: Program
     """Why an entry stands in a member's history.
 
     `code` is a reason code of the ledger; of `params` it uses `basis_minor` (money that counted) and `reward` (its
-    code), both said only when the programme is given, `refund_minor` likewise, `receipt` and `pending_until`. An
+    code), both said only when the programme is given, `refund_minor` likewise, `receipt`, `pending_until` and `pot`. An
     unknown code is shown as it is: a history never hides an entry.
     """
     tongue = spoken(language)
@@ -198,6 +198,8 @@ def reason_sentence(code: str, params: Params, language: str, programme: Program
         reason += f" {'de' if tongue == 'fr' else 'of'} {money_text(came, programme.money, tongue)}"
     if code == "earn.event" and programme is not None:
         reason += _event(str(params.get("event")), programme, tongue)
+    if code == "reverse.redeem" and params.get("pot"):
+        reason = REASONS[tongue]["reverse.pot"]
     reason += beside(params, tongue)
     known = programme.reward(str(params.get("reward"))) if code == "burn.reward" and programme is not None else None
     if known is not None and programme is not None:

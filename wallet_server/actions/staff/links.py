@@ -201,10 +201,13 @@ def choose_password(ctx: Context, secret: str, password: str) -> None:
             attempts.note("second factor removed", person, how="recovery")
 
 
-def enter(ctx: Context, secret: str, device: str) -> Entered:
-    """Sign in by a link alone, in the sandbox only. Raises `NotFound` (`link-over`)."""
+def enter(ctx: Context, secret: str, device: str, language: str = "") -> Entered:
+    """Sign in by a link alone, in the sandbox only; whoever enters reads `language` from now on, where one is given.
+    Raises `NotFound` (`link-over`)."""
     if not ctx.settings.sandbox:
         raise NotFound("This link was used, taken back, or is over.", code="link-over")
     with ctx.change() as tx:
         row = use(ctx, tx, secret, ENTER)
+        if language and row.staff_id:
+            staff.change(tx, row.staff_id, {"language": language})
         return sessions.begin(tx, staff.by_id(tx, row.staff_id or 0), device, True, ctx.now())

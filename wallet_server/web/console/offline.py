@@ -72,6 +72,7 @@ def _shown(one: Case, person: Person, tongue: str, rewards: dict[str, str]) -> d
     seen = one.member is not None and person.role in PARTS["members"].see
     return {
         "id": one.id,
+        "kind": one.kind,
         "title": told.kinds.of(one.kind, one.kind).format(one.number),
         "worth": _worth(one, told, tongue, rewards),
         "why": offline_spoken.why(one.why, tongue),

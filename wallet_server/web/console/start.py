@@ -130,4 +130,4 @@ def enter_page(secret: str) -> Response:
 @start.post("/enter/<secret>")
 def enter(secret: str) -> Answer:
     """Enter the demonstration shop as its owner."""
-    return let_in(links.enter(context(), secret, device()), "")
+    return let_in(links.enter(context(), secret, device(), language()), "")
