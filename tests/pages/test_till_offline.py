@@ -35,7 +35,9 @@ NO_ED25519 = """() => {
 def counter(house: House, **policy: Any) -> Shop:
     """A shop whose tills may burn a little without a network."""
     made = programs.found(house.ctx, "Chez Ada", programs.NewStore("Quai"))
-    document = default_document("Chez Ada") | {"offline": OFFLINE | policy}
+    coffee = {"code": "coffee", "names": {"fr": "un café", "en": "a coffee"}, "kind": "product"}
+    coffee["cost"] = {"currency": "points", "amount": 2}
+    document = default_document("Chez Ada") | {"offline": OFFLINE | policy, "rewards": [coffee]}
     programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
     return Shop(programme["join_code"], made.merchant_key, made.till_key)
 
@@ -81,6 +83,7 @@ def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe
     shop = counter(house)
     known, new, foreign = house.member(shop), house.member(shop), house.member(house.stranger)
     known.buy(f"before-{known.pass_id}", 2000, shop)
+    hired(house, shop, "cashier")
     with opened(service_workers="allow", expected=LOST) as page:
         pair(page, house, shop)
         expect(page.locator('[data-shell="kept"]')).to_be_attached()
@@ -100,16 +103,20 @@ def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe
             expect(page.locator("#not-known")).to_contain_text("replaced, cancelled or used elsewhere")
             check(page, axe)
             page.get_by_text("More", exact=True).click()
-            page.get_by_label("How many").fill("12")
+            expect(page.locator("#rewards").get_by_role("button")).to_have_text("Give: a coffee × 5")
+            page.get_by_label("Points to spend").fill("12")
             page.keyboard.press("Enter")
             page.get_by_role("dialog").get_by_role("button", name="Yes").click()
             answer(page, "It may spend at most 10 points here now.")
-            page.get_by_label("How many").fill("8")
+            page.get_by_label("Points to spend").fill("8")
             page.keyboard.press("Enter")
             page.get_by_role("dialog").get_by_role("button", name="Yes").click()
             answer(page, "Spent: 8 points · taken off when the network is back")
             scan(page, known.card.code)
             expect(page.locator("#may-spend")).to_have_text("It may spend at most 2 points here now.")
+            page.get_by_role("button", name="Give: a coffee").click()
+            page.get_by_role("dialog").get_by_role("button", name="Yes").click()
+            answer(page, "Reward given: a coffee · taken off when the network is back")
             sell(page, new, "7", "Sale of €7.00 · counted when the network is back")
             expect(page.locator("#spend")).to_be_hidden()
             sell(other, new, "5", "Sale of €5.00 · counted when the network is back")
@@ -119,27 +126,29 @@ def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe
             ):
                 scan(page, code)
                 answer(page, said)
-            page.get_by_role("button", name="Kept on this device: 3").click()
+            page.get_by_role("button", name="Kept on this device: 4").click()
             waiting = page.get_by_role("dialog", name="What was done without a network")
             expect(waiting).to_contain_text("Sale of €7.00")
             expect(waiting).to_contain_text("Reserved for this till: 50 points")
             page.keyboard.press("Escape")
             page.get_by_role("button", name="Close the till").click()
             answer(page, "Send it first")
-            page.get_by_role("button", name="Kept on this device: 3").click()
+            page.get_by_role("button", name="Kept on this device: 4").click()
             check(page, axe)
             assert (balance(house, shop, known), balance(house, shop, new)) == (20, 0)
+            expect(page.locator("#who")).to_be_hidden()
             sent = lose_first(page.context)
         counted = page.locator("#waiting-list .badge.on")
         page.get_by_role("button", name="Send now").click()
         expect(page.get_by_role("button", name="Send now")).to_be_enabled()
         page.get_by_role("button", name="Send now").click()
-        expect(counted).to_have_count(3)
+        expect(counted).to_have_count(4)
         page.keyboard.press("Escape")
         expect(page.locator("#waits")).to_be_hidden()
-        assert sent[0] == [1, 2, 3], "one device has one queue, whichever window it was done in"
-        assert [1, 2, 3] in sent[1:], "whose answer was lost is brought again"
-        assert (balance(house, shop, known), balance(house, shop, new)) == (12, 12)
+        expect(page.locator("#who")).to_be_visible()  # what only the service knows comes again without a reload
+        assert sent[0] == [1, 2, 3, 4], "one device has one queue, whichever window it was done in"
+        assert [1, 2, 3, 4] in sent[1:], "whose answer was lost is brought again"
+        assert (balance(house, shop, known), balance(house, shop, new)) == (10, 12)
 
 
 def lose_first(context: BrowserContext) -> list[list[int]]:

@@ -101,6 +101,7 @@ export function lost() {
 }
 
 async function up() {
+  const before = down;
   try {
     await queue.register();
     await queue.sync();
@@ -110,15 +111,14 @@ async function up() {
     down = true;
   }
   await paint();
-}
-
-async function beat() {
-  const before = down;
-  if (!queue || (before && !navigator.onLine)) return paint();
-  await up();
   if (!before || down) return;
   if (desk.holder?.offline) acts.clear();
   acts.back();
+}
+
+async function beat() {
+  if (!queue || (down && !navigator.onLine)) return paint();
+  await up();
 }
 
 // How much would be lost with this device's key.

@@ -38,6 +38,7 @@ export async function know() {
     desk.cashiers = [];
   }
   at("who").hidden = !desk.cashiers.length && !desk.cashier;
+  if (at("shift").open && !chosen) list();
 }
 
 // Nothing of the till is reached before a PIN; `then` is what waited for it.
@@ -50,6 +51,11 @@ export function lock(then = null) {
 
 export function choose() {
   if (at("shift").open) return;
+  list();
+  at("shift").showModal();
+}
+
+function list() {
   chosen = null;
   const names = (desk.cashiers ?? []).map((one) =>
     element("li", {}, element("button", { type: "button", class: "big", disabled: !one.has_pin, click: () => pick(one) }, one.name, one.has_pin ? "" : element("span", { class: "hint" }, ` ${words.no_pin}`))),
@@ -60,7 +66,6 @@ export function choose() {
   at("shift-says").textContent = desk.cashiers?.length ? "" : words.no_cashiers;
   at("shift-close").hidden = Boolean(drawer.get("locked"));
   at("leave-till").hidden = !desk.cashier;
-  at("shift").showModal();
 }
 
 function pick(one) {

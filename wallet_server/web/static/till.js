@@ -68,7 +68,7 @@ function begin(counter) {
 let told = 0;
 
 async function recount() {
-  if (!desk.counter || document.hidden) return;
+  if (!desk.counter || document.hidden || acts.down()) return;
   told = Date.now();
   try {
     const { status, facts } = await asked("/till/counter");
