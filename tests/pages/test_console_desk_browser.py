@@ -18,6 +18,12 @@ from tests.pages.test_console_whatif import export
 pytestmark = NEEDS_CHROMIUM
 
 
+HUGE = """() => [...document.querySelectorAll('.figure')].filter((box) => {
+    for (const one of box.children) one.textContent = '12\\u202f345\\u202f678\\u202f901\\u202f234,56\\u202f€';
+    return box.scrollWidth > box.clientWidth;
+}).map((box) => box.textContent)"""
+
+
 def no_wider(page: Page) -> None:
     """Nothing sticks out of the screen."""
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url
@@ -44,6 +50,9 @@ def test_a_marketer_looks_announces_and_asks_what_it_would_have_cost(
     expect(page.locator("#now")).to_be_visible()
     member.buy("browser-1", 1990)
     expect(page.get_by_role("link", name=member.card.code.split(".")[3][-4:])).to_be_visible()
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate(HUGE) == [], "however much a shop sells, its numbers stay in their boxes"
     _check(page, axe)
     page.goto("/console/members?lang=fr")
     page.goto(f"{page.locator('a[href*=mem_]').first.get_attribute('href')}?lang=fr")
