@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -16,19 +16,28 @@ ARGUMENTS = [
 ]  # fmt: skip
 NEEDS_CHROMIUM = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
 Open = Callable[..., Any]
+CONTROLS: dict[str, dict[str, Any]] = {
+    "Enter": {"windowsVirtualKeyCode": 13, "key": "Enter", "code": "Enter", "text": "\r"},
+    "Tab": {"windowsVirtualKeyCode": 9, "key": "Tab", "code": "Tab"},
+}
 
 
 def scan(page: Page, text: str) -> None:
-    """A wedge scanner: types into what has the focus, then Enter. Strokes are 8 ms apart by their own times, however
-    long this machine takes to pass them on."""
-    keys = page.context.new_cdp_session(page)
+    """A wedge scanner: types into what has the focus, then Enter."""
+    strike(page, [*text, "Enter"])
+
+
+def strike(page: Page, keys: Sequence[str], stalls: int | None = None) -> None:
+    """Keys struck 8 ms apart by their own times, however long this machine takes to pass them on; with half a second
+    before the one that `stalls`."""
+    session = page.context.new_cdp_session(page)
     struck = time.time()
-    for number, sign in enumerate([*text, "\r"]):
-        enter = {"windowsVirtualKeyCode": 13, "key": "Enter", "code": "Enter"} if sign == "\r" else {"key": sign}
-        stroke = {**enter, "text": sign, "timestamp": struck + number * 0.008}
-        keys.send("Input.dispatchKeyEvent", {"type": "keyDown", **stroke})
-        keys.send("Input.dispatchKeyEvent", {"type": "keyUp", **stroke})
-    keys.detach()
+    for number, key in enumerate(keys):
+        late = 0.5 if stalls is not None and number >= stalls else 0.0
+        stroke = {**CONTROLS.get(key, {"key": key, "text": key}), "timestamp": struck + number * 0.008 + late}
+        session.send("Input.dispatchKeyEvent", {"type": "keyDown", **stroke})
+        session.send("Input.dispatchKeyEvent", {"type": "keyUp", **stroke})
+    session.detach()
 
 
 def tab_to(page: Page, name: str) -> None:

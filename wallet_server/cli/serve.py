@@ -26,6 +26,9 @@ STOP_SECONDS = 25
 connection with half a request would hold the stop as long."""
 SANDBOX_STOP_SECONDS = 5
 """The same where somebody waits at a terminal, and nothing is lost but a demonstration's request."""
+OVERLAP_SECONDS = 15
+"""How long a server process that is replaced answers beside its successor, which may need as long to begin on a busy
+machine: whoever came between the two would find nobody."""
 
 
 @click.command()
@@ -48,6 +51,7 @@ def run() -> None:
         factory=True,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
+        respawn_interval=OVERLAP_SECONDS,
         workers_kill_timeout=SANDBOX_STOP_SECONDS if settings.sandbox else STOP_SECONDS,
         ssl_cert=identity.file if identity else settings.tls_certificate if settings.tls == FILES else None,
         ssl_key=identity.file if identity else settings.tls_key if settings.tls == FILES else None,

@@ -39,6 +39,8 @@ export function listen(target, isCode, scanned) {
         strokes.push([event.key, american(event)]);
         return;
       }
+      // Whoever goes on to the next thing on the page typed by hand, however quick.
+      if (event.key === "Tab") return start(null);
       if (event.key !== "Enter") return;
       const quick = !late && strokes.length >= FEWEST;
       const readings = [0, 1].map((n) => strokes.map((stroke) => stroke[n]).join("").trim());
