@@ -341,8 +341,8 @@ def play(authority):
 
 @pytest.fixture
 def narrow():
-    """A line for two requests at a time that gives each of them a second."""
-    return Line(concurrency=2, request_seconds=1.0)
+    """A line for two requests at a time that gives each of them three seconds."""
+    return Line(concurrency=2, request_seconds=3.0)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_requests_that_wait_for_their_turn_do_not_time_out(play, narrow):
         serials = bench.service.serials
 
         async def slow(request):
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.2)
             return await serials(request)
 
         bench.hook("serials", slow)
