@@ -35,12 +35,6 @@ def _written(world: World, address: str) -> Holder:
     return holder
 
 
-def _carried(world: World) -> None:
-    world.work()
-    assert world.ctx.couriers.wait(30)
-    world.work()
-
-
 def _row(world: World, holder: Holder) -> LetterRow:
     with world.ctx.look() as tx:
         return letter_rows.of_member(tx, holder.member_id, 1)[0]
@@ -62,7 +56,7 @@ def test_whoever_leaves_meanwhile_is_sent_nothing_and_forgotten(world: World, bo
             leaving.leave(world.ctx, world.merchant, holder.member)
 
     box.meanwhile = both_leave
-    _carried(world)
+    world.carried()
 
     assert [one.to for one in box.got] == ["first@example.com"], "the second left before it was handed over"
     assert _row(world, first).words is None, "an address that was erased is not written back"
@@ -74,9 +68,9 @@ def test_whatever_became_of_it_nothing_is_kept_of_who_left(world: World, box: Le
     holder = _written(world, "claire@example.com")
     box.says = [verdict]
     box.meanwhile = lambda _: leaving.leave(world.ctx, world.merchant, holder.member)
-    _carried(world)
+    world.carried()
     world.clock.forward(minutes=2)
-    _carried(world)
+    world.carried()
 
     assert (len(box.got), _row(world, holder).words) == (1, None)
 
@@ -90,7 +84,7 @@ def test_one_letter_that_fails_holds_up_no_other(world: World, box: Letterbox) -
 
     box.meanwhile = stumbles
     with capture_logs() as logged:
-        _carried(world)
+        world.carried()
 
     assert _row(world, second).state == letter_rows.SENT
     assert _row(world, first).state == letter_rows.WAITING
@@ -98,7 +92,7 @@ def test_one_letter_that_fails_holds_up_no_other(world: World, box: Letterbox) -
     assert "first@example.com" not in f"{logged} {_stored(world)}"
     box.meanwhile = lambda _: None
     world.clock.forward(minutes=1)
-    _carried(world)
+    world.carried()
     assert _row(world, first).state == letter_rows.SENT
 
 
@@ -114,7 +108,7 @@ def test_what_the_mail_server_says_is_kept_without_the_address(world: World, box
     holder = _written(world, "claire@example.com")
     box.says = [verdict]
     with capture_logs() as logged:
-        _carried(world)
+        world.carried()
 
     told = f"{logged} {_stored(world)}"
     assert "claire" not in told.lower()

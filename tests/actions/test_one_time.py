@@ -37,14 +37,8 @@ def _claire(world: World) -> Holder:
 def _send(world: World, holder: Holder) -> one_time.Sent:
     with world.ctx.change() as tx:
         sent = one_time.send(world.ctx, tx, holder.member_id, one_time.PROOF)
-    _carried(world)
+    world.carried()
     return sent
-
-
-def _carried(world: World) -> None:
-    world.work()
-    assert world.ctx.couriers.wait(5)
-    world.work()
 
 
 def _check(world: World, holder: Holder, value: str, purpose: str = one_time.PROOF) -> bool:
@@ -180,7 +174,7 @@ def test_an_address_that_nobody_has_is_written_to_by_nobody(world: World, box: L
     for address in (CLAIRE, SOMEBODY):
         with world.ctx.change() as tx:
             one_time.ask(world.ctx, tx, address, one_time.RECOVER, "en")
-    _carried(world)
+    world.carried()
 
     assert [(one.to, one.language) for one in box.got] == [(CLAIRE.value, "en")]
     assert not _check(world, claire, box.code, one_time.RECOVER)
@@ -196,24 +190,24 @@ def test_a_letter_is_tried_again_until_it_would_come_too_late(world: World, box:
     _send(world, claire)
     assert len(box.got) == 1
     world.clock.forward(seconds=61)
-    _carried(world)
+    world.carried()
     assert len(box.got) == 2
     world.clock.forward(seconds=30)
     second = world.enrol()
     with world.ctx.change() as tx:
         one_time.send(world.ctx, tx, second.member_id, one_time.CONTACT, SOMEBODY)
-    _carried(world)
+    world.carried()
     assert len(box.got) == 2, "the channel rests"
 
     world.clock.forward(seconds=32)
-    _carried(world)
+    world.carried()
     assert sorted(one.to for one in box.got[2:]) == [CLAIRE.value, SOMEBODY.value]
     assert box.got[2].id in {box.got[0].id, box.got[3].id}
     box.says = [Later(60, "away", all_wait=True)] * 30
     _send(world, claire)
     for _ in range(12):
         world.clock.forward(minutes=1)
-        _carried(world)
+        world.carried()
     with world.ctx.look() as tx:
         assert letter_rows.of_member(tx, claire.member_id, 1)[0].state == letter_rows.LATE
 
@@ -223,7 +217,7 @@ def test_a_refused_letter_is_not_sent_again(world: World, box: Letterbox):
     box.says = [Refused("550 no such mailbox")]
     _send(world, claire)
     world.clock.forward(minutes=5)
-    _carried(world)
+    world.carried()
 
     with world.ctx.look() as tx:
         row = letter_rows.of_member(tx, claire.member_id, 1)[0]

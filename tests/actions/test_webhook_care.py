@@ -25,6 +25,7 @@ from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.records.schema import (
     WEBHOOK_FACTS,
     accounts,
+    jobs,
     webhook_attempts,
     webhook_deliveries,
     webhook_endpoints,
@@ -52,15 +53,6 @@ def add(world: World, url: str, *kinds: str) -> dict[str, str]:
     return webhooks.add(world.ctx, world.merchant, url, kinds, world.wish("add-webhook", {"n": world.number()}))[0]
 
 
-def work(world: World) -> None:
-    for _ in range(20):
-        ran = world.work()
-        assert world.ctx.couriers.wait(20)
-        if not ran:
-            return
-    raise AssertionError("the messages never end")
-
-
 def test_secrets_are_sealed_and_go_under_a_new_key_with_the_others(world: World, shop: Receiver) -> None:
     made = add(world, shop.url, hooks.COUNTED)
     old = made["secret"]
@@ -70,7 +62,7 @@ def test_secrets_are_sealed_and_go_under_a_new_key_with_the_others(world: World,
     assert credentials.rotate_secrets(world.ctx).damaged == 0
     world.ctx.keyring = Keyring.parse(fresh)  # the old one is gone
     webhooks.send_test(world.ctx, world.merchant, made["webhook"], world.wish("b"))
-    work(world)
+    world.carried()
     (message,) = shop.messages
     for secret in (old, new["secret"]):
         assert Webhook(secret).verify(message.raw, dict(message.headers))
@@ -86,7 +78,7 @@ def test_answers_deliveries_and_what_was_told_are_forgotten_after_ninety_days(wo
     shop.answer = lambda _m: Answer(200, "Amélie, 12 rue du Four")
     made, other = add(world, shop.url, hooks.COUNTED), add(world, f"{shop.url}/other", hooks.COUNTED)
     world.sell(world.enrol(), 100)
-    work(world)
+    world.carried()
     assert len(shop.messages) == 2
     with world.ctx.change() as tx:
         key = sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.public_id == other["webhook"])
@@ -95,7 +87,7 @@ def test_answers_deliveries_and_what_was_told_are_forgotten_after_ninety_days(wo
     upkeep.schedule(world.ctx)
     for days, left, told in ((89, 2, 1), (2, 0, 1), (5, 0, 0)):
         world.clock.forward(days=days)
-        work(world)
+        world.carried()
         with world.ctx.look() as tx:
             assert tx.execute(sa.select(sa.func.count()).select_from(webhook_attempts)).scalar_one() == left
             assert tx.execute(sa.select(sa.func.count()).select_from(webhook_events)).scalar_one() == told
@@ -108,22 +100,26 @@ def test_much_is_replayed_in_slices_and_only_of_its_span(
     monkeypatch.setattr(webhooks, "SLICE", 2)
     name, holder = add(world, shop.url, hooks.COUNTED)["webhook"], world.enrol()
     world.sell(holder, 100)
-    work(world)
+    world.carried()
     world.clock.forward(hours=1)
     since = world.clock()
     for _ in range(5):
         world.sell(holder, 100)
-    work(world)
+    world.carried()
     assert len(shop.messages) == 6
     with world.ctx.change() as tx:
-        tx.execute(sa.update(webhook_deliveries).where(webhook_deliveries.c.id > 3).values(state=DEAD))
+        tx.execute(sa.update(webhook_deliveries).where(webhook_deliveries.c.id > 4).values(state=DEAD))
     world.clock.forward(hours=1)
     webhooks.replay_since(world.ctx, world.merchant, name, since, False, world.wish("dead"))
-    work(world)
-    assert sorted(m.id for m in shop.messages[6:]) == sorted(m.id for m in shop.messages[3:6])
+    world.carried()
+    assert sorted(m.id for m in shop.messages[6:]) == sorted(m.id for m in shop.messages[4:6])
+    with world.ctx.look() as tx:
+        assert not tx.execute(sa.select(jobs.c.key).where(jobs.c.kind == webhooks.REPLAY)).all(), (
+            "a slice of nothing ends"
+        )
     shop.messages.clear()
     webhooks.replay_since(world.ctx, world.merchant, name, since, True, world.wish("all"))
-    work(world)
+    world.carried()
     assert len({message.id for message in shop.messages}) == 5 == len(shop.messages)
     first = webhooks.sent(world.ctx, world.merchant, name, most=4)
     rest = webhooks.sent(world.ctx, world.merchant, name, before=first.more, most=4)
@@ -160,7 +156,7 @@ def test_each_merchant_has_its_own_and_a_test_account_says_so(world: World, shop
     theirs, _ = webhooks.add(world.ctx, stranger, shop.url, [], asked(stranger, "add-webhook", {}, "k-2"))
     webhooks.send_test(world.ctx, stranger, theirs["webhook"], asked(stranger, "test", {}, "k-3"))
     world.sell(world.enrol(), 100)
-    work(world)
+    world.carried()
     told = {(body["type"], body["mode"]) for body in shop.bodies}
     assert told == {("webhook.test", "test"), ("member.joined", "live"), ("sale.counted", "live")}
     assert {body["merchant"] for body in shop.bodies if body["mode"] == "test"} == {other.merchant}
@@ -177,7 +173,7 @@ def test_what_a_merchant_does_is_told_to_it_alone_and_what_concerns_members_to_a
     with receiving() as theirs:
         webhooks.add(world.ctx, neighbour, theirs.url, [], asked(neighbour, "add-webhook", {}, "k-1"))
         world.sell(world.enrol(), 100)
-        work(world)
+        world.carried()
         assert sorted(shop.kinds()) == ["member.joined", "sale.counted"]
         assert theirs.kinds() == ["member.joined"]
 
@@ -200,7 +196,7 @@ def test_a_webhook_that_is_turned_off_hears_nothing_and_hears_again(world: World
     webhooks.change(world.ctx, world.merchant, name, Wanted(kinds=[hooks.COUNTED, hooks.TIER]), world.wish("more"))
     webhooks.change(world.ctx, world.merchant, name, Wanted(enabled=True), world.wish("on"))
     sold = world.sell(holder, 200)["id"]
-    work(world)
+    world.carried()
     assert [body["data"]["id"] for body in shop.bodies] == [sold]
     row = webhooks.one(world.ctx, world.merchant, name)
     assert (row.enabled, row.disabled_why, row.kinds) == (True, None, (hooks.COUNTED, hooks.TIER))
@@ -217,11 +213,11 @@ def test_a_change_that_is_undone_is_told_to_nobody(world: World, shop: Receiver)
 
     with pytest.raises(InterruptedError):
         half()
-    work(world)
+    world.carried()
     assert shop.messages == []
     with ctx.change() as tx:
         hooks.tell(ctx, tx, hooks.COUNTED, 1, world.merchant.merchant_id + 1, ctx.now(), {"id": "sale_1"})
-    work(world)
+    world.carried()
     assert shop.messages == [], "and another merchant's sale neither"
 
 
@@ -234,16 +230,16 @@ def test_one_database_knows_what_the_other_does(new_database: NewDatabase, tmp_p
         name = add(world, shop.url)["webhook"]
         shop.answer = lambda _m: Answer(500)
         world.sell(world.enrol(), 150_000)
-        work(world)
+        world.carried()
         shop.answer = lambda _m: Answer()
         for _ in range(3):
             world.clock.forward(minutes=7)
-            work(world)
+            world.carried()
         rows = webhooks.sent(world.ctx, world.merchant, name).rows
         assert {row.state for row, _ in rows} == {"delivered"}
         assert {row.kind for row, _ in rows} == {hooks.JOINED, hooks.COUNTED, hooks.TIER}
         assert {body["mode"] for body in shop.bodies} == {"test"}
         webhooks.replay_since(world.ctx, world.merchant, name, world.clock() - timedelta(days=1), True, world.wish("r"))
         before = len(shop.messages)
-        work(world)
+        world.carried()
         assert len(shop.messages) == before + 3

@@ -52,16 +52,6 @@ def add(world: World, shop: Receiver, *kinds: str) -> dict[str, Any]:
     return facts
 
 
-def work(world: World) -> None:
-    """Until nothing is due and every courier is back."""
-    for _ in range(20):
-        ran = world.work()
-        assert world.ctx.couriers.wait(20)
-        if not ran:
-            return
-    raise AssertionError("the messages never end")
-
-
 def states(world: World, webhook: str) -> list[str]:
     return [row.state for row, _ in webhooks.sent(world.ctx, world.merchant, webhook).rows]
 
@@ -74,7 +64,7 @@ def test_what_happens_is_told_signed_and_without_a_name(world: World, shop: Rece
     sale = world.sell(holder, 1_500_00)
     till.reverse_sale(world.ctx, world.till, sale["id"], None)
     devices.unregister(world.ctx, "device-1", "pass.test.card", *registered)
-    work(world)
+    world.carried()
     told = {one["type"]: one for one in shop.bodies}
     assert set(told) >= {"member.joined", "pass.saved", "sale.counted", "tier.changed", "sale.refunded", "pass.removed"}
     assert told["sale.counted"]["data"]["id"] == sale["id"]
@@ -156,13 +146,13 @@ def test_two_secrets_sign_while_one_takes_the_place_of_the_other(world: World, s
     name, holder = old["webhook"], world.enrol()
     new, _ = webhooks.sign_anew(world.ctx, world.merchant, name, timedelta(hours=1), world.wish("a"))
     world.sell(holder, 100)
-    work(world)
+    world.carried()
     for secret in (old["secret"], new["secret"]):
         assert Webhook(secret).verify(shop.messages[0].raw, dict(shop.messages[0].headers))
     again, replayed = webhooks.sign_anew(world.ctx, world.merchant, name, timedelta(0), world.wish("b"))
     assert (replayed, again["previous_until"]) == (False, None)
     world.sell(holder, 100)
-    work(world)
+    world.carried()
     last = shop.messages[-1]
     assert " " not in last.headers["webhook-signature"]
     assert Webhook(again["secret"]).verify(last.raw, dict(last.headers))
@@ -176,7 +166,7 @@ def test_who_sold_is_told_and_a_stranger_is_not(world: World, shop: Receiver) ->
         webhooks.one(world.ctx, world.merchant, "whk_nobodysnobodysnobody")
     holder = world.enrol()
     world.sell(holder, 100)
-    work(world)
+    world.carried()
     assert shop.kinds() == ["sale.counted"], "and nothing that it did not ask for"
 
 
@@ -186,7 +176,7 @@ def test_it_is_tried_again_for_days_and_then_left_to_a_replay(world: World, shop
     world.sell(world.enrol(), 100)
     begun = world.clock()
     for _ in range(60):
-        work(world)
+        world.carried()
         due = outbox.next_due(world.ctx)
         if states(world, name) == ["dead"] or due is None:
             break
@@ -199,7 +189,7 @@ def test_it_is_tried_again_for_days_and_then_left_to_a_replay(world: World, shop
     shop.answer = lambda _m: Answer()
     webhooks.replay_one(world.ctx, world.merchant, name, row.public_id, world.wish("replay"))
     world.clock.forward(minutes=20)
-    work(world)
+    world.carried()
     assert states(world, name) == ["delivered"]
     assert shop.messages[-1].id == shop.messages[0].id
 
@@ -209,15 +199,15 @@ def test_an_address_that_takes_nothing_for_days_is_turned_off_and_told_of(world:
     shop.answer = lambda _m: Answer(503)
     for _ in range(7):
         world.sell(holder, 100)
-        work(world)
+        world.carried()
         world.clock.forward(days=1)
-    work(world)
+    world.carried()
     row = webhooks.one(world.ctx, world.merchant, name)
     assert (row.enabled, row.disabled_why) == (False, posting.FAILING)
     before = len(shop.messages)
     world.sell(holder, 100)
     world.clock.forward(days=2)
-    work(world)
+    world.carried()
     assert len(shop.messages) == before
     assert set(states(world, name)) == {"dead"}
     with pytest.raises(Conflict):
@@ -225,7 +215,7 @@ def test_an_address_that_takes_nothing_for_days_is_turned_off_and_told_of(world:
     shop.answer = lambda _m: Answer()
     webhooks.change(world.ctx, world.merchant, name, Wanted(enabled=True), world.wish("on"))
     webhooks.replay_since(world.ctx, world.merchant, name, world.clock() - timedelta(days=30), False, world.wish("all"))
-    work(world)
+    world.carried()
     assert set(states(world, name)) == {"delivered"}
 
 
@@ -233,14 +223,14 @@ def test_gone_is_gone_and_later_is_later(world: World, shop: Receiver) -> None:
     name, holder = add(world, shop, "sale.counted")["webhook"], world.enrol()
     shop.answer = lambda _m: Answer(429, headers={"Retry-After": "3600"})
     world.sell(holder, 100)
-    work(world)
+    world.carried()
     world.sell(holder, 200)
     world.clock.forward(minutes=50)
-    work(world)
+    world.carried()
     assert len(shop.messages) == 1, "it asked for an hour, for everything"
     world.clock.forward(minutes=11)
     shop.answer = lambda _m: Answer(410)
-    work(world)
+    world.carried()
     row = webhooks.one(world.ctx, world.merchant, name)
     assert (row.enabled, row.disabled_why, len(shop.messages)) == (False, posting.GONE, 2)
 
@@ -258,7 +248,7 @@ def test_a_message_that_was_sent_and_not_settled_goes_again_under_its_id(world: 
     assert states(world, name) == ["waiting"]
     assert len(shop.messages) == 1
     outbox.take_over(world.ctx)
-    work(world)
+    world.carried()
     assert states(world, name) == ["delivered"]
     assert [message.id for message in shop.messages] == [shop.messages[0].id] * 2
 
@@ -301,7 +291,7 @@ def test_whatever_fails_each_event_arrives_and_no_other(new_database: NewDatabas
             shop.answer = answer
             told = [world.sell(holder, 100)["id"] for _ in range(sales)]
             for _ in range(30):
-                work(world)
+                world.carried()
                 if "waiting" not in states(world, name)[:sales]:
                     break
                 world.clock.at = max(outbox.next_due(world.ctx) or world.clock.at, world.clock.at)

@@ -400,8 +400,8 @@ def goes_on_without_a_network(day: Day, device: BrowserContext) -> None:
     day.sells("3")
     day.says("Gardé")
     assert (day.balances("pdf417")["points"], day.balances("code128")["points"]) == (0, 0)
-    device.set_offline(False)
     page.locator("#waits").click()
+    device.set_offline(False)  # from here on it may bring them by itself, and the way to this list goes
     page.locator("#sync").click()
     expect(page.locator("#waiting-list .badge.on")).to_have_count(2)
     page.keyboard.press("Escape")

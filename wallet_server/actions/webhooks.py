@@ -213,9 +213,10 @@ def walk(ctx: Context, leases: Sequence[Lease]) -> None:
             span = datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC)
             ids = deliveries.replay(tx, endpoint_id, now, span=span, states=states, after=after, most=SLICE)
             jobs.settle(tx, [lease])
-            more = [Put(REPLAY, f"{endpoint_id}:{since}:{until}:{everything}:{ids[-1]}", jobs.OUT, now)]
             again = [Put(hooks.DELIVER, str(key), jobs.OUT, now) for key in ids]
-            jobs.put(tx, [*again, *(more if len(ids) == SLICE else [])])
+            if len(ids) == SLICE:
+                again.append(Put(REPLAY, f"{endpoint_id}:{since}:{until}:{everything}:{ids[-1]}", jobs.OUT, now))
+            jobs.put(tx, again)
     ctx.ring()
 
 
