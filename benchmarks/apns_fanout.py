@@ -41,8 +41,8 @@ from benchmarks import crowd
 from benchmarks.databases import KINDS, database
 from benchmarks.served import SEARCHED, Installation, missing
 from tests.stories.stage import free_port
-from wallet_server.actions.credentials import Vault
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
+from wallet_server.actions.vendors.credentials import Vault
 from wallet_server.delivery.worker import run_once
 from wallet_server.records.jobs import BULK
 from wallet_server.records.schema import publications

@@ -26,10 +26,16 @@ from rich.table import Table
 
 from benchmarks.databases import KINDS, NoPostgres, database
 from benchmarks.served import Installation
-from wallet_server.actions import accounting, enrol, keys, upkeep
-from wallet_server.actions.accounting import Question
+from wallet_server.actions import keys
+from wallet_server.actions.books import accounting
+from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.context import Context
-from wallet_server.records import book_days, ledger, liability, programmes, schema
+from wallet_server.actions.operating import upkeep
+from wallet_server.actions.people import enrol
+from wallet_server.records import schema
+from wallet_server.records.books import book_days, liability
+from wallet_server.records.programme import programmes
+from wallet_server.records.purse import ledger
 
 FIRST = 100_000
 DAYS = 730

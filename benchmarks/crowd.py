@@ -14,16 +14,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from wallet_server.actions import cards, devices, enrol
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
-from wallet_server.records import passes as pass_records
+from wallet_server.actions.passes import cards, devices
+from wallet_server.actions.people import enrol
 from wallet_server.records import schema
 from wallet_server.records.envelope import digest
 from wallet_server.records.jobs import BULK, micros
-from wallet_server.rules import codes, recovering
-from wallet_server.rules.card import fingerprint_of
+from wallet_server.records.passes import passes as pass_records
+from wallet_server.rules.counter import codes
+from wallet_server.rules.passes.card import fingerprint_of
+from wallet_server.rules.people import recovering
 
 SLICE = 2_000
 LINKS = ("stop", "card", "rate", "recover")

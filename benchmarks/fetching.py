@@ -31,8 +31,8 @@ from benchmarks import bare, crowd
 from benchmarks.databases import KINDS, NoPostgres, database
 from benchmarks.served import Installation, Load, Request, Served, ask, load, missing, started
 from tests.stories.stage import free_port
-from wallet_server.actions import devices
-from wallet_server.actions.demo import PASS_TYPE
+from wallet_server.actions.passes import devices
+from wallet_server.actions.programme.demo import PASS_TYPE
 from wallet_server.records.schema import publications
 from wallet_server.web.apple_service import headers_of
 

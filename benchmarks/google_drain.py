@@ -28,13 +28,16 @@ import httplib2
 from google.oauth2.service_account import Credentials
 from googleapiclient.discovery import build_from_document
 
-from wallet_server.actions import demo, google_accounts
 from wallet_server.actions.context import Context
-from wallet_server.actions.credentials import Claim
-from wallet_server.actions.issuing import issue_pass
+from wallet_server.actions.passes.issuing import issue_pass
+from wallet_server.actions.programme import demo
+from wallet_server.actions.vendors import google_accounts
+from wallet_server.actions.vendors.credentials import Claim
 from wallet_server.cli.opening import open_context
-from wallet_server.records import jobs, members, programmes
+from wallet_server.records import jobs
 from wallet_server.records.envelope import new_key_line
+from wallet_server.records.people import members
+from wallet_server.records.programme import programmes
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer
 from wallet_server.settings import Settings

@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import NOW, TEMPLATES, sample_identity
-from wallet_server.rules.card import Card, Gauge
+from wallet_server.rules.passes.card import Card, Gauge
 from wallet_server.wallets.designs import Design, load_designs
 from wallet_server.wallets.google import limits, objects, state
 from wallet_server.wallets.port import Copy

@@ -32,10 +32,14 @@ from benchmarks.databases import KINDS, NoPostgres, database
 from benchmarks.multitude import Multitude
 from benchmarks.replay.summary import GRID, INK, SOFT
 from benchmarks.served import Installation
-from wallet_server.actions import cards, devices, journal, keys, overview, till, upkeep
+from wallet_server.actions import keys, overview
 from wallet_server.actions.context import Context
-from wallet_server.actions.demo import PASS_TYPE
-from wallet_server.actions.till import SaleLine, Sold
+from wallet_server.actions.counter import till
+from wallet_server.actions.counter.till import SaleLine, Sold
+from wallet_server.actions.operating import upkeep
+from wallet_server.actions.passes import cards, devices
+from wallet_server.actions.people import journal
+from wallet_server.actions.programme.demo import PASS_TYPE
 from wallet_server.records import jobs
 
 FIRST = 1_000

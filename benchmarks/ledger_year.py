@@ -37,20 +37,24 @@ from benchmarks.simulation import year
 from benchmarks.year_figures import Figures, document, of_oracle, of_simulator
 from benchmarks.year_oracle import Article, Member
 from tests import world
-from wallet_server.actions import enrol, keys, programs, refunds, till, upkeep
-from wallet_server.actions.checkout import Uses
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
-from wallet_server.actions.enrol import Joining
+from wallet_server.actions.counter import refunds, till
+from wallet_server.actions.counter.checkout import Uses
+from wallet_server.actions.counter.refunds import Returned
+from wallet_server.actions.counter.till import SaleLine, Sold
+from wallet_server.actions.operating import upkeep
 from wallet_server.actions.outbox import BULK, SERVICE
-from wallet_server.actions.programs import NewStore
-from wallet_server.actions.refunds import Returned
-from wallet_server.actions.till import SaleLine, Sold
+from wallet_server.actions.people import enrol
+from wallet_server.actions.people.enrol import Joining
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import NewStore
 from wallet_server.delivery.worker import run_once
 from wallet_server.records.database import upgrade
 from wallet_server.records.scope import Scope
-from wallet_server.rules.baskets import Line
-from wallet_server.rules.program import parse
-from wallet_server.rules.refunding import Wish
+from wallet_server.rules.baskets.baskets import Line
+from wallet_server.rules.baskets.refunding import Wish
+from wallet_server.rules.programme.program import parse
 from wallet_server.rules.simulation.customers import Purchase
 
 SEED = 11

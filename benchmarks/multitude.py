@@ -16,14 +16,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from wallet_server.actions import devices, enrol, keys, reissuing, till
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
+from wallet_server.actions.counter import till
+from wallet_server.actions.counter.till import SaleLine, Sold
 from wallet_server.actions.once import asked
-from wallet_server.actions.till import SaleLine, Sold
-from wallet_server.records import passes as pass_records
+from wallet_server.actions.passes import devices, reissuing
+from wallet_server.actions.people import enrol
 from wallet_server.records import schema
 from wallet_server.records.envelope import digest
 from wallet_server.records.jobs import BULK, micros
+from wallet_server.records.passes import passes as pass_records
 
 DAYS = 730
 PURCHASES = 2

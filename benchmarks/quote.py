@@ -14,11 +14,11 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from wallet_server.rules.baskets import MAX_LINES, Basket, Line, State
-from wallet_server.rules.bills import Bill
-from wallet_server.rules.deals import Deals
-from wallet_server.rules.program import Programme, default_document, parse
-from wallet_server.rules.rating import Rater
+from wallet_server.rules.baskets.baskets import MAX_LINES, Basket, Line, State
+from wallet_server.rules.baskets.bills import Bill
+from wallet_server.rules.baskets.deals import Deals
+from wallet_server.rules.baskets.rating import Rater
+from wallet_server.rules.programme.program import Programme, default_document, parse
 
 LINES, CATEGORIES = 30, ("bread", "cake", "milk", "fruit")
 AT = datetime(2026, 11, 18, 17, 30, tzinfo=UTC)

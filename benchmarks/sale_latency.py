@@ -31,7 +31,7 @@ from benchmarks.replay.run import Member, add_tills, enrol
 from benchmarks.replay.summary import PERCENTS, percentile
 from benchmarks.replay.tills import Answered, Errand, shop
 from tests.stories.stage import Stage
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
 from wallet_server.sandbox.phones.fleet import Notice
 from wallet_server.sandbox.phones.phone import Phone
 from wallet_server.wallets.apple.push import Bell, BellSettings, Target

@@ -5,7 +5,7 @@ On PostgreSQL, in short turns one after the other, so that whatever else the mac
 - the fixed reference of `sales_reference`, by psycopg;
 - "no thought": the very statements and values of sales of the product (recorded as they were sent), sent again over the
   wire in the same messages to a copy of the database, with no rule, no check and no object between;
-- `actions.till.sell`;
+- `actions.counter.till.sell`;
 - the reference behind a bare Flask route under granian, which reads JSON and executes it;
 - the sale over HTTP, the short way and the ordinary one (which a request with an id of its own takes).
 
@@ -43,18 +43,25 @@ from benchmarks.sales_per_second import COMMIT, Statement, _copied, _recording
 from benchmarks.sales_reference import LINES
 from benchmarks.served import Installation, Served, started
 from tests.stories.stage import free_port
-from wallet_server.actions import enrol, keys, reissuing, till
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
-from wallet_server.actions.enrol import Joining
-from wallet_server.actions.till import SaleLine, Sold
-from wallet_server.records import passes
+from wallet_server.actions.counter import till
+from wallet_server.actions.counter.till import SaleLine, Sold
+from wallet_server.actions.passes import reissuing
+from wallet_server.actions.people import enrol
+from wallet_server.actions.people.enrol import Joining
+from wallet_server.records.passes import passes
 from wallet_server.records.schema import passes as pass_table
 from wallet_server.records.wire import Wire, numbered
 
 MEMBERS = 40
 WARM = 260
 """As many sales of each way before anything is measured: with fewer, PostgreSQL plans for tables that are empty."""
-REFERENCE, THOUGHTLESS, ACTION = "the fixed reference", "no thought: the sale's own statements", "actions.till.sell"
+REFERENCE, THOUGHTLESS, ACTION = (
+    "the fixed reference",
+    "no thought: the sale's own statements",
+    "till.sell",
+)
 BARE, SHORT, ORDINARY = "the reference behind a bare route", "HTTP sale", "HTTP sale, the ordinary way"
 
 Sell = Callable[[str, str], None]

@@ -1,9 +1,9 @@
 """Owns the comparison of our sales with the limit of the database, and with a fixed reference.
 
-On each database, in one run: over HTTP from eight tills, over HTTP from one, `actions.till.sell` in this process, and
+On each database, in one run: over HTTP from eight tills, over HTTP from one, `till.sell` in this process, and
 the very statements and values of those sales (recorded as they were executed), sent through sqlite3 or psycopg to a
 copy of the database as it stood before them, with the same durability. On PostgreSQL the server has two processes, and
-between its turns two processes of four threads call `actions.till.sell`, and as many count the fixed transaction of
+between its turns two processes of four threads call `till.sell`, and as many count the fixed transaction of
 `sales_reference`. Nobody delivers meanwhile. Prints medians and ratios; asserts nothing about time.
 
     python -m benchmarks.sales_per_second --sales 400 --rounds 3
@@ -36,9 +36,9 @@ from benchmarks.replay.tills import Errand, shop
 from benchmarks.sales_reference import ACTION, LINES, PROCESSES, REFERENCE, THREADS, Turn, counting
 from tests.stories.stage import Stage
 from wallet_server.actions import keys as doors
-from wallet_server.actions import till
 from wallet_server.actions.context import Context
-from wallet_server.actions.till import SaleLine, Sold
+from wallet_server.actions.counter import till
+from wallet_server.actions.counter.till import SaleLine, Sold
 
 MEMBERS = 40
 DRIVER = "the same statements, driver alone"
@@ -94,7 +94,7 @@ def measure(kind: str, sales: int, rounds: int) -> Figures:
             stage.ctx.database.close()
             with _copied(address, Path(name) / "copy.db") as copy:
                 rate, recorded = _by_action(stage.ctx, stage.facts["till_key"], members, sales, f"act-{number}")
-                rates.setdefault("actions.till.sell, 1 thread", []).append(rate)
+                rates.setdefault("actions.counter.till.sell, 1 thread", []).append(rate)
                 rates.setdefault(DRIVER, []).append(_by_driver(copy, recorded, sales))
             statements = Counter(_gist(text) for text, _, _ in recorded)
     return Figures(rates, statements, sales, turns)

@@ -3,7 +3,7 @@
 The reference finds a card by a key, locks its member's row, writes one entry with two postings, moves the balance,
 bumps the pass and puts a job (or bumps the one that waits): seven statements in one transaction, through psycopg alone,
 on the server that the product uses, so with the same durability. Two processes of several threads count it, and
-two processes of as many threads call `actions.till.sell`; they stay alive and take turns.
+two processes of as many threads call `actions.counter.till.sell`; they stay alive and take turns.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import sqlalchemy as sa
 
 from benchmarks.reference import FILL, SCHEMA, reference_sale
 from wallet_server.actions import keys as doors
-from wallet_server.actions import till
-from wallet_server.actions.till import SaleLine, Sold
+from wallet_server.actions.counter import till
+from wallet_server.actions.counter.till import SaleLine, Sold
 from wallet_server.cli.opening import open_context
 from wallet_server.settings import Settings
 
@@ -32,7 +32,7 @@ PROCESSES = 2
 THREADS = 4
 LINES = 9
 """As many as the data set's baskets have on average."""
-REFERENCE, ACTION = "the fixed reference", "actions.till.sell"
+REFERENCE, ACTION = "the fixed reference", "actions.counter.till.sell"
 
 
 @dataclass(frozen=True)

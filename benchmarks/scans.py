@@ -28,11 +28,15 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import Holder, World, founded
-from wallet_server.actions import enrol, reissuing, till
+from wallet_server.actions.counter import till
+from wallet_server.actions.passes import reissuing
+from wallet_server.actions.people import enrol
 from wallet_server.errors import WalletError
-from wallet_server.records import database, ledger, passes, schema
-from wallet_server.rules import codes, short_codes
-from wallet_server.rules.short_codes import Short
+from wallet_server.records import database, schema
+from wallet_server.records.passes import passes
+from wallet_server.records.purse import ledger
+from wallet_server.rules.counter import codes, short_codes
+from wallet_server.rules.counter.short_codes import Short
 
 NEVER, LATE, TWO_PHONES, COPIES = 0.05, 0.15, 0.03, 0.005
 ON_THE_WEB, SHORT, TYPED, LATER = 0.01, 0.05, 0.03, 0.03

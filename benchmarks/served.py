@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.stories.stage import free_port
-from wallet_server.actions import demo
 from wallet_server.actions.context import Context
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.programme import demo
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
 from wallet_server.cli.opening import open_context
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings

@@ -37,7 +37,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from benchmarks.signing_cards import lean, points_cards, sample_card, stamp_cards
-from wallet_server.rules.card import Alert, Card
+from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.passfile import Press
 from wallet_server.wallets.designs import load_designs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Palette, Place, Stamps, Tier
+from wallet_server.rules.passes.card import Balance, Card, Detail, Gauge, News, Palette, Place, Stamps, Tier
 
 BOXES = 10
 

@@ -23,16 +23,15 @@ import polars as pl
 from rich.console import Console
 
 from benchmarks.replay.baskets import CURRENCY, data_file
-from wallet_server.actions.simulating import Wish, simulate
-from wallet_server.rules import sales_file
-from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.deals import Deals, net_lines
-from wallet_server.rules.program import Programme, parse
-from wallet_server.rules.program_default import default_document
-from wallet_server.rules.rating import Rater
-from wallet_server.rules.sales_columns import columns_of
-from wallet_server.rules.simulation import Engine, Tally, play, report, traits, warnings
+from wallet_server.actions.programme.simulating import Wish, simulate
+from wallet_server.rules.baskets.baskets import Basket, Line, State
+from wallet_server.rules.baskets.deals import Deals, net_lines
+from wallet_server.rules.baskets.rating import Rater
+from wallet_server.rules.programme.program import Programme, parse
+from wallet_server.rules.programme.program_default import default_document
+from wallet_server.rules.simulation import Engine, Tally, play, report, sales_file, traits, warnings
 from wallet_server.rules.simulation.customers import Purchase
+from wallet_server.rules.simulation.sales_columns import columns_of
 from wallet_server.rules.simulation.words import figures, trait_sentence, warning_sentence
 
 GOAL_TIMES, GOAL_QUOTE_MS = 10, 1.0

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.table import Table
 
-from wallet_server.rules import codes
-from wallet_server.rules.codes import Code
+from wallet_server.rules.counter import codes
+from wallet_server.rules.counter.codes import Code
 
 CARDS = 2_000
 """More than are kept of what was read."""

@@ -45,7 +45,7 @@ from benchmarks.databases import KINDS, NoPostgres, database
 from benchmarks.fetching import signatures
 from benchmarks.replay.summary import percentile
 from benchmarks.served import Installation, announced, missing
-from wallet_server.actions.demo import PASS_TYPE
+from wallet_server.actions.programme.demo import PASS_TYPE
 from wallet_server.records.schema import publications, stores
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority

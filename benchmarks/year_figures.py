@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from benchmarks.year_oracle import CURRENCIES, TOBACCO, Member
-from wallet_server.rules.program import Programme
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program import Programme
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.rules.simulation import Engine, Tally, play
 from wallet_server.rules.simulation.customers import Purchase
 

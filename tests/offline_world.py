@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from tests.offline_till import OfflineTill
 from tests.world import Holder, World
-from wallet_server.actions import offline_conflicts, till
+from wallet_server.actions.counter import till
+from wallet_server.actions.offline import settling
 from wallet_server.records.schema import sales
 
 BURNS = {"burn_units_per_card": 60, "allowance_units": 100, "window_minutes": 60}
@@ -48,5 +49,5 @@ def refused_of(answer: Any) -> str:
     return str(answer["results"][-1]["id"])
 
 
-def settle(world: World, event: str, decision: str, note: str | None = None) -> offline_conflicts.Case:
-    return offline_conflicts.settle(world.ctx, world.merchant, event, decision, note)
+def settle(world: World, event: str, decision: str, note: str | None = None) -> settling.Case:
+    return settling.settle(world.ctx, world.merchant, event, decision, note)

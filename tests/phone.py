@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from tests.world import PASS_TYPE, Holder, World
-from wallet_server.actions import devices, enrol
+from wallet_server.actions.passes import devices
+from wallet_server.actions.people import enrol
 
 STYLES = ("headerFields", "primaryFields", "secondaryFields", "auxiliaryFields", "backFields")
 

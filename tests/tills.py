@@ -7,10 +7,10 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from tests.world import World
-from wallet_server.actions import cashiers
 from wallet_server.actions.context import new_id
+from wallet_server.actions.counter import cashiers
 from wallet_server.actions.staff.person import Person, person_of
-from wallet_server.records import staff
+from wallet_server.records.staff import staff
 
 PIN = "5093"
 

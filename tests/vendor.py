@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from tests.world import World
 from wallet_server.actions.context import new_id
 from wallet_server.errors import Invalid
-from wallet_server.records import credentials
-from wallet_server.rules.card import Alert, Card
+from wallet_server.records.vendors import credentials
+from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.wallets.port import (
     Audience,
     Copy,

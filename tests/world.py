@@ -24,19 +24,27 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from wallet_server import resources
-from wallet_server.actions import enrol, keys, offers, programs, reissuing, till
+from wallet_server.actions import keys
+from wallet_server.actions.announcing import offers
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.counter import till
 from wallet_server.actions.once import Facts, asked
 from wallet_server.actions.outbox import LANES
-from wallet_server.actions.programs import Founded, NewStore
+from wallet_server.actions.passes import reissuing
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import Founded, NewStore
 from wallet_server.app import create_app
 from wallet_server.delivery.worker import run_once
-from wallet_server.records import credentials, jobs, members, passes
+from wallet_server.records import jobs
 from wallet_server.records.database import Database, engine_options, open_database
 from wallet_server.records.envelope import Keyring
+from wallet_server.records.passes import passes
+from wallet_server.records.people import members
 from wallet_server.records.scope import Scope
-from wallet_server.rules.card import Alert, Card
-from wallet_server.rules.program_default import default_document
+from wallet_server.records.vendors import credentials
+from wallet_server.rules.passes.card import Alert, Card
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
 from wallet_server.wallets.apple.credentials import Credentials

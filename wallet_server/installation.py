@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from wallet_server import resources
-from wallet_server.actions import assets
 from wallet_server.actions.context import Context
-from wallet_server.actions.credentials import Vault
-from wallet_server.actions.issuers import Accounts, Learned, PictureStore, SharedRates
-from wallet_server.actions.refresh import raise_alarm
+from wallet_server.actions.passes.refresh import raise_alarm
+from wallet_server.actions.programme import assets
+from wallet_server.actions.vendors.credentials import Vault
+from wallet_server.actions.vendors.issuers import Accounts, Learned, PictureStore, SharedRates
 from wallet_server.channels.email import Email, Relay
 from wallet_server.channels.port import Channel
 from wallet_server.channels.posting import Poster

@@ -17,9 +17,14 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import PASS_TYPE, Holder, World
-from wallet_server.actions import cards, coupons, devices, enrol, journal, leaving, programs, recovery, refresh, till
+from wallet_server.actions.counter import till
+from wallet_server.actions.passes import cards, devices, refresh
+from wallet_server.actions.people import enrol, journal, leaving, recovery
+from wallet_server.actions.programme import programs
+from wallet_server.actions.purse import coupons
 from wallet_server.errors import Conflict
-from wallet_server.records import jobs, passes
+from wallet_server.records import jobs
+from wallet_server.records.passes import passes
 from wallet_server.records.schema import circuits, credential_sets, registrations, stores, tag_counters
 from wallet_server.records.schema import jobs as job_table
 from wallet_server.sandbox.apns import Answer, ApnsServer

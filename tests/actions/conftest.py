@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from tests.offline_world import BURNS, Founding
 from tests.world import World, founded
 from wallet_server.actions.staff import passwords
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program_default import default_document
 
 
 @pytest.fixture

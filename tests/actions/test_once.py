@@ -11,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.world import NOON, Holder, World, together
-from wallet_server.actions import keys, till, upkeep
+from wallet_server.actions import keys
+from wallet_server.actions.counter import till
+from wallet_server.actions.operating import upkeep
 from wallet_server.errors import Conflict, Unavailable
-from wallet_server.records import sales
+from wallet_server.records.counter import sales
 from wallet_server.records.schema import requests
 from wallet_server.records.schema import sales as sales_table
 

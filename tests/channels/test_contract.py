@@ -10,8 +10,8 @@ import pytest
 from wallet_server.channels.email import Email, Relay
 from wallet_server.channels.port import Channel, Later, Letter, Refused, Taken
 from wallet_server.channels.sms import Gateway, Sms
-from wallet_server.rules import letters
-from wallet_server.rules.short_messages import parts
+from wallet_server.rules.announcing.short_messages import parts
+from wallet_server.rules.people import letters
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.letterboxes import Got, Letterboxes
 

@@ -11,9 +11,9 @@ from typing import Any
 import click.testing
 import pytest
 
-from wallet_server.actions import demo
 from wallet_server.actions.context import Context
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.programme import demo
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
 from wallet_server.cli import main
 from wallet_server.cli.opening import open_context
 from wallet_server.records.envelope import new_key_line

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import House
-from wallet_server.actions import credentials as vault
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
+from wallet_server.actions.vendors import credentials as vault
 from wallet_server.records.envelope import new_key_line
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])

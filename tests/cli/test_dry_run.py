@@ -6,7 +6,7 @@ import json
 
 from tests.cli.conftest import House
 from tests.conftest import whole_module_mostly_on
-from wallet_server.rules.program import default_document
+from wallet_server.rules.programme.program import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
 

@@ -6,7 +6,8 @@ import json
 
 from tests.cli.conftest import House
 from tests.conftest import whole_module_mostly_on
-from wallet_server.actions import keys, programs
+from wallet_server.actions import keys
+from wallet_server.actions.programme import programs
 
 database_kind = whole_module_mostly_on("sqlite")
 

@@ -31,8 +31,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.stories.running import clean, free_pair
-from wallet_server.actions import local_tls
-from wallet_server.actions.local_names import Machine, general, local
+from wallet_server.actions.operating import local_tls
+from wallet_server.actions.operating.local_names import Machine, general, local
 from wallet_server.errors import Misconfigured
 from wallet_server.records.envelope import Keyring, new_key_line
 from wallet_server.settings import Settings

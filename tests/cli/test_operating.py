@@ -12,9 +12,12 @@ import pytest
 
 from tests.cli.conftest import House
 from tests.conftest import NewDatabase, mostly_on
-from wallet_server.actions import enrol, offers, operator, programs
-from wallet_server.actions.demo import PASS_TYPE
+from wallet_server.actions.announcing import offers
 from wallet_server.actions.once import asked
+from wallet_server.actions.operating import operator
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.demo import PASS_TYPE
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import NotFound
 from wallet_server.records.envelope import new_key_line

@@ -19,15 +19,21 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from tests.cli.conftest import House
-from wallet_server.actions import credentials as vault
-from wallet_server.actions import devices, enrol, keys, operator, reissuing, till
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
+from wallet_server.actions.counter import till
 from wallet_server.actions.once import asked
+from wallet_server.actions.operating import operator
 from wallet_server.actions.outbox import LANES
+from wallet_server.actions.passes import devices, reissuing
+from wallet_server.actions.people import enrol
+from wallet_server.actions.vendors import credentials as vault
 from wallet_server.cli.opening import open_context
 from wallet_server.delivery.worker import run_once
 from wallet_server.errors import Conflict, Misconfigured
-from wallet_server.records import counters, gauges, members, passes
+from wallet_server.records.operating import counters, gauges
+from wallet_server.records.passes import passes
+from wallet_server.records.people import members
 from wallet_server.records.schema import accounts, credential_sets, jobs, programmes
 from wallet_server.sandbox.apns import Answer, ApnsServer
 from wallet_server.sandbox.authority import Authority

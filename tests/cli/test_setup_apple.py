@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.cli.conftest import House
 from tests.conftest import whole_module_mostly_on
-from wallet_server.actions import credentials as vault
-from wallet_server.actions.apple_setup import files_of
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
+from wallet_server.actions.vendors import credentials as vault
+from wallet_server.actions.vendors.apple_setup import files_of
 from wallet_server.sandbox.authority import Authority
 
 database_kind = whole_module_mostly_on("sqlite")

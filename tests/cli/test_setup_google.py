@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.cli.conftest import House
-from wallet_server.actions import credentials as vault
-from wallet_server.actions import google_accounts
-from wallet_server.records import vendors
-from wallet_server.records.programmes import programme_to_join
+from wallet_server.actions.vendors import credentials as vault
+from wallet_server.actions.vendors import google_accounts
+from wallet_server.records.programme.programmes import programme_to_join
+from wallet_server.records.vendors import vendors
 
 ISSUER = "3388000000022222222"
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -13,15 +13,17 @@ import pytest
 
 from tests.vendor import add_vendor
 from tests.world import World, together
-from wallet_server.actions import cards, outbox, pacing, saving, upkeep
+from wallet_server.actions import outbox
 from wallet_server.actions.context import Context
+from wallet_server.actions.operating import upkeep
 from wallet_server.actions.outbox import Lease
+from wallet_server.actions.passes import cards, pacing, saving
 from wallet_server.delivery import jobs as table
 from wallet_server.delivery.worker import Worker, run_once
 from wallet_server.errors import Invalid, Unavailable
 from wallet_server.records import jobs, limits
 from wallet_server.records.jobs import AFAR, BULK, COUNTER, Put
-from wallet_server.rules.pacing import FIRST
+from wallet_server.rules.announcing.pacing import FIRST
 
 Action = Callable[[Context, list[Lease]], object]
 

@@ -12,7 +12,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from wallet_server.rules import codes
+from wallet_server.rules.counter import codes
 
 PAPER = Path(__file__).parents[2] / "docs" / "scanning.md"
 

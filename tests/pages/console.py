@@ -13,7 +13,7 @@ from tests.pages.house import House
 from wallet_server.actions import keys
 from wallet_server.actions.context import new_id
 from wallet_server.actions.staff import passwords
-from wallet_server.records import staff
+from wallet_server.records.staff import staff
 
 PASSWORD = "correct horse 77"
 TOKEN = re.compile(r"<meta name=\"csrf\" content=\"([^\"]+)\">|name=csrf value='([^']+)'")

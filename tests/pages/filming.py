@@ -11,8 +11,8 @@ from pathlib import Path
 import zxingcpp
 from PIL import Image, ImageEnhance, ImageFilter
 
-from wallet_server.actions import enrol
 from wallet_server.actions.context import Context
+from wallet_server.actions.people import enrol
 
 SCENE = (1280, 720)
 FRAMES = 4

@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 from flask import Flask
 from werkzeug.serving import make_server
 
-from wallet_server.actions import credentials, devices, enrol, programs
 from wallet_server.actions.context import Context
+from wallet_server.actions.passes import devices
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.actions.vendors import credentials
 from wallet_server.app import create_app
 from wallet_server.delivery.worker import run_once
-from wallet_server.records import passes
 from wallet_server.records.database import upgrade
-from wallet_server.rules.program_default import default_document
+from wallet_server.records.passes import passes
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
 

@@ -15,10 +15,12 @@ from werkzeug.test import TestResponse
 
 from tests.pages.console import sign_in
 from tests.pages.house import House, Shop
-from wallet_server.actions import enrol, keys, programs
+from wallet_server.actions import keys
 from wallet_server.actions.context import new_id
-from wallet_server.records import drafts, programmes
-from wallet_server.rules.program_default import default_document
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.records.programme import drafts, programmes
+from wallet_server.rules.programme.program_default import default_document
 
 FIELD = re.compile(r'<input(?=[^>]*name="(?P<name>\w+)")(?=[^>]*value="(?P<value>[^"]*)")[^>]*>')
 

@@ -25,8 +25,8 @@ from werkzeug.test import TestResponse
 from tests.pages.console import sign_in
 from tests.pages.house import House, built
 from tests.pages.test_console_desk import INLINE, said
-from wallet_server.actions import certificates as papers
-from wallet_server.actions import credentials as vault
+from wallet_server.actions.vendors import certificates as papers
+from wallet_server.actions.vendors import credentials as vault
 from wallet_server.records.schema import accounts, credential_sets, programmes
 from wallet_server.sandbox.authority import Authority
 

@@ -10,11 +10,14 @@ from werkzeug.test import TestResponse
 
 from tests.pages.console import sign_in
 from tests.pages.house import House
-from wallet_server.actions import keys, programs, rating, webhooks
+from wallet_server.actions import keys
+from wallet_server.actions.counter import rating
 from wallet_server.actions.once import asked
+from wallet_server.actions.programme import programs
+from wallet_server.actions.telling import webhooks
 from wallet_server.delivery.worker import run_once
-from wallet_server.records import webhooks as endpoints
 from wallet_server.records.jobs import BULK
+from wallet_server.records.telling import webhooks as endpoints
 
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE)
 CLEAR = re.compile(r"[\s\u00a0\u202f]+")

@@ -21,8 +21,8 @@ from wallet_server.actions import keys
 from wallet_server.actions.staff import AUDITOR, CASHIER, ROLES, attempts, founding, sessions, team
 from wallet_server.actions.staff.roles import PARTS
 from wallet_server.app import create_app
-from wallet_server.records import staff
 from wallet_server.records.database import upgrade
+from wallet_server.records.staff import staff
 from wallet_server.settings import Settings
 from wallet_server.web.console import CONSOLE
 from wallet_server.web.console.door import SECTIONS, within

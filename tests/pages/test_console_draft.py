@@ -14,13 +14,14 @@ from flask.testing import FlaskClient
 from tests.pages.console import sign_in, token_in
 from tests.pages.house import House, Shop
 from tests.pages.test_console_card import Form, shop
-from wallet_server.actions import presets, till
+from wallet_server.actions.counter import till
 from wallet_server.actions.keys import authenticate
+from wallet_server.actions.programme import presets
 from wallet_server.actions.staff import founding
 from wallet_server.app import create_app
 from wallet_server.records.database import upgrade
 from wallet_server.records.schema import programme_versions
-from wallet_server.rules.program import parse
+from wallet_server.rules.programme.program import parse
 from wallet_server.settings import Settings
 from wallet_server.web.rendering import LANGUAGES
 

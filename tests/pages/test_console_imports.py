@@ -13,7 +13,8 @@ from tests.axe import violations
 from tests.pages.console import PASSWORD, hire, sign_in
 from tests.pages.house import House
 from tests.pages.test_console_desk import INLINE, said
-from wallet_server.actions import keys, till
+from wallet_server.actions import keys
+from wallet_server.actions.counter import till
 from wallet_server.delivery.worker import run_once
 from wallet_server.records.jobs import SERVICE
 

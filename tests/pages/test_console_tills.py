@@ -11,7 +11,7 @@ from tests.pages.console import sign_in
 from tests.pages.house import House
 from wallet_server.actions import keys
 from wallet_server.actions.staff import ROLES, team
-from wallet_server.records import shifts
+from wallet_server.records.counter import shifts
 
 
 def text_of(client: FlaskClient, path: str) -> str:

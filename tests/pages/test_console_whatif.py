@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from tests.pages.console import sign_in
 from tests.pages.house import House
 from tests.pages.test_console_desk import INLINE, said
-from wallet_server.actions import whatif as replaying
+from wallet_server.actions.programme import whatif as replaying
 from wallet_server.records.schema import metadata
 
 PATH = "/console/what-if"

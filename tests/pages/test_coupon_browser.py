@@ -11,8 +11,9 @@ from playwright.sync_api import expect
 from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
 from tests.pages.house import House, Member, Shop
-from wallet_server.actions import enrol, programs
-from wallet_server.rules.program_default import default_document
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.rules.programme.program_default import default_document
 
 pytestmark = NEEDS_CHROMIUM
 COUPON = {

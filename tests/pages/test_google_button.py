@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.vendor import Vendor, add_vendor
 from tests.world import Holder, World, founded
-from wallet_server.actions import enrol
+from wallet_server.actions.people import enrol
 from wallet_server.wallets.port import Later
 
 ANDROID = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"

@@ -18,13 +18,14 @@ from werkzeug.test import TestResponse
 from tests.pages.console import sign_in
 from tests.pages.house import House, Member, Shop
 from tests.pages.test_pages_served import ANDROID, IPHONE, text_of
-from wallet_server.actions import assets, pages, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
+from wallet_server.actions.people import pages
+from wallet_server.actions.programme import assets, programs
 from wallet_server.app import create_app
-from wallet_server.rules.card import Palette
-from wallet_server.rules.fitting import Logo, warnings
-from wallet_server.rules.program_simple import stamp_document
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.passes.fitting import Logo, warnings
+from wallet_server.rules.programme.program_simple import stamp_document
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.visitor import seen
 

@@ -10,10 +10,11 @@ from tests.pages.console import sign_in
 from tests.pages.house import House, Member, Shop
 from tests.pages.test_coupon_browser import COUPON
 from tests.pages.test_pages_served import text_of
-from wallet_server.actions import enrol, programs
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
 from wallet_server.delivery.worker import run_once
 from wallet_server.records import jobs
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program_default import default_document
 
 
 def page_of(client: FlaskClient, email: str) -> str:

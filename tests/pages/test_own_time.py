@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from tests.pages.console import sign_in
 from tests.pages.house import House, Shop
 from tests.pages.test_console_desk import said
-from wallet_server.actions import clock, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
+from wallet_server.actions.programme import clock, programs
 from wallet_server.records import clocks
 from wallet_server.records.schema import consents
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program_default import default_document
 
 YEARS = timedelta(days=800)
 

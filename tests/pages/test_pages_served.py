@@ -15,9 +15,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.pages.house import ORGANISATION, House
-from wallet_server.actions import enrol, programs
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
 
 MOST_BYTES = 50_000
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari"

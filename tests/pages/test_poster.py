@@ -16,10 +16,10 @@ from PIL import Image
 from tests.pages.console import sign_in
 from tests.pages.house import ORGANISATION, House
 from tests.pages.test_pages_served import text_of
-from wallet_server.actions import poster as posting
 from wallet_server.actions.keys import authenticate
-from wallet_server.actions.poster import Poster
-from wallet_server.rules.card import Palette
+from wallet_server.actions.programme import poster as posting
+from wallet_server.actions.programme.poster import Poster
+from wallet_server.rules.passes.card import Palette
 from wallet_server.web.poster import SIZES, drawn, printable, unprintable
 from wallet_server.web.rendering import Press
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.pages.house import House, Member
 from tests.pages.test_pages_served import text_of
-from wallet_server.actions import rating
+from wallet_server.actions.counter import rating
 from wallet_server.actions.keys import authenticate
 
 

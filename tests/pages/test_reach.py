@@ -12,9 +12,10 @@ from tests.letterbox import Letterbox
 from tests.pages.console import sign_in
 from tests.pages.house import House, Member
 from tests.pages.test_pages_served import text_of
-from wallet_server.actions import importing, keys
+from wallet_server.actions import keys
+from wallet_server.actions.people import importing
 from wallet_server.delivery.worker import run_once
-from wallet_server.records import passes
+from wallet_server.records.passes import passes
 
 CLAIRE = "claire@example.com"
 

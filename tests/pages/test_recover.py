@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 
 from tests.pages.house import House, Member
 from tests.pages.test_pages_served import text_of
-from wallet_server.actions import rating, recovery
+from wallet_server.actions.counter import rating
 from wallet_server.actions.keys import authenticate
+from wallet_server.actions.people import recovery
 
 
 def link_path(house: House, member: Member) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from wallet_server.rules import refusals
+from wallet_server.rules.counter import refusals
 from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, Words
 
 PLACE = re.compile(r"\{\w*\}")
@@ -88,9 +88,21 @@ def test_every_text_is_used_somewhere() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_till_has_words_for_every_refusal_it_may_meet(language: str) -> None:
     package = Path(FOLDER).parent
-    places = ("actions/till.py", "actions/reversal.py", "actions/once.py", "actions/keys.py", "records/ledger.py")
-    places += ("rules/codes.py", "rules/scans.py", "actions/scanning.py", "actions/gestures.py", "actions/cashiers.py")
-    places += ("actions/checkout.py", "actions/catalogue.py", "actions/rotating.py")
+    places = (
+        "actions/counter/till.py",
+        "actions/counter/reversal.py",
+        "actions/once.py",
+        "actions/keys.py",
+        "records/purse/ledger.py",
+    )
+    places += (
+        "rules/counter/codes.py",
+        "rules/counter/scans.py",
+        "actions/counter/scanning.py",
+        "actions/counter/gestures.py",
+        "actions/counter/cashiers.py",
+    )
+    places += ("actions/counter/checkout.py", "actions/purse/catalogue.py", "actions/counter/rotating.py")
     codes = {code for place in places for code in CODE.findall((package / place).read_text())}
     known = {name.rsplit(".", 1)[1] for name in texts(language) if name.startswith("till.script.problems.")}
     elsewhere = {"no-such-key", "not-at-tills"}  # in the console, as are the keys that are rotated there

@@ -12,12 +12,14 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan, strike, tab_to
 from tests.pages.house import House, Shop
-from wallet_server.actions import overview, programs, recovery
+from wallet_server.actions import overview
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import asked
-from wallet_server.rules.card import Palette
-from wallet_server.rules.program_default import default_document
-from wallet_server.rules.program_simple import stamp_document
+from wallet_server.actions.people import recovery
+from wallet_server.actions.programme import programs
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.programme.program_default import default_document
+from wallet_server.rules.programme.program_simple import stamp_document
 
 pytestmark = NEEDS_CHROMIUM
 

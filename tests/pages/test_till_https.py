@@ -27,16 +27,20 @@ from tests.pages.console import hire
 from tests.pages.filming import Shown, film, shown
 from tests.pages.house import House
 from tests.stories.running import clean, free_pair
-from wallet_server.actions import cashiers, credentials, enrol, keys, pairing, programs, till
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
-from wallet_server.actions.programs import Founded
+from wallet_server.actions.counter import cashiers, pairing, till
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import Founded
 from wallet_server.actions.staff.person import person_of
+from wallet_server.actions.vendors import credentials
 from wallet_server.cli.opening import open_context
-from wallet_server.records import staff
 from wallet_server.records.scope import Scope
-from wallet_server.rules.card import Palette
-from wallet_server.rules.program_default import default_document
-from wallet_server.rules.program_simple import stamp_document
+from wallet_server.records.staff import staff
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.programme.program_default import default_document
+from wallet_server.rules.programme.program_simple import stamp_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
 

@@ -16,9 +16,11 @@ from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
 from tests.pages.house import House, Member, Shop
 from tests.pages.test_till_people import PIN, hired
-from wallet_server.actions import keys, pairing, programs
+from wallet_server.actions import keys
+from wallet_server.actions.counter import pairing
+from wallet_server.actions.programme import programs
 from wallet_server.records.schema import counter_deeds, offline_allowances, offline_devices
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program_default import default_document
 
 pytestmark = NEEDS_CHROMIUM
 OFFLINE = {"earn": True, "burn_units_per_card": 10, "allowance_units": 100, "window_minutes": 60}

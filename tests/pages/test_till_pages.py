@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from tests.pages.console import sign_in, token_in
 from tests.pages.house import House
-from wallet_server.actions import keys, pairing
+from wallet_server.actions import keys
+from wallet_server.actions.counter import pairing
 
 DEVICE = "d" * 43
 

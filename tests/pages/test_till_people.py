@@ -11,10 +11,11 @@ from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
 from tests.pages.console import hire
 from tests.pages.house import House, Shop
-from wallet_server.actions import cashiers, programs
+from wallet_server.actions.counter import cashiers
+from wallet_server.actions.programme import programs
 from wallet_server.actions.staff.person import person_of
-from wallet_server.records import staff
-from wallet_server.rules.program_default import default_document
+from wallet_server.records.staff import staff
+from wallet_server.rules.programme.program_default import default_document
 
 pytestmark = NEEDS_CHROMIUM
 PIN = "4826"

@@ -14,15 +14,18 @@ from flask.testing import FlaskClient
 
 from tests.pages.console import token_in
 from tests.pages.test_pages_served import text_of
-from wallet_server.actions import credentials as vault
-from wallet_server.actions import enrol, keys, programs, signing
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
 from wallet_server.actions.staff import founding
+from wallet_server.actions.vendors import credentials as vault
+from wallet_server.actions.vendors import signing
 from wallet_server.app import create_app
 from wallet_server.errors import Misconfigured
-from wallet_server.records import programmes
 from wallet_server.records.database import upgrade
-from wallet_server.rules.program_default import default_document
+from wallet_server.records.programme import programmes
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
 from wallet_server.wallets.apple.credentials import Credentials

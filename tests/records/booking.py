@@ -10,9 +10,12 @@ import sqlalchemy as sa
 
 from tests.world import NOON, World
 from wallet_server.actions.context import new_id
-from wallet_server.records import correcting, ledger, members, programmes
+from wallet_server.records.counter import correcting
 from wallet_server.records.database import Tx
-from wallet_server.records.ledger import Booking, Posted
+from wallet_server.records.people import members
+from wallet_server.records.programme import programmes
+from wallet_server.records.purse import ledger
+from wallet_server.records.purse.ledger import Booking, Posted
 from wallet_server.records.schema import balances, ledger_postings, lots
 
 CURRENCIES = ("points", "status")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.records.booking import Books
 from tests.world import World
-from wallet_server.records import audit
+from wallet_server.records.books import audit
 from wallet_server.records.database import Tx
 
 CORRUPTIONS = {

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.records.booking import CURRENCIES, Books, LotRow
 from tests.world import World
 from wallet_server.errors import Conflict
-from wallet_server.records import audit, ledger
-from wallet_server.records.ledger import Posted
+from wallet_server.records.books import audit
+from wallet_server.records.purse import ledger
+from wallet_server.records.purse.ledger import Posted
 from wallet_server.records.schema import ledger_postings
 
 AMOUNTS = st.integers(1, 100)

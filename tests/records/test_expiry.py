@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from tests.conftest import NewDatabase
 from tests.records.booking import CURRENCIES, Books
 from tests.world import World, founded
-from wallet_server.actions import upkeep
+from wallet_server.actions.operating import upkeep
 from wallet_server.errors import Conflict
-from wallet_server.records import audit, ledger
-from wallet_server.records.ledger import Posted
+from wallet_server.records.books import audit
+from wallet_server.records.purse import ledger
+from wallet_server.records.purse.ledger import Posted
 from wallet_server.records.schema import ledger_accounts, ledger_entries, ledger_postings
 
 WHO, WHAT = st.sampled_from([0, 0, 1]), st.sampled_from([*CURRENCIES, "points", "points"])

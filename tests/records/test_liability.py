@@ -8,10 +8,12 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from tests.world import NOON, World
-from wallet_server.actions import till, upkeep
-from wallet_server.records import audit, book_days, programmes
-from wallet_server.records.book_days import Flow
+from wallet_server.actions.counter import till
+from wallet_server.actions.operating import upkeep
+from wallet_server.records.books import audit, book_days
+from wallet_server.records.books.book_days import Flow
 from wallet_server.records.database import Tx
+from wallet_server.records.programme import programmes
 from wallet_server.records.schema import book_days as table
 
 

@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.actions.test_coupons import joined, promising
-from tests.actions.test_pushed_coupons import save
+from tests.actions.passes.test_pushed_coupons import save
+from tests.actions.purse.test_coupons import joined, promising
 from tests.conftest import NewDatabase
 from tests.vendor import add_vendor
 from tests.world import PASS_TYPE, World, founded
-from wallet_server.actions import cards, coupons, leaving, refresh
-from wallet_server.records import devices, jobs, passes
+from wallet_server.actions.passes import cards, refresh
+from wallet_server.actions.people import leaving
+from wallet_server.actions.purse import coupons
+from wallet_server.records import jobs
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import BULK, Put
+from wallet_server.records.passes import devices, passes
 from wallet_server.records.schema import devices as devices_table
 from wallet_server.records.schema import jobs as jobs_table
 from wallet_server.records.schema import passes as passes_table

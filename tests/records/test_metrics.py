@@ -8,14 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from tests.world import NOON, Holder, World
-from wallet_server.actions import programs, till
-from wallet_server.records import metrics
+from wallet_server.actions.counter import till
+from wallet_server.actions.programme import programs
+from wallet_server.records.purse import metrics
 from wallet_server.records.schema import member_events, members, refunds, sales
-from wallet_server.rules.card import Palette
-from wallet_server.rules.metrics import EVER
-from wallet_server.rules.program import default_document
-from wallet_server.rules.program_parts import Reach
-from wallet_server.rules.program_simple import carry_over, stamp_document
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.programme.program import default_document
+from wallet_server.rules.programme.program_parts import Reach
+from wallet_server.rules.programme.program_simple import carry_over, stamp_document
+from wallet_server.rules.tiers.metrics import EVER
 
 YEAR, MONTH, ROLLING = Reach("calendar-year"), Reach("calendar-month"), Reach("rolling-days", 30)
 

@@ -12,7 +12,8 @@ from alembic.migration import MigrationContext
 
 from tests.conftest import NewDatabase
 from tests.world import World
-from wallet_server.actions import till, upkeep
+from wallet_server.actions.counter import till
+from wallet_server.actions.operating import upkeep
 from wallet_server.records import database
 from wallet_server.records.schema import APPEND_ONLY, LEDGER_TABLES, metadata
 from wallet_server.records.schema.columns import stands_on

@@ -12,9 +12,12 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import World
-from wallet_server.actions import cards, journal, till
-from wallet_server.records import fetches, jobs, soonest
-from wallet_server.records.glance import Glance
+from wallet_server.actions.counter import till
+from wallet_server.actions.passes import cards
+from wallet_server.actions.people import journal
+from wallet_server.records import jobs
+from wallet_server.records.operating.glance import Glance
+from wallet_server.records.passes import fetches, soonest
 
 LARGE = (
     "members", "codes", "passes", "publications", "devices", "registrations", "sales", "sale_lines", "ledger_accounts",

@@ -17,19 +17,24 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded
-from wallet_server.actions import keys, upkeep
+from wallet_server.actions import keys
+from wallet_server.actions.operating import upkeep
 from wallet_server.errors import Invalid, Unavailable
-from wallet_server.records import jobs, ledger, members, passes, takings
+from wallet_server.records import jobs
+from wallet_server.records.counter import takings
+from wallet_server.records.counter.sales import NewSale, SaleLine
+from wallet_server.records.counter.takings import Stale
 from wallet_server.records.database import MOST_IN_HAND, Tx
-from wallet_server.records.ledger import Award, Booking
+from wallet_server.records.passes import passes
+from wallet_server.records.people import members
 from wallet_server.records.prepared import Prepared, together
+from wallet_server.records.purse import ledger
+from wallet_server.records.purse.ledger import Award, Booking
 from wallet_server.records.requests import AlreadyClaimed
-from wallet_server.records.sales import NewSale, SaleLine
 from wallet_server.records.schema import balances, ledger_entries, ledger_postings, lots, sale_lines
 from wallet_server.records.schema import jobs as job_table
 from wallet_server.records.schema import passes as pass_table
 from wallet_server.records.schema import sales as sale_table
-from wallet_server.records.takings import Stale
 
 WRITTEN = (sale_table, sale_lines, ledger_entries, ledger_postings, balances, lots, pass_table, job_table)
 LINES = (

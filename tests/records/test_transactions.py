@@ -15,11 +15,13 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded, settings, together
-from wallet_server.actions import till, upkeep
+from wallet_server.actions.counter import till
+from wallet_server.actions.operating import upkeep
 from wallet_server.app import create_app
 from wallet_server.errors import Unavailable
-from wallet_server.records import limits, members
+from wallet_server.records import limits
 from wallet_server.records.database import Database, Tx, open_database, regardless
+from wallet_server.records.people import members
 from wallet_server.records.schema import metadata, rate_windows
 
 WAIT_SECONDS = 0.3

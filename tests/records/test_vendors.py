@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 
 from tests.world import NOON, World
-from wallet_server.records import alerts, issuers, members, passes, vendors
-from wallet_server.records.issuers import Taken
-from wallet_server.records.rung import Rung, mark_rung
-from wallet_server.records.vendors import Class, ClassKey
+from wallet_server.records.passes import alerts, passes
+from wallet_server.records.passes.rung import Rung, mark_rung
+from wallet_server.records.people import members
+from wallet_server.records.vendors import issuers, vendors
+from wallet_server.records.vendors.issuers import Taken
+from wallet_server.records.vendors.vendors import Class, ClassKey
 
 
 def test_a_bucket_gives_its_rate_whoever_asks_and_a_pause_makes_no_flood(world: World) -> None:

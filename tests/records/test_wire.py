@@ -15,7 +15,7 @@ from tests.world import settings
 from wallet_server.errors import Unavailable
 from wallet_server.records import requests
 from wallet_server.records.database import Database, Tx, open_database
-from wallet_server.records.glance import Glance
+from wallet_server.records.operating.glance import Glance
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.requests import AlreadyClaimed, Claim
 from wallet_server.records.schema import rate_windows

@@ -9,9 +9,9 @@ from fractions import Fraction
 from math import floor
 from zoneinfo import ZoneInfo
 
-from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.program import EarnRule, Item, Per, Programme, Visit
-from wallet_server.rules.program_parts import Multiplier
+from wallet_server.rules.baskets.baskets import Basket, Line, State
+from wallet_server.rules.programme.program import EarnRule, Item, Per, Programme, Visit
+from wallet_server.rules.programme.program_parts import Multiplier
 
 Held = Sequence[Multiplier]
 

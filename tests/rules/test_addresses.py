@@ -8,8 +8,8 @@ import pytest
 
 from wallet_server.errors import Invalid
 from wallet_server.rules.addresses import encoded
-from wallet_server.rules.program import parse, publishable
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program import parse, publishable
+from wallet_server.rules.programme.program_default import default_document
 
 
 def with_address(place: str, link: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_server.rules import alert_budget
+from wallet_server.rules.announcing import alert_budget
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WISHES = st.lists(st.tuples(st.integers(0, 90_000), st.sampled_from(["points", "tier", "news", "msg_1"])), max_size=40)

@@ -8,9 +8,9 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.booked import LOTS, SALES, Flow, Reckoning, Subject, Terms, cohorts, history, movement
-from wallet_server.rules.liability import Worth
-from wallet_server.rules.redemption import Cell
+from wallet_server.rules.books.booked import LOTS, SALES, Flow, Reckoning, Subject, Terms, cohorts, history, movement
+from wallet_server.rules.books.liability import Worth
+from wallet_server.rules.books.redemption import Cell
 
 POINTS, OTHER, SHOP = 1, 2, 7
 

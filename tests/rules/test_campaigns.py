@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_server.rules.campaigns import Work, in_time, seconds
+from wallet_server.rules.announcing.campaigns import Work, in_time, seconds
 
 
 def test_a_million_silent_changes_at_fifteen_a_second_are_eighteen_and_a_half_hours() -> None:

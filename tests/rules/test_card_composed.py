@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.card import Card, card_from_json, card_to_json
-from wallet_server.rules.compose import Holding, Store, compose
-from wallet_server.rules.program import Programme, default_document, parse
+from wallet_server.rules.passes.card import Card, card_from_json, card_to_json
+from wallet_server.rules.passes.compose import Holding, Store, compose
+from wallet_server.rules.programme.program import Programme, default_document, parse
 
 AT = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 HOME = Store("Rue Lepic", 48.8860, 2.3340, None, "s1")
@@ -205,8 +205,8 @@ def test_the_order_in_which_stores_are_given_is_nothing() -> None:
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     script = (
         "from datetime import UTC, datetime\n"
-        "from wallet_server.rules.compose import Holding, Store, compose\n"
-        "from wallet_server.rules.program import default_document, parse\n"
+        "from wallet_server.rules.passes.compose import Holding, Store, compose\n"
+        "from wallet_server.rules.programme.program import default_document, parse\n"
         "programme = parse(default_document('Boulangerie Claire') | {'earn': default_document('x')['earn'] + [{\n"
         "  'id': 'z', 'currency': 'points', 'per': {'amount_minor': 7, 'points': 1},\n"
         "  'excluded_categories': ['c', 'b', 'a', 'e', 'd']}]})\n"

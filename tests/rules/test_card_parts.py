@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.rules.test_card_composed import composed
 from tests.wallets.samples import sample_card
 from tests.wallets.test_stamp_card import stamp_card
-from wallet_server.rules.card import (
+from wallet_server.rules.passes.card import (
     ACTION_KINDS,
     Action,
     App,

@@ -11,8 +11,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
-from wallet_server.rules import codes
-from wallet_server.rules.codes import (
+from wallet_server.rules.counter import codes
+from wallet_server.rules.counter.codes import (
     MAX_TEXT,
     Code,
     lookup_key,

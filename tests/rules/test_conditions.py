@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
-from wallet_server.rules import conditions
-from wallet_server.rules.conditions import EVENT, SALE, Refused, Unanswerable
-from wallet_server.rules.program import default_document, parse, publishable
+from wallet_server.rules.conditions import conditions
+from wallet_server.rules.conditions.conditions import EVENT, SALE, Refused, Unanswerable
+from wallet_server.rules.programme.program import default_document, parse, publishable
 
 Facts = dict[str, Any]
 

@@ -1,8 +1,9 @@
 import pytest
 
 from wallet_server.errors import Invalid
-from wallet_server.rules import contacts, short_messages
-from wallet_server.rules.card_file import lines, open_file
+from wallet_server.rules.announcing import short_messages
+from wallet_server.rules.people import contacts
+from wallet_server.rules.people.card_file import lines, open_file
 
 
 @pytest.mark.parametrize("typed", [" Claire@Example.COM", "claire@example.com"])

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.deal_sentences import hint_sentence
-from wallet_server.rules.deals import Deals, Dealt, deals_of, net_lines, parted
-from wallet_server.rules.program import Programme, default_document, parse
+from wallet_server.rules.baskets.baskets import Basket, Line, State
+from wallet_server.rules.baskets.deal_sentences import hint_sentence
+from wallet_server.rules.baskets.deals import Deals, Dealt, deals_of, net_lines, parted
+from wallet_server.rules.programme.program import Programme, default_document, parse
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 NAMES = {"fr": "2 achetés, 1 offert", "en": "Buy 2, get 1"}

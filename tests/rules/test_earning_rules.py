@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.baskets import MAX_AMOUNT, MAX_LINES, Award, Basket, Line, State
-from wallet_server.rules.earning import add_months, explain
-from wallet_server.rules.program import Programme, default_document, parse
-from wallet_server.rules.rating import Rater
-from wallet_server.rules.rating_ways import round_units
+from wallet_server.rules.baskets.baskets import MAX_AMOUNT, MAX_LINES, Award, Basket, Line, State
+from wallet_server.rules.baskets.earning import add_months, explain
+from wallet_server.rules.baskets.rating import Rater
+from wallet_server.rules.baskets.rating_ways import round_units
+from wallet_server.rules.programme.program import Programme, default_document, parse
 
 AT = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 ROUNDINGS = ("down", "up", "half_up", "half_even")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules import liability
-from wallet_server.rules.liability import Cohort, Money, Movement, Worth, allocated, earned_since, owed, rounded
-from wallet_server.rules.program import parse
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.books import liability
+from wallet_server.rules.books.liability import Cohort, Money, Movement, Worth, allocated, earned_since, owed, rounded
+from wallet_server.rules.programme.program import parse
+from wallet_server.rules.programme.program_default import default_document
 
 
 def test_ifric_13_as_kpmg_tells_it_on_examples_10a_and_10b() -> None:

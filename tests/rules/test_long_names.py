@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from wallet_server.rules.card import card_from_json, card_to_json
-from wallet_server.rules.compose import Holding, compose
-from wallet_server.rules.fitting import fits_beside, fits_header, short_form, shortened, warnings
-from wallet_server.rules.program import Programme, default_document, parse
+from wallet_server.rules.passes.card import card_from_json, card_to_json
+from wallet_server.rules.passes.compose import Holding, compose
+from wallet_server.rules.passes.fitting import fits_beside, fits_header, short_form, shortened, warnings
+from wallet_server.rules.programme.program import Programme, default_document, parse
 
 MANIAC, JEDI = "Maître maniaque perfectionniste", "Grand Maître Jedi du nettoyage"
 FORTY = "Maître maniaque du propre et de la vapeur"[:40]

@@ -1,6 +1,6 @@
 import pytest
 
-from wallet_server.rules.matching import CERTAIN, DOUBTFUL, Person, alike, decide, words_of
+from wallet_server.rules.people.matching import CERTAIN, DOUBTFUL, Person, alike, decide, words_of
 
 CLAIRE = Person(
     "claire.martin@example.com", "+33612345678", "Claire Martin", "12 avenue de la République Lyon", "69001"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.places import Store, distance_metres, nearest
+from wallet_server.rules.passes.places import Store, distance_metres, nearest
 
 
 def store(ref: str, latitude: float | None = None, longitude: float | None = None) -> Store:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_server.rules import offline
-from wallet_server.rules.offline import Device, Patience, Turn, Waiting
+from wallet_server.rules.offline import order
+from wallet_server.rules.offline.order import Device, Patience, Turn, Waiting
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=60)
@@ -40,7 +40,7 @@ class Till:
         """As a server that lists a few at a time knows it."""
         numbers = sorted(self.delivered - self.applied)
         waiting = tuple(Waiting(n, self.at[n]) for n in numbers[:LISTED])
-        missing = offline.next_sequence(1, self.delivered)
+        missing = order.next_sequence(1, self.delivered)
         since = min((self.came[n] for n in self.delivered if n > missing), default=None)
         more = len(numbers) > LISTED
         return Device(self.name, f"dev_{self.name}", self.horizon, missing, False, self.floor, waiting, since, more)
@@ -48,7 +48,7 @@ class Till:
 
 @dataclass
 class Server:
-    """Receives and applies, as `actions.offline` does with tables."""
+    """Receives and applies, as `actions.offline.exchange` does with tables."""
 
     tills: dict[str, Till]
     books: list[Turn] = field(default_factory=list)
@@ -56,20 +56,20 @@ class Server:
 
     def sync(self, till: Till, numbers: Sequence[int], now: datetime) -> None:
         """Some of a queue arrives; with it the device says how long its queue is, and what its clock shows."""
-        ahead = offline.skew(now + till.ahead, now)
+        ahead = order.skew(now + till.ahead, now)
         for number in numbers:
             if number not in till.delivered:
                 said = till.queue[number - 1] + till.ahead
-                till.at[number] = offline.happened(said, ahead, till.horizon, now)
+                till.at[number] = order.happened(said, ahead, till.horizon, now)
                 till.delivered.add(number)
                 till.came[number] = now
-        if offline.next_sequence(1, till.delivered) > len(till.queue):
+        if order.next_sequence(1, till.delivered) > len(till.queue):
             till.horizon = now
         self.apply(now)
 
     def apply(self, now: datetime) -> None:
         for _ in range(100):
-            found = offline.ready([till.known() for till in self.tills.values()], Patience(WINDOW, now))
+            found = order.ready([till.known() for till in self.tills.values()], Patience(WINDOW, now))
             for turn in found:
                 till = self.tills[turn.till]
                 till.applied.add(turn.sequence)
@@ -183,21 +183,21 @@ SOON = Patience(WINDOW, minute(10))
 def test_a_device_that_may_still_bring_something_earlier_is_waited_for() -> None:
     mine = Device("till_a", "dev_a", minute(5), 2, waiting=(Waiting(1, minute(3)),))
     other = Device("till_b", "dev_b", minute(2), 1)
-    assert offline.ready([mine, other], SOON) == []
-    assert offline.waits_for([mine, other], SOON) == minute(62)
-    assert [one.sequence for one in offline.ready([mine, replace(other, horizon=minute(4))], SOON)] == [1]
-    assert [one.sequence for one in offline.ready([mine, replace(other, ended=True)], SOON)] == [1]
-    assert offline.ready([mine], SOON) == offline.ready([mine, replace(other, ended=True)], SOON)
+    assert order.ready([mine, other], SOON) == []
+    assert order.waits_for([mine, other], SOON) == minute(62)
+    assert [one.sequence for one in order.ready([mine, replace(other, horizon=minute(4))], SOON)] == [1]
+    assert [one.sequence for one in order.ready([mine, replace(other, ended=True)], SOON)] == [1]
+    assert order.ready([mine], SOON) == order.ready([mine, replace(other, ended=True)], SOON)
     later = Patience(WINDOW, minute(62))
-    assert [one.sequence for one in offline.ready([mine, other], later)] == [1]
-    assert offline.waits_for([other], later) is None
+    assert [one.sequence for one in order.ready([mine, other], later)] == [1]
+    assert order.waits_for([other], later) is None
 
 
 def test_at_one_instant_the_till_decides_and_then_the_number() -> None:
     seconds = tuple(Waiting(n, minute(1)) for n in range(1, 43))
     a = Device("till_a", "dev_a", minute(2), 43, waiting=seconds)
     b = Device("till_b", "dev_b", minute(2), 43, waiting=seconds)
-    found = offline.ready([b, a], SOON)
+    found = order.ready([b, a], SOON)
     assert [(one.till, one.sequence) for one in found] == [
         (till, n) for till in ("till_a", "till_b") for n in range(1, 43)
     ]
@@ -206,34 +206,34 @@ def test_at_one_instant_the_till_decides_and_then_the_number() -> None:
 def test_a_gap_is_waited_for_until_the_window_is_over_and_once() -> None:
     waiting = (Waiting(1, minute(1)), Waiting(3, minute(2)))
     device = Device("till_a", "dev_a", minute(0), 2, waiting=waiting, missing_since=minute(5))
-    assert [one.sequence for one in offline.ready([device], SOON)] == [1]
-    assert [one.sequence for one in offline.ready([device], Patience(WINDOW, minute(64)))] == [1], "others wait no more"
-    assert offline.waits_for([device], Patience(WINDOW, minute(64))) == minute(65)
-    assert [one.sequence for one in offline.ready([device], Patience(WINDOW, minute(65)))] == [1, 3]
-    assert [one.sequence for one in offline.ready([replace(device, ended=True)], SOON)] == [1, 3]
+    assert [one.sequence for one in order.ready([device], SOON)] == [1]
+    assert [one.sequence for one in order.ready([device], Patience(WINDOW, minute(64)))] == [1], "others wait no more"
+    assert order.waits_for([device], Patience(WINDOW, minute(64))) == minute(65)
+    assert [one.sequence for one in order.ready([device], Patience(WINDOW, minute(65)))] == [1, 3]
+    assert [one.sequence for one in order.ready([replace(device, ended=True)], SOON)] == [1, 3]
     further = replace(device, waiting=(Waiting(9, minute(70)),))
-    assert [one.sequence for one in offline.ready([further], Patience(WINDOW, minute(70)))] == [9]
+    assert [one.sequence for one in order.ready([further], Patience(WINDOW, minute(70)))] == [9]
 
 
 def test_of_a_long_queue_nothing_is_overtaken_that_is_not_listed_yet() -> None:
     listed = Device("till_a", "dev_a", minute(9), 9, waiting=(Waiting(1, minute(1)), Waiting(2, minute(2))), more=True)
     other = Device("till_b", "dev_b", minute(9), 2, waiting=(Waiting(1, minute(3)),))
-    assert [(one.till, one.sequence) for one in offline.ready([listed, other], SOON)] == [("till_a", 1), ("till_a", 2)]
+    assert [(one.till, one.sequence) for one in order.ready([listed, other], SOON)] == [("till_a", 1), ("till_a", 2)]
     long_ago = Patience(WINDOW, minute(600))
-    assert [one.till for one in offline.ready([listed, other], long_ago)] == ["till_a"] * 2
-    assert [one.till for one in offline.ready([replace(listed, more=False), other], SOON)][-1] == "till_b"
+    assert [one.till for one in order.ready([listed, other], long_ago)] == ["till_a"] * 2
+    assert [one.till for one in order.ready([replace(listed, more=False), other], SOON)][-1] == "till_b"
 
 
 def test_a_device_keeps_its_own_order_when_its_clock_is_set_back() -> None:
     device = Device("till_a", "dev_a", minute(0), 3, waiting=(Waiting(1, minute(9)), Waiting(2, minute(4))))
-    assert [(one.sequence, one.at) for one in offline.ready([device], SOON)] == [(1, minute(9)), (2, minute(9))]
+    assert [(one.sequence, one.at) for one in order.ready([device], SOON)] == [(1, minute(9)), (2, minute(9))]
 
 
 def test_what_a_device_says_is_corrected_and_bounded() -> None:
     ahead = timedelta(minutes=10)
-    assert offline.happened(minute(30), ahead, minute(0), minute(60)) == minute(20)
-    assert offline.happened(minute(5), ahead, minute(0), minute(60)) == minute(0), "not before it had brought all"
-    assert offline.happened(minute(90), ahead, minute(0), minute(60)) == minute(60), "not in the future"
-    assert offline.happened(datetime.min.replace(tzinfo=UTC), ahead, minute(0), minute(60)) == minute(0)
-    assert offline.skew(minute(10), minute(0)) == ahead
-    assert offline.skew(None, minute(0)) == timedelta(0)
+    assert order.happened(minute(30), ahead, minute(0), minute(60)) == minute(20)
+    assert order.happened(minute(5), ahead, minute(0), minute(60)) == minute(0), "not before it had brought all"
+    assert order.happened(minute(90), ahead, minute(0), minute(60)) == minute(60), "not in the future"
+    assert order.happened(datetime.min.replace(tzinfo=UTC), ahead, minute(0), minute(60)) == minute(0)
+    assert order.skew(minute(10), minute(0)) == ahead
+    assert order.skew(None, minute(0)) == timedelta(0)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.card import ALERT_ORDER, Facet
-from wallet_server.rules.publishing import Decision, Facets, decide
+from wallet_server.rules.passes.card import ALERT_ORDER, Facet
+from wallet_server.rules.passes.publishing import Decision, Facets, decide
 
 ALL: frozenset[Facet] = frozenset(ALERT_ORDER)
 OLD = Facets(points=100, tier="bronze", news="n1")

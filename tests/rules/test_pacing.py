@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_server.rules import pacing
-from wallet_server.rules.pacing import Second
+from wallet_server.rules.announcing import pacing
+from wallet_server.rules.announcing.pacing import Second
 
 seconds = st.builds(
     Second, told=st.integers(0, 5_000), served=st.integers(0, 5_000), in_hand=st.floats(0, 64, allow_nan=False)

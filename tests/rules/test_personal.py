@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_server.rules.personal import names, personal
+from wallet_server.rules.announcing.personal import names, personal
 
 PLACES = ("@prénom", "@Prenom", "@firstname", "@first_name", "{first_name}", "{prénom}")
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.rules import sentences
-from wallet_server.rules.announcing import Limits, Quiet
-from wallet_server.rules.card import Action, App, Beacon, Nfc, Palette
-from wallet_server.rules.compose import Holding, compose
-from wallet_server.rules.program import (
+from wallet_server.rules.announcing.announcing import Limits, Quiet
+from wallet_server.rules.passes.card import Action, App, Beacon, Nfc, Palette
+from wallet_server.rules.passes.compose import Holding, compose
+from wallet_server.rules.programme.program import (
     Amount,
     Item,
     Per,
@@ -33,7 +33,7 @@ from wallet_server.rules.program import (
     fingerprint,
     parse,
 )
-from wallet_server.rules.program_simple import carry_over, document_of, simple_form_of, stamp_document
+from wallet_server.rules.programme.program_simple import carry_over, document_of, simple_form_of, stamp_document
 
 PAGE = Path(__file__).parents[2] / "docs" / "programme.md"
 

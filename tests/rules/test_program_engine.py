@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.program import parse
-from wallet_server.rules.program_parts import (
+from wallet_server.rules.programme.program import parse
+from wallet_server.rules.programme.program_parts import (
     AllOf,
     AnyOf,
     AtLeast,

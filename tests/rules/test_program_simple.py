@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.card import Palette
-from wallet_server.rules.program import default_document, parse
-from wallet_server.rules.program_simple import (
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.programme.program import default_document, parse
+from wallet_server.rules.programme.program_simple import (
     PointsForm,
     SimpleReward,
     StampForm,

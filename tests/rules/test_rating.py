@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rules import rating_oracle
-from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.document_types import MAX_MULTIPLIERS, MAX_RULES
-from wallet_server.rules.occasions import celebrated, window
-from wallet_server.rules.program import Programme, default_document, parse
-from wallet_server.rules.rating import Needs, Rater, Reported, recall
+from wallet_server.rules.baskets.baskets import Basket, Line, State
+from wallet_server.rules.baskets.occasions import celebrated, window
+from wallet_server.rules.baskets.rating import Needs, Rater, Reported, recall
+from wallet_server.rules.programme.document_types import MAX_MULTIPLIERS, MAX_RULES
+from wallet_server.rules.programme.program import Programme, default_document, parse
 
 PARIS = "Europe/Paris"
 NOON = datetime(2026, 12, 4, 11, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from wallet_server.rules import redemption
-from wallet_server.rules.redemption import Cell, History, estimate
+from wallet_server.rules.books import redemption
+from wallet_server.rules.books.redemption import Cell, History, estimate
 
 Hazard = Callable[[int, int], Fraction]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from wallet_server.rules.card import Palette
-from wallet_server.rules.gifts import english, french
-from wallet_server.rules.program import Programme, parse
-from wallet_server.rules.program_simple import stamp_document
-from wallet_server.rules.rules_spoken import rule_sentences
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.programme.gifts import english, french
+from wallet_server.rules.programme.program import Programme, parse
+from wallet_server.rules.programme.program_simple import stamp_document
+from wallet_server.rules.programme.rules_spoken import rule_sentences
 from wallet_server.rules.sentences import (
     progress_sentence,
     reason_sentence,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.earning import explain
-from wallet_server.rules.program import Programme, default_document, parse
-from wallet_server.rules.rating import Rater
-from wallet_server.rules.rules_spoken import rule_sentences
+from wallet_server.rules.baskets.baskets import Basket, Line, State
+from wallet_server.rules.baskets.earning import explain
+from wallet_server.rules.baskets.rating import Rater
+from wallet_server.rules.programme.program import Programme, default_document, parse
+from wallet_server.rules.programme.rules_spoken import rule_sentences
 from wallet_server.rules.sentences import reason_sentence
 
 FIXED = "\u00a0"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.sales_columns import columns_of
-from wallet_server.rules.sales_file import Histories, read
+from wallet_server.rules.simulation.sales_columns import columns_of
+from wallet_server.rules.simulation.sales_file import Histories, read
 
 PARIS = ZoneInfo("Europe/Paris")
 FRENCH = (

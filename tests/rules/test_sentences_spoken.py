@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from wallet_server.rules.program import Money, Plural, Programme, default_document, parse
-from wallet_server.rules.rules_spoken import rule_sentences
+from wallet_server.rules.programme.program import Money, Plural, Programme, default_document, parse
+from wallet_server.rules.programme.rules_spoken import rule_sentences
 from wallet_server.rules.sentences import (
     CashierKind,
     cashier_sentence,

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import WalletError
-from wallet_server.rules import codes, scans, short_codes
-from wallet_server.rules.codes import BASE32, Code
-from wallet_server.rules.short_codes import Short
+from wallet_server.rules.counter import codes, scans, short_codes
+from wallet_server.rules.counter.codes import BASE32, Code
+from wallet_server.rules.counter.short_codes import Short
 
 MARK = "7K3QZD"
 FULL = codes.write(codes.first(MARK, "4MJ8K2V9QH0TXW3E"))

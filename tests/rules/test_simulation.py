@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from benchmarks.year_figures import document, of_oracle, of_simulator
 from benchmarks.year_oracle import TOBACCO, Article, Member
-from wallet_server.rules.baskets import Line
-from wallet_server.rules.program import Programme, parse
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.baskets.baskets import Line
+from wallet_server.rules.programme.program import Programme, parse
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.rules.simulation import (
     Engine,
     Habit,

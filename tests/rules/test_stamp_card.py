@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rules.test_card_composed import AT, PLAIN
-from wallet_server.rules.card import Card, Palette, Stamps, card_from_json, card_to_json
-from wallet_server.rules.compose import compose
-from wallet_server.rules.program import Programme, default_document, parse
-from wallet_server.rules.program_simple import stamp_document
-from wallet_server.rules.stamps import Chance, chances, stamps
+from wallet_server.rules.passes.card import Card, Palette, Stamps, card_from_json, card_to_json
+from wallet_server.rules.passes.compose import compose
+from wallet_server.rules.passes.stamps import Chance, chances, stamps
+from wallet_server.rules.programme.program import Programme, default_document, parse
+from wallet_server.rules.programme.program_simple import stamp_document
 
 FIXED = "\u00a0"
 

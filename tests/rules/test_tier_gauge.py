@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.card import Gauge
-from wallet_server.rules.program import Ladder, Programme, default_document, parse
-from wallet_server.rules.tiers import gauge, level_after, level_for
+from wallet_server.rules.passes.card import Gauge
+from wallet_server.rules.programme.program import Ladder, Programme, default_document, parse
+from wallet_server.rules.tiers.tiers import gauge, level_after, level_for
 
 LANGUAGES = ("fr", "en")
 

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet_server.rules.metrics import (
+from wallet_server.rules.programme.program import Programme, default_document, parse
+from wallet_server.rules.programme.program_build import reach
+from wallet_server.rules.programme.program_parts import AllOf, AnyOf, AtLeast, Need, Weighted
+from wallet_server.rules.tiers.metrics import (
     EVER,
     Measures,
     Missing,
@@ -25,11 +28,8 @@ from wallet_server.rules.metrics import (
     since,
     tenure_days,
 )
-from wallet_server.rules.program import Programme, default_document, parse
-from wallet_server.rules.program_build import reach
-from wallet_server.rules.program_parts import AllOf, AnyOf, AtLeast, Need, Weighted
-from wallet_server.rules.progress_spoken import lacking
-from wallet_server.rules.tiers import gauge, level_for
+from wallet_server.rules.tiers.progress_spoken import lacking
+from wallet_server.rules.tiers.tiers import gauge, level_for
 
 PARIS = Person("Europe/Paris", datetime(2024, 2, 29, 9, tzinfo=UTC))
 SPEND, ORDERS, REFERRALS = ("spend", EVER), ("orders", EVER), ("referrals", EVER)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
-from wallet_server.rules import till_export
-from wallet_server.rules.till_export import Layout, day_of, guess, minor_of, read, text_of
-from wallet_server.rules.whatif import Row
+from wallet_server.rules.simulation import till_export
+from wallet_server.rules.simulation.till_export import Layout, day_of, guess, minor_of, read, text_of
+from wallet_server.rules.simulation.whatif import Row
 
 FRENCH = (
     "Date;N° ticket;Quantité;Montant TTC;TVA;N° client\r\n"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_server.rules.whatif import (
+from wallet_server.rules.simulation.whatif import (
     Offer,
     PointsCard,
     Purchase,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.announcing import AnnouncePolicy, Limits, Quiet, Send, Skip, Wait, decide
+from wallet_server.rules.announcing.announcing import AnnouncePolicy, Limits, Quiet, Send, Skip, Wait, decide
 
 PARIS = "Europe/Paris"
 NIGHT = Quiet(time(21), time(9))

@@ -31,8 +31,9 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.launching import Launched, launch
 from tests.stories.running import clean, free_pair
 from tests.stories.stage import google_settings
-from wallet_server.actions import credentials, upkeep
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.operating import upkeep
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
+from wallet_server.actions.vendors import credentials
 from wallet_server.cli.opening import open_context
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority

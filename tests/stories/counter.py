@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.axe import check
 from tests.stories.bakery import Bakery
 from tests.stories.hands import Hands
-from wallet_server.rules import codes
+from wallet_server.rules.counter import codes
 from wallet_server.sandbox.google import AndroidPhone
 from wallet_server.sandbox.phones.phone import Phone
 

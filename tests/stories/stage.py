@@ -26,9 +26,10 @@ from typing import Any, Self
 from uuid import uuid4
 
 from tests.launching import Launched, launch, ran
-from wallet_server.actions import demo, upkeep
 from wallet_server.actions.context import Context
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.operating import upkeep
+from wallet_server.actions.programme import demo
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
 from wallet_server.cli.opening import open_context
 from wallet_server.cli.sandbox import letter_settings
 from wallet_server.sandbox.apns import ApnsServer

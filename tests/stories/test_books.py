@@ -17,7 +17,8 @@ import pytest
 from tests.conftest import NewDatabase, mostly_on
 from tests.stories.stage import Stage
 from tests.stories.visiting import PASSWORD, Visitor
-from wallet_server.actions import accounting, keys
+from wallet_server.actions import keys
+from wallet_server.actions.books import accounting
 from wallet_server.actions.staff import ACCOUNTANT, team
 
 

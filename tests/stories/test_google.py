@@ -15,8 +15,8 @@ import pytest
 
 from tests.conftest import mostly_on
 from tests.stories.stage import ISSUER, Stage, google_settings, shown
-from wallet_server.actions import programs
-from wallet_server.rules.program_default import default_document
+from wallet_server.actions.programme import programs
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.sandbox.google import AndroidFleet, AndroidPhone, GoogleServer
 from wallet_server.sandbox.google.switches import Order
 

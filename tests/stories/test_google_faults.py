@@ -19,26 +19,22 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded
 from wallet_server import resources
-from wallet_server.actions import (
-    enrol,
-    google_accounts,
-    holders,
-    keys,
-    newsroom,
-    offers,
-    outbox,
-    programs,
-    saving,
-    till,
-)
-from wallet_server.actions.credentials import Claim
-from wallet_server.actions.google_accounts import ServiceAccount
+from wallet_server.actions import keys, outbox
+from wallet_server.actions.announcing import newsroom, offers
+from wallet_server.actions.counter import till
 from wallet_server.actions.once import asked
-from wallet_server.actions.programs import NewStore
+from wallet_server.actions.passes import saving
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import NewStore
+from wallet_server.actions.vendors import google_accounts, holders
+from wallet_server.actions.vendors.credentials import Claim
+from wallet_server.actions.vendors.google_accounts import ServiceAccount
 from wallet_server.errors import Unavailable
 from wallet_server.installation import google_wallet
-from wallet_server.records import jobs, vendors
-from wallet_server.rules.program_default import default_document
+from wallet_server.records import jobs
+from wallet_server.records.vendors import vendors
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer, Order
 from wallet_server.wallets.designs import load_designs

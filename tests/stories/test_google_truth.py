@@ -12,10 +12,15 @@ import pytest
 
 from tests.conftest import NewDatabase
 from tests.stories.test_google_faults import OURS, Street, opened
-from wallet_server.actions import google_accounts, leaving, recovery, saving, till
 from wallet_server.actions.context import MOST_PRESSES
+from wallet_server.actions.counter import till
+from wallet_server.actions.passes import saving
+from wallet_server.actions.people import leaving, recovery
+from wallet_server.actions.vendors import google_accounts
 from wallet_server.errors import Unavailable
-from wallet_server.records import alerts, limits, passes, vendors
+from wallet_server.records import limits
+from wallet_server.records.passes import alerts, passes
+from wallet_server.records.vendors import vendors
 from wallet_server.sandbox.google import Order
 from wallet_server.wallets.google import api
 from wallet_server.wallets.port import Report, Stale

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.conftest import mostly_on
 from tests.stories.stage import Stage, of_google
-from wallet_server.actions import recovery
+from wallet_server.actions.people import recovery
 from wallet_server.records.schema import members, passes
 from wallet_server.sandbox.phones.phone import Phone
 

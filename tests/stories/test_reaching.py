@@ -11,7 +11,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from tests.conftest import mostly_on
 from tests.stories.stage import Stage, balance, shown
-from wallet_server.actions import enrol
+from wallet_server.actions.people import enrol
 
 WITH_GOOGLE = WITH_LETTERS = True
 pytestmark = mostly_on("sqlite", stage=True)

@@ -15,7 +15,7 @@ HOUSEHOLDS, BASKETS, CUT_SHORT = 12, 100, 50
 def complaints(stage: Stage) -> list[str]:
     """What the phones wrote to the server's log, but for what a phone says that fetched a version before it was listed:
     its fetch before was answered with a card, and this one, after the list for that very version, with 304. (Why that
-    cannot be otherwise: tests/actions/test_lists.py.) A list that names a card for nothing gives two 304 in a row."""
+    cannot be otherwise: actions/passes/test_lists.py.) A list that names a card for nothing gives two 304 in a row."""
     found = []
     for phone in stage.fleet.phones.values():
         answers: list[str] = []

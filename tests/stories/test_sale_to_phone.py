@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tests.stories.stage import Stage, balance, of_google, shown
-from wallet_server.rules import codes
+from wallet_server.rules.counter import codes
 from wallet_server.sandbox.google import AndroidPhone
 
 WITH_GOOGLE = True

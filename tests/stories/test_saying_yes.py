@@ -12,7 +12,8 @@ import pytest
 from tests.conftest import databases
 from tests.stories.stage import Answer, Stage, of_google, shown
 from tests.stories.visiting import PASSWORD, Visitor
-from wallet_server.actions import accounting, keys
+from wallet_server.actions import keys
+from wallet_server.actions.books import accounting
 from wallet_server.actions.staff import team
 from wallet_server.sandbox.phones.phone import Phone
 

@@ -19,8 +19,8 @@ from tests.conftest import NewDatabase
 from tests.launching import ran
 from tests.sales_files import rare_file, shop_file
 from tests.stories.stage import Stage, shown
-from wallet_server.actions.presets import preset
-from wallet_server.rules.program_simple import carry_over
+from wallet_server.actions.programme.presets import preset
+from wallet_server.rules.programme.program_simple import carry_over
 
 DRAFT = """
 format = 1

@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw
 
 from tests.conftest import NewDatabase
 from tests.stories.stage import Stage, shown
-from wallet_server.actions import assets, keys
-from wallet_server.rules.card import Palette
-from wallet_server.rules.program_simple import carry_over, stamp_document
+from wallet_server.actions import keys
+from wallet_server.actions.programme import assets
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.programme.program_simple import carry_over, stamp_document
 from wallet_server.sandbox.phones.phone import Phone
 from wallet_server.wallets.drawing import Drawings
 

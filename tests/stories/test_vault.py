@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import mostly_on
 from tests.stories.conftest import MakeStage
 from tests.stories.stage import Stage, shown
-from wallet_server.actions.demo import PASS_TYPE, TEAM
+from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
 from wallet_server.sandbox.phones.phone import Phone
 
 TOKEN = "figures-for-the-one-who-watches"

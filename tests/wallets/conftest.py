@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.wallets.samples import NOW, TEMPLATES, Authority, Issuer, pem, sample_card, sample_identity, subject
-from wallet_server.rules.card import Card
+from wallet_server.rules.passes.card import Card
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet

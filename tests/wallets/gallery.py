@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.wallets.samples import sample_card
 from tests.wallets.test_stamp_card import stamp_card
-from wallet_server.rules.card import (
+from wallet_server.rules.passes.card import (
     Action,
     App,
     Balance,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from wallet_server.rules.card import Balance, Card, Detail, Gauge, News, Palette, Place, Tier
+from wallet_server.rules.passes.card import Balance, Card, Detail, Gauge, News, Palette, Place, Tier
 from wallet_server.wallets.port import Identity
 
 NOW = datetime(2026, 11, 22, 9, 30, 15, tzinfo=UTC)

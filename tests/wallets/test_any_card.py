@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.wallets.opened import open_pass, parse_strings
 from tests.wallets.samples import NOW, sample_card, sample_identity
 from wallet_server.errors import Invalid
-from wallet_server.rules.card import Alert, Balance, Card, Detail, Gauge, News, Place, Texts, Tier
+from wallet_server.rules.passes.card import Alert, Balance, Card, Detail, Gauge, News, Place, Texts, Tier
 from wallet_server.wallets.apple.strings import UNSHOWABLE, Phrases
 from wallet_server.wallets.apple.wallet import AppleWallet
 

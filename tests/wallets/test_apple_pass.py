@@ -12,7 +12,7 @@ import pytest
 from tests.wallets.opened import open_pass, verify
 from tests.wallets.samples import NOW
 from wallet_server.errors import Invalid, Misconfigured
-from wallet_server.rules.card import Alert, Card, Detail, Facet, News, Tier
+from wallet_server.rules.passes.card import Alert, Card, Detail, Facet, News, Tier
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet

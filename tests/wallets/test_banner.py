@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.wallets.samples import TEMPLATES
 from wallet_server.errors import Invalid
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets import logos
 from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import Designs, load_designs

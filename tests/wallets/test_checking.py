@@ -10,7 +10,7 @@ import pytest
 from tests.wallets.documents import right
 from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import sample_card
-from wallet_server.rules.card import Detail, Place
+from wallet_server.rules.passes.card import Detail, Place
 from wallet_server.wallets.apple.checking import card_faults, check
 from wallet_server.wallets.apple.rules import said
 from wallet_server.wallets.apple.rules.fit import fitting

@@ -9,11 +9,11 @@ import pytest
 from tests.wallets.google import making
 from tests.wallets.samples import NOW, sample_card, sample_identity
 from wallet_server.errors import Invalid
-from wallet_server.rules import codes, short_codes
-from wallet_server.rules.card import Nfc
-from wallet_server.rules.program import parse
-from wallet_server.rules.program_default import default_document
-from wallet_server.rules.short_codes import Short
+from wallet_server.rules.counter import codes, short_codes
+from wallet_server.rules.counter.short_codes import Short
+from wallet_server.rules.passes.card import Nfc
+from wallet_server.rules.programme.program import parse
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.wallets.apple import features
 from wallet_server.wallets.designs import BarcodeFormat, Designs
 from wallet_server.wallets.google import objects

@@ -14,7 +14,7 @@ from tests.vendor import Vendor
 from tests.wallets.samples import NOW, PASS_TYPE, TEMPLATES, sample_card, sample_identity
 from tests.world import Told
 from wallet_server.errors import Invalid, Misconfigured
-from wallet_server.rules.card import Alert, Card
+from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer
 from wallet_server.wallets.apple.wallet import AppleWallet

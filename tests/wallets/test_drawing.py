@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets.drawing import LEGIBLE, Drawings, Kept, contrast
 
 NAVY = Palette("#1f3a5f", "#ffffff", "#f2b84b")

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests.wallets.gallery import GALLERY
 from tests.wallets.opened import Opened, open_pass
 from tests.wallets.samples import NOW, TEMPLATES, sample_identity
-from wallet_server.rules.card import Action, Alert, Balance, Card
+from wallet_server.rules.passes.card import Action, Alert, Balance, Card
 from wallet_server.wallets.apple import rules
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell

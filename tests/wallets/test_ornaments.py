@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets.drawing import Drawing, Drawings
 from wallet_server.wallets.inks import LEGIBLE, RGB, colour, contrast
 

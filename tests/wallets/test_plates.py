@@ -12,8 +12,9 @@ from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import NOW, sample_card, sample_identity
 from tests.wallets.test_any_card import ALERTS, cards
 from wallet_server.errors import Invalid
-from wallet_server.rules import codes, recovering, short_codes
-from wallet_server.rules.card import Alert, Card, Detail, Stamps
+from wallet_server.rules.counter import codes, short_codes
+from wallet_server.rules.passes.card import Alert, Card, Detail, Stamps
+from wallet_server.rules.people import recovering
 from wallet_server.wallets.apple import fields, passfile
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.passfile import Press

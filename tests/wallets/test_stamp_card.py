@@ -16,10 +16,10 @@ from PIL import Image
 
 from tests.wallets.opened import Opened, open_pass, verify
 from tests.wallets.samples import NOW
-from wallet_server.rules.card import Alert, Card, Palette
-from wallet_server.rules.compose import Holding, compose
-from wallet_server.rules.program import parse
-from wallet_server.rules.program_simple import stamp_document
+from wallet_server.rules.passes.card import Alert, Card, Palette
+from wallet_server.rules.passes.compose import Holding, compose
+from wallet_server.rules.programme.program import parse
+from wallet_server.rules.programme.program_simple import stamp_document
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet

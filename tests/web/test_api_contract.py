@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import NewDatabase, mostly_on
 from tests.world import World, founded
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program_default import default_document
 
 
 def _document(world: World) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import whole_module_mostly_on
 from tests.world import Holder, World
-from wallet_server.actions import keys, programs
+from wallet_server.actions import keys
 from wallet_server.actions.context import new_id
-from wallet_server.actions.programs import Founded, NewStore
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import Founded, NewStore
 from wallet_server.records import parties
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program_default import default_document
 from wallet_server.web.console import CONSOLE
 
 database_kind = whole_module_mostly_on("sqlite")

@@ -12,9 +12,9 @@ from werkzeug.test import Client, TestResponse
 from tests.conftest import whole_module_mostly_on
 from tests.phone import Phone
 from tests.world import PASS_TYPE, World
-from wallet_server.actions import devices
+from wallet_server.actions.passes import devices
 from wallet_server.errors import Unavailable
-from wallet_server.records.glance import Glance
+from wallet_server.records.operating.glance import Glance
 from wallet_server.web.apple_lane import Lane
 
 database_kind = whole_module_mostly_on("sqlite")

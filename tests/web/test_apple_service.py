@@ -21,7 +21,8 @@ from werkzeug.test import TestResponse
 from tests.conftest import NewDatabase
 from tests.phone import opened
 from tests.world import PASS_TYPE, Holder, World, founded
-from wallet_server.records import jobs, passes
+from wallet_server.records import jobs
+from wallet_server.records.passes import passes
 from wallet_server.records.schema import devices, phone_logs
 
 DEVICE, TOKEN = "a1b2c3d4e5f6", "ab" * 32

@@ -12,9 +12,12 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded, together
-from wallet_server.actions import coupons as tickets
-from wallet_server.actions import keys, leaving, scanning, upkeep
-from wallet_server.records import passes
+from wallet_server.actions import keys
+from wallet_server.actions.counter import scanning
+from wallet_server.actions.operating import upkeep
+from wallet_server.actions.people import leaving
+from wallet_server.actions.purse import coupons as tickets
+from wallet_server.records.passes import passes
 from wallet_server.records.schema import (
     coupon_events,
     coupons,
@@ -25,8 +28,8 @@ from wallet_server.records.schema import (
     reward_stock,
     sales,
 )
-from wallet_server.rules import short_codes
-from wallet_server.rules.program import default_document
+from wallet_server.rules.counter import short_codes
+from wallet_server.rules.programme.program import default_document
 
 TITLE = {"fr": "Bon de 10 €", "en": "€10 voucher"}
 TERMS = {"fr": "Dès 20 € d’achat.", "en": "From €20 on."}

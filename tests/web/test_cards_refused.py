@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.actions.test_one_time import CLAIRE, _carried
+from tests.actions.people.test_one_time import CLAIRE
 from tests.conftest import whole_module_mostly_on
 from tests.letterbox import Letterbox
 from tests.tills import on_shift
 from tests.world import Holder, World
-from wallet_server.actions import leaving, programs
 from wallet_server.actions.keys import authenticate
-from wallet_server.actions.programs import NewStore
-from wallet_server.records import contacts, members
+from wallet_server.actions.people import leaving
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import NewStore
+from wallet_server.records.people import contacts, members
 from wallet_server.records.schema import ledger_entries
-from wallet_server.rules import codes, refusals
+from wallet_server.rules.counter import codes, refusals
 
 database_kind = whole_module_mostly_on("sqlite")
 
@@ -106,7 +107,7 @@ def test_an_older_card_spends_with_a_code_that_its_member_was_sent(world: World)
     status, told = ask(world, "/v1/proofs", {"code": holder.code, "language": "fr"})
     assert (status, told["kind"]) == (200, "email")
     assert told["sentence"] == f"Un code a été envoyé par e-mail à {told['to']}."
-    _carried(world)
+    world.carried()
     wanted = {"code": holder.code, "amount": 5, "reference": "9"}
     assert ask(world, "/v1/redemptions", wanted)[1]["proofs"] == ["code"]
     for bad in ({"kind": "code"}, {"kind": "cashier", "value": "123456"}, {"kind": "word"}):

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.actions.test_gestures import document
+from tests.actions.counter.test_gestures import document
 from tests.conftest import mostly_on
 from tests.tills import PIN, hire, on_shift, take_over
 from tests.world import World, founded, together
-from wallet_server.actions import cashiers
+from wallet_server.actions.counter import cashiers
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.staff import team
 from wallet_server.errors import Conflict, Invalid, TooMany
-from wallet_server.records import counter_deeds, waits
+from wallet_server.records.counter import counter_deeds
 from wallet_server.records.schema import COUNTER_FACTS, metadata
+from wallet_server.records.staff import waits
 
 
 @mostly_on("sqlite")

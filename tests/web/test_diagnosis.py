@@ -15,7 +15,7 @@ from tests.phone import Phone
 from tests.world import World
 from wallet_server.cli import doctor
 from wallet_server.errors import Misconfigured, NotFound
-from wallet_server.rules import case, diagnosis
+from wallet_server.rules.passes import case, diagnosis
 from wallet_server.wallets.apple import phone_lines
 from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, catalogues
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wallets.gallery import GALLERY
-from wallet_server.rules.card import Event
+from wallet_server.rules.passes.card import Event
 from wallet_server.web.face import Face, face
 
 

@@ -9,7 +9,7 @@ from tests.conftest import whole_module_mostly_on
 from tests.tills import hire, on_shift
 from tests.world import World
 from wallet_server.actions import keys
-from wallet_server.records import deeds
+from wallet_server.records.staff import deeds
 
 database_kind = whole_module_mostly_on("sqlite")
 

@@ -17,7 +17,8 @@ from tests.world import World
 from wallet_server.actions.tally import Tally
 from wallet_server.app import create_app
 from wallet_server.errors import Unavailable
-from wallet_server.records import counters, gauges, jobs
+from wallet_server.records import jobs
+from wallet_server.records.operating import counters, gauges
 from wallet_server.records.schema import jobs as table
 
 TOKEN = "a long token of many letters"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import NewDatabase, whole_module_mostly_on
 from tests.world import Holder, World, founded
-from wallet_server.rules.program import default_document
+from wallet_server.rules.programme.program import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import whole_module_mostly_on
 from tests.world import Holder, World
-from wallet_server.actions import dry_run
-from wallet_server.rules.program import default_document
+from wallet_server.actions.programme import dry_run
+from wallet_server.rules.programme.program import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
 

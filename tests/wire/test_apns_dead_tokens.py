@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from tests.conftest import whole_module_mostly_on
 from tests.phone import Phone
 from tests.world import PASS_TYPE, TEAM, World, founded
-from wallet_server.actions import outbox, refresh
+from wallet_server.actions import outbox
+from wallet_server.actions.passes import refresh
 from wallet_server.records import jobs
 from wallet_server.records.schema import devices as devices_table
 from wallet_server.sandbox.apns import Answer, ApnsServer

@@ -23,7 +23,7 @@ from tests.wallets.documents import BROKEN, KINDS, Document, broken, right
 from tests.wallets.gallery import GALLERY
 from tests.wallets.opened import Opened, open_pass, verify
 from tests.wallets.samples import NOW, sample_identity
-from wallet_server.rules.card import Alert
+from wallet_server.rules.passes.card import Alert
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
 from wallet_server.wallets.apple.wallet import AppleWallet

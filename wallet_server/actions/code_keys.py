@@ -18,8 +18,8 @@ from wallet_server.records import code_keys
 from wallet_server.records.code_keys import CodeKeyRow
 from wallet_server.records.database import Tx
 from wallet_server.records.scope import Scope
-from wallet_server.rules import codes
-from wallet_server.rules.codes import Code
+from wallet_server.rules.counter import codes
+from wallet_server.rules.counter.codes import Code
 
 OVERLAP = timedelta(hours=48)
 """How long a key is published before it signs: longer than a till goes without fetching what it needs offline."""

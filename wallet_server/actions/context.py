@@ -11,18 +11,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from wallet_server.actions.couriers import Couriers
-from wallet_server.actions.listeners import Listeners
 from wallet_server.actions.tally import Tally
+from wallet_server.actions.telling.couriers import Couriers
+from wallet_server.actions.telling.listeners import Listeners
 from wallet_server.actions.times import Times
 from wallet_server.channels.port import Channel
 from wallet_server.channels.posting import Poster
-from wallet_server.records import programmes
 from wallet_server.records.clocks import ahead
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.envelope import Keyring
-from wallet_server.rules.program import Programme, parse
-from wallet_server.rules.rating import Rater
+from wallet_server.records.programme import programmes
+from wallet_server.rules.baskets.rating import Rater
+from wallet_server.rules.programme.program import Programme, parse
 from wallet_server.settings import Settings
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings, Kept
@@ -85,7 +85,7 @@ class Shelf:
 class Context:
     """Settings, database, keys, wallets, the clock (UTC) and the doorbell that wakes delivery after a commit.
 
-    `notes` takes what phones hold (see `actions.noting`); None: it is written at once.
+    `notes` takes what phones hold (see `actions.passes.noting`); None: it is written at once.
 
     `designs` are those of the wallets; `drafted` draws cards that nobody has yet, apart from the wallets' own drawings,
     so that somebody who tries many colours does not drive those out. `google_roots` are the keys that Google signs its

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.errors import Conflict, Forbidden, Invalid, Unauthenticated
-from wallet_server.records import deeds, limits, parties
 from wallet_server.records import keys as stored
+from wallet_server.records import limits, parties
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.keys import KeyLine
 from wallet_server.records.scope import Scope
+from wallet_server.records.staff import deeds
 
 __all__ = ["KeyLine", "Meter", "Scope", "authenticate", "listed", "make", "make_key", "require", "revoke", "rotate"]
 

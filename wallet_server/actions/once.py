@@ -12,7 +12,8 @@ import orjson
 
 from wallet_server.actions.context import Context
 from wallet_server.errors import Conflict, Invalid, Unavailable, WalletError
-from wallet_server.records import counter_deeds, parties, requests
+from wallet_server.records import parties, requests
+from wallet_server.records.counter import counter_deeds
 from wallet_server.records.database import Tx
 from wallet_server.records.requests import AlreadyClaimed, Answered, Claim
 from wallet_server.records.scope import Scope

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from wallet_server.actions import pacing
 from wallet_server.actions.context import Context
+from wallet_server.actions.passes import pacing
 from wallet_server.errors import Unavailable
-from wallet_server.records import jobs, soonest, vendors
+from wallet_server.records import jobs
 from wallet_server.records.jobs import AFAR, BULK, COUNTER, DRIP, LANES, SERVICE, Lease, Letter
+from wallet_server.records.passes import soonest
+from wallet_server.records.vendors import vendors
 
 __all__ = [
     "AFAR",

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from wallet_server.actions import journal
 from wallet_server.actions.context import Context
-from wallet_server.records import overview, parties, programmes
+from wallet_server.actions.people import journal
+from wallet_server.records import overview, parties
 from wallet_server.records.overview import Clocks, Day, Moved, Span, Visit
 from wallet_server.records.parties import StoreRow
+from wallet_server.records.programme import programmes
 from wallet_server.records.scope import Scope
-from wallet_server.rules.program import Programme
+from wallet_server.rules.programme.program import Programme
 
 FORTNIGHT = 14
 LAST_VISITS = 12

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import structlog
 
-from wallet_server.records import counters
 from wallet_server.records.database import Database
+from wallet_server.records.operating import counters
 
 EVERY_SECONDS = 5.0
 _log = structlog.get_logger("tally")

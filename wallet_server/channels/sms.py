@@ -17,7 +17,7 @@ import orjson
 import urllib3
 
 from wallet_server.channels.port import Later, Letter, Refused, Taken, Verdict
-from wallet_server.rules.short_messages import parts
+from wallet_server.rules.announcing.short_messages import parts
 
 CONNECT_SECONDS, MOST_SECONDS = 5.0, 15.0
 AWAY_SECONDS, BUSY_SECONDS, MISSET_SECONDS, MOST_REST = 30.0, 60.0, 600.0, 3600.0

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import click
 
-from wallet_server.actions import offers, operator
+from wallet_server.actions.announcing import offers
+from wallet_server.actions.announcing.offers import Announcement
 from wallet_server.actions.context import Context
 from wallet_server.actions.keys import Scope
-from wallet_server.actions.offers import Announcement
 from wallet_server.actions.once import asked
+from wallet_server.actions.operating import operator
 from wallet_server.cli.opening import open_context
 
 WHY = {

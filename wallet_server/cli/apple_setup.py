@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import apple_setup, operator
 from wallet_server.actions.context import Context
+from wallet_server.actions.operating import operator
+from wallet_server.actions.vendors import apple_setup
 from wallet_server.cli import apple_vault, google_setup
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid, WalletError

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import apple_setup, push_keys
-from wallet_server.actions import credentials as vault
+from wallet_server.actions.vendors import apple_setup, push_keys
+from wallet_server.actions.vendors import credentials as vault
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from wallet_server.actions import upkeep
+from wallet_server.actions.operating import upkeep
 from wallet_server.cli.opening import open_context
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import click
 
-from wallet_server.actions import accounting, operator
-from wallet_server.actions.accounting import Question
+from wallet_server.actions.books import accounting
+from wallet_server.actions.books.accounting import Question
+from wallet_server.actions.operating import operator
 from wallet_server.cli.opening import open_context
 from wallet_server.web import sheets
 

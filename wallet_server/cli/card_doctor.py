@@ -6,9 +6,10 @@ import json
 
 import click
 
-from wallet_server.actions import doctor as physician
-from wallet_server.actions import pass_doctor, safekeeping
-from wallet_server.actions.pass_doctor import Chart
+from wallet_server.actions.operating import doctor as physician
+from wallet_server.actions.operating import safekeeping
+from wallet_server.actions.passes import pass_doctor
+from wallet_server.actions.passes.pass_doctor import Chart
 from wallet_server.errors import Misconfigured
 from wallet_server.installation import build_context
 from wallet_server.records.database import open_database

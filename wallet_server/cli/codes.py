@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from wallet_server.actions import code_keys, operator
+from wallet_server.actions import code_keys
 from wallet_server.actions.code_keys import CodeKey
+from wallet_server.actions.operating import operator
 from wallet_server.cli.opening import open_context
 
 

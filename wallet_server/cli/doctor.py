@@ -8,9 +8,9 @@ from dataclasses import asdict
 
 import click
 
-from wallet_server.actions import doctor as physician
-from wallet_server.actions import safekeeping
-from wallet_server.actions.doctor import Finding
+from wallet_server.actions.operating import doctor as physician
+from wallet_server.actions.operating import safekeeping
+from wallet_server.actions.operating.doctor import Finding
 from wallet_server.cli import PARTS, load
 from wallet_server.errors import WalletError
 from wallet_server.installation import build_context

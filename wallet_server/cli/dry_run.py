@@ -9,9 +9,9 @@ from typing import Any
 import click
 import orjson
 
-from wallet_server.actions import dry_run as trying
-from wallet_server.actions import operator
-from wallet_server.actions.simulating import read_document
+from wallet_server.actions.operating import operator
+from wallet_server.actions.programme import dry_run as trying
+from wallet_server.actions.programme.simulating import read_document
 from wallet_server.cli.opening import open_context
 
 EVERYBODY, TOLD = 10**12, 50_000

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from wallet_server.actions import credentials as vault
-from wallet_server.actions import doctor as physician
-from wallet_server.actions import programs
-from wallet_server.actions.programs import NewStore
+from wallet_server.actions.operating import doctor as physician
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import NewStore
 from wallet_server.actions.staff import OWNER, team
+from wallet_server.actions.vendors import credentials as vault
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid
-from wallet_server.rules.program_default import default_document
+from wallet_server.rules.programme.program_default import default_document
 
 MAX_DOCUMENT_BYTES = 1_000_000
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from wallet_server.actions import google_accounts, operator
 from wallet_server.actions.context import Context
-from wallet_server.actions.google_accounts import ServiceAccount
+from wallet_server.actions.operating import operator
+from wallet_server.actions.vendors import google_accounts
+from wallet_server.actions.vendors.google_accounts import ServiceAccount
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid, WalletError
 

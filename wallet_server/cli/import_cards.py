@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import imported, importing, operator
-from wallet_server.actions.importing import File
+from wallet_server.actions.operating import operator
+from wallet_server.actions.people import imported, importing
+from wallet_server.actions.people.importing import File
 from wallet_server.cli.opening import open_context
 
 WORDS = {

@@ -32,7 +32,7 @@ def bells_folder(settings: Settings) -> Path:
 
 
 class Bars:
-    """A bar for each table on a terminal, nothing elsewhere; implements `actions.safekeeping.Watch`."""
+    """A bar for each table on a terminal, nothing elsewhere; implements `actions.operating.safekeeping.Watch`."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)

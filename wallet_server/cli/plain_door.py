@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from wallet_server.actions import local_tls
 from wallet_server.actions.context import Context
+from wallet_server.actions.operating import local_tls
 from wallet_server.errors import Misconfigured
 from wallet_server.web.pages import files
 from wallet_server.web.trust import plain_door

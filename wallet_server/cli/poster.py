@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import operator
-from wallet_server.actions import poster as posting
+from wallet_server.actions.operating import operator
+from wallet_server.actions.programme import poster as posting
 from wallet_server.cli.opening import open_context
 from wallet_server.web.poster import SIZES, drawn, unprintable
 from wallet_server.web.rendering import Press

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wallet_server.actions import presets as shipping
+from wallet_server.actions.programme import presets as shipping
 
 
 @click.command()

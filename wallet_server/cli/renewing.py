@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import click
 
-from wallet_server.actions import local_names, local_tls
 from wallet_server.actions.context import Context
+from wallet_server.actions.operating import local_names, local_tls
 from wallet_server.errors import Misconfigured
 
 LOOK_EVERY_SECONDS = 12 * 3600.0

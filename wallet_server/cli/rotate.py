@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from wallet_server.actions import credentials as vault
-from wallet_server.actions import local_tls
+from wallet_server.actions.operating import local_tls
+from wallet_server.actions.vendors import credentials as vault
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Misconfigured
 

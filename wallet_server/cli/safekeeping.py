@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from wallet_server.actions import programs, proofs, safekeeping
-from wallet_server.actions.safekeeping import Manifest
+from wallet_server.actions.operating import proofs, safekeeping
+from wallet_server.actions.operating.safekeeping import Manifest
+from wallet_server.actions.programme import programs
 from wallet_server.cli.opening import Bars, open_context
 from wallet_server.settings import Settings
 

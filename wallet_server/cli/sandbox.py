@@ -17,8 +17,9 @@ from urllib.parse import urlencode
 
 import click
 
-from wallet_server.actions import demo, local_names, local_tls
 from wallet_server.actions.context import Context
+from wallet_server.actions.operating import local_names, local_tls
+from wallet_server.actions.programme import demo
 from wallet_server.cli.opening import open_context
 from wallet_server.cli.trusting import show_trust
 from wallet_server.errors import WalletError

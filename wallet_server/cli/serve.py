@@ -12,8 +12,9 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server import Server
 
-from wallet_server.actions import given_papers, google_accounts, local_names, local_tls
 from wallet_server.actions.context import Context
+from wallet_server.actions.operating import local_names, local_tls
+from wallet_server.actions.vendors import given_papers, google_accounts
 from wallet_server.cli import PARTS, load
 from wallet_server.cli.opening import open_context
 from wallet_server.cli.renewing import renewing

@@ -6,8 +6,8 @@ import multiprocessing.util
 from typing import TYPE_CHECKING
 
 from wallet_server.actions.context import Context
-from wallet_server.actions.noting import Notes
-from wallet_server.actions.pacing import Gauge
+from wallet_server.actions.passes.noting import Notes
+from wallet_server.actions.passes.pacing import Gauge
 from wallet_server.actions.tally import Keeper
 from wallet_server.app import create_app
 from wallet_server.cli.opening import bells_folder

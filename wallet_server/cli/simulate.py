@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from wallet_server.actions import simulating
-from wallet_server.actions.presets import preset, presets
-from wallet_server.actions.simulating import READING, Simulated, Wish
-from wallet_server.rules.program import Programme, parse
-from wallet_server.rules.sales_columns import FIELDS
-from wallet_server.rules.sales_file import Reject
+from wallet_server.actions.programme import simulating
+from wallet_server.actions.programme.presets import preset, presets
+from wallet_server.actions.programme.simulating import READING, Simulated, Wish
+from wallet_server.rules.programme.program import Programme, parse
 from wallet_server.rules.simulation import HABITS, Habit, Report, words
 from wallet_server.rules.simulation.pictures import pictures
+from wallet_server.rules.simulation.sales_columns import FIELDS
+from wallet_server.rules.simulation.sales_file import Reject
 from wallet_server.rules.simulation.written import document
 from wallet_server.web import sheets
 

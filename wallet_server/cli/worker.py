@@ -8,8 +8,8 @@ import threading
 
 import click
 
-from wallet_server.actions import given_papers, google_accounts
 from wallet_server.actions.tally import Keeper
+from wallet_server.actions.vendors import given_papers, google_accounts
 from wallet_server.cli.opening import bells_folder, open_context
 from wallet_server.delivery.engine import Engine
 

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import structlog
 
-from wallet_server.actions import outbox, refresh, upkeep
+from wallet_server.actions import outbox
 from wallet_server.actions.context import Context
+from wallet_server.actions.operating import upkeep
+from wallet_server.actions.passes import refresh
 from wallet_server.delivery.worker import Worker
 from wallet_server.errors import WalletError
 

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from wallet_server.actions import (
-    allowances,
-    cards,
-    everybody,
-    holders,
-    holding,
-    hooks,
-    importing,
-    letters,
-    maturing,
-    offers,
-    offline_queue,
-    one_time,
-    posting,
-    programs,
-    refresh,
-    reviewing,
-    ringing,
-    unlinking,
-    upkeep,
-    watching,
-    webhooks,
-    welcome,
-)
+from wallet_server.actions.announcing import everybody, offers
 from wallet_server.actions.context import Context
+from wallet_server.actions.counter import watching
+from wallet_server.actions.offline import allowances, applying
+from wallet_server.actions.operating import upkeep
 from wallet_server.actions.outbox import Lease
+from wallet_server.actions.passes import cards, refresh, ringing, unlinking, welcome
+from wallet_server.actions.people import importing, letters, one_time
+from wallet_server.actions.programme import programs
+from wallet_server.actions.purse import holding, maturing, reviewing
+from wallet_server.actions.telling import hooks, posting, webhooks
+from wallet_server.actions.vendors import holders
 
 Action = Callable[[Context, list[Lease]], object]
 """Works a batch of leases of one kind and settles each; level-triggered, so that a repeat does no harm."""
@@ -47,7 +33,7 @@ KINDS: Mapping[str, Action] = {
     everybody.ONE_BY_ONE: everybody.one_by_one,
     holders.HOLDERS: holders.walk,
     holding.LAPSE: holding.lapse,
-    allowances.APPLY: offline_queue.walk,
+    allowances.APPLY: applying.walk,
     maturing.MATURE: maturing.walk,
     reviewing.REVIEW: reviewing.walk,
     welcome.OWED: welcome.bring,

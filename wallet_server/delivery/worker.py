@@ -14,9 +14,10 @@ from itertools import groupby
 
 import structlog
 
-from wallet_server.actions import cards, outbox, pacing
+from wallet_server.actions import outbox
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
+from wallet_server.actions.passes import cards, pacing
 from wallet_server.delivery.jobs import KINDS, OF_PASSES
 from wallet_server.errors import Unavailable, WalletError
 

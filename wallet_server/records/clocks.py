@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wallet_server.records import counters
 from wallet_server.records.database import Tx
+from wallet_server.records.operating import counters
 from wallet_server.records.schema import account_clocks, announcements, jobs, members, passes, programmes
 from wallet_server.records.schema import counters as counter_table
 

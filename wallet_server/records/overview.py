@@ -12,9 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from wallet_server.records.announcements import SHOWN
+from wallet_server.records.announcing.announcements import SHOWN
+from wallet_server.records.counter.visits import TOUCH
 from wallet_server.records.database import Tx
-from wallet_server.records.ledger import BURN, EARN
+from wallet_server.records.purse.ledger import BURN, EARN
 from wallet_server.records.schema import (
     announcement_members,
     announcements,
@@ -34,7 +35,6 @@ from wallet_server.records.schema import (
     tills,
 )
 from wallet_server.records.scope import Scope
-from wallet_server.records.visits import TOUCH
 
 MOST_JOINED = 10_000
 """The newest members that are looked at for those of today."""

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Database, Tx
-from wallet_server.records.glance import Glance
+from wallet_server.records.operating.glance import Glance
 from wallet_server.records.schema import (
     account_clocks,
     accounts,

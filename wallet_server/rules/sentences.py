@@ -13,12 +13,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
-from wallet_server.rules.card import Texts
+from wallet_server.rules.baskets.factor_words import beside
+from wallet_server.rules.baskets.reasons import REASONS
 from wallet_server.rules.days import day_text
-from wallet_server.rules.factor_words import beside
-from wallet_server.rules.gifts import Gift, borrowed, english, french, spoken_in
-from wallet_server.rules.program import Event, Money, Plural, Programme, Reward
-from wallet_server.rules.reasons import REASONS
+from wallet_server.rules.passes.card import Texts
+from wallet_server.rules.programme.gifts import Gift, borrowed, english, french, spoken_in
+from wallet_server.rules.programme.program import Event, Money, Plural, Programme, Reward
 
 LANGUAGES = ("fr", "en")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from PIL import Image
 
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets import ornaments, stamp_card
 from wallet_server.wallets.drawing import Drawn, Kept
 from wallet_server.wallets.inks import BLACK, WHITE, colour, legible, luminance, mix

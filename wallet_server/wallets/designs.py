@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from wallet_server.errors import Fault, Invalid, Misconfigured
-from wallet_server.rules.card import Alert, Facet, Texts
+from wallet_server.rules.passes.card import Alert, Facet, Texts
 from wallet_server.wallets.design_files import (
     SLOT_NAMES,
     Align,

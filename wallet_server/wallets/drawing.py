@@ -18,7 +18,7 @@ from typing import Generic, Literal, TypeVar
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets import ornaments, stamp_card
 from wallet_server.wallets.inks import BLACK, LEGIBLE, RGB, WHITE, colour, contrast, legible, luminance, mix
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from PIL import ImageColor
 
-from wallet_server.rules.colours import RGB, contrast, luminance
+from wallet_server.rules.passes.colours import RGB, contrast, luminance
 
 __all__ = ["BLACK", "LEGIBLE", "RGB", "WHITE", "colour", "contrast", "legible", "luminance", "mix"]
 

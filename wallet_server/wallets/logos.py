@@ -17,7 +17,7 @@ from typing import Literal
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from wallet_server.errors import Invalid, Unavailable
-from wallet_server.rules.colours import RGB, contrast, rgb
+from wallet_server.rules.passes.colours import RGB, contrast, rgb
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PIXELS = 40_000_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets.inks import BLACK, LEGIBLE, RGB, WHITE, colour, contrast, legible, luminance, mix
 from wallet_server.wallets.sketch import XY, Pen, Sketch, on_circle, star
 

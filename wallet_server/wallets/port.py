@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.rules.passes.card import Alert, Card, Texts
 
 
 @dataclass(frozen=True)

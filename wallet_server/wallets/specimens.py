@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from wallet_server.rules import codes, short_codes
-from wallet_server.rules.card import (
+from wallet_server.rules.counter import codes, short_codes
+from wallet_server.rules.counter.short_codes import Short
+from wallet_server.rules.passes.card import (
     Action,
     Alert,
     App,
@@ -30,7 +31,6 @@ from wallet_server.rules.card import (
     Texts,
     Tier,
 )
-from wallet_server.rules.short_codes import Short
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.port import Identity
 

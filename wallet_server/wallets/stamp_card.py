@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets.inks import LEGIBLE, RGB, colour, contrast, legible, luminance, mix
 
 LEAST, MOST = 2, 20

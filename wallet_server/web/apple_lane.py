@@ -11,8 +11,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from wallet_server.actions import devices
 from wallet_server.actions.context import Context
+from wallet_server.actions.passes import devices
 from wallet_server.web import apple_service
 from wallet_server.web.metrics import SERVED, UNCHANGED
 from wallet_server.web.pages import DATA_POLICY, GUARDS

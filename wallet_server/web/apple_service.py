@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from wallet_server.actions import devices
 from wallet_server.actions.context import Context
-from wallet_server.actions.devices import Fetched
+from wallet_server.actions.passes import devices
+from wallet_server.actions.passes.devices import Fetched
 from wallet_server.errors import Invalid
 
 apple = Blueprint("apple", __name__, url_prefix="/apple/v1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from wallet_server.actions import assets as pictures
+from wallet_server.actions.programme import assets as pictures
 from wallet_server.web.rendering import context, root
 
 assets = Blueprint("assets", __name__)

@@ -9,8 +9,9 @@ import orjson
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import enrol, pages, saving
-from wallet_server.rules.card import Card
+from wallet_server.actions.passes import saving
+from wallet_server.actions.people import enrol, pages
+from wallet_server.rules.passes.card import Card
 from wallet_server.web import trying
 from wallet_server.web.buttons import button_path
 from wallet_server.web.face import Face, face

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from wallet_server.actions import claims, enrol, programs
+from wallet_server.actions.counter import claims
 from wallet_server.actions.once import Facts
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany
 from wallet_server.rules import sentences
 from wallet_server.web.rendering import LANGUAGES, chosen_language, context, language, press, render, root

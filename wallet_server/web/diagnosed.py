@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wallet_server.actions.pass_doctor import Chart, Examined
-from wallet_server.rules.case import Event, Value
-from wallet_server.rules.diagnosis import Diagnosis
+from wallet_server.actions.passes.pass_doctor import Chart, Examined
+from wallet_server.rules.passes.case import Event, Value
+from wallet_server.rules.passes.diagnosis import Diagnosis
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import Words
 

@@ -11,8 +11,8 @@ from babel.dates import format_date, format_datetime
 from markupsafe import Markup
 
 from wallet_server.rules import sentences
-from wallet_server.rules.card import Balance, Card, Kind, Offer, Stamps, Texts
-from wallet_server.rules.program import Money
+from wallet_server.rules.passes.card import Balance, Card, Kind, Offer, Stamps, Texts
+from wallet_server.rules.programme.program import Money
 from wallet_server.web.assets import asset_path
 from wallet_server.web.rendering import day_style, in_language, palette_spec, symbol
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, request
 
-from wallet_server.actions import google_events
 from wallet_server.actions.context import Context
+from wallet_server.actions.vendors import google_events
 
 google = Blueprint("google", __name__)
 PATH = "/google/callbacks/"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
-from wallet_server.actions import pages
+from wallet_server.actions.people import pages
 from wallet_server.actions.staff import links
 from wallet_server.errors import NotFound
 from wallet_server.web import trying

@@ -11,11 +11,14 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import assets, enrol, pages
+from wallet_server.actions.people import enrol, pages
+from wallet_server.actions.programme import assets
 from wallet_server.errors import Invalid, TooMany, WalletError
-from wallet_server.rules import coupons, rules_spoken, sentences
-from wallet_server.rules.card import Card
-from wallet_server.rules.program import Amount, Programme
+from wallet_server.rules import sentences
+from wallet_server.rules.counter import coupons
+from wallet_server.rules.passes.card import Card
+from wallet_server.rules.programme import rules_spoken
+from wallet_server.rules.programme.program import Amount, Programme
 from wallet_server.web import trying
 from wallet_server.web.face import face
 from wallet_server.web.rendering import (

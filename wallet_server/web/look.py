@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from wallet_server.rules.card import Palette
+from wallet_server.rules.passes.card import Palette
 from wallet_server.web.rendering import language, press, render
 
 look = Blueprint("look", __name__)

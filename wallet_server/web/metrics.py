@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, g, request
 
-from wallet_server.actions import metrics as measured
-from wallet_server.actions.metrics import MOST_COUNTED, Figures
+from wallet_server.actions.operating import metrics as measured
+from wallet_server.actions.operating.metrics import MOST_COUNTED, Figures
 from wallet_server.web.lazily import lazily
 from wallet_server.web.rendering import context
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from wallet_server.actions import pairing
+from wallet_server.actions.counter import pairing
 from wallet_server.errors import Invalid
 from wallet_server.web.api.door import answer, stamp
 from wallet_server.web.rendering import context, language, press, render

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import segno
 from PIL import Image
 
-from wallet_server.actions.poster import Poster
+from wallet_server.actions.programme.poster import Poster
 from wallet_server.web.lazily import lazily
 from wallet_server.web.rendering import Words
 

@@ -25,7 +25,7 @@ from wallet_server.errors import (
     Unavailable,
     WalletError,
 )
-from wallet_server.rules import refusals
+from wallet_server.rules.counter import refusals
 
 STATUS: tuple[tuple[type[WalletError], int], ...] = (
     (Unauthenticated, 401),

@@ -8,7 +8,7 @@ from babel.dates import format_date
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import rating
+from wallet_server.actions.counter import rating
 from wallet_server.errors import Invalid, NotFound, TooMany, WalletError
 from wallet_server.web.rendering import context, day_style, here, language, press, render
 

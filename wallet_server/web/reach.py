@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import plastic, reaching
+from wallet_server.actions.people import plastic, reaching
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany, WalletError
 from wallet_server.web.rendering import LANGUAGES, chosen_language, context, language, press, render, root
 from wallet_server.web.visitor import address

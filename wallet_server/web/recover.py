@@ -6,8 +6,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import enrol, recovery, recovery_letters
 from wallet_server.actions.once import Facts
+from wallet_server.actions.people import enrol, recovery, recovery_letters
 from wallet_server.errors import Invalid, NotFound, TooMany
 from wallet_server.web.face import face
 from wallet_server.web.join import form_name, form_sent, remember

@@ -24,7 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wallet_server.actions.context import Context
-from wallet_server.rules.card import Palette, Texts
+from wallet_server.rules.passes.card import Palette, Texts
 
 LANGUAGES = ("fr", "en")
 FOLDER = Path(__file__).parent

@@ -15,8 +15,10 @@ from typing import Any
 
 import orjson
 
-from wallet_server.actions import keys, programs, till
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
+from wallet_server.actions.counter import till
+from wallet_server.actions.programme import programs
 from wallet_server.rules.sentences import CashierKind
 from wallet_server.web.api.counter import counted_facts, sold_of
 from wallet_server.web.api.door import CARRIED, KEY, TILL, Carried, limits_of, presented

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import orjson
 from flask import Blueprint, Response
 
-from wallet_server.actions import pages
+from wallet_server.actions.people import pages
 from wallet_server.web.api.door import admit, answer, context, stamp
 from wallet_server.web.rendering import FOLDER, LANGUAGES, language, press, render, root, static_file
 

@@ -16,9 +16,9 @@ from flask import Blueprint, Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import local_tls
 from wallet_server.actions.context import Context
-from wallet_server.actions.local_tls import Authority
+from wallet_server.actions.operating import local_tls
+from wallet_server.actions.operating.local_tls import Authority
 from wallet_server.web.rendering import Press, context, language, press, render, symbol
 
 trust = Blueprint("trust", __name__)

@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import NOW, TEMPLATES, sample_identity
-from wallet_server.rules.card import Card
+from wallet_server.rules.passes.card import Card
 from wallet_server.sandbox.google import Discovery
 from wallet_server.wallets.designs import Design, load_designs
 from wallet_server.wallets.google import classes, objects

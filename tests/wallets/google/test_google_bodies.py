@@ -30,7 +30,7 @@ from tests.wallets.google.making import (
 )
 from tests.wallets.samples import NOW, sample_card
 from wallet_server.rules.addresses import is_web_address
-from wallet_server.rules.card import Action, AndroidApp, App, Balance, Card, Detail, Tier
+from wallet_server.rules.passes.card import Action, AndroidApp, App, Balance, Card, Detail, Tier
 from wallet_server.wallets.google import classes, limits, objects
 from wallet_server.wallets.google.objects import Pictures
 from wallet_server.wallets.google.options import GoogleShape

@@ -15,7 +15,7 @@ import pytest
 from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import NOW, TEMPLATES, sample_card, sample_identity
 from wallet_server.errors import Invalid, Misconfigured
-from wallet_server.rules.card import Alert, Card, News
+from wallet_server.rules.passes.card import Alert, Card, News
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer, Order
 from wallet_server.sandbox.google.shelf import Stored

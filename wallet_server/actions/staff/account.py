@@ -5,7 +5,7 @@ from __future__ import annotations
 from wallet_server.actions.context import Context
 from wallet_server.actions.staff import sign_in
 from wallet_server.actions.staff.person import Person, checked_name
-from wallet_server.records import staff
+from wallet_server.records.staff import staff
 
 
 def speak(ctx: Context, person: Person, language: str) -> None:

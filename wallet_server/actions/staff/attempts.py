@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from wallet_server.actions import visitors
 from wallet_server.actions.context import Context
+from wallet_server.actions.people import visitors
 from wallet_server.actions.staff import browsers
 from wallet_server.errors import TooMany
-from wallet_server.records import limits, waits
+from wallet_server.records import limits
 from wallet_server.records.database import Tx
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.staff import waits
+from wallet_server.records.staff.staff import StaffRow
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import secrets
 from datetime import timedelta
 
 from wallet_server.actions.context import Context
-from wallet_server.records import sessions
 from wallet_server.records.envelope import digest
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.staff import sessions
+from wallet_server.records.staff.staff import StaffRow
 
 LASTS = timedelta(days=180)
 MOST_PEOPLE = 4

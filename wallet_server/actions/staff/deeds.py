@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wallet_server.actions.context import Context
-from wallet_server.records import deeds
-from wallet_server.records.deeds import DeedRow
 from wallet_server.records.scope import Scope
+from wallet_server.records.staff import deeds
+from wallet_server.records.staff.deeds import DeedRow
 
 PAGE = 30
 

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wallet_server.actions import presets, programs
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.programme import presets, programs
 from wallet_server.actions.staff import attempts, links, sessions
 from wallet_server.actions.staff.links import Newcomer
 from wallet_server.actions.staff.person import checked_name
 from wallet_server.actions.staff.roles import OWNER
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.errors import Invalid, NotFound
-from wallet_server.records import credentials, deeds, invitations, parties, programmes, staff
+from wallet_server.records import parties
 from wallet_server.records.database import Tx
-from wallet_server.rules import codes
+from wallet_server.records.programme import programmes
+from wallet_server.records.staff import deeds, invitations, staff
+from wallet_server.records.vendors import credentials
+from wallet_server.rules.counter import codes
 
 FIRST, OPEN, CLOSED = "first", "open", "closed"
 MOST_FOUNDED = 5

@@ -15,11 +15,11 @@ from wallet_server.actions.staff.roles import OWNER
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.actions.staff.sign_in import set_password, with_password
 from wallet_server.errors import Conflict, Invalid, NotFound, Unauthenticated
-from wallet_server.records import deeds, factors, invitations, staff
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
-from wallet_server.records.invitations import InvitationRow
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.staff import deeds, factors, invitations, staff
+from wallet_server.records.staff.invitations import InvitationRow
+from wallet_server.records.staff.staff import StaffRow
 
 FOUND, JOIN, RESET = invitations.FOUND, invitations.JOIN, invitations.RESET
 RECOVER, ENTER = invitations.RECOVER, invitations.ENTER

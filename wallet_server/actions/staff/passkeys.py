@@ -21,7 +21,7 @@ from wallet_server.actions.staff import attempts, sessions
 from wallet_server.actions.staff.person import Person
 from wallet_server.actions.staff.sessions import Entered
 from wallet_server.errors import Conflict, Invalid, NotFound, Unauthenticated
-from wallet_server.records import factors, staff
+from wallet_server.records.staff import factors, staff
 
 REGISTER, SIGN_IN = "register", "sign-in"
 LIVES = timedelta(minutes=5)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wallet_server.actions.staff.roles import SCOPES
 from wallet_server.errors import Invalid
 from wallet_server.records.scope import Scope
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.staff.staff import StaffRow
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f]+")
 MOST_EMAIL, MOST_NAME = 320, 200

@@ -12,10 +12,10 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.staff import attempts
 from wallet_server.actions.staff.person import Person
 from wallet_server.errors import Conflict, Invalid
-from wallet_server.records import factors, staff
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.staff import factors, staff
+from wallet_server.records.staff.staff import StaffRow
 
 STEP_SECONDS = 30
 BACKUP_CODES = 8

@@ -11,11 +11,11 @@ from wallet_server.actions.staff import attempts
 from wallet_server.actions.staff.person import Person, person_of
 from wallet_server.actions.staff.roles import OWNER
 from wallet_server.errors import Conflict, NotFound
-from wallet_server.records import sessions
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
-from wallet_server.records.sessions import SessionRow
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.staff import sessions
+from wallet_server.records.staff.sessions import SessionRow
+from wallet_server.records.staff.staff import StaffRow
 
 IDLE = timedelta(hours=12)
 IDLE_REMEMBERED = timedelta(days=14)

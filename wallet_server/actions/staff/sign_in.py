@@ -7,10 +7,10 @@ from wallet_server.actions.staff import attempts, passwords, second_factor, sess
 from wallet_server.actions.staff.person import checked_email, normal_email
 from wallet_server.actions.staff.sessions import Entered, Visit
 from wallet_server.errors import Invalid, Unauthenticated
-from wallet_server.records import deeds, factors, invitations, staff, waits
-from wallet_server.records import sessions as stored
 from wallet_server.records.database import Tx
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.staff import deeds, factors, invitations, staff, waits
+from wallet_server.records.staff import sessions as stored
+from wallet_server.records.staff.staff import StaffRow
 
 WRONG = "The address or the password is not right, or there were too many tries."
 

@@ -10,10 +10,13 @@ from wallet_server.actions.staff import attempts, links
 from wallet_server.actions.staff.person import Person, checked_email, normal_email
 from wallet_server.actions.staff.roles import OWNER, ROLES
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.records import card_returns, deeds, invitations, operating, pairings, sessions, staff, waits
+from wallet_server.records.counter import pairings
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
-from wallet_server.records.staff import StaffRow
+from wallet_server.records.operating import operating
+from wallet_server.records.people import card_returns
+from wallet_server.records.staff import deeds, invitations, sessions, staff, waits
+from wallet_server.records.staff.staff import StaffRow
 
 MOST_OPEN = 50
 """Invitations of one merchant that nobody has answered."""

@@ -165,5 +165,5 @@ for _table in (sales, sale_lines, ledger_entries, ledger_postings, lots):
     for _foreign in _table.foreign_key_constraints:
         if (_table.name, *_foreign.column_keys) not in _CHECKED_ROW_BY_ROW:
             # On PostgreSQL each costs a sale as much as the row itself; see the migration that dropped them.
-            # `records.audit` looks at all of them, and what they name refuses to be deleted.
+            # `records.books.audit` looks at all of them, and what they name refuses to be deleted.
             only_on("sqlite", _foreign)

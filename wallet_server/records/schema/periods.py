@@ -15,7 +15,7 @@ book_days = sa.Table(
     identity_column(),
     ref("programme_id", "programmes"),
     sa.Column("day", sa.Date(), nullable=False),  # UTC, by recorded_at
-    text("book", 10),  # postings, lots, sales, coupons: see records/book_days.py
+    text("book", 10),  # postings, lots, sales, coupons: see records/books/book_days.py
     ref("currency_id", "currencies", nullable=True),
     ref("merchant_id", "merchants", nullable=True),
     text("side", 60),

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from wallet_server.rules.program import Programme, Visit
-from wallet_server.rules.program_parts import AtLeast, Need
-from wallet_server.rules.rules_spoken import rule_sentences
+from wallet_server.rules.programme.program import Programme, Visit
+from wallet_server.rules.programme.program_parts import AtLeast, Need
+from wallet_server.rules.programme.rules_spoken import rule_sentences
 from wallet_server.rules.simulation.report import YEAR, Report
 
 TWO_BASKETS = 2

@@ -9,11 +9,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from wallet_server.rules.metrics import EVER, Measures, Person, measured, needed, since, tenure_days
-from wallet_server.rules.program import Ladder, Programme
+from wallet_server.rules.programme.program import Ladder, Programme
 from wallet_server.rules.simulation.purses import Purse
-from wallet_server.rules.standing import AT_ONCE, Standing, beginning, judged_at, settle
-from wallet_server.rules.tiers import level_for
+from wallet_server.rules.tiers.metrics import EVER, Measures, Person, measured, needed, since, tenure_days
+from wallet_server.rules.tiers.standing import AT_ONCE, Standing, beginning, judged_at, settle
+from wallet_server.rules.tiers.tiers import level_for
 
 NIGHT = time(1, 30, tzinfo=UTC)
 """When the product looks at tiers that nothing but time moves."""

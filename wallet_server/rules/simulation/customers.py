@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
-from wallet_server.rules.baskets import Line
+from wallet_server.rules.baskets.baskets import Line
 
 TENTH, FIFTH = 10, 5
 EVENING = 17

@@ -19,11 +19,12 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from wallet_server.rules import liability, occasions
-from wallet_server.rules.deals import Deals
-from wallet_server.rules.program import EarnRule, Programme, Visit
-from wallet_server.rules.program_parts import Promise, Reward, Span
-from wallet_server.rules.rating import Rater
+from wallet_server.rules.baskets import occasions
+from wallet_server.rules.baskets.deals import Deals
+from wallet_server.rules.baskets.rating import Rater
+from wallet_server.rules.books import liability
+from wallet_server.rules.programme.program import EarnRule, Programme, Visit
+from wallet_server.rules.programme.program_parts import Promise, Reward, Span
 from wallet_server.rules.simulation.climbing import Ladders
 
 Habit = Literal["soon", "save", "never"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from wallet_server.rules.baskets import Basket, Line, State
-from wallet_server.rules.bills import Bill, Off
+from wallet_server.rules.baskets.baskets import Basket, Line, State
+from wallet_server.rules.baskets.bills import Bill, Off
 from wallet_server.rules.simulation.climbing import Climb
 from wallet_server.rules.simulation.customers import Purchase, gaps
 from wallet_server.rules.simulation.engine import (

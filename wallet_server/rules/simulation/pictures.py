@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from html import escape
 
-from wallet_server.rules.program import Programme
+from wallet_server.rules.programme.program import Programme
 from wallet_server.rules.sentences import number, spoken
 from wallet_server.rules.simulation.report import Report
 from wallet_server.rules.simulation.words import money_of, percent_text

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime
 
-from wallet_server.rules.earning import add_months
+from wallet_server.rules.baskets.earning import add_months
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from wallet_server.rules.card import Texts
-from wallet_server.rules.program import Money, Programme
+from wallet_server.rules.passes.card import Texts
+from wallet_server.rules.programme.program import Money, Programme
 from wallet_server.rules.sentences import counted, money_text, noun_of, number, spoken
 from wallet_server.rules.simulation import advice
 from wallet_server.rules.simulation.advice import Warned

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from wallet_server.rules.program import Programme
+from wallet_server.rules.programme.program import Programme
 from wallet_server.rules.simulation.advice import Warned, complexity
 from wallet_server.rules.simulation.customers import Portrait, Trait
 from wallet_server.rules.simulation.report import Month, Report

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wallet_server.errors import Fault, Invalid
-from wallet_server.rules.card import Alert, Card
+from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.wallets.apple import rules
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.fields import compose

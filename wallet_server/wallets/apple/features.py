@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from wallet_server.rules.card import Action, App, Balance, Card, Event
+from wallet_server.rules.passes.card import Action, App, Balance, Card, Event
 from wallet_server.wallets.apple.strings import Phrases
 from wallet_server.wallets.designs import BarcodeFormat, Design
 from wallet_server.wallets.port import Identity

@@ -16,8 +16,8 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
-from wallet_server.rules.card import Alert, Balance, Card, Detail, Event, Gauge, Stamps, Texts
-from wallet_server.rules.fitting import fits_header, shortened
+from wallet_server.rules.passes.card import Alert, Balance, Card, Detail, Event, Gauge, Stamps, Texts
+from wallet_server.rules.passes.fitting import fits_header, shortened
 from wallet_server.rules.sentences import plural
 from wallet_server.wallets.apple import features
 from wallet_server.wallets.apple.strings import Phrases

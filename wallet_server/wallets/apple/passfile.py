@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from wallet_server.errors import Fault, Invalid
-from wallet_server.rules.card import Alert, Card, Palette
+from wallet_server.rules.passes.card import Alert, Card, Palette
 from wallet_server.wallets import logos
 from wallet_server.wallets.apple import rules
 from wallet_server.wallets.apple.archive import Packed, pack, seal

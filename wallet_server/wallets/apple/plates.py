@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import orjson
 
-from wallet_server.rules import recovering
-from wallet_server.rules.card import Alert, Card, Texts
+from wallet_server.rules.passes.card import Alert, Card, Texts
+from wallet_server.rules.people import recovering
 from wallet_server.wallets.apple.features import formats_of
 from wallet_server.wallets.apple.fields import progress, shows_progress
 from wallet_server.wallets.apple.strings import Phrases

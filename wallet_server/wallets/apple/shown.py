@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wallet_server.rules.card import Card
-from wallet_server.rules.program import Money
+from wallet_server.rules.passes.card import Card
+from wallet_server.rules.programme.program import Money
 from wallet_server.rules.sentences import money_text
 from wallet_server.wallets.apple.features import Amount
 from wallet_server.wallets.apple.fields import compose

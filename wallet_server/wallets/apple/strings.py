@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from operator import itemgetter
 
-from wallet_server.rules.card import Texts
+from wallet_server.rules.passes.card import Texts
 
 # Controls other than tab and line ends, halves of surrogate pairs, and the two non-characters of the basic plane.
 UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")

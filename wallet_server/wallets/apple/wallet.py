@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from wallet_server.errors import Invalid, Misconfigured
-from wallet_server.rules.card import Alert, Card
+from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.wallets.apple import archive, rules
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.passfile import MEDIA_TYPE, Pictures, Press, no_pictures

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wallet_server.rules.card import Alert, Card
+from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.wallets.banner import MEASURING
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.google import classes, limits, objects

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from wallet_server.rules.card import Card, Texts
+from wallet_server.rules.passes.card import Card, Texts
 from wallet_server.wallets.designs import Design
 from wallet_server.wallets.google.objects import Pictures, by_tier, vertical_of
 from wallet_server.wallets.google.options import RowItem, Vertical

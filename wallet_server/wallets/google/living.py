@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wallet_server.rules.addresses import encoded
-from wallet_server.rules.card import Card
+from wallet_server.rules.passes.card import Card
 from wallet_server.wallets.google.texts import Body, Speaker
 
 

@@ -14,8 +14,8 @@ from datetime import datetime
 from functools import lru_cache
 
 from wallet_server.rules.addresses import encoded
-from wallet_server.rules.card import Balance, Card, Detail, Gauge, Texts
-from wallet_server.rules.fitting import fits_beside, shortened
+from wallet_server.rules.passes.card import Balance, Card, Detail, Gauge, Texts
+from wallet_server.rules.passes.fitting import fits_beside, shortened
 from wallet_server.wallets.designs import BarcodeFormat, Design
 from wallet_server.wallets.google import totp
 from wallet_server.wallets.google.form_parts import MAX_LINKED

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.card import Card
+from wallet_server.rules.passes.card import Card
 from wallet_server.wallets import logos
 from wallet_server.wallets.banner import MEASURING, Banners
 from wallet_server.wallets.designs import Design

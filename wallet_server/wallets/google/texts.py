@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from wallet_server.rules.card import Texts
+from wallet_server.rules.passes.card import Texts
 
 Body = dict[str, Any]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from wallet_server.errors import Invalid, WalletError
-from wallet_server.rules.card import Alert, Card
+from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.google import classes, limits, objects, state

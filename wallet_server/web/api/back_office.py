@@ -7,10 +7,14 @@ from typing import Any
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import enrol, keys, leaving, newsroom, offers, pass_doctor, programs, saving
-from wallet_server.actions.enrol import Joining
-from wallet_server.actions.offers import Announcement
-from wallet_server.actions.programs import NewStore
+from wallet_server.actions import keys
+from wallet_server.actions.announcing import newsroom, offers
+from wallet_server.actions.announcing.offers import Announcement
+from wallet_server.actions.passes import pass_doctor, saving
+from wallet_server.actions.people import enrol, leaving
+from wallet_server.actions.people.enrol import Joining
+from wallet_server.actions.programme import programs
+from wallet_server.actions.programme.programs import NewStore
 from wallet_server.web.api import card_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 from wallet_server.web.console.wording import Wording

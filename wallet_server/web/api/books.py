@@ -7,8 +7,8 @@ from datetime import date, datetime
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import accounting, closing
-from wallet_server.actions.accounting import Question
+from wallet_server.actions.books import accounting, closing
+from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.keys import Scope
 from wallet_server.errors import Invalid
 from wallet_server.web import sheets

@@ -8,7 +8,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from wallet_server.actions import cashiers as people
+from wallet_server.actions.counter import cashiers as people
 from wallet_server.web.api import models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs
 from wallet_server.web.api.models import Form, Plain

@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import claims, programs, till
+from wallet_server.actions.counter import claims, till
+from wallet_server.actions.counter.till import Redeemed, SaleLine, Sold
 from wallet_server.actions.once import Facts
-from wallet_server.actions.till import Redeemed, SaleLine, Sold
-from wallet_server.rules import claim_spoken, purse_notes, sentences
-from wallet_server.rules.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
-from wallet_server.rules.program import Programme, Reward
+from wallet_server.actions.programme import programs
+from wallet_server.rules import sentences
+from wallet_server.rules.baskets.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
+from wallet_server.rules.counter import claim_spoken
+from wallet_server.rules.passes import purse_notes
+from wallet_server.rules.programme.program import Programme, Reward
 from wallet_server.web.api import models, sale_models
 from wallet_server.web.api.coupons import coupon_shown
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs

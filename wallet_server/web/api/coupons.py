@@ -8,10 +8,10 @@ from typing import Any
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import coupons
 from wallet_server.actions.once import Facts
-from wallet_server.rules import coupons as rules
+from wallet_server.actions.purse import coupons
 from wallet_server.rules import sentences
+from wallet_server.rules.counter import coupons as rules
 from wallet_server.web.api import coupon_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, needs
 

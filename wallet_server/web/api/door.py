@@ -14,8 +14,9 @@ from flask import Response, current_app, g, request
 from flask_openapi3 import APIBlueprint, SecurityScheme
 from werkzeug.exceptions import BadRequest
 
-from wallet_server.actions import cashiers, keys
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context
+from wallet_server.actions.counter import cashiers
 from wallet_server.actions.once import Asked, asked
 from wallet_server.errors import Forbidden, Invalid, TooMany
 from wallet_server.web.problems import request_id

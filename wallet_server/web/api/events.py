@@ -7,8 +7,9 @@ from typing import Any
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import engaging, programs
-from wallet_server.actions.engaging import Report
+from wallet_server.actions.programme import programs
+from wallet_server.actions.purse import engaging
+from wallet_server.actions.purse.engaging import Report
 from wallet_server.rules import sentences
 from wallet_server.web.api import event_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish

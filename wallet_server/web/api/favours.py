@@ -9,14 +9,15 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from wallet_server.actions import gestures, programs
-from wallet_server.actions.gestures import Wanted
+from wallet_server.actions.counter import gestures
+from wallet_server.actions.counter.gestures import Wanted
+from wallet_server.actions.counter.prompting import Prompt
 from wallet_server.actions.once import Facts
-from wallet_server.actions.prompting import Prompt
-from wallet_server.rules import gestures as rules
+from wallet_server.actions.programme import programs
 from wallet_server.rules import sentences
-from wallet_server.rules.gesture_parts import Gesture
-from wallet_server.rules.program import Programme
+from wallet_server.rules.counter import gestures as rules
+from wallet_server.rules.programme.gesture_parts import Gesture
+from wallet_server.rules.programme.program import Programme
 from wallet_server.web.api import models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, needs
 from wallet_server.web.api.models import Form, Language, Plain

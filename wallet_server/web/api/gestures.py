@@ -8,11 +8,12 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field, model_validator
 
-from wallet_server.actions import goodwill, programs
-from wallet_server.actions.goodwill import Given
+from wallet_server.actions.programme import programs
+from wallet_server.actions.purse import goodwill
+from wallet_server.actions.purse.goodwill import Given
 from wallet_server.rules import sentences
-from wallet_server.rules.deal_sentences import vouchers_sentence
-from wallet_server.rules.program import Programme
+from wallet_server.rules.baskets.deal_sentences import vouchers_sentence
+from wallet_server.rules.programme.program import Programme
 from wallet_server.web.api import models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs, wish
 from wallet_server.web.api.models import MAX_AMOUNT, Form, Language, Plain

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import holding, programs
 from wallet_server.actions.once import Facts
+from wallet_server.actions.programme import programs
+from wallet_server.actions.purse import holding
 from wallet_server.rules import sentences
 from wallet_server.web.api import hold_models, models
 from wallet_server.web.api.counter import counted

@@ -10,10 +10,10 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import ValidationError
 
-from wallet_server.actions import allowances, offline, offline_booking, offline_conflicts
-from wallet_server.actions.offline import Brought, Outcome, Said
+from wallet_server.actions.offline import allowances, booking, exchange, settling
+from wallet_server.actions.offline.exchange import Brought, Outcome, Said
 from wallet_server.errors import Invalid
-from wallet_server.rules.offline_spoken import said
+from wallet_server.rules.offline.spoken import said
 from wallet_server.web.api import models, offline_models, sale_models
 from wallet_server.web.api.counter import redeemed_of, sold_of
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs
@@ -34,14 +34,14 @@ guard(offline_till)
 def register(body: offline_models.DeviceKey) -> Response:
     """What this till brings from a time without a network is signed with the other half of this key. The same key again
     changes nothing; another one replaces it."""
-    return answer(asdict(offline.register(context(), caller(), body.public_key, body.device, body.sequence)))
+    return answer(asdict(exchange.register(context(), caller(), body.public_key, body.device, body.sequence)))
 
 
 @offline_till.get("/offline/pack", summary="What a till needs offline", responses={"200": offline_models.Pack})
 @needs("till")
 def pack() -> Response:
     """Public keys of the codes on cards, the programmes, what may be promised, and what this device has reserved."""
-    return answer(offline.pack(context(), caller()))
+    return answer(exchange.pack(context(), caller()))
 
 
 @offline_till.post(
@@ -71,7 +71,7 @@ def events(body: offline_models.Events) -> Response:
     if context().training:
         raise Invalid("What was done offline is brought in earnest; send this without X-Training.", code="no-training")
     brought = [_brought(one) for one in body.events]
-    synced = offline.receive(context(), caller(), brought, body.sequence, instant(body.clock))
+    synced = exchange.receive(context(), caller(), brought, body.sequence, instant(body.clock))
     results = [_told(one, body.language) for one in synced.results]
     return answer({"next_sequence": synced.next_sequence, "results": results})
 
@@ -80,7 +80,7 @@ def events(body: offline_models.Events) -> Response:
 @needs("read")
 def conflicts(query: offline_models.CasesQuery) -> Response:
     """What tills did without a network and what could not be counted by itself, the oldest first."""
-    found = offline_conflicts.cases(context(), caller())
+    found = settling.cases(context(), caller())
     return answer({"conflicts": [_case(one, query.language) for one in found]})
 
 
@@ -89,11 +89,11 @@ def conflicts(query: offline_models.CasesQuery) -> Response:
 def settle(path: models.Subject, body: offline_models.Settle) -> Response:
     """Have it booked after all, refuse it, or write a note. Who and when stands in the journal; the same decision again
     changes nothing."""
-    one = offline_conflicts.settle(context(), caller(), path.id, body.decision, body.note)
+    one = settling.settle(context(), caller(), path.id, body.decision, body.note)
     return answer(_case(one, body.language))
 
 
-def _case(one: offline_conflicts.Case, language: str) -> dict[str, Any]:
+def _case(one: settling.Case, language: str) -> dict[str, Any]:
     return {
         "id": one.id,
         "kind": one.kind,
@@ -134,7 +134,7 @@ def _told(one: Outcome, language: str) -> dict[str, Any]:
 
 def _brought(one: offline_models.Signed) -> Brought:
     try:
-        signature = offline.decoded(one.signature)
+        signature = exchange.decoded(one.signature)
     except Invalid:
         signature = b""
     return Brought(one.text, signature, _read(one.text))
@@ -158,7 +158,7 @@ def _wanted(kind: str, body: dict[str, Any]) -> dict[str, Any] | None:
     """The body of the online route, read; None where that route would not take it."""
     try:
         if kind == "sale":
-            return offline_booking.sale_said(sold_of(sale_models.Sale.model_validate(body)))
-        return offline_booking.redemption_said(redeemed_of(models.Redemption.model_validate(body)))
+            return booking.sale_said(sold_of(sale_models.Sale.model_validate(body)))
+        return booking.redemption_said(redeemed_of(models.Redemption.model_validate(body)))
     except (ValidationError, Invalid):
         return None

@@ -9,9 +9,9 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from wallet_server.actions import imported, importing, merging, plastic, reaching
-from wallet_server.actions.importing import File
-from wallet_server.actions.reaching import Wanted
+from wallet_server.actions.people import imported, importing, merging, plastic, reaching
+from wallet_server.actions.people.importing import File
+from wallet_server.actions.people.reaching import Wanted
 from wallet_server.web.api import models, proof_models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs, wish
 from wallet_server.web.api.models import Form, Plain, Prose, Public, Subject

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from wallet_server.actions import scanning
+from wallet_server.actions.counter import scanning
 
 
 class Proof(BaseModel):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import scanning
-from wallet_server.rules import refusals
+from wallet_server.actions.counter import scanning
+from wallet_server.rules.counter import refusals
 from wallet_server.web.api import models, proof_models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs
 

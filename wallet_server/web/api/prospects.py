@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wallet_server.actions.catalogue import Left
+from wallet_server.actions.purse.catalogue import Left
 from wallet_server.rules import sentences
-from wallet_server.rules import stamps as stamp_cards
-from wallet_server.rules.program import Programme
-from wallet_server.rules.stamps import Chance
+from wallet_server.rules.passes import stamps as stamp_cards
+from wallet_server.rules.passes.stamps import Chance
+from wallet_server.rules.programme.program import Programme
 
 UNBOUNDED = Left()
 

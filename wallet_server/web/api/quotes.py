@@ -8,10 +8,12 @@ from typing import Any
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import quoting
-from wallet_server.actions.quoting import Quote, Usable, Wanted
-from wallet_server.rules import coupons, deal_sentences, earning, sentences
-from wallet_server.rules.deals import Hint
+from wallet_server.actions.counter import quoting
+from wallet_server.actions.counter.quoting import Quote, Usable, Wanted
+from wallet_server.rules import sentences
+from wallet_server.rules.baskets import deal_sentences, earning
+from wallet_server.rules.baskets.deals import Hint
+from wallet_server.rules.counter import coupons
 from wallet_server.web.api import models, sale_models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs
 from wallet_server.web.api.prospects import rewards

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import programs
-from wallet_server.actions import refunds as actions
-from wallet_server.actions.refunds import Returned
-from wallet_server.rules.refunding import Wish
+from wallet_server.actions.counter import refunds as actions
+from wallet_server.actions.counter.refunds import Returned
+from wallet_server.actions.programme import programs
+from wallet_server.rules.baskets.refunding import Wish
 from wallet_server.web.api import models, refund_models
 from wallet_server.web.api.counter import counted
 from wallet_server.web.api.door import SECURITY, caller, context, guard, idempotency_key, needs

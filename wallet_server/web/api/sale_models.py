@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from wallet_server.actions import checkout
-from wallet_server.actions.checkout import MOST_USED, Uses
-from wallet_server.actions.till import SaleLine
+from wallet_server.actions.counter import checkout
+from wallet_server.actions.counter.checkout import MOST_USED, Uses
+from wallet_server.actions.counter.till import SaleLine
 from wallet_server.web.api.models import (
     MAX_AMOUNT,
     MAX_LINES,

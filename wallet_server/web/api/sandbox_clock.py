@@ -9,7 +9,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from wallet_server.actions import clock
+from wallet_server.actions.programme import clock
 from wallet_server.web.api import models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import dry_run, granting
-from wallet_server.actions.granting import Given
+from wallet_server.actions.programme import dry_run
+from wallet_server.actions.purse import granting
+from wallet_server.actions.purse.granting import Given
 from wallet_server.web.api import models
 from wallet_server.web.api import tier_models as forms
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish

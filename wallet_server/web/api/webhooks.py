@@ -10,8 +10,8 @@ import orjson
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions import webhooks as actions
-from wallet_server.actions.webhooks import AttemptRow, DeliveryRow, EndpointRow
+from wallet_server.actions.telling import webhooks as actions
+from wallet_server.actions.telling.webhooks import AttemptRow, DeliveryRow, EndpointRow
 from wallet_server.web.api import models
 from wallet_server.web.api import webhook_models as forms
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish

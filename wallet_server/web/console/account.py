@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import cashiers
+from wallet_server.actions.counter import cashiers
 from wallet_server.actions.staff import Person, passkeys, second_factor, sessions
 from wallet_server.actions.staff import account as own
 from wallet_server.actions.staff import sign_in as entering

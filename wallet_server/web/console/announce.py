@@ -13,15 +13,15 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import newsroom, offers
-from wallet_server.actions.newsroom import GROUPS, KNOWN, Column, Item
+from wallet_server.actions.announcing import newsroom, offers
+from wallet_server.actions.announcing.newsroom import GROUPS, KNOWN, Column, Item
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import Person, deeds
 from wallet_server.actions.staff.roles import PARTS
 from wallet_server.errors import Conflict, Invalid
-from wallet_server.rules.announcing import LOCK_SCREEN
-from wallet_server.rules.personal import personal
-from wallet_server.rules.program import Programme
+from wallet_server.rules.announcing.announcing import LOCK_SCREEN
+from wallet_server.rules.announcing.personal import personal
+from wallet_server.rules.programme.program import Programme
 from wallet_server.web.console.campaigns import through, together
 from wallet_server.web.console.door import console_page, csrf, csrf_token, signed_in, speaks
 from wallet_server.web.console.members import key

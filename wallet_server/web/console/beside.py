@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from wallet_server.actions.designing import Drawing, Preview
-from wallet_server.rules.card import Card
-from wallet_server.rules.card_form import LANGUAGES
+from wallet_server.actions.programme.designing import Drawing, Preview
+from wallet_server.rules.passes.card import Card
+from wallet_server.rules.passes.card_form import LANGUAGES
 from wallet_server.web.assets import asset_path
 from wallet_server.web.face import owned
 from wallet_server.web.rendering import context, in_language, palette_spec, root, symbol

@@ -11,13 +11,14 @@ from typing import Any
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import accounting, closing
-from wallet_server.actions.accounting import Currency, Question, Report, Trial
+from wallet_server.actions.books import accounting, closing
+from wallet_server.actions.books.accounting import Currency, Question, Report, Trial
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import OWNER, Person
 from wallet_server.errors import Conflict, Invalid, NotFound
-from wallet_server.rules import redemption, sentences
-from wallet_server.rules.liability import Age
+from wallet_server.rules import sentences
+from wallet_server.rules.books import redemption
+from wallet_server.rules.books.liability import Age
 from wallet_server.web import sheets
 from wallet_server.web.console.door import console_page, signed_in, speaks, words
 from wallet_server.web.console.plot import Columns, columns

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wallet_server.actions.everybody import Through
-from wallet_server.actions.newsroom import Item
+from wallet_server.actions.announcing.everybody import Through
+from wallet_server.actions.announcing.newsroom import Item
 from wallet_server.web.console.wording import Wording
 
 

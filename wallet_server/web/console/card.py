@@ -13,13 +13,14 @@ from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import assets, designing, drafted, signing
-from wallet_server.actions.designing import Desk, Preview, Wrong
+from wallet_server.actions.programme import assets, designing, drafted
+from wallet_server.actions.programme.designing import Desk, Preview, Wrong
 from wallet_server.actions.staff import OWNER, Person, deeds
 from wallet_server.actions.staff.roles import PARTS
+from wallet_server.actions.vendors import signing
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
-from wallet_server.rules.card import Palette
-from wallet_server.rules.card_form import DEFAULTS, STAMPS, TERMS, Typed
+from wallet_server.rules.passes.card import Palette
+from wallet_server.rules.passes.card_form import DEFAULTS, STAMPS, TERMS, Typed
 from wallet_server.web import trying
 from wallet_server.web.assets import asset_path
 from wallet_server.web.console.beside import DRAWINGS, PATH

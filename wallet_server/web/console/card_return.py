@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from wallet_server.actions import card_return as returning
+from wallet_server.actions.people import card_return as returning
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.rendering import context, press, root, symbol
 

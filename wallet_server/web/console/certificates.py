@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import certificates as papers
-from wallet_server.actions.certificates import MOST_BYTES, Finding, Upload
 from wallet_server.actions.staff import Person
+from wallet_server.actions.vendors import certificates as papers
+from wallet_server.actions.vendors.certificates import MOST_BYTES, Finding, Upload
 from wallet_server.errors import Conflict, Misconfigured, TooMany, WalletError
 from wallet_server.web.console.door import console_page, signed_in, speaks, words
 from wallet_server.web.console.sign_in import status_of

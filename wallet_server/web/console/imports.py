@@ -7,12 +7,14 @@ import secrets
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import imported, importing, journal, merging, newsroom, programs
-from wallet_server.actions.importing import File
+from wallet_server.actions.announcing import newsroom
 from wallet_server.actions.once import asked
+from wallet_server.actions.people import imported, importing, journal, merging
+from wallet_server.actions.people.importing import File
+from wallet_server.actions.programme import programs
 from wallet_server.actions.staff import Person
 from wallet_server.errors import Conflict, Invalid, NotFound, WalletError
-from wallet_server.rules.card_file import FIELDS
+from wallet_server.rules.people.card_file import FIELDS
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.members import FORM, balances
 from wallet_server.web.console.wording import Wording

@@ -11,13 +11,16 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import card_return, journal, leaving, newsroom, offers, pass_doctor
-from wallet_server.actions.journal import Entry, OfCoupon, Portrait, Told
+from wallet_server.actions.announcing import newsroom, offers
 from wallet_server.actions.once import asked
+from wallet_server.actions.passes import pass_doctor
+from wallet_server.actions.people import card_return, journal, leaving
+from wallet_server.actions.people.journal import Entry, OfCoupon, Portrait, Told
 from wallet_server.actions.staff import Person, deeds
 from wallet_server.errors import Invalid
-from wallet_server.rules import coupons, sentences
-from wallet_server.rules.program import Programme
+from wallet_server.rules import sentences
+from wallet_server.rules.counter import coupons
+from wallet_server.rules.programme.program import Programme
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.diagnosed import Reader

@@ -7,13 +7,14 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import newsroom, offline_conflicts
-from wallet_server.actions.offline_conflicts import Case
+from wallet_server.actions.announcing import newsroom
+from wallet_server.actions.offline import settling
+from wallet_server.actions.offline.settling import Case
 from wallet_server.actions.staff import Person
 from wallet_server.actions.staff.roles import PARTS
 from wallet_server.errors import WalletError
-from wallet_server.rules import offline_spoken
-from wallet_server.rules.program import Money
+from wallet_server.rules.offline import spoken
+from wallet_server.rules.programme.program import Money
 from wallet_server.rules.sentences import money_text
 from wallet_server.web.console.door import console_page, signed_in, speaks, words
 from wallet_server.web.console.sign_in import status_of
@@ -34,7 +35,7 @@ def page() -> Response:
 def _page(person: Person, fault: WalletError | None, about: str = "") -> Response:
     ctx, tongue = context(), speaks(person)
     names = _rewards(person, tongue)
-    waiting = [_shown(one, person, tongue, names) for one in offline_conflicts.cases(ctx, person.scope)]
+    waiting = [_shown(one, person, tongue, names) for one in settling.cases(ctx, person.scope)]
     return console_page(
         "console/offline.html",
         person,
@@ -44,7 +45,7 @@ def _page(person: Person, fault: WalletError | None, about: str = "") -> Respons
         about=about if any(one["id"] == about for one in waiting) else "",
         typed=request.form.get("note", ""),
         waiting=waiting,
-        settled=[_shown(one, person, tongue, names) for one in offline_conflicts.settled(ctx, person.scope)],
+        settled=[_shown(one, person, tongue, names) for one in settling.settled(ctx, person.scope)],
         done=request.args.get("done", ""),
     )
 
@@ -53,8 +54,8 @@ def _fault(fault: WalletError | None, tongue: str) -> str | None:
     """What stands against booking it is said in the words of the list, what else in those of the page."""
     if fault is None:
         return None
-    known = fault.code in offline_spoken.reasons()
-    return offline_spoken.why(fault.code, tongue) if known else words(fault, PART)
+    known = fault.code in spoken.reasons()
+    return spoken.why(fault.code, tongue) if known else words(fault, PART)
 
 
 def _rewards(person: Person, tongue: str) -> dict[str, str]:
@@ -75,7 +76,7 @@ def _shown(one: Case, person: Person, tongue: str, rewards: dict[str, str]) -> d
         "kind": one.kind,
         "title": told.kinds.of(one.kind, one.kind).format(one.number),
         "worth": _worth(one, told, tongue, rewards),
-        "why": offline_spoken.why(one.why, tongue),
+        "why": spoken.why(one.why, tongue),
         "place": told.at.format(store=one.store, till=one.till),
         "at": one.at,
         "member": one.member,
@@ -101,7 +102,7 @@ def settle(event: str) -> Answer:
     person = signed_in(PART)
     decision, note = request.form.get("decision", ""), request.form.get("note", "").strip()
     try:
-        offline_conflicts.settle(context(), person.scope, event, decision, note or None)
+        settling.settle(context(), person.scope, event, decision, note or None)
     except WalletError as fault:
         return _page(person, fault, event)
     return redirect(f"{root()}{PATH}?done={decision}", 303)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from wallet_server.actions import poster as posting
-from wallet_server.actions import signing
+from wallet_server.actions.programme import poster as posting
+from wallet_server.actions.vendors import signing
 from wallet_server.web.console.door import console_page, signed_in
 from wallet_server.web.poster import SIZES, drawn, unprintable
 from wallet_server.web.rendering import context, press

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import presets
+from wallet_server.actions.programme import presets
 from wallet_server.actions.staff import founding, links
 from wallet_server.actions.staff.founding import Founding
 from wallet_server.actions.staff.links import Newcomer

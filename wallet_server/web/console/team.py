@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import cashiers
+from wallet_server.actions.counter import cashiers
 from wallet_server.actions.staff import ROLES, Person, deeds, links
 from wallet_server.actions.staff import team as crew
 from wallet_server.actions.staff.deeds import Deed

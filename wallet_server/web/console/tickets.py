@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import newsroom, rating
+from wallet_server.actions.announcing import newsroom
+from wallet_server.actions.counter import rating
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import context, root

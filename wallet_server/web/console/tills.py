@@ -11,7 +11,7 @@ from babel.dates import format_datetime
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import pairing
+from wallet_server.actions.counter import pairing
 from wallet_server.errors import Invalid
 from wallet_server.web import trying
 from wallet_server.web.api.door import answer

@@ -8,10 +8,13 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from wallet_server.actions import certificate_days, overview, signing, watching, webhooks
+from wallet_server.actions import overview
+from wallet_server.actions.counter import watching
 from wallet_server.actions.overview import Today
 from wallet_server.actions.staff import CASHIER, OWNER, Person
 from wallet_server.actions.staff.roles import PARTS
+from wallet_server.actions.telling import webhooks
+from wallet_server.actions.vendors import certificate_days, signing
 from wallet_server.rules import sentences
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.plot import columns

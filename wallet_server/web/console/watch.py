@@ -8,13 +8,14 @@ from babel.dates import format_date
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import newsroom, watching
+from wallet_server.actions.announcing import newsroom
+from wallet_server.actions.counter import watching
+from wallet_server.actions.counter.watching import GivenLine, Odd
 from wallet_server.actions.staff import Person
 from wallet_server.actions.staff.roles import PARTS
-from wallet_server.actions.watching import GivenLine, Odd
 from wallet_server.errors import Invalid, WalletError
-from wallet_server.rules import watching as rules
-from wallet_server.rules.program import Programme
+from wallet_server.rules.counter import watching as rules
+from wallet_server.rules.programme.program import Programme
 from wallet_server.rules.sentences import money_text
 from wallet_server.web.console.door import console_page, signed_in, speaks, words
 from wallet_server.web.console.sign_in import status_of

@@ -10,9 +10,9 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
-from wallet_server.actions import webhooks as actions
 from wallet_server.actions.once import Asked, asked
 from wallet_server.actions.staff import Person
+from wallet_server.actions.telling import webhooks as actions
 from wallet_server.errors import Conflict, Invalid, WalletError
 from wallet_server.rules import webhooks as rules
 from wallet_server.web.console.door import console_page, signed_in, words

@@ -12,14 +12,15 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answered
 
-from wallet_server.actions import designing, drafted, newsroom
-from wallet_server.actions import whatif as replaying
+from wallet_server.actions.announcing import newsroom
+from wallet_server.actions.programme import designing, drafted
+from wallet_server.actions.programme import whatif as replaying
+from wallet_server.actions.programme.whatif import Answer
 from wallet_server.actions.staff import Person
-from wallet_server.actions.whatif import Answer
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.rules.sentences import counted, noun_of
-from wallet_server.rules.till_export import DELIMITERS, MAX_COLUMNS, Layout, minor_of
-from wallet_server.rules.whatif import Band, Offer, Outcome, StampCard
+from wallet_server.rules.simulation.till_export import DELIMITERS, MAX_COLUMNS, Layout, minor_of
+from wallet_server.rules.simulation.whatif import Band, Offer, Outcome, StampCard
 from wallet_server.web.console.door import console_page, signed_in, speaks, visit
 from wallet_server.web.console.plot import columns, percent
 from wallet_server.web.console.wording import Wording

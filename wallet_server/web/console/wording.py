@@ -11,7 +11,7 @@ from babel import Locale
 from babel.dates import format_date, format_time
 
 from wallet_server.rules import sentences
-from wallet_server.rules.program import Money
+from wallet_server.rules.programme.program import Money
 from wallet_server.web.rendering import day_style
 
 LOCALES = {"fr": Locale("fr", "FR"), "en": Locale("en", "GB")}

@@ -1,6 +1,6 @@
 """Owns what will not fit on the front of a pass: texts that a phone sets smaller, and then cuts.
 
-Apple publishes no widths. They are reckoned as `wallet_server.rules.fitting` does, on a card 375 points wide, for the
+Apple publishes no widths. They are reckoned as `rules.passes.fitting` does, on a card 375 points wide, for the
 fields of each row together; what is behind the card has room for everything.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wallet_server.rules.fitting import (
+from wallet_server.rules.passes.fitting import (
     CARD_POINTS,
     FIELD_POINTS,
     GAP_POINTS,

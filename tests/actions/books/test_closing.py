@@ -1,0 +1,88 @@
+"""What was closed stays closed, whatever the account begins afterwards; and the month of a close is the shop's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import whole_module_mostly_on
+from tests.world import World, founded
+from wallet_server.actions.books import accounting, closing
+from wallet_server.actions.books.accounting import Question
+from wallet_server.actions.counter import refunds
+from wallet_server.actions.programme import programs
+from wallet_server.records.schema import redemption_estimates, stores
+from wallet_server.rules.programme.program_default import default_document
+
+database_kind = whole_module_mostly_on("sqlite")
+
+
+@pytest.fixture
+def shop(database_url: str, tmp_path: Path) -> Iterator[World]:
+    with founded(database_url, tmp_path) as made:
+        yield made
+
+
+def close(world: World, day: date) -> str:
+    facts, _ = closing.close(world.ctx, world.merchant, day, world.wish("close", {"through": day.isoformat()}))
+    return str(facts["id"])
+
+
+def test_a_programme_that_begins_later_moves_no_closed_figure(shop: World) -> None:
+    shop.sell(shop.enrol(), 5_000)
+    shop.clock.forward(days=2)
+    closed = close(shop, date(2026, 11, 18))
+    who, document = shop.founded, default_document("Salon de thé")
+    programs.create_programme(shop.ctx, who.account_id, who.merchant_id, document, shop.credential_set)
+    assert closing.verify(shop.ctx, shop.merchant, closed) == []
+    shop.clock.forward(days=2)
+    later = close(shop, date(2026, 11, 21))
+    assert len(closing.period(shop.ctx, shop.merchant, later).figures["liability"]["currencies"]) > 1
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Paris", "Pacific/Auckland"])
+def test_an_estimate_is_kept_under_the_month_that_was_closed(shop: World, zone: str) -> None:
+    with shop.ctx.change() as tx:
+        tx.execute(sa.update(stores).values(zone=zone))
+    shop.sell(shop.enrol(), 5_000)
+    shop.clock.forward(days=30)
+    close(shop, date(2026, 11, 30))
+    with shop.ctx.look() as tx:
+        assert set(tx.execute(sa.select(redemption_estimates.c.month)).scalars()) == {"2026-11"}
+
+
+def test_a_sale_that_gave_nothing_takes_no_price_from_others(database_url: str, tmp_path: Path) -> None:
+    """What comes back of it is no price of units, even where a small rest gives some in the end."""
+    document = default_document("Boulangerie")
+    points = next(one for one in document["currencies"] if one["code"] == "points")
+    points["worth"] = {"units": 400, "amount_minor": 200}
+    small = {"per": {"amount_minor": 100, "points": 1}, "rounding": "down", "when": "basket.amount_minor < 2000"}
+    document["earn"] = [{"id": "small", "currency": "points", **small}]
+    with founded(database_url, tmp_path, document=document) as shop:
+        holder = shop.enrol()
+        shop.sell(holder, 1_500)
+        large = shop.sell(holder, 10_000)["id"]
+        shop.clock.forward(days=1)
+        before = shop.clock()
+        _take_back(shop, large, 1_000)
+        told = _allocated(shop, shop.clock())
+        assert told == _allocated(shop, before) > 0
+        shop.clock.forward(days=1)
+        _take_back(shop, large, 7_500)
+        assert _allocated(shop, before) == told, "what a past day showed has changed"
+        assert _allocated(shop, shop.clock()) == told
+
+
+def _take_back(world: World, sale: str, amount_minor: int) -> None:
+    refunds.refund(world.ctx, world.till, refunds.Returned(sale, world.number(), (), amount_minor), None)
+
+
+def _allocated(world: World, at: datetime) -> int:
+    found = accounting.report(world.ctx, world.merchant, Question(as_of=at, currency="points"))
+    money = found.currencies[0].told.money
+    assert money is not None
+    return money.allocated_minor

@@ -1,0 +1,189 @@
+"""For each cause that the pass doctor knows: where it really is so, its diagnosis comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.actions.ailments import AILMENTS, Ward, put_right
+from tests.conftest import databases
+from tests.phone import Phone
+from tests.world import NOON, PASS_TYPE, TEAM, Holder, World, founded
+from wallet_server.actions import keys
+from wallet_server.actions.passes import devices, pass_doctor
+from wallet_server.actions.passes.pass_doctor import Examined
+from wallet_server.actions.programme.programs import NewStore, found
+from wallet_server.errors import NotFound
+from wallet_server.rules.passes.diagnosis import LEVELS, blamed
+from wallet_server.sandbox.apns import ApnsServer
+from wallet_server.sandbox.authority import Authority
+from wallet_server.wallets.apple.push import Bell
+
+
+class Pair:
+    """A certificate of the sandbox's own that opens its push service."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.certificate_pem, self.key_pem = authority.pass_certificate(PASS_TYPE, TEAM)
+        self.pass_type = PASS_TYPE
+        self.provider = None
+
+
+@pytest.fixture(scope="module")
+def opened(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[World, ApnsServer, Authority]]:
+    """One world and one push service for all ailments, which have members of their own."""
+    folder = tmp_path_factory.mktemp("ward")
+    authority = Authority.open(folder / "authority", datetime.now(UTC))
+    with (
+        databases(request.config, folder) as new,
+        founded(new("sqlite"), folder) as world,
+        ApnsServer(authority).in_thread() as apns,
+    ):
+        yield world, apns, authority
+
+
+@pytest.fixture
+def ward(opened: tuple[World, ApnsServer, Authority]) -> Iterator[Ward]:
+    world, apns, authority = opened
+    put_right(world, NOON)
+    apns.tell(None)
+    bell = Bell(address=apns.address, trust_pem=authority.root_pem, sandbox=True)
+    yield Ward(world, apns, bell, Pair(authority))
+    bell.close()
+
+
+def examined(world: World, holder: Holder) -> Examined:
+    chart = pass_doctor.examine(world.ctx, world.merchant, holder.member)
+    assert chart.member == holder.member
+    return next(card for card in chart.cards if card.pass_id == holder.pass_public_id)
+
+
+@pytest.mark.parametrize("code", AILMENTS)
+def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
+    holder = AILMENTS[code](ward)
+    found = examined(ward.world, holder).diagnoses
+    codes = [one.code for one in found]
+    assert code in codes
+    mine = found[codes.index(code)]
+    if mine.level == "hint" and found[0].level == "ok":
+        found = tuple(one for one in found if one.subject == mine.subject and one.level == "hint")
+    assert found[0].code == code, codes
+    levels = [LEVELS.index(one.level) for one in found]
+    assert levels == sorted(levels), "the worst first"
+
+
+def test_a_phone_whose_case_has_no_cause_of_its_own_is_read_by_its_words() -> None:
+    assert blamed("configuration: APNs refused the request (400 BadTopic). Check the pass type certificate.") == (
+        "topic-refused"
+    )
+    assert blamed("The certificate of this merchant has expired; upload a new one.") == "certificate-refused"
+    assert blamed("APNs cannot be reached (Connection refused)") == "vendor-away"
+    assert blamed("configuration: something new") == "push-refused"
+
+
+def test_the_address_that_no_phone_reaches_comes_before_the_phone_that_never_came(ward: Ward) -> None:
+    world = ward.world
+    holder = world.enrol()
+    assert examined(world, holder).diagnoses[0].code == "never-registered"
+    before = world.ctx.settings
+    world.ctx.settings = replace(
+        before,
+        environment="production",
+        base_url="http://localhost",
+        apns_url="https://api.push.apple.com",
+        apns_ca=None,
+    )
+    try:
+        codes = [one.code for one in examined(world, holder).diagnoses]
+    finally:
+        world.ctx.settings = before
+    assert codes[:2] == ["address-unreachable", "never-registered"]
+
+
+def test_a_second_phone_and_an_android_app_are_named(ward: Ward) -> None:
+    phone = ward.held()
+    ward.phone(phone.holder, "androidpass")
+    ward.sold(phone)
+    codes = [one.code for one in examined(ward.world, phone.holder).diagnoses]
+    assert codes[0] == "sound"
+    assert {"several-phones", "android-too"} <= set(codes)
+
+
+def test_the_time_line_goes_from_the_making_to_what_is_still_to_come(ward: Ward) -> None:
+    phone = ward.sold(ward.held(promotions=True), 35_000)
+    line = examined(ward.world, phone.holder).timeline
+    assert [one.at for one in line] == sorted(one.at for one in line)
+    codes = [one.code for one in line]
+    assert codes[0] == "made"
+    assert {"agreed", "registered", "published-loud", "pushed", "fetched", "next-version"} <= set(codes)
+    assert codes[-1] == "next-version"
+    assert line[-1].at > ward.world.clock()
+
+
+def test_a_line_of_another_phone_is_not_read_into_this_card(ward: Ward) -> None:
+    mine, other = ward.sold(ward.held()), ward.sold(ward.held())
+    devices.log(ward.world.ctx, [f"Update requested for unregistered serial number '{other.holder.serial}'."] * 3)
+    found = examined(ward.world, other.holder).diagnoses
+    assert next(one for one in found if one.code == "phone-unregistered-serial").facts["times"] == 3
+    assert not [one for one in examined(ward.world, mine.holder).diagnoses if one.subject == "phone"]
+
+
+def test_nothing_is_told_of_other_cards_of_the_phone_and_no_secret_of_anybody(world: World) -> None:
+    library = "devicelibrary-0123456789"
+    mine, theirs = world.enrol(), world.enrol()
+    phone = Phone(world, mine, library).add()
+    Phone(world, theirs, library).add()
+    Phone(world, theirs, "strange1", "cd" * 32).add()
+    said = "with web service url https://cards.example/apple) encountered error: Unexpected response code"
+    kind = f"pass type {PASS_TYPE}"
+    devices.log(
+        world.ctx,
+        [
+            f"[2026-11-18] Get pass task (for device {library}, {kind}, serial number {theirs.serial}; {said} 501",
+            f"Register task (for device {library}, {kind}, serial number 0123; {said} 502",
+            f"Seen on {library}: {theirs.serial} {said} 503",
+            f"Get serial #s task (device {library}, {kind}, last updated (null); {said} 504",
+            f"Register task (for device {library}, {kind}, serial number {mine.serial}; {said} 505",
+            f"Get pass task ({kind}, serial number {mine.serial}, if-modified-since (null); {said} 506",
+            f"{mine.serial} by {theirs.serial}, serial number 0123, strange1: {phone.token}, ApplePass {mine.token}",
+            f"GET /apple/v1/devices/{library}/registrations/{PASS_TYPE} for {mine.serial}, ApplePass short {said} 507",
+        ],
+    )
+    for chart in (
+        pass_doctor.examine(world.ctx, world.merchant, mine.member),
+        pass_doctor.examine_any(world.ctx, mine.pass_public_id),
+    ):
+        shown = [str(one.facts["line"]) for one in chart.cards[0].timeline if one.code == "said"]
+        assert len(shown) == 5
+        assert f"Get serial #s task (device …, {kind}, last updated (null); {said} 504" in shown
+        assert f"Register task (for device …, {kind}, serial number {mine.serial}; {said} 505" in shown
+        assert f"Get pass task ({kind}, serial number {mine.serial}, if-modified-since (null); {said} 506" in shown
+        assert f"{mine.serial} by …, serial number …, …: …, ApplePass …" in shown
+        assert f"GET /apple/v1/devices/…/registrations/{PASS_TYPE} for {mine.serial}, ApplePass … {said} 507" in shown
+        text = repr(chart)
+        assert mine.serial in text
+        for secret in (library, theirs.serial, "strange1", mine.token, theirs.token, phone.token, "0123;"):
+            assert secret not in text
+
+
+def test_a_stranger_finds_no_such_member_and_the_operator_finds_each_by_card_or_member(world: World) -> None:
+    holder = world.enrol()
+    phone = Phone(world, holder).add()
+    devices.log(world.ctx, [f"Something about {holder.serial} 100% new"])
+    other = keys.authenticate(world.ctx, found(world.ctx, "Ailleurs", NewStore("Ailleurs")).merchant_key)
+    with pytest.raises(NotFound):
+        pass_doctor.examine(world.ctx, other, holder.member)
+    mine = pass_doctor.examine(world.ctx, world.merchant, holder.member)
+    assert mine.cards[0].diagnoses[0].code == "sound"
+    assert "phone-unknown" in {one.code for one in mine.cards[0].diagnoses}
+    assert pass_doctor.examine_any(world.ctx, holder.member) == mine
+    assert pass_doctor.examine_any(world.ctx, holder.pass_public_id) == mine
+    for nobody in ("mem_0123456789", "pass_0123456789", "x"):
+        with pytest.raises(NotFound):
+            pass_doctor.examine_any(world.ctx, nobody)
+    assert phone.holder == holder

@@ -1,0 +1,1 @@
+"""What an accountant asks the books, and periods that are closed."""

@@ -1,0 +1,404 @@
+"""Owns the heart: a card is stale, a card is composed and published, the phones are told, the bytes are served.
+
+A sale, a new offer and a moved shop all say `changed`. The refresh job composes the card from the books, decides
+which one change may raise an alert, publishes it with its update tag, and only after that commit tells the wallet.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from wallet_server.actions.context import Context
+from wallet_server.actions.passes import notices, reissuing
+from wallet_server.actions.passes.stale import BIT, REFRESH, changed, changed_many, mask
+from wallet_server.actions.purse import figures, purse_notes
+from wallet_server.records import parties
+from wallet_server.records.database import Tx
+from wallet_server.records.passes import devices, passes
+from wallet_server.records.passes.fetches import Sheet, shelf_key
+from wallet_server.records.passes.passes import PassRow, Publication
+from wallet_server.records.people import members, recovery
+from wallet_server.records.purse import coupons, ledger
+from wallet_server.records.vendors.credentials import version as signing_version
+from wallet_server.rules.announcing.personal import personal
+from wallet_server.rules.counter import codes
+from wallet_server.rules.counter.coupons import promise_of
+from wallet_server.rules.passes import publishing
+from wallet_server.rules.passes.card import (
+    ALERT_ORDER,
+    Alert,
+    Card,
+    Facet,
+    card_from_json,
+    card_to_json,
+    fingerprint_of,
+)
+from wallet_server.rules.passes.compose import Holding, Slip, Store, compose, compose_coupon
+from wallet_server.rules.passes.publishing import Decision, Facets
+from wallet_server.rules.people import recovering
+from wallet_server.rules.programme.program import Programme
+from wallet_server.wallets.port import Identity, Issued
+
+# What is said of stale cards stands in `stale`; everybody says it of cards.
+__all__ = ["REFRESH", "changed", "changed_many", "mask"]
+PASS_FILE = "application/vnd.apple.pkpass"  # noqa: S105 - a media type, not a secret
+AWAIT_FETCH = timedelta(hours=24)
+"""How long a further alert waits for a phone to fetch the version of the one before."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A pass after publishing: what is served now, when it wants to be looked at again, and whether that is because
+    a change was held back for a version of its own."""
+
+    row: PassRow
+    publication: Publication
+    again: datetime | None
+    held: bool
+
+
+def _facets(bits: int) -> frozenset[Facet]:
+    return frozenset(facet for facet in ALERT_ORDER if bits & BIT[facet])
+
+
+def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> list[Ready]:
+    """Compose these cards and publish what differs from what is served, each version with a fresh update tag.
+
+    Holds the passes' rows, then their publications, then the tag counter of each pass type, until the commit. `now`
+    is the time of their account; what phones and vendors are told of times is everybody's.
+    """
+    rows = passes.lock_passes(tx, pass_ids)
+    served = passes.hold_published(tx, [row.id for row in rows])
+    rung = devices.told_by_push(tx, [row.id for row in rows])
+    shelf = _Desk(ctx, tx, rows, now)
+    rows = [shelf.ended(row) for row in rows]
+    ready: list[Ready] = []
+    fresh: list[Publication] = []
+    marks: list[tuple[int, int, datetime | None]] = []
+    untagged: dict[str, list[int]] = {}
+    for row in rows:
+        old = served[row.id]
+        awaited = old.unseen_since + AWAIT_FETCH if row.id in rung and old.seen < old.number else now
+        new, decision, change_at = _next_version(shelf, row, old, now, ctx.real(now), awaited > now)
+        wait = now + timedelta(seconds=ctx.settings.coalesce_seconds)
+        # What is held back waits for a version of its own: for the phone to fetch this one, or for the time limit.
+        turn = max(wait, awaited) if new is None else now + AWAIT_FETCH if row.id in rung else wait
+        again = min((at for at in (turn if decision.held else None, change_at) if at is not None), default=None)
+        loud = mask(decision.held)
+        if new is not None:
+            fresh.append(new)
+        elif old.of_version != row.version:
+            passes.taken_in(tx, row.id, row.version)
+        if new is not None or row.loud != loud:
+            marks.append((row.id, loud, ctx.real(wait) if new is not None else row.quiet_until))
+        if (new or old).number > old.tagged and not ctx.pushes(row.wallet):
+            untagged.setdefault(row.pass_type, []).append(row.id)
+        ready.append(Ready(row, new or old, again, bool(decision.held)))
+    passes.set_loud(tx, marks)
+    passes.publish_next(tx, fresh)
+    for pass_type in sorted(untagged):
+        passes.hand_out_tags(tx, pass_type, untagged[pass_type], now)
+    return ready
+
+
+def published(tx: Tx, pass_ids: Sequence[int]) -> list[Ready]:
+    """These cards as they are served just now; nothing is composed and nothing held."""
+    served = passes.published(tx, pass_ids)
+    return [Ready(row, served[row.id], None, False) for row in passes.passes_by_id(tx, pass_ids)]
+
+
+def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publication:
+    """The first version of a new pass, in the transaction that issues it; nobody is told of it."""
+    shelf = _Desk(ctx, tx, [row], now)
+    wanted = shelf.wanted(row)
+    card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown)
+    version_id, at = shelf.version_id(row), ctx.real(now)
+    first = _publication(row, card_to_json(card), None, wanted, version_id, 1, at.replace(microsecond=0), at, now)
+    first = replace(first, issue=shelf.issue(row))
+    # What is pushed has to be put there before anybody can have it.
+    passes.publish_first(tx, replace(first, rung=0) if ctx.pushes(row.wallet) else first)
+    return first
+
+
+def _next_version(
+    shelf: _Desk, row: PassRow, old: Publication, now: datetime, at: datetime, unseen: bool
+) -> tuple[Publication | None, Decision, datetime | None]:
+    wanted = shelf.wanted(row)
+    if row.state != passes.ACTIVE and old.of_version == row.version:
+        # Over, and published as such: that is told once, whatever its member does elsewhere.
+        return None, Decision(Facets(old.points, old.tier, old.news), None, ()), None
+    # While no phone has fetched the version served, what rings next is judged by what the phones hold: else an alert
+    # that waits to be fetched would be lost under the next one.
+    before = Facets(old.seen_points, old.seen_tier, old.seen_news) if unseen else Facets(old.points, old.tier, old.news)
+    awaited = frozenset(f for f in ALERT_ORDER if unseen and f == old.alert)
+    decision = publishing.decide(before, wanted, _facets(row.loud) | awaited)
+    if "news" in decision.held and not shelf.stands(decision.shown.news):
+        # What was to stay meanwhile has been recalled or is over.
+        decision = replace(decision, shown=replace(decision.shown, news=None))
+    card, change_at = shelf.compose(row, decision.shown)
+    text = card_to_json(card)
+    if fingerprint_of(text) == old.fingerprint and decision.alert in (None, old.alert):
+        return None, decision, change_at
+    # Whole seconds, strictly increasing: two versions within one second would look alike to If-Modified-Since.
+    modified = max(at.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
+    version_id, number = shelf.version_id(row), old.number + 1
+    new = _publication(row, text, decision.alert, decision.shown, version_id, number, modified, at, now)
+    # What was rung stays as it was noted: whoever tells the phones of this version names it.
+    new = replace(new, rung=old.rung, remote_state=old.remote_state, issue=shelf.issue(row))
+    if unseen:
+        new = replace(new, unseen_since=old.unseen_since)
+    return new, decision, change_at
+
+
+def _publication(
+    row: PassRow,
+    card: str,
+    alert: Facet | None,
+    shown: Facets,
+    version_id: int,
+    number: int,
+    modified: datetime,
+    at: datetime,
+    now: datetime,
+) -> Publication:
+    return Publication(
+        pass_id=row.id,
+        number=number,
+        of_version=row.version,
+        card=card,
+        fingerprint=fingerprint_of(card),
+        programme_version_id=version_id,
+        alert=alert,
+        points=shown.points,
+        tier=shown.tier,
+        news=shown.news,
+        seen=0,
+        seen_points=shown.points,
+        seen_tier=shown.tier,
+        seen_news=shown.news,
+        unseen_since=now,
+        last_modified=modified,
+        published_at=at,
+        tag=None,
+        tagged=0 if number > 1 else 1,
+        rung=0 if number > 1 else 1,
+        remote_state=None,
+    )
+
+
+class _Desk:
+    """What composing a batch of cards needs, read once for the batch."""
+
+    def __init__(self, ctx: Context, tx: Tx, rows: Sequence[PassRow], now: datetime) -> None:
+        self._ctx, self._tx, self._now = ctx, tx, now
+        member_ids = sorted({row.member_id for row in rows})
+        self._members = members.members_by_id(tx, member_ids)
+        self._purses = ledger.amounts(tx, member_ids)
+        self._figures = figures.of_members(tx, self._members, lambda key: ctx.programme(tx, key), now)
+        self._notes = purse_notes.of_members(ctx, tx, self._members, now)
+        self._news = notices.of_members(ctx, tx, member_ids, now, self._notes.news)
+        self._names = members.first_names(tx, member_ids) if self._news else {}
+        self._vouchers = notices.vouchers_of(ctx, tx, member_ids, now)
+        self._codes = passes.newest_codes(tx, [row.id for row in rows])
+        self._coupons = coupons.of_passes(tx, [row.id for row in rows if row.kind == coupons.COUPON])
+        self._stores = {
+            programme_id: tuple(_store(s) for s in parties.stores_of_programme(tx, programme_id))
+            for programme_id in sorted({m.programme_id for m in self._members.values()})
+        }
+        self._homes = {s.id: _store(s) for s in parties.stores_by_id(tx, self._home_ids())}
+
+    def _home_ids(self) -> list[int]:
+        return sorted({m.home_store_id for m in self._members.values() if m.home_store_id is not None})
+
+    def ended(self, row: PassRow) -> PassRow:
+        """The pass as it is from now on: that of a coupon whose use can no longer be taken back is over."""
+        coupon = self._coupons.get(row.id)
+        if coupon is None or row.state != passes.ACTIVE or coupon.over_at is None or coupon.over_at > self._now:
+            return row
+        passes.retire_pass(self._tx, row.id)
+        return replace(row, state=passes.RETIRED, version=row.version + 1, loud=0)
+
+    def version_id(self, row: PassRow) -> int:
+        coupon = self._coupons.get(row.id)
+        return self._members[row.member_id].version_id if coupon is None else coupon.version_id
+
+    def issue(self, row: PassRow) -> int:
+        """Of the code that this pass shows."""
+        return self._codes[row.id].issue
+
+    def _programme(self, row: PassRow) -> Programme:
+        return self._ctx.programme(self._tx, self.version_id(row))
+
+    def wanted(self, row: PassRow) -> Facets:
+        """What the books say that this card should show."""
+        if row.id in self._coupons:
+            return Facets(0, None, None)
+        member, news = self._members[row.member_id], self._news.get(row.member_id)
+        points = self._purses.get(member.id, {}).get(self._programme(row).balance_currency, 0)
+        return Facets(points, member.tier, news.public_id if news else None)
+
+    def _said_to(self, member_id: int, texts: Mapping[str, str]) -> Mapping[str, str]:
+        return {language: personal(text, self._names.get(member_id)) for language, text in texts.items()}
+
+    def stands(self, news: str | None) -> bool:
+        """Whether this may stay on a card: neither recalled nor over."""
+        return news is not None and notices.stands(self._tx, news, self._now)
+
+    def compose(self, row: PassRow, shown: Facets) -> tuple[Card, datetime | None]:
+        """The card with these facets, whether they are what the books say or what stays while that is held back."""
+        if row.id in self._coupons:
+            return self._coupon(row, self._coupons[row.id])
+        member, news = self._members[row.member_id], self._news.get(row.member_id)
+        programme = self._programme(row)
+        own = self._figures.get(member.id)
+        kept = shown.news is not None and (news is None or shown.news != news.public_id)
+        text = notices.texts(self._ctx, self._tx, shown.news) if shown.news and kept else news.texts if news else None
+        holding = Holding(
+            balances=self._purses.get(member.id, {}),
+            tier=shown.tier,
+            news=None if shown.news is None or text is None else self._said_to(member.id, text),
+            home=self._homes.get(member.home_store_id or 0),
+            stores=self._stores[member.programme_id],
+            code_issue=self.issue(row),
+            good_until=self._codes[row.id].valid_to,
+            voided=row.state != passes.ACTIVE,
+            stop_link=self._ctx.link("stop", row.public_id),
+            web_link=self._ctx.link("card", row.public_id),
+            rate_link=self._ctx.link("rate", row.public_id),
+            recover_link=self._ctx.link("recover", row.public_id),
+            figures=None if own is None else own.found,
+            vouchers=self._vouchers.get(member.id, ()),
+            notes=self._notes.on_back.get(member.id, ()),
+        )
+        turns = [news.ends_at if news else None, own.changes_at if own else None]
+        return compose(programme, holding, self._now, [at for at in turns if at is not None])
+
+    def _coupon(self, row: PassRow, coupon: coupons.CouponRow) -> tuple[Card, datetime | None]:
+        member, programme = self._members[row.member_id], self._programme(row)
+        promise = promise_of(programme, coupon.promise)
+        slip = Slip(
+            state=coupon.state,
+            valid_to=coupon.valid_to,
+            used_at=coupon.used_at,
+            home=self._homes.get(member.home_store_id or 0),
+            stores=self._stores[member.programme_id],
+            code_issue=self.issue(row),
+            voided=row.state != passes.ACTIVE,
+            web_link=self._ctx.link("card", row.public_id),
+            valid_from=coupon.issued_at,
+        )
+        return compose_coupon(programme, promise, slip), coupon.over_at if not slip.voided else None
+
+
+def _store(row: parties.StoreRow) -> Store:
+    return Store(row.name, row.latitude, row.longitude, row.texts, row.public_id)
+
+
+def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple[bytes, str]:
+    """The published card in its wallet's own form, signed when it is first asked for: (body, media type).
+
+    The same version gives the same bytes in every process, so that an unchanged card stays unchanged on the phone.
+    Raises `Misconfigured` when its credentials cannot be used, `Invalid` when the card breaks the wallet's rules.
+    """
+    version = signing_version(tx, row.credential_set_id)
+    body = ctx.signed.get(shelf_key(row.id, publication.number, row.credential_set_id, version))
+    if body is not None:
+        return body, PASS_FILE
+    issued = issue(ctx, tx, row, publication)
+    signed_by = version if issued.version is None else issued.version
+    kept_as = shelf_key(row.id, publication.number, row.credential_set_id, signed_by)
+    ctx.signed.put(kept_as, issued.body, (row.pass_type, row.serial))
+    return issued.body, issued.media_type
+
+
+def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
+    """The same for a phone that comes back and whose bytes are not kept, from one row; raises as `serve` does."""
+    opened = None
+    if sheet.recovery_cipher is not None:
+        opened = ctx.keyring.open(sheet.recovery_cipher, f"recovery:{sheet.member_public_id}").decode()
+    shown = recovering.revealed(card_from_json(sheet.card), opened)
+    made = ctx.wallets[sheet.wallet].issue(
+        shown, alert_of(sheet.alert), identity_of(ctx, sheet, sheet.code_cipher), sheet.published_at
+    )
+    # For some seconds after a swap the old certificate may be loaded still.
+    signed_by = sheet.credential_version if made.version is None else made.version
+    kept_as = shelf_key(sheet.pass_id, sheet.number, sheet.credential_set_id, signed_by)
+    ctx.signed.put(kept_as, made.body, (sheet.pass_type, sheet.serial))
+    return made.body
+
+
+def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issued:
+    """Build and sign; `serve` keeps what this gives."""
+    wallet = ctx.wallets[row.wallet]
+    shown, alert = card(ctx, tx, row, publication), alert_of(publication.alert)
+    return wallet.issue(shown, alert, identity(ctx, tx, row), publication.published_at)
+
+
+def alert_of(facet_name: str | None) -> Alert | None:
+    """The alert of a version. No message of its own: the design words what its fields say when they change."""
+    facet = next((f for f in ALERT_ORDER if f == facet_name), None)
+    return None if facet is None else Alert(facet, {})
+
+
+def card(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Card:
+    """The published card as its member sees it: with the recovery code, which no stored card holds.
+
+    A card that was replaced shows none, even before its last version is published: the code of its successor is not
+    for whoever found the phone.
+    """
+    return _revealed(ctx, tx, row, card_from_json(publication.card))
+
+
+def by_the_books(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple[Card, str]:
+    """The card for a page, which no coalescing holds back: what the books say now, and its fingerprint, which changes
+    with the card alone. A card that is over stays as it was published: its member goes on elsewhere.
+    """
+    if row.state != passes.ACTIVE or (publication.of_version == row.version and not row.loud):
+        return card(ctx, tx, row, publication), publication.fingerprint
+    shelf = _Desk(ctx, tx, [row], ctx.now())
+    made, _ = shelf.compose(row, shelf.wanted(row))
+    return _revealed(ctx, tx, row, made), fingerprint_of(card_to_json(made))
+
+
+def _revealed(ctx: Context, tx: Tx, row: PassRow, stored: Card) -> Card:
+    code = recovery.codes_of(tx, [row.member_id]).get(row.member_id) if row.state == passes.ACTIVE else None
+    opened = ctx.keyring.open(code.cipher, f"recovery:{code.member_public_id}").decode() if code else None
+    return recovering.revealed(stored, opened)
+
+
+def give_recovery_code(ctx: Context, tx: Tx, member_id: int, member_public_id: str, now: datetime) -> str:
+    """A fresh recovery code for a member in place of any before; returned as it is shown."""
+    code = recovering.from_random(secrets.token_bytes(16))
+    recovery.end_codes(tx, member_id, now)
+    sealed = ctx.keyring.seal(code.encode(), f"recovery:{member_public_id}")
+    lookup = passes.lookup_hash(recovering.lookup_key(code))
+    recovery.add_code(tx, member_id, lookup, sealed, codes.UNSIGNED, now)
+    return code
+
+
+def identity(ctx: Context, tx: Tx, row: PassRow) -> Identity:
+    """What makes this pass this pass, its secrets opened."""
+    return identity_of(ctx, row, passes.newest_codes(tx, [row.id])[row.id].cipher)
+
+
+def identity_of(ctx: Context, row: PassRow | Sheet, code_cipher: str) -> Identity:
+    """The same for whoever has read the code already."""
+    code = reissuing.shown(ctx, code_cipher, row.serial)
+    return Identity(
+        credential_set=row.credential_set_id,
+        pass_type=row.pass_type,
+        serial=row.serial,
+        token=ctx.keyring.open(row.token_cipher, f"pass-token:{row.serial}").decode(),
+        code=code.text,
+        web_service_url=f"{ctx.settings.base_url}/apple",
+        typed=code.typed,
+        digits=code.digits,
+    )
+
+
+def code_hash(code: codes.Code) -> bytes:
+    """SHA-256 of what identifies a card, whatever format or signature it came in."""
+    return passes.lookup_hash(codes.lookup_key(code))

@@ -1,0 +1,238 @@
+"""Owns the pass doctor: why did this phone not update, why was nothing shown; from what the server knows of one card.
+
+It changes nothing and asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from wallet_server.actions.context import Context
+from wallet_server.actions.operating import doctor
+from wallet_server.actions.passes import pushed
+from wallet_server.records import limits, parties
+from wallet_server.records.database import Tx
+from wallet_server.records.passes import alerts, diagnosis, passes
+from wallet_server.records.passes.diagnosis import Copy, Heard, Holder, Waiting, Whose
+from wallet_server.records.passes.passes import Publication
+from wallet_server.records.people import members
+from wallet_server.records.people.members import PROMOTIONS
+from wallet_server.records.purse import coupons
+from wallet_server.records.scope import Scope
+from wallet_server.records.vendors import vendors
+from wallet_server.records.vendors.vendors import ClassKey
+from wallet_server.rules.announcing import alert_budget
+from wallet_server.rules.passes.card import ALERT_ORDER, card_from_json
+from wallet_server.rules.passes.case import (
+    Case,
+    Event,
+    Given,
+    Ground,
+    News,
+    Papers,
+    Phone,
+    Said,
+    Served,
+    Work,
+    timeline,
+)
+from wallet_server.rules.passes.diagnosis import Diagnosis, diagnose
+from wallet_server.wallets.apple import phone_lines
+
+MOST_COPIES = 5
+MOST_LINES = 50
+MOST_DEVICES_NAMED = 10
+SOUND_NAME = 16
+SHORTEST_NAME = 8
+LINES_KEPT = timedelta(days=14)
+CAUSE = timedelta(days=1)
+"""How long before a version its cause may lie: a wave over all cards takes its time."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One copy of a member's card: what the server knows of it on a time line, and what is to be said of it."""
+
+    pass_id: str
+    state: str
+    created_at: datetime
+    diagnoses: tuple[Diagnosis, ...]
+    timeline: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A member with the copies of their card, the valid ones before the others, the newest first."""
+
+    member: str
+    at: datetime
+    cards: tuple[Examined, ...]
+
+
+def examine(ctx: Context, scope: Scope, member: str) -> Chart:
+    """For the merchant: a member of their own. Raises `NotFound` for a stranger's."""
+    with ctx.look() as tx:
+        return _chart(ctx, tx, members.member_by_public(tx, scope, member).id)
+
+
+def examine_any(ctx: Context, public_id: str) -> Chart:
+    """For the operator: whom a member's id names, or the one copy that a pass's id names. Raises `NotFound`."""
+    with ctx.look() as tx:
+        chart = _chart(ctx, tx, diagnosis.member_behind(tx, public_id))
+    named = tuple(card for card in chart.cards if card.pass_id == public_id)
+    return Chart(chart.member, chart.at, named or chart.cards)
+
+
+def _chart(ctx: Context, tx: Tx, member_id: int) -> Chart:
+    whose, now = diagnosis.whose(tx, member_id), ctx.now()
+    found = diagnosis.copies(tx, member_id, MOST_COPIES)
+    served = passes.published(tx, [copy.id for copy in found])
+    alive = {copy.id for copy in found if copy.state == passes.ACTIVE}
+    slips = coupons.of_passes(tx, [copy.id for copy in found])
+    # A card is replaced by a card: coupons stand beside it.
+    cards = alive - slips.keys()
+    examined = []
+    for copy in found:
+        case = _case(ctx, tx, whose, copy, served[copy.id], bool(cards - {copy.id}), now)
+        case = replace(case, coupon=copy.id in slips)
+        examined.append(Examined(copy.public_id, copy.state, copy.created_at, diagnose(case), timeline(case)))
+    return Chart(whose.public_id, now, tuple(examined))
+
+
+def _case(ctx: Context, tx: Tx, whose: Whose, copy: Copy, served: Publication, others: bool, now: datetime) -> Case:
+    held = diagnosis.holders(tx, copy.id)
+    jobs = diagnosis.waiting(tx, copy.id)
+    consent = members.consents_of(tx, whose.id).get(PROMOTIONS)
+    heard = diagnosis.heard(tx, whose.id, 2)
+    return Case(
+        at=now,
+        state=copy.state,
+        created_at=copy.created_at,
+        replaced=others,
+        left_at=whose.left_at,
+        version=copy.version,
+        loud=tuple(facet for n, facet in enumerate(ALERT_ORDER) if copy.loud & 1 << n),
+        quiet_until=copy.quiet_until,
+        served=_served(served),
+        phones=tuple(Phone(one.push_kind, one.since, one.suspect_at) for one in held),
+        departed=diagnosis.departure(tx, copy.id),
+        refresh=_work(jobs.get("refresh"), now),
+        ring=_work(jobs.get("ring"), now),
+        circuit=limits.open_circuits(tx, now).get(f"{copy.wallet}:{copy.credential_set_id}"),
+        papers=Papers(copy.pass_type, *diagnosis.papers(tx, copy.credential_set_id)),
+        agreed=None if consent is None else (consent[0], consent[1]),
+        ever_agreed=diagnosis.ever_agreed(tx, whose.id, PROMOTIONS),
+        news=_news(heard),
+        silent=_silent(tx, whose, served, heard),
+        ground=_ground(tx, whose, served),
+        said=_said(tx, copy, held, now),
+        tag_ahead=served.tag is not None and served.tag > passes.newest_tag(tx, copy.pass_type),
+        unreachable=any(one.level == "error" for one in doctor.public_address(ctx.settings)),
+        push_kept=timedelta(hours=ctx.settings.apns_expiration_hours),
+        given=_given(tx, whose, copy, served, now) if ctx.pushes(copy.wallet) else None,
+    )
+
+
+def _given(tx: Tx, whose: Whose, copy: Copy, served: Publication, now: datetime) -> Given:
+    """What a vendor says of a card, or of a coupon, that it holds, and what was sent there of alerts."""
+    said = vendors.holdings(tx, [copy.id]).get(copy.id)
+    slip = coupons.of_passes(tx, [copy.id]).get(copy.id)
+    subject = passes.CARD if slip is None else pushed.subject_of(slip)
+    above = vendors.class_of(tx, ClassKey(whose.programme_id, copy.credential_set_id, subject))
+    spent = sorted(alerts.spent(tx, [copy.id], now - alert_budget.WINDOW).get(copy.id, ()))
+    over = len(spent) >= alert_budget.MOST
+    since = alerts.spent(tx, [copy.id], served.published_at - timedelta(microseconds=1)).get(copy.id, ())
+    return Given(
+        None if said is None else said.held,
+        None if said is None else said.saved_at,
+        None if said is None or said.held else said.removed_at,
+        None if said is None else said.note,
+        above.note,
+        spent[-alert_budget.MOST] + alert_budget.WINDOW if over else None,
+        rang=bool(since),
+    )
+
+
+def _said(tx: Tx, copy: Copy, held: Sequence[Holder], now: datetime) -> tuple[Said, ...]:
+    """What phones reported of this copy, newest first, without what is not for the reader: the name of a device opens
+    the list of all its cards, and other cards may be another shop's."""
+    mine = [one.library_id for one in held]
+    lines = diagnosis.lines(tx, copy.id, copy.serial, mine[:MOST_DEVICES_NAMED], now - LINES_KEPT, 2 * MOST_LINES)
+    words = {word for _, line in lines for word in phone_lines.names(line) if len(word) >= SHORTEST_NAME}
+    serials = diagnosis.serials_among(tx, words)
+    secrets = serials | diagnosis.devices_among(tx, words) | set(mine)
+    said = []
+    for at, line in lines:
+        if _is_about(line, copy, mine, serials):
+            read = phone_lines.read(line)
+            said.append(Said(at, read.meaning, read.status, phone_lines.veiled(line, copy.serial, secrets)))
+    return tuple(said[:MOST_LINES])
+
+
+def _is_about(line: str, copy: Copy, library_ids: Sequence[str], serials: Collection[str]) -> bool:
+    """Whether a line is about this copy: it names its serial number; or it names no pass, and a device that holds the
+    copy by its whole name, which must be long enough to be nobody else's."""
+    words = phone_lines.names(line)
+    if copy.serial in words:
+        return True
+    if phone_lines.serials(line) or not words.isdisjoint(serials):
+        return False
+    return any(name in words for name in library_ids if len(name) >= SOUND_NAME)
+
+
+def _served(row: Publication) -> Served:
+    return Served(
+        row.number,
+        row.of_version,
+        row.alert,
+        row.seen,
+        row.seen_at,
+        row.rung,
+        row.published_at,
+        row.last_modified,
+        row.pushed_at,
+        row.pushes,
+        row.pushes_since,
+    )
+
+
+def _work(job: Waiting | None, now: datetime) -> Work | None:
+    if job is None:
+        return None
+    leased = job.leased_until is not None and job.leased_until > now
+    return Work(job.due_at, job.rest_until, job.why, leased, job.dead)
+
+
+def _news(heard: list[Heard]) -> News | None:
+    if not heard:
+        return None
+    last = heard[0]
+    repeats = len(heard) > 1 and heard[1].outcome == "shown" and heard[1].texts == last.texts
+    return News(last.decided_at, last.outcome, last.why, last.ends_at, last.recalled_at, repeats)
+
+
+_BOOKED = {"reverse": "correction", "expire": "expiry"}
+
+
+def _silent(tx: Tx, whose: Whose, served: Publication, heard: list[Heard]) -> str | None:
+    """What made a version that rings for nobody: the last thing that happened before it, if that is kept."""
+    if served.alert is not None:
+        return None
+    booked = diagnosis.last_booking(tx, whose.id)
+    causes: list[tuple[datetime | None, str]] = [
+        (diagnosis.version_published_at(tx, served.programme_version_id), "programme"),
+        (booked[0] if booked else None, _BOOKED.get(booked[1], "") if booked else ""),
+    ]
+    if heard:
+        causes += [(heard[0].recalled_at, "recall"), (heard[0].ends_at, "expiry")]
+    happened = [(at, why) for at, why in causes if at is not None and timedelta(0) <= served.published_at - at <= CAUSE]
+    return (max(happened, key=lambda one: one[0])[1] or None) if happened else None
+
+
+def _ground(tx: Tx, whose: Whose, served: Publication) -> Ground:
+    card = card_from_json(served.card)
+    stores = parties.stores_of_programme(tx, whose.programme_id)
+    located = sum(one.latitude is not None and one.longitude is not None for one in stores)
+    return Ground(len(card.places), located, whose.home_closed, card.max_distance_metres)

@@ -1,0 +1,1 @@
+"""Members: joining, leaving, being reached, cards lost and found, old cards, two that become one."""

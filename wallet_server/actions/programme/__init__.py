@@ -1,0 +1,1 @@
+"""Programmes and their cards as shops make them: drafts, dry runs, simulations, designs, pictures."""

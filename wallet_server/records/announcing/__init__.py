@@ -1,0 +1,1 @@
+"""Rows of announcements: what was said, to whom, and how it was received."""

@@ -1,0 +1,1 @@
+"""Rows of times without a network: devices, what they brought, and whose turn it is."""

@@ -1,0 +1,1 @@
+"""Rows for whoever keeps an installation: figures, looks across accounts, whole copies."""

@@ -1,0 +1,1 @@
+"""Rows of cards: passes, publications, devices, and what phones were told."""

@@ -1,0 +1,139 @@
+"""Owns the wait of cards whose phones cannot be told yet: a job of its own beside the refresh, so that a vendor's rest
+holds back the ringing and never the publishing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as b
+
+from wallet_server.records.database import Tx
+from wallet_server.records.jobs import BULK, NEVER, Put, instant, micros, put
+from wallet_server.records.passes import soonest
+from wallet_server.records.schema import devices, jobs, passes, publications, registrations
+
+RING = "ring"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A card whose phones are not to be rung before `until` (UTC), in which lane after that, and why; `runs_out_at`
+    (microseconds UTC) is when what they are to be told of is over."""
+
+    pass_id: int
+    lane: int
+    until: datetime
+    why: str
+    runs_out_at: int = NEVER
+
+
+# A job in a worker's hands is left to it: it was put again and so runs once more.
+_REST = (
+    sa.update(jobs)
+    .where(
+        jobs.c.kind == RING,
+        jobs.c.key == b("of_pass"),
+        jobs.c.leased_until <= b("now"),
+        jobs.c.rest_until < b("until"),
+    )
+    .values(rest_until=b("until"), due_at=b("until"), last_error=b("why"))
+)
+
+
+def hold(tx: Tx, waits: Iterable[Held], tries: Mapping[int, datetime], now: datetime) -> None:
+    """Have the phones of these cards rung once their wait is over; a wait that stands is never shortened. `tries`, pass
+    key to the time (UTC), are cards to look at again that wait for nothing: a change of theirs rings at once."""
+    held = sorted(waits, key=lambda one: str(one.pass_id))
+    # In one go, as they are locked: whoever settles jobs of this kind holds one while it asks for the next.
+    puts = [Put(RING, str(one.pass_id), one.lane, one.until) for one in held]
+    again = [Put(RING, str(key), BULK, at) for key, at in tries.items()]
+    if any(one.runs_out_at != NEVER for one in held):
+        overs = [one.runs_out_at for one in held] + [NEVER] * len(again)
+        soonest.put(tx, zip([*puts, *again], overs, strict=True))
+    else:
+        put(tx, puts + again)
+    if held:
+        rows = [
+            {"of_pass": str(one.pass_id), "until": micros(one.until), "why": one.why[:500], "now": micros(now)}
+            for one in held
+        ]
+        tx.execute(_REST, rows)
+
+
+_RESTING = sa.select(jobs.c.key, jobs.c.rest_until, jobs.c.last_error).where(
+    jobs.c.kind == RING,
+    jobs.c.key.in_(b("keys", expanding=True)),
+    jobs.c.rest_until > b("now"),
+    jobs.c.dead_at.is_(None),
+)
+
+
+def resting(tx: Tx, pass_ids: Sequence[int], now: datetime) -> dict[int, tuple[datetime, str]]:
+    """Those of the cards whose phones are not to be rung yet: pass key to (until when, why)."""
+    rows = tx.execute(_RESTING, {"keys": [str(key) for key in pass_ids], "now": micros(now)})
+    return {int(r.key): (instant(r.rest_until), r.last_error or "") for r in rows}
+
+
+class Owing(NamedTuple):
+    """A card whose phones have not been told of what is published, with all that telling them needs."""
+
+    pass_id: int
+    wallet: str
+    credential_set_id: int
+    pass_type: str
+    number: int
+    rung: int
+    remote_state: str | None
+    devices: list[tuple[int, str, str, datetime]]
+
+
+# Published as it stands and under a tag of its own, and no phone doubted: nothing is to be done but to ring.
+_OWING = (
+    sa.select(
+        passes.c.id,
+        passes.c.wallet,
+        passes.c.credential_set_id,
+        passes.c.pass_type,
+        publications.c.number,
+        publications.c.rung,
+        publications.c.remote_state,
+        devices.c.id,
+        devices.c.push_kind,
+        devices.c.push_token,
+        devices.c.registered_at,
+        devices.c.suspect_at.is_not(None),
+    )
+    .select_from(
+        passes.join(publications, publications.c.pass_id == passes.c.id)
+        .join(registrations, registrations.c.pass_id == passes.c.id)
+        .join(devices, devices.c.id == registrations.c.device_id)
+    )
+    .where(
+        passes.c.id.in_(b("ids", expanding=True)),
+        passes.c.loud == 0,
+        publications.c.of_version == passes.c.version,
+        publications.c.tagged == publications.c.number,
+        publications.c.rung < publications.c.number,
+    )
+)
+
+
+def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
+    """Those of the cards whose phones are plainly to be rung and nothing else, in one statement; the others want a
+    closer look."""
+    found: dict[int, Owing] = {}
+    doubted: set[int] = set()
+    for row in tx.execute(_OWING, {"ids": list(pass_ids)}).all():
+        key, wallet, credential_set, pass_type, number, rung, state, device, kind, token, at, doubt = row
+        one = found.get(key)
+        if one is None:
+            found[key] = Owing(key, wallet, credential_set, pass_type, number, rung, state, [(device, kind, token, at)])
+        else:
+            one.devices.append((device, kind, token, at))
+        if doubt:
+            doubted.add(key)
+    return [one for key, one in found.items() if key not in doubted]

@@ -1,0 +1,1 @@
+"""Rows of members: who they are, how they are reached, how they come back."""

@@ -1,0 +1,1 @@
+"""Rows of programmes: versions, drafts, pictures."""

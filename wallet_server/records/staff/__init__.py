@@ -1,0 +1,1 @@
+"""Rows of the merchant's people: who they are, how they prove it, what they did."""

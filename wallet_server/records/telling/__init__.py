@@ -1,0 +1,1 @@
+"""Rows of what merchants' own systems are told."""

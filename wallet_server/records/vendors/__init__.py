@@ -1,0 +1,1 @@
+"""Rows of vendors: certificates, keys, issuers, and what each was given."""

@@ -1,0 +1,1 @@
+"""When and how fast members are told something, and in how many parts."""

@@ -1,0 +1,1 @@
+"""What a programme owes, what will be redeemed, and how both are reported."""

@@ -1,0 +1,1 @@
+"""What a till reads, says and may give: codes, scans, refusals, gestures, coupons."""

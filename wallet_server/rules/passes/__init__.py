@@ -1,0 +1,1 @@
+"""What a card says, how it changes, and why a phone did not follow."""

@@ -1,0 +1,1 @@
+"""Addresses, letters, old cards, and whether two descriptions are of one person."""

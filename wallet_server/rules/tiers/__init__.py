@@ -1,0 +1,1 @@
+"""Where members stand: what tiers are measured by, how a standing moves, and how it is told."""
