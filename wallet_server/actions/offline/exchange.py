@@ -86,12 +86,6 @@ class Brought:
     said: Said | None
 
 
-class _Read(Brought):
-    """One that can be read."""
-
-    said: Said
-
-
 @dataclass(frozen=True)
 class Outcome:
     """How one of the texts stands; `id` names the stored event, `booked` the sale or the entry that it became."""

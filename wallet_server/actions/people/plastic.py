@@ -62,7 +62,7 @@ def link(
             members.lock_member(tx, member.id)
             if plastic.count_of(tx, member.id) >= MOST_PLASTIC:
                 raise Conflict("This member has too many cards of plastic.", code="too-many-cards")
-            if not plastic.add_number(tx, member.id, lookup, ctx.now()):
+            if not plastic.add_numbers(tx, {lookup: member.id}, ctx.now()):
                 raise Unavailable("This number is being worked on just now; please try again in a moment.")
         elif other != member.id:
             if plastic.is_somebody(tx, other):

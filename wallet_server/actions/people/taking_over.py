@@ -157,15 +157,16 @@ def _newcomers(
 
 
 def _said(one: Line) -> dict[str, str]:
-    person = one.person
-    last = (person.name or "").removeprefix(one.first_name or "").strip()
-    said = {"first_name": one.first_name, "email": person.email, "phone": person.phone, "name": last}
-    said |= {"address": person.address, "postcode": _postcode(person)}
+    last = (one.person.name or "").removeprefix(one.first_name or "").strip()
+    named = {"first_name": one.first_name or "", "name": last}
+    return {kind: value for kind, value in named.items() if value} | _reached(one.person)
+
+
+def _reached(person: Person) -> dict[str, str]:
+    """Under which addresses, each in the form in which it is kept."""
+    postcode = "".join((person.postcode or "").split()).upper()
+    said = {"email": person.email, "phone": person.phone, "address": person.address, "postcode": postcode}
     return {kind: value for kind, value in said.items() if value}
-
-
-def _postcode(person: Person) -> str | None:
-    return "".join(person.postcode.split()).upper() if person.postcode else None
 
 
 def _give(
@@ -192,9 +193,8 @@ def _give(
 def _complete(tx: Tx, member: MemberRow, person: Person) -> None:
     """What the file knows of a member and we did not."""
     known = {one.kind for one in contacts.of_member(tx, member.id)}
-    said = {"email": person.email, "phone": person.phone, "address": person.address, "postcode": _postcode(person)}
-    for kind, value in said.items():
-        if value and kind not in known:
+    for kind, value in _reached(person).items():
+        if kind not in known:
             contacts.say(tx, member.programme_id, member.id, kind, value)
 
 
@@ -239,7 +239,6 @@ def _conclude(ctx: Context, tx: Tx, made: ImportRow, plans: Sequence[Plan], name
             if key in public
         ]
         doubtful = one.state == plastic.DOUBTFUL
-        settled_at = None if doubtful else ctx.now()
-        told = {"line": one.line.line, "state": one.state, "member_id": one.member}
-        said.append(told | {"candidates": choices if doubtful else None, "settled_at": settled_at})
+        fate = (choices, None) if doubtful else (None, ctx.now())
+        said.append(plastic.Concluded(one.line.line, one.state, one.member, *fate))
     plastic.conclude_many(tx, made.id, said)

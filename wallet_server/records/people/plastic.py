@@ -65,14 +65,6 @@ def is_somebody(tx: Tx, member_id: int) -> bool:
     return tx.execute(own.union_all(proved)).first() is not None
 
 
-def add_number(tx: Tx, member_id: int, lookup: bytes, at: datetime) -> bool:
-    """A number of plastic is the member's; False where it is somebody's since the caller looked."""
-    row = {"member_id": member_id, "lookup": lookup, "cipher": "", "kind": KIND, "key_id": "0", "issue": 1}
-    make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    new = make(codes).values(valid_from=at, pass_id=None, **row).on_conflict_do_nothing(index_elements=["lookup"])
-    return tx.execute(new.returning(codes.c.id)).first() is not None
-
-
 def holder(tx: Tx, lookup: bytes) -> int | None:
     """Whose number this is."""
     query = sa.select(codes.c.member_id).where(codes.c.lookup == lookup, codes.c.kind == KIND)
@@ -257,32 +249,48 @@ def conclude(tx: Tx, import_id: int, number: int, **said: Any) -> None:
     tx.execute(sa.update(rows).where(rows.c.import_id == import_id, rows.c.line == number).values(**said))
 
 
+@dataclass(frozen=True)
+class Concluded:
+    """What became of a line, and whose it is; the candidates are of a doubtful one, which nobody has settled yet."""
+
+    line: int
+    state: str
+    member_id: int
+    candidates: Sequence[Mapping[str, Any]] | None
+    settled_at: datetime | None
+
+
 _CONCLUDE = (
     sa.update(rows)
-    .where(rows.c.import_id == sa.bindparam("of_import"), rows.c.line == sa.bindparam("at_line"))
+    .where(rows.c.import_id == sa.bindparam("of_import"), rows.c.line == sa.bindparam("of_line"))
     .values(
-        state=sa.bindparam("to_state"),
-        member_id=sa.bindparam("to_member"),
-        candidates=sa.bindparam("to_candidates", type_=rows.c.candidates.type),
-        settled_at=sa.bindparam("to_settled_at"),
+        state=sa.bindparam("new_state"),
+        member_id=sa.bindparam("new_member"),
+        candidates=sa.bindparam("new_candidates", type_=rows.c.candidates.type),
+        settled_at=sa.bindparam("new_settled_at"),
         person=sa.case((sa.bindparam("doubtful", type_=sa.Boolean), rows.c.person), else_=sa.null()),
     )
 )
 
 
-def conclude_many(tx: Tx, import_id: int, said: Sequence[Mapping[str, Any]]) -> None:
-    """What became of lines: {line, state, member_id, candidates, settled_at} each; what the file said of people stays
-    with the doubtful ones alone."""
-    if said:
-        every = [
-            {f"to_{name}": value for name, value in one.items() if name not in ("line", "member_id")} for one in said
-        ]
-        keys = [
-            {"of_import": import_id, "at_line": one["line"], "to_member": one["member_id"],
-             "doubtful": one["state"] == DOUBTFUL}
-            for one in said
-        ]  # fmt: skip
-        tx.execute(_CONCLUDE, [key | one for key, one in zip(keys, every, strict=True)])
+def conclude_many(tx: Tx, import_id: int, all_: Sequence[Concluded]) -> None:
+    """What became of these lines; what the file said of people stays with the doubtful ones alone."""
+    if all_:
+        tx.execute(
+            _CONCLUDE,
+            [
+                {
+                    "of_import": import_id,
+                    "of_line": one.line,
+                    "new_state": one.state,
+                    "new_member": one.member_id,
+                    "new_candidates": one.candidates,
+                    "new_settled_at": one.settled_at,
+                    "doubtful": one.state == DOUBTFUL,
+                }
+                for one in all_
+            ],
+        )
 
 
 def finish(tx: Tx, import_id: int, at: datetime) -> None:
