@@ -58,4 +58,7 @@ def film(path: Path, code: Shown, *, turned: float = 0, light: float = 1, blurre
     seen = ImageEnhance.Brightness(scene.filter(ImageFilter.GaussianBlur(blurred))).enhance(light)
     frame = io.BytesIO()
     seen.save(frame, "JPEG", quality=80)
-    path.write_bytes(frame.getvalue() * FRAMES)
+    # The browser keeps the film that it plays mapped into memory: a new one is another file, not other bytes of that.
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(frame.getvalue() * FRAMES)
+    fresh.replace(path)

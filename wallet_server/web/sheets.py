@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Response
 
-from wallet_server.actions.books.accounting import Report, Trial, document, trial_document
+from wallet_server.actions.books.accounting import Report, Trial
+from wallet_server.actions.books.documents import document, trial_document
 
 TRIAL = ("as_of", "programme", "currency", "owner", "purpose", "debit", "credit")
 LIABILITY = ("as_of", "programme", "currency", "part", "item", "units", "amount_minor", "money")

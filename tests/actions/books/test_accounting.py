@@ -17,7 +17,7 @@ from tests.conftest import whole_module_mostly_on
 from tests.offline_till import OfflineTill
 from tests.world import NOON, Holder, World, founded
 from wallet_server.actions import keys
-from wallet_server.actions.books import accounting, closing
+from wallet_server.actions.books import accounting, closing, documents
 from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.counter import refunds, till
 from wallet_server.actions.operating import upkeep
@@ -298,12 +298,12 @@ def test_the_past_stays_as_it_was_told(shop: World) -> None:
         shop.sell(holder, amount)
         shop.clock.forward(days=20)
     asked = [NOON + timedelta(days=days) for days in (0, 10, 30, 50)]
-    told_then = [accounting.document(told(shop, as_of=at)) for at in asked]
+    told_then = [documents.document(told(shop, as_of=at)) for at in asked]
     shop.redeem(holder, 100)
     upkeep.schedule(shop.ctx)
     shop.clock.forward(days=1)
     shop.work()
-    assert [accounting.document(told(shop, as_of=at)) for at in asked] == told_then
+    assert [documents.document(told(shop, as_of=at)) for at in asked] == told_then
     assert told_then[0] != told_then[1] != told_then[2]
 
 

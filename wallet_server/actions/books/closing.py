@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from wallet_server.actions.books import accounting
+from wallet_server.actions.books import accounting, documents
 from wallet_server.actions.books.accounting import Question, Report, Trial
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
@@ -116,7 +116,7 @@ def _told(
 
 
 def _written(trial: Trial, found: Report) -> str:
-    figures = {"format": 1, "trial_balance": accounting.trial_document(trial), "liability": accounting.document(found)}
+    figures = {"format": 1, "trial_balance": documents.trial_document(trial), "liability": documents.document(found)}
     return orjson.dumps(figures, option=orjson.OPT_SORT_KEYS).decode()
 
 

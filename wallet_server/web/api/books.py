@@ -7,7 +7,7 @@ from datetime import date, datetime
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from wallet_server.actions.books import accounting, closing
+from wallet_server.actions.books import accounting, closing, documents
 from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.keys import Scope
 from wallet_server.errors import Invalid
@@ -30,7 +30,7 @@ guard(books)
 @needs("read")
 def trial_balance(query: book_models.TrialQuery) -> Response:
     """What stood on every kind of account of your account's programmes; each currency adds up to zero."""
-    return answer(accounting.trial_document(_trial(query)))
+    return answer(documents.trial_document(_trial(query)))
 
 
 @books.get("/books/trial-balance.csv", summary="Trial balance as CSV", responses={"200": None})
@@ -51,7 +51,7 @@ def _trial(query: book_models.TrialQuery) -> accounting.Trial:
 @needs("read")
 def liability(query: book_models.LiabilityQuery) -> Response:
     """Units outstanding, those expected to be redeemed, deferred revenue, ageing, and how it moved since `from`."""
-    return answer(accounting.document(_report(query)))
+    return answer(documents.document(_report(query)))
 
 
 @books.get("/books/liability.csv", summary="What is owed to members as CSV", responses={"200": None})
