@@ -66,7 +66,7 @@ def book(ctx: Context, event: EventRow, finish: Finish, *, by_hand: bool = False
     says that it is to be booked, whatever the till was allowed.
 
     Raises what selling and redeeming raise, what `finish` raises, and `Conflict` (`device-ended`, `earns-not-offline`,
-    `spends-offline`, `receipt-taken`, and as `offline_burning.burn` does).
+    `spends-offline`, `receipt-taken`, and as `burning.burn` does).
     """
     key = parties.key(ctx.database, event.api_key, ctx.now())
     if key is None or (not key.live and not by_hand):

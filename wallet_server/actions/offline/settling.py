@@ -117,7 +117,7 @@ def settle(ctx: Context, scope: Scope, event: str, decision: str, note: str | No
     """Have an event booked after all (`accept`), leave it unbooked for good (`refuse`), or write something beside it
     (`note`). Who and when stands in the journal; the same again changes nothing.
 
-    Raises `Conflict` (`already-settled`, `being-settled`; and as `offline_booking.book` does, when it cannot be booked:
+    Raises `Conflict` (`already-settled`, `being-settled`; and as `booking.book` does, when it cannot be booked:
     then it waits on) and `NotFound`.
     """
     keys.require(scope, "manage")
