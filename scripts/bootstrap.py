@@ -77,7 +77,8 @@ def fill(home: Path, packages: str) -> None:
     quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
     locked, itself = home / f".{packages}.stamp", home / ".product.stamp"
     if not stands(locked, lock, *data, Path(__file__)) or not python.exists():
-        print(f"setup: installing the packages of '{packages}' into {home.name}", flush=True)
+        count = sum("==" in line for file in (lock, *data) for line in file.read_text().splitlines())
+        print(f"setup: installing {count} packages into {home.name}, which takes a minute or a few", flush=True)
         make_environment(home, lock)
         # Wheels only: a bare machine has no compiler, and a source build would run unpinned code. Not compiled: half
         # of the time would go into modules that nobody imports.
