@@ -22,7 +22,8 @@ from typing import Any
 import httpx
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
+from tests.source import TOP, statements, tree_of
+
 BOOTSTRAP = TOP / "scripts" / "bootstrap.py"
 
 READY_SECONDS = 90
@@ -183,7 +184,7 @@ def test_whatever_the_code_imports_is_declared() -> None:
     missing = set()
     for module in (TOP / "wallet_server").rglob("*.py"):
         allowed = declared | of_sandbox if module.is_relative_to(TOP / "wallet_server/sandbox") else declared
-        for name in imported(ast.parse(module.read_text())) - sys.stdlib_module_names - {"wallet_server"}:
+        for name in imported(tree_of(module)) - sys.stdlib_module_names - {"wallet_server"}:
             packages = {plain(owner) for owner in owners.get(name, [name])}
             if not packages & allowed:
                 missing.add(f"{module.relative_to(TOP)}: {name}")
@@ -198,7 +199,7 @@ def plain(requirement: str) -> str:
 def imported(tree: ast.AST) -> set[str]:
     """The top-level names that a module imports."""
     names = set()
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
