@@ -96,18 +96,20 @@ def raised() -> dict[str, set[int]]:
     found: dict[str, set[int]] = defaultdict(set)
     for kind in KINDS.values():
         found[kind.code].add(status_of(kind, kind.code))
+    answers = re.compile("|".join(["problem", *KINDS]))  # most files answer nothing and need no closer look
     for file in sorted((TOP / "wallet_server").rglob("*.py")):
-        if "sandbox" in file.relative_to(TOP).parts:
+        text = file.read_text("utf-8")
+        if "sandbox" in file.relative_to(TOP).parts or not answers.search(text):
             continue
-        for call in (node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)):
+        for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             code = next((k.value for k in call.keywords if k.arg == "code"), None)
             if name == "problem" and isinstance(call.args[0], ast.Constant) and isinstance(call.args[1], ast.Constant):
                 found[str(call.args[1].value)].add(int(call.args[0].value))  # type: ignore[arg-type]
             elif name in KINDS:
                 assert code is None or isinstance(code, ast.Constant), f"{file}:{call.lineno}: write the code out"
-                text = KINDS[name].code if code is None else str(code.value)
-                found[text].add(status_of(KINDS[name], text))
+                said = KINDS[name].code if code is None else str(code.value)
+                found[said].add(status_of(KINDS[name], said))
     return found
 
 
