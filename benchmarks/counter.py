@@ -1,11 +1,11 @@
 """Owns the measurement of a till's customer: look up, quote and count a sale, over HTTP, while others do the same.
 
-Eight tills, each a thread with one connection in a process of their own, serve customers one after the other, with or
-without a pause between them, on an installation with many members (copies made by `multitude`; the customers joined
-one by one). Printed are the medians and the 95th percentiles by the clock of each of the three calls and of the
-customer, customers a second, and beside them the same number of tills asking a bare Flask route on the same server.
+Eight tills, each a thread with one connection in a process of their own, serve customers one after the other, first
+without a pause between them and then with one, on an installation with many members (copies made by `multitude`; the
+customers joined one by one). Printed are the medians and the 95th percentiles by the clock of each of the three calls
+and of the customer, customers a second, and beside them as many tills asking a bare Flask route on the same server.
 
-    python -m benchmarks.counter [--members 1000000] [--database postgresql] [--tills 8] [--seconds 20] [--pause 0]
+    python -m benchmarks.counter [--members 1000000] [--database postgresql] [--tills 8] [--seconds 20] [--pauses 0 0.5]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,7 @@ from benchmarks.served import Installation, started
 
 CUSTOMERS = 200
 LINES = 10
+BARE_SECONDS = 5.0
 CALLS = ("look up", "quote", "sale")
 Taken = dict[str, list[float]]
 
@@ -108,8 +109,11 @@ def _apart(target: Any, *given: Any) -> tuple[Taken, list[int]]:
     return found
 
 
-def measure(kind: str, members: int, tills: int, seconds: float, pause: float, tell: Any) -> Mapping[str, Any]:
-    """Raises NoPostgres, and RuntimeError when a call was refused."""
+def measure(
+    kind: str, members: int, tills: int, seconds: float, pauses: Sequence[float], tell: Any
+) -> tuple[Mapping[float, Taken], Taken]:
+    """What was taken by pause, and on the bare route. Raises NoPostgres, and RuntimeError when a call was refused."""
+    found: dict[float, Taken] = {}
     with tempfile.TemporaryDirectory(prefix="wallet-counter-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -124,16 +128,23 @@ def measure(kind: str, members: int, tills: int, seconds: float, pause: float, t
             keys = [place.facts["till_key"]] * tills
             with place.served((0, 1)) as server:
                 _apart(serve, server.base, keys, codes, 3.0, 0.0)
-                taken, refused = _apart(serve, server.base, keys, codes, seconds, pause)
+                for pause in pauses:
+                    found[pause], refused = _apart(serve, server.base, keys, codes, seconds, pause)
+                    if refused:
+                        raise RuntimeError(f"{len(refused)} calls were refused: {sorted(set(refused))}")
             place.ctx.database.close()
-            if refused:
-                raise RuntimeError(f"{len(refused)} calls were refused: {sorted(set(refused))}")
         port = place.port
         command = [sys.executable, "-m", "benchmarks.bare", str(port), "--workers", "2"]
         with started(command, f"http://127.0.0.1:{port}/hello", (0, 1), folder / "bare.log") as bare:
             _apart(ask_bare, bare.base, tills, 1.0)
-            plain, _ = _apart(ask_bare, bare.base, tills, 5.0)
-    return {**taken, **plain}
+            plain, _ = _apart(ask_bare, bare.base, tills, BARE_SECONDS)
+    return found, plain
+
+
+def _figures(taken: list[float], seconds: float) -> list[str]:
+    cuts = statistics.quantiles(taken, n=100, method="inclusive")
+    found = (cuts[49] * 1000, cuts[94] * 1000, cuts[98] * 1000, len(taken) / seconds)
+    return [f"{len(taken):,}", *(f"{figure:,.1f}" for figure in found)]
 
 
 def main() -> int:
@@ -142,23 +153,27 @@ def main() -> int:
     parser.add_argument("--database", choices=KINDS, default="postgresql")
     parser.add_argument("--tills", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two customers of a till")
+    parser.add_argument(
+        "--pauses", type=float, nargs="+", default=[0.0, 0.5], help="seconds between two customers of a till"
+    )
     options = parser.parse_args()
     console = Console()
     try:
-        found = measure(options.database, options.members, options.tills, options.seconds, options.pause, console.print)
+        found, plain = measure(
+            options.database, options.members, options.tills, options.seconds, options.pauses, console.print
+        )
     except NoPostgres as why:
         console.print(f"PostgreSQL was not measured: {why}")
         return 1
-    pause = f"{options.pause:g} s between customers" if options.pause else "without a pause"
-    table = Table(title=f"{options.tills} tills, {pause}, {options.members:,} members, {options.database}")
-    for heading in ("call", "times", "median ms", "p95 ms", "p99 ms", "a second"):
-        table.add_column(heading, justify="left" if heading == "call" else "right")
-    for name, all_taken in found.items():
-        cuts = statistics.quantiles(all_taken, n=100, method="inclusive")
-        seconds = 5.0 if name.startswith("bare") else options.seconds
-        figures = (cuts[49] * 1000, cuts[94] * 1000, cuts[98] * 1000, len(all_taken) / seconds)
-        table.add_row(name, f"{len(all_taken):,}", *(f"{figure:,.1f}" for figure in figures))
+    table = Table(title=f"{options.tills} tills, {options.members:,} members, {options.database}")
+    for heading in ("between customers", "call", "times", "median ms", "p95 ms", "p99 ms", "a second"):
+        table.add_column(heading, justify="left" if heading in ("call", "between customers") else "right")
+    for pause, taken in found.items():
+        for name in taken:
+            table.add_row(f"{pause:g} s", name, *_figures(taken[name], options.seconds))
+        table.add_section()
+    for name in plain:
+        table.add_row("0 s", name, *_figures(plain[name], BARE_SECONDS))
     console.print(table)
     return 0
 
