@@ -44,6 +44,7 @@ FROZEN = {
     "0020_speed.py": "780c242cebcfb61a64de446ea79408b4542c9bcebd16d7b6e0af077a479ecbeb",
     "0022_own_address.py": "01d6cea5c23016ee4335ea813cac65fea4d7f935fb1d8da092527a664c7573ef",
     "0024_forgotten.py": "511b60b5fec0fbcf6f96a4cacce372f5a86e6f333a012846076828aab26e3144",
+    "0025_issuers.py": "99dd8b5930e9b54e9ea79d8273a653ca9c711666f3c6c87a6c5cbfffa1fff91e",
 }
 
 

@@ -53,6 +53,8 @@ def _coupons(one: dict[str, Any]) -> list[list[Any]]:
     rows = [["opening", None, one["opening_minor"]]]
     rows += [[kind, None, amount] for kind, amount in one["moved_minor"].items()]
     rows += [["owed", one["good"], one["owed_minor"]]]
+    for each in one["honoured"]:
+        rows.append([f"taken by {each['merchant']} of {each['issuer']}", each["times"], each["amount_minor"]])
     return [[one["programme"], None, "coupons", *row, one["money"]] for row in rows]
 
 

@@ -379,7 +379,8 @@ class Coupon(TypedDict):
 
 
 class CouponLiability(TypedDict):
-    """At face value; `good` coupons are still good."""
+    """At face value, of the merchant that issued them or of all; `good` coupons are still good. `honoured` is what
+    merchants took of each other's."""
 
     programme: str
     money: str
@@ -388,6 +389,7 @@ class CouponLiability(TypedDict):
     given_minor: dict[str, int]
     owed_minor: int
     good: int
+    honoured: list[HonouredCoupons]
 
 
 CouponPass = TypedDict("CouponPass", {"pass": "str", "card_url": "str", "download_url": "str | None"})
@@ -776,6 +778,15 @@ class Holder(TypedDict):
     privileges: list[Privilege]
     prompts: list[Prompt]
     sentence: str
+
+
+class HonouredCoupons(TypedDict):
+    """What `merchant` took at its tills, in the period, of coupons that `issuer` owed, less what it gave back."""
+
+    issuer: str
+    merchant: str
+    amount_minor: int
+    times: int
 
 
 class Import(TypedDict):

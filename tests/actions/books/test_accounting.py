@@ -339,7 +339,8 @@ def test_by_merchant_and_for_the_group(shop: World) -> None:
         return told(shop, merchant=merchant, currency="points").currencies[0].told.outstanding
 
     assert [outstanding(one) for one in (baker, "mer_florist", None)] == [0, 10, 10]
-    assert told(shop, merchant=baker).coupons == ()
+    assert [one.owed_minor for one in told(shop, merchant=baker).coupons] == [250]
+    assert told(shop, merchant="mer_florist").coupons == ()
     for one in (baker, "mer_florist", None):
         trial = accounting.trial_balance(shop.ctx, shop.merchant, Question(merchant=one))
         assert trial.even

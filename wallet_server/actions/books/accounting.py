@@ -16,9 +16,10 @@ from wallet_server.records.books.liability import Ledger, TrialLine
 from wallet_server.records.database import Tx
 from wallet_server.records.programme import programmes
 from wallet_server.records.scope import Scope
-from wallet_server.rules.books.booked import COUPONS, Flow, Reckoning, Subject, Terms, Told
+from wallet_server.rules.books.booked import Flow, Reckoning, Subject, Terms, Told
 from wallet_server.rules.books.liability import Worth, month_of, month_read
 from wallet_server.rules.books.liability import worth as worth_of
+from wallet_server.rules.books.promised import promised
 from wallet_server.rules.programme.program import Plural, Programme
 
 DAY = timedelta(days=1)
@@ -53,9 +54,20 @@ class Currency:
 
 
 @dataclass(frozen=True)
+class Honoured:
+    """What `merchant` took at its tills, in the period, of coupons that `issuer` owed, less what it gave back."""
+
+    issuer: str
+    merchant: str
+    amount_minor: int
+    times: int
+
+
+@dataclass(frozen=True)
 class Coupons:
-    """What is owed by the coupons of a programme, at face value: at the beginning, by what it moved (and what of that
-    was given, by source: `welcome`, `conversion`, …), at the end."""
+    """What is owed by the coupons of a programme, at face value, by the merchant that is asked about or by all: at the
+    beginning, by what it moved (and what of that was given, by source: `welcome`, `conversion`, …), at the end; and
+    what merchants took of each other's."""
 
     programme: str
     money: str
@@ -64,12 +76,13 @@ class Coupons:
     given_minor: dict[str, int]
     owed_minor: int
     good: int
+    honoured: tuple[Honoured, ...]
 
 
 @dataclass(frozen=True)
 class Report:
-    """The liability of an account as of a moment. `coupons` are those of all merchants together: which of them gives a
-    coupon is not known before it is used."""
+    """The liability of an account as of a moment: of units and coupons alike, what the merchant that is asked about has
+    given and owes, wherever it is used."""
 
     as_of: datetime
     since: datetime
@@ -214,8 +227,8 @@ def reckon(
                 known, told = programme.currency(code), reckoning.told(one.currency_id)
                 head = (ledger.public_id, ledger.name, code, known.kind, known.names, programme.money.iso)
                 found.append(Currency(*head, known.spendable, told))
-        if asked.merchant is None and asked.currency is None:
-            coupons += _coupons(ledger, programme.money.iso, before, whole)
+        if asked.currency is None:
+            coupons += _coupons(ledger, programme.money.iso, before, whole, asked.merchant)
     return Report(as_of, since, asked.merchant, tuple(found), tuple(coupons))
 
 
@@ -262,20 +275,16 @@ def _worth(programme: Programme, code: str) -> Worth | None:
     return None if known is None else worth_of(programme, known)
 
 
-def _coupons(ledger: Ledger, money: str, before: list[Flow], now: list[Flow]) -> list[Coupons]:
-    moved: dict[str, int] = {}
-    given: dict[str, int] = {}
-    owed, good = [0, 0], 0
-    for place, sign, flows in ((0, -1, before), (1, 1, now)):
-        for one in flows:
-            if one.book == COUPONS:
-                owed[place] += one.amount
-                moved[one.side] = moved.get(one.side, 0) + sign * one.amount
-                if one.side == "issued":
-                    given[one.reason] = given.get(one.reason, 0) + sign * one.amount
-                good += place * one.times * (1 if one.side in ("issued", "undone") else -1)
-    if not moved:
+def _coupons(ledger: Ledger, money: str, before: list[Flow], now: list[Flow], merchant: str | None) -> list[Coupons]:
+    key = None if merchant is None else ledger.merchant(merchant)
+    found = None if merchant is not None and key is None else promised(before, now, key)
+    if found is None:
         return []
-    moves = {kind: amount for kind, amount in sorted(moved.items()) if amount}
-    sources = {source: amount for source, amount in sorted(given.items()) if amount}
-    return [Coupons(ledger.public_id, money, owed[0], moves, sources, owed[1], good)]
+    honoured = tuple(
+        Honoured(ledger.merchants[issuer][0], ledger.merchants[taker][0], one.amount_minor, one.times)
+        for (issuer, taker), one in found.honoured.items()
+    )
+    return [
+        Coupons(ledger.public_id, money, found.opening_minor, found.moved_minor, found.given_minor, found.owed_minor,
+                found.good, honoured)
+    ]  # fmt: skip

@@ -115,8 +115,9 @@ def _told(
     return Trial(as_of, None, tuple(lines)), found
 
 
-def _written(trial: Trial, found: Report) -> str:
-    figures = {"format": 1, "trial_balance": documents.trial_document(trial), "liability": documents.document(found)}
+def _written(trial: Trial, found: Report, form: int = documents.FORMAT) -> str:
+    told = documents.document(found, form)
+    figures = {"format": form, "trial_balance": documents.trial_document(trial), "liability": told}
     return orjson.dumps(figures, option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -156,7 +157,9 @@ def verify(ctx: Context, scope: Scope, public_id: str, language: str = "en") -> 
         words = _SAID.get(language, _SAID["en"])
         said = list(_chain_faults(chain, words))
         trial, found = _told(ctx, tx, scope, row.starts_at, row.ends_at, trusting=False)
-        then, now = orjson.loads(row.figures), orjson.loads(_written(trial, found))
+        then = orjson.loads(row.figures)
+        # As it was written: what is told besides by now is no difference.
+        now = orjson.loads(_written(trial, found, 1 if then.get("format") == 1 else documents.FORMAT))
     said += [words[0].format(path, old, new) for path, old, new in _differences(then, now, "")]
     return said[:MOST_MOVED]
 

@@ -10,9 +10,12 @@ from wallet_server.rules.books import redemption
 from wallet_server.rules.books.liability import month_name
 from wallet_server.rules.books.redemption import Estimate
 
+FORMAT = 2
+"""Of what a close freezes. A close of format 1 does not tell what merchants took of each other's coupons."""
 
-def document(found: Report) -> dict[str, Any]:
-    """The report in ids, numbers and codes: what the interface answers, and what a close freezes."""
+
+def document(found: Report, form: int = FORMAT) -> dict[str, Any]:
+    """The report in ids, numbers and codes: what the interface answers, and what a close of this format freezes."""
     return {
         "as_of": found.as_of.isoformat(),
         "from": found.since.isoformat(),
@@ -29,6 +32,7 @@ def document(found: Report) -> dict[str, Any]:
                 "owed_minor": one.owed_minor,
                 "good": one.good,
             }
+            | ({"honoured": [vars(each) for each in one.honoured]} if form > 1 else {})
             for one in found.coupons
         ],
     }

@@ -114,19 +114,21 @@ def of(desk: Desk, uses: Uses) -> Checkout | None:
 
 
 def made_by(
-    ctx: Context, tx: Tx, member: MemberRow, programme: Programme, code: str | None, entry: str, now: datetime
+    ctx: Context, tx: Tx, member: MemberRow, programme: Programme, code: str | None, paid: Booking
 ) -> dict[str, Any]:
     """The voucher that a reward makes once it is paid for by this entry, as an answer says it; nothing where there is
-    none."""
+    none. It is owed by the merchant at which it was paid."""
     reward = programme.reward(code) if code is not None else None
     if reward is None or reward.voucher is None:
         return {}
     row = programmes.programme_by_id(tx, member.programme_id)
-    return {"vouchers": [vouchers.give(ctx, tx, row, member.id, _gift(member, reward, entry), now)[0].public_id]}
+    made, _ = vouchers.give(ctx, tx, row, member.id, _gift(member, reward, paid), paid.recorded_at)
+    return {"vouchers": [made.public_id]}
 
 
-def _gift(member: MemberRow, reward: Reward, entry: str) -> Gift:
-    return Gift(coupon_rules.REWARD, f"{coupon_rules.REWARD}:{reward.code}", member.version_id, entry)
+def _gift(member: MemberRow, reward: Reward, paid: Booking) -> Gift:
+    promise = f"{coupon_rules.REWARD}:{reward.code}"
+    return Gift(coupon_rules.REWARD, promise, member.version_id, paid.merchant_id, paid.public_id)
 
 
 class Checkout:
@@ -204,7 +206,7 @@ class Checkout:
         count = self._wanted.get(reward.code, (reward, 0))[1] + 1
         self._wanted[reward.code] = (reward, count)
         booking = self._booking(rewards.RULE, "burn.reward", **catalogue.said(reward))
-        gift = _gift(self._member, reward, booking.public_id) if reward.voucher is not None else None
+        gift = _gift(self._member, reward, booking) if reward.voucher is not None else None
         self._burn(booking, reward.cost.currency, reward.cost.units, gift)
         amount = reward.value_minor if reward.kind == "amount" else None
         percent = reward.percent if reward.kind == "percent" else None

@@ -147,7 +147,7 @@ def _book(
         amount, said = gesture.units, {"code": reason, "gesture": gesture.id}
         return goodwill.book_units(ctx, tx, scope, member, programme, amount.currency, amount.units, said, now)
     if gesture.voucher is not None:
-        return goodwill.book_voucher(ctx, tx, member, programme, gesture.voucher, now, public_id)
+        return goodwill.book_voucher(ctx, tx, scope, member, programme, gesture.voucher, now, public_id)
     cards.changed(tx, member.id, ["news"], now)
     balances = ledger.amounts(tx, [member.id]).get(member.id, {})
     return facts_of(member, public_id, (), member.tier, member.tier, balances, now)

@@ -340,7 +340,7 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
             params = {**booking.params, **said}
             booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
         posted = [ledger.burn(tx, booking, purses[currency], amount)]
-        made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking.public_id, now)
+        made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking)
         reissuing.follow(ctx, tx, scope, member, now)
         after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
         loud = standing.loud(programme, posted, tier, after)

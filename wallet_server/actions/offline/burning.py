@@ -117,7 +117,7 @@ def _book(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, one: Burn, curr
         said = catalogue.claim(tx, programme, member.programme_id, member.id, wanted.reward, now, scope.zone)
         booking = replace(booking, rule_id="reward", reason="burn.reward", params={**booking.params, **said})
     posted, owed = _take(tx, programme, booking, purses[currency], amount)
-    made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking.public_id, now)
+    made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking)
     reissuing.follow(ctx, tx, scope, member, now)
     after = standing.settle_tier(ctx, tx, programme, member.id, member.tier, posted)
     loud = standing.loud(programme, posted, member.tier, after)

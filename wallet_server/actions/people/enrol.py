@@ -117,7 +117,7 @@ def _join(ctx: Context, tx: Tx, row: ProgrammeRow, joining: Joining, *, own: boo
         metrics.date_back(tx, member_id, joining.customer_since)
         tier = standing.by_figures(ctx, tx, programme, member_id, tier)
     card = issue_pass(ctx, tx, row, member_id, now)
-    coupon = coupons.welcome(ctx, tx, row, member_id, now)
+    coupon = coupons.welcome(ctx, tx, row, member_id, home, now)
     ids = [] if coupon is None else [coupon.public_id]
     joined = {"member": public_id, "programme": row.public_id, "pass": card.public_id, "tier": tier, "coupons": ids}
     hooks.tell(ctx, tx, hooks.JOINED, row.id, None, now, joined)

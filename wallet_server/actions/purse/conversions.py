@@ -82,7 +82,8 @@ def settle(
             )
             posted.append(ledger.burn(tx, booking, purse, conversion.units))
             purse = replace(purse, amount=posted[-1].balance)
-            gift = Gift(rules.CONVERSION, f"{rules.CONVERSION}:{conversion.id}", version_id, booking.public_id)
+            promise = f"{rules.CONVERSION}:{conversion.id}"
+            gift = Gift(rules.CONVERSION, promise, version_id, like.merchant_id, booking.public_id)
             made.append(vouchers.give(ctx, tx, row, like.member_id, gift, now)[0].public_id)
     return Made(tuple(posted), tuple(made))
 

@@ -23,13 +23,14 @@ from wallet_server.actions.purse import conversions, standing, vouchers
 from wallet_server.actions.purse.vouchers import Gift, event_of, show_anew
 from wallet_server.actions.telling import hooks
 from wallet_server.errors import Conflict
-from wallet_server.records import jobs
+from wallet_server.records import jobs, parties
 from wallet_server.records.counter import sales
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import passes
 from wallet_server.records.passes.passes import PassRow
 from wallet_server.records.people import members, recovery
 from wallet_server.records.people.members import MemberRow
+from wallet_server.records.programme import programmes
 from wallet_server.records.programme.programmes import ProgrammeRow
 from wallet_server.records.purse import coupons
 from wallet_server.records.purse.coupons import COUPON, CouponRow
@@ -66,12 +67,17 @@ class Using:
     reference: str
 
 
-def welcome(ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, now: datetime) -> PassRow | None:
+def welcome(
+    ctx: Context, tx: Tx, row: ProgrammeRow, member_id: int, home_store_id: int | None, now: datetime
+) -> PassRow | None:
     """The coupon that the programme promises to whoever joins now, as a pass beside the card; None where it promises
-    none."""
+    none. It is owed by who owes the units for joining: the merchant of the member's store, else that which has taken
+    part for longest."""
     if ctx.programme(tx, row.version_id).welcome_coupon is None:
         return None
-    gift = Gift(rules.WELCOME, None, row.version_id)
+    home = parties.stores_by_id(tx, [] if home_store_id is None else [home_store_id])
+    issuer = home[0].merchant_id if home else programmes.first_merchant(tx, row.id)
+    gift = Gift(rules.WELCOME, None, row.version_id, issuer)
     return vouchers.give(ctx, tx, row, member_id, gift, now)[1]
 
 

@@ -62,7 +62,7 @@ def give(ctx: Context, scope: Scope, member: str, given: Given, wish: Asked) -> 
             code, said = given.currency or programme.balance_currency, {"code": given.code}
             facts = book_units(ctx, tx, scope, held, programme, code, given.units or 0, said, now)
         else:
-            facts = book_voucher(ctx, tx, held, programme, given.voucher, now)
+            facts = book_voucher(ctx, tx, scope, held, programme, given.voucher, now)
         note = Gesture(held.id, facts["id"], given.reason, given.complaint, scope.principal, now)
         gestures.add(tx, note)
         hooks.tell(ctx, tx, hooks.GOODWILL, held.programme_id, scope.merchant_id, now, facts | {"code": given.code})
@@ -109,21 +109,22 @@ def book_units(
 def book_voucher(
     ctx: Context,
     tx: Tx,
+    scope: Scope,
     member: MemberRow,
     programme: Programme,
     called: str,
     now: datetime,
     made_of: str | None = None,
 ) -> Facts:
-    """A voucher that the programme knows, as a gesture (`made_of`, by which it is cancelled again); the member is held.
-    Raises `Invalid` (`unknown-voucher`)."""
+    """A voucher that the programme knows, as a gesture (`made_of`, by which it is cancelled again) of the caller's
+    merchant; the member is held. Raises `Invalid` (`unknown-voucher`)."""
     known = coupon_rules.promises(programme)
     sources = (coupon_rules.CONVERSION, coupon_rules.REWARD)
     name = next((name for source in sources if (name := f"{source}:{called}") in known), None)
     if name is None:
         raise Invalid(f"This programme has no voucher called {called}.", code="unknown-voucher", field="voucher")
     row = programmes.programme_by_id(tx, member.programme_id)
-    gift = Gift(coupon_rules.GOODWILL, name, member.version_id, made_of)
+    gift = Gift(coupon_rules.GOODWILL, name, member.version_id, scope.merchant_id, made_of)
     voucher, _ = vouchers.give(ctx, tx, row, member.id, gift, now)
     cards.changed(tx, member.id, ["news"], now)
     balances = ledger.amounts(tx, [member.id]).get(member.id, {})

@@ -38,11 +38,13 @@ MOST_SHOWN = 200
 
 @dataclass(frozen=True)
 class Gift:
-    """A voucher to give: why, which promise of which version (None: that for joining), and of which entry's units."""
+    """A voucher to give: why, which promise of which version (None: that for joining), which merchant (its key) owes
+    it, and of which entry's units it is."""
 
     source: str
     promise: str | None
     version_id: int
+    issuer_id: int
     entry: str | None = None
 
 
@@ -62,6 +64,7 @@ def give(
         value_minor=promise.value_minor,
         issued_at=now,
         valid_to=rules.last_instant(now, promise.valid_days, zone_of(tx, member_id)),
+        issuer_id=gift.issuer_id,
         promise=gift.promise,
         entry=gift.entry,
     )

@@ -59,8 +59,8 @@ def faults(tx: Tx) -> Iterable[str]:
     Checked: each entry sums to zero per currency, and moves the member's lots by what it posted; each member's cached
     balance stands and equals the sum of its postings and the sum of its lots' remainders; each lot's remainder equals
     its amount less its allocations and lies between the two; each coupon is as its last event left it, none of its
-    events is missing, and they add up to its value while it is good and to nothing once it is not; what the days are
-    summed to is what their entries say; whatever a row of the books names is there.
+    events is missing, they add up to its value while it is good and to nothing once it is not, and a merchant owes it;
+    what the days are summed to is what their entries say; whatever a row of the books names is there.
     """
     for check in (_entry_faults, _balance_faults, _lot_faults, _coupon_faults, book_days.faults, _orphan_faults):
         yield from check(tx)
@@ -154,6 +154,9 @@ def _coupon_faults(tx: Tx) -> Iterable[str]:
             f"{row.state} and {row.due} owed, but by its {row.events} events of {row.number} {row.left} and {row.owed}"
         )
         yield f"Coupon {row.public_id}: {told}."
+    nobodys = sa.select(coupons.c.public_id).where(coupons.c.issuer_id.is_(None)).order_by(coupons.c.id)
+    for public_id in tx.execute(nobodys.limit(MOST_FAULTS)).scalars():
+        yield f"Coupon {public_id} is owed by no merchant."
 
 
 def _lot_faults(tx: Tx) -> Iterable[str]:

@@ -3,8 +3,9 @@
 Four books in one form. `postings`: every account by `owner:purpose`, under the merchant that acted. `lots`: units by
 where they came from or went (the purpose of the account on the other side), under the merchant that gave them, with the
 reason and the month of what was given. `sales`: prices net of tax of the sales that gave units (`sold`, `refunded`).
-`coupons`: what is owed by them, by kind of event and source. A day is one of UTC, by `recorded_at`: when it came to be
-in the books, and not when it happened (`effective_at`); so what a past day showed never changes. The sums are proven
+`coupons`: what is owed by them, by kind of event and source, under the merchant that issued them (`issuer_id`) and the
+one at whose till it was (none for what comes by itself). A day is one of UTC, by `recorded_at`: when it came to be in
+the books, and not when it happened (`effective_at`); so what a past day showed never changes. The sums are proven
 against the entries by `faults`, which also tells of a server whose clock was set back over a night.
 """
 
@@ -52,7 +53,8 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 MOST_FAULTS = 20
 
 
-_NAMES = ("book", "day", "currency_id", "merchant_id", "side", "reason", "cohort", "amount", "times")
+_NAMES = ("book", "day", "currency_id", "merchant_id", "issuer_id", "side", "reason", "cohort", "amount", "times")
+_KEYS = _NAMES[1:-2]
 
 
 # Constants are written out: PostgreSQL does not see that two bound ones, selected by and grouped by, are the same.
@@ -83,11 +85,12 @@ def _entries() -> sa.ColumnElement[bool]:
 
 def _shape(book: str, parts: dict[str, Any], amount: Any, source: Any, where: Any) -> sa.Select[Any]:
     """One of the books, in the columns that all have."""
-    columns = {"currency_id": sa.null(), "merchant_id": sa.null(), "cohort": sa.null(), **parts}
-    keys = [name for name in _NAMES[1:7] if not isinstance(columns[name], sa.Null)]
-    rows = sa.select(*(columns[name].label(name) for name in keys), amount.label("amount"))
+    keys = [name for name in _KEYS if name in parts]
+    rows = sa.select(*(parts[name].label(name) for name in keys), amount.label("amount"))
     inner = rows.select_from(source).where(where).subquery("moved")
-    found = {name: inner.c[name] if name in keys else sa.null() for name in _NAMES[1:7]}
+    # With its type: PostgreSQL takes the nulls of two books for texts, and finds numbers in a third.
+    none = {"issuer_id": sa.cast(sa.null(), sa.BigInteger)}
+    found = {name: inner.c[name] if name in keys else none.get(name, sa.null()) for name in _KEYS}
     counted = sa.cast(sa.func.sum(inner.c.amount), sa.BigInteger)
     row = [sa.literal_column(f"'{book}'"), *found.values(), counted, sa.func.count()]
     query = sa.select(*(one.label(name) for name, one in zip(_NAMES, row, strict=True)))
@@ -195,7 +198,7 @@ def _undone(dialect: str) -> sa.Select[Any]:
 def _coupons(dialect: str) -> sa.Select[Any]:
     c, one = coupons.c, coupon_events.c
     parts = {"day": _day(one.at), "merchant_id": one.merchant_id, "side": one.kind, "reason": c.source}
-    parts |= {"cohort": _month(dialect, c.issued_at)}
+    parts |= {"issuer_id": c.issuer_id, "cohort": _month(dialect, c.issued_at)}
     where = sa.and_(c.programme_id == b("programme_id"), _within(one.at))
     return _shape(COUPONS, parts, one.value_minor, coupon_events.join(coupons, c.id == one.coupon_id), where)
 
@@ -218,7 +221,7 @@ def _daily(dialect: str) -> sa.CompoundSelect[Any]:
 def _summed(dialect: str) -> sa.Select[Any]:
     """The days up to `last`, by month."""
     d = book_days.c
-    keys = [d.book, _month(dialect, d.day), d.currency_id, d.merchant_id, d.side, d.reason, d.cohort]
+    keys = [d.book, _month(dialect, d.day), d.currency_id, d.merchant_id, d.issuer_id, d.side, d.reason, d.cohort]
     sums = [sa.cast(sa.func.sum(column), sa.BigInteger) for column in (d.amount, d.times)]
     names = ("book", "month", *_NAMES[2:])
     columns = [one.label(name) for name, one in zip(names, [*keys, *sums], strict=True)]
@@ -283,7 +286,7 @@ def flows(tx: Tx, programme_id: int, until: datetime) -> list[Flow]:
     rows = tx.execute(_summed(tx.dialect.name), {"programme_id": programme_id, "last": last})
     found = [
         Flow(r.book, month_read(r.month), r.currency_id, r.merchant_id, r.side, r.reason,
-             None if r.cohort is None else month_read(r.cohort), int(r.amount), int(r.times))
+             None if r.cohort is None else month_read(r.cohort), int(r.amount), int(r.times), r.issuer_id)
         for r in rows
     ]  # fmt: skip
     return [*found, *_counted(tx, programme_id, end_of(last) + MOMENT, until)]
@@ -302,7 +305,7 @@ def _counted(tx: Tx, programme_id: int, since: datetime, until: datetime) -> Ite
         day = r.day if isinstance(r.day, date) else date.fromisoformat(r.day)
         cohort = None if r.cohort is None else month_read(r.cohort)
         yield Flow(r.book, month_of(day.year, day.month), r.currency_id, r.merchant_id, r.side, r.reason, cohort,
-                   int(r.amount), int(r.times))  # fmt: skip
+                   int(r.amount), int(r.times), r.issuer_id)  # fmt: skip
 
 
 # ---------------------------------------------------------------------- proving
@@ -325,6 +328,6 @@ def faults(tx: Tx) -> Iterator[str]:
 def _totals(found: Iterable[Flow]) -> dict[tuple[object, ...], int]:
     sums: dict[tuple[object, ...], int] = {}
     for one in found:
-        key = (one.book, one.currency_id, one.merchant_id, one.side, one.reason, one.cohort)
+        key = (one.book, one.currency_id, one.merchant_id, one.issuer_id, one.side, one.reason, one.cohort)
         sums[key] = sums.get(key, 0) + one.amount
     return sums

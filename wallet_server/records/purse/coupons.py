@@ -53,7 +53,7 @@ class CouponRow:
 
 @dataclass(frozen=True)
 class NewCoupon:
-    """A coupon about to be given."""
+    """A coupon about to be given; `issuer_id` is the merchant that owes it from then on, wherever it is used."""
 
     public_id: str
     programme_id: int
@@ -64,6 +64,7 @@ class NewCoupon:
     value_minor: int | None
     issued_at: datetime
     valid_to: datetime | None
+    issuer_id: int
     promise: str | None = None
     entry: str | None = None
 

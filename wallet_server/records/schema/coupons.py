@@ -24,6 +24,7 @@ coupons = sa.Table(
     at("over_at", nullable=True),  # of a used one: when its phone is told for good, and can no longer get it back
     text("promise", 60, nullable=True),  # which of the version's: conversion:ID, reward:CODE; null: that for joining
     text("entry", 40, nullable=True),  # the entry whose units it was made of; null: of none
+    ref("issuer_id", "merchants", nullable=True),  # who owes it, wherever it is used; the audit tells of one without
     sa.Index("ix_coupons_lapsing", "valid_to", "id",
              sqlite_where=sa.text("state = 'issued' AND valid_to IS NOT NULL"),
              postgresql_where=sa.text("state = 'issued' AND valid_to IS NOT NULL")),

@@ -18,6 +18,7 @@ book_days = sa.Table(
     text("book", 10),  # postings, lots, sales, coupons: see records/books/book_days.py
     ref("currency_id", "currencies", nullable=True),
     ref("merchant_id", "merchants", nullable=True),
+    ref("issuer_id", "merchants", nullable=True),  # of coupons: who owes them
     text("side", 60),
     text("reason", 40),
     text("cohort", 7, nullable=True),  # the month of what was given: 2026-11

@@ -35,7 +35,7 @@ SHOWN_MONTHS = 12
 @dataclass(frozen=True)
 class Flow:
     """A sum of one book over the month (counted from year 0) in which it was recorded; `cohort` the month in which what
-    moved was given."""
+    moved was given. Of a coupon `issuer_id` is the merchant that owes it, `merchant_id` that at whose till it moved."""
 
     book: str
     month: int
@@ -46,6 +46,7 @@ class Flow:
     cohort: int | None
     amount: int
     times: int
+    issuer_id: int | None = None
 
 
 @dataclass(frozen=True)

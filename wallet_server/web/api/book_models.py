@@ -98,8 +98,18 @@ class CurrencyLiability(BaseModel):
     months: list[dict[str, Any]]
 
 
+class HonouredCoupons(BaseModel):
+    """What `merchant` took at its tills, in the period, of coupons that `issuer` owed, less what it gave back."""
+
+    issuer: str
+    merchant: str
+    amount_minor: int
+    times: int
+
+
 class CouponLiability(BaseModel):
-    """At face value; `good` coupons are still good."""
+    """At face value, of the merchant that issued them or of all; `good` coupons are still good. `honoured` is what
+    merchants took of each other's."""
 
     programme: str
     money: str
@@ -108,6 +118,7 @@ class CouponLiability(BaseModel):
     given_minor: dict[str, int]
     owed_minor: int
     good: int
+    honoured: list[HonouredCoupons]
 
 
 class Liability(BaseModel):

@@ -12,7 +12,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions.books import accounting, closing
-from wallet_server.actions.books.accounting import Currency, Question, Report, Trial
+from wallet_server.actions.books.accounting import Coupons, Currency, Question, Report, Trial
 from wallet_server.actions.once import asked
 from wallet_server.actions.staff import OWNER, Person
 from wallet_server.errors import Conflict, Invalid, NotFound
@@ -91,7 +91,7 @@ def _page(person: Person, fault: str | None) -> Answer:
         fault = words(refusal, "books")
         form = _plain(person)
         found, trial = _read(person, form)
-    say = Wording(tongue, form.zone)
+    say, names = Wording(tongue, form.zone), accounting.merchants(ctx, person.scope)
     return console_page(
         "console/books.html",
         person,
@@ -101,12 +101,12 @@ def _page(person: Person, fault: str | None) -> Answer:
         form=form,
         say=say,
         query=form.query(),
-        merchants=accounting.merchants(ctx, person.scope),
+        merchants=names,
         found=found,
         trial=trial,
         owed=[(iso, say.money(amount, iso)) for iso, amount in sorted(found.liability_minor.items())],
         currencies=[_Told(one, say).shown() for one in found.currencies],
-        coupons=[_coupons(found, place, say) for place in range(len(found.coupons))],
+        coupons=[_coupons(one, names, say) for one in found.coupons],
         accounts=_accounts(found, trial, say),
         closes=closing.closed(ctx, person.scope)[:MOST_CLOSES],
         last_day=lambda one: say.on(one.ends_at - accounting.MOST_OF_A_DAY),
@@ -223,12 +223,17 @@ class _Told:
         )  # fmt: skip
 
 
-def _coupons(found: Report, place: int, say: Wording) -> dict[str, Any]:
-    one, text = found.coupons[place], press().words[say.tongue].books
+def _coupons(one: Coupons, names: Mapping[str, str], say: Wording) -> dict[str, Any]:
+    text = press().words[say.tongue].books
     lines = [(text.moves.opening, one.opening_minor)]
     lines += [(text.coupons.of(kind, kind), one.moved_minor[kind]) for kind in KINDS if kind in one.moved_minor]
     lines.append((text.moves.closing, one.owed_minor))
-    return {"lines": [(name, say.money(amount, one.money)) for name, amount in lines], "good": one.good}
+    taken = [(text.honoured_of.format(names[each.merchant], names[each.issuer]), each.amount_minor)
+             for each in one.honoured]  # fmt: skip
+    return {
+        "lines": [(name, say.money(amount, one.money)) for name, amount in lines],
+        "honoured": [(name, say.money(amount, one.money)) for name, amount in taken],
+    }
 
 
 def _accounts(found: Report, trial: Trial, say: Wording) -> list[dict[str, Any]]:
