@@ -92,6 +92,7 @@ def test_from_joining_to_the_pulled_plug(running: Running, visitor: BrowserConte
     expect(alerts(phone).first).to_contain_text("128", timeout=PATIENCE_MS)
     neighbour = a_french_neighbour(links, phone.page)
     till.set_viewport_size(WHOLE_TILL)
+    expect(till.locator("#news.yes")).to_have_css("border-top-style", "none")  # a note, no button
     take(till, pictures / "till.png")
     take(card, pictures / "card.png")
 

@@ -63,10 +63,11 @@ def _shown(person: Person) -> dict[str, Any]:
     tongue = speaks(person)
     say = Wording(tongue, found.zone)
     words = press().words[tongue].today
+    turnover = sorted((iso, amount) for iso, amount in found.sales.turnover_minor.items() if amount)
     shown: dict[str, Any] = {
         "found": found,
         "say": say,
-        "turnover": " + ".join(say.money(amount, iso) for iso, amount in sorted(found.sales.turnover_minor.items())),
+        "turnover": " + ".join(say.money(amount, iso) for iso, amount in turnover),
         "moved": list(_moved(found, tongue)),
         "rewards": sum(one.rewards for one in found.moved.values()),
         "plot": columns(
