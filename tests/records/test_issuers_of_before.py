@@ -115,6 +115,11 @@ def test_who_owes_the_coupons_of_before_is_found(new_database: NewDatabase, kind
         assert days == issued | {(FLORIST, BAKER, "used"): -100}
         day = tx.exec_driver_sql("SELECT MIN(day), MAX(day) FROM book_days WHERE book = 'coupons'").one()
         assert [str(one) for one in day] == ["2026-11-18", "2026-11-19"]
+    with before.engine.begin() as tx:  # the days since, as they are summed from now on
+        assert book_days.sum_days(tx, 1, date(2026, 11, 30))
+        late = tx.exec_driver_sql("SELECT issuer_id, amount, times FROM book_days WHERE side = 'expired'").all()
+        assert [tuple(row) for row in late] == [(BAKER, -400, 1)]
+        assert len(list(book_days.faults(tx))) == 1
     for statement in ("UPDATE book_days SET amount = 1", "DELETE FROM book_days"):
         with pytest.raises(sa.exc.DBAPIError, match="is never changed"), before.engine.begin() as tx:
             tx.exec_driver_sql(statement)

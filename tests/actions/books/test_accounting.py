@@ -315,7 +315,7 @@ def test_a_late_sale_belongs_to_the_day_on_which_it_came(shop: World) -> None:
     assert told(shop, currency="points").currencies[0].told.outstanding == 50
 
 
-def _florist(world: World) -> Scope:
+def florist(world: World) -> Scope:
     """A second merchant of the account, who takes part in the programme; the scope of its till."""
     ctx, now, account = world.ctx, world.ctx.now(), world.merchant.account_id
     with ctx.change() as tx:
@@ -329,10 +329,10 @@ def _florist(world: World) -> Scope:
 
 def test_by_merchant_and_for_the_group(shop: World) -> None:
     """What was given is owed by who gave it, wherever it is redeemed; each merchant's own accounts are even."""
-    florist, holder = _florist(shop), shop.enrol()
+    second, holder = florist(shop), shop.enrol()
     baker = next(key for key in accounting.merchants(shop.ctx, shop.merchant) if key != "mer_florist")
     shop.sell(holder, 10_000)
-    shop.sell(holder, 3_000, scope=florist)
+    shop.sell(holder, 3_000, scope=second)
     shop.redeem(holder, 120)
 
     def outstanding(merchant: str | None) -> int:
@@ -345,7 +345,7 @@ def test_by_merchant_and_for_the_group(shop: World) -> None:
         trial = accounting.trial_balance(shop.ctx, shop.merchant, Question(merchant=one))
         assert trial.even
         assert trial.lines
-    assert accounting.report(shop.ctx, florist, Question()).liability_minor == told(shop).liability_minor
+    assert accounting.report(shop.ctx, second, Question()).liability_minor == told(shop).liability_minor
 
 
 # ---------------------------------------------------------------------- closing

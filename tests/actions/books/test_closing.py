@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 import sqlalchemy as sa
 
@@ -15,7 +16,8 @@ from wallet_server.actions.books import accounting, closing
 from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.counter import refunds
 from wallet_server.actions.programme import programs
-from wallet_server.records.schema import redemption_estimates, stores
+from wallet_server.records.books import periods
+from wallet_server.records.schema import closed_periods, redemption_estimates, stores
 from wallet_server.rules.programme.program_default import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -86,3 +88,37 @@ def _allocated(world: World, at: datetime) -> int:
     money = found.currencies[0].told.money
     assert money is not None
     return money.allocated_minor
+
+
+def test_a_close_of_before_is_proven_in_the_format_of_its_time(database_url: str, tmp_path: Path) -> None:
+    """It does not tell what merchants took of each other's coupons, and nothing has moved by that."""
+    document = default_document("Boulangerie")
+    said = {"title": {"fr": "Un café", "en": "A coffee"}, "terms": {"fr": "Une fois.", "en": "Once."}}
+    promise = said | {"valid_days": 30, "value_minor": 250}
+    document["welcome"] = {"currency": "points", "amount": 40, "coupon": promise}
+    with founded(database_url, tmp_path, document=document) as shop:
+        shop.enrol()
+        shop.clock.forward(days=1)
+        first = close(shop, date(2026, 11, 18))
+        _as_format_1(shop)
+        assert "honoured" not in str(closing.period(shop.ctx, shop.merchant, first).figures)
+        assert closing.verify(shop.ctx, shop.merchant, first) == []
+        shop.clock.forward(days=1)
+        second = close(shop, date(2026, 11, 19))
+        assert closing.verify(shop.ctx, shop.merchant, second) == []
+        figures = closing.period(shop.ctx, shop.merchant, second).figures
+        assert (figures["format"], figures["liability"]["coupons"][0]["honoured"]) == (2, [])
+
+
+def _as_format_1(world: World) -> None:
+    """The one close of these books as it would have been written before."""
+    guard = "DROP TRIGGER closed_periods_refuse_update"
+    if not world.ctx.database.sqlite:
+        guard = "ALTER TABLE closed_periods DISABLE TRIGGER ALL"
+    with world.ctx.change() as tx:
+        tx.exec_driver_sql(guard)
+        figures = orjson.loads(tx.execute(sa.select(closed_periods.c.figures)).scalar_one()) | {"format": 1}
+        for one in figures["liability"]["coupons"]:
+            del one["honoured"]
+        text = orjson.dumps(figures, option=orjson.OPT_SORT_KEYS).decode()
+        tx.execute(sa.update(closed_periods).values(figures=text, sha256=periods.seal(text, None)))
