@@ -14,12 +14,21 @@ from uuid import uuid4
 
 import pytest
 
+from tests.actions.books.test_accounting import florist
 from tests.conftest import NewDatabase, mostly_on
 from tests.stories.stage import Stage
 from tests.stories.visiting import PASSWORD, Visitor
 from wallet_server.actions import keys
 from wallet_server.actions.books import accounting
+from wallet_server.actions.purse import coupons
 from wallet_server.actions.staff import ACCOUNTANT, team
+
+COFFEE = {
+    "title": {"fr": "Un café offert", "en": "A free coffee"},
+    "terms": {"fr": "Une fois.", "en": "Once."},
+    "valid_days": 90,
+    "value_minor": 250,
+}
 
 
 @pytest.fixture
@@ -39,13 +48,19 @@ def points(stage: Stage, **query: str) -> Any:
     return found
 
 
+def coffees(stage: Stage, **query: str) -> tuple[int, list[Any]]:
+    """What is owed by coupons, and what merchants took of each other's."""
+    (found,) = books(stage, "liability", **query)["coupons"]
+    return found["owed_minor"], found["honoured"]
+
+
 def worth(stage: Stage) -> None:
-    """From now on 400 points are 2 euros."""
+    """From now on 400 points are 2 euros, and whoever joins has a coffee for 2.50."""
     programme = f"/v1/programmes/{stage.facts['programme']}"
     document = stage.merchant("GET", programme).body["document"]
     one = next(one for one in document["currencies"] if one["code"] == "points")
     one["worth"] = {"units": 400, "amount_minor": 200}
-    document.pop("welcome", None)
+    document["welcome"] = {"coupon": COFFEE}
     assert stage.merchant("POST", f"{programme}/versions", {"document": document}).status == 200
 
 
@@ -53,7 +68,8 @@ def worth(stage: Stage) -> None:
 def test_an_accountant_signs_a_month_and_finds_it_unmoved(stage: Stage) -> None:
     worth(stage)
     member, reference = stage.enrol(), str(uuid4())[:8]
-    code = stage.code(stage.phone(member))
+    phone = stage.phone(member)
+    code = stage.code(phone)
     today = datetime.now(UTC).date()
     sold = stage.sell(code, 10_000).body
     spent = {"code": code, "amount": 40, "reference": reference}
@@ -64,6 +80,18 @@ def test_an_accountant_signs_a_month_and_finds_it_unmoved(stage: Stage) -> None:
     assert (now["outstanding"], now["amounts"]["deferred_minor"]) == (60, 30)
     assert now["estimate"]["why_not"] == "too-few-months"
     assert books(stage, "trial-balance")["even"]
+    scope = keys.authenticate(stage.ctx, stage.facts["merchant_key"])
+    (baker,) = accounting.merchants(stage.ctx, scope)
+    assert coffees(stage) == coffees(stage, merchant=baker) == (250, [])
+
+    # A florist of the same programme takes the coffee: the baker owes it no more, and the two settle it.
+    second = florist(stage.ctx, scope)
+    stage.run(phone.open(member["coupons"][0]["download_url"]))
+    (coffee,) = [one.file.document for one in phone.cards.values() if one.file.style == "coupon"]
+    coupons.use(stage.ctx, second, coupons.Using(coffee["barcodes"][0]["message"], "F-1"), None)
+    taken = {"issuer": baker, "merchant": "mer_fleuriste", "amount_minor": 250, "times": 1}
+    for query in ({}, {"merchant": baker}, {"merchant": "mer_fleuriste"}):
+        assert coffees(stage, **query) == (0, [taken]), query
 
     # The shop's clock goes on; the first night sums the day; what it came to is the same as before.
     then = books(stage, "liability")
@@ -84,19 +112,21 @@ def test_an_accountant_signs_a_month_and_finds_it_unmoved(stage: Stage) -> None:
     assert stage.book_faults() == []
 
     # The accountant reads the same on the page, and keeps it as files.
-    scope = keys.authenticate(stage.ctx, stage.facts["merchant_key"])
-    (merchant,) = accounting.merchants(stage.ctx, scope)
-    link = team.invite_by_operator(stage.ctx, merchant, ACCOUNTANT)
+    link = team.invite_by_operator(stage.ctx, baker, ACCOUNTANT)
     visitor = Visitor(stage.base)
     path = f"/invite/{link.rsplit('/', 1)[1]}"
     visitor.send(path, name="Ada", email="ada@example.com", password=PASSWORD)
-    page = visitor.get(f"/console/books?as_of={through}&lang=en")
+    days = f"as_of={through}&from={today - timedelta(days=1)}"
+    page = visitor.get(f"/console/books?{days}&lang=en")
     assert "The trial balance is even" in page
     assert "<strong>60</strong>" in page
     assert "No. 1" in page.replace("\u00a0", " ")
-    rows = list(csv.DictReader(io.StringIO(visitor.get(f"/console/books/liability.csv?as_of={through}"))))
+    assert "Taken by Fleuriste of what" in page
+    rows = list(csv.DictReader(io.StringIO(visitor.get(f"/console/books/liability.csv?{days}"))))
     assert {"part": "standing", "item": "outstanding", "units": "60"}.items() <= next(
         row.items() for row in rows if row["currency"] == "points"
     )
+    (settled,) = [row for row in rows if row["item"].startswith("taken by mer_fleuriste of mer_")]
+    assert {"part": "coupons", "units": "1", "amount_minor": "250", "money": "EUR"}.items() <= settled.items()
     sheet = list(csv.DictReader(io.StringIO(visitor.get(f"/console/books/trial-balance.csv?as_of={through}"))))
     assert sum(int(row["credit"]) - int(row["debit"]) for row in sheet) == 0

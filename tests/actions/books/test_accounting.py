@@ -19,6 +19,7 @@ from tests.world import NOON, Holder, World, founded
 from wallet_server.actions import keys
 from wallet_server.actions.books import accounting, closing, documents
 from wallet_server.actions.books.accounting import Question
+from wallet_server.actions.context import Context
 from wallet_server.actions.counter import refunds, till
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.passes import devices
@@ -315,22 +316,22 @@ def test_a_late_sale_belongs_to_the_day_on_which_it_came(shop: World) -> None:
     assert told(shop, currency="points").currencies[0].told.outstanding == 50
 
 
-def florist(world: World) -> Scope:
+def florist(ctx: Context, baker: Scope) -> Scope:
     """A second merchant of the account, who takes part in the programme; the scope of its till."""
-    ctx, now, account = world.ctx, world.ctx.now(), world.merchant.account_id
+    now, account = ctx.now(), baker.account_id
     with ctx.change() as tx:
-        merchant = parties.add_merchant(tx, "mer_florist", account, "Fleuriste", now)
+        merchant = parties.add_merchant(tx, "mer_fleuriste", account, "Fleuriste", now)
         store = parties.add_store(tx, "sto_florist", merchant, "Fleuriste", "Europe/Paris", None, None, None, now)
         counter = parties.add_till(tx, "till_florist", store, "1", now)
-        programmes.join_programme(tx, programmes.programmes_of(tx, world.merchant)[0].id, merchant, now)
+        programmes.join_programme(tx, programmes.programmes_of(tx, baker)[0].id, merchant, now)
         key = keys.make_key(tx, account, merchant, counter, keys.TILL, now)
     return keys.authenticate(ctx, key)
 
 
 def test_by_merchant_and_for_the_group(shop: World) -> None:
     """What was given is owed by who gave it, wherever it is redeemed; each merchant's own accounts are even."""
-    second, holder = florist(shop), shop.enrol()
-    baker = next(key for key in accounting.merchants(shop.ctx, shop.merchant) if key != "mer_florist")
+    second, holder = florist(shop.ctx, shop.merchant), shop.enrol()
+    baker = next(key for key in accounting.merchants(shop.ctx, shop.merchant) if key != "mer_fleuriste")
     shop.sell(holder, 10_000)
     shop.sell(holder, 3_000, scope=second)
     shop.redeem(holder, 120)
@@ -338,10 +339,10 @@ def test_by_merchant_and_for_the_group(shop: World) -> None:
     def outstanding(merchant: str | None) -> int:
         return told(shop, merchant=merchant, currency="points").currencies[0].told.outstanding
 
-    assert [outstanding(one) for one in (baker, "mer_florist", None)] == [0, 10, 10]
+    assert [outstanding(one) for one in (baker, "mer_fleuriste", None)] == [0, 10, 10]
     assert [one.owed_minor for one in told(shop, merchant=baker).coupons] == [250]
-    assert told(shop, merchant="mer_florist").coupons == ()
-    for one in (baker, "mer_florist", None):
+    assert told(shop, merchant="mer_fleuriste").coupons == ()
+    for one in (baker, "mer_fleuriste", None):
         trial = accounting.trial_balance(shop.ctx, shop.merchant, Question(merchant=one))
         assert trial.even
         assert trial.lines

@@ -173,7 +173,7 @@ class Trade:
 
 @pytest.fixture
 def trade(shop: World) -> Trade:
-    other = florist(shop)
+    other = florist(shop.ctx, shop.merchant)
     return Trade(shop, (shop.till, other))
 
 
@@ -217,7 +217,7 @@ def test_the_merchants_add_up_to_the_group_at_every_moment(trade: Trade, steps: 
     group_report = accounting.report(world.ctx, world.merchant, Question(as_of))
     owed = {name: sum(one.owed_minor for one in found.coupons) for name, found in reports.items()}
     assert sum(owed.values()) == sum(one.owed_minor for one in group_report.coupons) == owing.total()
-    assert owed["mer_florist"] == owing[trade.keys[1]]
+    assert owed["mer_fleuriste"] == owing[trade.keys[1]]
 
 
 # ---------------------------------------------------------------------- who issues
@@ -260,12 +260,12 @@ def test_who_issues_a_coupon_owes_it(trade: Trade, way: str) -> None:
     before = _owed(trade.world)
     WAYS[way](trade)
     worth = WELCOME if way == "joining" else VOUCHER
-    assert _owed(trade.world) == {"baker": before["baker"], "mer_florist": worth}
+    assert _owed(trade.world) == {"baker": before["baker"], "mer_fleuriste": worth}
 
 
 def test_one_for_joining_in_nobodys_shop_is_the_first_merchants(trade: Trade) -> None:
     trade.join(1, home=False)
-    assert _owed(trade.world) == {"baker": WELCOME, "mer_florist": 0}
+    assert _owed(trade.world) == {"baker": WELCOME, "mer_fleuriste": 0}
 
 
 def test_who_took_it_at_the_till_is_told_beside(trade: Trade) -> None:
@@ -280,10 +280,10 @@ def test_who_took_it_at_the_till_is_told_beside(trade: Trade) -> None:
         (one,) = accounting.report(trade.world.ctx, trade.world.merchant, question).coupons
         return [one.owed_minor, one.good, *one.honoured]
 
-    taken = Honoured(baker, "mer_florist", WELCOME, 1)
-    assert [told(one) for one in (baker, "mer_florist", None)] == [[0, 0, taken]] * 3
+    taken = Honoured(baker, "mer_fleuriste", WELCOME, 1)
+    assert [told(one) for one in (baker, "mer_fleuriste", None)] == [[0, 0, taken]] * 3
     trade.world.clock.forward(days=2)
     assert told(None, later=1) == [0, 0]
     trade.undo(0)
-    assert told(baker, later=1) == [WELCOME, 1, Honoured(baker, "mer_florist", -WELCOME, -1)]
+    assert told(baker, later=1) == [WELCOME, 1, Honoured(baker, "mer_fleuriste", -WELCOME, -1)]
     assert told(None) == [WELCOME, 1]
