@@ -25,7 +25,8 @@ from playwright.sync_api import Browser, Page
 from rich.console import Console
 from rich.table import Table
 
-from tests.stories.bakery import CHROMIUM, Bakery
+from tests.chromium import CHROMIUM
+from tests.stories.bakery import Bakery
 from tests.stories.test_first_hour import IPHONE, Room, Watch, context, daytime, found_the_shop, make_the_card
 
 BITS_PER_SECOND, ROUND_TRIP_SECONDS = 400_000, 0.4

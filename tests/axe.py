@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,20 @@ FOUND = """async (only) => (await axe.run(document, {runOnly: only})).violations
   .map(v => v.id + ' ' + v.nodes.map(n => n.html))"""
 
 
-def source(folder: Path) -> str:
-    """The source of axe-core; skips the test, loudly, where it cannot be had."""
+def source() -> str:
+    """The source of axe-core, fetched once for all processes of the session; skips the test, loudly, where it cannot be
+    had."""
+    folder = Path(tempfile.gettempdir(), "axe")
+    folder.mkdir(exist_ok=True)
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    with (folder / "lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not script.is_file():
+            _fetch(folder)
+    return script.read_text("utf-8")
+
+
+def _fetch(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("THE PAGES WERE NOT CHECKED FOR ACCESSIBILITY: npm, which fetches axe-core, is missing")
@@ -28,7 +42,6 @@ def source(folder: Path) -> str:
         pytest.skip("THE PAGES WERE NOT CHECKED FOR ACCESSIBILITY: npm did not fetch axe-core within a minute")
     if done.returncode:
         pytest.skip(f"THE PAGES WERE NOT CHECKED FOR ACCESSIBILITY: npm could not fetch axe-core: {done.stderr[-200:]}")
-    return Path(folder, "node_modules", "axe-core", "axe.min.js").read_text("utf-8")
 
 
 def violations(page: Page, axe: str, *, both_schemes: bool = True) -> list[str]:

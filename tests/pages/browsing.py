@@ -1,8 +1,7 @@
-"""Owns what the page tests do in a real browser: which one, and how a keyboard and a scanner reach a page."""
+"""Owns what the page tests do in a real browser: how a keyboard and a scanner reach a page."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,10 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"
-]  # fmt: skip
+from tests.chromium import CHROMIUM
+
 NEEDS_CHROMIUM = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
 Open = Callable[..., Any]
 CONTROLS: dict[str, dict[str, Any]] = {
@@ -25,6 +22,21 @@ CONTROLS: dict[str, dict[str, Any]] = {
 def scan(page: Page, text: str) -> None:
     """A wedge scanner: types into what has the focus, then Enter."""
     strike(page, [*text, "Enter"])
+
+
+STROKES = """(signs) => {
+  const field = document.activeElement ?? document.body;
+  for (const key of [...signs, "Enter"])
+    field.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+}"""
+
+
+def present(page: Page, code: str) -> None:
+    """A card before a scanner, once the till is done with what was before it: all strokes of its code at once, as the
+    page hears them. The browser itself does nothing with them; `scan` really types, and a card's code is so long that
+    this is two seconds of its work."""
+    page.locator("[data-till]:not(.working)").wait_for(state="attached")
+    page.evaluate(STROKES, list(code))
 
 
 def strike(page: Page, keys: Sequence[str], stalls: int | None = None) -> None:

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.axe import source
-from tests.pages.browsing import ARGUMENTS, CHROMIUM, Open
+from tests.chromium import ARGUMENTS, CHROMIUM
+from tests.pages.browsing import Open
 from tests.pages.house import House, built
 
 
@@ -63,6 +64,6 @@ def opened(browser: Browser, house: House) -> Open:
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, fetched once; skips loudly where it cannot be had."""
-    return source(tmp_path_factory.mktemp("axe"))
+def axe() -> str:
+    """The source of axe-core; skips loudly where it cannot be had."""
+    return source()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.axe import check
-from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
+from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, present
 from tests.pages.house import House, Member, Shop
 from wallet_server.actions.people import enrol
 from wallet_server.actions.programme import programs
@@ -46,7 +46,7 @@ def test_the_coupon_is_taken_given_back_and_taken_again(opened: Open, guest: Gue
     with opened() as page:
         page.goto(f"/till#key={guest.shop.till_key}")
         answer(page, "Scan a card")
-        scan(page, guest.coupon.card.code)
+        present(page, guest.coupon.card.code)
         answer(page, "A free coffee")
         slip, use, sure = page.locator("#slip"), page.locator("#use"), page.get_by_role("dialog")
         expect(slip).to_contain_text(re.compile(r"Once, in our shop\.\s+Good until \d+ \w+ \d{4}"))
@@ -78,12 +78,12 @@ def test_a_used_coupon_and_a_card_in_its_place_are_told_in_red(opened: Open, gue
     with opened(locale="fr-FR") as page:
         page.goto(f"/till#key={guest.shop.till_key}")
         answer(page, "La caisse est ouverte.")
-        scan(page, code)
+        present(page, code)
         answer(page, "Déjà utilisé\u00a0: Un café offert")
         expect(page.locator("#answer.refused")).to_contain_text("Ne pas accepter")
         expect(page.locator("#use")).to_be_hidden()
         page.get_by_role("button", name="Carte suivante").click()
-        scan(page, guest.card.card.code)
+        present(page, guest.card.card.code)
         answer(page, "Carte trouvée")
         expect(page.locator("#slip")).to_be_hidden()
         expect(page.locator("#card")).to_be_visible()

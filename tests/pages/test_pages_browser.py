@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.axe import check
-from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan, tab_to
+from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, present, tab_to
 from tests.pages.house import House, Member
 
 SIZES = ({"width": 320, "height": 640}, {"width": 1280, "height": 900})
@@ -143,6 +143,6 @@ def test_every_page_is_accessible_in_light_and_dark(opened: Open, house: House, 
             settle(page, path)
             check(page, axe)
         settle(page, f"/till#key={house.shop.till_key}")
-        scan(page, house.member().card.code)
+        present(page, house.member().card.code)
         page.locator("#holder").wait_for()
         check(page, axe)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan, strike, tab_to
+from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, present, scan, strike, tab_to
 from tests.pages.house import House, Shop
 from wallet_server.actions import overview
 from wallet_server.actions.keys import authenticate
@@ -71,10 +71,10 @@ def test_a_cashier_sells_spends_and_takes_back_by_keyboard_alone(opened: Open, h
         page.keyboard.press("Enter")
         answer(page, "-50 points, new balance 1,200")
         expect(page.locator("#undo")).to_contain_text(re.compile(r"\d+ s left"))
-        scan(page, other.card.code)
+        present(page, other.card.code)
         answer(page, "Card found")
         expect(page.locator("#undo")).to_be_hidden()  # it is another customer's
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         tab_to(page, "Undo")
         page.keyboard.press("Enter")
@@ -144,7 +144,7 @@ def test_a_replaced_card_is_known_but_spends_nothing(opened: Open, house: House)
     recovery.by_link(house.ctx, house.ctx.link("recover", member.pass_id).rsplit("/", 1)[1], "form")
     with opened(expected="status of 409") as page:
         open_till(page, house.shop.till_key)
-        scan(page, old)
+        present(page, old)
         answer(page, "9 points")
         expect(page.get_by_text("This is an older card: it still collects, but cannot spend.")).to_be_visible()
         page.get_by_text("More", exact=True).click()
@@ -166,7 +166,7 @@ def test_an_answer_lost_on_the_way_counts_once(opened: Open, house: House) -> No
     with opened(expected="ERR_CONNECTION_RESET") as page:
         open_till(page, house.shop.till_key)
         page.route("**/v1/sales", lose_first)
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         scan(page, "7")
         expect(page.locator("#answer")).to_contain_text(
@@ -183,7 +183,7 @@ def test_a_sale_that_nobody_answered_survives_a_reload(opened: Open, house: Hous
     with opened(expected="ERR_FAILED") as page:
         open_till(page, house.shop.till_key)
         page.route("**/v1/sales", lambda route: route.abort())
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         scan(page, "9")
         answer(page, "Trying again, nothing will be counted twice")
@@ -199,22 +199,22 @@ def test_refusals_are_told_in_the_cashiers_words(opened: Open, house: House) -> 
         page.goto(f"/till#key={house.shop.merchant_key}")
         answer(page, "Cette clé n’est pas celle d’une caisse.")
         page.get_by_text("J’ai une clé").click()
-        page.get_by_label("Clé", exact=True).focus()
-        scan(page, house.shop.till_key)
+        page.get_by_label("Clé", exact=True).fill(house.shop.till_key)
+        page.keyboard.press("Enter")
         answer(page, "La caisse est ouverte.")
-        for code, sentence in (
-            (foreign.card.code, "Cette carte appartient à un autre commerçant."),
-            ("PAS.UN.CODE", "Ce code est illisible."),
-            ("3017620422004", "Ce code est illisible."),  # one digit beside a product's
+        for how, code, sentence in (
+            (present, foreign.card.code, "Cette carte appartient à un autre commerçant."),
+            (scan, "PAS.UN.CODE", "Ce code est illisible."),
+            (scan, "3017620422004", "Ce code est illisible."),  # one digit beside a product's
         ):
-            scan(page, code)
+            how(page, code)
             answer(page, sentence)
             expect(page.locator("#answer")).to_contain_text("Refusé")
             expect(page.locator("#holder")).to_be_hidden()
         scan(page, "3017620422003")
         answer(page, "C’est le code-barres d’un produit.")
         expect(page.locator("#answer")).to_contain_text("Pas une carte")
-        scan(page, ours.card.code)
+        present(page, ours.card.code)
         answer(page, "Carte trouvée")
         page.get_by_text("Plus", exact=True).click()
         page.set_viewport_size({"width": 390, "height": 844})
@@ -252,7 +252,7 @@ def test_a_second_touch_hides_no_first_stamp_and_both_can_be_taken_back(opened: 
     member = house.member(shop)
     with opened() as page:
         open_till(page, shop.till_key)
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         stamp, refund, sure = page.locator("#one"), page.locator("#refund"), page.locator("#sure")
         stamp.click()
@@ -286,7 +286,7 @@ def test_a_reward_is_given_with_what_to_do_until_there_is_none_left(opened: Open
     member = house.member(shop)
     with opened() as page:
         open_till(page, shop.till_key)
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         page.get_by_label("Amount in EUR").fill("20")
         page.keyboard.press("Enter")
@@ -350,7 +350,7 @@ def test_a_basket_is_priced_uses_what_there_is_and_a_piece_comes_back(opened: Op
         member.buy(f"first-{member.pass_id}", 5000, shop)
         with page.expect_response("**/till/counter"):  # somebody comes back to the page
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "50 points")
         page.get_by_role("button", name="Next card").focus()
         scan(page, "3017620422003")  # a product's barcode, while a card is served, goes into its basket

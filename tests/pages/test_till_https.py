@@ -7,7 +7,6 @@ import base64
 import hashlib
 import io
 import re
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -22,7 +21,9 @@ from cryptography.hazmat.primitives import serialization
 from PIL import Image, ImageFilter
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.launching import Launched, launch
+from tests.pages.browsing import NEEDS_CHROMIUM
 from tests.pages.console import hire
 from tests.pages.filming import Shown, film, shown
 from tests.pages.house import House
@@ -44,11 +45,10 @@ from wallet_server.rules.programme.program_simple import stamp_document
 from wallet_server.sandbox.authority import Authority
 from wallet_server.settings import Settings
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURE = (640, 480)
 FRAMES = 4
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+pytestmark = NEEDS_CHROMIUM
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,7 @@ def device(bakery: Bakery) -> Iterator[BrowserContext]:
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     trusted = base64.b64encode(hashlib.sha256(served.public_key().public_bytes(*form)).digest()).decode()
     arguments = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
+        *ARGUMENTS,
         "--host-resolver-rules=MAP shop.test 127.0.0.1",
         f"--ignore-certificate-errors-spki-list={trusted}",
         "--use-fake-device-for-media-stream",

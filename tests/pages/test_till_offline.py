@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.axe import check
-from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
+from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, present, scan
 from tests.pages.house import House, Member, Shop
 from tests.pages.test_till_people import PIN, hired
 from wallet_server.actions import keys
@@ -64,7 +64,7 @@ def balance(house: House, shop: Shop, member: Member) -> int:
 
 
 def sell(page: Page, member: Member, amount: str, said: str) -> None:
-    scan(page, member.card.code)
+    present(page, member.card.code)
     answer(page, "Genuine card")
     page.get_by_label("Amount in EUR").fill(amount)
     page.keyboard.press("Enter")
@@ -89,7 +89,7 @@ def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe
     with opened(service_workers="allow", expected=LOST) as page:
         pair(page, house, shop)
         expect(page.locator('[data-shell="kept"]')).to_be_attached()
-        scan(page, known.card.code)
+        present(page, known.card.code)
         answer(page, "20 points")
         other = page.context.new_page()
         other.goto("/till")
@@ -98,7 +98,7 @@ def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe
             page.reload()
             answer(page, "Scan a card")
             expect(page.get_by_text("The till goes on")).to_be_visible()
-            scan(page, known.card.code)
+            present(page, known.card.code)
             answer(page, "Genuine card")
             answer(page, "20 points (at")
             expect(page.locator("#may-spend")).to_have_text("It may spend at most 10 points here now.")
@@ -114,7 +114,7 @@ def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe
             page.keyboard.press("Enter")
             page.get_by_role("dialog").get_by_role("button", name="Yes").click()
             answer(page, "Spent: 8 points · taken off when the network is back")
-            scan(page, known.card.code)
+            present(page, known.card.code)
             expect(page.locator("#may-spend")).to_have_text("It may spend at most 2 points here now.")
             page.get_by_role("button", name="Give: a coffee").click()
             page.get_by_role("dialog").get_by_role("button", name="Yes").click()
@@ -122,11 +122,11 @@ def test_a_day_without_a_network_is_counted_once(opened: Open, house: House, axe
             sell(page, new, "7", "Sale of €7.00 · counted when the network is back")
             expect(page.locator("#spend")).to_be_hidden()
             sell(other, new, "5", "Sale of €5.00 · counted when the network is back")
-            for code, said in (
-                (foreign.card.code, "This card belongs to another merchant."),
-                ("L1.NOTHING", "This code cannot be read."),
+            for how, code, said in (
+                (present, foreign.card.code, "This card belongs to another merchant."),
+                (scan, "L1.NOTHING", "This code cannot be read."),
             ):
-                scan(page, code)
+                how(page, code)
                 answer(page, said)
             page.get_by_role("button", name="Kept on this device: 4").click()
             waiting = page.get_by_role("dialog", name="What was done without a network")
@@ -199,7 +199,7 @@ def test_a_sale_whose_answer_was_lost_counts_once_though_the_till_goes_on_and_th
         answer(page, "Cashier serves. Scan a card.")
         page.route("**/v1/sales", lose)
         page.route("**/v1/offline/*", lambda route: route.abort("connectionreset"))
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         page.get_by_label("Amount in EUR").fill("9")
         page.keyboard.press("Enter")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from playwright.sync_api import expect
 
 from tests.axe import check
-from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, scan
+from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, present
 from tests.pages.console import hire
 from tests.pages.house import House, Shop
 from wallet_server.actions.counter import cashiers
@@ -69,7 +69,7 @@ def test_a_pin_takes_the_till_over_and_a_till_left_alone_asks_again(opened: Open
         shift.get_by_label("PIN of Cashier").fill(PIN)
         shift.get_by_role("button", name="Take over the till").click()
         answer(page, "Cashier serves. Scan a card.")
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         page.clock.fast_forward("06:00")
         expect(shift).to_be_visible()
@@ -78,15 +78,13 @@ def test_a_pin_takes_the_till_over_and_a_till_left_alone_asks_again(opened: Open
         expect(shift).to_be_visible()
         page.reload()
         expect(shift).to_be_visible()
-        # By the clock of this page strokes are as slow as the machine: the last of them presses nothing then.
-        page.evaluate("document.activeElement.blur()")
-        scan(page, member.card.code)
+        present(page, member.card.code)
         expect(page.locator("#card")).to_be_hidden()
         shift.get_by_role("button", name="Cashier").click()
         shift.get_by_label("PIN of Cashier").fill(PIN)
         page.keyboard.press("Enter")
         answer(page, "Cashier serves")
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         rest_of(house, shop)
         page.get_by_role("button", name="Who serves?").click()
@@ -113,7 +111,7 @@ def test_practice_cannot_be_taken_for_the_real_thing_and_counts_nothing(opened: 
         answer(page, "Scan a card")
         page.get_by_role("button", name="Practice").click()
         expect(page.get_by_text("PRACTICE", exact=True)).to_be_visible()
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "Card found")
         check(page, axe)
         page.get_by_label("Amount in EUR").fill("20")
@@ -125,7 +123,7 @@ def test_practice_cannot_be_taken_for_the_real_thing_and_counts_nothing(opened: 
         expect(page.get_by_text("PRACTICE", exact=True)).to_be_visible()
         page.get_by_role("button", name="Practice").click()
         expect(page.get_by_text("PRACTICE", exact=True)).to_be_hidden()
-        scan(page, member.card.code)
+        present(page, member.card.code)
         answer(page, "0 points")
     assert house.call("/v1/lookups", {"code": member.card.code}, shop.till_key)["balances"]["points"] == 0
 
@@ -157,7 +155,7 @@ def test_saying_yes_is_one_touch_within_a_budget_and_privileges_are_seen(opened:
     with opened(expected="status of 4") as page:
         page.goto(f"/till#key={shop.till_key}")
         answer(page, "Scan a card")
-        scan(page, member.card.code)
+        present(page, member.card.code)
         expect(page.locator("#privileges")).to_have_text("PRIORITY")
         expect(page.locator("#prompts")).to_be_hidden()
         page.get_by_role("button", name="Who serves?").click()
@@ -201,7 +199,7 @@ def test_an_older_card_collects_and_spends_on_the_word_of_a_cashier(opened: Open
     with opened(expected="status of 409") as page:
         page.goto(f"/till#key={shop.till_key}")
         answer(page, "Scan a card")
-        scan(page, older)
+        present(page, older)
         answer(page, "16 points")
         page.get_by_text("More", exact=True).click()
         spend()

@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives import serialization
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.launching import Launched, launch
 from tests.stories.running import clean, free_pair
 from tests.stories.stage import google_settings
@@ -44,7 +44,6 @@ from wallet_server.sandbox.phones.phone import Phone
 from wallet_server.sandbox.phones.webservice import Line
 from wallet_server.settings import Settings
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOST = "boulangerie.test"
 READY_SECONDS = 90.0
 PICTURE = (640, 480)
@@ -187,10 +186,7 @@ class Bakery:
         form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         trusted = base64.b64encode(hashlib.sha256(served.public_key().public_bytes(*form)).digest()).decode()
         arguments = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
+            *ARGUMENTS,
             f"--host-resolver-rules=MAP {HOST} 127.0.0.1",
             f"--ignore-certificate-errors-spki-list={trusted}",
             "--use-fake-device-for-media-stream",

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import re
-import shutil
 import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,19 +20,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 
+from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.stories.running import Running, sandbox
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
 VIEW = {"width": 1100, "height": 760}
 WHOLE_TILL = {"width": 1180, "height": 820}
 WHOLE_PHONES = {"width": 1100, "height": 1240}

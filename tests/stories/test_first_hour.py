@@ -23,8 +23,9 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from tests.axe import source
+from tests.chromium import CHROMIUM
 from tests.conftest import databases
-from tests.stories.bakery import CHROMIUM, Bakery
+from tests.stories.bakery import Bakery
 from tests.stories.counter import (
     Room,
     Watch,
@@ -67,8 +68,8 @@ def daytime() -> str:
 
 
 @pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return source(tmp_path_factory.mktemp("axe"))
+def axe() -> str:
+    return source()
 
 
 @pytest.fixture

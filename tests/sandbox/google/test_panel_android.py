@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from aiohttp import web
 from PIL import Image
 from playwright.async_api import async_playwright
 
+from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.sandbox.google.conftest import ISSUER, Bench, loyalty_class, loyalty_object
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import AndroidFleet, Discovery, GoogleServer
@@ -26,8 +26,6 @@ from wallet_server.sandbox.panel import Panel, Sandbox
 from wallet_server.sandbox.panel_android import MODES
 from wallet_server.sandbox.phones import Fleet
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 RINGING = {"notifyPreference": "NOTIFY_ON_UPDATE"}
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from playwright.async_api import async_playwright
 
+from tests.chromium import ARGUMENTS, CHROMIUM
 from wallet_server.sandbox.panel import Panel, Sandbox
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # Buttons and fields without a name, and text too small for its colour, on the page as it stands.
 NAMELESS = """() => [...document.querySelectorAll('button, input, select, a, img')]
   .filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.labels?.length || e.getAttribute('aria-label')
