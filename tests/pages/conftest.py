@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.axe import source
 from tests.chromium import ARGUMENTS, CHROMIUM
@@ -31,14 +31,20 @@ def client(house: House) -> FlaskClient:
     return client
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, headless."""
+@pytest.fixture(scope="package")
+def engine() -> Iterator[Playwright]:
+    """What drives the browsers of all page tests of a process; of its kind there can be but one at a time."""
     expect.set_options(timeout=20_000)
     with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield engine
+
+
+@pytest.fixture(scope="package")
+def browser(engine: Playwright) -> Iterator[Browser]:
+    """Chromium, headless; tests keep apart by having contexts of their own."""
+    browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

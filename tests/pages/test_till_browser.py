@@ -67,7 +67,9 @@ def test_a_cashier_sells_spends_and_takes_back_by_keyboard_alone(opened: Open, h
         scan(page, member.card.code)  # a scanner answers no question
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
         page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Enter")
         answer(page, "-50 points, new balance 1,200")
         expect(page.locator("#undo")).to_contain_text(re.compile(r"\d+ s left"))

@@ -19,7 +19,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from PIL import Image, ImageFilter
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.launching import Launched, launch
@@ -120,7 +120,7 @@ def _listening(process: Launched, port: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def device(bakery: Bakery) -> Iterator[BrowserContext]:
+def device(engine: Playwright, bakery: Bakery) -> Iterator[BrowserContext]:
     """A phone on the bakery's network that trusts its certificate; before its camera lies what `film` is."""
     served = x509.load_pem_x509_certificate((bakery.folder / "tls" / "server.pem").read_bytes())
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -132,14 +132,12 @@ def device(bakery: Bakery) -> Iterator[BrowserContext]:
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={bakery.folder / 'film.mjpeg'}",
     ]
-    expect.set_options(timeout=20_000)
-    with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        screen: Any = {"width": 360, "height": 740}
-        context = browser.new_context(viewport=screen, has_touch=True, is_mobile=True, locale="fr-FR")
-        context.set_default_timeout(20_000)
-        yield context
-        browser.close()
+    browser = engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    screen: Any = {"width": 360, "height": 740}
+    context = browser.new_context(viewport=screen, has_touch=True, is_mobile=True, locale="fr-FR")
+    context.set_default_timeout(20_000)
+    yield context
+    browser.close()
 
 
 def film_screen(bakery: Bakery, shot: bytes) -> None:
