@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.conftest import mostly_on
+from tests.conftest import NewDatabase, mostly_on
 from tests.tills import on_shift
 from tests.world import Holder, World, founded, together
+from wallet_server.actions.counter import till
+from wallet_server.actions.counter.checkout import Uses
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.people import leaving, merging
 from wallet_server.actions.purse import engaging
@@ -271,3 +273,52 @@ def test_a_gesture_with_strings_is_refused() -> None:
     fine = document()
     fine["conversions"][0]["voucher"] = VOUCHER | {"valid_days": 90}
     assert parse(fine).gestures[2].voucher == "bon"
+
+
+@mostly_on("sqlite")
+def test_a_gesture_whose_units_were_used_is_not_taken_back_and_its_budget_stays_used(shop: World) -> None:
+    _, headers = on_shift(shop, "Anna")
+    spender, saver = shop.enrol(), shop.enrol()
+    for holder, before in ((spender, 0), (saver, 20_00)):
+        if before:
+            shop.sell(holder, before)
+        given = give(shop, holder, headers, "points", reference=f"P-{holder.member}").json
+        shop.redeem(holder, 10)
+        back = undo(shop, given["id"], headers)
+        assert (back.status_code, back.json.get("code")) == (
+            (409, "already-spent") if holder is spender else (200, None)
+        )
+    again = give(shop, saver, headers, "points", reference=f"P-{saver.member}")
+    assert (again.status_code, again.json["code"]) == (409, "gesture-undone")
+    assert upkeep.book_faults(shop.ctx) == []
+
+
+def test_a_voucher_that_a_gestures_units_became_goes_back_with_it_unless_it_was_used(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    own = document()
+    own["conversions"][0]["units"] = 50
+    with founded(new_database("sqlite"), tmp_path, document=own) as world:
+        _, headers = on_shift(world, "Anna")
+        for used in (False, True):
+            holder = world.enrol()
+            given = give(world, holder, headers, "points").json
+            if used:
+                line = till.SaleLine(None, None, 1000, 600, 600, 0, False)
+                uses = Uses(vouchers=tuple(given["vouchers"]))
+                till.sell(world.ctx, world.till, till.Sold(holder.code, "V-1", 600, (line,), "EUR", uses=uses), None)
+            back = undo(world, given["id"], headers)
+            assert back.status_code == (409 if used else 200), back.json
+        assert upkeep.book_faults(world.ctx) == []
+
+
+@mostly_on("sqlite")
+def test_a_gesture_is_the_same_whichever_issue_of_the_card_it_is_sent_with(shop: World) -> None:
+    _, headers = on_shift(shop, "Anna")
+    holder = shop.enrol()
+    shop.sell(holder, 10_000)
+    first = give(shop, holder, headers, "scoop", reference="Z-1").json
+    shop.redeem(holder, 3)
+    newer = shop.holder(holder.pass_public_id)
+    assert newer.code != holder.code
+    assert give(shop, newer, headers, "scoop", reference="Z-1").json["id"] == first["id"]

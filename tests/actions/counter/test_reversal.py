@@ -87,3 +87,18 @@ def test_a_redemption_that_was_undone_is_not_answered_as_if_it_stood(world: Worl
     again = till.redeem(world.ctx, world.till, replace(wanted, reference="R-2"), None)
     assert (again[0]["balances"]["points"], again[1]) == (80, False)
     assert world.clock() - world.ctx.now() == timedelta()
+
+
+def test_a_sale_that_was_taken_back_is_not_answered_as_if_it_counted(world: World) -> None:
+    holder = world.enrol()
+    line = till.SaleLine(None, None, 1000, None, 1000, 0, False)
+    sold = till.Sold(holder.code, "R-1", 1000, (line,), "EUR")
+    counted, _ = till.sell(world.ctx, world.till, sold, "k")
+    assert till.sell(world.ctx, world.till, sold, "k") == (counted, True)
+    till.reverse_sale(world.ctx, world.till, counted["id"], None)
+    for key in ("k", None):
+        with pytest.raises(Conflict) as refusal:
+            till.sell(world.ctx, world.till, sold, key)
+        assert refusal.value.code == "sale-undone"
+    again = till.sell(world.ctx, world.till, replace(sold, receipt="R-2"), None)
+    assert (again[0]["balances"]["points"], again[1]) == (10, False)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import mostly_on
-from tests.offline_world import device_of, points, refused_of, settle
+from tests.offline_world import device_of, points, refused_of, reserve, settle
 from tests.world import World
 from wallet_server.actions.context import Context
 from wallet_server.actions.offline import booking, settling
@@ -58,6 +58,16 @@ def test_a_receipt_that_stands_for_another_sale_is_counted_under_a_number_of_its
     assert points(world, holder) == 12
     assert settle(world, taken, "accept").state == "applied"
     assert points(world, holder) == 12
+
+
+def test_what_was_burned_under_a_number_that_was_taken_is_booked_by_a_person(burning: World) -> None:
+    world, holder, device = burning, burning.enrol(), device_of(burning)
+    world.sell(holder, 5000)
+    world.redeem(holder, 3, reference="B1")
+    taken = refused_of(device.send([device.redeem(holder.code, "B1", 10, reserve(device, 20)["id"])]))
+    for _ in range(2):
+        assert settle(world, taken, "accept").state == "applied"
+        assert points(world, holder) == 37
 
 
 @pytest.mark.parametrize("second", ["refuse", "accept"])

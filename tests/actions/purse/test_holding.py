@@ -213,5 +213,9 @@ def test_the_same_request_puts_aside_once_and_a_stranger_finds_nothing(world: Wo
     first = holding.authorise(world.ctx, world.till, wanted, None)
     assert holding.authorise(world.ctx, world.till, wanted, "again") == (first[0], True)
     assert points(world, holder) == (20, 30)
+    holding.release(world.ctx, world.till, first[0]["id"], None)
+    with pytest.raises(Conflict) as over:
+        holding.authorise(world.ctx, world.till, wanted, "again")
+    assert (over.value.code, over.value.facts["state"]) == ("hold-over", "released")
     with pytest.raises(NotFound):
         holding.capture(world.ctx, world.till, "hld_00000000000000000000", None, None)

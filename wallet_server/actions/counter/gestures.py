@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.counter import cashiers, prompting
+from wallet_server.actions.counter import cashiers, prompting, rotating
 from wallet_server.actions.counter.bookings import counter_booking, facts_of
 from wallet_server.actions.counter.dated import undated
 from wallet_server.actions.counter.scanning import held_member
 from wallet_server.actions.counter.till import at_till
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.passes import cards
-from wallet_server.actions.purse import goodwill, standing, vouchers
+from wallet_server.actions.purse import conversions, goodwill, standing, vouchers
 from wallet_server.actions.staff.roles import GESTURE
 from wallet_server.actions.telling import hooks
 from wallet_server.errors import Conflict, Invalid
@@ -30,6 +30,7 @@ from wallet_server.records.people.members import MemberRow
 from wallet_server.records.purse import ledger
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
+from wallet_server.rules.counter import codes
 from wallet_server.rules.programme.gesture_parts import Gesture
 from wallet_server.rules.programme.program import Programme
 
@@ -59,7 +60,8 @@ def give(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tuple[F
     cashiers.demand(scope, GESTURE)
     now = ctx.now()
     name, echoes = undated(scope, "gesture", wanted.reference, now)
-    wish = asked(scope, "gesture", {**vars(wanted), "code": wanted.code.strip().upper()}, key, name, echoes=echoes)
+    said = {**vars(wanted), "code": codes.stem(rotating.bare(wanted.code))}
+    wish = asked(scope, "gesture", said, key, name, echoes=echoes)
     whom: list[MemberRow] = []
 
     def act(tx: Tx) -> Facts:
@@ -73,8 +75,18 @@ def give(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tuple[F
         if refusal.code == "budget-spent":
             _note_refusal(ctx, scope, whom[0], wanted.gesture, str(refusal.facts["budget"]), now)
         raise
+    if answer[1]:
+        _still_stands(ctx, scope, answer[0]["id"])
     ctx.ring()
     return answer
+
+
+def _still_stands(ctx: Context, scope: Scope, gesture: str) -> None:
+    """The first answer is no longer true when the gesture was taken back."""
+    with ctx.look() as tx:
+        if given_gestures.in_shop(tx, scope, gesture).undone:
+            sentence = "This gesture was taken back since; make it under a new number to give it again."
+            raise Conflict(sentence, code="gesture-undone")
 
 
 def _note_refusal(ctx: Context, scope: Scope, member: MemberRow, gesture: str, budget: str, now: datetime) -> None:
@@ -155,7 +167,8 @@ def _book(
 
 def undo(ctx: Context, scope: Scope, gesture: str, key: str | None) -> tuple[Facts, bool]:
     """Take a gesture back within its minute: its budget has room again. Raises `NotFound`, `Forbidden`
-    (`cashier-needed`, `not-your-role`) and `Conflict` (`already-reversed`, `undo-over`, `voucher-used`)."""
+    (`cashier-needed`, `not-your-role`) and `Conflict` (`already-reversed`, `undo-over`, `voucher-used`, and
+    `already-spent` where its units, or the voucher that they became, were used)."""
     at_till(scope)
     cashier = cashiers.demand(scope, GESTURE)
     now = ctx.now()
@@ -176,6 +189,11 @@ def undo(ctx: Context, scope: Scope, gesture: str, key: str | None) -> tuple[Fac
             entry = sales.entry_in(tx, scope, row.about)
             purse = ledger.purses(tx, member.id)[entry.currency]
             posted = correcting.reverse(tx, booking, purse, entry.id, lambda: new_id("ent"))
+            posted += conversions.cover(tx, booking)
+            # Whoever has less than nothing now used what is being taken back: its budget stays spent.
+            left = ledger.purses(tx, member.id)[entry.currency].amount
+            if left < min(0, purse.amount):
+                raise Conflict("What this gesture gave was spent since.", code="already-spent")
             after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
         elif row.about and not vouchers.cancel_made_of(tx, member.id, [gesture], now):
             raise Conflict("The voucher of this gesture was used since.", code="voucher-used")

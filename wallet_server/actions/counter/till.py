@@ -132,7 +132,8 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     """Count a sale: (what was booked, whether this is a replay).
 
     Stores the sale as sold, awards what the programme's rules give, moves the tier, and leaves the refresh of the
-    cards as a job, all in one transaction. Raises `Conflict` (`key-reused`) when the receipt stands for another sale.
+    cards as a job, all in one transaction. Raises `Conflict`: `key-reused` when the receipt stands for another sale,
+    `sale-undone` when this very one was taken back since.
     """
     at_till(scope)
     now = ctx.now()
@@ -147,8 +148,18 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         return count(ctx, tx, scope, member, sold, member.version_id, now, member.purses)
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
+    if answer[1]:
+        _still_counts(ctx, answer[0]["id"])
     ctx.ring()
     return answer
+
+
+def _still_counts(ctx: Context, sale: str) -> None:
+    """The first answer is no longer true when the sale was taken back: the customer would leave with nothing."""
+    with ctx.look() as tx:
+        if sales.is_taken_back(tx, sale):
+            sentence = "This sale was taken back since; send it under a new receipt number to count it again."
+            raise Conflict(sentence, code="sale-undone")
 
 
 def count(

@@ -128,8 +128,7 @@ class _Booking:
                 return self._finished(_told(facts, counted_online=True))
             if not self.by_hand:
                 raise Conflict("This receipt number stands for another sale.", code="receipt-taken") from refusal
-            number = f"{sold.receipt[:60]} ({self.event.device[-6:]}-{self.event.sequence})"
-            return self._count(replace(own, receipt=number))
+            return self._count(replace(own, receipt=self._own_number(sold.receipt)))
 
     def _count(self, sold: Sold) -> Fate:
         """Count it by the version that stood when it was made, as at its own time."""
@@ -157,8 +156,21 @@ class _Booking:
         if (facts := self._online(wish)) is not None:
             return self._finished(_told(facts, counted_online=True))
         one = Burn(event.id, event.device_id, redeemed, event.at, self.wanted.allowance, self.by_hand)
+        try:
+            return self._burn(one, wish)
+        except Conflict as refusal:
+            if refusal.code != "key-reused" or not self.by_hand:
+                raise
+            own = replace(redeemed, reference=self._own_number(redeemed.reference))
+            return self._burn(replace(one, wanted=own), wish)
+
+    def _burn(self, one: Burn, wish: Asked) -> Fate:
         facts, replayed = burning.burn(self.ctx, self.scope, one, lambda tx, facts: self._done(tx, wish, facts))
         return self._finished(_told(facts)) if replayed else _told(facts)
+
+    def _own_number(self, number: str) -> str:
+        """Of what a person has booked though its number stands for something else."""
+        return f"{number[:60]} ({self.event.device[-6:]}-{self.event.sequence})"
 
     def _done(self, tx: Tx, wish: Asked, facts: Facts) -> None:
         """What else is written with what was booked: whose deed it was, and what became of the event."""

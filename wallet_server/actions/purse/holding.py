@@ -80,8 +80,16 @@ def authorise(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tu
         return _told(ctx, tx, member, hold, [posted], [posted], now)
 
     answer = once(ctx, wish, act)
+    if answer[1]:
+        _still_open(ctx, scope, answer[0]["id"], now)
     ctx.ring()
     return answer
+
+
+def _still_open(ctx: Context, scope: Scope, hold: str, now: datetime) -> None:
+    """The first answer is no longer true once what was put aside was used or given back."""
+    with ctx.look() as tx:
+        _demand_open(holds.hold_in(tx, scope, hold), now)
 
 
 def capture(ctx: Context, scope: Scope, hold: str, amount: int | None, key: str | None) -> tuple[Facts, bool]:
@@ -129,10 +137,14 @@ def _open(tx: Tx, scope: Scope, hold: str, now: datetime) -> tuple[HoldRow, Memb
     member_id = holds.hold_in(tx, scope, hold).member_id
     members.lock_member(tx, member_id)
     row = holds.hold_in(tx, scope, hold)
+    _demand_open(row, now)
+    return row, members.members_by_id(tx, [member_id])[member_id]
+
+
+def _demand_open(row: HoldRow, now: datetime) -> None:
     if row.state != holds.OPEN or row.expires_at <= now:
         over = holds.EXPIRED if row.state == holds.OPEN else row.state
         raise Conflict("This reservation is over.", code="hold-over", field="hold", facts={"state": over})
-    return row, members.members_by_id(tx, [member_id])[member_id]
 
 
 def _booking(scope: Scope, member: MemberRow, hold: HoldRow, reason: str, now: datetime) -> Booking:

@@ -191,6 +191,12 @@ def is_reversed(tx: Tx, entry: str) -> bool:
     return tx.execute(query.where(undone.c.public_id == entry)).first() is not None
 
 
+def is_taken_back(tx: Tx, sale: str) -> bool:
+    """Whether a sale (public id) was reversed, or all of its goods came back."""
+    query = sa.select(sale_reversals.c.sale_id).join(sales, sales.c.id == sale_reversals.c.sale_id)
+    return tx.execute(query.where(sales.c.public_id == sale)).first() is not None
+
+
 def note_reversal(tx: Tx, sale_id: int, till_id: int | None, at: datetime) -> bool:
     """Note that a sale was reversed, whatever it had booked; False when that was noted before."""
     make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
