@@ -31,15 +31,16 @@ def client(house: House) -> FlaskClient:
     return client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def engine() -> Iterator[Playwright]:
-    """What drives the browsers of all page tests of a process; of its kind there can be but one at a time."""
+    """What drives the browsers of a file of tests. It ends with them: while it lives, no event loop can be run beside
+    it in this process, and other tests do that."""
     expect.set_options(timeout=20_000)
     with sync_playwright() as engine:
         yield engine
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(engine: Playwright) -> Iterator[Browser]:
     """Chromium, headless; tests keep apart by having contexts of their own."""
     browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
