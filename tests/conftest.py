@@ -6,11 +6,12 @@ SQLite file and on such a PostgreSQL database.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -155,6 +156,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The process that began the session ends it."""
     if not hasattr(config, "workerinput") and SESSION in config.stash:
         config.stash[SESSION].end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting makes stays to the end of the run: to look through it for garbage again and again, meanwhile and
+    later, takes each process a few seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
