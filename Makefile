@@ -7,6 +7,9 @@ WORKERS ?= 3
 # Empty is unset: the tests start some hundred processes, which must not each compile the product again.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Folders of which every test is marked slow (tests/conftest.py): the quick half need not even collect them.
+SLOW := cli pages stories wire
+
 BIN := .venv/bin
 SETUP := $(PYTHON) scripts/bootstrap.py
 
@@ -27,7 +30,7 @@ test: lint ## Run every check and every test, on SQLite and on PostgreSQL
 
 quick: ## Run the quick half of the tests only, on SQLite
 	@$(SETUP) test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not story and not slow and not server"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not story and not slow and not server" $(SLOW:%=--ignore=tests/%)
 
 lint: ## Check style, types and the layers
 	@$(SETUP) test
