@@ -4,6 +4,7 @@ and that it counts once whatever happens on the way back."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,22 @@ from wallet_server.rules.programme.program_default import default_document
 pytestmark = NEEDS_CHROMIUM
 OFFLINE = {"earn": True, "burn_units_per_card": 10, "allowance_units": 100, "window_minutes": 60}
 LOST = "ERR_"
+FULL = """() => {
+  const own = IDBObjectStore.prototype.add;
+  window.room = () => { IDBObjectStore.prototype.add = own; };
+  IDBObjectStore.prototype.add = () => { throw new DOMException("full", "QuotaExceededError"); };
+}"""
+UNKNOWING = "(facts) => Object.entries(facts).forEach(([name, value]) => localStorage.setItem(`till-${name}`, value))"
+PENDING = "JSON.parse(localStorage.getItem('till-pending'))"
+LONG_AGO = """async () => {
+  const name = (await indexedDB.databases()).map((one) => one.name).find((one) => one.startsWith("till-"));
+  const opening = indexedDB.open(name, 1);
+  const base = await new Promise((done) => { opening.onsuccess = () => done(opening.result); });
+  const change = base.transaction("events", "readwrite"), events = change.objectStore("events"), all = events.getAll();
+  all.onsuccess = () => all.result.forEach((one) => events.put({ ...one, at: "2001-01-01T00:00:00.000Z" }));
+  await new Promise((done) => { change.oncomplete = done; });
+  base.close();
+}"""
 NO_ED25519 = """() => {
   const own = crypto.subtle.importKey.bind(crypto.subtle);
   crypto.subtle.importKey = async (form, key, how, ...rest) => {
@@ -215,6 +232,139 @@ def test_a_sale_whose_answer_was_lost_counts_once_though_the_till_goes_on_and_th
     with house.ctx.look() as tx:
         done = sa.select(counter_deeds.c.what).where(counter_deeds.c.merchant_id == merchant)
         assert tx.execute(done).scalars().all() == ["sell", "sell"], "each of them is the cashier's, once"
+
+
+def lose(page: Page, path: str) -> list[tuple[str, str]]:
+    """Whatever goes there is counted and its answer lost, and nothing that was done without a network is brought. The
+    keys and numbers under which it was sent."""
+    sent: list[tuple[str, str]] = []
+
+    def count(route: Route) -> None:
+        body = route.request.post_data_json or {}
+        sent.append((route.request.headers["idempotency-key"], body.get("receipt") or body["reference"]))
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route(f"**/v1/{path}", count)
+    page.route("**/v1/offline/*", lambda route: route.abort("connectionreset"))
+    return sent
+
+
+def burn(page: Page, member: Member, units: str) -> None:
+    present(page, member.card.code)
+    expect(page.locator("#holder-code")).to_have_text(member.card.code)
+    page.locator("details:has(#units)").evaluate("more => { more.open = true; }")
+    page.get_by_label("Points to spend").fill(units)
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Yes").click()
+
+
+def test_a_deed_whose_answer_was_lost_and_that_cannot_be_kept_is_sent_again_and_never_refused(
+    opened: Open, house: House
+) -> None:
+    shop = counter(house)
+    member = house.member(shop)
+    member.buy(f"before-{member.pass_id}", 5000, shop)
+
+    def unclear(page: Page, sent: list[tuple[str, str]], left: int) -> None:
+        answer(page, "Nothing will be counted twice")
+        expect(page.locator("#answer")).to_have_class(re.compile("unclear"))
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        assert page.evaluate(PENDING)["key"] == sent[-1][0]
+        assert balance(house, shop, member) == left, "it was counted"
+
+    def ended(page: Page, sent: list[tuple[str, str]], left: int) -> None:
+        expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+        page.locator("[data-till]:not(.working)").wait_for(state="attached")
+        assert page.evaluate(PENDING) is None
+        assert len(set(sent)) == 1, "one deed, one key and one number"
+        assert balance(house, shop, member) == left
+
+    def back(page: Page) -> None:
+        page.unroute_all()
+        page.locator("#sync").evaluate("button => button.click()")
+        expect(page.locator('[data-network="up"]')).to_be_attached()
+        expect(page.locator("#sync")).to_be_enabled()
+
+    with opened(expected="Failed to load resource") as page:
+        pair(page, house, shop)
+        sent = lose(page, "redemptions")
+        burn(page, member, "20")  # more than may be promised without a network
+        unclear(page, sent, 30)
+        page.reload()
+        unclear(page, sent, 30)
+        page.unroute("**/v1/redemptions")
+        page.get_by_role("button", name="Try again").click()
+        answer(page, "-20 points, new balance 30")
+        ended(page, sent, 30)
+        back(page)
+        sent = lose(page, "sales")
+        present(page, member.card.code)
+        answer(page, "Card found")
+        page.get_by_label("Amount in EUR").fill("9")
+        page.locator("#quote").click()
+        page.locator("#usable input").first.check()  # a reward, which only the service knows to be there
+        expect(page.locator("#count")).to_be_enabled()
+        page.locator("#count").click()
+        answer(page, "Nothing will be counted twice")
+        left = balance(house, shop, member)
+        unclear(page, sent, left)
+        back(page)
+        ended(page, sent, left)
+        sent = lose(page, "sales")
+        page.evaluate(FULL)
+        present(page, member.card.code)
+        answer(page, "Card found")
+        page.get_by_label("Amount in EUR").fill("4")
+        page.keyboard.press("Enter")
+        unclear(page, sent, left + 4)
+        page.evaluate("room()")
+        deed = json.dumps(page.evaluate(PENDING))
+        page.get_by_role("button", name="Try again").click()
+        answer(page, "Sale of €4.00 · counted when the network is back")
+        number = sent[-1][1].split("-")[1]
+        # as if the page had been closed before it knew that it is on the disk
+        page.evaluate(UNKNOWING, {"pending": deed, "receipt": number})
+        page.reload()
+        answer(page, "Sale of €4.00 · counted when the network is back")
+        expect(page.get_by_role("button", name="Kept on this device: 1")).to_be_visible()
+        assert page.evaluate("localStorage.getItem('till-receipt')") == str(int(number) + 1)
+        back(page)
+        ended(page, sent, left + 4)
+
+
+def test_what_was_burned_long_ago_is_not_promised_again(opened: Open, house: House) -> None:
+    shop = counter(house, allowance_units=10)
+    members = [house.member(shop) for _ in range(3)]
+    for one in members:
+        one.buy(f"before-{one.pass_id}", 2000, shop)
+    with opened(service_workers="allow", expected=LOST) as page:
+        pair(page, house, shop)
+        for one in members:
+            present(page, one.card.code)
+            answer(page, "20 points")
+        with cut(page.context, page):
+            burn(page, members[0], "10")
+            answer(page, "Spent: 10 points")
+        page.locator("#waits").evaluate("button => button.click()")
+        page.get_by_role("button", name="Send now").click()
+        expect(page.locator("#waiting-list .badge.on")).to_have_count(1)
+        expect(page.get_by_role("button", name="Send now")).to_be_enabled()
+        page.evaluate(LONG_AGO)
+        key = page.evaluate("JSON.parse(localStorage.getItem('till-key'))")
+        programme = house.call("/v1/lookups", {"code": members[0].card.code}, shop.till_key)["programme"]
+        renewed = house.call("/v1/offline/allowances", {"programme": programme, "units": 10}, key)
+        assert (renewed["amount"], renewed["left"]) == (20, 10)
+        page.get_by_role("button", name="Send now").click()
+        expect(page.locator("#waiting-list li")).to_have_count(0)
+        expect(page.get_by_role("button", name="Send now")).to_be_enabled()
+        page.keyboard.press("Escape")
+        with cut(page.context, page):
+            burn(page, members[1], "10")
+            answer(page, "Spent: 10 points")
+            present(page, members[2].card.code)
+            answer(page, "Genuine card")
+            expect(page.locator("#may-spend")).to_have_text("It may spend nothing here now.")
 
 
 def test_a_browser_without_ed25519_verifies_cards_all_the_same(opened: Open, house: House) -> None:

@@ -3,7 +3,7 @@
 import { at, clock, counted, element, fill, money, product, signal, total } from "./till-draw.js";
 import { prove, read } from "./till-code.js";
 import { Queue } from "./till-queue.js";
-import { acts, desk, drawer, focus, headers, loud, page, root, say, words } from "./till-stage.js";
+import { acts, busy, desk, drawer, focus, headers, loud, page, root, say, words } from "./till-stage.js";
 import { call } from "./till-wire.js";
 import { Vault } from "./till-vault.js";
 
@@ -16,6 +16,8 @@ const WITHOUT_NETWORK = ["sale", "redemption"];
 let queue = null;
 let pack = null;
 let packed = 0;
+let asking = 0;
+let told = 0;
 let down = !navigator.onLine;
 
 export const works = () => queue !== null && pack !== null;
@@ -36,6 +38,9 @@ export async function begin() {
     const vault = await Vault.open(name);
     queue = new Queue(vault, name, ask);
     pack = (await vault.get("facts", "pack")) ?? null;
+    // A window that was closed between the two left its number to a deed that is kept.
+    const taken = new Set((await queue.events()).map((one) => one.receipt));
+    while (taken.has(drawer.receipt())) drawer.nextReceipt();
     return (await vault.get("facts", "counter")) ?? null;
   } catch {
     queue = null; // a window in private mode, a disk that is full: the till needs its network then
@@ -69,9 +74,14 @@ export async function know(counter) {
 
 async function fetchPack() {
   if (Date.now() - packed < PACK_EVERY) return;
+  const turn = (asking += 1);
+  const ahead = await queue.ahead();
   const { status, facts } = await ask("/v1/offline/pack");
   if (status !== 200) return;
-  pack = { ...facts, allowance: (await reserve(facts)) ?? facts.allowance };
+  const allowance = (await reserve(facts)) ?? facts.allowance;
+  if (turn < told) return; // whoever asked later knows it better
+  told = turn;
+  pack = { ...facts, allowance, ahead };
   packed = Date.now();
   await queue.vault.keep("facts", pack, "pack");
 }
@@ -178,17 +188,19 @@ export async function serve(texts) {
 
 // How many units this card may spend here now, with what that rests on; 0 where nothing may be.
 async function spendable(code, state, card) {
-  const { allowance, policies } = pack;
+  const { allowance, policies, ahead = { from: 0 } } = pack;
   if (state !== "genuine" || !card?.current || !allowance || Date.parse(allowance.until) <= Date.now()) return 0;
   if (card.programme !== allowance.programme) return 0;
   const mine = (await queue.events()).filter((one) => one.allowance === allowance.id);
   const of = (events) => events.reduce((sum, one) => sum + (one.units ?? 0), 0);
   const later = mine.filter((one) => one.stem === code.stem && Date.parse(one.at) > card.at);
   const here = mine.filter((one) => one.stem === code.stem);
+  // Those that the service had not booked when it said what is left.
+  const since = mine.filter((one) => one.sequence >= ahead.from || ahead.open.includes(one.sequence));
   return Math.max(
     0,
     Math.min(
-      allowance.amount - of(mine),
+      allowance.left - of(since),
       policies[card.programme].burn_units_per_card - of(here),
       (card.balances[allowance.currency] ?? 0) - of(later),
     ),
@@ -236,31 +248,36 @@ function show(text, code, state, card, most) {
 
 // ------------------------------------------------------------------ what is done without a network
 
-// Takes a deed over, if that can be promised: true when it is kept, or was said why not.
+// A deed that was taken over before, by a window that was closed before it could say so.
+export async function held(deed) {
+  return queue && !deed.training ? queue.keyed(deed.key).catch(() => null) : null;
+}
+
+// Takes a deed over, if that can be promised: true once it is on the disk. One that was never sent is told why not; one that
+// was may be counted already, and nothing is said of it here.
 export async function take(deed) {
   if (!queue || !pack || deed.training) return false;
-  if (!WITHOUT_NETWORK.includes(deed.kind)) {
-    say("unclear", words.needs_network);
-    return true;
-  }
+  let kept = null;
+  busy(true);
   try {
-    const kept = await queue.add(() => worded(deed));
-    await paint();
-    acts.kept(deed, kept);
+    // Tried online before: the service knows by its key whether it was counted, on whichever day this is brought.
+    kept = await queue.add(deed.sent ? deed.key : undefined, () => worded(deed), () => drawer.nextReceipt());
   } catch (fault) {
-    say(fault.refused ? "refused" : "unclear", fault.refused ?? words.not_kept);
+    if (!deed.sent) say(fault.kind ?? "unclear", fault.refused ?? words.not_kept);
   }
+  busy(false);
+  if (!kept) return false;
+  acts.kept(deed, kept);
+  await paint();
   return true;
 }
 
 // The deed in its turn: another window may have spent what was left, or taken the receipt's number.
-async function worded({ kind, body, code, key: tried, sent, typed }) {
-  // Tried online before: the service knows by its key whether it was counted, on whichever day this is brought.
-  const key = sent ? tried : undefined;
+async function worded({ kind, body, code, sent, typed }) {
+  if (!WITHOUT_NETWORK.includes(kind)) throw refusal(words.needs_network, "unclear");
   const own = { ...body };
   const field = kind === "sale" ? "receipt" : "reference";
   if (!sent && !typed && own[field].startsWith(`${drawer.get("series")}-`)) own[field] = drawer.receipt();
-  drawer.nextReceipt();
   const holder = read(code, pack.issuer);
   const cashier = desk.cashier?.id;
   const card = await queue.vault.get("cards", holder?.stem ?? "");
@@ -268,15 +285,15 @@ async function worded({ kind, body, code, key: tried, sent, typed }) {
   const more = { stem: holder?.stem, code, receipt: own[field], what: said(kind, body, reward) };
   if (kind === "sale") {
     if (own.vouchers?.length || own.rewards?.length || own.pot) throw refusal(words.needs_network);
-    return { kind, body: own, key, cashier, more };
+    return { kind, body: own, cashier, more };
   }
   const units = own.amount ?? reward?.cost.amount ?? Infinity;
   const most = holder ? await spendable(holder, await prove(holder, pack.keys), card) : 0;
   if (units > most) throw refusal(most ? fill(words.may_spend, { units: counted(most, desk.holder?.programme ?? pack.programmes[card.programme]) }) : words.may_not_spend);
-  return { kind, body: own, allowance: pack.allowance.id, key, cashier, more: { ...more, units } };
+  return { kind, body: own, allowance: pack.allowance.id, cashier, more: { ...more, units } };
 }
 
-const refusal = (text) => Object.assign(new Error(text), { refused: text });
+const refusal = (text, kind = "refused") => Object.assign(new Error(text), { refused: text, kind });
 
 function said(kind, body, reward) {
   const programme = desk.holder?.programme ?? Object.values(pack.programmes)[0];
@@ -302,7 +319,7 @@ function drawWaiting(events) {
   at("waiting-none").hidden = events.length > 0;
   const { allowance } = pack ?? {};
   const programme = allowance && pack.programmes[allowance.programme];
-  at("reserved").textContent = programme ? fill(words.reserved, { units: counted(allowance.amount, programme), time: clock(allowance.until) }) : words.nothing_reserved;
+  at("reserved").textContent = programme ? fill(words.reserved, { units: counted(allowance.left, programme), time: clock(allowance.until) }) : words.nothing_reserved;
 }
 
 function entry(one) {

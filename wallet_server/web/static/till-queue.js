@@ -7,6 +7,7 @@ const SIGNING = { name: "ECDSA", hash: "SHA-256" };
 const AT_ONCE = 50;
 const ROUNDS = 200;
 const KEPT_MS = 7 * 24 * 3600 * 1000;
+const BURNS_KEPT_MS = 31 * 24 * 3600 * 1000; // as long as a reservation may last, since it has a limit for each card
 const OPEN = ["kept", "waiting"];
 
 export class Queue {
@@ -50,22 +51,37 @@ export class Queue {
   }
 
   // Signs and keeps one: `made()` gives { kind, body, allowance?, cashier?, more } once it is its turn, and `more` stays on this
-  // device. Resolves to what was kept, once it is on the disk.
-  async add(made) {
+  // device. Resolves to what was kept, once it is on the disk and `done()` was called; what has a `key` is kept once.
+  async add(key, made, done) {
     return navigator.locks.request(`${this.name}-numbers`, async () => {
+      const before = await this.keyed(key);
+      if (before) return before;
       const [keys, device, sequence] = await Promise.all(["keys", "device", "next"].map((name) => this.vault.get("facts", name)));
-      const { kind, body, allowance, key, cashier, more } = await made();
+      const { kind, body, allowance, cashier, more } = await made();
       const occurred_at = new Date().toISOString();
       const said = { till: device.till, device: device.id, sequence, kind, occurred_at, body, ...(allowance && { allowance }), ...(key && { key }), ...(cashier && { cashier }) };
       const text = JSON.stringify(said);
       const signature = toBase64(await crypto.subtle.sign(SIGNING, keys.privateKey, new TextEncoder().encode(text)));
-      const event = { sequence, text, signature, kind, allowance, at: occurred_at, state: "kept", ...more };
+      const event = { sequence, text, signature, kind, allowance, key, at: occurred_at, state: "kept", ...more };
       await this.vault.change(["events", "facts"], (events, facts) => {
         events.add(event);
         facts.put(sequence + 1, "next");
       });
+      done();
       return event;
     });
+  }
+
+  // What was sent under this key before it came here.
+  async keyed(key) {
+    return key && (await this.events()).find((one) => one.key === key);
+  }
+
+  // What the service cannot know of yet, in what it says next: what is not booked now, and whatever comes from now on.
+  async ahead() {
+    const from = (await this.vault.get("facts", "next")) ?? 1;
+    const open = (await this.events()).filter((one) => OPEN.includes(one.state)).map((one) => one.sequence);
+    return { from, open };
   }
 
   async events() {
@@ -113,7 +129,8 @@ export class Queue {
   }
 
   async forget() {
-    const old = (await this.events()).filter((one) => one.state === "applied" && Date.now() - Date.parse(one.at) > KEPT_MS);
+    const over = (one) => Date.now() - Date.parse(one.at) > (one.allowance ? BURNS_KEPT_MS : KEPT_MS);
+    const old = (await this.events()).filter((one) => one.state === "applied" && over(one));
     if (old.length) await this.vault.change(["events"], (place) => old.forEach((one) => place.delete(one.sequence)));
   }
 }

@@ -8,7 +8,6 @@ import { persist, uuid } from "./till-wire.js";
 const UNDO_SECONDS = 60;
 const SALES_KEPT = 30;
 const SOME_TRIES = 2;
-const WITHOUT_NETWORK = ["sale", "redemption"];
 const NUMBERED = ["sale", "redemption", "coupon", "goods", "gesture"];
 const BACK = ["goods", "refund"];
 const SPENT = { redemption: "redemptions", coupon: "coupon-uses", gesture: "gestures" };
@@ -41,6 +40,11 @@ export async function send() {
   const deed = drawer.get("pending");
   busy(true);
   at("stuck").hidden = true;
+  const held = await acts.held(deed);
+  if (held) {
+    busy(false);
+    return kept(deed, held);
+  }
   const tries = acts.works() ? SOME_TRIES : undefined;
   const answer = await persist(root + deed.path, headers(deed), deed, (round) => say("wait", round ? words.again : words.sending), tries);
   busy(false);
@@ -50,18 +54,17 @@ export async function send() {
     return answered(deed, answer);
   }
   acts.lost();
-  // Whether it was counted is for the service to say: it knows the receipt, whichever way the sale comes to it.
-  if (acts.works() && WITHOUT_NETWORK.includes(deed.kind) && !deed.training) {
-    drawer.drop("pending");
-    return acts.take({ ...deed, sent: true });
-  }
+  // Whether it was counted is for the service to say: it knows the key, whichever way the deed comes to it. What this
+  // device cannot keep or may not promise stays as it is, and is sent again.
+  if (acts.works() && (await acts.take({ ...deed, sent: true }))) return;
   say("unclear", words.silent);
   at("stuck").hidden = false;
   at("retry").focus();
 }
 
-// It is on this device's disk, and counted when the network is back.
+// It is on this device's disk, and counted when the network is back. Only now is it no longer to be sent from here.
 export function kept(deed, event) {
+  if (drawer.get("pending")?.key === deed.key) drawer.drop("pending");
   for (const id of ["amount", "units", "code"]) at(id).value = "";
   number(drawer.receipt());
   acts.clear();
@@ -94,7 +97,7 @@ async function answered(deed, answer) {
 async function refused(deed, problem) {
   if (["second-proof-needed", "wrong-proof"].includes(problem.code)) return acts.proof(deed, problem, sendAnew);
   refuseBy(problem);
-  if (["key-reused", "redemption-undone"].includes(problem.code)) number(drawer.nextReceipt());
+  if (["key-reused", "redemption-undone", "sale-undone", "gesture-undone"].includes(problem.code)) number(drawer.nextReceipt());
   return refresh(deed.code);
 }
 

@@ -22,7 +22,7 @@ const RECOUNT_AT_MOST = 60 * 1000;
 
 Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, privileges: drawPrivileges, prompts: drawPrompts });
 Object.assign(acts, { proof: proof.ask, clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost });
-Object.assign(acts, { offer, recount, recountSoon, back: awake, works: offline.works, serve: offline.serve, take: offline.take, seen: offline.remember });
+Object.assign(acts, { offer, recount, recountSoon, back: awake, works: offline.works, serve: offline.serve, take: offline.take, held: offline.held, seen: offline.remember });
 
 // ------------------------------------------------------------------ opening and closing
 
@@ -89,6 +89,7 @@ function recountSoon() {
 function awake() {
   recount();
   people.know();
+  if (drawer.get("pending") && !at("stuck").hidden) send();
 }
 
 function locked() {
