@@ -26,8 +26,12 @@ def scan(page: Page, text: str) -> None:
 
 STROKES = """(signs) => {
   const field = document.activeElement ?? document.body;
-  for (const key of [...signs, "Enter"])
-    field.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  let at = performance.now();
+  for (const key of [...signs, "Enter"]) {
+    const stroke = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+    Object.defineProperty(stroke, "timeStamp", { value: (at += 1) });  // however long this machine takes over them
+    field.dispatchEvent(stroke);
+  }
 }"""
 
 
