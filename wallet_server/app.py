@@ -29,6 +29,7 @@ from wallet_server.web.api.favours import till_gestures
 from wallet_server.web.api.gestures import gestures
 from wallet_server.web.api.holds import holds
 from wallet_server.web.api.keys import keys
+from wallet_server.web.api.lookups import lookups
 from wallet_server.web.api.naming import name_operations
 from wallet_server.web.api.offline import offline_till
 from wallet_server.web.api.people import people
@@ -64,8 +65,9 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["wallet"] = build_context(settings, database)
     app.extensions["wallet-meter"] = Meter(settings.requests_per_minute)
     problems.install(app)
-    counters = (counter, cashiers, till_gestures, quotes, refunds, holds, second_proofs, offline_till, coupon_uses)
-    for blueprint in (*counters, back_office, keys, events, gestures, books, tiers, webhooks, sandbox_clock, people):
+    counters = (lookups, counter, quotes, refunds, holds, coupon_uses, till_gestures, second_proofs, offline_till)
+    merchants = (cashiers, back_office, keys, events, gestures, books, tiers, webhooks, sandbox_clock, people)
+    for blueprint in (*counters, *merchants):
         app.register_api(blueprint)
     name_operations(app)
     app.register_blueprint(apple)

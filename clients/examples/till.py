@@ -13,7 +13,7 @@ def main(base: str, key: str, currency: str) -> None:
     till, number = Client(base, key), 0
     while code := input("card> ").strip():
         try:
-            holder = till.counter.look_up(code=code)
+            holder = till.lookups.look_up(code=code)
         except (Problem, Unreachable) as fault:
             print(fault)
             continue

@@ -11,4 +11,4 @@ def mistakes(till: Client) -> None:
     till.counter.sell(code="L1", receipt=1, currency="EUR")  # type: ignore[arg-type]
     till.counter.sell(code="L1", receipt="1", currency="EUR", colour="red")  # type: ignore[call-arg]
     till.counter.sel(code="L1")  # type: ignore[attr-defined]
-    print(till.counter.look_up(code="L1")["colour"])  # type: ignore[typeddict-item]
+    print(till.lookups.look_up(code="L1")["colour"])  # type: ignore[typeddict-item]

@@ -44,14 +44,14 @@ def test_the_client_is_what_the_document_says() -> None:
 def test_a_till_with_the_client(house: House) -> None:
     member = house.member()
     till = Client(house.base, house.shop.till_key)
-    assert till.counter.look_up(code=member.card.code)["balances"]["points"] == 0
+    assert till.lookups.look_up(code=member.card.code)["balances"]["points"] == 0
     sold = till.counter.sell(code=member.card.code, receipt="C-1", currency="EUR", amount_minor=1250)
     assert sold["balances"]["points"] == 12
     again = till.counter.sell(code=member.card.code, receipt="C-1", currency="EUR", amount_minor=1250)
     assert again["id"] == sold["id"]
     assert till.refunds.refund(sold["id"], reference="C-2", amount_minor=500)["left_minor"] == 750
     with pytest.raises(Problem) as refused:
-        till.counter.look_up(code="nonsense")
+        till.lookups.look_up(code="nonsense")
     problem = refused.value
     assert (problem.status, problem.code, problem.field) == (400, "unreadable-code", "code")
     assert problem.request_id is not None
@@ -144,7 +144,7 @@ def test_a_till_of_forty_lines(house: House, language: str) -> None:
     assert "not the code of a loyalty card" in said.stdout
     assert said.stdout.count("Type whole cents") == 1
     assert "12 points" in said.stdout
-    assert Client(house.base, house.shop.till_key).counter.look_up(code=member.card.code)["balances"]["points"] == 12
+    assert Client(house.base, house.shop.till_key).lookups.look_up(code=member.card.code)["balances"]["points"] == 12
 
 
 @contextmanager

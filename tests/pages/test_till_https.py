@@ -425,9 +425,9 @@ def says_yes_once_and_not_twice(day: Day) -> None:
     for symbol, offered in (("qr", True), ("friend", False)):  # the budget is one a day
         day.see(day.code(symbol))
         day.says("Carte trouvée")
-        prompts = page.locator("#prompts button")
-        expect(prompts).to_have_count(int(offered))
+        gestures = page.locator("#gestures button")
+        expect(gestures).to_have_count(int(offered))
         if offered:
-            prompts.click()
+            gestures.click()
             day.says("un café")
-            expect(prompts).to_have_count(0)
+            expect(gestures).to_have_count(0)

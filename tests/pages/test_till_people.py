@@ -157,28 +157,29 @@ def test_saying_yes_is_one_touch_within_a_budget_and_privileges_are_seen(opened:
         answer(page, "Scan a card")
         present(page, member.card.code)
         expect(page.locator("#privileges")).to_have_text("PRIORITY")
-        expect(page.locator("#prompts")).to_be_hidden()
+        expect(page.locator("#gestures")).to_be_hidden()
         page.get_by_role("button", name="Who serves?").click()
         shift = page.get_by_role("dialog", name="Who serves?")
         shift.get_by_role("button", name="Cashier").click()
         shift.get_by_label("PIN of Cashier").fill(PIN)
         page.keyboard.press("Enter")
         answer(page, "Cashier serves")
-        prompts = page.locator("#prompts")
-        expect(prompts).to_contain_text("2 left for you.")
+        gestures = page.locator("#gestures")
+        expect(gestures).to_contain_text("2 left for you.")
+        expect(page.locator("#prompt")).to_have_text("Credit 50 points.")
         check(page, axe)
-        prompts.get_by_role("button", name="Say yes: 50 points").click()
+        gestures.get_by_role("button", name="Say yes: 50 points").click()
         answer(page, "50 points")
         expect(page.locator("#balance")).to_contain_text("50")
         page.get_by_role("button", name="Undo").click()
         expect(page.locator("#balance")).to_contain_text("0 points")
-        expect(prompts).to_contain_text("2 left for you.")
+        expect(gestures).to_contain_text("2 left for you.")
         for left in (1, 0):
-            prompts.get_by_role("button", name="Say yes: a coffee").click()
+            gestures.get_by_role("button", name="Say yes: a coffee").click()
             answer(page, "a coffee")
             if left:
-                expect(prompts).to_contain_text("1 left for you.")
-        expect(prompts).to_be_hidden()
+                expect(gestures).to_contain_text("1 left for you.")
+        expect(gestures).to_be_hidden()
 
 
 def test_an_older_card_collects_and_spends_on_the_word_of_a_cashier(opened: Open, house: House, axe: str) -> None:
@@ -216,3 +217,32 @@ def test_an_older_card_collects_and_spends_on_the_word_of_a_cashier(opened: Open
         spend()
         proof.get_by_role("button", name="I know this customer").click()
         answer(page, "-4 points, new balance 12")
+
+
+def test_a_card_shows_what_can_be_used_now_and_one_thing_to_say(opened: Open, house: House, axe: str) -> None:
+    both = {"fr": "Bon de 10 €", "en": "€10 voucher"}
+    voucher = {"title": both, "terms": both, "valid_days": 5, "value_minor": 1000, "minimum_minor": 2000}
+    shop = counter(
+        house,
+        conversions=[{"id": "bon", "currency": "points", "units": 500, "voucher": voucher}],
+        deals=[{"id": "ten", "names": {"fr": "−10 % ici", "en": "10% off here"}, "percent": {"percent": 10}}],
+    )
+    member = house.member(shop)
+    with opened() as page:
+        page.goto(f"/till#key={shop.till_key}")
+        present(page, member.card.code)
+        answer(page, "Card found")
+        expect(page.locator("#prompt")).to_have_text("On offer now: 10% off here.")
+        expect(page.get_by_role("list", name="Offers on now")).to_have_text("10% off here")
+        expect(page.locator("#vouchers")).to_be_hidden()
+        sold = {"code": member.card.code, "receipt": "big", "currency": "EUR", "amount_minor": 350_000}
+        house.call("/v1/sales", sold, shop.till_key)
+        page.locator("#next").click()
+        present(page, member.card.code)
+        answer(page, "Card found")
+        expect(page.locator("#prompt")).to_contain_text("A voucher to use by")
+        vouchers = page.get_by_role("list", name="Vouchers that can be used now")
+        expect(vouchers.get_by_role("listitem")).to_have_count(7)
+        expect(vouchers).to_contain_text("From €20.00.")
+        expect(vouchers).to_contain_text("and 1 more")
+        check(page, axe)

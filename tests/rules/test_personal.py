@@ -25,6 +25,10 @@ def test_the_name_stands_where_it_belongs(place: str) -> None:
         ("Bonjour @prénom, un café vous attend", "Bonjour, un café vous attend"),
         ("Merci @prénom\u202f!", "Merci\u202f!"),
         ("Hello {first_name}!\n@firstname, come in", "Hello!\nCome in"),
+        ("Pour vous, @prénom, -20 %", "Pour vous, -20 %"),
+        ("Entrez, @prénom\u00a0!", "Entrez\u00a0!"),
+        ("Come in, @firstname", "Come in"),
+        ("Venez, @prénom et compagnie", "Venez, et compagnie"),
         ("Écrivez à marie@example.com", "Écrivez à marie@example.com"),
     ],
 )

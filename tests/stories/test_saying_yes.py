@@ -94,7 +94,7 @@ def look(stage: Stage, code: str, token: str = "") -> dict[str, Any]:
 
 
 def prompts(stage: Stage, code: str, token: str) -> dict[str, dict[str, Any]]:
-    return {one["gesture"]: one for one in look(stage, code, token)["prompts"]}
+    return {one["gesture"]: one for one in look(stage, code, token)["gestures"]}
 
 
 def give(stage: Stage, code: str, which: str, token: str, **more: str) -> Answer:
@@ -131,7 +131,11 @@ def test_a_cashier_says_yes_within_a_budget_and_the_customer_reads_why(stage: St
         "scoop": "Ajoutez gratuitement\u00a0: une boule de plus.",
         "delivery": "Ne facturez pas\u00a0: la livraison.",
     }
-    assert look(stage, code)["prompts"] == [], "nobody says who stands at the till"
+    first = look(stage, code, token)["prompt"]
+    assert (first["kind"], first["sentence"]) == ("gesture", next(iter(offered.values()))["sentence"]), (
+        "one to say first"
+    )
+    assert look(stage, code)["gestures"] == [], "nobody says who stands at the till"
     assert give(stage, code, "coffee", token).body["reason"] == "joyeux anniversaire"
     left = prompts(stage, code, token)
     assert ("coffee" in left, left["points"]["left"]) == (False, 3)

@@ -271,6 +271,14 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
     raise ValueError(f"no cashier sentence of kind {kind}")
 
 
+def already(said: str, at: str | None, language: str) -> str:
+    """What the till shows of something that was done before and is only told again: `said`, what it was; `at`, the time
+    of day of then, if that is known."""
+    french = spoken(language) == "fr"
+    when = "" if at is None else f" {'à' if french else 'at'} {at}"
+    return f"Déjà fait{when}{_FIXED}: {said}" if french else f"Already done{when}: {said}"
+
+
 def _cashier_noun(params: Params) -> Plural:
     if "one" not in params:
         return _POINT

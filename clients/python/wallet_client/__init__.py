@@ -3,7 +3,7 @@
 from wallet_client import Client
 
 till = Client("https://loyalty.example.com", "key_….…")
-holder = till.counter.look_up(code=scanned)
+holder = till.lookups.look_up(code=scanned)
 print(holder["sentence"])
 """
 

@@ -610,6 +610,17 @@ class FilePreview(TypedDict):
     dirty: list[dict[str, Any]]
 
 
+class Gesture(TypedDict):
+    """What the cashier may give this member now; `left`: how many times more, null where nothing bounds it."""
+
+    gesture: str
+    kind: str
+    title: str
+    sentence: str
+    reasons: list[GestureReason]
+    left: int | None
+
+
 class GestureGiven(TypedDict):
     """What was given, or taken back; `sentence` tells the cashier what to do, `reason` is what the member reads."""
 
@@ -638,7 +649,7 @@ class GestureWanted(TypedDict):
 
     code: str
     gesture: str
-    """As a look-up's prompts name it."""
+    """As a look-up's `gestures` name it."""
     reason: NotRequired[str | None]
     complaint: NotRequired[str | None]
     reference: str
@@ -776,7 +787,10 @@ class Holder(TypedDict):
     stamps: Boxes | None
     progress: str | None
     privileges: list[Privilege]
-    prompts: list[Prompt]
+    vouchers: list[Voucher]
+    offers: list[Offer]
+    gestures: list[Gesture]
+    prompt: Prompt | None
     sentence: str
 
 
@@ -971,6 +985,17 @@ class NextTier(TypedDict):
     lacking: str
 
 
+class Offer(TypedDict):
+    """An `announcement` of this merchant that the member was told and that stands until `until`; or a `deal` of the
+    programme that holds here and now, as far as that can be said without a basket: a quote says what it takes
+    off."""
+
+    kind: Literal["announcement", "deal"]
+    id: str
+    title: str
+    until: str | None
+
+
 class Owing(TypedDict):
     currency: str
     units: int
@@ -1054,14 +1079,12 @@ class ProgrammeWhole(TypedDict):
 
 
 class Prompt(TypedDict):
-    """What the cashier may give this member now; `left`: how many times more, null where nothing bounds it."""
+    """The one thing to say or do first, about the `id` of a `gesture`, `voucher`, `deal` or `reward`; `near` is
+    about a reward that the member nearly has."""
 
-    gesture: str
-    kind: str
-    title: str
+    kind: Literal["gesture", "voucher", "reward", "near", "deal"]
+    id: str
     sentence: str
-    reasons: list[GestureReason]
-    left: int | None
 
 
 class Proof(TypedDict):
@@ -1453,7 +1476,7 @@ class TypedCode(TypedDict):
 
 
 class Usable(TypedDict):
-    """A voucher that the member can use now; `fits` says whether this basket is large enough for it."""
+    """The same beside a basket; `fits` says whether this basket is large enough for it."""
 
     id: str
     title: str
@@ -1476,6 +1499,19 @@ class Used(TypedDict):
 
 class Version(TypedDict):
     document: dict[str, Any]
+
+
+class Voucher(TypedDict):
+    """A voucher that the member can use now, in a basket of `minimum_minor` or more; a sale or a quote takes its
+    `id`. It takes off `value_minor` or `percent`; where both are null its terms say what it is good for."""
+
+    id: str
+    title: str
+    terms: str
+    value_minor: int | None
+    percent: int | None
+    minimum_minor: int
+    valid_to: str | None
 
 
 class Webhook(TypedDict):
@@ -1950,12 +1986,6 @@ class CounterOperations:
             self._transport.call("DELETE", f"/v1/claims/{quote(public_id, safe='')}", idempotency_key=idempotency_key),
         )
 
-    def look_up(self, *, idempotency_key: str | None = None, **body: Unpack[Lookup]) -> Holder:
-        """Who holds this card? The member behind a scanned or typed code: tier, balances, and whether the card is
-        the newest issue. Where the code is a coupon's, `coupon` says what it is good for. `privileges` are those of
-        the tier; `prompts` what the cashier who stands at the till (X-Cashier) may give this member now."""
-        return cast("Holder", self._transport.call("POST", "/v1/lookups", body=body, idempotency_key=idempotency_key))
-
     def redeem(self, *, idempotency_key: str | None = None, **body: Unpack[Redemption]) -> Counted:
         """Give a reward, or spend points. Take the cost of a reward, or an amount, off the member's balance; never
         more than there is, whoever asks at the same time."""
@@ -2128,6 +2158,20 @@ class KeysOperations:
                 "POST", f"/v1/keys/{quote(public_id, safe='')}/rotation", body=body, idempotency_key=idempotency_key
             ),
         )
+
+
+class LookupsOperations:
+    """Operations of the subject “lookups”."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def look_up(self, *, idempotency_key: str | None = None, **body: Unpack[Lookup]) -> Holder:
+        """Who holds this card? The member behind a scanned or typed code: tier, balances, and whether the card is
+        the newest issue. Where the code is a coupon's, `coupon` says what it is good for. `privileges` are those of
+        the tier; `vouchers` and `offers` what can be used now; `gestures` what the cashier who stands at the till
+        (X-Cashier) may give this member now; and `prompt` the one thing to say or do first."""
+        return cast("Holder", self._transport.call("POST", "/v1/lookups", body=body, idempotency_key=idempotency_key))
 
 
 class GesturesOperations:
@@ -2421,6 +2465,8 @@ class Client(Transport):
         self.holds = HoldsOperations(self)
 
         self.keys = KeysOperations(self)
+
+        self.lookups = LookupsOperations(self)
 
         self.gestures = GesturesOperations(self)
 

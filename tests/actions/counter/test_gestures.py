@@ -83,7 +83,7 @@ Headers = dict[str, str]
 def prompts(world: World, holder: Holder, headers: Headers) -> dict[str, dict[str, Any]]:
     answer = world.client().post("/v1/lookups", json={"code": holder.code, "language": "fr"}, headers=headers)
     assert answer.status_code == 200, answer.json
-    return {one["gesture"]: one for one in answer.json["prompts"]}
+    return {one["gesture"]: one for one in answer.json["gestures"]}
 
 
 def give(world: World, holder: Holder, headers: Headers, name: str, **more: Any) -> Any:

@@ -22,7 +22,7 @@ from wallet_server.rules.programme.program import Programme
 
 
 @dataclass(frozen=True)
-class Prompt:
+class Offered:
     """A gesture that may be offered; `left` is how many times more this cashier may give it now, None: as often as
     wanted."""
 
@@ -37,7 +37,7 @@ class Spent:
     budget: Budget
 
 
-def offered(tx: Tx, scope: Scope, member: MemberRow, programme: Programme, now: datetime) -> tuple[Prompt, ...]:
+def offered(tx: Tx, scope: Scope, member: MemberRow, programme: Programme, now: datetime) -> tuple[Offered, ...]:
     """What the cashier at the caller's till may give this member now, in the order of the document."""
     cashier = scope.cashier
     if cashier is None or not programme.gestures or "gesture" not in cashier.may:
@@ -50,7 +50,7 @@ def offered(tx: Tx, scope: Scope, member: MemberRow, programme: Programme, now: 
         room = [left for _, left in _room(tx, one, programme, cashier, member, now, scope.zone)]
         bounded = [left for left in room if left is not None]
         if not bounded or min(bounded) > 0:
-            found.append(Prompt(one, min(bounded) if bounded else None))
+            found.append(Offered(one, min(bounded) if bounded else None))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ piece was offered is counted."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from wallet_server.actions.context import Context
@@ -15,6 +15,7 @@ from wallet_server.actions.counter.scanning import holder_of
 from wallet_server.actions.counter.till import at_till, lines_of
 from wallet_server.actions.purse import catalogue, gathering, vouchers
 from wallet_server.actions.purse.catalogue import Left
+from wallet_server.actions.purse.vouchers import Usable
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records.counter.sales import SaleLine
 from wallet_server.records.database import Tx
@@ -27,9 +28,8 @@ from wallet_server.records.scope import Scope
 from wallet_server.rules.baskets.baskets import Award, Basket
 from wallet_server.rules.baskets.bills import Bill
 from wallet_server.rules.baskets.deals import Hint
-from wallet_server.rules.counter import coupons as coupon_rules
 from wallet_server.rules.counter import scans
-from wallet_server.rules.programme.program import Programme, Promise
+from wallet_server.rules.programme.program import Programme
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,6 @@ class Wanted:
     lines: tuple[SaleLine, ...]
     money: str
     uses: Uses
-
-
-@dataclass(frozen=True)
-class Usable:
-    """A voucher that the member can use now; `fits` says whether the basket is large enough for it."""
-
-    id: str
-    promise: Promise
-    valid_to: datetime | None
-    fits: bool
 
 
 @dataclass(frozen=True)
@@ -126,11 +116,8 @@ def _priced(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, wanted: Wante
 
 
 def _usable(ctx: Context, tx: Tx, member_id: int, bill: Bill, now: datetime) -> list[Usable]:
-    found = []
-    for one in vouchers.good(tx, member_id, now):
-        promise = coupon_rules.promise_of(ctx.programme(tx, one.version_id), one.promise)
-        found.append(Usable(one.public_id, promise, one.valid_to, bill.after_deals >= promise.minimum_minor))
-    return found
+    found = vouchers.usable(ctx, tx, member_id, now)
+    return [replace(one, fits=bill.after_deals >= one.promise.minimum_minor) for one in found]
 
 
 def hints(ctx: Context, scope: Scope, programme: str, since: date) -> Sequence[HintDay]:

@@ -1,18 +1,18 @@
-"""Owns the counter: look up a card, sell, redeem, reverse (by `reversal`). Every write happens once, however
-often it is sent."""
+"""Owns the counter: look up a card (by `looking`), sell, redeem, reverse (by `reversal`). Every write happens once,
+however often it is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.counter import checkout, prompting, rotating
+from wallet_server.actions.counter import checkout, rotating
 from wallet_server.actions.counter.bookings import awards_of, counter_booking, facts_of
 from wallet_server.actions.counter.checkout import Desk, Uses
 from wallet_server.actions.counter.dated import business_day, undated
-from wallet_server.actions.counter.prompting import Prompt
+from wallet_server.actions.counter.looking import Holder, look_up
 from wallet_server.actions.counter.refunds import reverse_sale
 from wallet_server.actions.counter.reversal import reverse_entry
 from wallet_server.actions.counter.scanning import Proof, held_member, holder_of, noted, tried
@@ -26,13 +26,12 @@ from wallet_server.records.counter import sales, takings
 from wallet_server.records.counter.sales import NewSale, SaleLine
 from wallet_server.records.counter.takings import Stale
 from wallet_server.records.database import Tx
-from wallet_server.records.people import members
 from wallet_server.records.people.members import MemberRow
 from wallet_server.records.purse import ledger
 from wallet_server.records.purse.ledger import Booking
 from wallet_server.records.scope import Scope
 from wallet_server.rules.baskets.baskets import Basket, Line
-from wallet_server.rules.counter import codes, scans
+from wallet_server.rules.counter import codes
 from wallet_server.rules.programme.program import Programme
 
 __all__ = ["Holder", "Redeemed", "SaleLine", "Sold", "look_up", "redeem", "reverse_entry", "reverse_sale", "sell"]
@@ -53,52 +52,6 @@ class Sold:
     business_day: date | None = None
     uses: Uses = Uses()
     proof: Proof | None = None
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a card, as the till may know it: no personal data. `coupon_pass` where the code is a coupon's; `left`
-    is what bounds the rewards that are bounded, `prompts` what the cashier may give. Of what is not the newest issue,
-    `card_spends` is false where another card is in its place."""
-
-    member: str
-    programme: str
-    tier: str | None
-    language: str
-    balances: Mapping[str, int]
-    promotions: bool
-    card_current: bool
-    programme_version: Programme
-    coupon_pass: int | None = None
-    left: Mapping[str, catalogue.Left] = field(default_factory=dict)
-    prompts: tuple[Prompt, ...] = ()
-    card_spends: bool = True
-
-
-def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
-    """Who holds this card or coupon. Raises as `scanning.holder_of` does."""
-    # A number that changes is taken when it is looked up: it may have gone by the time of the sale.
-    with ctx.change() if rotating.rotates(code) or scans.guessable(code) else ctx.look() as tx:
-        member = holder_of(ctx, tx, scope, code)
-        purses = ledger.amounts(tx, [member.id]).get(member.id, {})
-        consent = members.consents_of(tx, member.id).get(members.PROMOTIONS)
-        programme = ctx.programme(tx, member.version_id)
-        left = catalogue.left(tx, programme, member.programme_id, member.id, ctx.now(), scope.zone)
-        prompts = prompting.offered(tx, scope, member, programme, ctx.now())
-    return Holder(
-        member.public_id,
-        member.programme_public_id,
-        member.tier,
-        member.language,
-        purses,
-        bool(consent and consent[0]),
-        member.code_current,
-        programme,
-        member.coupon_pass,
-        left,
-        prompts,
-        member.code is None or member.code.standing != members.REPLACED,
-    )
 
 
 def at_till(scope: Scope) -> tuple[int, int]:

@@ -31,6 +31,7 @@ from wallet_server.records.purse import coupons
 from wallet_server.records.purse.coupons import COUPON, CouponRow, Event, NewCoupon
 from wallet_server.records.scope import Scope
 from wallet_server.rules.counter import coupons as rules
+from wallet_server.rules.programme.program import Promise
 
 MOST_SHOWN = 200
 """Coupons of one member that are shown, or shown anew, at once; a till takes the others by their ids still."""
@@ -113,6 +114,25 @@ def good(tx: Tx, member_id: int, now: datetime, most: int = MOST_SHOWN) -> list[
     issued = coupons.issued(tx, member_id)
     able = (one for one in issued if rules.standing(one.state, one.valid_to, now) == rules.ISSUED)
     return [*islice(able, most)][::-1]
+
+
+@dataclass(frozen=True)
+class Usable:
+    """A voucher that the member can use now; `fits` says whether the basket, where there is one, is large enough."""
+
+    id: str
+    promise: Promise
+    valid_to: datetime | None
+    fits: bool = True
+
+
+def usable(ctx: Context, tx: Tx, member_id: int, now: datetime) -> list[Usable]:
+    """What `good` finds, as the till may know it."""
+    found = []
+    for one in good(tx, member_id, now):
+        promise = rules.promise_of(ctx.programme(tx, one.version_id), one.promise)
+        found.append(Usable(one.public_id, promise, one.valid_to))
+    return found
 
 
 def of_member(tx: Tx, member_id: int, public_id: str) -> CouponRow:

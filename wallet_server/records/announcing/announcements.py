@@ -196,6 +196,33 @@ _NEWS = (
 )
 
 
+_TOLD = (
+    sa.select(
+        announcements.c.public_id, announcements.c.texts, announcements.c.ends_at, announcement_members.c.decided_at
+    )
+    .join(announcements, announcements.c.id == announcement_members.c.announcement_id)
+    .where(
+        announcement_members.c.member_id == b("member"),
+        announcement_members.c.decided_at > b("since"),
+        announcement_members.c.outcome == SHOWN,
+        announcements.c.merchant_id == b("merchant"),
+        announcements.c.state != RECALLED,
+        announcements.c.ends_at > b("now"),
+    )
+    .order_by(announcements.c.ends_at, announcements.c.id)
+    .limit(b("most"))
+)
+MOST_TOLD = 10
+
+
+def told(tx: Tx, member_id: int, merchant_id: int, since: datetime, now: datetime) -> list[NewsRow]:
+    """What this merchant announced to a member after `since` and still stands, what ends first before the rest; at
+    most 10."""
+    asked = {"member": member_id, "merchant": merchant_id, "since": since, "now": now, "most": MOST_TOLD}
+    rows = tx.execute(_TOLD, asked)
+    return [NewsRow(r.public_id, r.texts, r.ends_at, r.decided_at) for r in rows]
+
+
 _FETCHED = (
     sa.update(announcement_members)
     .where(

@@ -9,6 +9,9 @@ _NAME = re.compile(r"@(?:pr[ée]nom|first_?name)\b|\{(?:pr[ée]nom|first_?name)\
 _START = re.compile(
     r"^[ \t]*(?:" + _NAME.pattern + r")[ \t\u00a0\u202f]*[,;:!.\u2013\u2014-]*[ \t\u00a0\u202f]*", re.IGNORECASE
 )
+_BLANK = r"[ \t\u00a0\u202f]*"
+_APART = re.compile(rf"{_BLANK},{_BLANK}(?:{_NAME.pattern})(?={_BLANK}(?:[,;:.!?\u2026]|$))", re.IGNORECASE)
+"""A name between its commas, or after the last: of two commas one is left, before another sign none."""
 _WITHIN = re.compile(r"[ \t\u00a0\u202f]*(?:" + _NAME.pattern + ")", re.IGNORECASE)
 
 
@@ -27,6 +30,6 @@ def personal(text: str, first_name: str | None) -> str:
     lines = []
     for line in text.split("\n"):
         rest, begun = _START.subn("", line)
-        rest = _WITHIN.sub("", rest)
+        rest = _WITHIN.sub("", _APART.sub("", rest))
         lines.append(rest[:1].upper() + rest[1:] if begun else rest)
     return "\n".join(lines)

@@ -22,6 +22,10 @@ from wallet_server.rules.programme.program import Programme
 from wallet_server.rules.programme.program_parts import AmountOff, BuyGet, Deal, Goods, PercentOff
 
 _SKU, _CATEGORY = itemgetter(0), itemgetter(1)
+_OF_GOODS = frozenset(f"line.{name}" for name in conditions.LINE) | {
+    *("basket.amount_minor", "basket.lines", "basket.line_count", "basket.rewards_used")
+}
+"""What a condition asks that nobody can answer before there are goods."""
 Run = tuple[int, int, int]
 """Pieces of one price: the price, the line with its sign turned (of equal prices the later line comes first), how
 many."""
@@ -109,6 +113,19 @@ class Deals:
         if categories is None or not categories.isdisjoint(map(_CATEGORY, lines)):
             return True
         return bool(skus) and not skus.isdisjoint(map(_SKU, lines))
+
+    def on_now(self, basket: Basket, state: State) -> Sequence[Deal]:
+        """The deals that hold here and now for whoever this is, as far as that can be said before there are goods:
+        `basket` has none. One whose condition asks of the goods is among them."""
+        here = occasions.local(basket.at, basket.zone)
+        around = Surroundings(basket, state, self._excluded)
+        found = []
+        for deal, when in self._deals:
+            if (deal.tiers is not None and state.tier not in deal.tiers) or not occasions.within(deal.calendar, here):
+                continue
+            if when is None or not when.asks.isdisjoint(_OF_GOODS) or around.holds(when, ""):
+                found.append(deal)
+        return found
 
     def apply(self, basket: Basket, state: State) -> Dealt:
         """What comes off this basket."""

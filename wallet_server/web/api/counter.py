@@ -1,4 +1,4 @@
-"""Owns the till's routes: look up, sell, redeem, reverse. Answers carry the sentence to show the cashier."""
+"""Owns the till's routes that count: sell, redeem, reverse. Answers carry the sentence to show the cashier."""
 
 from __future__ import annotations
 
@@ -16,12 +16,9 @@ from wallet_server.actions.programme import programs
 from wallet_server.rules import sentences
 from wallet_server.rules.baskets.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
 from wallet_server.rules.counter import claim_spoken
-from wallet_server.rules.passes import purse_notes
 from wallet_server.rules.programme.program import Programme, Reward
 from wallet_server.web.api import models, sale_models
-from wallet_server.web.api.coupons import coupon_shown
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
-from wallet_server.web.api.favours import favours
 from wallet_server.web.api.proof_models import given
 from wallet_server.web.api.prospects import prospects
 
@@ -34,35 +31,6 @@ counter = APIBlueprint(
     abp_responses=models.PROBLEMS,
 )
 guard(counter)
-
-
-@counter.post("/lookups", summary="Who holds this card?", responses={"200": models.Holder})
-@needs("till")
-def look_up(body: models.Lookup) -> Response:
-    """The member behind a scanned or typed code: tier, balances, and whether the card is the newest issue. Where the
-    code is a coupon's, `coupon` says what it is good for. `privileges` are those of the tier; `prompts` what the
-    cashier who stands at the till (X-Cashier) may give this member now."""
-    holder = till.look_up(context(), caller(), body.code)
-    programme = holder.programme_version
-    level = programme.ladder.level(holder.tier) if programme.ladder else None
-    shown = programme.balance_currency, holder.balances.get(programme.balance_currency, 0)
-    owned = [shown, *purse_notes.others(programme, holder.balances)]
-    return answer(
-        {
-            "member": holder.member,
-            "programme": holder.programme,
-            "tier": holder.tier,
-            "tier_name": level.names.get(sentences.spoken(body.language)) if level else None,
-            "balances": dict(holder.balances),
-            "promotions": holder.promotions,
-            "card_current": holder.card_current,
-            "card_spends": holder.card_spends,
-            "coupon": None if holder.coupon_pass is None else coupon_shown(holder.coupon_pass, body.language),
-            **prospects(programme, holder.balances, body.language, holder.left),
-            **favours(programme, holder.tier, holder.prompts, body.language),
-            "sentence": ", ".join(purse_notes.units_text(programme, *one, body.language) for one in owned),
-        }
-    )
 
 
 def sold_of(body: sale_models.Sale | sale_models.AnySale) -> Sold:
@@ -187,9 +155,12 @@ def counted_facts(
         params["reward"] = sentences.reward_name(given, programme, language)
     if kind == "sold" and facts.get("counted_before"):
         kind = "visit-counted"
-    if replayed_in is not None and "recorded_at" in facts:
-        first = datetime.fromisoformat(facts["recorded_at"]).astimezone(ZoneInfo(replayed_in))
-        params["at"] = f"{first:%H:%M}"
+    at = None if replayed_in is None else time_of(facts.get("recorded_at"), replayed_in)
+    if at is not None:
+        params["at"] = at
+    said = sentences.cashier_sentence(kind, params, language)
+    if replayed_in is not None and kind != "already-counted":
+        said = sentences.already(said, at, language)
     entries = [
         {
             "id": e["id"],
@@ -214,8 +185,15 @@ def counted_facts(
         "recorded_at": facts.get("recorded_at"),
         **_used(facts, programme, language, given),
         **prospects(programme, facts["balances"], language),
-        "sentence": _sentence(facts, programme, language, sentences.cashier_sentence(kind, params, language)),
+        "sentence": _sentence(facts, programme, language, said),
     }
+
+
+def time_of(instant_text: str | None, zone: str) -> str | None:
+    """The time of day at the store of an instant as the books tell it."""
+    if instant_text is None:
+        return None
+    return f"{datetime.fromisoformat(instant_text).astimezone(ZoneInfo(zone)):%H:%M}"
 
 
 def _used(facts: Facts, programme: Programme, language: str, given: Reward | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from wallet_server.actions.purse import coupons
 from wallet_server.rules import sentences
 from wallet_server.rules.counter import coupons as rules
 from wallet_server.web.api import coupon_models, models
+from wallet_server.web.api.counter import time_of
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, needs
 
 coupon_uses = APIBlueprint(
@@ -50,6 +51,9 @@ def _told(facts: Facts, kind: rules.Said, language: str, replayed: bool) -> Resp
     coupon = facts["coupon"]
     shown = _coupon(coupon, language)
     sentence = rules.cashier_sentence(kind, shown["title"], sentences.spoken(language))
+    if replayed:
+        at = time_of(coupon["used_at"] if kind == "taken" else None, caller().zone)
+        sentence = sentences.already(sentence, at, language)
     body = {"id": facts["id"], "member": facts["member"], "programme": facts["programme"], "coupon": shown}
     return answer(body | {"sentence": sentence}, replayed=replayed)
 

@@ -1,9 +1,8 @@
-"""Owns saying yes at the till: what a look-up offers, and the routes that give it and take it back."""
+"""Owns saying yes at the till: the routes that give what a look-up offers, and take it back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
@@ -11,7 +10,6 @@ from pydantic import BaseModel, Field
 
 from wallet_server.actions.counter import gestures
 from wallet_server.actions.counter.gestures import Wanted
-from wallet_server.actions.counter.prompting import Prompt
 from wallet_server.actions.once import Facts
 from wallet_server.actions.programme import programs
 from wallet_server.rules import sentences
@@ -19,6 +17,7 @@ from wallet_server.rules.counter import gestures as rules
 from wallet_server.rules.programme.gesture_parts import Gesture
 from wallet_server.rules.programme.program import Programme
 from wallet_server.web.api import models
+from wallet_server.web.api.counter import time_of
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, needs
 from wallet_server.web.api.models import Form, Language, Plain
 
@@ -37,9 +36,9 @@ class GestureWanted(Form):
     """Which gesture, for whom and why."""
 
     code: Annotated[Plain, Field(min_length=1, max_length=200)]
-    gesture: Annotated[Plain, Field(min_length=1, max_length=40, description="As a look-up's prompts name it.")]
+    gesture: Annotated[Plain, Field(min_length=1, max_length=40, description="As a look-up's `gestures` name it.")]
     reason: (
-        Annotated[Plain, Field(min_length=1, max_length=40, description="One of the prompt's; the first if left out.")]
+        Annotated[Plain, Field(min_length=1, max_length=40, description="One of the gesture's; the first if left out.")]
         | None
     ) = None
     complaint: Annotated[Plain, Field(min_length=1, max_length=80, description="Your own reference.")] | None = None
@@ -63,29 +62,6 @@ class GestureGiven(BaseModel):
     tier: str | None
     undo_seconds: int
     sentence: str
-
-
-def favours(programme: Programme, tier: str | None, prompts: Sequence[Prompt], language: str) -> dict[str, Any]:
-    """What a look-up says of privileges and gestures."""
-    return {
-        "privileges": [
-            {"code": one.code, "name": rules.named(one.names, programme, language), "colour": one.colour}
-            for one in rules.privileges(programme, tier)
-        ],
-        "prompts": [
-            {
-                "gesture": one.gesture.id,
-                "kind": one.gesture.kind,
-                "title": rules.title(one.gesture, programme, language),
-                "sentence": rules.sentence(one.gesture, programme, language),
-                "reasons": [
-                    {"id": why.id, "name": rules.named(why.names, programme, language)} for why in one.gesture.reasons
-                ],
-                "left": one.left,
-            }
-            for one in prompts
-        ],
-    }
 
 
 @till_gestures.post("/gestures", summary="Say yes: give this member something", responses={"200": GestureGiven})
@@ -116,6 +92,9 @@ def _told(facts: Facts, language: str, *, replayed: bool, done: bool) -> Respons
     ]
     kept = {name: facts[name] for name in ("id", "member", "programme", "gesture", "balances", "tier")}
     said = _said(gesture, facts, programme, language, done=done)
+    if replayed:
+        at = time_of(facts.get("recorded_at"), caller().zone)
+        said["sentence"] = sentences.already(str(said["sentence"]), at, language)
     undo_seconds = int(gestures.UNDO.total_seconds()) if done else 0
     whole = {"entries": entries, "vouchers": facts.get("vouchers", []), "undo_seconds": undo_seconds}
     return answer({**kept, **whole, **said}, replayed=replayed)

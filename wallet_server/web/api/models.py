@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from wallet_server.web.api.favour_models import Privilege, Prompt
 from wallet_server.web.api.proof_models import Proof
 
 MAX_AMOUNT = 2**53 - 1
@@ -249,27 +248,6 @@ class Coupon(BaseModel):
     value_minor: int | None
     currency: str
     current: bool
-    sentence: str
-
-
-class Holder(BaseModel):
-    """Who holds a card. `card_current` is false for anything but its newest issue; with an older one a second proof may
-    be asked for, and with one that another card replaced (`card_spends` is false) nothing is spent at all."""
-
-    member: str
-    programme: str
-    tier: str | None
-    tier_name: str | None
-    balances: dict[str, int]
-    promotions: bool
-    card_current: bool
-    card_spends: bool
-    coupon: Coupon | None
-    rewards: list[Reward]
-    stamps: Boxes | None
-    progress: str | None
-    privileges: list[Privilege]
-    prompts: list[Prompt]
     sentence: str
 
 

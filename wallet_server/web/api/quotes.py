@@ -9,7 +9,8 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from wallet_server.actions.counter import quoting
-from wallet_server.actions.counter.quoting import Quote, Usable, Wanted
+from wallet_server.actions.counter.quoting import Quote, Wanted
+from wallet_server.actions.purse.vouchers import Usable
 from wallet_server.rules import sentences
 from wallet_server.rules.baskets import deal_sentences, earning
 from wallet_server.rules.baskets.deals import Hint
@@ -56,7 +57,7 @@ def quote(body: sale_models.Quote) -> Response:
                 for award in found.earns
             ],
             "balances": dict(found.balances),
-            "vouchers": [_usable(one, language) for one in found.vouchers],
+            "vouchers": [{**voucher_facts(one, language), "fits": one.fits} for one in found.vouchers],
             "rewards": rewards(programme, found.balances, language, found.left),
             "hints": [_hint(one, found, body) for one in found.hints],
             "sentence": deal_sentences.to_pay_sentence(found.to_pay_minor, programme.money, language),
@@ -64,7 +65,8 @@ def quote(body: sale_models.Quote) -> Response:
     )
 
 
-def _usable(one: Usable, language: str) -> dict[str, Any]:
+def voucher_facts(one: Usable, language: str) -> dict[str, Any]:
+    """A voucher that a member can use, as a look-up tells it."""
     tongue, promise = sentences.spoken(language), one.promise
     title, terms = (texts.get(tongue) or next(iter(texts.values())) for texts in (promise.title, promise.terms))
     return {
@@ -75,7 +77,6 @@ def _usable(one: Usable, language: str) -> dict[str, Any]:
         "percent": promise.percent,
         "minimum_minor": promise.minimum_minor,
         "valid_to": coupons.written(one.valid_to),
-        "fits": one.fits,
     }
 
 

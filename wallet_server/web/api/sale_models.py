@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from wallet_server.actions.counter import checkout
 from wallet_server.actions.counter.checkout import MOST_USED, Uses
 from wallet_server.actions.counter.till import SaleLine
+from wallet_server.web.api.lookup_models import Voucher
 from wallet_server.web.api.models import (
     MAX_AMOUNT,
     MAX_LINES,
@@ -182,16 +183,9 @@ class Earned(BaseModel):
     sentence: str
 
 
-class Usable(BaseModel):
-    """A voucher that the member can use now; `fits` says whether this basket is large enough for it."""
+class Usable(Voucher):
+    """The same beside a basket; `fits` says whether this basket is large enough for it."""
 
-    id: str
-    title: str
-    terms: str
-    value_minor: int | None
-    percent: int | None
-    minimum_minor: int
-    valid_to: str | None
     fits: bool
 
 

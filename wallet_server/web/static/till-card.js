@@ -97,7 +97,8 @@ function showCard(code, facts, more) {
   desk.holder = { code, programme, named: facts.programme, member: facts.member, current: facts.card_spends, balances: facts.balances, ...more };
   acts.offer();
   acts.privileges(facts.privileges);
-  acts.prompts(code, facts.prompts);
+  acts.gestures(code, facts.gestures);
+  acts.open(facts, programme);
   at("tier").textContent = facts.tier_name ?? "";
   at("balance").textContent = facts.sentence;
   drawStamps(at("stamps"), facts.stamps, words);

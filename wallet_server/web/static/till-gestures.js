@@ -1,7 +1,10 @@
-// What this cashier may say yes to for this customer, one touch each, and what the customer's level gives at the till.
-import { at, element, fill } from "./till-draw.js";
-import { desk, words } from "./till-stage.js";
+// What is open to this customer at the till: the one thing to say first, what their level gives, what this cashier may say
+// yes to with one touch, and the vouchers and offers that can be used now.
+import { at, element, fill, money } from "./till-draw.js";
+import { desk, language, words } from "./till-stage.js";
 import { receipt, write } from "./till-write.js";
+
+const MOST = 6;
 
 // Black or white, whichever is read better on this colour (WCAG's relative luminance).
 function ink(colour) {
@@ -26,9 +29,9 @@ export function drawPrivileges(privileges = []) {
   at("privileges").hidden = !privileges.length;
 }
 
-export function drawPrompts(code, prompts = []) {
-  at("prompts").replaceChildren(
-    ...prompts.map((one) => {
+export function drawGestures(code, gestures = []) {
+  at("gestures").replaceChildren(
+    ...gestures.map((one) => {
       const left = Number.isInteger(one.left) ? ` ${fill(words.gestures_left, { left: one.left })}` : "";
       const why = reasons(one);
       const give = () => desk.working || write("gesture", "/v1/gestures", { code, gesture: one.gesture, ...(why && { reason: why.value }), reference: receipt() }, code);
@@ -36,11 +39,33 @@ export function drawPrompts(code, prompts = []) {
       return element("li", {}, button, ...(why ? [why] : []), element("span", { class: "hint" }, `${one.sentence ?? ""}${left}`));
     }),
   );
-  at("prompts").hidden = !prompts.length;
+  at("gestures").hidden = !gestures.length;
 }
 
 // One touch takes the first reason; another is chosen before.
 function reasons({ title, reasons: known = [] }) {
   if (known.length < 2) return null;
   return element("select", { "aria-label": fill(words.reason_for, { title }) }, ...known.map((one) => element("option", { value: one.id }, one.name)));
+}
+
+export function drawOpen({ card_spends: spends, prompt, vouchers = [], offers = [] }, programme) {
+  at("prompt").hidden = !prompt;
+  at("prompt").textContent = prompt?.sentence ?? "";
+  list("vouchers", spends ? vouchers : [], (one) => [element("strong", {}, one.title), details(one, programme)]);
+  list("offers", offers, (one) => [element("strong", {}, one.title), ...(one.until ? [hint(until(one.until))] : [])]);
+}
+
+function list(id, items, parts) {
+  const shown = items.slice(0, MOST).map((one) => element("li", {}, ...parts(one)));
+  if (items.length > MOST) shown.push(element("li", { class: "hint" }, fill(words.more_of_them, { count: items.length - MOST })));
+  at(id).replaceChildren(...shown);
+  at(id).hidden = !shown.length;
+}
+
+const hint = (text) => element("span", { class: "hint" }, text);
+const until = (instant) => fill(words.until, { day: new Date(instant).toLocaleDateString(language, { dateStyle: "long" }) });
+
+function details(one, programme) {
+  const least = one.minimum_minor ? [fill(words.from_amount, { amount: money(one.minimum_minor, programme) })] : [];
+  return hint([one.terms, ...least, ...(one.valid_to ? [until(one.valid_to)] : [])].join(" · "));
 }

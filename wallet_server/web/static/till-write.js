@@ -84,7 +84,7 @@ async function answered(deed, answer) {
   await refresh(deed.code);
   const { sentence = words.linked, entries = [], instructions = [] } = facts;
   const nothing = deed.kind === "sale" && !entries.length;
-  const again = replayed && deed.kind === "sale";
+  const again = replayed && NUMBERED.includes(deed.kind);
   const title = deed.training ? words.practice : again ? words.again_title : nothing ? words.nothing_given : words.ok;
   const owed = BACK.includes(deed.kind) ? acts.owed(facts) : "";
   say(again ? "again" : "ok", [owed, sentence, ...instructions].filter(Boolean).join(" · "), title);

@@ -4,7 +4,7 @@ import * as back from "./till-back.js";
 import * as bill from "./till-basket.js";
 import { clear, firstThingToDo, next, show } from "./till-card.js";
 import { at, fill, product, signal } from "./till-draw.js";
-import { drawPrivileges, drawPrompts } from "./till-gestures.js";
+import { drawGestures, drawOpen, drawPrivileges } from "./till-gestures.js";
 import * as offline from "./till-offline.js";
 import * as proof from "./till-proof.js";
 import * as people from "./till-people.js";
@@ -20,7 +20,7 @@ const CODE = /^(?:[A-Za-z]\d{1,3}\.|\d{24}$)/;
 const RECOUNT_EVERY = 5 * 60 * 1000;
 const RECOUNT_AT_MOST = 60 * 1000;
 
-Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, privileges: drawPrivileges, prompts: drawPrompts });
+Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, privileges: drawPrivileges, gestures: drawGestures, open: drawOpen });
 Object.assign(acts, { proof: proof.ask, clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost });
 Object.assign(acts, { offer, recount, recountSoon, back: awake, works: offline.works, serve: offline.serve, take: offline.take, held: offline.held, seen: offline.remember });
 

@@ -1,0 +1,174 @@
+"""A look-up: vouchers and offers that can be used now, and the one thing to say first; and what is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.tills import on_shift
+from tests.world import Holder, World, founded
+from wallet_server.actions.announcing import offers
+from wallet_server.actions.purse import engaging
+from wallet_server.rules.programme.program import default_document
+
+TITLE = {"fr": "Bon de 10 €", "en": "€10 voucher"}
+TERMS = {"fr": "Une fois.", "en": "Once."}
+
+
+def both(fr: str, en: str) -> dict[str, str]:
+    return {"fr": fr, "en": en}
+
+
+def deal(name: str, fr: str, en: str, **more: Any) -> dict[str, Any]:
+    return {"id": name, "names": both(fr, en), "percent": {"percent": 10}, **more}
+
+
+def document() -> dict[str, Any]:
+    voucher = {"title": TITLE, "terms": TERMS, "valid_days": 30, "value_minor": 1000, "minimum_minor": 2000}
+    gesture = {"id": "coffee", "kind": "gift", "names": both("un café", "a coffee"), "when": "member.birthday_today"}
+    return default_document("Boulangerie") | {
+        "conversions": [{"id": "bon", "currency": "points", "units": 500, "voucher": voucher}],
+        "rewards": [
+            {
+                "code": "mug",
+                "names": both("une tasse", "a mug"),
+                "cost": {"currency": "points", "amount": 100},
+                "stock": 1,
+            }
+        ],
+        "deals": [
+            deal("noon", "−10 % le midi", "10% off at noon", hours={"from": "11:00", "to": "14:00"}),
+            deal("feast", "−10 % le jour de votre fête", "10% off on your birthday", when="member.birthday_today"),
+            deal("large", "−10 % dès 50 €", "10% off from €50", when="basket.amount_minor >= 5000"),
+        ],
+        "gestures": [gesture | {"reasons": [{"id": "kind", "names": both("geste", "kindness")}]}],
+    }
+
+
+@pytest.fixture
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    with founded(database_url, tmp_path, document=document()) as made:
+        yield made
+
+
+sqlite = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+
+def post(world: World, path: str, headers: dict[str, str] | None = None, **body: Any) -> dict[str, Any]:
+    sent = headers or world.bearer(world.founded.till_key)
+    answer = world.client().post(f"/v1/{path}", json=body, headers=sent)
+    assert answer.status_code == 200, answer.json
+    told: dict[str, Any] = answer.json
+    return told
+
+
+def look(world: World, holder: Holder, language: str = "en", headers: dict[str, str] | None = None) -> dict[str, Any]:
+    return post(world, "lookups", headers, code=holder.code, language=language)
+
+
+def names(told: dict[str, Any]) -> list[str]:
+    return [one["id"] for one in told["offers"]]
+
+
+def test_vouchers_that_can_be_used_are_told_with_what_they_are_good_for(world: World) -> None:
+    holder, other = world.enrol(), world.enrol()
+    world.sell(holder, 50_000)
+    told = look(world, holder)
+    (voucher,) = told["vouchers"]
+    assert {name: voucher[name] for name in ("title", "terms", "value_minor", "percent", "minimum_minor")} == {
+        "title": "€10 voucher",
+        "terms": "Once.",
+        "value_minor": 1000,
+        "percent": None,
+        "minimum_minor": 2000,
+    }
+    assert look(world, other)["vouchers"] == []
+    body = {"code": holder.code, "receipt": world.number(), "currency": "EUR", "amount_minor": 3000}
+    assert post(world, "sales", **body, vouchers=[voucher["id"]])["to_pay_minor"] == 2000
+    assert look(world, holder)["vouchers"] == [], "what was used is offered no more"
+    world.sell(holder, 50_000)
+    world.clock.forward(days=32)
+    assert look(world, holder)["vouchers"] == [], "nor is what has run out"
+
+
+@sqlite
+def test_deals_are_told_while_they_hold_for_this_member_here(world: World) -> None:
+    holder = world.enrol()
+    noon = world.clock().replace(hour=11, minute=30)
+    world.clock.forward(seconds=(noon - world.clock()).total_seconds() % 86_400)
+    assert names(look(world, holder)) == ["noon", "large"], "whether the basket is large nobody knows yet"
+    engaging.keep_birthday(world.ctx, world.merchant, holder.member, f"{world.clock():%m-%d}", world.wish("day"))
+    assert names(look(world, holder)) == ["noon", "feast", "large"]
+    world.clock.forward(hours=6)
+    told = look(world, holder, "fr")
+    assert [one["title"] for one in told["offers"]] == ["−10 % le jour de votre fête", "−10 % dès 50 €"]
+
+
+def test_what_was_announced_to_the_member_is_an_offer_while_it_stands(world: World) -> None:
+    holder, other = world.enrol(promotions=True), world.enrol()
+    announced = world.announce("Pour vous, @prénom, -20 %", days=3)
+    world.work()
+    told = [one for one in look(world, holder, "fr")["offers"] if one["kind"] == "announcement"]
+    assert [(one["id"], one["title"]) for one in told] == [(announced, "Pour vous, -20 %")]
+    assert told[0]["until"] is not None
+    assert announced not in names(look(world, other)), "who did not want to hear it has no part in it"
+    offers.recall(world.ctx, world.merchant, announced, world.wish("recall"))
+    assert announced not in names(look(world, holder))
+    again = world.announce("Encore", days=3)
+    world.clock.forward(days=1, minutes=1)
+    world.work()
+    assert again in names(look(world, holder))
+    world.clock.forward(days=3)
+    assert again not in names(look(world, holder))
+
+
+@sqlite
+def test_one_prompt_says_what_comes_first(world: World) -> None:
+    _, headers = on_shift(world, "Anna")
+    holder = world.enrol()
+
+    def prompt(language: str = "en", at: dict[str, str] | None = headers) -> tuple[str, str, str]:
+        told = look(world, holder, language, at)["prompt"]
+        return told["kind"], told["id"], told["sentence"]
+
+    assert prompt()[:2] == ("deal", "large") or prompt()[:2] == ("deal", "noon")
+    world.sell(holder, 9000)
+    assert prompt() == ("near", "mug", "Say: Only 10 points to go and you get a free mug.")
+    world.sell(holder, 1000)
+    assert prompt("fr") == ("reward", "mug", "Peut déjà recevoir\xa0: une tasse.")
+    post(world, "redemptions", headers, code=holder.code, reward="mug", reference=world.number())
+    world.sell(holder, 50_000)
+    (voucher,) = look(world, holder)["vouchers"]
+    assert prompt() == ("voucher", voucher["id"], "A voucher to use: €10 voucher."), "no mug is left to be had"
+    world.clock.forward(days=24)
+    last = world.clock() + timedelta(days=6)
+    assert prompt("fr", None)[2].startswith(f"Bon à utiliser jusqu’au {last.day} ")
+    engaging.keep_birthday(world.ctx, world.merchant, holder.member, f"{world.clock():%m-%d}", world.wish("day"))
+    _, morning = on_shift(world, "Bea")
+    assert prompt("en", morning) == ("gesture", "coffee", "Give: a coffee.")
+    assert prompt("en", None)[0] == "voucher", "no gesture where nobody says who stands there"
+
+
+@sqlite
+def test_what_is_sent_again_says_when_it_was_done(world: World) -> None:
+    _, headers = on_shift(world, "Anna")
+    holder = world.enrol()
+    world.sell(holder, 20_000)
+    at = f"{world.clock().astimezone(ZoneInfo(world.till.zone)):%H:%M}"
+    body = {"code": holder.code, "reward": "mug", "reference": world.number(), "language": "fr"}
+    first = post(world, "redemptions", headers, **body)
+    world.clock.forward(minutes=7)
+    again = post(world, "redemptions", headers, **body)
+    assert again["sentence"] == f"Déjà fait à {at}\xa0: {first['sentence']}"
+    assert {**again, "sentence": ""} == {**first, "sentence": ""}, "the same result"
+    engaging.keep_birthday(world.ctx, world.merchant, holder.member, f"{world.clock():%m-%d}", world.wish("day"))
+    at = f"{world.clock().astimezone(ZoneInfo(world.till.zone)):%H:%M}"
+    yes = {"code": holder.code, "gesture": "coffee", "reference": world.number()}
+    given = post(world, "gestures", headers, **yes)
+    world.clock.forward(minutes=1)
+    assert post(world, "gestures", headers, **yes)["sentence"] == f"Already done at {at}: {given['sentence']}"
