@@ -3,7 +3,8 @@
 Eight tills, each a thread with one connection in a process of their own, serve customers one after the other, first
 without a pause between them and then with one, on an installation with many members (copies made by `multitude`; the
 customers joined one by one). Printed are the medians and the 95th percentiles by the clock of each of the three calls
-and of the customer, customers a second, and beside them as many tills asking a bare Flask route on the same server.
+and of the customer, customers a second, and beside them as many tills asking a bare Flask route on the same server and,
+on PostgreSQL, the fixed reference of `sales_reference` on the same database.
 
     python -m benchmarks.counter [--members 1000000] [--database postgresql] [--tills 8] [--seconds 20] [--pauses 0 0.5]
 """
@@ -31,11 +32,13 @@ from rich.table import Table
 from benchmarks import crowd
 from benchmarks.databases import KINDS, NoPostgres, database
 from benchmarks.multitude import Multitude
+from benchmarks.sales_reference import PROCESSES, REFERENCE, THREADS, Turn, counting
 from benchmarks.served import Installation, started
 
 CUSTOMERS = 200
 LINES = 10
 BARE_SECONDS = 5.0
+REFERENCE_SALES = 8_000
 CALLS = ("look up", "quote", "sale")
 Taken = dict[str, list[float]]
 
@@ -111,9 +114,11 @@ def _apart(target: Any, *given: Any) -> tuple[Taken, list[int]]:
 
 def measure(
     kind: str, members: int, tills: int, seconds: float, pauses: Sequence[float], tell: Any
-) -> tuple[Mapping[float, Taken], Taken]:
-    """What was taken by pause, and on the bare route. Raises NoPostgres, and RuntimeError when a call was refused."""
+) -> tuple[Mapping[float, Taken], Taken, Turn | None]:
+    """What was taken by pause, on the bare route, and by the fixed reference. Raises NoPostgres, and RuntimeError when
+    a call was refused."""
     found: dict[float, Taken] = {}
+    turn: Turn | None = None
     with tempfile.TemporaryDirectory(prefix="wallet-counter-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -132,13 +137,18 @@ def measure(
                     found[pause], refused = _apart(serve, server.base, keys, codes, seconds, pause)
                     if refused:
                         raise RuntimeError(f"{len(refused)} calls were refused: {sorted(set(refused))}")
+            if kind == "postgresql":
+                with counting(address, place.ctx.settings, keys[0], codes) as counters:
+                    counters.count(REFERENCE, REFERENCE_SALES // 8, "warm")
+                    counters.settled(address)
+                    turn = counters.count(REFERENCE, REFERENCE_SALES, "turn")
             place.ctx.database.close()
         port = place.port
         command = [sys.executable, "-m", "benchmarks.bare", str(port), "--workers", "2"]
         with started(command, f"http://127.0.0.1:{port}/hello", (0, 1), folder / "bare.log") as bare:
             _apart(ask_bare, bare.base, tills, 1.0)
             plain, _ = _apart(ask_bare, bare.base, tills, BARE_SECONDS)
-    return found, plain
+    return found, plain, turn
 
 
 def _figures(taken: list[float], seconds: float) -> list[str]:
@@ -159,7 +169,7 @@ def main() -> int:
     options = parser.parse_args()
     console = Console()
     try:
-        found, plain = measure(
+        found, plain, turn = measure(
             options.database, options.members, options.tills, options.seconds, options.pauses, console.print
         )
     except NoPostgres as why:
@@ -175,6 +185,14 @@ def main() -> int:
     for name in plain:
         table.add_row("0 s", name, *_figures(plain[name], BARE_SECONDS))
     console.print(table)
+    if turn is not None:
+        whole = found[min(found)]
+        served = len(whole["customer"]) / options.seconds
+        console.print(
+            f"the fixed reference, {PROCESSES} processes of {THREADS} threads: {turn.rate:,.0f} transactions a second; "
+            f"customers (three calls each) without a pause {served / turn.rate:.2f} of it, "
+            f"calls {len(CALLS) * served / turn.rate:.2f}"
+        )
     return 0
 
 
