@@ -8,7 +8,7 @@ WORKERS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 # Folders of which every test is marked slow (tests/conftest.py): the quick half need not even collect them.
-SLOW := cli pages stories wire
+SLOW := cli clients pages stories wire
 
 BIN := .venv/bin
 SETUP := $(PYTHON) scripts/bootstrap.py

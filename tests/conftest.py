@@ -23,7 +23,7 @@ from tests.postgres import GIVEN, MISSING, NoPostgres, Session, quick_folder
 
 KINDS = ("sqlite", "postgresql")
 JOURNEYS = ("stories", "wire")
-DOORS = ("cli", "pages")
+DOORS = ("cli", "clients", "pages")
 LONGEST = ("architecture/test_package.py", "docs/test_tour.py", "stories", "pages", "cli", "wire", "docs", "clients")
 """Where the files stand that take longest. Several processes take them first, so that all end at about one time."""
 SESSION = pytest.StashKey[Session]()

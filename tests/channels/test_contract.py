@@ -134,6 +134,7 @@ def test_an_answer_that_is_lost_is_no_refusal_and_the_same_letter_is_known_again
     assert len(way.got()) == (2 if way.channel.kind == "email" else 1)
 
 
+@pytest.mark.slow
 def test_one_that_is_slow_or_away_holds_nobody_up_for_long(way: Way):
     kind = way.channel.kind
     way.boxes.tell(kind, "slow")

@@ -248,6 +248,7 @@ def light_world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
+@pytest.mark.slow
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(STEPS, min_size=4, max_size=16))
 def test_balance_postings_and_lots_are_what_is_reckoned_beside_them(light_world: World, steps: list[tuple]) -> None:

@@ -125,6 +125,7 @@ def test_pulling_the_plug_kills_the_whole_group_and_starts_anew(tmp_path, port):
     assert states[:5] == ["starting", "running", "killed", "starting", "running"]
 
 
+@pytest.mark.slow
 def test_a_server_that_ignores_sigterm_is_killed(tmp_path, port):
     seen = []
 
@@ -170,6 +171,7 @@ def test_a_server_that_never_answers_is_given_up_and_ended(tmp_path, port):
     play(story, tmp_path, port, command=command, patience=Patience(start_seconds=0.3))
 
 
+@pytest.mark.slow
 def test_a_slow_start_is_waited_for_and_said_once(tmp_path, port):
     said = []
 

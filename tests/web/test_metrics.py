@@ -121,6 +121,7 @@ def test_the_outbox_is_measured_by_lane_with_its_age_and_its_dead(world: World) 
     assert found["wallet_outbox_age_seconds lane=bulk"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_no_figure_walks_a_full_outbox(world: World) -> None:
     def steps() -> int:

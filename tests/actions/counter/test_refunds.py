@@ -144,6 +144,7 @@ SPENT_EXPIRED_AND_BACK = [
 LOAVES = [line(900, 3000, "bread"), line(1250)]
 
 
+@pytest.mark.slow
 @settings(max_examples=14, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @example(LOAVES, [line(2000)], SPENT_EXPIRED_AND_BACK)
 @given(LINES, LINES, st.lists(STEPS, min_size=2, max_size=8))

@@ -86,6 +86,7 @@ def test_a_server_that_ends_writes_what_it_holds(world: World) -> None:
     assert world.ctx.notes is None
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_loses_no_note(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     (phone,) = _changed(world, 1)
     real, tries = world.ctx.database.change, [0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import NewDatabase
 from tests.vendor import Vendor, add_vendor
 from tests.world import World, founded
@@ -58,6 +60,7 @@ def _an_hour_away(world: World, vendor: Vendor, members: list[int]) -> Counter[i
     return given
 
 
+@pytest.mark.slow
 def test_an_hour_away_and_five_thousand_changes_are_one_change_a_card_and_nothing_is_lost(
     new_database: NewDatabase, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ def test_an_empty_file_and_a_broken_document_are_refused(tmp_path: Path) -> None
 # ---------------------------------------------------------------------- real purchases
 
 
+@pytest.mark.slow
 def test_cdnow_has_the_share_the_tenure_and_the_purchases_that_polars_finds() -> None:
     rows = pl.DataFrame(
         [line.split() for line in cdnow().read_text("ascii").splitlines()[1:] if line.strip()],

@@ -256,6 +256,7 @@ def test_a_message_that_was_sent_and_not_settled_goes_again_under_its_id(world: 
     assert [message.id for message in shop.messages] == [shop.messages[0].id] * 2
 
 
+@pytest.mark.slow
 def test_a_slow_address_holds_up_nobody_else(world: World, shop: Receiver) -> None:
     with receiving() as slow:
         slow.answer = lambda _m: Answer(seconds=1.5)

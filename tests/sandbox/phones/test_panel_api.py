@@ -209,6 +209,7 @@ def test_the_plug_is_pulled_once_at_a_time_and_everybody_sees_it(watch):
     watch(story)
 
 
+@pytest.mark.slow
 def test_what_happens_is_streamed(watch):
     async def story(bench, ask, _sandbox):
         async with ask.session.get(ask.panel.url + "/events") as stream:

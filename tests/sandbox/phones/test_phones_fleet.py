@@ -59,6 +59,7 @@ def test_no_more_requests_are_in_flight_than_the_line_allows(play):
     play(story)
 
 
+@pytest.mark.slow
 def test_requests_that_wait_for_their_turn_do_not_time_out(play, narrow):
     async def story(bench):
         serials = bench.service.serials
