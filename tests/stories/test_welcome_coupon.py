@@ -87,6 +87,12 @@ def test_card_and_coupon_in_one_tap_and_the_coupon_once(stage: Stage) -> None:
     sold = stage.sell(code, 1000)
     assert (sold.status, sold.body["code"]) == (409, "coupon-code")
 
+    # The card's own code says so, too: what can be used now, and the one thing to say.
+    own = card.file.document["barcodes"][0]["message"]
+    seen = stage.call("POST", "/v1/lookups", {"code": own, "language": "en"}, till).body
+    assert [(one["id"], one["value_minor"]) for one in seen["vouchers"]] == [(told["id"], 250)]
+    assert (seen["prompt"]["kind"], seen["prompt"]["sentence"]) == ("voucher", "A voucher to use: A free coffee.")
+
     use = {"code": code, "reference": "B-1", "language": "fr"}
     taken = stage.call("POST", "/v1/coupon-uses", use, till, Idempotency_Key="k-1")
     assert (taken.status, taken.body["sentence"]) == (200, "Bon utilisé\u00a0: Un café offert")
@@ -96,6 +102,7 @@ def test_card_and_coupon_in_one_tap_and_the_coupon_once(stage: Stage) -> None:
     assert again.body == {name: value for name, value in taken.body.items() if name != "sentence"}
     second = stage.call("POST", "/v1/coupon-uses", {**use, "reference": "B-2"}, till)
     assert (second.status, second.body["code"]) == (409, "coupon-used")
+    assert stage.call("POST", "/v1/lookups", {"code": own}, till).body["vouchers"] == []
 
     stage.until(lambda: coupon.file.voided, "the phone shows that the coupon is used")
     assert "webServiceURL" not in coupon.file.document
