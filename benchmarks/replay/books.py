@@ -11,11 +11,11 @@ import psycopg
 from sqlalchemy import make_url
 
 _MEMBERS = """
-SELECT m.public_id, c.code,
-  (SELECT b.amount FROM balances b WHERE b.account_id = a.id),
-  (SELECT COALESCE(SUM(p.amount), 0) FROM ledger_postings p WHERE p.account_id = a.id),
-  (SELECT COALESCE(SUM(l.remaining), 0) FROM lots l WHERE l.account_id = a.id)
+SELECT m.public_id, c.code, b.amount, COALESCE(p.amount, 0), COALESCE(l.remaining, 0)
 FROM ledger_accounts a JOIN currencies c ON c.id = a.currency_id JOIN members m ON m.id = a.owner_id
+LEFT JOIN balances b ON b.account_id = a.id
+LEFT JOIN (SELECT account_id, SUM(amount) AS amount FROM ledger_postings GROUP BY account_id) p ON p.account_id = a.id
+LEFT JOIN (SELECT account_id, SUM(remaining) AS remaining FROM lots GROUP BY account_id) l ON l.account_id = a.id
 WHERE a.owner_kind = 'member'
 """
 _TRIAL = "SELECT c.code, SUM(p.amount) FROM ledger_postings p JOIN currencies c ON c.id = p.currency_id GROUP BY c.code"
