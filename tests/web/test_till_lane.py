@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
 from tests.conftest import whole_module_mostly_on
 from tests.world import World
 from wallet_server.actions import keys
+from wallet_server.records.schema import api_keys, sales
 from wallet_server.web.till_lane import TillLane
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -39,6 +41,11 @@ class Ways:
             return app(environ, start)
 
         return counted
+
+    def sell(self, body: Any) -> TestResponse:
+        """The short way alone."""
+        sent = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        return self._short.post("/v1/sales", data=json.dumps(body), headers=sent)
 
     def post(self, body: Any, other: Any = None, **headers: str) -> tuple[TestResponse, TestResponse]:
         """What each answers to its own of two bodies that are alike."""
@@ -138,3 +145,33 @@ def test_what_is_practised_or_named_is_not_counted_here(world: World) -> None:
     _, named = ways.post(_sale(code, "r-2"), X_Request_Id="mine")
     assert named.headers["X-Request-Id"] == "mine"
     assert ways.left == 2
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("how", ["revoked", "expired"])
+def test_a_key_that_was_good_a_moment_ago_sells_nothing_more(world: World, how: str) -> None:
+    ways, code = Ways(world), world.enrol().code
+    for number in range(2):  # the second time it may be known from the first
+        assert ways.post(_sale(code, f"a{number}"), _sale(code, f"b{number}"))[1].status_code == 200
+    column = api_keys.c.revoked_at if how == "revoked" else api_keys.c.expires_at
+    public_id = world.founded.till_key.partition(".")[0]
+    with world.ctx.change() as tx:  # as another process does it: nobody tells this one
+        tx.execute(sa.update(api_keys).where(api_keys.c.public_id == public_id).values({column: world.clock()}))
+    world.clock.forward(seconds=1)
+    for body in (_sale(code, "late"), _sale(code, "b1")):  # a new one, and one that would be told again
+        assert _same(*ways.post(body)).status_code == 401
+    with world.ctx.look() as tx:
+        assert tx.execute(sa.select(sa.func.count()).select_from(sales)).scalar_one() == 4
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_known_key_is_looked_at_on_the_way_and_its_scope_grows_old(world: World) -> None:
+    ways, code, heard = Ways(world), world.enrol().code, list[str]()
+    sa.event.listen(world.ctx.database.engine, "before_cursor_execute", lambda _c, _u, text, *_: heard.append(text))
+    questions = []
+    for number in range(3):
+        heard.clear()
+        assert ways.sell(_sale(code, f"b{number}")).status_code == 200
+        questions.append(sum("api_keys" in text and "COUNT" in text for text in heard))
+        world.clock.forward(seconds=40)
+    assert questions == [0, 1, 0], "read, looked at on the way, and read anew after a minute"

@@ -17,10 +17,25 @@ from wallet_server.records import limits, parties
 from wallet_server.records.database import Tx
 from wallet_server.records.envelope import digest
 from wallet_server.records.keys import KeyLine
+from wallet_server.records.parties import KeyChanged
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 
-__all__ = ["KeyLine", "Meter", "Scope", "authenticate", "listed", "make", "make_key", "require", "revoke", "rotate"]
+__all__ = [
+    "KeyChanged",
+    "KeyLine",
+    "Known",
+    "Meter",
+    "Scope",
+    "authenticate",
+    "demand_good",
+    "listed",
+    "make",
+    "make_key",
+    "require",
+    "revoke",
+    "rotate",
+]
 
 TILL = frozenset({"till"})
 MAY_SELL = TILL | {"staff"}
@@ -29,6 +44,7 @@ MERCHANT = frozenset({"read", "manage", "enrol", "announce"})
 SCOPES = TILL | MERCHANT
 WINDOW_SECONDS = 60
 MOST_KEYS_HELD = 10_000
+KNOWN_SECONDS = 60
 LONGEST_OVERLAP = timedelta(days=90)
 JUST_NOW = timedelta(seconds=30)
 MOST_LABEL = 100
@@ -54,6 +70,40 @@ def authenticate(ctx: Context, presented: str | None) -> Scope:
     if not hmac.compare_digest(digest(secret), stored) or row is None or not row.live:
         raise Unauthenticated("This key is not valid; it may have been revoked or mistyped.")
     return row.scope
+
+
+class Known:
+    """Scopes of keys that this process was shown a moment ago, by the hash of the whole key: whoever takes one from
+    here has the key itself looked at together with what is asked (`demand_good`). What else a scope says (the zone of a
+    store, say) may be as old as `KNOWN_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._scopes: dict[bytes, tuple[datetime, Scope]] = {}
+
+    def recall(self, ctx: Context, presented: str | None) -> Scope | None:
+        """The scope of a key; None where it is not known, or where the database cannot look at it on the way."""
+        if presented is None or ctx.database.engine.dialect.name == "sqlite":
+            return None
+        kept_at, scope = self._scopes.get(digest(presented), (None, None))
+        fresh = kept_at is not None and timedelta(0) <= ctx.clock() - kept_at < timedelta(seconds=KNOWN_SECONDS)
+        return scope if fresh else None
+
+    def keep(self, ctx: Context, presented: str | None, scope: Scope) -> None:
+        """A key that was found to be good just now. An account that tries things out has a time of its own, which
+        anybody may move at any moment: its keys are not kept."""
+        if presented is not None and scope.mode == parties.LIVE:
+            if len(self._scopes) >= MOST_KEYS_HELD:
+                self._scopes.clear()
+            self._scopes[digest(presented)] = ctx.clock(), scope
+
+    def forget(self, presented: str | None) -> None:
+        """It is no longer good."""
+        self._scopes.pop(digest(presented or ""), None)
+
+
+def demand_good(tx: Tx, scope: Scope, now: datetime) -> None:
+    """Have the key of a scope that was recalled looked at with what is said next, which then raises `KeyChanged`."""
+    parties.demand_good_key(tx, scope, now)
 
 
 def require(scope: Scope, wanted: str) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.operating.glance import Glance
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     account_clocks,
     accounts,
@@ -251,6 +253,32 @@ def key(database: Database, public_id: str, now: datetime) -> KeyRow | None:
         ahead_seconds=ahead or 0,
     )
     return KeyRow(bytes(secret), revoked is None and (ends is None or ends > now), scope)
+
+
+class KeyChanged(Exception):
+    """A key that was known a moment ago is not good any more."""
+
+
+_STILL_GOOD = Prepared(
+    sa.select(sa.literal_column("1 / COUNT(*)", sa.BigInteger))
+    .select_from(api_keys)
+    .where(
+        api_keys.c.public_id == b("key", type_=sa.Text()),
+        api_keys.c.revoked_at.is_(None),
+        sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > b("now", type_=api_keys.c.expires_at.type)),
+    )
+)
+
+
+def demand_good_key(tx: Tx, scope: Scope, now: datetime) -> None:
+    """On PostgreSQL: whatever this transaction says next is refused with `KeyChanged`, unless the caller's key is good
+    still. The question travels with that, and is answered by an error or not at all (it divides by how many keys it
+    finds), so that it costs no message of its own."""
+    _STILL_GOOD.leave(tx, {"key": scope.key_id, "now": now}, _changed)
+
+
+def _changed(fault: psycopg.Error) -> Exception:
+    return KeyChanged() if isinstance(fault, psycopg.errors.DivisionByZero) else fault
 
 
 def principals(scope: Scope) -> tuple[str, str]:

@@ -32,7 +32,8 @@ _APART = ("HTTP_X_REQUEST_ID", "HTTP_X_CASHIER", "HTTP_X_TRAINING", "HTTP_TRANSF
 _GUARDS = [("Cache-Control", "no-store"), *GUARDS.items(), ("Content-Security-Policy", DATA_POLICY)]
 _REPLAYED = ("Idempotency-Replayed", "true")
 
-Asked = tuple[keys.Scope, Sale, till.Sold, str | None]
+Asked = tuple[keys.Scope, bool, Sale, till.Sold, str | None]
+"""Whose key it is, and whether that is recalled from before and not looked at yet; what was sold; the request's key."""
 
 
 class TillLane:
@@ -42,12 +43,13 @@ class TillLane:
         self, app: Callable[..., Iterable[bytes]], context: Callable[[], Context], meter: keys.Meter, most_bytes: int
     ) -> None:
         self._app, self._context, self._meter, self._most_bytes = app, context, meter, most_bytes
+        self._known = keys.Known()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         asked = self._asked(environ) if environ["PATH_INFO"] == _PATH else None
         if asked is None:
             return self._app(environ, start_response)
-        scope, body, sold, key = asked
+        scope, recalled, body, sold, key = asked
         ctx = self._context()
         allowance = None
         try:
@@ -55,11 +57,14 @@ class TillLane:
             if allowance.spent:
                 return self._app(environ, start_response)
             ctx.times.enter(scope)
-            facts, replayed = till.sell(ctx, scope, sold, key)
+            facts, replayed = till.sell(ctx, scope, sold, key, recalled=recalled)
             programme = programs.programme_told(ctx, facts)
             kind: CashierKind = "already-counted" if replayed else "sold"
             zone = scope.zone if replayed else None
             told = orjson.dumps(counted_facts(facts, programme, body.language, kind, zone))
+        except keys.KeyChanged:
+            self._known.forget(_key_of(environ))
+            return self._app(environ, start_response)
         except Exception as fault:  # noqa: BLE001 - whatever it was, the ordinary way words it and writes it down
             if allowance is not None:
                 environ[CARRIED] = Carried(scope, allowance, fault)
@@ -87,10 +92,18 @@ class TillLane:
         sent = environ["wsgi.input"].read(int(length))
         environ["wsgi.input"] = BytesIO(sent)
         try:
-            scope = keys.authenticate(self._context(), presented(environ.get("HTTP_AUTHORIZATION", "")))
+            ctx, shown = self._context(), _key_of(environ)
+            known = self._known.recall(ctx, shown)
+            scope = known or keys.authenticate(ctx, shown)
+            if known is None:
+                self._known.keep(ctx, shown, scope)
             if TILL not in scope.scopes:
                 return None
             body = Sale.model_validate(orjson.loads(sent))
-            return scope, body, sold_of(body), key
+            return scope, known is not None, body, sold_of(body), key
         except Exception:  # noqa: BLE001 - the ordinary way meets it too, and says what it was
             return None
+
+
+def _key_of(environ: dict[str, Any]) -> str | None:
+    return presented(environ.get("HTTP_AUTHORIZATION", ""))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from wallet_server.actions import keys
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter import checkout, rotating
 from wallet_server.actions.counter.bookings import awards_of, counter_booking, facts_of
@@ -81,12 +82,14 @@ def ask_to_sell(scope: Scope, sold: Sold, key: str | None, now: datetime) -> Ask
     return asked(scope, "sell", body, key, name, dated=dated, echoes=echoes, new=not echoes)
 
 
-def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts, bool]:
+def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None, *, recalled: bool = False) -> tuple[Facts, bool]:
     """Count a sale: (what was booked, whether this is a replay).
 
     Stores the sale as sold, awards what the programme's rules give, moves the tier, and leaves the refresh of the
     cards as a job, all in one transaction. Raises `Conflict`: `key-reused` when the receipt stands for another sale,
-    `sale-undone` when this very one was taken back since.
+    `sale-undone` when this very one was taken back since; and `keys.KeyChanged`, for a scope that was `recalled`, when
+    its key is not good any more, or when this is a replay: what was answered before is told to a key that was looked
+    at.
     """
     at_till(scope)
     now = ctx.now()
@@ -94,6 +97,8 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     proof = tried(ctx, scope, sold.code, sold.proof)
 
     def act(tx: Tx) -> Facts:
+        if recalled:
+            keys.demand_good(tx, scope, ctx.clock())
         # What is spent is spent now: a number of the past is good for earning alone.
         scanned_at = None if sold.uses.spends else sold.occurred_at
         spends = sold.uses.spends
@@ -101,6 +106,8 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
         return count(ctx, tx, scope, member, sold, member.version_id, now, member.purses)
 
     answer = once(ctx, ask_to_sell(scope, sold, key, now), act)
+    if answer[1] and recalled:
+        raise keys.KeyChanged
     if answer[1]:
         _still_counts(ctx, answer[0]["id"])
     ctx.ring()
