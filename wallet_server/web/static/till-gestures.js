@@ -51,7 +51,7 @@ function reasons({ title, reasons: known = [] }) {
 export function drawOpen({ card_spends: spends, prompt, vouchers = [], offers = [] }, programme) {
   at("prompt").hidden = !prompt;
   at("prompt").textContent = prompt?.sentence ?? "";
-  list("vouchers", spends ? vouchers : [], (one) => [element("strong", {}, one.title), details(one, programme)]);
+  list("vouchers", spends ? alike(vouchers) : [], ([one, many]) => [element("strong", {}, many > 1 ? `${many} × ${one.title}` : one.title), details(one, programme)]);
   list("offers", offers, (one) => [element("strong", {}, one.title), ...(one.until ? [hint(until(one.until))] : [])]);
 }
 
@@ -60,6 +60,16 @@ function list(id, items, parts) {
   if (items.length > MOST) shown.push(element("li", { class: "hint" }, fill(words.more_of_them, { count: items.length - MOST })));
   at(id).replaceChildren(...shown);
   at(id).hidden = !shown.length;
+}
+
+// Vouchers that nobody could tell apart are one line.
+function alike(vouchers) {
+  const found = new Map();
+  for (const one of vouchers) {
+    const shown = JSON.stringify({ ...one, id: null });
+    found.set(shown, [one, (found.get(shown)?.[1] ?? 0) + 1]);
+  }
+  return [...found.values()];
 }
 
 const hint = (text) => element("span", { class: "hint" }, text);
