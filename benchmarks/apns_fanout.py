@@ -43,6 +43,7 @@ from benchmarks.served import SEARCHED, Installation, missing
 from tests.stories.stage import free_port
 from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
 from wallet_server.actions.vendors.credentials import Vault
+from wallet_server.delivery.engine import settle
 from wallet_server.delivery.worker import run_once
 from wallet_server.records.jobs import BULK
 from wallet_server.records.schema import publications
@@ -233,6 +234,7 @@ def build_go(folder: Path) -> Path | None:
 
 
 def compare(kind: str, sends: int, rounds: int, python: str | None, console: Console) -> None:
+    settle()  # as a worker does, and a serving process
     cores = sorted(os.sched_getaffinity(0))
     for distance in ("near", "far"):
         found: dict[str, list[Run]] = {}
