@@ -15,6 +15,7 @@ from tests.actions.people.test_one_time import CLAIRE
 from tests.conftest import whole_module_mostly_on
 from tests.letterbox import Letterbox
 from tests.phone import Phone
+from tests.tills import hire
 from tests.world import Holder, World
 from wallet_server.actions import code_keys
 from wallet_server.actions.counter import checkout, scanning, till
@@ -202,6 +203,46 @@ def test_the_word_of_a_cashier_is_a_second_proof_where_the_role_has_it(world: Wo
     with pytest.raises(Conflict) as refusal:
         spend(world, holder.code, scope=trusted)
     assert refusal.value.facts["proofs"] == ["cashier"]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
+def test_whoever_proved_once_is_not_asked_again_before_a_further_issue_is_out(world: World) -> None:
+    holder = rich(world)
+    first = holder.code
+    person = hire(world, "Claire")
+    knows_them = Cashier(person.staff_id, person.public_id, "Claire", CASHIER, frozenset({VOUCH}), "shf_1")
+    trusted = replace(world.till, cashier=knows_them)
+    spend(world, first)
+    second = newest(world, holder).code
+    world.clock.forward(minutes=11)
+    world.sell(newest(world, holder), 1000)  # shown on the web page, say: the phone never fetches
+    assert refused(lambda: spend(world, first)) == "second-proof-needed"
+    spend(world, first, proof=Proof("cashier"), scope=trusted)
+    third = newest(world, holder).code
+    assert (issue_of(third), third == second) == (3, False), "what comes out from now on speaks against the first again"
+    world.clock.forward(minutes=11)
+    spend(world, first)
+    assert issue_of(newest(world, holder).code) == 3
+    # A picture of the second is none of theirs; and once the third is out, the first is asked again.
+    world.sell(newest(world, holder), 1000)
+    assert refused(lambda: spend(world, second)) == "second-proof-needed"
+    assert refused(lambda: spend(world, first)) == "second-proof-needed"
+
+
+def test_a_forged_code_is_trusted_no_more_for_the_word_of_a_cashier(world: World) -> None:
+    holder = rich(world)
+    spend(world, holder.code)
+    world.clock.forward(minutes=11)
+    world.sell(newest(world, holder), 1000)
+    seen = codes.read(holder.code)
+    forged = codes.write(codes.first(seen.issuer, seen.reference))
+    with world.ctx.change() as tx:
+        held = scanning.held_member(
+            world.ctx, tx, vouching(world.till, VOUCH), forged, spends=True, proof=Proof("cashier")
+        )
+        assert held.public_id == holder.member
+    assert refused(lambda: spend(world, forged)) == "second-proof-needed"
+    assert refused(lambda: spend(world, holder.code)) == "second-proof-needed"
 
 
 def test_a_code_sent_to_the_member_is_a_second_proof_once(world: World) -> None:

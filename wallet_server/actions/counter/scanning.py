@@ -167,9 +167,11 @@ def _demand_good(
         raise Conflict(sentence, code="replaced-card", field="code")
     if proof is not None:
         _demand_proven(ctx, tx, scope, member, proof)
+        if code.standing == members.OLDER and code.pass_id is not None and not _copied(tx, scope, code, scan):
+            issues.mark_proven(tx, code.pass_id, code.id)
         return
     rotating.demand_fresh(ctx, tx, scope, text)
-    copied = code.key_id != codes.UNSIGNED and scan.code is not None and not _genuine(tx, scope, scan)
+    copied = _copied(tx, scope, code, scan)
     older = code.standing == members.OLDER and code.pass_id is not None
     visit = ctx.now() - rotating.VISIT
     if copied or (older and issues.newer_is_out(tx, code.pass_id or 0, code.issue, scope.till_id, visit)):
@@ -181,8 +183,11 @@ def _demand_good(
         raise Conflict(sentence, code="second-proof-needed", field="code", facts={"proofs": known})
 
 
-def _genuine(tx: Tx, scope: Scope, scan: Scan) -> bool:
-    return scan.code is not None and code_keys.genuine(tx, scope.account_id, scan.code)
+def _copied(tx: Tx, scope: Scope, code: CodeState, scan: Scan) -> bool:
+    """Whether what was scanned is not what the card was signed as."""
+    if code.key_id == codes.UNSIGNED or scan.code is None:
+        return False
+    return not code_keys.genuine(tx, scope.account_id, scan.code)
 
 
 def proofs(ctx: Context, tx: Tx, scope: Scope, member_id: int) -> list[str]:

@@ -68,13 +68,14 @@ def follow(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, now: datetime)
     """Something was spent with this card: it gets its next issue. The caller holds the member, and makes the card
     stale in the same transaction.
 
-    While nobody has the newest issue there is no need of a further one. A coupon has one use, plastic one code.
+    While nobody has the newest issue there is no need of a further one; nor while somebody has it who did not show it
+    here, unless they have proved to be the same. A coupon has one use, plastic one code.
     """
     state = member.code
     if state is None or state.pass_id is None or state.kind != PASS_CODE:
         return
     newest = issues.newest(tx, state.pass_id)
-    if newest.issue > state.issue:
+    if newest.issue > state.issue and newest.issue > issues.same_upto(tx, state.id):
         return
     read = codes.read(opened(ctx, newest.cipher, newest.serial)[0])
     code = code_keys.signed(ctx, tx, scope.account_id, replace(read, issue=read.issue + 1))

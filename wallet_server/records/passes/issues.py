@@ -76,8 +76,14 @@ def mark_shown(tx: Tx, code_id: int, at: datetime) -> None:
     tx.execute(sa.update(codes).where(codes.c.id == code_id, codes.c.shown_at.is_(None)).values(shown_at=at))
 
 
-_SHOWN = sa.exists().where(codes.c.pass_id == b("of_pass"), codes.c.issue > b("issue"), codes.c.shown_at.is_not(None))
-_FETCHED = sa.exists().where(publications.c.pass_id == b("of_pass"), publications.c.seen_issue > b("issue"))
+_own = codes.alias("own")
+_SAME = (
+    sa.select(sa.func.coalesce(_own.c.same_upto, _own.c.issue))
+    .where(_own.c.pass_id == b("of_pass"), _own.c.issue == b("issue"))
+    .scalar_subquery()
+)
+_SHOWN = sa.exists().where(codes.c.pass_id == b("of_pass"), codes.c.issue > _SAME, codes.c.shown_at.is_not(None))
+_FETCHED = sa.exists().where(publications.c.pass_id == b("of_pass"), publications.c.seen_issue > _SAME)
 _IN_HAND = sa.exists().where(
     codes.c.pass_id == b("of_pass"),
     codes.c.issue == b("issue"),
@@ -88,10 +94,32 @@ _NEWER_IS_OUT = sa.select(sa.and_(sa.or_(_SHOWN, _FETCHED), ~_IN_HAND))
 
 
 def newer_is_out(tx: Tx, pass_id: int, issue: int, till_id: int | None, since: datetime) -> bool:
-    """Whether somebody is known to have a newer issue than this: a phone fetched it, or a till saw it. Not so while the
-    till that this issue last spent at, since then, has it in hand: one visit may spend twice."""
+    """Whether somebody is known to have a newer issue than this, and not known to be whoever shows this one: a phone
+    fetched it, or a till saw it. Not so while the till that this issue last spent at, since then, has it in hand: one
+    visit may spend twice."""
     given = {"of_pass": pass_id, "issue": issue, "till": till_id, "since": since}
     return bool(tx.execute(_NEWER_IS_OUT, given).scalar())
+
+
+_OUT = sa.select(
+    sa.select(sa.func.max(codes.c.issue))
+    .where(codes.c.pass_id == b("of_pass"), codes.c.shown_at.is_not(None))
+    .scalar_subquery(),
+    sa.select(publications.c.seen_issue).where(publications.c.pass_id == b("of_pass")).scalar_subquery(),
+)
+
+
+def mark_proven(tx: Tx, pass_id: int, code_id: int) -> None:
+    """Whoever shows this issue has proved who they are: the newer ones that are out by now are theirs, too, and speak
+    against it no more. One that comes out later does."""
+    out = max((issue for issue in tx.execute(_OUT, {"of_pass": pass_id}).one() if issue is not None), default=None)
+    if out is not None:
+        tx.execute(sa.update(codes).where(codes.c.id == code_id, codes.c.issue < out).values(same_upto=out))
+
+
+def same_upto(tx: Tx, code_id: int) -> int:
+    """The newest issue that is known to be of whoever shows this one; 0 where nobody proved that."""
+    return tx.execute(sa.select(codes.c.same_upto).where(codes.c.id == code_id)).scalar() or 0
 
 
 def short_is_taken(tx: Tx, short: bytes) -> bool:

@@ -127,6 +127,7 @@ codes = sa.Table(
     at("superseded_at", nullable=True),  # when the card got its next issue,
     sa.Column("superseded_till", sa.BigInteger(), nullable=True),  # and the till at which it had spent
     at("shown_at", nullable=True),  # when a till first saw this issue
+    sa.Column("same_upto", sa.Integer(), nullable=True),  # which newer issues say nothing against who showed this one
     sa.Column("short", sa.LargeBinary(32), nullable=True),  # what the short form of the code is found by
     sa.Index("ux_codes_short", "short", unique=True),
 )
