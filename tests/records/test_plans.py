@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from tests.conftest import NewDatabase
 from tests.phone import Phone
-from tests.world import World
+from tests.world import World, founded
 from wallet_server.actions.counter import till
 from wallet_server.actions.passes import cards
 from wallet_server.actions.people import journal
 from wallet_server.records import jobs
 from wallet_server.records.operating.glance import Glance
 from wallet_server.records.passes import fetches, soonest
+from wallet_server.records.wire import numbered
+from wallet_server.rules.programme.program import default_document
 
 LARGE = (
     "members", "codes", "passes", "publications", "devices", "registrations", "sales", "sale_lines", "ledger_accounts",
@@ -26,12 +30,12 @@ LARGE = (
 _SCANNED = re.compile(rf"(?:SCAN|Seq Scan on) ({'|'.join(LARGE)})\b")
 
 
-def _asked(world: World, work: Callable[[], object]) -> list[tuple[str, Any]]:
-    """What was asked of the database meanwhile, but for plain inserts."""
+def _asked(world: World, work: Callable[[], object], *more: str) -> list[tuple[str, Any]]:
+    """What was asked of the database meanwhile, but for plain inserts; `more` are further beginnings."""
     said: list[tuple[str, Any]] = []
 
     def executed(_c: object, _cursor: object, text: str, values: Any, _x: object, many: bool) -> None:
-        if text.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+        if text.lstrip().startswith(("SELECT", "UPDATE", "DELETE", *more)):
             said.append((text, values[0] if many and isinstance(values, list) else values))
 
     engine = world.ctx.database.engine
@@ -98,6 +102,51 @@ def test_no_statement_of_a_till_a_worker_or_a_search_reads_a_table_whole(world: 
         said = _asked(world, work)
         assert said, f"{name} asked nothing"
         assert _scans(world, said) == {}, name
+
+
+def _middling(tx: Any) -> None:
+    """Rows of further members, as a shop has them after a year or two."""
+    rows = {"sales": ("id", "public_id", "member_id", "receipt"), "balances": ("account_id", "member_id")}
+    values = {
+        "id": "100000 + g",
+        "account_id": "100000 + g",
+        "public_id": "'sale_' || g",
+        "member_id": "1000 + mod(g, 3000)",
+        "receipt": "'more-' || g",
+    }
+    tx.exec_driver_sql("SET LOCAL session_replication_role = replica")  # they are nobody's
+    for table, names in rows.items():
+        other = ", ".join(f"'{name}', {values[name]}" for name in names)
+        tx.exec_driver_sql(
+            f"INSERT INTO {table} SELECT (jsonb_populate_record(one, jsonb_build_object({other}))).* "
+            f"FROM {table} one, generate_series(1, 20000) g WHERE one.ctid = (SELECT MIN(ctid) FROM {table})"
+        )
+    tx.exec_driver_sql("ANALYZE")
+
+
+def test_a_sale_in_a_middling_shop_is_planned_for_one_member(new_database: NewDatabase, tmp_path: Path) -> None:
+    """PostgreSQL plans a prepared statement once, for values that it does not know: what is of one member must not look
+    to it as if it were of a hundred."""
+    document = default_document("Boulangerie")
+    spent = {"metric": "spend", "at_least": 10_000, "window": "rolling-90-days"}
+    silver = {"code": "silver", "names": {"fr": "Argent", "en": "Silver"}, "needs": spent}
+    document["tiers"]["levels"] = [document["tiers"]["levels"][0], silver]
+    with founded(new_database("postgresql"), tmp_path, document=document) as world:
+        holder = world.enrol()
+        world.sell(holder, 1200, receipt="R-1")
+        with world.ctx.change() as tx:
+            _middling(tx)
+        said = _asked(world, lambda: world.sell(holder, 700, receipt="R-2"), "WITH")
+        assert any("each_sale" in text for text, _ in said), "the tier is by what was spent"
+        assert any("INSERT INTO sales" in text for text, _ in said)
+        with world.ctx.change() as tx:
+            tx.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+            for number, (text, _) in enumerate(said):
+                sent, places = numbered(text)
+                tx.exec_driver_sql(f"PREPARE asked_{number} AS {sent.decode()}")
+                given = f"({', '.join(['NULL'] * len(places))})" if places else ""
+                plan = tx.exec_driver_sql(f"EXPLAIN EXECUTE asked_{number}{given}").scalars().all()
+                assert not re.search(r"Seq Scan on (sales|balances)\b", "\n".join(plan)), (text, plan)
 
 
 def test_what_runs_out_first_and_debts_have_an_index_each(world: World) -> None:

@@ -106,7 +106,7 @@ def of_people(
     if asked and known:
         end = before or at + AHEAD
         rows = [_row(key, asked, person, at, end) for key, person in known.items()]
-        for r in _statement(asked).rows(tx, {"rows": orjson.dumps(rows).decode()}):
+        for r in _statement(asked, len(rows) == 1).rows(tx, {"rows": orjson.dumps(rows).decode()}):
             found[r.member_id] |= {one: int(r[n] or 0) for n, one in enumerate(asked, 1)}
     return dict(found)
 
@@ -122,12 +122,12 @@ def _written(at: datetime) -> str:
 
 
 @lru_cache(maxsize=256)
-def _statement(asked: tuple[Wanted, ...]) -> Prepared:
-    return Prepared(lambda dialect: _select(asked, dialect))
+def _statement(asked: tuple[Wanted, ...], alone: bool) -> Prepared:
+    return Prepared(lambda dialect: _select(asked, dialect, alone))
 
 
-def _select(asked: Sequence[Wanted], dialect: str) -> sa.Select[Any]:
-    who = (_recordset if dialect == "postgresql" else _each)(asked).cte("who")
+def _select(asked: Sequence[Wanted], dialect: str, alone: bool) -> sa.Select[Any]:
+    who = (_each if dialect == "sqlite" else _alone if alone else _recordset)(asked).cte("who")
     lines = _lines(who)
     begins = [who.c[f"s{n}"] if reach != EVER else None for n, (_metric, reach) in enumerate(asked)]
     source: Any = who
@@ -153,6 +153,19 @@ def _recordset(asked: Sequence[Wanted]) -> sa.Select[Any]:
     rows = sa.func.json_to_recordset(sa.cast(b("rows", type_=sa.Text()), postgresql.JSON))
     table = rows.table_valued(sa.column("member_id", sa.BigInteger()), *instants, name="rows")
     return sa.select(table.render_derived(with_types=True))
+
+
+def _alone(asked: Sequence[Wanted]) -> sa.Select[Any]:
+    """The same of one member: PostgreSQL takes a set of rows for a hundred, and reads all sales rather than look a
+    hundred times for those of each."""
+    first = sa.cast(b("rows", type_=sa.Text()), postgresql.JSON).op("->")(sa.literal_column("0"))
+
+    def part(name: str, kind: Any) -> Any:
+        return sa.cast(first.op("->>")(sa.literal_column(f"'{name}'")), kind).label(name)
+
+    moment = sa.DateTime(timezone=True)
+    keys = ["until", *(f"s{n}" for n in range(len(asked)))]
+    return sa.select(part("member_id", sa.BigInteger()), *(part(name, moment) for name in keys))
 
 
 def _each(asked: Sequence[Wanted]) -> sa.Select[Any]:
