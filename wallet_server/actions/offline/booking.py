@@ -222,10 +222,11 @@ class _Booking:
             # A change, since a number that is nobody's counts as a guess here as everywhere.
             with self.ctx.change() as tx:
                 row = sales.sale_in(tx, self.scope, sale)
+                amount = sales.worth(tx, row.id)
                 member = scanning.holder_of(self.ctx, tx, self.scope, rotating.bare(sold.code))
         except NotFound:
             return False
-        return (row.member_id, row.amount_minor) == (member.id, sold.amount_minor)
+        return (row.member_id, amount) == (member.id, sold.amount_minor)
 
 
 def _told(facts: Facts, *, counted_online: bool = False) -> Fate:
