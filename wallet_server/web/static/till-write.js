@@ -45,7 +45,12 @@ export async function send() {
     busy(false);
     return kept(deed, held);
   }
-  const tries = acts.works() ? SOME_TRIES : undefined;
+  if (acts.barred()) {
+    busy(false);
+    return acts.lock(send);
+  }
+  // While nobody serves, nothing goes to the service in anybody's name.
+  const tries = desk.alone ? 0 : acts.works() ? SOME_TRIES : undefined;
   const answer = await persist(root + deed.path, headers(deed), deed, (round) => say("wait", round ? words.again : words.sending), tries);
   busy(false);
   if (answer?.facts.code === "shift-over") return acts.lock(send);
