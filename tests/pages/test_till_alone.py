@@ -1,5 +1,5 @@
 """Owns what is known about a locked page of a till without a network: it goes on with nobody and earns alone, and asks
-for a PIN before anything that needs the network."""
+for a PIN before anything that needs the network; and about what was left without an answer."""
 
 from __future__ import annotations
 
@@ -198,3 +198,23 @@ def test_what_waits_for_its_answer_at_a_locked_till_is_sent_in_the_name_of_whoev
         answer(page, "-20 points, new balance 30")
         assert page.evaluate(PENDING) is None
     assert balance(house, shop, member) == 30
+
+
+def test_what_comes_after_a_deed_that_was_left_has_a_number_of_its_own(opened: Open, house: House) -> None:
+    shop = counter(house)
+    member = house.member(shop)
+    member.buy(f"before-{member.pass_id}", 5000, shop)
+    with opened(expected="Failed to load resource") as page:
+        pair(page, house, shop)
+        lose(page, "redemptions")
+        burn(page, member, "20")
+        answer(page, "Nothing will be counted twice")
+        page.get_by_role("button", name="Leave it").click()
+        answer(page, "Left.")
+        page.unroute_all()
+        page.locator("#sync").evaluate("button => button.click()")
+        expect(page.locator('[data-network="up"]')).to_be_attached()
+        expect(page.locator("#sync")).to_be_enabled()
+        burn(page, member, "15")
+        answer(page, "-15 points, new balance 15")
+    assert balance(house, shop, member) == 15

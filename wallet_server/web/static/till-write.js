@@ -173,7 +173,10 @@ export function offer() {
   offer.next = setTimeout(offer, 1000);
 }
 
+// Whether it was counted, nobody knows: what comes next has another number.
 export function leave() {
+  const { kind, training } = drawer.get("pending") ?? {};
+  if (NUMBERED.includes(kind) && !training) number(drawer.nextReceipt());
   drawer.drop("pending");
   busy(false);
   at("stuck").hidden = true;
