@@ -4,6 +4,7 @@ that comes back in parts."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded
-from wallet_server.actions.counter import refunds, till
+from wallet_server.actions.counter import quoting, refunds, till
 from wallet_server.actions.counter.checkout import Pot, Uses
 from wallet_server.actions.counter.refunds import Returned
 from wallet_server.actions.counter.till import SaleLine
@@ -155,6 +156,26 @@ def test_a_pot_of_which_some_has_run_out_pays_with_the_rest(world: World) -> Non
     world.clock.forward(days=20)
     sold = sell(world, holder, line(1000), uses=Uses(pot=Pot()))
     assert (sold["pot_minor"], sold["to_pay_minor"]) == (50, 950)
+
+
+@pytest.mark.parametrize("uses", [Uses(pot=Pot(51)), Uses(rewards=("tea",), pot=Pot(1))])
+def test_what_has_run_out_is_promised_in_no_quote_though_it_is_not_booked_yet(
+    new_database: NewDatabase, tmp_path: Path, uses: Uses
+) -> None:
+    tea = {"code": "tea", "names": {"fr": "Thé", "en": "Tea"}, "cost": {"currency": "pot", "amount": 50}}
+    with founded(new_database("sqlite"), tmp_path, document=_document() | {"rewards": [tea]}) as world:
+        holder = world.enrol()
+        filled(world, holder, 100)
+        world.clock.forward(days=20)
+        filled(world, holder, 50)
+        world.clock.forward(days=20)
+        wanted = quoting.Wanted(holder.code, (line(1000),), "EUR", uses)
+        with pytest.raises(Conflict) as refusal:
+            quoting.quote(world.ctx, world.till, wanted)
+        left = 0 if uses.rewards else 50
+        assert (refusal.value.code, refusal.value.facts["available"]) == ("not-enough", left)
+        enough = replace(wanted, uses=replace(uses, rewards=(), pot=Pot(50)))
+        assert quoting.quote(world.ctx, world.till, enough).pot_minor == 50
 
 
 def test_what_was_forgiven_is_not_given_again_with_a_redemption(world: World) -> None:

@@ -93,6 +93,22 @@ def test_a_sale_that_was_counted_online_before_the_network_went_is_one_sale(worl
     assert len(entries(world)) == 2
 
 
+def test_a_sale_with_something_off_that_was_counted_online_before_is_the_same_sale(founding: Founding) -> None:
+    half = {"id": "half", "names": {"fr": "−50 %", "en": "50% off"}, "percent": {"percent": 50}}
+    with founding(deals=[half]) as world:
+        holder, device = world.enrol(), device_of(world)
+        body = {"code": holder.code, "receipt": "R1", "currency": "EUR", "amount_minor": 1200, "apply_deals": True}
+        client, headers = world.client(), world.bearer(world.founded.till_key)
+        online = client.post("/v1/sales", json=body, headers=headers).get_json()
+        assert online["to_pay_minor"] == 600
+        world.clock.forward(minutes=3)
+        device.note("sale", body | {"occurred_at": world.clock().isoformat()})  # scanned again: the same receipt
+        device.note("sale", body | {"amount_minor": 600})  # what was paid for the first is the price of another basket
+        assert states(device.send(device.queue)) == [("applied", None), ("conflict", "receipt-taken")]
+        assert len(entries(world)) == 1
+        assert points(world, holder) == 6
+
+
 @mostly_on("sqlite")
 def test_what_another_key_signed_or_another_device_says_is_not_taken(world: World) -> None:
     holder, device = world.enrol(), device_of(world)

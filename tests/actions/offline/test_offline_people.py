@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests import tills
 from tests.conftest import mostly_on
-from tests.offline_world import device_of, points, refused_of, reserve, settle
+from tests.offline_world import Founding, device_of, points, refused_of, reserve, settle
 from tests.world import World
 from wallet_server.actions.context import Context
 from wallet_server.actions.offline import booking, settling
 from wallet_server.actions.offline.booking import Finish
-from wallet_server.errors import Conflict, NotFound
+from wallet_server.actions.staff.roles import MARKETER, OWNER
+from wallet_server.errors import Conflict, Forbidden, NotFound
 from wallet_server.records.offline import arrivals
 from wallet_server.records.offline.arrivals import EventRow, Fate
-from wallet_server.records.schema import metadata
+from wallet_server.records.schema import ledger_entries, metadata, sales
 
 
 def test_a_person_has_it_booked_refuses_it_or_notes_something_and_the_journal_says_who(burning: World) -> None:
@@ -68,6 +70,38 @@ def test_what_was_burned_under_a_number_that_was_taken_is_booked_by_a_person(bur
     for _ in range(2):
         assert settle(world, taken, "accept").state == "applied"
         assert points(world, holder) == 37
+
+
+def test_a_sale_that_spends_with_an_older_card_is_accepted_on_the_word_of_whoever_may_give_it(
+    founding: Founding,
+) -> None:
+    tea = {"code": "tea", "names": {"fr": "Thé", "en": "Tea"}, "cost": {"currency": "points", "amount": 10}}
+    with founding(rewards=[tea]) as world:
+        holder, device = world.enrol(), device_of(world, world.second_till())
+        world.sell(holder, 5000)
+        world.redeem(holder, 5)
+        world.sell(world.holder(holder.pass_public_id), 100)  # a till saw the newer issue: the older may be a copy
+        sale = refused_of(device.send([device.sell(holder.code, "R1", 500, rewards=["tea"])]))
+        burned = refused_of(device.send([device.redeem(holder.code, "B1", 10, None)]))
+        marketer = replace(tills.hire(world, "Max", MARKETER).scope, scopes=world.merchant.scopes)
+        for scope in (world.merchant, marketer):
+            with pytest.raises(Forbidden) as refusal:
+                settling.settle(world.ctx, scope, sale, "accept", None)
+            assert refusal.value.code == "vouch-needed"
+            assert "owner" in refusal.value.sentence
+        assert [one.id for one in settling.cases(world.ctx, world.merchant)] == [sale, burned]
+        assert points(world, holder) == 46
+        owner = tills.hire(world, "Ada", OWNER).scope
+        assert settling.settle(world.ctx, owner, sale, "accept", None).state == "applied"
+        assert points(world, holder) == 41, "10 for the tea, 5 earned"
+        assert settling.settle(world.ctx, owner, burned, "accept", None).state == "applied"
+        assert points(world, holder) == 31
+        with world.ctx.look() as tx:
+            noted = tx.execute(sa.select(sales.c.state).where(sales.c.receipt == "R1")).scalar_one()
+            entry = tx.execute(sa.select(ledger_entries.c.params).where(ledger_entries.c.receipt == "B1")).scalar_one()
+            others = tx.execute(sa.select(sales.c.state).where(sales.c.receipt != "R1")).scalars().all()
+        assert (noted["proof"], entry["proof"]) == ("cashier", "cashier")
+        assert not any("proof" in one for one in others)
 
 
 @pytest.mark.parametrize("second", ["refuse", "accept"])

@@ -235,6 +235,39 @@ def test_two_who_prove_the_address_of_each_other_do_not_wait_for_each_other(
     _assert_one_of_two([one[0] if isinstance(one, tuple) else one for one in done])
 
 
+@pytest.mark.parametrize("join", [False, True])
+def test_of_two_who_prove_the_same_address_at_once_one_has_it_and_the_other_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, join: bool
+):
+    box = Letterbox()
+    world.ctx.channels = {"email": box}
+    both = [world.enrol(), world.enrol()]
+    codes = [_asked(world, box, holder, "claire@example.com") for holder in both]
+    met, prove = threading.Barrier(2), contacts.prove
+
+    def together_at_last(*said):
+        if world.ctx.database.engine.dialect.name == "postgresql":  # of SQLite's writers one waits before it looks
+            met.wait(30)
+        return prove(*said)
+
+    monkeypatch.setattr(contacts, "prove", together_at_last)
+    calls = [
+        partial(reaching.verify, world.ctx, world.merchant, one.member, code, join=join, wish=world.wish("verify"))
+        for one, code in zip(both, codes, strict=True)
+    ]
+    done = together(*calls)
+    first = next(n for n, one in enumerate(done) if isinstance(one, tuple) and one[0]["merged"] is None)
+    second = done[1 - first]
+    if join:
+        assert second[0]["merged"] == both[first].member
+    else:
+        assert isinstance(second, Conflict)
+        assert second.code == "address-taken"
+    with world.ctx.look() as tx:
+        assert contacts.owner(tx, 1, EMAIL, "claire@example.com") == both[1 - first if join else first].member_id
+        assert contacts.of_member(tx, both[first if join else 1 - first].member_id) == []
+
+
 def _asked(world: World, box: Letterbox, holder: Holder, address: str) -> str:
     """The code that goes to the address that this member says is theirs."""
     with world.ctx.change() as tx:

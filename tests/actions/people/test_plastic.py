@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+from typing import Any
+
 import pytest
 
 from tests.actions.counter.test_codes import barcode, rich, spend
 from tests.actions.people.test_one_time import CLAIRE, _wrong
-from tests.conftest import whole_module_mostly_on
+from tests.conftest import KINDS, whole_module_mostly_on
 from tests.letterbox import Letterbox
 from tests.phone import Phone
-from tests.world import Holder, World
+from tests.world import Holder, World, together
+from wallet_server.actions import keys
 from wallet_server.actions.counter import scanning, till
 from wallet_server.actions.counter.scanning import Proof
 from wallet_server.actions.once import Facts, asked
 from wallet_server.actions.people import importing, plastic, recovery
 from wallet_server.actions.people.importing import File
 from wallet_server.actions.people.reaching import Wanted, put
-from wallet_server.errors import Conflict, NotFound, TooMany, WalletError
+from wallet_server.errors import Conflict, NotFound, TooMany, Unavailable, WalletError
 from wallet_server.records.people import contacts
+from wallet_server.records.people import plastic as numbers_of_plastic
 from wallet_server.records.scope import Scope
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -121,3 +127,42 @@ def test_an_old_card_is_proved_by_an_address_that_came_with_it_and_not_by_one_th
     assert plastic.confirm(world.ctx, _page(world, member), "88001", box.code)["moved"]["points"] == 40
     with pytest.raises((Conflict, NotFound)):
         plastic.confirm(world.ctx, _page(world, member), "88001", box.code)
+
+
+@pytest.mark.parametrize("database_kind", KINDS)
+def test_of_two_who_add_the_same_numbers_at_once_in_opposite_orders_one_has_them_all(world: World) -> None:
+    holders = [world.enrol(), world.enrol()]
+    numbers = [hashlib.sha256(str(n).encode()).digest() for n in range(800)]
+
+    def add(holder: Holder, order: list[bytes]) -> bool:
+        with world.ctx.change() as tx:
+            return numbers_of_plastic.add_numbers(tx, dict.fromkeys(order, holder.member_id), world.clock())
+
+    done = together(lambda: add(holders[0], numbers), lambda: add(holders[1], numbers[::-1]))
+    assert sorted(done) == [False, True]
+    with world.ctx.look() as tx:
+        found = numbers_of_plastic.holders(tx, numbers)
+    assert {key for key, _ in found.values()} == {holders[done.index(True)].member_id}
+    assert len(found) == len(numbers)
+
+
+@pytest.mark.parametrize("database_kind", KINDS)
+def test_of_two_who_link_the_same_number_at_once_one_has_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    holders, second = [world.enrol(), world.enrol()], keys.authenticate(world.ctx, world.second_till())
+    met, add = threading.Barrier(2), numbers_of_plastic.add_numbers
+
+    def together_at_last(*said: Any) -> bool:
+        if world.ctx.database.engine.dialect.name == "postgresql":  # of SQLite's writers one waits before it looks
+            met.wait(30)
+        return add(*said)
+
+    monkeypatch.setattr(numbers_of_plastic, "add_numbers", together_at_last)
+    tills = (world.till, second)
+    done = together(
+        *[lambda h=h, t=t: _link(world, h.code, "90001", scope=t) for h, t in zip(holders, tills, strict=True)]
+    )
+    monkeypatch.undo()
+    first = next(n for n, one in enumerate(done) if isinstance(one, dict))
+    assert isinstance(done[1 - first], (Unavailable, Conflict))
+    assert _refusal(world, holders[1 - first].code, "90001") == "number-in-use"
+    assert till.look_up(world.ctx, world.till, "90001").member == holders[first].member

@@ -144,6 +144,7 @@ class Checkout:
         self._burns: list[_Burn] = []
         self._taken: list[tuple[CouponRow, str]] = []
         self._wanted: dict[str, tuple[Reward, int]] = {}
+        self._lapsed: dict[str, int] = {}
         self.used: list[dict[str, Any]] = []
         self.hints: tuple[Hint, ...] = ()
         self.pot_minor = 0
@@ -264,9 +265,10 @@ class Checkout:
 
     def _good(self, currency: str) -> int:
         """What there is of a currency by now, without what has run out though nobody booked it yet."""
-        before = self._before[currency]
-        _, lapsed = lots.plan(self._tx, before.account_id, before.amount, self._now)
-        return self.purses[currency].amount - lapsed
+        if currency not in self._lapsed:
+            before = self._before[currency]
+            _, self._lapsed[currency] = lots.plan(self._tx, before.account_id, before.amount, self._now)
+        return self.purses[currency].amount - self._lapsed[currency]
 
     def _booking(self, rule: str, reason: str, **params: str | int) -> Booking:
         member = self._member
@@ -274,9 +276,9 @@ class Checkout:
         return replace(made, params={**made.params, **params})
 
     def _burn(self, booking: Booking, currency: str, amount: int, gift: Gift | None = None) -> None:
-        purse = self.purses[currency]
-        if purse.amount < amount:
-            raise _not_enough(purse.code, max(0, purse.amount), amount)
+        purse, good = self.purses[currency], self._good(currency)
+        if good < amount:
+            raise _not_enough(purse.code, max(0, good), amount)
         after = purse.amount - amount
         self.purses[currency] = replace(purse, amount=after)
         said = (booking.rule_id, booking.reason, booking.params)

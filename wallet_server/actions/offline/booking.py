@@ -20,6 +20,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.counter import rotating, scanning, till
 from wallet_server.actions.counter.checkout import Pot, Uses
 from wallet_server.actions.counter.dated import business_day
+from wallet_server.actions.counter.scanning import Proof
 from wallet_server.actions.counter.till import Redeemed, SaleLine, Sold
 from wallet_server.actions.offline import burning
 from wallet_server.actions.offline.burning import Burn
@@ -61,9 +62,10 @@ def redemption_said(wanted: Redeemed) -> dict[str, Any]:
     return asdict(wanted) | {"proof": None}
 
 
-def book(ctx: Context, event: EventRow, finish: Finish, *, by_hand: bool = False) -> Fate:
+def book(ctx: Context, event: EventRow, finish: Finish, *, by_hand: bool = False, word: Cashier | None = None) -> Fate:
     """Book an event and `finish` it in the same transaction, once however often this is called. `by_hand`: a person
-    says that it is to be booked, whatever the till was allowed.
+    says that it is to be booked, whatever the till was allowed; `word` is that person where they may vouch for whoever
+    holds an older issue of a card.
 
     Raises what selling and redeeming raise, what `finish` raises, and `Conflict` (`device-ended`, `earns-not-offline`,
     `spends-offline`, `receipt-taken`, and as `burning.burn` does).
@@ -72,7 +74,7 @@ def book(ctx: Context, event: EventRow, finish: Finish, *, by_hand: bool = False
     if key is None or (not key.live and not by_hand):
         raise Conflict("The key of this till was ended before this was counted.", code="device-ended")
     wanted = _read(ctx, event)
-    one = _Booking(ctx, key.scope, event, wanted, finish, by_hand)
+    one = _Booking(ctx, key.scope, event, wanted, finish, by_hand, word)
     return one.burn() if event.kind == arrivals.REDEMPTION else one.sell()
 
 
@@ -109,6 +111,12 @@ class _Booking:
     wanted: _Wanted
     finish: Finish
     by_hand: bool
+    word: Cashier | None
+
+    @property
+    def proof(self) -> Proof | None:
+        """The word of whoever has it booked, for what spends."""
+        return None if self.word is None else Proof("cashier")
 
     def sell(self) -> Fate:
         at, sold = self.event.at, sold_of(self.wanted.said)
@@ -133,12 +141,16 @@ class _Booking:
     def _count(self, sold: Sold) -> Fate:
         """Count it by the version that stood when it was made, as at its own time."""
         ctx, now, spends = self.ctx, self.ctx.now(), sold.uses.spends
+        sold = replace(sold, proof=self.proof) if spends else sold
+        asking = replace(self.scope, cashier=self.word)
         till.plausible(sold.amount_minor, self.event.at, now)
         wish = till.ask_to_sell(self.scope, sold, None, now)
 
         def act(tx: Tx) -> Facts:
             scanned_at = None if spends else self.event.at
-            member = scanning.held_member(ctx, tx, self.scope, sold.code, spends=spends, sold_at=scanned_at)
+            member = scanning.held_member(
+                ctx, tx, asking, sold.code, spends=spends, proof=sold.proof, sold_at=scanned_at
+            )
             stood = programmes.version_at(tx, member.programme_id, self.event.at)
             version = member.version_id if stood is None else stood.id
             if not self.by_hand and not ctx.programme(tx, version).offline.earn:
@@ -155,7 +167,7 @@ class _Booking:
         wish = till.ask_to_redeem(self.scope, redeemed, None, event.at)
         if (facts := self._online(wish)) is not None:
             return self._finished(_told(facts, counted_online=True))
-        one = Burn(event.id, event.device_id, redeemed, event.at, self.wanted.allowance, self.by_hand)
+        one = Burn(event.id, event.device_id, redeemed, event.at, self.wanted.allowance, self.by_hand, self.proof)
         try:
             return self._burn(one, wish)
         except Conflict as refusal:
@@ -222,10 +234,11 @@ class _Booking:
             # A change, since a number that is nobody's counts as a guess here as everywhere.
             with self.ctx.change() as tx:
                 row = sales.sale_in(tx, self.scope, sale)
+                amount = sales.worth(tx, row.id)
                 member = scanning.holder_of(self.ctx, tx, self.scope, rotating.bare(sold.code))
         except NotFound:
             return False
-        return (row.member_id, row.amount_minor) == (member.id, sold.amount_minor)
+        return (row.member_id, amount) == (member.id, sold.amount_minor)
 
 
 def _told(facts: Facts, *, counted_online: bool = False) -> Fate:

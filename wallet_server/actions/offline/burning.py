@@ -38,7 +38,7 @@ GRACE = timedelta(minutes=1)
 @dataclass(frozen=True)
 class Burn:
     """What was burned: by which event, when by the server's clock, of what the till had reserved (public id).
-    `by_hand`: a person has it booked, whatever was reserved."""
+    `by_hand`: a person has it booked, whatever was reserved; `proof` is their word, where it counts as one."""
 
     event_id: int
     device_id: int
@@ -46,6 +46,7 @@ class Burn:
     at: datetime
     allowance: str | None
     by_hand: bool = False
+    proof: scanning.Proof | None = None
 
 
 def burn(ctx: Context, scope: Scope, one: Burn, done: Callable[[Tx, Facts], None]) -> tuple[Facts, bool]:
@@ -112,7 +113,7 @@ def _book(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, one: Burn, curr
     programme = ctx.programme(tx, member.version_id)
     purses = till.purses_of(tx, member, programme, scope.merchant_id)
     booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, member.tier, now)
-    booking = replace(booking, effective_at=one.at)
+    booking = replace(booking, effective_at=one.at, params={**booking.params, **scanning.noted(one.proof)})
     if wanted.reward is not None and not one.by_hand:
         said = catalogue.claim(tx, programme, member.programme_id, member.id, wanted.reward, now, scope.zone)
         booking = replace(booking, rule_id="reward", reason="burn.reward", params={**booking.params, **said})

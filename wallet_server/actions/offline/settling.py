@@ -14,11 +14,13 @@ from wallet_server.actions import keys
 from wallet_server.actions.context import Context
 from wallet_server.actions.counter import rotating, scanning
 from wallet_server.actions.offline import booking
-from wallet_server.errors import Conflict, Invalid, WalletError
+from wallet_server.actions.staff.roles import AT_TILL, VOUCH
+from wallet_server.errors import Conflict, Forbidden, Invalid, WalletError
+from wallet_server.records.counter import shifts
 from wallet_server.records.database import Tx
 from wallet_server.records.offline import arrivals
 from wallet_server.records.offline.arrivals import APPLIED, CONFLICT, REFUSED, EventRow, Fate
-from wallet_server.records.scope import Scope
+from wallet_server.records.scope import Cashier, Scope
 from wallet_server.records.staff import deeds
 
 ACCEPT, REFUSE, NOTE = "accept", "refuse", "note"
@@ -117,8 +119,9 @@ def settle(ctx: Context, scope: Scope, event: str, decision: str, note: str | No
     """Have an event booked after all (`accept`), leave it unbooked for good (`refuse`), or write something beside it
     (`note`). Who and when stands in the journal; the same again changes nothing.
 
-    Raises `Conflict` (`already-settled`, `being-settled`; and as `booking.book` does, when it cannot be booked:
-    then it waits on) and `NotFound`.
+    The word of a person who may vouch is a second proof for an older issue of a card. Raises `Conflict`
+    (`already-settled`, `being-settled`; and as `booking.book` does, when it cannot be booked: then it waits on),
+    `Forbidden` (`vouch-needed`: who accepts it may not vouch) and `NotFound`.
     """
     keys.require(scope, "manage")
     if decision not in (ACCEPT, REFUSE, NOTE):
@@ -165,13 +168,26 @@ def _accept(ctx: Context, scope: Scope, row: EventRow, since: datetime) -> None:
             raise Conflict("Somebody else has settled this meanwhile.", code="already-settled")
         deeds.add(tx, scope, deeds.OFFLINE_ACCEPTED, ctx.now(), about=row.public_id)
 
+    with ctx.look() as tx:
+        word = _word(tx, scope)
     try:
-        booking.book(ctx, row, finish, by_hand=True)
-    except WalletError:
+        booking.book(ctx, row, finish, by_hand=True, word=word)
+    except WalletError as refusal:
         with ctx.change() as tx:
             nobody = {"decision": None, "decided_by": None, "decided_at": None}
             arrivals.decide_own(tx, row.id, scope.principal, since, nobody)
-        raise
+        if refusal.code != "second-proof-needed":
+            raise
+        sentence = "This card is not up to date: an owner, signed in to the console, may vouch for its holder."
+        raise Forbidden(sentence, code="vouch-needed") from refusal
+
+
+def _word(tx: Tx, scope: Scope) -> Cashier | None:
+    """Who accepts, where it is a person whose role may vouch for a member."""
+    kind, _, person = scope.principal.partition(":")
+    row = shifts.person(tx, scope, person) if kind == "staff" else None
+    may = frozenset() if row is None else AT_TILL.get(row.role, frozenset())
+    return Cashier(row.id, row.public_id, row.name, row.role, may, "") if row is not None and VOUCH in may else None
 
 
 def _values(fate: Fate) -> dict[str, Any]:

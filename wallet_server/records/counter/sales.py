@@ -150,6 +150,12 @@ _ENTRIES = (
 )
 
 
+def worth(tx: Tx, sale_id: int) -> int:
+    """What the goods of a sale came to, before anything was taken off."""
+    query = sa.select(sa.func.sum(sale_lines.c.amount_minor)).where(sale_lines.c.sale_id == sale_id)
+    return int(tx.execute(query).scalar_one() or 0)
+
+
 def _entry(r: sa.Row) -> EntryRow:  # type: ignore[type-arg]
     return EntryRow(
         r.id,

@@ -82,10 +82,11 @@ def holders(tx: Tx, lookups: Sequence[bytes]) -> dict[bytes, tuple[int, bool]]:
 
 
 def add_numbers(tx: Tx, numbers: Mapping[bytes, int], at: datetime) -> bool:
-    """These numbers are these members'; False where one of them is somebody's since the caller looked."""
+    """These numbers are these members'; False where one of them is somebody's since the caller looked. In one order, so
+    that of two who add the same ones neither waits for the other."""
     make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
     plain = {"cipher": "", "kind": KIND, "key_id": "0", "issue": 1, "valid_from": at, "pass_id": None}
-    rows_ = [{"member_id": key, "lookup": lookup, **plain} for lookup, key in numbers.items()]
+    rows_ = [{"member_id": key, "lookup": lookup, **plain} for lookup, key in sorted(numbers.items())]
     if not rows_:
         return True
     made = make(codes).on_conflict_do_nothing(index_elements=["lookup"]).returning(codes.c.id)

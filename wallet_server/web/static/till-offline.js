@@ -55,10 +55,10 @@ export async function opened(counter) {
   stayAwake();
 }
 
-export async function openedWithout() {
-  down = true;
+export function openedWithout() {
+  turn(true);
   stayAwake();
-  await paint();
+  paint();
 }
 
 function stayAwake() {
@@ -104,9 +104,15 @@ async function reserve({ policies, allowance }) {
 
 // ------------------------------------------------------------------ the network goes and comes
 
+function turn(yes) {
+  const before = down;
+  down = yes;
+  if (down !== before) acts.line();
+}
+
 export function lost() {
   if (!queue) return;
-  down = true;
+  turn(true);
   paint();
 }
 
@@ -116,9 +122,9 @@ async function up() {
     await queue.register();
     await queue.sync();
     await fetchPack();
-    down = false;
+    turn(false);
   } catch {
-    down = true;
+    turn(true);
   }
   await paint();
   if (!before || down) return;
@@ -143,7 +149,7 @@ export async function paint() {
   const hard = events.filter((one) => ["conflict", "refused"].includes(one.state) && !one.seen).length;
   page.dataset.network = down ? "down" : "up";
   at("offline").hidden = !down;
-  at("offline-says").textContent = pack ? words.works_without : words.not_ready;
+  at("offline-says").textContent = desk.alone ? words.alone : pack ? words.works_without : words.not_ready;
   at("waits").hidden = !open && !hard && !down;
   at("waits").textContent = fill(hard ? words.waits_hard : words.waits, { n: open, hard });
   at("waits").classList.toggle("alert", hard > 0);
@@ -186,9 +192,11 @@ export async function serve(texts) {
   return true;
 }
 
-// How many units this card may spend here now, with what that rests on; 0 where nothing may be.
+// How many units this card may spend here now, with what that rests on; 0 where nothing may be, and where nobody serves who
+// would answer for it.
 async function spendable(code, state, card) {
   const { allowance, policies, ahead = { from: 0 } } = pack;
+  if (desk.alone) return 0;
   if (state !== "genuine" || !card?.current || !allowance || Date.parse(allowance.until) <= Date.now()) return 0;
   if (card.programme !== allowance.programme) return 0;
   const mine = (await queue.events()).filter((one) => one.allowance === allowance.id);
@@ -260,11 +268,12 @@ export async function held(deed) {
 // was may be counted already, and nothing is said of it here.
 export async function take(deed) {
   if (!queue || !pack || deed.training) return false;
+  const { alone } = desk; // the network may come back while this waits for its turn
   let kept = null;
   busy(true);
   try {
     // Tried online before: the service knows by its key whether it was counted, on whichever day this is brought.
-    kept = await queue.add(deed.sent ? deed.key : undefined, () => worded(deed), () => drawer.nextReceipt());
+    kept = await queue.add(deed.sent ? deed.key : undefined, () => worded(deed, alone), () => drawer.nextReceipt());
   } catch (fault) {
     if (!deed.sent) say(fault.kind ?? "unclear", fault.refused ?? words.not_kept);
   }
@@ -276,8 +285,9 @@ export async function take(deed) {
 }
 
 // The deed in its turn: another window may have spent what was left, or taken the receipt's number.
-async function worded({ kind, body, code, sent, typed }) {
+async function worded({ kind, body, code, sent, typed }, alone) {
   if (!WITHOUT_NETWORK.includes(kind)) throw refusal(words.needs_network, "unclear");
+  if (alone && kind !== "sale") throw refusal(words.may_not_spend);
   const own = { ...body };
   const field = kind === "sale" ? "receipt" : "reference";
   if (!sent && !typed && own[field].startsWith(`${drawer.get("series")}-`)) own[field] = drawer.receipt();

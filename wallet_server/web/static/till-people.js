@@ -1,7 +1,7 @@
 // Who serves: a name and a PIN take the till over, and a till that nobody touches for a while asks again. Practice, which
-// counts nothing, is switched here too.
+// counts nothing, is switched here too. Without a network no PIN can be checked: a locked till goes on with nobody then.
 import { at, element, fill, moment } from "./till-draw.js";
-import { asked, desk, drawer, focus, page, say, told, words } from "./till-stage.js";
+import { acts, asked, desk, drawer, focus, page, say, told, words } from "./till-stage.js";
 import { next, refresh } from "./till-card.js";
 
 const LOCK_AFTER = 5 * 60 * 1000;
@@ -25,8 +25,9 @@ function keep(shift) {
 export async function arrive() {
   const kept = drawer.get("shift");
   keep(kept && Date.parse(kept.until) > Date.now() ? kept : null);
+  if (drawer.get("alone") && acts.down()) goOn();
+  else if (drawer.get("locked") && !desk.cashier) lock();
   await know();
-  if (drawer.get("locked") && !desk.cashier) lock();
 }
 
 // Whom the service knows to serve here; asked anew when the network is back.
@@ -35,9 +36,9 @@ export async function know() {
     const { status, facts } = await asked("/v1/cashiers");
     desk.cashiers = status === 200 ? facts.cashiers : [];
   } catch {
-    desk.cashiers = [];
+    // Whoever was known goes on being known.
   }
-  at("who").hidden = !desk.cashiers.length && !desk.cashier;
+  at("who").hidden = !desk.cashiers?.length && !desk.cashier;
   if (at("shift").open && !chosen) list();
 }
 
@@ -46,7 +47,39 @@ export function lock(then = null) {
   afterwards = then;
   keep(null);
   drawer.keep("locked", true);
+  alone(false);
   choose();
+}
+
+// Whether nothing is asked of the service before somebody has entered a PIN.
+export const barred = () => Boolean(drawer.get("locked")) && !desk.cashier && !desk.alone;
+
+function alone(yes) {
+  desk.alone = yes;
+  if (yes) drawer.keep("alone", true);
+  else drawer.drop("alone");
+}
+
+// The network went or came: with it the lock is back.
+export function line() {
+  if (desk.alone && !acts.down()) {
+    next();
+    lock();
+  }
+  if (at("shift").open) list();
+}
+
+// Nobody stands at the till: it earns, and does nothing else.
+export function goOn() {
+  if (!acts.down()) return list();
+  alone(true);
+  at("shift").close();
+  const then = afterwards;
+  afterwards = null;
+  next();
+  say("ok", words.alone, words.ready);
+  acts.network();
+  if (then) then();
 }
 
 export function choose() {
@@ -60,10 +93,12 @@ function list() {
   const names = (desk.cashiers ?? []).map((one) =>
     element("li", {}, element("button", { type: "button", class: "big", disabled: !one.has_pin, click: () => pick(one) }, one.name, one.has_pin ? "" : element("span", { class: "hint" }, ` ${words.no_pin}`))),
   );
+  const cut = acts.down();
   at("cashiers").replaceChildren(...names);
-  at("cashiers").hidden = false;
+  at("cashiers").hidden = cut;
   at("pin-form").hidden = true;
-  at("shift-says").textContent = desk.cashiers?.length ? "" : words.no_cashiers;
+  at("alone").hidden = !cut || !drawer.get("locked");
+  at("shift-says").textContent = cut ? words.pins_wait : desk.cashiers?.length === 0 ? words.no_cashiers : "";
   at("shift-close").hidden = Boolean(drawer.get("locked"));
   at("leave-till").hidden = !desk.cashier;
 }
@@ -89,6 +124,7 @@ export async function enter() {
     answer = await asked(`/v1/cashiers/${chosen.id}/shift`, { body });
   } catch {
     at("shift-says").textContent = words.no_pin_offline;
+    acts.lost();
     return;
   }
   if (answer.status === 200) return entered(answer.facts);
@@ -102,6 +138,7 @@ export async function enter() {
 function entered(shift) {
   keep(shift);
   drawer.drop("locked");
+  alone(false);
   touched = Date.now();
   at("who").hidden = false;
   at("shift").close();
@@ -117,7 +154,7 @@ function entered(shift) {
 export async function leaveTill() {
   at("shift").close();
   try {
-    await asked("/v1/cashiers/shift", { method: "DELETE" });
+    if (!acts.down()) await asked("/v1/cashiers/shift", { method: "DELETE" });
   } catch {
     // It ends by itself; this device forgets it now.
   }
@@ -138,6 +175,7 @@ export function guard() {
   for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, touch, true);
   setInterval(idle, 5000);
   at("shift").addEventListener("cancel", (event) => drawer.get("locked") && event.preventDefault());
+  at("shift").addEventListener("close", () => barred() && choose()); // a browser closes it at a second Escape, unasked
 }
 
 // ------------------------------------------------------------------ practice

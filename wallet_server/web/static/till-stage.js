@@ -14,8 +14,9 @@ const given = address.get("key");
 if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 export const drawer = new Drawer(given);
 
-// Where it stands (`counter`), whose card is on the page (`holder`), whether an answer is awaited, who serves.
-export const desk = { counter: null, holder: null, working: false, cashier: null, cashiers: [], training: false };
+// Where it stands (`counter`), whose card is on the page (`holder`), whether an answer is awaited, who serves (`cashiers` are
+// those who may, null while nobody knows), whether a locked till goes on with nobody, without a network (`alone`).
+export const desk = { counter: null, holder: null, working: false, cashier: null, cashiers: null, alone: false, training: false };
 
 // What buttons that are drawn later do; the entry of the page fills it in.
 export const acts = {};

@@ -11,6 +11,7 @@ const KEPT = {
   receipt: "till-receipt",
   shift: "till-shift",
   locked: "till-locked",
+  alone: "till-alone",
 };
 const TRIES = 5;
 const WAIT = 10000;

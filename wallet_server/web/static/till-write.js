@@ -45,7 +45,12 @@ export async function send() {
     busy(false);
     return kept(deed, held);
   }
-  const tries = acts.works() ? SOME_TRIES : undefined;
+  if (acts.barred()) {
+    busy(false);
+    return acts.lock(send);
+  }
+  // While nobody serves, nothing goes to the service in anybody's name.
+  const tries = desk.alone ? 0 : acts.works() ? SOME_TRIES : undefined;
   const answer = await persist(root + deed.path, headers(deed), deed, (round) => say("wait", round ? words.again : words.sending), tries);
   busy(false);
   if (answer?.facts.code === "shift-over") return acts.lock(send);
@@ -168,7 +173,10 @@ export function offer() {
   offer.next = setTimeout(offer, 1000);
 }
 
+// Whether it was counted, nobody knows: what comes next has another number.
 export function leave() {
+  const { kind, training } = drawer.get("pending") ?? {};
+  if (NUMBERED.includes(kind) && !training) number(drawer.nextReceipt());
   drawer.drop("pending");
   busy(false);
   at("stuck").hidden = true;

@@ -20,8 +20,8 @@ const CODE = /^(?:[A-Za-z]\d{1,3}\.|\d{24}$)/;
 const RECOUNT_EVERY = 5 * 60 * 1000;
 const RECOUNT_AT_MOST = 60 * 1000;
 
-Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, privileges: drawPrivileges, gestures: drawGestures, open: drawOpen });
-Object.assign(acts, { proof: proof.ask, clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost });
+Object.assign(acts, { redeem, use, watch, locked, lock: people.lock, barred: people.barred, line: people.line, privileges: drawPrivileges, gestures: drawGestures, open: drawOpen });
+Object.assign(acts, { proof: proof.ask, clear, show, kept, first: firstThingToDo, down: offline.isDown, lost: offline.lost, network: offline.paint });
 Object.assign(acts, { offer, recount, recountSoon, back: awake, works: offline.works, serve: offline.serve, take: offline.take, held: offline.held, seen: offline.remember });
 
 // ------------------------------------------------------------------ opening and closing
@@ -30,8 +30,8 @@ async function open() {
   const before = await offline.begin();
   const found = await ask("/till/counter", null, words.opening);
   if (found.silent && before) {
-    begin(before);
-    return offline.openedWithout();
+    offline.openedWithout();
+    return begin(before);
   }
   const opened = Boolean(found.facts?.store);
   if (found.refused) refuseBy(found.refused);
@@ -191,6 +191,7 @@ click("waits", offline.openWaiting);
 click("sync", offline.sync);
 click("who", people.choose);
 click("leave-till", people.leaveTill);
+click("go-alone", people.goOn);
 click("shift-close", () => at("shift").close());
 on("pin-form", people.enter);
 for (const key of at("pin-pad").querySelectorAll("button")) {
