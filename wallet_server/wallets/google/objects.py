@@ -253,13 +253,13 @@ def _ticket(body: Body, copy: Copy, design: Design, speaker: Speaker) -> None:
 
 
 def _offers(body: Body, copy: Copy, design: Design) -> None:
-    """The coupons beside it. As objects they are handed to whoever has the card, and never taken off its list: those
-    that are over are inactive themselves."""
+    """The coupons beside it, the newest where they are more than it may name. As objects they are handed to whoever has
+    the card, and never taken off its list: those that are over are inactive themselves."""
     issuer = body["id"].partition(".")[0]
     if design.google.coupons == "objects" and copy.linked:
         body["linkedObjectIds"] = [f"{issuer}.{serial}" for serial in copy.linked[:MAX_LINKED]]
     elif design.google.coupons == "offers" and copy.offers and not copy.card.voided:
-        body["linkedOfferIds"] = [f"{issuer}.{serial}" for serial in copy.offers]
+        body["linkedOfferIds"] = [f"{issuer}.{serial}" for serial in copy.offers[-MAX_LINKED:]]
 
 
 def balance(card: Card, design: Design) -> Body:
