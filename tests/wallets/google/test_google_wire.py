@@ -210,6 +210,22 @@ def test_a_member_whose_status_changes_moves_to_the_class_of_that_status(
     wallet.close()
 
 
+def test_a_card_that_is_there_stays_of_its_kind_whatever_its_design_becomes(bench: Bench) -> None:
+    stale, euros = bench.stale(sample_card()), GALLERY["gift"]["euros"]
+    report = bench.put(stale)
+    gift = bench.again(stale, report, euros)
+    assert isinstance(bench.put(gift).verdict, Shown)
+    body = bench.there(stale)
+    assert body["loyaltyPoints"]["balance"].keys() == {"money"}
+    assert bench.google.shelf.find("giftCardObject", body["id"]) is None
+    assert gift.copy is not None
+    link = bench.wallet.link([replace(gift.copy, remote_state=report.remote_state)], NOW).link or ""
+    assert [one.kind for one in bench.google.api.links.opened(link.rpartition("/")[2])] == ["loyaltyObject"]
+    fresh = bench.stale(euros)
+    bench.put(fresh)
+    assert bench.there(fresh, "giftCardObject")["cardNumber"]
+
+
 def test_coupons_that_are_linked_as_objects_stay_linked_and_a_missing_one_holds_up_nobody(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
