@@ -16,6 +16,7 @@ from wallet_server.actions.context import MOST_PRESSES
 from wallet_server.actions.counter import till
 from wallet_server.actions.passes import saving
 from wallet_server.actions.people import leaving, recovery
+from wallet_server.actions.programme import programs
 from wallet_server.actions.vendors import google_accounts
 from wallet_server.errors import Unavailable
 from wallet_server.records import limits
@@ -128,6 +129,22 @@ def test_a_card_whose_insert_was_lost_is_inactive_once_it_is_replaced(street: St
     recovery.by_link(world.ctx, world.ctx.link("recover", holder.pass_public_id).rpartition("/")[2], "form")
     street.later(minutes=20)
     assert street.body(f"{OURS}.{serial}")["state"] == "INACTIVE"
+
+
+def test_after_a_restore_google_has_cards_and_class_as_the_books_have_them(street: Street) -> None:
+    world, (holder, card) = street.world, street.card()
+    world.sell(holder, 1000)
+    street.later(minutes=1)
+    above = f"{OURS}.{world.programme}"
+    colour = street.body(above, "loyaltyClass")["hexBackgroundColor"]
+    # As after a sale and a version that came after the backup.
+    street.google.resources.patch("loyaltyObject", card, {"loyaltyPoints": {"balance": {"int": 99}}})
+    fresh = {"hexBackgroundColor": "#123456", "reviewStatus": "UNDER_REVIEW"}
+    street.google.resources.patch("loyaltyClass", above, fresh)
+    programs.tell_every_phone(world.ctx)
+    street.later(minutes=1)
+    assert street.points(card) == 10
+    assert street.body(above, "loyaltyClass")["hexBackgroundColor"] == colour
 
 
 def test_cards_that_are_over_stop_at_a_google_that_is_away(street: Street) -> None:
