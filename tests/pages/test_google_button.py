@@ -79,8 +79,10 @@ def test_the_vendors_own_button_is_shown_unaltered_in_the_readers_language(world
     assert "/button/" not in page(world, holder, ANDROID, "en")
     assert world.client().get("/button/google-fr.svg").data == drawn
     assert world.client().get("/button/google-en.svg").status_code == 404
+    (tmp_path / "google-fr.svg").rename(tmp_path / "google-en.svg")
+    assert "/button/google-en.svg" in page(world, holder, ANDROID, "fr"), "where there is none of its own"
     world.ctx.settings = replace(world.ctx.settings, buttons_dir=None)
-    assert world.client().get("/button/google-fr.svg").status_code == 404
+    assert world.client().get("/button/google-en.svg").status_code == 404
 
 
 def test_a_merchants_software_gets_the_way_only_where_there_is_one(world: World) -> None:

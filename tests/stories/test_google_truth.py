@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from wallet_server.actions.context import MOST_PRESSES
 from wallet_server.actions.counter import till
 from wallet_server.actions.passes import saving
 from wallet_server.actions.people import leaving, recovery
+from wallet_server.actions.programme import programs
 from wallet_server.actions.vendors import google_accounts
 from wallet_server.errors import Unavailable
 from wallet_server.records import limits
@@ -23,6 +25,7 @@ from wallet_server.records.passes import alerts, passes
 from wallet_server.records.vendors import vendors
 from wallet_server.sandbox.google import Order
 from wallet_server.wallets.google import api
+from wallet_server.wallets.google.pushing import Push
 from wallet_server.wallets.port import Report, Stale
 
 
@@ -128,6 +131,51 @@ def test_a_card_whose_insert_was_lost_is_inactive_once_it_is_replaced(street: St
     recovery.by_link(world.ctx, world.ctx.link("recover", holder.pass_public_id).rpartition("/")[2], "form")
     street.later(minutes=20)
     assert street.body(f"{OURS}.{serial}")["state"] == "INACTIVE"
+
+
+def test_a_message_to_all_is_not_lost_to_a_recall_of_another_at_the_same_time(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, second, change = street.world, [], Push.change_class
+    street.card(promotions=True)
+    first = world.announce("Du pain chaud")
+    world.work()
+
+    def told() -> list[str]:
+        above = street.body(f"{OURS}.{world.programme}", "loyaltyClass")
+        return [one["id"] for one in above.get("messages", ())]
+
+    assert told() == [first]
+    world.clock.forward(days=2)
+
+    def slow(push: Push, kind: str, identifier: str, patch: dict[str, Any]) -> Mapping[str, Any]:
+        """Another worker comes between the look at the messages and their change."""
+        monkeypatch.setattr(Push, "change_class", change)
+        second.append(world.announce("Du pain froid"))
+        world.work()
+        return change(push, kind, identifier, patch)
+
+    monkeypatch.setattr(Push, "change_class", slow)
+    world.recall(first)
+    world.work()
+    street.later(seconds=2)
+    assert told() == second != []
+
+
+def test_after_a_restore_google_has_cards_and_class_as_the_books_have_them(street: Street) -> None:
+    world, (holder, card) = street.world, street.card()
+    world.sell(holder, 1000)
+    street.later(minutes=1)
+    above = f"{OURS}.{world.programme}"
+    colour = street.body(above, "loyaltyClass")["hexBackgroundColor"]
+    # As after a sale and a version that came after the backup.
+    street.google.resources.patch("loyaltyObject", card, {"loyaltyPoints": {"balance": {"int": 99}}})
+    fresh = {"hexBackgroundColor": "#123456", "reviewStatus": "UNDER_REVIEW"}
+    street.google.resources.patch("loyaltyClass", above, fresh)
+    programs.tell_every_phone(world.ctx)
+    street.later(minutes=1)
+    assert street.points(card) == 10
+    assert street.body(above, "loyaltyClass")["hexBackgroundColor"] == colour
 
 
 def test_cards_that_are_over_stop_at_a_google_that_is_away(street: Street) -> None:

@@ -62,7 +62,8 @@ class Copy:
     """One member's card as it is to be shown, with everything that a wallet needs to push it. `alert` is the facet that
     may raise an alert in this version; `programme` is the public id of its programme, `offers` are the serials of the
     coupons that stand beside it (put there already), `holder` is the name to show, where the member gave one. `linked`
-    are the serials of all that ever stood beside it, for a vendor that unlinks nothing."""
+    are the serials of all that ever stood beside it, for a vendor that unlinks nothing. `remote_state` is what the
+    vendor had of it, as in `Stale`: in a link it is named as what it is there."""
 
     card: Card
     alert: Alert | None
@@ -71,6 +72,7 @@ class Copy:
     offers: tuple[str, ...] = ()
     holder: str | None = None
     linked: tuple[str, ...] = ()
+    remote_state: str | None = None
 
 
 @dataclass(frozen=True)

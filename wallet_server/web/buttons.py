@@ -27,9 +27,10 @@ def button(name: str) -> Response:
 
 
 def button_path(wallet: str, tongue: str) -> str:
-    """The path of a wallet's button in this language; "" where the operator has put none there."""
-    name = f"{wallet}-{tongue}"
-    return f"{root()}/button/{name}.svg" if _file(name) is not None else ""
+    """The path of a wallet's button in this language, else of the English one: its owners want no words but their own
+    on it; "" where the operator has put neither there."""
+    named = (f"{wallet}-{language}" for language in (tongue, "en"))
+    return next((f"{root()}/button/{name}.svg" for name in named if _file(name) is not None), "")
 
 
 def _file(name: str) -> Path | None:

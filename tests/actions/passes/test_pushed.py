@@ -75,6 +75,51 @@ def test_each_sale_is_one_change_on_every_wallet_and_the_books_are_shown(world: 
     assert vendor.calls[2:] == [("patch", serial), ("patch", serial)]
 
 
+def test_a_sale_that_brought_a_status_while_the_vendor_was_away_is_one_change_afterwards(
+    world: World, vendor: Vendor
+) -> None:
+    serial = _save(world, holder := world.enrol())
+    vendor.answer = lambda _what: Later(60, "503")
+    world.clock.forward(minutes=2)
+    world.sell(holder, 40_000)
+    for _ in range(3):
+        world.work()
+        world.clock.forward(minutes=2)
+    vendor.answer = lambda _what: Shown()
+    vendor.calls.clear()
+    for _ in range(3):
+        world.work()
+        world.clock.forward(minutes=2)
+    tier = vendor.objects[serial].tier
+    assert tier is not None
+    assert (_points(vendor, serial), tier.code) == (400, "silver")
+    assert vendor.calls == [("patch", serial)]
+
+
+def test_the_alert_of_a_sale_while_the_vendor_was_away_goes_before_news_and_is_not_lost_to_them(
+    world: World, vendor: Vendor
+) -> None:
+    vendor.saved = True
+    holder = world.enrol(promotions=True)
+    serial = _save(world, holder)
+    vendor.answer = lambda _what: Later(60, "503")
+    world.clock.forward(minutes=2)
+    world.sell(holder, 1000)
+    world.work()
+    world.clock.forward(minutes=2)
+    world.announce("Bonjour @prénom")
+    world.work()
+    vendor.answer = lambda _what: Shown()
+    for _ in range(3):
+        world.clock.forward(minutes=2)
+        world.work()
+    assert vendor.alerts == [(serial, "points"), (serial, "news")]
+    assert (_points(vendor, serial), vendor.objects[serial].news is not None) == (10, True)
+    world.clock.forward(hours=1)
+    world.work()
+    assert len(vendor.alerts) == 2
+
+
 def test_three_alerts_a_day_then_silence_and_news_leave_the_last_to_the_counter(world: World, vendor: Vendor) -> None:
     vendor.saved = True
     holder = world.enrol(promotions=True)

@@ -147,6 +147,13 @@ def test_an_app_a_beginning_a_picture_of_ones_own_and_what_is_linked() -> None:
     assert "appLinkData" not in over
 
 
+def test_more_coupons_than_a_card_may_name_keep_no_card_back_and_the_newest_are_named() -> None:
+    copy = replace(copy_of(sample_card()), offers=tuple(f"s{number}" for number in range(60)))
+    body = objects.compose(copy, design("points"), ISSUER, NOW, banner=None)
+    assert limits.faults(body, "loyaltyObject", ISSUER) == []
+    assert body["linkedOfferIds"] == [f"{ISSUER}.s{number}" for number in range(10, 60)]
+
+
 @given(pence=st.integers(-(10**6), 10**6))
 @settings(max_examples=25, deadline=None)
 def test_no_balance_is_ever_a_fraction_in_binary(pence: int) -> None:

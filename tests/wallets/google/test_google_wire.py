@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import NOW, TEMPLATES, sample_card, sample_identity
@@ -18,6 +19,8 @@ from wallet_server.errors import Invalid, Misconfigured
 from wallet_server.rules.passes.card import Alert, Card, News
 from wallet_server.sandbox.authority import Authority
 from wallet_server.sandbox.google import GoogleServer, Order
+from wallet_server.sandbox.google import server as server_of_google
+from wallet_server.sandbox.google.batch import Answer as Answered
 from wallet_server.sandbox.google.shelf import Stored
 from wallet_server.wallets.banner import Banners
 from wallet_server.wallets.designs import Designs, load_designs
@@ -207,6 +210,22 @@ def test_a_member_whose_status_changes_moves_to_the_class_of_that_status(
     wallet.close()
 
 
+def test_a_card_that_is_there_stays_of_its_kind_whatever_its_design_becomes(bench: Bench) -> None:
+    stale, euros = bench.stale(sample_card()), GALLERY["gift"]["euros"]
+    report = bench.put(stale)
+    gift = bench.again(stale, report, euros)
+    assert isinstance(bench.put(gift).verdict, Shown)
+    body = bench.there(stale)
+    assert body["loyaltyPoints"]["balance"].keys() == {"money"}
+    assert bench.google.shelf.find("giftCardObject", body["id"]) is None
+    assert gift.copy is not None
+    link = bench.wallet.link([replace(gift.copy, remote_state=report.remote_state)], NOW).link or ""
+    assert [one.kind for one in bench.google.api.links.opened(link.rpartition("/")[2])] == ["loyaltyObject"]
+    fresh = bench.stale(euros)
+    bench.put(fresh)
+    assert bench.there(fresh, "giftCardObject")["cardNumber"]
+
+
 def test_coupons_that_are_linked_as_objects_stay_linked_and_a_missing_one_holds_up_nobody(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +369,22 @@ def test_a_lost_answer_changes_nothing_twice(bench: Bench, verb: str) -> None:
     bench.calls()
     bench.put(replace(wanted, remote_state=done.remote_state))
     assert bench.calls() == []
+
+
+def test_half_an_answer_to_a_change_that_may_have_rung_counts_as_one_that_did(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = bench.stale(sample_card())
+    report = bench.put(stale)
+    sent = server_of_google._sent
+
+    def half(request: web.BaseRequest, answer: Answered) -> web.Response:
+        return sent(request, replace(answer, body=answer.body[: len(answer.body) // 2]))
+
+    monkeypatch.setattr(server_of_google, "_sent", half)
+    lost = bench.put(bench.again(stale, report, richer(sample_card(), 5), POINTS))
+    assert isinstance(lost.verdict, Later)
+    assert (lost.alerted, bench.rung(stale)) == (True, 1)
 
 
 def message(name: str, notify: bool = True) -> Message:

@@ -44,6 +44,7 @@ TELL, ONE_BY_ONE = "announce-everybody", "announce-cards"
 """Kinds of jobs; their keys are announcement and set, of the latter with the last card."""
 SLICE = 500
 REFUSED_REST = timedelta(minutes=15)
+TURN_REST, IN_TURN = timedelta(seconds=1), "Another message to everybody is on its way; this one follows."
 SPENT = "The three alerts of these 24 hours were spent: it went silently."
 
 
@@ -168,14 +169,14 @@ def tell(ctx: Context, leases: Sequence[Lease]) -> None:
     """Decide of these messages, send them, or take them back; with no transaction open while the vendor is asked."""
     for lease in leases:
         announcement_id, _, set_id = lease.key.partition(":")
-        _carry(ctx, lease, int(announcement_id), int(set_id))
+        _carry(ctx, lease, int(announcement_id), int(set_id), leases)
     ctx.ring()
 
 
 @dataclass(frozen=True)
 class _Errand:
     """What is to be done of a message, whether it may ring and was counted as such before, and until when the issuer
-    rests."""
+    rests, or another message goes first."""
 
     row: AnnouncementRow
     message: ClassMessage
@@ -215,10 +216,13 @@ def _errand(ctx: Context, tx: Tx, announcement_id: int, set_id: int) -> _Errand 
     )
 
 
-def _carry(ctx: Context, lease: Lease, announcement_id: int, set_id: int) -> None:
+def _carry(ctx: Context, lease: Lease, announcement_id: int, set_id: int, mine: Sequence[Lease]) -> None:
     _judge(ctx, announcement_id, set_id)
     with ctx.look() as tx:
-        errand = _errand(ctx, tx, announcement_id, set_id)
+        errand, now = _errand(ctx, tx, announcement_id, set_id), ctx.now()
+        # Of two who change one list of messages at the same time the later takes the other's away.
+        if errand is not None and class_messages.under_way(tx, TELL, set_id, [one.id for one in mine], now):
+            errand = replace(errand, resting=(now + TURN_REST, IN_TURN))
     if errand is None or errand.wallet not in ctx.wallets:
         with ctx.change() as tx:
             jobs.settle(tx, [lease])

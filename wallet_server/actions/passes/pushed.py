@@ -90,6 +90,7 @@ def load(ctx: Context, tx: Tx, ready: Sequence[Ready], now: datetime) -> Load:
             mates.good,
             names.get(holder.id),
             mates.ever,
+            r.publication.remote_state,
         )
         coupon = slips.get(row.id)
         subject = passes.CARD if coupon is None else subject_of(coupon)

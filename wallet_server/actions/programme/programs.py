@@ -28,6 +28,7 @@ from wallet_server.records.programme import programmes
 from wallet_server.records.programme.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
+from wallet_server.records.vendors import vendors
 from wallet_server.rules.counter import codes
 from wallet_server.rules.programme.program import Programme, fingerprint, publishable
 from wallet_server.wallets.apple.strings import UNSHOWABLE
@@ -277,9 +278,11 @@ def list_programmes(ctx: Context, scope: Scope) -> list[ProgrammeRow]:
 
 
 def tell_every_phone(ctx: Context) -> None:
-    """After a restore: phones may show what came after the backup, so each is asked to fetch its card anew."""
+    """After a restore: phones may show what came after the backup, so each is asked to fetch its card anew; and vendors
+    to whom cards are pushed may have what came after it, so that is looked at, too."""
     with ctx.change() as tx:
         passes.ring_everybody(tx)
+        vendors.forget_classes(tx)
         rows = operating.all_programmes(tx)
         jobs.put(tx, [jobs.Put(REPUBLISH, f"{row.id}:0", jobs.BULK, ctx.now()) for row in rows if row.version_id])
 

@@ -241,3 +241,17 @@ def waiting(tx: Tx, set_id: int, until: datetime) -> int:
         jobs.c.kind.in_(("refresh", "ring")), jobs.c.dead_at.is_(None), jobs.c.run_at <= b("soon"), jobs.c.key.in_(ours)
     )
     return int(tx.execute(query, {"soon": micros(until)}).scalar_one())
+
+
+_UNDER_WAY = sa.select(jobs.c.id).where(
+    jobs.c.kind == b("kind"),
+    jobs.c.key.like(b("to_set")),
+    jobs.c.leased_until > b("now"),
+    jobs.c.id.not_in(b("mine", expanding=True)),
+)
+
+
+def under_way(tx: Tx, kind: str, set_id: int, mine: Sequence[int], now: datetime) -> bool:
+    """Whether somebody else works a job of this kind for this set just now; `mine` are the keys of the caller's."""
+    given = {"kind": kind, "to_set": f"%:{set_id}", "now": micros(now), "mine": list(mine)}
+    return tx.execute(_UNDER_WAY.limit(1), given).first() is not None

@@ -132,6 +132,12 @@ def keep_class(tx: Tx, key: ClassKey, wallet: str, given: Class, at: datetime) -
     _put(tx, key, said)
 
 
+def forget_classes(tx: Tx) -> None:
+    """Which versions vendors have taken is not known any more: every class is to be looked at and brought up to date.
+    What they were left with stays known to the doctor."""
+    tx.execute(sa.update(programme_wallets).values(programme_version_id=None))
+
+
 def _put(tx: Tx, key: ClassKey, said: Mapping[str, Any]) -> None:
     insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(programme_wallets)
     tx.execute(insert.values(**vars(key), **said).on_conflict_do_update(index_elements=list(vars(key)), set_=said))

@@ -125,12 +125,15 @@ def _exchanged(
         away = isinstance(fault, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
         return Answer(0, said=_short(fault), unheard=not away)
     if raw is None:
-        return Answer(0, said=f"an answer of more than {MOST_BYTES // 1024} KB")
+        return Answer(0, said=f"an answer of more than {MOST_BYTES // 1024} KB", unheard=True)
     try:
         found = orjson.loads(raw) if raw else {}
     except orjson.JSONDecodeError:
+        said = f"no JSON (status {response.status})"
+        if response.status >= 400:
+            return Answer(response.status, said=said)
         # A proxy's page, or half of an answer: nobody knows what became of the call.
-        return Answer(response.status if response.status >= 400 else 0, said=f"no JSON (status {response.status})")
+        return Answer(0, said=said, unheard=True)
     return answer(response.status, found, response.headers.get("retry-after"), time.time())
 
 

@@ -73,6 +73,15 @@ def vertical_of(card: Card, design: Design) -> Vertical:
     return wanted if has[wanted] is not None else "loyalty"
 
 
+def staying(card: Card, design: Design, kind: str) -> Design:
+    """The design with this kind for its cards, that of an object which is there: Google turns none into another kind,
+    and whoever saved it would hold an old one for good."""
+    found = next((one for one in ("loyalty", "giftCard") if one == kind), None)
+    if card.kind != "card" or found is None or vertical_of(card, design) == found:
+        return design
+    return replace(design, google=design.google.model_copy(update={"vertical": found}))
+
+
 def class_id(issuer: str, programme: str, card: Card, design: Design) -> str:
     """The class that this card belongs to: its programme's; a class of its own for each offer, event and, where the
     design says so, status."""
@@ -253,13 +262,13 @@ def _ticket(body: Body, copy: Copy, design: Design, speaker: Speaker) -> None:
 
 
 def _offers(body: Body, copy: Copy, design: Design) -> None:
-    """The coupons beside it. As objects they are handed to whoever has the card, and never taken off its list: those
-    that are over are inactive themselves."""
+    """The coupons beside it, the newest where they are more than it may name. As objects they are handed to whoever has
+    the card, and never taken off its list: those that are over are inactive themselves."""
     issuer = body["id"].partition(".")[0]
     if design.google.coupons == "objects" and copy.linked:
         body["linkedObjectIds"] = [f"{issuer}.{serial}" for serial in copy.linked[:MAX_LINKED]]
     elif design.google.coupons == "offers" and copy.offers and not copy.card.voided:
-        body["linkedOfferIds"] = [f"{issuer}.{serial}" for serial in copy.offers]
+        body["linkedOfferIds"] = [f"{issuer}.{serial}" for serial in copy.offers[-MAX_LINKED:]]
 
 
 def balance(card: Card, design: Design) -> Body:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from wallet_server.errors import Invalid, WalletError
 from wallet_server.rules.passes.card import Alert, Card
 from wallet_server.wallets.banner import Banners
-from wallet_server.wallets.designs import Designs
+from wallet_server.wallets.designs import Design, Designs
 from wallet_server.wallets.google import classes, limits, objects, state
 from wallet_server.wallets.google.api import (
     API,
@@ -111,10 +111,7 @@ class GoogleWallet:
         account = self._offices.account(copies[0].identity.credential_set, copies[0].identity.pass_type)
         if any(one.identity.pass_type != account.issuer_id for one in copies):
             raise Invalid("One address adds the cards of one issuer only.", code="invalid-card")
-        named = [
-            (self._vertical(one.card), f"{account.issuer_id}.{one.identity.serial}")
-            for one in copies
-        ]  # fmt: skip
+        named = [(self._vertical(one), f"{account.issuer_id}.{one.identity.serial}") for one in copies]
         address = save_link(account.email, account.key_pem, named, at, self._save_base)
         return Issued("text/html", b"", address, version=account.version)
 
@@ -122,8 +119,13 @@ class GoogleWallet:
         """Google's cards are no files: see `link`."""
         raise Invalid("An Android phone adds its cards from an address.", code="invalid-card")
 
-    def _vertical(self, card: Card) -> Vertical:
-        return objects.vertical_of(card, self._designs.get(card.design, card.design_version))
+    def _vertical(self, copy: Copy) -> Vertical:
+        return objects.vertical_of(copy.card, self._design(copy.card, state.read(copy.remote_state)))
+
+    def _design(self, card: Card, known: Known | None = None) -> Design:
+        """The design of this card; what Google has of it stays of its kind."""
+        design = self._designs.get(card.design, card.design_version)
+        return design if known is None else objects.staying(card, design, known.kind)
 
     # --- what all cards share ---------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class GoogleWallet:
         except WalletError as refused:
             return Report(stale.ref, Refused(refused.sentence), stale.remote_state)
         if known is not None and known.kind != wish.vertical:
-            known = None  # its design made another kind of it: that is another object
+            known = None  # it can be of that kind no more: that is another object
         if known is not None and not stale.uncertain and not state.changes(wish.body, known.digests):
             return Report(stale.ref, Shown(), stale.remote_state, note=wish.note)
         push = self._offices.push_in(session, turn, stale.hurried)
@@ -295,7 +297,7 @@ class GoogleWallet:
     def _wish(self, stale: Stale, copy: Copy, account: Account, known: Known | None, at: datetime) -> Wish:
         """What is to stand at Google. Raises `WalletError` for a card that breaks a rule."""
         card, issuer = copy.card, account.issuer_id
-        design = self._designs.get(card.design, card.design_version)
+        design = self._design(card, known)
         vertical = objects.vertical_of(card, design)
         sticky = known is not None and known.kind == vertical and vertical in _OWN_CLASS
         belongs = known.belongs if known is not None and sticky else None
@@ -320,16 +322,15 @@ class GoogleWallet:
         return Wish(
             vertical=vertical,
             body=body,
-            class_body=lambda: self._class_body(copy, body["classId"]),
+            class_body=lambda: self._class_body(copy, design, body["classId"]),
             news=None if message is None else (message["id"], message["displayInterval"]["end"]["date"]),
             alert=None if facet is None else "message" if facet == "news" else "balance",
             spent=stale.alerts_left is not None and stale.alerts_left <= 0,
             note=PLACES_NOTE if not places and card.places and not card.voided else None,
         )
 
-    def _class_body(self, copy: Copy, identifier: str) -> Body:
+    def _class_body(self, copy: Copy, design: Design, identifier: str) -> Body:
         card = copy.card
-        design = self._designs.get(card.design, card.design_version)
         pictures = self._gallery.of_class(card, design)
         callback = self._callback_url(copy.identity.credential_set)
         return classes.compose(card, design, identifier, card.organisation, pictures, callback_url=callback)
@@ -337,10 +338,9 @@ class GoogleWallet:
     def _align(self, push: Push, copy: Copy, wish: Wish) -> None:
         """A class that is all about what this card says (an event that was moved, a status with new colours) is looked
         at once by each process. Raises `Stopped`."""
-        design = self._designs.get(copy.card.design, copy.card.design_version)
-        if wish.vertical != "eventTicket" and not objects.by_tier(copy.card, design):
+        if wish.vertical != "eventTicket" and not objects.by_tier(copy.card, self._design(copy.card)):
             return
-        body = self._class_body(copy, wish.body["classId"])
+        body = wish.class_body()
         digests = state.digests(body)
         if self._aligned.get(body["id"]) != digests:
             push.align(f"{wish.vertical}Class", body, keep=frozenset({"issuerName", "callbackOptions"}))
