@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallet_server.rules.passes.card import ALERT_ORDER, Facet
-from wallet_server.rules.passes.publishing import Decision, Facets, decide
+from wallet_server.rules.passes.publishing import TOGETHER, Decision, Facets, decide
 
 ALL: frozenset[Facet] = frozenset(ALERT_ORDER)
 OLD = Facets(points=100, tier="bronze", news="n1")
@@ -38,6 +38,14 @@ def test_three_loud_changes_come_in_three_versions_in_the_written_order() -> Non
     third = decide(second.shown, NEW, ALL)
     assert third == Decision(NEW, "news", ())
     assert decide(third.shown, NEW, ALL) == Decision(NEW, None, ())
+
+
+def test_where_a_card_rings_as_a_whole_a_sale_has_one_alert_and_news_have_their_own() -> None:
+    first = decide(OLD, NEW, ALL, TOGETHER)
+    assert first == Decision(Facets(112, "silver", "n1"), "points", ("news",))
+    assert decide(first.shown, NEW, ALL, TOGETHER) == Decision(NEW, "news", ())
+    status = decide(OLD, Facets(100, "silver", "n2"), ALL, TOGETHER)
+    assert status == Decision(Facets(100, "silver", "n1"), "tier", ("news",))
 
 
 def test_silent_changes_never_wait_and_never_ring() -> None:

@@ -77,9 +77,8 @@ def publish(ctx: Context, tx: Tx, pass_ids: Sequence[int], now: datetime) -> lis
     for row in rows:
         old = served[row.id]
         awaited = old.unseen_since + AWAIT_FETCH if row.id in rung and old.seen < old.number else now
-        # What a vendor was not told of at the counter is still to ring, whatever comes meanwhile.
-        untold = ctx.pushes(row.wallet) and 0 <= old.rung < old.number
-        new, decision, change_at = _next_version(shelf, row, old, now, ctx.real(now), awaited > now, untold)
+        pushed = ctx.pushes(row.wallet)
+        new, decision, change_at = _next_version(shelf, row, old, now, ctx.real(now), awaited > now, pushed)
         wait = now + timedelta(seconds=ctx.settings.coalesce_seconds)
         # What is held back waits for a version of its own: for the phone to fetch this one, or for the time limit.
         turn = max(wait, awaited) if new is None else now + AWAIT_FETCH if row.id in rung else wait
@@ -121,7 +120,7 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
 
 
 def _next_version(
-    shelf: Desk, row: PassRow, old: Publication, now: datetime, at: datetime, unseen: bool, untold: bool
+    shelf: Desk, row: PassRow, old: Publication, now: datetime, at: datetime, unseen: bool, pushed: bool
 ) -> tuple[Publication | None, Decision, datetime | None]:
     wanted = shelf.wanted(row)
     if row.state != passes.ACTIVE and old.of_version == row.version:
@@ -131,9 +130,12 @@ def _next_version(
     # that waits to be fetched would be lost under the next one.
     before = Facets(old.seen_points, old.seen_tier, old.seen_news) if unseen else Facets(old.points, old.tier, old.news)
     awaited = frozenset(f for f in ALERT_ORDER if unseen and f == old.alert)
+    # What a vendor was not told of at the counter is still to ring, whatever comes meanwhile.
+    untold = pushed and 0 <= old.rung < old.number
     if untold and old.alert == "points" and (wanted.points, wanted.tier) == (old.points, old.tier):
         before, awaited = replace(before, points=wanted.points - 1), _POINTS  # another than wanted: it goes first
-    decision = publishing.decide(before, wanted, _facets(row.loud) | awaited)
+    together = publishing.TOGETHER if pushed else frozenset()
+    decision = publishing.decide(before, wanted, _facets(row.loud) | awaited, together)
     if "news" in decision.held and not shelf.stands(decision.shown.news):
         # What was to stay meanwhile has been recalled or is over.
         decision = replace(decision, shown=replace(decision.shown, news=None))
