@@ -189,3 +189,24 @@ def test_512_points_become_one_voucher_and_12_and_a_gesture_is_read_on_both_phon
     said = "Geste commercial\u00a0: livraison en retard"
     stage.until(lambda: said in str(droid.cards[card.id].body).replace("\\xa0", "\u00a0"), "the other phone has it too")
     assert stage.book_faults() == []
+
+
+def test_of_eight_scans_at_once_one_makes_the_voucher_and_of_eight_uses_one_has_it(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol(language="en"))
+    code = stage.code(phone)
+    sale(stage, code, [{"amount_minor": 46000}])
+    with ThreadPoolExecutor(8) as tills:
+        sold = list(tills.map(lambda _: sale(stage, code, [{"amount_minor": 600}]), range(8)))
+    (voucher,) = [one for answer in sold for one in answer.body["vouchers"]]
+    assert min(answer.body["balances"]["points"] for answer in sold) >= 0
+    stage.until(lambda: shown(phone, "points") == 8, "eight of 508 are left on the phone")
+
+    def use(number: int) -> Answer:
+        body = {"code": code, "receipt": f"U{number}", "currency": "EUR", "amount_minor": 2500, "vouchers": [voucher]}
+        return till(stage, "sales", body)
+
+    with ThreadPoolExecutor(8) as tills:
+        used = list(tills.map(use, range(8)))
+    assert sorted(answer.status for answer in used) == [200] + [409] * 7
+    assert {answer.body["code"] for answer in used if answer.status == 409} == {"coupon-used"}
+    assert stage.book_faults() == []
