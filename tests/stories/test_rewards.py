@@ -142,6 +142,7 @@ def test_the_till_says_what_to_do_with_each_kind_and_stock_runs_out(stage: Stage
     }
     refused = redeem(stage, code, "fitting")
     assert (refused.status, refused.body["code"], "until" in refused.body) == (409, "limit-reached", True)
+    assert (refused.body["rule"], refused.body["version"]) == ("reward", 2)
 
     codes = [stage.code(one) for one in stage.crowd(8)]
     for one in codes:
@@ -149,8 +150,8 @@ def test_the_till_says_what_to_do_with_each_kind_and_stock_runs_out(stage: Stage
     with ThreadPoolExecutor(8) as tills:
         answers = list(tills.map(lambda one: redeem(stage, one, "mug"), codes))
     assert sorted(answer.status for answer in answers) == [200] * 4 + [409] * 4, "one of the five was given before"
-    (why,) = {answer.body["code"] for answer in answers if answer.status == 409}
-    assert why == "out-of-stock"
+    (why,) = {(answer.body["code"], answer.body["sentence"]) for answer in answers if answer.status == 409}
+    assert why == ("out-of-stock", "Cette récompense est épuisée. Proposez-en une autre."), "as the member reads"
     assert (
         next(one for one in till(stage, "lookups", {"code": code}).body["rewards"] if one["code"] == "mug")["stock"]
         == 0

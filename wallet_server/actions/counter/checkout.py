@@ -14,7 +14,7 @@ from typing import Any
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter import rotating
-from wallet_server.actions.counter.bookings import counter_booking
+from wallet_server.actions.counter.bookings import by_rule, counter_booking
 from wallet_server.actions.passes.stale import REFRESH
 from wallet_server.actions.purse import catalogue, vouchers
 from wallet_server.actions.purse.vouchers import Gift
@@ -160,13 +160,15 @@ class Checkout:
         self.bill = Bill(programme, basket.lines, dealt.deals if dealt else ())
         self.hints = dealt.hints if dealt else ()
         self.given = {one.deal: one.pieces for one in dealt.deals} if dealt else {}
-        for code in uses.rewards:
-            self._reward(catalogue.known(programme, code))
-        catalogue.demand(self._tx, self._member.programme_id, self._member.id, self._wanted, now, basket.zone)
+        with by_rule(self._member, rewards.RULE):
+            for code in uses.rewards:
+                self._reward(catalogue.known(programme, code))
+            catalogue.demand(self._tx, self._member.programme_id, self._member.id, self._wanted, now, basket.zone)
         for text in uses.vouchers:
             self._voucher(text)
         if uses.pot is not None:
-            self._pot(uses.pot)
+            with by_rule(self._member, POT):
+                self._pot(uses.pot)
         spent = bool(uses.vouchers or uses.rewards)
         self.basket = basket._replace(lines=self.bill.net(), rewards_used=spent)
         self.amount_minor = self.bill.amount_minor
@@ -216,6 +218,14 @@ class Checkout:
 
     def _voucher(self, text: str) -> None:
         coupon = self._coupon(text)
+        with vouchers.by_promise(self._tx, self._member, coupon):
+            off = self._off(coupon)
+        use_id = new_id("use")
+        self._taken.append((coupon, use_id))
+        self.used.append(self._take(off, {"kind": VOUCHER, "id": coupon.public_id, "use": use_id}))
+
+    def _off(self, coupon: CouponRow) -> Off:
+        """What a voucher that is good for this basket takes off it."""
         if any(one.id == coupon.id for one, _ in self._taken):
             raise Conflict("This coupon was used already.", code="coupon-used", field="vouchers")
         coupon_rules.demand_good(coupon.state, coupon.valid_to, self._now)
@@ -226,9 +236,7 @@ class Checkout:
             facts: dict[str, str | int] = {"minimum_minor": off.minimum_minor, "amount_minor": self.bill.after_deals}
             sentence = f"This voucher is good for baskets of {least} or more."
             raise Conflict(sentence, code="basket-too-small", field="vouchers", facts=facts)
-        use_id = new_id("use")
-        self._taken.append((coupon, use_id))
-        self.used.append(self._take(off, {"kind": VOUCHER, "id": coupon.public_id, "use": use_id}))
+        return off
 
     def _coupon(self, text: str) -> CouponRow:
         if text.startswith("cou_"):
@@ -279,7 +287,7 @@ class Checkout:
             raise _not_enough(purse.code, max(0, purse.amount), amount)
         after = purse.amount - amount
         self.purses[currency] = replace(purse, amount=after)
-        said = (booking.rule_id, booking.reason, booking.params)
+        said = (booking.rule_id, booking.reason, booking.params, booking.programme_version_id)
         self.posted.append(Posted(0, booking.public_id, currency, -amount, after, *said))
         self._burns.append(_Burn(booking, currency, amount, gift))
 
@@ -287,12 +295,14 @@ class Checkout:
         """Book what the sale used, once it is stored and before it earns; `purses` then hold what is left. Returns the
         jobs that tell the vouchers' passes. Raises `Conflict` (`out-of-stock`, `not-enough`)."""
         tx, member, now = self._tx, self._member, self._now
-        catalogue.take(tx, member.programme_id, self._wanted)
+        with by_rule(member, rewards.RULE):
+            catalogue.take(tx, member.programme_id, self._wanted)
         purses = dict(self._before)
         row = programmes.programme_by_id(tx, member.programme_id) if any(one.gift for one in self._burns) else None
         for one in self._burns:
             purse = purses[one.currency]
-            ledger.burn(tx, replace(one.booking, sale_id=sale_id), purse, one.amount)
+            with by_rule(member, one.booking.rule_id):
+                ledger.burn(tx, replace(one.booking, sale_id=sale_id), purse, one.amount)
             purses[one.currency] = replace(purse, amount=purse.amount - one.amount)
             if row is not None and one.gift is not None:
                 self.made.append(vouchers.give(self._ctx, tx, row, member.id, one.gift, now)[0].public_id)

@@ -156,7 +156,8 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
         rotating.demand_fresh(ctx, tx, scope, wanted.code)
         members.lock_member(tx, member.id)
         coupon = coupons.of_passes(tx, [member.coupon_pass])[member.coupon_pass]
-        rules.demand_good(coupon.state, coupon.valid_to, now)
+        with vouchers.by_promise(tx, member, coupon):
+            rules.demand_good(coupon.state, coupon.valid_to, now)
         vouchers.demand_current(tx, coupon, member.coupon_pass)
         use_id = new_id("use")
         vouchers.take(tx, scope, coupon, use_id, wanted.reference, now)
