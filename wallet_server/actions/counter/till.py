@@ -135,8 +135,7 @@ def count(
     """Store a sale of a member who is held, by this version of the programme, and award what it gives: what was
     booked. `purses` are the member's, where they were read since. Raises `Invalid` (`wrong-currency`), and as using
     vouchers, rewards and a pot does."""
-    till_id, _ = at_till(scope)
-    spends, occurred = sold.uses.spends, sold.occurred_at or now
+    (till_id, _), spends, occurred = at_till(scope), sold.uses.spends, sold.occurred_at or now
     rater = ctx.rater(tx, version_id)
     programme, current = rater.programme, ctx.programme(tx, member.version_id)
     if sold.money != programme.money.iso:
