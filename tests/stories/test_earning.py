@@ -80,6 +80,20 @@ def test_a_basket_earns_by_its_amount_and_goods_that_are_excluded_earn_nothing(s
     nothing = sell(stage, phone, goods(9900, "medicine"))
     assert (gave(nothing), {why for _, why in withheld(nothing)}) == ({}, {"goods"})
     stage.until(lambda: shown(phone, "points") == 39, "the rest alone is on the phone")
+
+    # Nor does anything that the member has buy medicine: it is refused, and stays the member's.
+    name = {"fr": "une remise de 2 €", "en": "a €2 discount"}
+    cost = {"currency": "points", "amount": 5}
+    two = {"code": "two", "kind": "amount", "names": name, "cost": cost, "value_minor": 200}
+    publish(stage, {"id": "euro", "currency": "points", "per": EURO}, rewards=[two])
+    body = {"code": stage.code(phone), "currency": "EUR", "rewards": ["two"]}
+    medicine, mixed = [goods(9900, "medicine")], [goods(9900, "medicine"), goods(500, "soap")]
+    refused = stage.call("POST", "/v1/sales", {**body, "receipt": "M1", "lines": medicine}, stage.facts["till_key"])
+    assert (refused.status, refused.body["code"], refused.body["rule"]) == (409, "nothing-off", "reward")
+    paid = stage.call("POST", "/v1/sales", {**body, "receipt": "M2", "lines": mixed}, stage.facts["till_key"])
+    assert (paid.body["to_pay_minor"], paid.body["discounts"][0]["line"]) == (10200, 2)
+    assert gave(paid.body) == {"reward": -5, "euro": 3}
+    stage.until(lambda: shown(phone, "points") == 37, "five were spent once")
     assert stage.book_faults() == []
 
 

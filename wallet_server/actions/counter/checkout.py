@@ -196,10 +196,14 @@ class Checkout:
         }
 
     def _take(self, off: Off, used: dict[str, Any]) -> dict[str, Any]:
-        """Take this off the bill, and note with what is used how much of which line it was."""
+        """Take this off the bill, and note with what is used how much of which line it was. What would take nothing off
+        is not used up for it."""
         if off.percent is None and off.amount_minor is None:
             return used
         total = self.bill.take(off)
+        if not total:
+            sentence = "Nothing of this basket can be reduced by this: keep it for another time."
+            raise Conflict(sentence, code="nothing-off", field=f"{used['kind']}s")
         share = {} if off.percent is None else {"percent": off.percent}
         lines = {str(number): part for number, part in self.bill.taken[-1].off.items()}
         return {**used, **share, "off_minor": total, "lines": lines}
@@ -219,10 +223,10 @@ class Checkout:
     def _voucher(self, text: str) -> None:
         coupon = self._coupon(text)
         with vouchers.by_promise(self._tx, self._member, coupon):
-            off = self._off(coupon)
-        use_id = new_id("use")
+            use_id = new_id("use")
+            used = self._take(self._off(coupon), {"kind": VOUCHER, "id": coupon.public_id, "use": use_id})
         self._taken.append((coupon, use_id))
-        self.used.append(self._take(off, {"kind": VOUCHER, "id": coupon.public_id, "use": use_id}))
+        self.used.append(used)
 
     def _off(self, coupon: CouponRow) -> Off:
         """What a voucher that is good for this basket takes off it."""

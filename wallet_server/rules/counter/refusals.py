@@ -77,6 +77,10 @@ _SAID: Mapping[str, Mapping[str, str]] = {
         "en": "The basket is too small for this voucher.",
         "fr": "Le panier est trop petit pour ce bon.",
     },
+    "nothing-off": {
+        "en": "Nothing of this basket can be reduced by this. Keep it for another time.",
+        "fr": "Rien dans ce panier ne peut être réduit avec cela. Gardez-le pour une autre fois.",
+    },
     "coupon-used": {"en": "This voucher was used already.", "fr": "Ce bon a déjà été utilisé."},
     "coupon-expired": {"en": "This voucher has run out.", "fr": "Ce bon a expiré."},
     "coupon-void": {"en": "This voucher was cancelled.", "fr": "Ce bon a été annulé."},
