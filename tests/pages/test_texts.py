@@ -114,7 +114,7 @@ def test_the_till_has_words_for_every_refusal_it_may_meet(language: str) -> None
     elsewhere |= {"bad-overlap", "key-replaced", "name-needed", "bad-scopes", "device-key"}
     assert "not-enough" in codes
     assert codes - known - elsewhere == set()
-    assert texts(language)["till.script.problems.expired-card"] == refusals.said("expired-card", language)
+    assert texts(language)["till.script.problems.expired-card"] == refusals.said("expired-card", language, {})
 
 
 def test_a_text_that_does_not_exist_is_no_blank() -> None:

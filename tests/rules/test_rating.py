@@ -338,7 +338,7 @@ def test_a_condition_on_lines_is_about_those_it_holds_for() -> None:
 def test_a_condition_without_an_answer_counts_as_false_and_is_noted() -> None:
     told = programme(EURO | {"when": "basket.amount_minor / (member.visits - 3) > 1"})
     rater, basket = Rater(told), Basket([bought(1000)], NOON)
-    assert rater.rate(basket, State(sales=3)) == ((), (), ("euro",))
+    assert rater.rate(basket, State(sales=3)) == ((), (), ("euro",), (("euro", "condition"),))
     assert rater.remember(basket, State(sales=3), rater.rate(basket, State(sales=3)))["unanswered"] == ["euro"]
     assert [award.amount for award in rater.rate(basket, State(sales=5)).awards] == [10]
 

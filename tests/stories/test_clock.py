@@ -73,3 +73,30 @@ def test_two_years_pass_in_a_moment(stage: Stage) -> None:
     live = stage.call("POST", "/sandbox/clock", body, founded["merchant_key"], Idempotency_Key="c-2")
     assert (live.status, live.body["code"]) == (403, "clock-live")
     assert stage.book_faults() == []
+
+
+def test_tiers_are_reviewed_and_birthdays_come_by_the_clock_that_was_moved(stage: Stage) -> None:
+    programme = f"/v1/programmes/{stage.facts['programme']}"
+    document = stage.merchant("GET", programme).body["document"]
+    month = {"metric": "spend", "at_least": 10_000, "window": "rolling-30-days"}
+    bronze, gold = ({"code": code, "names": dict.fromkeys(("fr", "en"), code.title())} for code in ("bronze", "gold"))
+    document["tiers"] = {"currency": "status", "levels": [{**bronze, "threshold": 0}, {**gold, "needs": month}]}
+    document["multipliers"] = [{"id": "feast", "factor": [2, 1], "birthday": "day", "rules": ["euro"]}]
+    document["earn"] = [{"id": "euro", "currency": "points", "per": {"amount_minor": 100, "points": 1}}]
+    answer = stage.merchant("POST", f"{programme}/versions", {"document": document})
+    assert answer.status == 200, answer
+
+    feast = (datetime.now(UTC) + timedelta(days=40)).replace(hour=12)
+    member = stage.enrol()
+    birthday = {"birthday": f"{feast:%m-%d}"}
+    assert stage.merchant("PUT", f"/v1/members/{member['member']}/birthday", birthday).status == 200
+    phone = stage.phone(member)
+    sold = stage.sell(stage.code(phone), 15_000).body
+    assert (sold["tier"], sold["entries"][0]["amount"]) == ("gold", 150)
+    stage.until(lambda: shown(phone, "tier") == "Gold", "the phone shows the tier")
+
+    assert stage.merchant("POST", "/sandbox/clock", {"to": feast.isoformat()}).status == 200
+    stage.until(lambda: shown(phone, "tier") == "Bronze", "what was spent is more than thirty days ago", 5)
+    assert stage.sell(stage.code(phone), 1_000).body["entries"][0]["amount"] == 20
+    stage.until(lambda: "170" in str(shown(phone, "points")), "a birthday counts twice")
+    assert stage.book_faults() == []

@@ -52,6 +52,10 @@ def gave(told: dict[str, Any]) -> dict[str, int]:
     return {entry["rule"]: entry["amount"] for entry in told["entries"]}
 
 
+def withheld(told: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["rule"], one["why"]) for one in told["withheld"]]
+
+
 def goods(amount_minor: int, category: str | None = None, tax_minor: int = 0) -> dict[str, Any]:
     return {"amount_minor": amount_minor, "category": category, "tax_minor": tax_minor}
 
@@ -73,8 +77,23 @@ def test_a_basket_earns_by_its_amount_and_goods_that_are_excluded_earn_nothing(s
     told = sell(stage, phone, goods(2650, "medicine"), goods(1020, "soap"))
     assert gave(told) == {"euro": 10, "line-down-in": 10, "basket-up-in": 11, "basket-down-out": 10}
     assert "€10.20" in told["entries"][0]["sentence"]
-    assert gave(sell(stage, phone, goods(9900, "medicine"))) == {}
+    nothing = sell(stage, phone, goods(9900, "medicine"))
+    assert (gave(nothing), {why for _, why in withheld(nothing)}) == ({}, {"goods"})
     stage.until(lambda: shown(phone, "points") == 39, "the rest alone is on the phone")
+
+    # Nor does anything that the member has buy medicine: it is refused, and stays the member's.
+    name = {"fr": "une remise de 2 €", "en": "a €2 discount"}
+    cost = {"currency": "points", "amount": 5}
+    two = {"code": "two", "kind": "amount", "names": name, "cost": cost, "value_minor": 200}
+    publish(stage, {"id": "euro", "currency": "points", "per": EURO}, rewards=[two])
+    body = {"code": stage.code(phone), "currency": "EUR", "rewards": ["two"]}
+    medicine, mixed = [goods(9900, "medicine")], [goods(9900, "medicine"), goods(500, "soap")]
+    refused = stage.call("POST", "/v1/sales", {**body, "receipt": "M1", "lines": medicine}, stage.facts["till_key"])
+    assert (refused.status, refused.body["code"], refused.body["rule"]) == (409, "nothing-off", "reward")
+    paid = stage.call("POST", "/v1/sales", {**body, "receipt": "M2", "lines": mixed}, stage.facts["till_key"])
+    assert (paid.body["to_pay_minor"], paid.body["discounts"][0]["line"]) == (10200, 2)
+    assert gave(paid.body) == {"reward": -5, "euro": 3}
+    stage.until(lambda: shown(phone, "points") == 37, "five were spent once")
     assert stage.book_faults() == []
 
 
@@ -87,10 +106,12 @@ def test_a_visit_counts_once_and_an_event_counts_too(stage: Stage) -> None:
     phone = stage.phone(stage.enrol(language="en"))
     now = datetime.now(UTC)
     assert gave(sell(stage, phone, goods(250), at=now - timedelta(days=2))) == {"visit": 1}
-    assert gave(sell(stage, phone, goods(199), at=now - timedelta(days=1))) == {}
+    small = sell(stage, phone, goods(199), at=now - timedelta(days=1))
+    assert (gave(small), withheld(small)) == ({}, [("visit", "minimum")])
+    assert small["withheld"][0]["sentence"] == "The purchase is below the smallest one that counts, €2.00."
     assert gave(sell(stage, phone, goods(250), at=now - timedelta(seconds=60))) == {"visit": 1}
     again = sell(stage, phone, goods(250), at=now)
-    assert (gave(again), again["counted_before"]) == ({}, True)
+    assert (gave(again), again["counted_before"], withheld(again)) == ({}, True, [("visit", "visit")])
 
     attended = {"name": "workshop_attended", "code": stage.code(phone), "proof": "sheet 12, line 3"}
     told = stage.merchant("POST", "/v1/events", attended)
@@ -98,7 +119,10 @@ def test_a_visit_counts_once_and_an_event_counts_too(stage: Stage) -> None:
     stage.until(lambda: shown(phone, "points") == 50, "the workshop is on the phone")
     stage.until(lambda: any("50" in alert.text for alert in phone.lock_screen), "and the phone says so")
     assert gave(stage.merchant("POST", "/v1/events", attended).body) == {"workshop": 30}
-    assert gave(stage.merchant("POST", "/v1/events", attended).body) == {}
+    over = stage.merchant("POST", "/v1/events", attended | {"language": "fr"}).body
+    assert (gave(over), withheld(over)) == ({}, [("workshop", "limit")])
+    assert over["withheld"][0]["sentence"] == "La limite est atteinte."
+    assert over["withheld"][0]["version"] == over["version"]
     refused = stage.merchant("POST", "/v1/events", attended | {"proof": None})
     assert (refused.status, refused.body["code"]) == (400, "proof-needed")
 

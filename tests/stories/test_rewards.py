@@ -142,6 +142,7 @@ def test_the_till_says_what_to_do_with_each_kind_and_stock_runs_out(stage: Stage
     }
     refused = redeem(stage, code, "fitting")
     assert (refused.status, refused.body["code"], "until" in refused.body) == (409, "limit-reached", True)
+    assert (refused.body["rule"], refused.body["version"]) == ("reward", 2)
 
     codes = [stage.code(one) for one in stage.crowd(8)]
     for one in codes:
@@ -149,8 +150,8 @@ def test_the_till_says_what_to_do_with_each_kind_and_stock_runs_out(stage: Stage
     with ThreadPoolExecutor(8) as tills:
         answers = list(tills.map(lambda one: redeem(stage, one, "mug"), codes))
     assert sorted(answer.status for answer in answers) == [200] * 4 + [409] * 4, "one of the five was given before"
-    (why,) = {answer.body["code"] for answer in answers if answer.status == 409}
-    assert why == "out-of-stock"
+    (why,) = {(answer.body["code"], answer.body["sentence"]) for answer in answers if answer.status == 409}
+    assert why == ("out-of-stock", "Cette récompense est épuisée. Proposez-en une autre."), "as the member reads"
     assert (
         next(one for one in till(stage, "lookups", {"code": code}).body["rewards"] if one["code"] == "mug")["stock"]
         == 0
@@ -188,4 +189,25 @@ def test_512_points_become_one_voucher_and_12_and_a_gesture_is_read_on_both_phon
     (card,) = [one for one in droid.cards.values() if one.kind == "loyaltyObject"]
     said = "Geste commercial\u00a0: livraison en retard"
     stage.until(lambda: said in str(droid.cards[card.id].body).replace("\\xa0", "\u00a0"), "the other phone has it too")
+    assert stage.book_faults() == []
+
+
+def test_of_eight_scans_at_once_one_makes_the_voucher_and_of_eight_uses_one_has_it(stage: Stage) -> None:
+    phone = stage.phone(stage.enrol(language="en"))
+    code = stage.code(phone)
+    sale(stage, code, [{"amount_minor": 46000}])
+    with ThreadPoolExecutor(8) as tills:
+        sold = list(tills.map(lambda _: sale(stage, code, [{"amount_minor": 600}]), range(8)))
+    (voucher,) = [one for answer in sold for one in answer.body["vouchers"]]
+    assert min(answer.body["balances"]["points"] for answer in sold) >= 0
+    stage.until(lambda: shown(phone, "points") == 8, "eight of 508 are left on the phone")
+
+    def use(number: int) -> Answer:
+        body = {"code": code, "receipt": f"U{number}", "currency": "EUR", "amount_minor": 2500, "vouchers": [voucher]}
+        return till(stage, "sales", body)
+
+    with ThreadPoolExecutor(8) as tills:
+        used = list(tills.map(use, range(8)))
+    assert sorted(answer.status for answer in used) == [200] + [409] * 7
+    assert {answer.body["code"] for answer in used if answer.status == 409} == {"coupon-used"}
     assert stage.book_faults() == []

@@ -11,8 +11,10 @@ import pytest
 
 from tests.conftest import databases
 from tests.stories.stage import Stage, shown
+from wallet_server.rules.passes.card import Palette
 from wallet_server.sandbox.google import AndroidPhone
 from wallet_server.sandbox.phones.phone import Phone
+from wallet_server.wallets.drawing import Drawings
 
 ANDROID = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 KEEPER = "Allez, plus que 116 points et vous vous hisserez au statut de Gardien de la blancheur"
@@ -113,6 +115,11 @@ def test_a_member_rises_and_every_card_says_how_far_it_is(stage: Stage) -> None:
     assert KEEPER in page(member["card_url"]), "and the card on the web"
     assert shown(iphone, "tier") == "Pro du propre"
     assert face(iphone)["backgroundColor"] == "rgb(223, 228, 234)"
+    ground = Palette("#dfe4ea", "#1c2733", "#48566a")
+    bar = next(iter(iphone.cards.values())).file.image("strip", "fr")
+    assert (
+        bar == Drawings().gauge("points", 1, ground, 88).pngs[-1] != Drawings().gauge("points", 1, ground, 87).pngs[-1]
+    )
     assert next(iter(pixel.cards.values())).body["heroImage"] != banner
     assert "Pressing en 24 h" in str(shown(iphone, "detail.benefits"))
     assert "Pressing en 24 h" in module(pixel, "detail-benefits")[1]

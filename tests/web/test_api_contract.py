@@ -50,6 +50,15 @@ def test_the_document_is_openapi_3_1_and_every_schema_in_it_is_sound(new_databas
     assert len(identifiers) == len(set(identifiers))
 
 
+def test_the_form_of_a_programme_is_published_for_everybody(new_database: NewDatabase, tmp_path: Path) -> None:
+    with founded(new_database("sqlite"), tmp_path) as world:
+        answer = world.client().get("/openapi/programme.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/schema+json")
+    form = jsonschema.Draft202012Validator(answer.get_json(force=True))
+    assert form.is_valid(default_document("Boulangerie"))
+    assert not form.is_valid({**default_document("Boulangerie"), "earns": []})
+
+
 @pytest.mark.slow
 @mostly_on("sqlite")
 def test_no_request_made_from_the_document_is_a_fault_of_ours(

@@ -37,7 +37,7 @@ PUBLIC = {
     *("trust.page", "trust.certificate", "trust.certificate_pem", "trust.profile"),
     *("home.first_page", "till-page.page", "files.static_file", "files.palette", "health"),
     *("swagger.static", "swagger.swagger", "swagger.oauth2-redirect"),
-    *("openapi.static", "openapi.doc_url", "openapi.openapi"),
+    *("openapi.static", "openapi.doc_url", "openapi.openapi", "programme-schema.schema"),
 }
 """Every other route answers 401 without a key. Whoever adds a route decides here which of the two it is."""
 JSON = "application/json"

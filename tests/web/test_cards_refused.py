@@ -72,7 +72,7 @@ def test_the_six_refusals_have_each_a_code_a_sentence_and_nothing_else(world: Wo
                 {"unreadable-code": 400}.get(code, 409 if "d-card" in code else 404),
                 code,
             )
-            assert told["sentence"] == refusals.said(code, language)
+            assert told["sentence"] == refusals.said(code, language, {})
             assert set(told) == {"type", "title", "status", "code", "request_id", "field", "sentence"}
             sentences.add(told["sentence"])
         sale = {"code": text, "receipt": f"r-{code}", "amount_minor": 100, "currency": "EUR"}

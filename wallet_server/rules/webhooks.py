@@ -24,7 +24,11 @@ JOINED, MERGED, SAVED, REMOVED = "member.joined", "member.merged", "pass.saved",
 COUNTED, REFUNDED, TIER, REDEEMED = "sale.counted", "sale.refunded", "tier.changed", "reward.redeemed"
 ISSUED, USED, EXPIRING = "voucher.issued", "voucher.used", "points.expiring"
 GOODWILL = "goodwill.given"
-KINDS = (JOINED, MERGED, SAVED, REMOVED, COUNTED, REFUNDED, TIER, REDEEMED, ISSUED, USED, GOODWILL, EXPIRING)
+UNREDEEMED, UNUSED, UNGIVEN = "reward.undone", "voucher.undone", "goodwill.undone"
+KINDS = (
+    *(JOINED, MERGED, SAVED, REMOVED, COUNTED, REFUNDED, TIER, REDEEMED, UNREDEEMED),
+    *(ISSUED, USED, UNUSED, GOODWILL, UNGIVEN, EXPIRING),
+)
 """What an address may ask to be told."""
 TEST = "webhook.test"
 """What is sent at a merchant's wish, asked for or not."""

@@ -16,12 +16,13 @@ from wallet_server.web.customer import CUSTOMER, card_state
 from wallet_server.web.home import home
 from wallet_server.web.look import look
 from wallet_server.web.pair import pair_facts, pair_page
+from wallet_server.web.programme_schema import programme_schema
 from wallet_server.web.rendering import FOLDER, Press, language, palette_sheet, press, render
 from wallet_server.web.till_page import till_facts, till_page
 from wallet_server.web.trust import trust
 
 PAGES = (home, *CUSTOMER, till_page, pair_page, trust, look)
-DATA = (card_state, till_facts, assets, pair_facts, buttons)
+DATA = (card_state, till_facts, assets, pair_facts, buttons, programme_schema)
 API_PATHS = ("/v1/", "/apple/", "/openapi", "/health", "/static/", "/palette/", "/asset/", "/button/")
 CONSOLE_PATH = "/console"
 BY_CODE = {"link-expired": "expired", "link-over": "over", "not-your-role": "role", "forged": "stale"}

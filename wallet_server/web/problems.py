@@ -87,7 +87,7 @@ def problem(
 def refused(fault: WalletError) -> Response:
     """A refusal of the product, told to the caller."""
     status = BY_CODE.get(fault.code) or next((s for kind, s in STATUS if isinstance(fault, kind)), 400)
-    said = refusals.said(fault.code, _language())
+    said = refusals.said(fault.code, _language(fault), fault.facts)
     more = fault.facts if said is None else {**fault.facts, "sentence": said}
     response = problem(status, fault.code, fault.sentence, field=fault.field, faults=fault.faults, **more)
     if isinstance(fault, TooMany | Unavailable):
@@ -101,11 +101,11 @@ def refused(fault: WalletError) -> Response:
     return response
 
 
-def _language() -> str:
-    """In which language the caller's cashier reads, as a till's call says."""
+def _language(fault: WalletError) -> str:
+    """In which language the caller's cashier reads, as a till's call says; else the member's, where a rule refused."""
     sent = request.get_json(silent=True) if request.is_json else None
     language = sent.get("language") if isinstance(sent, dict) else None
-    return language if isinstance(language, str) else "en"
+    return language if isinstance(language, str) else str(fault.facts.get("language", "en"))
 
 
 def invalid(fault: ValidationError) -> Response:

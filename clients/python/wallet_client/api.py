@@ -345,6 +345,7 @@ class Counted(TypedDict):
     programme: str
     version: int
     entries: list[Entry]
+    withheld: list[Withheld]
     balances: dict[str, int]
     tier: str | None
     reward: str | None
@@ -538,6 +539,8 @@ class Entry(TypedDict):
     currency: str
     amount: int
     rule: str
+    version: int
+    """Of the programme, under which it was booked; what comes back is of the sale's."""
     reason: str
     sentence: str
 
@@ -582,6 +585,7 @@ class EventKept(TypedDict):
     version: int
     event: str
     entries: list[Entry]
+    withheld: list[Withheld]
     balances: dict[str, int]
     tier: str | None
     vouchers: list[str]
@@ -718,6 +722,7 @@ class Held(TypedDict):
     programme: str
     version: int
     entries: list[Entry]
+    withheld: list[Withheld]
     balances: dict[str, int]
     tier: str | None
     reward: str | None
@@ -1204,6 +1209,7 @@ class Refunded(TypedDict):
     programme: str
     version: int
     entries: list[Entry]
+    withheld: list[Withheld]
     balances: dict[str, int]
     tier: str | None
     reward: str | None
@@ -1279,6 +1285,7 @@ class Reversed(TypedDict):
     programme: str
     version: int
     entries: list[Entry]
+    withheld: list[Withheld]
     balances: dict[str, int]
     tier: str | None
     reward: str | None
@@ -1559,6 +1566,16 @@ class WebhookTested(TypedDict):
     webhook: str
     delivery: str
     event: str
+
+
+class Withheld(TypedDict):
+    """A rule that gave nothing for a sale or an event. `why` is `condition`, `rewards` (some were used), `goods`
+    (none count), `minimum`, `visit` (counted before), `too-little` or `limit`."""
+
+    rule: str
+    version: int
+    why: str
+    sentence: str
 
 
 class SandboxClockOperations:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -17,6 +18,7 @@ from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.counter import refunds
 from wallet_server.actions.programme import programs
 from wallet_server.records.books import periods
+from wallet_server.records.books.book_days import MOMENT
 from wallet_server.records.schema import closed_periods, redemption_estimates, stores
 from wallet_server.rules.programme.program_default import default_document
 
@@ -57,11 +59,36 @@ def test_an_estimate_is_kept_under_the_month_that_was_closed(shop: World, zone: 
         assert set(tx.execute(sa.select(redemption_estimates.c.month)).scalars()) == {"2026-11"}
 
 
-def test_a_sale_that_gave_nothing_takes_no_price_from_others(database_url: str, tmp_path: Path) -> None:
-    """What comes back of it is no price of units, even where a small rest gives some in the end."""
+def test_what_a_later_close_expects_changes_no_moment_before_its_end(database_url: str, tmp_path: Path) -> None:
+    with founded(database_url, tmp_path, document=_worth_something()) as shop:
+        shop.sell(shop.enrol(), 100_000)
+        shop.clock.forward(days=2)
+        within = shop.clock()
+        told = _allocated(shop, within)
+        shop.clock.forward(days=28)
+        closed = close(shop, date(2026, 11, 30))
+        with shop.ctx.change() as tx:
+            guard = "DROP TRIGGER redemption_estimates_refuse_update"
+            if not shop.ctx.database.sqlite:
+                guard = "ALTER TABLE redemption_estimates DISABLE TRIGGER ALL"
+            tx.exec_driver_sql(guard)
+            half = {"share_billionths": 500_000_000, "why": None}
+            assert tx.execute(sa.update(redemption_estimates).values(half)).rowcount
+        ended = closing.period(shop.ctx, shop.merchant, closed).ends_at
+        assert _allocated(shop, within) == told, "what a past day showed has changed"
+        assert 0 < _allocated(shop, ended - MOMENT) < told
+
+
+def _worth_something() -> dict[str, Any]:
     document = default_document("Boulangerie")
     points = next(one for one in document["currencies"] if one["code"] == "points")
     points["worth"] = {"units": 400, "amount_minor": 200}
+    return document
+
+
+def test_a_sale_that_gave_nothing_takes_no_price_from_others(database_url: str, tmp_path: Path) -> None:
+    """What comes back of it is no price of units, even where a small rest gives some in the end."""
+    document = _worth_something()
     small = {"per": {"amount_minor": 100, "points": 1}, "rounding": "down", "when": "basket.amount_minor < 2000"}
     document["earn"] = [{"id": "small", "currency": "points", **small}]
     with founded(database_url, tmp_path, document=document) as shop:

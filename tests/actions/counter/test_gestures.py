@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from wallet_server.actions.counter.checkout import Uses
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.people import leaving, merging
 from wallet_server.actions.purse import engaging
+from wallet_server.actions.telling import webhooks
 from wallet_server.errors import Invalid
 from wallet_server.records.passes import passes
 from wallet_server.records.schema import gesture_complaints, refused_gestures
@@ -190,6 +192,7 @@ def test_two_tills_never_both_give_the_last_of_a_budget(database_url: str, tmp_p
 
 def test_within_a_minute_it_is_taken_back_and_the_budget_has_room_again(shop: World) -> None:
     _, headers = on_shift(shop, "Anna")
+    hook, _ = webhooks.add(shop.ctx, shop.merchant, "https://example.com/", ["goodwill.undone"], shop.wish("add"))
     holder = shop.enrol()
     before = prompts(shop, holder, headers)["points"]["left"]
     given = {name: give(shop, holder, headers, name).json for name in ("points",)}
@@ -201,6 +204,8 @@ def test_within_a_minute_it_is_taken_back_and_the_budget_has_room_again(shop: Wo
     assert prompts(shop, holder, headers)["points"]["left"] == before
     voucher = give(shop, holder, headers, "voucher").json
     assert undo(shop, voucher["id"], headers).status_code == 200
+    told = [row.body for row, _ in webhooks.sent(shop.ctx, shop.merchant, hook["webhook"]).rows]
+    assert {orjson.loads(body)["data"]["id"] for body in told} == {given["points"]["id"], voucher["id"]}
     scoop = give(shop, holder, headers, "scoop").json
     shop.clock.forward(seconds=70)
     assert undo(shop, scoop["id"], headers).json["code"] == "undo-over"

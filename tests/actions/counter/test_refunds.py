@@ -21,6 +21,7 @@ from wallet_server.actions.counter.till import SaleLine
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.once import Facts
 from wallet_server.actions.operating import upkeep
+from wallet_server.actions.programme import programs
 from wallet_server.actions.purse import maturing
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records.counter import refunds as records
@@ -286,6 +287,16 @@ def test_the_figures_of_the_day_are_net_of_what_came_back(plain: World) -> None:
     back(plain, sale, amount=1000)
     day = overview.today(plain.ctx, plain.merchant)
     assert (day.sales.sales, day.came) == (0, 0)
+
+
+def test_what_comes_back_is_told_under_the_version_that_the_sale_was_rated_by(plain: World) -> None:
+    sold = sell(plain, plain.enrol(), line(3000))
+    assert {entry["version"] for entry in sold["entries"]} == {1}
+    document_of_now = {**document("debt"), "earn": [{**EARN[0], "per": {"amount_minor": 100, "points": 2}}]}
+    programs.publish_version(plain.ctx, plain.merchant, plain.programme, document_of_now, plain.wish("publish"))
+    facts = back(plain, sold["id"], amount=1000)
+    assert (facts["version"], {entry["version"] for entry in facts["entries"]}) == (2, {1})
+    assert {entry["version"] for entry in sell(plain, plain.enrol(), line(3000))["entries"]} == {2}
 
 
 def test_the_rest_of_a_sale_is_reversed_once(plain: World) -> None:

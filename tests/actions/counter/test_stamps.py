@@ -154,7 +154,8 @@ def test_a_reward_takes_its_cost_and_says_which_it_was(bakery: World) -> None:
     with pytest.raises(Conflict) as refusal:
         reward(bakery, holder)
     assert refusal.value.code == "not-enough"
-    assert refusal.value.facts == {"available": 1, "asked": 10}
+    why = {"rule": "reward", "version": 1, "language": "fr"}
+    assert refusal.value.facts == {**why, "available": 1, "asked": 10}
     till.reverse_entry(bakery.ctx, bakery.till, given["id"], None)
     assert stamps(bakery, holder) == 11
     assert upkeep.book_faults(bakery.ctx) == []

@@ -17,9 +17,12 @@ from tests.conftest import NewDatabase
 from tests.phone import Phone, ringing
 from tests.world import NOON, Holder, World, founded, together
 from wallet_server.actions import outbox
+from wallet_server.actions.books import accounting
+from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.context import Context
 from wallet_server.actions.counter import till
 from wallet_server.actions.operating import doctor, upkeep
+from wallet_server.actions.people import leaving
 from wallet_server.actions.programme import programs
 from wallet_server.actions.programme.programs import NewStore
 from wallet_server.records import jobs
@@ -241,6 +244,23 @@ def test_a_programme_that_cannot_be_read_keeps_nobody_else_waiting(
     assert [one.sentence for one in doctor.examine(world.ctx) if one.check == "expiry"] == [sentence]
     assert any(one.check == "programme" and one.level == "error" for one in doctor.examine(world.ctx))
     assert [job.key for job in outbox.letters(world.ctx, dead=False) if job.kind == upkeep.NIGHTLY] == [upkeep.ALL]
+
+
+def test_what_who_left_had_runs_out_as_well_and_is_owed_no_longer(world: World) -> None:
+    stays, leaves = world.enrol(), world.enrol()
+    for holder in (stays, leaves):
+        world.sell(holder, 1000)
+    leaving.leave(world.ctx, world.merchant, leaves.member)
+    world.work()
+    world.clock.forward(days=33)
+    assert "4 awards have run out" in upkeep.unbooked(world.ctx)[0]
+    _night(world)
+    assert upkeep.unbooked(world.ctx) == []
+    assert _balances(world, leaves) == _balances(world, stays) == {"points": 0, "status": 0}
+    assert _sums(world)["points", "breakage"] == 20
+    (points, _) = accounting.report(world.ctx, world.merchant, Question()).currencies
+    assert points.told.outstanding == 0
+    assert upkeep.book_faults(world.ctx) == []
 
 
 def test_what_no_night_has_booked_is_found(world: World) -> None:

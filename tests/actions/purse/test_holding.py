@@ -25,6 +25,8 @@ from wallet_server.records.purse import ledger, pending
 from wallet_server.records.schema import lots
 from wallet_server.rules.programme.program_default import default_document
 
+WHY = {"rule": "hold", "version": 1, "language": "fr"}
+
 
 @pytest.fixture
 def world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
@@ -138,7 +140,7 @@ def test_a_part_is_used_and_the_rest_goes_back_to_the_lots_that_it_came_from(wor
     assert refusal.value.code == "not-enough", "what is put aside is nobody else's"
     with pytest.raises(Conflict) as beyond:
         holding.capture(world.ctx, world.till, facts["id"], 26, None)
-    assert (beyond.value.code, beyond.value.facts) == ("more-than-held", {"held": 25, "asked": 26})
+    assert (beyond.value.code, beyond.value.facts) == ("more-than-held", {**WHY, "held": 25, "asked": 26})
     done, _ = holding.capture(world.ctx, world.till, facts["id"], 12, None)
     assert [(e["amount"], e["reason"]) for e in done["entries"]] == [(-12, "burn.hold"), (13, "release.hold")]
     assert (done["hold"]["state"], done["hold"]["captured"], points(world, holder)) == ("captured", 12, (18, 0))
@@ -146,7 +148,7 @@ def test_a_part_is_used_and_the_rest_goes_back_to_the_lots_that_it_came_from(wor
     assert holding.capture(world.ctx, world.till, facts["id"], 12, None) == (done, True)
     with pytest.raises(Conflict) as over:
         holding.release(world.ctx, world.till, facts["id"], None)
-    assert (over.value.code, over.value.facts) == ("hold-over", {"state": "captured"})
+    assert (over.value.code, over.value.facts) == ("hold-over", {**WHY, "state": "captured"})
     till.reverse_entry(world.ctx, world.till, done["entries"][0]["id"], None)
     assert rest(world)[:3:2] == [10, 20], "a capture that is undone gives back where it came from"
     assert upkeep.book_faults(world.ctx) == []
@@ -179,7 +181,7 @@ def test_a_hold_is_over_at_its_time_and_what_ran_out_meanwhile_goes_with_the_nig
     world.clock.forward(minutes=1)
     with pytest.raises(Conflict) as refusal:
         holding.capture(world.ctx, world.till, facts["id"], None, None)
-    assert refusal.value.facts == {"state": "expired"}
+    assert refusal.value.facts == {**WHY, "state": "expired"}
     world.work()
     assert points(world, holder) == (10, 0)
     with pytest.raises(Conflict):

@@ -19,12 +19,16 @@ from tests.world import World, founded
 from wallet_server.actions import outbox
 from wallet_server.actions.counter import till
 from wallet_server.actions.passes import devices
+from wallet_server.actions.purse import coupons, goodwill
 from wallet_server.actions.telling import hooks, posting, webhooks
 from wallet_server.actions.telling.webhooks import Wanted
 from wallet_server.channels.posting import Poster
 from wallet_server.errors import Conflict, NotFound
+from wallet_server.records.passes import passes
 from wallet_server.records.passes.devices import APNS
+from wallet_server.records.purse import coupons as coupon_book
 from wallet_server.rules import webhooks as rules
+from wallet_server.rules.programme.program_default import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
 
@@ -87,6 +91,38 @@ def test_what_happens_is_told_signed_and_without_a_name(world: World, shop: Rece
         with pytest.raises(WebhookVerificationError):
             keeper.verify(message.raw + b" ", dict(message.headers))
     assert len({message.id for message in shop.messages}) == len(shop.messages)
+
+
+def test_rewards_vouchers_and_gestures_are_told_and_what_is_taken_back_of_them(
+    database_url: str, tmp_path: Path, shop: Receiver
+) -> None:
+    words = {"fr": "Un café", "en": "A coffee"}
+    bon = {"title": words, "terms": words, "valid_days": 90, "value_minor": 250}
+    document = default_document("Boulangerie")
+    document["conversions"] = [{"id": "bon", "currency": "points", "units": 500, "voucher": bon}]
+    with founded(database_url, tmp_path, document=document) as world:
+        prepare(world)
+        add(world, shop)
+        holder = world.enrol()
+        (voucher,) = world.sell(holder, 60_000)["vouchers"]
+        spent = world.redeem(holder, 10)["id"]
+        till.reverse_entry(world.ctx, world.till, spent, None)
+        with world.ctx.look() as tx:
+            shown = coupon_book.by_public(tx, voucher)
+            assert shown is not None
+            (row,) = passes.passes_by_id(tx, [shown.pass_id])
+        used, _ = coupons.use(world.ctx, world.till, coupons.Using(world.holder(row.public_id).code, "U"), None)
+        coupons.undo(world.ctx, world.till, used["id"], None)
+        sorry = goodwill.Given("Late.", "delay", units=5)
+        goodwill.give(world.ctx, world.merchant, holder.member, sorry, world.wish("goodwill"))
+        world.carried()
+        told = {one["type"]: one["data"] for one in shop.bodies}
+        assert told["reward.redeemed"]["id"] == told["reward.undone"]["id"] == spent
+        assert [one["amount"] for one in told["reward.undone"]["entries"]] == [10]
+        assert (told["voucher.issued"]["voucher"], told["voucher.issued"]["source"]) == (voucher, "conversion")
+        assert told["voucher.used"]["id"] == told["voucher.undone"]["id"] == used["id"]
+        assert told["voucher.undone"]["coupon"]["state"] == "issued"
+        assert (told["goodwill.given"]["code"], "Late." in str(told["goodwill.given"])) == ("delay", False)
 
 
 def statements(world: World, act: Any) -> int:

@@ -245,7 +245,7 @@ def _until(at: datetime) -> int:
 
 
 def _terms(ctx: Context, tx: Tx, ledger: Ledger, programme: Programme, as_of: datetime) -> list[Terms]:
-    frozen = periods.shares(tx, ledger.programme_id)
+    frozen = periods.shares(tx, ledger.programme_id, as_of + MOMENT)
     known: dict[int, Programme] = {}
 
     def at(month: int) -> Programme:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from wallet_server.actions.context import new_id
 from wallet_server.actions.once import Facts
+from wallet_server.errors import Conflict
+from wallet_server.records.database import Tx
 from wallet_server.records.people.members import MemberRow
+from wallet_server.records.programme import programmes
 from wallet_server.records.purse import ledger, pending
 from wallet_server.records.purse.ledger import Booking, Posted
 from wallet_server.records.scope import Scope
-from wallet_server.rules.baskets.baskets import Award
+from wallet_server.rules.baskets.baskets import Award, Rated
 
 UNDO = timedelta(minutes=2)
 """How long a paired device may take a redemption back: the minute that its page shows, and as much for the network."""
@@ -65,6 +69,27 @@ def awards_of(earned: Sequence[Award], said: Booking, purses: Mapping[str, ledge
     ]
 
 
+def held_back(rated: Rated, version: int) -> Facts:
+    """What an answer says of the rules that gave nothing, by this version; nothing where each gave something."""
+    said = [{"rule": rule, "version": version, "why": why} for rule, why in rated.withheld]
+    return {"withheld": said} if said else {}
+
+
+def numbers_of(tx: Tx, member: MemberRow, version_id: int) -> dict[int, int]:
+    """The number of a version by its key, where it is another one than that which stands."""
+    return {} if version_id == member.version_id else {version_id: programmes.version(tx, version_id).number}
+
+
+@contextmanager
+def by_rule(member: MemberRow, rule: str) -> Iterator[None]:
+    """What the programme refuses inside says by which rule of which version, and which language the member reads."""
+    try:
+        yield
+    except Conflict as refused:
+        refused.facts = {"rule": rule, "version": member.version, "language": member.language, **refused.facts}
+        raise
+
+
 def facts_of(
     member: MemberRow,
     subject: str,
@@ -73,9 +98,12 @@ def facts_of(
     after: str | None,
     balances: Mapping[str, int],
     now: datetime,
+    versions: Mapping[int, int] | None = None,
     **more: Any,
 ) -> Facts:
-    """What a write answers, about `subject` (a sale, an entry): what was booked, and what the member has after it."""
+    """What a write answers, about `subject` (a sale, an entry): what was booked, and what the member has after it.
+    `versions` are the numbers of versions, by key, that something was booked under beside the one that stands."""
+    numbers = {**(versions or {}), member.version_id: member.version}
     return {
         "id": subject,
         "member": member.public_id,
@@ -87,6 +115,7 @@ def facts_of(
                 "currency": p.currency,
                 "amount": p.amount,
                 "rule": p.rule_id,
+                "version": numbers[p.version_id],
                 "reason": p.reason,
                 "params": dict(p.params),
             }

@@ -14,7 +14,7 @@ from typing import Any
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter import rotating
-from wallet_server.actions.counter.bookings import counter_booking
+from wallet_server.actions.counter.bookings import by_rule, counter_booking
 from wallet_server.actions.passes.stale import REFRESH
 from wallet_server.actions.purse import catalogue, vouchers
 from wallet_server.actions.purse.vouchers import Gift
@@ -161,13 +161,15 @@ class Checkout:
         self.bill = Bill(programme, basket.lines, dealt.deals if dealt else ())
         self.hints = dealt.hints if dealt else ()
         self.given = {one.deal: one.pieces for one in dealt.deals} if dealt else {}
-        for code in uses.rewards:
-            self._reward(catalogue.known(programme, code))
-        catalogue.demand(self._tx, self._member.programme_id, self._member.id, self._wanted, now, basket.zone)
+        with by_rule(self._member, rewards.RULE):
+            for code in uses.rewards:
+                self._reward(catalogue.known(programme, code))
+            catalogue.demand(self._tx, self._member.programme_id, self._member.id, self._wanted, now, basket.zone)
         for text in uses.vouchers:
             self._voucher(text)
         if uses.pot is not None:
-            self._pot(uses.pot)
+            with by_rule(self._member, POT):
+                self._pot(uses.pot)
         spent = bool(uses.vouchers or uses.rewards)
         self.basket = basket._replace(lines=self.bill.net(), rewards_used=spent)
         self.amount_minor = self.bill.amount_minor
@@ -195,10 +197,14 @@ class Checkout:
         }
 
     def _take(self, off: Off, used: dict[str, Any]) -> dict[str, Any]:
-        """Take this off the bill, and note with what is used how much of which line it was."""
+        """Take this off the bill, and note with what is used how much of which line it was. What would take nothing off
+        is not used up for it."""
         if off.percent is None and off.amount_minor is None:
             return used
         total = self.bill.take(off)
+        if not total:
+            sentence = "Nothing of this basket can be reduced by this: keep it for another time."
+            raise Conflict(sentence, code="nothing-off", field=f"{used['kind']}s")
         share = {} if off.percent is None else {"percent": off.percent}
         lines = {str(number): part for number, part in self.bill.taken[-1].off.items()}
         return {**used, **share, "off_minor": total, "lines": lines}
@@ -217,6 +223,14 @@ class Checkout:
 
     def _voucher(self, text: str) -> None:
         coupon = self._coupon(text)
+        with vouchers.by_promise(self._tx, self._member, coupon):
+            use_id = new_id("use")
+            used = self._take(self._off(coupon), {"kind": VOUCHER, "id": coupon.public_id, "use": use_id})
+        self._taken.append((coupon, use_id))
+        self.used.append(used)
+
+    def _off(self, coupon: CouponRow) -> Off:
+        """What a voucher that is good for this basket takes off it."""
         if any(one.id == coupon.id for one, _ in self._taken):
             raise Conflict("This coupon was used already.", code="coupon-used", field="vouchers")
         coupon_rules.demand_good(coupon.state, coupon.valid_to, self._now)
@@ -227,9 +241,7 @@ class Checkout:
             facts: dict[str, str | int] = {"minimum_minor": off.minimum_minor, "amount_minor": self.bill.after_deals}
             sentence = f"This voucher is good for baskets of {least} or more."
             raise Conflict(sentence, code="basket-too-small", field="vouchers", facts=facts)
-        use_id = new_id("use")
-        self._taken.append((coupon, use_id))
-        self.used.append(self._take(off, {"kind": VOUCHER, "id": coupon.public_id, "use": use_id}))
+        return off
 
     def _coupon(self, text: str) -> CouponRow:
         if text.startswith("cou_"):
@@ -281,7 +293,7 @@ class Checkout:
             raise _not_enough(purse.code, max(0, good), amount)
         after = purse.amount - amount
         self.purses[currency] = replace(purse, amount=after)
-        said = (booking.rule_id, booking.reason, booking.params)
+        said = (booking.rule_id, booking.reason, booking.params, booking.programme_version_id)
         self.posted.append(Posted(0, booking.public_id, currency, -amount, after, *said))
         self._burns.append(_Burn(booking, currency, amount, gift))
 
@@ -289,12 +301,14 @@ class Checkout:
         """Book what the sale used, once it is stored and before it earns; `purses` then hold what is left. Returns the
         jobs that tell the vouchers' passes. Raises `Conflict` (`out-of-stock`, `not-enough`)."""
         tx, member, now = self._tx, self._member, self._now
-        catalogue.take(tx, member.programme_id, self._wanted)
+        with by_rule(member, rewards.RULE):
+            catalogue.take(tx, member.programme_id, self._wanted)
         purses = dict(self._before)
         row = programmes.programme_by_id(tx, member.programme_id) if any(one.gift for one in self._burns) else None
         for one in self._burns:
             purse = purses[one.currency]
-            ledger.burn(tx, replace(one.booking, sale_id=sale_id), purse, one.amount)
+            with by_rule(member, one.booking.rule_id):
+                ledger.burn(tx, replace(one.booking, sale_id=sale_id), purse, one.amount)
             purses[one.currency] = replace(purse, amount=purse.amount - one.amount)
             if row is not None and one.gift is not None:
                 self.made.append(vouchers.give(self._ctx, tx, row, member.id, one.gift, now)[0].public_id)

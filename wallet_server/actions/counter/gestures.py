@@ -202,7 +202,9 @@ def undo(ctx: Context, scope: Scope, gesture: str, key: str | None) -> tuple[Fac
         cards.changed(tx, member.id, (), now)
         deeds.add(tx, scope, deeds.GESTURE_UNDONE, now, about=member.public_id, detail=row.gesture)
         balances = ledger.amounts(tx, [member.id]).get(member.id, {})
-        return facts_of(member, gesture, posted, tier, after, balances, now, gesture=row.gesture)
+        facts = facts_of(member, gesture, posted, tier, after, balances, now, gesture=row.gesture)
+        hooks.tell(ctx, tx, hooks.UNGIVEN, member.programme_id, scope.merchant_id, now, facts)
+        return facts
 
     answer = once(ctx, wish, act)
     ctx.ring()

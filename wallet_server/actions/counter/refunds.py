@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.counter.bookings import counter_booking, facts_of
+from wallet_server.actions.counter.bookings import counter_booking, facts_of, numbers_of
 from wallet_server.actions.counter.checkout import POT
 from wallet_server.actions.counter.dated import undated
 from wallet_server.actions.once import Facts, asked, once
@@ -167,7 +167,8 @@ def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _W
         cards.changed(tx, member.id, (), now)
     said = _told(sold, new, back, posted)
     entries, balances, shown = more.told(posted, balances, _money_of(said) if words.subject else said)
-    facts = facts_of(member, words.subject or new.public_id, entries, case.tier, after, balances, now, **shown)
+    subject, versions = words.subject or new.public_id, numbers_of(tx, member, sold.version_id)
+    facts = facts_of(member, subject, entries, case.tier, after, balances, now, versions, **shown)
     hooks.tell(ctx, tx, hooks.REFUNDED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
     return facts
 

@@ -9,6 +9,7 @@ from wallet_server.actions.counter.bookings import UNDO, counter_booking, facts_
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.passes import cards
 from wallet_server.actions.purse import giving_back, standing
+from wallet_server.actions.telling import hooks
 from wallet_server.errors import Conflict
 from wallet_server.records.counter import correcting, sales
 from wallet_server.records.database import Tx
@@ -47,7 +48,9 @@ def reverse_entry(ctx: Context, scope: Scope, entry: str, key: str | None) -> tu
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
         balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
-        return facts_of(member, entry, posted, tier, after, balances, now)
+        facts = facts_of(member, entry, posted, tier, after, balances, now)
+        hooks.tell(ctx, tx, hooks.UNREDEEMED, member.programme_id, scope.merchant_id, now, facts)
+        return facts
 
     answer = once(ctx, wish, act)
     ctx.ring()

@@ -10,7 +10,14 @@ from datetime import date, datetime, timedelta
 from wallet_server.actions import keys
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter import checkout, rotating
-from wallet_server.actions.counter.bookings import awards_of, counter_booking, facts_of
+from wallet_server.actions.counter.bookings import (
+    awards_of,
+    by_rule,
+    counter_booking,
+    facts_of,
+    held_back,
+    numbers_of,
+)
 from wallet_server.actions.counter.checkout import Desk, Uses
 from wallet_server.actions.counter.dated import business_day, undated
 from wallet_server.actions.counter.looking import Holder, look_up
@@ -28,7 +35,7 @@ from wallet_server.records.counter.sales import NewSale, SaleLine
 from wallet_server.records.counter.takings import Stale
 from wallet_server.records.database import Tx
 from wallet_server.records.people.members import MemberRow
-from wallet_server.records.purse import ledger
+from wallet_server.records.purse import ledger, rewards
 from wallet_server.records.purse.ledger import Booking
 from wallet_server.records.scope import Scope
 from wallet_server.rules.baskets.baskets import Basket, Line
@@ -135,8 +142,7 @@ def count(
     """Store a sale of a member who is held, by this version of the programme, and award what it gives: what was
     booked. `purses` are the member's, where they were read since. Raises `Invalid` (`wrong-currency`), and as using
     vouchers, rewards and a pot does."""
-    till_id, _ = at_till(scope)
-    spends, occurred = sold.uses.spends, sold.occurred_at or now
+    (till_id, _), spends, occurred = at_till(scope), sold.uses.spends, sold.occurred_at or now
     rater = ctx.rater(tx, version_id)
     programme, current = rater.programme, ctx.programme(tx, member.version_id)
     if sold.money != programme.money.iso:
@@ -164,7 +170,9 @@ def count(
         reissuing.follow(ctx, tx, scope, member, now)
     spend = bill.spend if bill is not None and spends else None
     takings.record(tx, new, sold.lines, awards, Stale(loud, cards.REFRESH, jobs.COUNTER, now), spend)
+    versions = numbers_of(tx, member, version_id)
     more = {"receipt": sold.receipt} | ({"counted_before": True} if rater.waits(basket, state, rated) else {})
+    more |= held_back(rated, versions.get(version_id, member.version))
     if bill is not None:
         posted = moved
         bill.count_hints(till_id)
@@ -177,7 +185,7 @@ def count(
     if turning or "vouchers" in more:
         told = standing.loud(current, posted, tier, after)
         cards.changed(tx, member.id, [*told, "news"] if "vouchers" in more else told, now)
-    facts = facts_of(member, new.public_id, posted, tier, after, balances, now, **more)
+    facts = facts_of(member, new.public_id, posted, tier, after, balances, now, versions, **more)
     said = {"amount_minor": new.amount_minor, "currency": new.money, "occurred_at": occurred.isoformat()}
     hooks.tell(ctx, tx, hooks.COUNTED, member.programme_id, scope.merchant_id, now, lambda: facts | said)
     return facts
@@ -302,15 +310,17 @@ def redeem(ctx: Context, scope: Scope, wanted: Redeemed, key: str | None) -> tup
     def act(tx: Tx) -> Facts:
         member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=proof)
         programme = ctx.programme(tx, member.version_id)
-        currency, amount = price_of(programme, wanted)
+        rule = "redeem" if wanted.reward is None else rewards.RULE
+        with by_rule(member, rule):
+            currency, amount = price_of(programme, wanted)
         tier, purses = member.tier, purses_of(tx, member, programme, scope.merchant_id, member.purses)
-        booking = counter_booking(scope, member, "redeem", "burn.redeem", wanted.reference, tier, now)
+        booking = counter_booking(scope, member, rule, "burn.redeem", wanted.reference, tier, now)
         booking = replace(booking, params={**booking.params, **noted(wanted.proof)})
-        if wanted.reward is not None:
-            said = catalogue.claim(tx, programme, member.programme_id, member.id, wanted.reward, now, scope.zone)
-            params = {**booking.params, **said}
-            booking = replace(booking, rule_id="reward", reason="burn.reward", params=params)
-        posted = [ledger.burn(tx, booking, purses[currency], amount)]
+        with by_rule(member, rule):
+            if wanted.reward is not None:
+                said = catalogue.claim(tx, programme, member.programme_id, member.id, wanted.reward, now, scope.zone)
+                booking = replace(booking, reason="burn.reward", params={**booking.params, **said})
+            posted = [ledger.burn(tx, booking, purses[currency], amount)]
         made = checkout.made_by(ctx, tx, member, programme, wanted.reward, booking)
         reissuing.follow(ctx, tx, scope, member, now)
         after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)

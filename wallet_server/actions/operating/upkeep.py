@@ -197,12 +197,13 @@ def book_expired(
     last one looked at when there may be more.
 
     Each lot by an entry of its own, from the member to the breakage of the merchant that gave it, effective when the
-    lot ran out. Locks the members in the order of their keys; a lot that another worker has booked off meanwhile is
-    found empty and left alone. The cards follow without a sound, a tier that is lost by it too. A member whose
-    programme cannot be read is left alone and named in the log (see `unbooked`); the others are booked.
+    lot ran out, also of those who left: what they had is owed no longer than what others have. Locks the members in the
+    order of their keys; a lot that another worker has booked off meanwhile is found empty and left alone. The cards
+    follow without a sound, a tier that is lost by it too. A member whose programme cannot be read is left alone and
+    named in the log (see `unbooked`); the others are booked.
     """
     found = expiry.lapsed(tx, now, most, after, account_id)
-    tiers = {key: members.lock_member(tx, key) for key in sorted({one.member_id for one in found})}
+    tiers, gone = members.hold_all(tx, [one.member_id for one in found])
     _open_breakage(tx, found)
     holders = members.members_by_id(tx, list(tiers))
     moved: list[int] = []
@@ -210,7 +211,7 @@ def book_expired(
         try:
             with expiry.apart(tx):
                 posted = _book(tx, own, tiers[key], now)
-                if posted:
+                if posted and key not in gone:
                     standing.settle_tier(ctx, tx, ctx.programme(tx, holders[key].version_id), key, tiers[key], posted)
                     moved.append(key)
         except UNREADABLE as fault:

@@ -156,7 +156,8 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
         rotating.demand_fresh(ctx, tx, scope, wanted.code)
         members.lock_member(tx, member.id)
         coupon = coupons.of_passes(tx, [member.coupon_pass])[member.coupon_pass]
-        rules.demand_good(coupon.state, coupon.valid_to, now)
+        with vouchers.by_promise(tx, member, coupon):
+            rules.demand_good(coupon.state, coupon.valid_to, now)
         vouchers.demand_current(tx, coupon, member.coupon_pass)
         use_id = new_id("use")
         vouchers.take(tx, scope, coupon, use_id, wanted.reference, now)
@@ -220,7 +221,9 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
         _pay_with(ctx, tx, scope, coupon.id, replace(member, tier=tier), row.receipt, now)
         back = coupons.by_id(tx, coupon.id)
         known = _told(ctx, tx, back, back.pass_id, now)
-        return _facts(use_id, member.public_id, member.programme_public_id, known)
+        facts = _facts(use_id, member.public_id, member.programme_public_id, known)
+        hooks.tell(ctx, tx, hooks.UNUSED, member.programme_id, scope.merchant_id, now, facts)
+        return facts
 
     answer = once(ctx, wish, act)
     ctx.ring()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter import scanning, till
-from wallet_server.actions.counter.bookings import awards_of, facts_of
+from wallet_server.actions.counter.bookings import awards_of, facts_of, held_back
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.passes import cards
 from wallet_server.actions.purse import conversions, gathering, standing
@@ -22,7 +22,7 @@ from wallet_server.records.purse import engagement, ledger
 from wallet_server.records.purse.engagement import NewEvent
 from wallet_server.records.purse.ledger import Booking
 from wallet_server.records.scope import Scope
-from wallet_server.rules.baskets.baskets import Award
+from wallet_server.rules.baskets.baskets import Rated
 from wallet_server.rules.baskets.rating import Rater, Reported
 from wallet_server.rules.programme.program import Event, Programme
 from wallet_server.rules.tiers.metrics import needed
@@ -78,7 +78,7 @@ def report(ctx: Context, scope: Scope, told: Report, wish: Asked) -> tuple[Facts
             state=kept,
         )
         engagement.add_event(tx, event)
-        return _booked(ctx, tx, scope, member, rater.programme, event, rated.awards)
+        return _booked(ctx, tx, scope, member, rater.programme, event, rated)
 
     answer = once(ctx, wish, act)
     ctx.ring()
@@ -104,15 +104,15 @@ def _booked(
     member: MemberRow,
     programme: Programme,
     event: NewEvent,
-    earned: Sequence[Award],
+    rated: Rated,
 ) -> Facts:
     """Award what an event earned, with all that follows from it: vouchers, tier, cards."""
     now = event.recorded_at
     ledger.open_all_purses(tx, member.programme_id, member.id)
-    awards = awards_of(earned, _said(scope, event), ledger.purses(tx, member.id, scope.merchant_id))
+    awards = awards_of(rated.awards, _said(scope, event), ledger.purses(tx, member.id, scope.merchant_id))
     posted = ledger.award(tx, awards)
     balances = {purse.code: purse.amount for purse in ledger.purses(tx, member.id).values()}
-    more: Mapping[str, Any] = {"event": event.name}
+    more: Mapping[str, Any] = {"event": event.name, **held_back(rated, member.version)}
     if awards:
         made = conversions.settle(ctx, tx, programme, member.version_id, awards[0].booking, balances)
         posted, balances, more = made.told(posted, balances, more)

@@ -12,7 +12,7 @@ from typing import Any
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter import rotating
-from wallet_server.actions.counter.bookings import counter_booking, facts_of
+from wallet_server.actions.counter.bookings import by_rule, counter_booking, facts_of
 from wallet_server.actions.counter.dated import undated
 from wallet_server.actions.counter.scanning import Proof, held_member, noted, tried
 from wallet_server.actions.counter.till import at_till, purses_of, spendable_currency
@@ -66,13 +66,16 @@ def authorise(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tu
     def act(tx: Tx) -> Facts:
         member = held_member(ctx, tx, scope, wanted.code, spends=True, proof=proof)
         programme = ctx.programme(tx, member.version_id)
-        purse = purses_of(tx, member, programme, scope.merchant_id)[spendable_currency(programme, wanted.currency)]
+        with by_rule(member, RULE):
+            currency = spendable_currency(programme, wanted.currency)
+        purse = purses_of(tx, member, programme, scope.merchant_id)[currency]
         minutes = min(wanted.minutes or programme.hold_minutes, programme.hold_minutes)
         ends = now + timedelta(minutes=minutes)
         public_id = new_id("hld")
         booking = counter_booking(scope, member, RULE, OPENED, wanted.reference, member.tier, now)
         booking = replace(booking, params={**booking.params, "hold": public_id, **noted(wanted.proof)})
-        hold_id, posted = holds.open_hold(tx, booking, purse, wanted.amount, public_id, ends)
+        with by_rule(member, RULE):
+            hold_id, posted = holds.open_hold(tx, booking, purse, wanted.amount, public_id, ends)
         reissuing.follow(ctx, tx, scope, member, now)
         # A row of its own, so that no till waits for another.
         jobs.put(tx, [Put(LAPSE, str(hold_id), jobs.SERVICE, ends)])
@@ -102,7 +105,8 @@ def capture(ctx: Context, scope: Scope, hold: str, amount: int | None, key: str 
         row, member = _open(tx, scope, hold, now)
         purse = ledger.purses(tx, member.id)[row.currency]
         booking = _booking(scope, member, row, USED, now)
-        used = holds.capture(tx, booking, row, purse, row.amount if amount is None else amount)
+        with by_rule(member, RULE):
+            used = holds.capture(tx, booking, row, purse, row.amount if amount is None else amount)
         captured = -used.amount
         rest = replace(booking, public_id=new_id("ent"), reason=GIVEN_BACK)
         back = holds.give_back(tx, rest, row, purse, captured)
@@ -136,9 +140,10 @@ def release(ctx: Context, scope: Scope, hold: str, key: str | None) -> tuple[Fac
 def _open(tx: Tx, scope: Scope, hold: str, now: datetime) -> tuple[HoldRow, MemberRow]:
     member_id = holds.hold_in(tx, scope, hold).member_id
     members.lock_member(tx, member_id)
-    row = holds.hold_in(tx, scope, hold)
-    _demand_open(row, now)
-    return row, members.members_by_id(tx, [member_id])[member_id]
+    row, member = holds.hold_in(tx, scope, hold), members.members_by_id(tx, [member_id])[member_id]
+    with by_rule(member, RULE):
+        _demand_open(row, now)
+    return row, member
 
 
 def _demand_open(row: HoldRow, now: datetime) -> None:

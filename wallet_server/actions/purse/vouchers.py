@@ -6,14 +6,15 @@ it on its back.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
 
 from wallet_server.actions.context import Context, new_id
-from wallet_server.actions.counter.bookings import UNDO
+from wallet_server.actions.counter.bookings import UNDO, by_rule
 from wallet_server.actions.passes import cards, unlinking
 from wallet_server.actions.passes.issuing import issue_pass
 from wallet_server.actions.passes.notices import zone_of
@@ -25,6 +26,7 @@ from wallet_server.records.database import Tx
 from wallet_server.records.passes import passes
 from wallet_server.records.passes.passes import PassRow
 from wallet_server.records.people import recovery
+from wallet_server.records.people.members import MemberRow
 from wallet_server.records.programme import programmes
 from wallet_server.records.programme.programmes import ProgrammeRow
 from wallet_server.records.purse import coupons
@@ -141,6 +143,18 @@ def of_member(tx: Tx, member_id: int, public_id: str) -> CouponRow:
     if found is None or found.member_id != member_id:
         raise Conflict("This member has no such voucher.", code="not-a-coupon", field="vouchers")
     return found
+
+
+@contextmanager
+def by_promise(tx: Tx, member: MemberRow, coupon: CouponRow) -> Iterator[None]:
+    """What is refused of a coupon inside says by which promise of which version, and which language the member
+    reads."""
+    with by_rule(member, coupon.promise or rules.WELCOME):
+        try:
+            yield
+        except Conflict as refused:
+            refused.facts["version"] = programmes.version(tx, coupon.version_id).number
+            raise
 
 
 def take(tx: Tx, scope: Scope, coupon: CouponRow, use_id: str, receipt: str, now: datetime) -> None:

@@ -31,6 +31,9 @@ from wallet_server.rules.webhooks import (
     REMOVED,
     SAVED,
     TIER,
+    UNGIVEN,
+    UNREDEEMED,
+    UNUSED,
     USED,
 )
 
@@ -47,6 +50,9 @@ __all__ = [
     "REMOVED",
     "SAVED",
     "TIER",
+    "UNGIVEN",
+    "UNREDEEMED",
+    "UNUSED",
     "USED",
     "tell",
     "tell_of_member",

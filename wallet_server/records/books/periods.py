@@ -119,12 +119,14 @@ def keep_estimates(tx: Tx, period: int, made: Sequence[Frozen]) -> None:
         tx.execute(insert.on_conflict_do_nothing(), rows)
 
 
-def shares(tx: Tx, programme_id: int) -> dict[tuple[int, str], Fraction]:
+def shares(tx: Tx, programme_id: int, until: datetime) -> dict[tuple[int, str], Fraction]:
     """Currency and month to the share that the books reckoned with then (all of it, where the data did not carry an
-    estimate)."""
-    e = redemption_estimates.c
+    estimate), as periods that were over by `until` have frozen it: a later close changes no moment before its end."""
+    e, p = redemption_estimates.c, closed_periods.c
     rows = tx.execute(
-        sa.select(e.currency_id, e.month, e.share_billionths, e.why).where(e.programme_id == programme_id)
+        sa.select(e.currency_id, e.month, e.share_billionths, e.why)
+        .join(closed_periods, p.id == e.period_id)
+        .where(e.programme_id == programme_id, p.ends_at <= until)
     )
     return {
         (r.currency_id, r.month): Fraction(1) if r.why is not None else Fraction(r.share_billionths, BILLION)

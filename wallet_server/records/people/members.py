@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -292,6 +292,13 @@ def lock_member(tx: Tx, member_id: int) -> str | None:
     if row.left_at is not None:
         raise NotFound(LEFT, code="unknown-card")
     return row.tier  # type: ignore[no-any-return]
+
+
+def hold_all(tx: Tx, member_ids: Iterable[int]) -> tuple[dict[int, str | None], set[int]]:
+    """Hold these members in the order of their keys: the tier that each has now, and who of them left."""
+    held = {key: _LOCK.first(tx, {"id": key}) for key in sorted(set(member_ids))}
+    gone = {key for key, row in held.items() if row.left_at is not None}
+    return {key: row.tier for key, row in held.items()}, gone
 
 
 def hold(tx: Tx, member_id: int) -> None:

@@ -49,14 +49,12 @@ _LAPSED = (
     )
     .select_from(lots)
     .join(balances, balances.c.account_id == lots.c.account_id)
-    .join(members, members.c.id == balances.c.member_id)
     .join(currencies, currencies.c.id == balances.c.currency_id)
     .join(ledger_entries, ledger_entries.c.id == lots.c.entry_id)
     .where(
         # Written out, not bound: else neither database would use the partial index.
         lots.c.remaining > sa.literal_column("0"),
         lots.c.expires_at <= b("at"),
-        members.c.left_at.is_(None),
     )
     .order_by(lots.c.expires_at, lots.c.id)
     .limit(b("most"))
@@ -129,7 +127,6 @@ _UNBOOKED = (
     .where(
         lots.c.remaining > sa.literal_column("0"),
         lots.c.expires_at <= b("at"),
-        members.c.left_at.is_(None),
     )
     .group_by(members.c.programme_id)
     .order_by(members.c.programme_id)

@@ -69,7 +69,7 @@ class Purse:
 @dataclass(frozen=True)
 class Posted:
     """An entry as booked: `amount` is what the member's account changed by, `balance` what stands there now; `entry_id`
-    0 while it is only foreseen."""
+    0 while it is only foreseen; `version_id` the key of the programme version that it was booked under."""
 
     entry_id: int
     public_id: str
@@ -79,6 +79,7 @@ class Posted:
     rule_id: str
     reason: str
     params: Mapping[str, Any]
+    version_id: int
 
 
 # Beside a lot that has expired, a balance of zero or more may hide a debt: so the debts themselves are looked for.
@@ -290,7 +291,7 @@ def foresee(awards: Sequence[Award]) -> list[Posted]:
             raise ValueError("an award is positive")
         if before + one.amount > MAX_BALANCE:
             raise Conflict(f"This account cannot hold that many {one.purse.code}.", code="balance-too-large")
-        what = (said.rule_id, said.reason, _said(one))
+        what = (said.rule_id, said.reason, _said(one), said.programme_version_id)
         posted.append(Posted(0, said.public_id, one.purse.code, one.amount, after, *what))
     return posted
 
@@ -363,7 +364,8 @@ def post(
     after = _MOVED.first(tx, {"account": purse.account_id, "by": amount}).amount
     if amount > 0 and after > MAX_BALANCE:
         raise Conflict(f"This account cannot hold that many {purse.code}.", code="balance-too-large")
-    return Posted(entry, said.public_id, purse.code, amount, after, said.rule_id, said.reason, said.params)
+    what = (said.rule_id, said.reason, said.params, said.programme_version_id)
+    return Posted(entry, said.public_id, purse.code, amount, after, *what)
 
 
 def move(tx: Tx, booking: Booking, kind: str, purse: Purse, other: Purse, amount: int) -> Posted:

@@ -86,11 +86,13 @@ class Award(NamedTuple):
 
 class Rated(NamedTuple):
     """What a sale earns, in the order of the rules, awards of nothing left out. `unanswered` are the ids of rules and
-    multipliers whose condition the facts gave no answer: they count as if it did not hold."""
+    multipliers whose condition the facts gave no answer: they count as if it did not hold. `withheld` are the rules
+    that gave nothing, each with why (see `rules.baskets.withheld`)."""
 
     awards: tuple[Award, ...]
     multipliers: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
+    withheld: tuple[tuple[str, str], ...] = ()
 
 
 def refuse_excess(lines: Sequence[Line]) -> None:

@@ -20,6 +20,7 @@ from wallet_server.rules.baskets.earning import expiry
 from wallet_server.rules.baskets.rating_facts import Occasion, Surroundings
 from wallet_server.rules.baskets.rating_tally import Sorter, Tally
 from wallet_server.rules.baskets.rating_ways import Factors, Way
+from wallet_server.rules.baskets.withheld import why_nothing
 from wallet_server.rules.conditions import conditions
 from wallet_server.rules.conditions.conditions import Condition
 from wallet_server.rules.programme.program import EarnRule, Event, Programme, Visit
@@ -187,11 +188,14 @@ class Rater:
         around = Surroundings(basket, state, self.programme.excluded)
         held = self._occasions.held(around)
         tally = self._sorter.whole(basket.lines, around)
-        awards = []
+        awards: list[Award] = []
+        withheld: list[tuple[str, str]] = []
         for rule in self._rules:
             if rule.when is not None and not around.holds(rule.when, rule.id):
+                withheld.append((rule.id, "condition"))
                 continue
             if rule.not_with_rewards and basket.rewards_used:
+                withheld.append((rule.id, "rewards"))
                 continue
             above, below = rule.way(tally, held, basket, state)
             units = rule.rounded(above, below) if above > 0 else 0
@@ -199,7 +203,12 @@ class Rater:
                 award = self._award(rule, tally, held, Fraction(above, below), units, basket, state)
                 if award.amount:
                     awards.append(award)
-        return Rated(tuple(awards), self._occasions.named(held), tuple(dict.fromkeys(around.unanswered)))
+                else:
+                    withheld.append((rule.id, "limit"))
+            elif why := why_nothing(rule.rule, rule.bit, tally, basket):
+                withheld.append((rule.id, why))
+        unanswered = tuple(dict.fromkeys(around.unanswered))
+        return Rated(tuple(awards), self._occasions.named(held), unanswered, tuple(withheld))
 
     def _award(
         self, rule: _Rule, tally: Tally, held: int, exact: Fraction, units: int, basket: Basket, state: State
@@ -262,9 +271,10 @@ class Rater:
         if event.at.utcoffset() is None:
             raise ValueError("times must carry a zone")
         around = Surroundings(Basket((), event.at, event.zone), state, self.programme.excluded, event)
-        awards = []
+        awards, withheld = [], []
         for rule, way, when in self._events.get(event.name, ()):
             if when is not None and not around.holds(when, rule.id):
+                withheld.append((rule.id, "condition"))
                 continue
             used = state.given.get(rule.id, 0) if rule.cap and rule.cap.window != "sale" else 0
             cut = 0 if rule.cap is None else max(0, way.units - max(0, rule.cap.units - used))
@@ -272,7 +282,9 @@ class Rater:
                 params: dict[str, int | str] = {"event": event.name} | ({"cut": cut} if cut else {})
                 exact = Fraction(way.units)
                 awards.append(self._finished(rule, way.units - cut, event.at, exact, params, (), cut, "earn.event"))
-        return Rated(tuple(awards), (), tuple(dict.fromkeys(around.unanswered)))
+            else:
+                withheld.append((rule.id, "limit"))
+        return Rated(tuple(awards), (), tuple(dict.fromkeys(around.unanswered)), tuple(withheld))
 
     def remember(self, basket: Basket, state: State, rated: Rated) -> dict[str, object]:
         """What the decision used, for the books (as JSON has it): what rates the sale again, and what was decided."""

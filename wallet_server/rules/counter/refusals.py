@@ -1,4 +1,5 @@
-"""Owns what a cashier reads when a card is refused, or when more is needed to spend with it, in each language."""
+"""Owns what is read in each language when a card is refused, when more is needed to spend with it, or when a rule of
+the programme says no."""
 
 from __future__ import annotations
 
@@ -56,6 +57,42 @@ _SAID: Mapping[str, Mapping[str, str]] = {
         "en": "Too many numbers were tried that are no card’s. Wait some minutes, or scan the card.",
         "fr": "Trop de numéros inconnus ont été essayés. Attendez quelques minutes, ou scannez la carte.",
     },
+    "not-enough": {
+        "en": "There is not enough on the card: {available} of {asked}.",
+        "fr": "Il n’y a pas assez sur la carte : {available} sur {asked}.",
+    },
+    "not-spendable": {
+        "en": "These units show a status and cannot be spent.",
+        "fr": "Ces unités montrent un statut et ne se dépensent pas.",
+    },
+    "out-of-stock": {
+        "en": "This reward has all been given. Offer another one.",
+        "fr": "Cette récompense est épuisée. Proposez-en une autre.",
+    },
+    "limit-reached": {
+        "en": "This customer has had this reward as often as it is given.",
+        "fr": "Ce client a eu cette récompense aussi souvent qu’elle est donnée.",
+    },
+    "basket-too-small": {
+        "en": "The basket is too small for this voucher.",
+        "fr": "Le panier est trop petit pour ce bon.",
+    },
+    "nothing-off": {
+        "en": "Nothing of this basket can be reduced by this. Keep it for another time.",
+        "fr": "Rien dans ce panier ne peut être réduit avec cela. Gardez-le pour une autre fois.",
+    },
+    "coupon-used": {"en": "This voucher was used already.", "fr": "Ce bon a déjà été utilisé."},
+    "coupon-expired": {"en": "This voucher has run out.", "fr": "Ce bon a expiré."},
+    "coupon-void": {"en": "This voucher was cancelled.", "fr": "Ce bon a été annulé."},
+    "pot-too-much": {
+        "en": "More is to be paid from the pot than the goods come to.",
+        "fr": "La cagnotte paierait plus que le prix des articles.",
+    },
+    "hold-over": {"en": "This reservation is over.", "fr": "Cette réservation est terminée."},
+    "more-than-held": {
+        "en": "Less is put aside than that: {held}, not {asked}.",
+        "fr": "Moins est mis de côté : {held}, pas {asked}.",
+    },
 }  # fmt: skip
 
 _SENT = {
@@ -64,10 +101,11 @@ _SENT = {
 }
 
 
-def said(code: str, language: str) -> str | None:
-    """The sentence of a refusal, in this language or in English; None for a refusal that is not of a card."""
+def said(code: str, language: str, facts: Mapping[str, object]) -> str | None:
+    """The sentence of a refusal, in this language or in English; None for one that is neither of a card nor of a rule.
+    Raises `KeyError` where the facts lack a figure that the sentence tells."""
     texts = _SAID.get(code)
-    return None if texts is None else texts[spoken(language)]
+    return None if texts is None else texts[spoken(language)].format_map(facts)
 
 
 def proof_sent(kind: str, to: str, language: str) -> str:

@@ -17,7 +17,7 @@ from wallet_server.rules import sentences
 from wallet_server.rules.baskets.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
 from wallet_server.rules.counter import claim_spoken
 from wallet_server.rules.programme.program import Programme, Reward
-from wallet_server.web.api import models, sale_models
+from wallet_server.web.api import entries, models, sale_models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
 from wallet_server.web.api.proof_models import given
 from wallet_server.web.api.prospects import prospects
@@ -161,23 +161,13 @@ def counted_facts(
     said = sentences.cashier_sentence(kind, params, language)
     if replayed_in is not None and kind != "already-counted":
         said = sentences.already(said, at, language)
-    entries = [
-        {
-            "id": e["id"],
-            "currency": e["currency"],
-            "amount": e["amount"],
-            "rule": e["rule"],
-            "reason": e["reason"],
-            "sentence": sentences.reason_sentence(e["reason"], e["params"], language, programme),
-        }
-        for e in facts["entries"]
-    ]
     return {
         "id": facts["id"],
         "member": facts["member"],
         "programme": facts["programme"],
         "version": facts["version"],
-        "entries": entries,
+        "entries": entries.told(facts, programme, language),
+        "withheld": entries.withheld(facts, programme, language),
         "balances": facts["balances"],
         "tier": facts["tier"],
         "reward": facts.get("reward"),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from wallet_server.web.api.models import MAX_AMOUNT, Entry, Form, Language, Plain, Public
+from wallet_server.web.api.models import MAX_AMOUNT, Entry, Form, Language, Plain, Public, Withheld
 
 MOST_FIELDS = 20
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -46,6 +46,7 @@ class EventKept(BaseModel):
     version: int
     event: str
     entries: list[Entry]
+    withheld: list[Withheld]
     balances: dict[str, int]
     tier: str | None
     vouchers: list[str]

@@ -11,7 +11,7 @@ from wallet_server.actions.programme import programs
 from wallet_server.actions.purse import engaging
 from wallet_server.actions.purse.engaging import Report
 from wallet_server.rules import sentences
-from wallet_server.web.api import event_models, models
+from wallet_server.web.api import entries, event_models, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, instant, needs, wish
 
 events = APIBlueprint(
@@ -43,15 +43,12 @@ def report(body: event_models.Event) -> Response:
         "balance": facts["balances"].get(shown, 0),
         **sentences.unit_params(programme, shown, body.language),
     }
-    entries = [
-        {name: entry[name] for name in ("id", "currency", "amount", "rule", "reason")}
-        | {"sentence": sentences.reason_sentence(entry["reason"], entry["params"], body.language, programme)}
-        for entry in facts["entries"]
-    ]
     kept = {name: facts[name] for name in ("id", "member", "programme", "version", "event", "balances", "tier")}
     kept["vouchers"] = facts.get("vouchers", [])
     said = sentences.cashier_sentence("event", params, body.language)
-    return answer(kept | {"entries": entries, "sentence": said}, replayed=replayed)
+    kept["entries"] = entries.told(facts, programme, body.language)
+    kept["withheld"] = entries.withheld(facts, programme, body.language)
+    return answer(kept | {"sentence": said}, replayed=replayed)
 
 
 @events.put("/members/<id>/birthday", summary="Keep a birthday", responses={"200": event_models.BirthdayKept})

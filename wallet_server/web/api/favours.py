@@ -16,7 +16,7 @@ from wallet_server.rules import sentences
 from wallet_server.rules.counter import gestures as rules
 from wallet_server.rules.programme.gesture_parts import Gesture
 from wallet_server.rules.programme.program import Programme
-from wallet_server.web.api import models
+from wallet_server.web.api import entries, models
 from wallet_server.web.api.counter import time_of
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, needs
 from wallet_server.web.api.models import Form, Language, Plain
@@ -85,18 +85,14 @@ def undo(path: models.Subject, body: models.Reversal) -> Response:
 def _told(facts: Facts, language: str, *, replayed: bool, done: bool) -> Response:
     programme = programs.programme_told(context(), facts)
     gesture = programme.gesture(facts["gesture"])
-    entries = [
-        {name: entry[name] for name in ("id", "currency", "amount", "rule", "reason")}
-        | {"sentence": sentences.reason_sentence(entry["reason"], entry["params"], language, programme)}
-        for entry in facts["entries"]
-    ]
     kept = {name: facts[name] for name in ("id", "member", "programme", "gesture", "balances", "tier")}
     said = _said(gesture, facts, programme, language, done=done)
     if replayed:
         at = time_of(facts.get("recorded_at"), caller().zone)
         said["sentence"] = sentences.already(str(said["sentence"]), at, language)
     undo_seconds = int(gestures.UNDO.total_seconds()) if done else 0
-    whole = {"entries": entries, "vouchers": facts.get("vouchers", []), "undo_seconds": undo_seconds}
+    booked = entries.told(facts, programme, language)
+    whole = {"entries": booked, "vouchers": facts.get("vouchers", []), "undo_seconds": undo_seconds}
     return answer({**kept, **whole, **said}, replayed=replayed)
 
 

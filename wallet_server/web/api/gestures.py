@@ -14,7 +14,7 @@ from wallet_server.actions.purse.goodwill import Given
 from wallet_server.rules import sentences
 from wallet_server.rules.baskets.deal_sentences import vouchers_sentence
 from wallet_server.rules.programme.program import Programme
-from wallet_server.web.api import models
+from wallet_server.web.api import entries, models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs, wish
 from wallet_server.web.api.models import MAX_AMOUNT, Form, Language, Plain
 
@@ -71,18 +71,14 @@ def give(path: models.Subject, body: Goodwill) -> Response:
     asked = wish(caller(), "goodwill", {"member": path.id, **body.model_dump(mode="json", exclude={"language"})})
     facts, replayed = goodwill.give(context(), caller(), path.id, given, asked)
     programme = programs.programme_told(context(), facts)
-    entries = [
-        {name: entry[name] for name in ("id", "currency", "amount", "rule", "reason")}
-        | {"sentence": sentences.reason_sentence(entry["reason"], entry["params"], body.language, programme)}
-        for entry in facts["entries"]
-    ]
+    booked = entries.told(facts, programme, body.language)
     kept = {name: facts[name] for name in ("id", "member", "programme", "balances", "tier")}
     said = [sentences.reason_sentence(goodwill.REASON, {}, body.language).rstrip(".")]
-    said += [_counted(entry, programme, body.language) for entry in entries if entry["amount"] > 0]
+    said += [_counted(entry, programme, body.language) for entry in booked if entry["amount"] > 0]
     vouchers = facts.get("vouchers", [])
     if vouchers:
         said.append(vouchers_sentence(len(vouchers), body.language))
-    whole = {"entries": entries, "vouchers": vouchers, "sentence": ", ".join(said)}
+    whole = {"entries": booked, "vouchers": vouchers, "sentence": ", ".join(said)}
     return answer(kept | whole, replayed=replayed)
 
 

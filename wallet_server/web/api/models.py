@@ -150,7 +150,18 @@ class Entry(BaseModel):
     currency: str
     amount: int
     rule: str
+    version: int = Field(description="Of the programme, under which it was booked; what comes back is of the sale's.")
     reason: str
+    sentence: str
+
+
+class Withheld(BaseModel):
+    """A rule that gave nothing for a sale or an event. `why` is `condition`, `rewards` (some were used), `goods` (none
+    count), `minimum`, `visit` (counted before), `too-little` or `limit`."""
+
+    rule: str
+    version: int
+    why: str
     sentence: str
 
 
@@ -211,6 +222,7 @@ class Counted(BaseModel):
     programme: str
     version: int
     entries: list[Entry]
+    withheld: list[Withheld]
     balances: dict[str, int]
     tier: str | None
     reward: str | None
