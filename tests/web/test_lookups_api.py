@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.conftest import NewDatabase
 from tests.tills import on_shift
 from tests.world import Holder, World, founded
 from wallet_server.actions.announcing import offers
+from wallet_server.actions.people import enrol
 from wallet_server.actions.purse import engaging
 from wallet_server.rules.programme.program import default_document
 
@@ -30,7 +32,12 @@ def deal(name: str, fr: str, en: str, **more: Any) -> dict[str, Any]:
 
 def document() -> dict[str, Any]:
     voucher = {"title": TITLE, "terms": TERMS, "valid_days": 30, "value_minor": 1000, "minimum_minor": 2000}
-    gesture = {"id": "coffee", "kind": "gift", "names": both("un café", "a coffee"), "when": "member.birthday_today"}
+    why = [{"id": "kind", "names": both("geste", "kindness")}]
+    gestures = [
+        {"id": "extra", "kind": "extra", "names": both("une boule", "a scoop")},
+        {"id": "gold", "kind": "gift", "names": both("un thé", "a tea"), "tiers": ["gold"]},
+        {"id": "coffee", "kind": "gift", "names": both("un café", "a coffee"), "when": "member.birthday_today"},
+    ]
     return default_document("Boulangerie") | {
         "conversions": [{"id": "bon", "currency": "points", "units": 500, "voucher": voucher}],
         "rewards": [
@@ -46,7 +53,7 @@ def document() -> dict[str, Any]:
             deal("feast", "−10 % le jour de votre fête", "10% off on your birthday", when="member.birthday_today"),
             deal("large", "−10 % dès 50 €", "10% off from €50", when="basket.amount_minor >= 5000"),
         ],
-        "gestures": [gesture | {"reasons": [{"id": "kind", "names": both("geste", "kindness")}]}],
+        "gestures": [one | {"reasons": why} for one in gestures],
     }
 
 
@@ -155,6 +162,34 @@ def test_one_prompt_says_what_comes_first(world: World) -> None:
 
 
 @sqlite
+def test_what_the_shop_meant_for_this_moment_is_said_before_what_it_lets_its_people_give_at_any_time(
+    world: World,
+) -> None:
+    _, headers = on_shift(world, "Anna")
+    holder = world.enrol()
+    told = look(world, holder, headers=headers)
+    assert [one["gesture"] for one in told["gestures"]] == ["extra"]
+    assert told["prompt"]["kind"] == "deal", "nobody is told to give something for no reason"
+    world.sell(holder, 200_000)
+    assert look(world, holder, headers=headers)["prompt"]["id"] == "gold"
+    engaging.keep_birthday(world.ctx, world.merchant, holder.member, f"{world.clock():%m-%d}", world.wish("day"))
+    told = look(world, holder, headers=headers)
+    assert [one["gesture"] for one in told["gestures"]] == ["extra", "gold", "coffee"]
+    assert told["prompt"]["sentence"] == "Give: a coffee."
+
+
+@sqlite
+def test_of_a_reward_that_is_all_given_nobody_says_that_it_is_near(world: World) -> None:
+    first, second = world.enrol(), world.enrol()
+    world.sell(second, 9000)
+    near = look(world, second)["prompt"]
+    assert (near["kind"], near["id"]) == ("near", "mug")
+    world.sell(first, 10_000)
+    post(world, "redemptions", code=first.code, reward="mug", reference=world.number())
+    assert look(world, second)["prompt"]["kind"] == "deal", "the last mug is gone"
+
+
+@sqlite
 def test_what_is_sent_again_says_when_it_was_done(world: World) -> None:
     _, headers = on_shift(world, "Anna")
     holder = world.enrol()
@@ -172,3 +207,17 @@ def test_what_is_sent_again_says_when_it_was_done(world: World) -> None:
     given = post(world, "gestures", headers, **yes)
     world.clock.forward(minutes=1)
     assert post(world, "gestures", headers, **yes)["sentence"] == f"Already done at {at}: {given['sentence']}"
+
+
+def test_a_coupon_that_is_given_back_again_says_when_that_was_done(new_database: NewDatabase, tmp_path: Path) -> None:
+    coupon = {"title": TITLE, "terms": TERMS, "valid_days": 30, "value_minor": 250}
+    promising = default_document("Boulangerie") | {"welcome": {"coupon": coupon}}
+    with founded(new_database("sqlite"), tmp_path, document=promising) as world:
+        (shown,) = enrol.join(world.ctx, world.join_code, enrol.Joining())["coupons"]
+        used = post(world, "coupon-uses", code=world.holder(shown).code, reference=world.number())
+        back = post(world, f"coupon-uses/{used['id']}/reversal")
+        at = f"{world.clock().astimezone(ZoneInfo(world.till.zone)):%H:%M}"
+        world.clock.forward(minutes=7)
+        again = post(world, f"coupon-uses/{used['id']}/reversal")
+        assert again["sentence"] == f"Already done at {at}: {back['sentence']}"
+        assert again.keys() == back.keys()
