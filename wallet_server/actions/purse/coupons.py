@@ -220,7 +220,8 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
         _pay_with(ctx, tx, scope, coupon.id, replace(member, tier=tier), row.receipt, now)
         back = coupons.by_id(tx, coupon.id)
         known = _told(ctx, tx, back, back.pass_id, now)
-        return _facts(use_id, member.public_id, member.programme_public_id, known)
+        facts = _facts(use_id, member.public_id, member.programme_public_id, known)
+        return facts | {"recorded_at": now.isoformat()}
 
     answer = once(ctx, wish, act)
     ctx.ring()
