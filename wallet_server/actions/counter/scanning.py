@@ -71,7 +71,8 @@ class Sent:
 def holder_of(
     ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False, sold_at: datetime | None = None
 ) -> MemberRow:
-    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of a sale that is sent later.
+    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of a sale that is sent later: what
+    was cancelled or ran out since was good then.
 
     Raises `Invalid` (`unreadable-code`), `NotFound` (`other-merchant`, `test-card`, `unknown-card`), `Conflict`
     (`revoked-card`, `expired-card`, `code-stale`) and `TooMany` (`too-many-codes`).
@@ -81,7 +82,7 @@ def holder_of(
     scan = scans.read(bare, scope.issuer_mark, live=scope.mode == "live")
     if scan.guessable:
         _demand_few(ctx, tx, scope)
-    member = _found(ctx, tx, scope, scan, hold=hold)
+    member = _found(ctx, tx, scope, scan, hold=hold, since=sold_at)
     if member.code is not None and hold and member.code.issue > 1 and not member.code.shown:
         issues.mark_shown(tx, member.code.id, ctx.now())
     return member
@@ -133,9 +134,11 @@ def found_by(tx: Tx, scope: Scope, text: str, now: datetime) -> MemberRow | None
     return None
 
 
-def _found(ctx: Context, tx: Tx, scope: Scope, scan: Scan, *, hold: bool = False) -> MemberRow:
+def _found(
+    ctx: Context, tx: Tx, scope: Scope, scan: Scan, *, hold: bool = False, since: datetime | None = None
+) -> MemberRow:
     for key in scan.keys:
-        member = members.member_by_code(tx, scope, rotating.hashed(key), ctx.now(), hold=hold)
+        member = members.member_by_code(tx, scope, rotating.hashed(key), ctx.now(), hold=hold, since=since)
         if member is not None:
             _demand_alive(member.code)
             return member
