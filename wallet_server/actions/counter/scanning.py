@@ -71,7 +71,7 @@ class Sent:
 def holder_of(
     ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False, sold_at: datetime | None = None
 ) -> MemberRow:
-    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of a sale that is sent later: what
+    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of what is sent later: what
     was cancelled or ran out since was good then.
 
     Raises `Invalid` (`unreadable-code`), `NotFound` (`other-merchant`, `test-card`, `unknown-card`), `Conflict`
