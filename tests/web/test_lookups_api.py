@@ -14,7 +14,7 @@ from tests.conftest import NewDatabase
 from tests.tills import on_shift
 from tests.world import Holder, World, founded
 from wallet_server.actions.announcing import offers
-from wallet_server.actions.people import enrol
+from wallet_server.actions.people import enrol, recovery
 from wallet_server.actions.purse import engaging
 from wallet_server.rules.programme.program import default_document
 
@@ -101,6 +101,24 @@ def test_vouchers_that_can_be_used_are_told_with_what_they_are_good_for(world: W
     world.sell(holder, 50_000)
     world.clock.forward(days=32)
     assert look(world, holder)["vouchers"] == [], "nor is what has run out"
+
+
+@sqlite
+def test_with_a_card_that_was_replaced_nothing_can_be_used_and_a_quote_promises_none_of_it(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 50_000)
+    (voucher,) = look(world, holder)["vouchers"]
+    link = world.ctx.link("recover", holder.pass_public_id).rsplit("/", 1)[1]
+    recovery.by_link(world.ctx, link, "form")
+    told = look(world, holder)
+    assert (told["card_spends"], told["vouchers"]) == (False, [])
+    basket = {"code": holder.code, "currency": "EUR", "lines": [{"unit_amount_minor": 3000}], "apply_deals": False}
+    quoted = post(world, "quotes", **basket)
+    assert (quoted["to_pay_minor"], quoted["vouchers"]) == (3000, [])
+    till = world.bearer(world.founded.till_key)
+    for uses in ({"vouchers": [voucher["id"]]}, {"rewards": ["mug"]}):
+        refused = world.client().post("/v1/quotes", json=basket | uses, headers=till)
+        assert (refused.status_code, refused.json["code"]) == (409, "replaced-card"), "as the sale would be"
 
 
 @sqlite

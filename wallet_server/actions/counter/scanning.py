@@ -161,13 +161,23 @@ def _demand_alive(code: CodeState | None) -> None:
         raise Conflict("The time of this card is over; the shop can give a new one.", code="expired-card", field="code")
 
 
+def in_place(member: MemberRow) -> bool:
+    """Whether no other card is in the place of the one whose code was scanned."""
+    return member.code is not None and member.code.standing != members.REPLACED
+
+
+def demand_in_place(member: MemberRow) -> CodeState:
+    """How the code stands of a card in whose place there is no other. Raises `Conflict` (`replaced-card`)."""
+    if member.code is None or not in_place(member):
+        sentence = "This card was replaced by a newer one: it collects. Ask for the newer card to spend."
+        raise Conflict(sentence, code="replaced-card", field="code")
+    return member.code
+
+
 def _demand_good(
     ctx: Context, tx: Tx, scope: Scope, member: MemberRow, scan: Scan, text: str, proof: Proof | None
 ) -> None:
-    code = member.code
-    if code is None or code.standing == members.REPLACED:
-        sentence = "This card was replaced by a newer one: it collects. Ask for the newer card to spend."
-        raise Conflict(sentence, code="replaced-card", field="code")
+    code = demand_in_place(member)
     if proof is not None:
         _demand_proven(ctx, tx, scope, member, proof)
         return
