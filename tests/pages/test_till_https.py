@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
 import socket
 import time
@@ -322,6 +323,28 @@ def test_a_cashiers_day(day: Day, bakery: Bakery, device: BrowserContext) -> Non
     says_yes_once_and_not_twice(day)
     without_network = [day.balances(symbol)["points"] for symbol in ("pdf417", "code128")]
     assert without_network == [7, 3], "what was kept without a network is counted, and once"
+
+
+READS_ITSELF = """
+window.BarcodeDetector = class {
+  static async getSupportedFormats() { return FORMATS; }
+  async detect() { return FOUND; }
+};
+"""
+
+
+@pytest.mark.parametrize("every", [True, False], ids=["every symbol", "QR codes alone"])
+def test_the_browsers_own_reader_is_taken_where_it_reads_every_symbol(day: Day, every: bool) -> None:
+    formats = ["qr_code", "aztec", "pdf417", "code_128", "ean_13"] if every else ["qr_code", "ean_13"]
+    found = [{"rawValue": day.code("friend").message}] if every else []
+    script = READS_ITSELF.replace("FORMATS", json.dumps(formats)).replace("FOUND", json.dumps(found))
+    day.page.add_init_script(script)
+    day.page.reload()
+    day.says("Scannez une carte")
+    day.see(day.code("aztec"))
+    day.says("Carte trouvée")
+    read = day.code("friend" if every else "aztec").message
+    expect(day.page.locator("#holder-code")).to_have_text(read)
 
 
 LOSE_FIRST = """() => {
