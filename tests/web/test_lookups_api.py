@@ -16,6 +16,7 @@ from tests.world import Holder, World, founded
 from wallet_server.actions.announcing import offers
 from wallet_server.actions.people import enrol, recovery
 from wallet_server.actions.purse import engaging
+from wallet_server.records.announcing import announcements
 from wallet_server.rules.programme.program import default_document
 
 TITLE = {"fr": "Bon de 10 €", "en": "€10 voucher"}
@@ -150,6 +151,21 @@ def test_what_was_announced_to_the_member_is_an_offer_while_it_stands(world: Wor
     assert again in names(look(world, holder))
     world.clock.forward(days=3)
     assert again not in names(look(world, holder))
+
+
+def test_a_word_for_one_member_alone_is_not_for_the_till(world: World) -> None:
+    holder = world.enrol(promotions=True, first_name="Claire")
+    until = world.clock() + timedelta(days=3)
+    word = offers.Announcement({"fr": "Pardon pour hier, @prénom"}, None, until, holder.member)
+    drafted = offers.draft(world.ctx, world.merchant, world.programme, word, world.wish("word"))[0]["announcement"]
+    offers.confirm(world.ctx, world.merchant, drafted, world.wish("confirm"))
+    announced = world.announce("Pour tous, -20 %", days=3)
+    world.work()
+    with world.ctx.look() as tx:
+        row = announcements.announcement_in(tx, world.merchant, drafted)
+        assert announcements.tally(tx, row.id) == {"shown": 1}, "it is on the card"
+    told = [one["id"] for one in look(world, holder)["offers"] if one["kind"] == "announcement"]
+    assert told == [announced]
 
 
 @sqlite
