@@ -273,7 +273,7 @@ class Day:
         """A customer holds a phone before the camera."""
         if self.page.locator("#next").is_visible():
             self.page.locator("#next").click()
-        self.page.wait_for_function("document.querySelector('[data-till]').dataset.camera !== 'starting'")
+        expect(self.page.locator("[data-till]")).not_to_have_attribute("data-camera", "starting")
         if self.page.locator("#camera-off").is_visible():
             self.page.locator("#camera-off").click()
         film(self.film, code, **how)
