@@ -279,6 +279,11 @@ class Day:
         film(self.film, code, **how)
         self.page.locator("#camera-on").click()
 
+    def reopen(self) -> None:
+        """The page anew, with its camera off: one that starts by itself would film what lay there before."""
+        self.page.evaluate("localStorage.setItem('till-camera', 'off')")
+        self.page.reload()
+
     def says(self, text: str) -> None:
         expect(self.page.locator("#answer")).to_contain_text(text)
 
@@ -339,7 +344,7 @@ def test_the_browsers_own_reader_is_taken_where_it_reads_every_symbol(day: Day, 
     found = [{"rawValue": day.code("friend").message}] if every else []
     script = READS_ITSELF.replace("FORMATS", json.dumps(formats)).replace("FOUND", json.dumps(found))
     day.page.add_init_script(script)
-    day.page.reload()
+    day.reopen()
     day.says("Scannez une carte")
     day.see(day.code("aztec"))
     day.says("Carte trouvée")
@@ -439,7 +444,7 @@ def says_yes_once_and_not_twice(day: Day) -> None:
         row = staff.by_email(tx, email)
     assert row
     cashiers.choose_own(day.ctx, person_of(row, "session"), PIN)
-    page.reload()
+    day.reopen()
     page.locator("#who").click()
     page.locator("#cashiers button").click()
     page.locator("#pin").fill(PIN)
