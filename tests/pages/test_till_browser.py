@@ -153,6 +153,29 @@ def test_a_replaced_card_is_known_but_spends_nothing(opened: Open, house: House)
         expect(page.locator("#units")).to_be_hidden()
 
 
+def test_an_old_card_with_an_article_s_number_is_the_next_customer_s_once_a_sale_was_counted(
+    opened: Open, house: House
+) -> None:
+    first, second = house.member(), house.member()
+    number = "4006381333931"
+    headers = {"Authorization": f"Bearer {house.shop.till_key}", "Idempotency-Key": "plastic-ean"}
+    both = {"code": second.card.code, "number": number}
+    linked = house.app.test_client().post("/v1/plastic-cards", json=both, headers=headers)
+    assert linked.status_code == 200, linked.json
+    with opened() as page:
+        open_till(page, house.shop.till_key)
+        present(page, first.card.code)
+        answer(page, "0 points")
+        page.get_by_label("Amount in EUR").fill("12")
+        page.keyboard.press("Enter")
+        answer(page, "+12 points")
+        scan(page, number)
+        answer(page, "0 points")
+        expect(page.locator("#holder-code")).to_have_text(number)
+        scan(page, number)
+        expect(page.locator("#lines input.article")).to_have_value(number)  # before a sale: an article of the basket
+
+
 def test_an_answer_lost_on_the_way_counts_once(opened: Open, house: House) -> None:
     member = house.member()
     keys: list[str | None] = []

@@ -146,7 +146,7 @@ def test_saying_yes_is_one_touch_within_a_budget_and_privileges_are_seen(opened:
                 "units": 50,
                 "reasons": why,
             },
-            {"id": "coffee", "kind": "gift", "names": both, "reasons": why},
+            {"id": "coffee", "kind": "gift", "names": both, "reasons": why, "when": "member.visits == 0"},
         ],
         gesture_budgets=[{"whose": "cashier", "window": "day", "count": 2}],
     )
@@ -166,7 +166,7 @@ def test_saying_yes_is_one_touch_within_a_budget_and_privileges_are_seen(opened:
         answer(page, "Cashier serves")
         gestures = page.locator("#gestures")
         expect(gestures).to_contain_text("2 left for you.")
-        expect(page.locator("#prompt")).to_have_text("Credit 50 points.")
+        expect(page.locator("#prompt")).to_have_text("Give: a coffee.")
         check(page, axe)
         gestures.get_by_role("button", name="Say yes: 50 points").click()
         answer(page, "50 points")

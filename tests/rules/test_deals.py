@@ -222,3 +222,22 @@ def test_a_condition_on_the_whole_basket_is_asked_once_however_many_lines_there_
             sys.setprofile(None)
         found.append(calls)
     assert found[1] < 3 * found[0]
+
+
+@pytest.mark.parametrize(
+    ("when", "silver", "gold"),
+    [
+        ("member.tier == 'gold'", False, True),
+        ("basket.amount_minor >= 5000", True, True),
+        ("line.category == 'bread' && member.tier == 'gold'", False, True),
+        ("basket.line_count > 2 && member.tier == 'gold'", False, True),
+        ("!(basket.rewards_used || member.tier == 'gold')", True, False),
+        ("basket.lines.exists(one, one.sku == 'A') || basket.weekday == 'sunday'", True, True),
+        ("size(basket.lines) > 2 && basket.hour < 10", False, False),
+        ("member.visits / 0 == 1", False, False),
+    ],
+)
+def test_before_there_are_goods_a_deal_is_on_that_some_goods_would_have(when: str, silver: bool, gold: bool) -> None:
+    deals = Deals(programme({"percent": {"percent": 10}, "when": when}))
+    nothing = Basket((), NOON, "Europe/Paris", "sto_1")
+    assert [bool(deals.on_now(nothing, State(tier=tier))) for tier in ("silver", "gold")] == [silver, gold]

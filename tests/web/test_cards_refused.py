@@ -80,6 +80,20 @@ def test_the_six_refusals_have_each_a_code_a_sentence_and_nothing_else(world: Wo
     assert len(sentences) == 12
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@\n\x1e\rANSI 636014040002DL00410288ZA03290015DLDAQD12345678",
+        "M1DESMARAIS/LUC       EABC123 YULFRAAC 0834 226F001A0025 100\n",
+        "https://example.com/" + "x" * 3000,
+        "\x00",
+    ],
+    ids=["licence", "boarding", "address", "nothing"],
+)
+def test_whatever_else_people_hold_before_a_camera_is_a_code_that_cannot_be_read(world: World, text: str) -> None:
+    assert ask(world, "/v1/lookups", {"code": text})[1]["code"] == "unreadable-code"
+
+
 @pytest.mark.parametrize("path", ["/v1/redemptions", "/v1/holds"])
 def test_an_older_card_spends_with_the_word_of_a_cashier(world: World, path: str) -> None:
     holder = older(world)

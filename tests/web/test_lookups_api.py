@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.conftest import NewDatabase
 from tests.tills import on_shift
 from tests.world import Holder, World, founded
 from wallet_server.actions.announcing import offers
+from wallet_server.actions.people import enrol, recovery
 from wallet_server.actions.purse import engaging
+from wallet_server.records.announcing import announcements
 from wallet_server.rules.programme.program import default_document
 
 TITLE = {"fr": "Bon de 10 €", "en": "€10 voucher"}
@@ -30,7 +33,12 @@ def deal(name: str, fr: str, en: str, **more: Any) -> dict[str, Any]:
 
 def document() -> dict[str, Any]:
     voucher = {"title": TITLE, "terms": TERMS, "valid_days": 30, "value_minor": 1000, "minimum_minor": 2000}
-    gesture = {"id": "coffee", "kind": "gift", "names": both("un café", "a coffee"), "when": "member.birthday_today"}
+    why = [{"id": "kind", "names": both("geste", "kindness")}]
+    gestures = [
+        {"id": "extra", "kind": "extra", "names": both("une boule", "a scoop")},
+        {"id": "gold", "kind": "gift", "names": both("un thé", "a tea"), "tiers": ["gold"]},
+        {"id": "coffee", "kind": "gift", "names": both("un café", "a coffee"), "when": "member.birthday_today"},
+    ]
     return default_document("Boulangerie") | {
         "conversions": [{"id": "bon", "currency": "points", "units": 500, "voucher": voucher}],
         "rewards": [
@@ -46,7 +54,7 @@ def document() -> dict[str, Any]:
             deal("feast", "−10 % le jour de votre fête", "10% off on your birthday", when="member.birthday_today"),
             deal("large", "−10 % dès 50 €", "10% off from €50", when="basket.amount_minor >= 5000"),
         ],
-        "gestures": [gesture | {"reasons": [{"id": "kind", "names": both("geste", "kindness")}]}],
+        "gestures": [one | {"reasons": why} for one in gestures],
     }
 
 
@@ -97,6 +105,24 @@ def test_vouchers_that_can_be_used_are_told_with_what_they_are_good_for(world: W
 
 
 @sqlite
+def test_with_a_card_that_was_replaced_nothing_can_be_used_and_a_quote_promises_none_of_it(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 50_000)
+    (voucher,) = look(world, holder)["vouchers"]
+    link = world.ctx.link("recover", holder.pass_public_id).rsplit("/", 1)[1]
+    recovery.by_link(world.ctx, link, "form")
+    told = look(world, holder)
+    assert (told["card_spends"], told["vouchers"]) == (False, [])
+    basket = {"code": holder.code, "currency": "EUR", "lines": [{"unit_amount_minor": 3000}], "apply_deals": False}
+    quoted = post(world, "quotes", **basket)
+    assert (quoted["to_pay_minor"], quoted["vouchers"]) == (3000, [])
+    till = world.bearer(world.founded.till_key)
+    for uses in ({"vouchers": [voucher["id"]]}, {"rewards": ["mug"]}):
+        refused = world.client().post("/v1/quotes", json=basket | uses, headers=till)
+        assert (refused.status_code, refused.json["code"]) == (409, "replaced-card"), "as the sale would be"
+
+
+@sqlite
 def test_deals_are_told_while_they_hold_for_this_member_here(world: World) -> None:
     holder = world.enrol()
     noon = world.clock().replace(hour=11, minute=30)
@@ -127,6 +153,21 @@ def test_what_was_announced_to_the_member_is_an_offer_while_it_stands(world: Wor
     assert again not in names(look(world, holder))
 
 
+def test_a_word_for_one_member_alone_is_not_for_the_till(world: World) -> None:
+    holder = world.enrol(promotions=True, first_name="Claire")
+    until = world.clock() + timedelta(days=3)
+    word = offers.Announcement({"fr": "Pardon pour hier, @prénom"}, None, until, holder.member)
+    drafted = offers.draft(world.ctx, world.merchant, world.programme, word, world.wish("word"))[0]["announcement"]
+    offers.confirm(world.ctx, world.merchant, drafted, world.wish("confirm"))
+    announced = world.announce("Pour tous, -20 %", days=3)
+    world.work()
+    with world.ctx.look() as tx:
+        row = announcements.announcement_in(tx, world.merchant, drafted)
+        assert announcements.tally(tx, row.id) == {"shown": 1}, "it is on the card"
+    told = [one["id"] for one in look(world, holder)["offers"] if one["kind"] == "announcement"]
+    assert told == [announced]
+
+
 @sqlite
 def test_one_prompt_says_what_comes_first(world: World) -> None:
     _, headers = on_shift(world, "Anna")
@@ -155,6 +196,34 @@ def test_one_prompt_says_what_comes_first(world: World) -> None:
 
 
 @sqlite
+def test_what_the_shop_meant_for_this_moment_is_said_before_what_it_lets_its_people_give_at_any_time(
+    world: World,
+) -> None:
+    _, headers = on_shift(world, "Anna")
+    holder = world.enrol()
+    told = look(world, holder, headers=headers)
+    assert [one["gesture"] for one in told["gestures"]] == ["extra"]
+    assert told["prompt"]["kind"] == "deal", "nobody is told to give something for no reason"
+    world.sell(holder, 200_000)
+    assert look(world, holder, headers=headers)["prompt"]["id"] == "gold"
+    engaging.keep_birthday(world.ctx, world.merchant, holder.member, f"{world.clock():%m-%d}", world.wish("day"))
+    told = look(world, holder, headers=headers)
+    assert [one["gesture"] for one in told["gestures"]] == ["extra", "gold", "coffee"]
+    assert told["prompt"]["sentence"] == "Give: a coffee."
+
+
+@sqlite
+def test_of_a_reward_that_is_all_given_nobody_says_that_it_is_near(world: World) -> None:
+    first, second = world.enrol(), world.enrol()
+    world.sell(second, 9000)
+    near = look(world, second)["prompt"]
+    assert (near["kind"], near["id"]) == ("near", "mug")
+    world.sell(first, 10_000)
+    post(world, "redemptions", code=first.code, reward="mug", reference=world.number())
+    assert look(world, second)["prompt"]["kind"] == "deal", "the last mug is gone"
+
+
+@sqlite
 def test_what_is_sent_again_says_when_it_was_done(world: World) -> None:
     _, headers = on_shift(world, "Anna")
     holder = world.enrol()
@@ -172,3 +241,17 @@ def test_what_is_sent_again_says_when_it_was_done(world: World) -> None:
     given = post(world, "gestures", headers, **yes)
     world.clock.forward(minutes=1)
     assert post(world, "gestures", headers, **yes)["sentence"] == f"Already done at {at}: {given['sentence']}"
+
+
+def test_a_coupon_that_is_given_back_again_says_when_that_was_done(new_database: NewDatabase, tmp_path: Path) -> None:
+    coupon = {"title": TITLE, "terms": TERMS, "valid_days": 30, "value_minor": 250}
+    promising = default_document("Boulangerie") | {"welcome": {"coupon": coupon}}
+    with founded(new_database("sqlite"), tmp_path, document=promising) as world:
+        (shown,) = enrol.join(world.ctx, world.join_code, enrol.Joining())["coupons"]
+        used = post(world, "coupon-uses", code=world.holder(shown).code, reference=world.number())
+        back = post(world, f"coupon-uses/{used['id']}/reversal")
+        at = f"{world.clock().astimezone(ZoneInfo(world.till.zone)):%H:%M}"
+        world.clock.forward(minutes=7)
+        again = post(world, f"coupon-uses/{used['id']}/reversal")
+        assert again["sentence"] == f"Already done at {at}: {back['sentence']}"
+        assert again.keys() == back.keys()

@@ -902,7 +902,7 @@ class Lines(TypedDict):
 
 class Lookup(TypedDict):
     code: str
-    """What the scanner read, or what was typed."""
+    """What was read, or what was typed."""
     language: NotRequired[str]
     """Language of the sentences in the answer."""
 

@@ -35,7 +35,9 @@ def test_a_sale_of_nobody_is_claimed_once_and_earns_by_the_version_and_time_of_i
     assert code in kept.get_json()["sentence"]
     again = keep(world, **dated)
     assert again.status_code == 202, again.get_data(as_text=True)
-    assert (again.headers["Idempotency-Replayed"], again.get_json()) == ("true", kept.get_json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    said = kept.get_json()["sentence"]
+    assert again.get_json() == kept.get_json() | {"sentence": f"Already done at 13:00: {said}"}
     assert keep(world, amount_minor=1300, **dated).status_code == 422, "the receipt stands for another sale"
     document = default_document("Boulangerie")
     document["earn"][0]["per"]["points"] = 5
@@ -54,6 +56,8 @@ def test_a_sale_of_nobody_is_claimed_once_and_earns_by_the_version_and_time_of_i
     assert (ended.status_code, ended.get_json()["sale"]) == (409, claimed.get_json()["id"])
     undone = send(world, f"/v1/sales/{claimed.get_json()['id']}/reversal", {})
     assert (undone.status_code, points(world, holder)) == (200, 0)
+    untrue = send(world, "/v1/claims", body)
+    assert (untrue.status_code, untrue.get_json()["code"]) == (409, "sale-undone"), "it earns nothing any more"
     assert upkeep.book_faults(world.ctx) == []
 
 

@@ -14,6 +14,7 @@ from tests.tills import hire
 from tests.world import World, founded, together
 from wallet_server.actions import keys
 from wallet_server.actions.offline import settling
+from wallet_server.actions.people import leaving
 from wallet_server.actions.programme import programs
 from wallet_server.errors import Unavailable
 from wallet_server.records.counter import counter_deeds
@@ -182,6 +183,26 @@ def test_a_refusal_stops_nothing_that_comes_after_it(world: World) -> None:
         ("conflict", "burns-not-offline"),
         ("applied", None),
     ]
+
+
+def test_a_card_that_ended_between_a_sale_and_its_sync_earns_and_one_that_had_ended_is_for_a_person(
+    world: World,
+) -> None:
+    cancelled, over, device = world.enrol(), world.enrol(), device_of(world)
+    for number, holder in enumerate((cancelled, over)):
+        device.sell(holder.code, f"R{number}", 1200)
+    world.clock.forward(minutes=1)
+    leaving.cancel(world.ctx, world.merchant, cancelled.member, cancelled.pass_public_id)
+    headers = world.bearer(world.founded.merchant_key)
+    path = f"/v1/members/{over.member}/passes/{over.pass_public_id}/end"
+    ended = world.client().put(path, json={"good_until": world.clock().isoformat()}, headers=headers)
+    assert ended.status_code == 200, ended.json
+    world.clock.forward(minutes=1)
+    for number, holder in enumerate((cancelled, over), 2):
+        device.sell(holder.code, f"R{number}", 1200)
+    refusals = [("conflict", "revoked-card"), ("conflict", "expired-card")]
+    assert states(device.send(device.queue)) == [("applied", None), ("applied", None), *refusals]
+    assert [receipt for receipt, _ in entries(world)] == ["R0", "R1"]
 
 
 @mostly_on("sqlite")

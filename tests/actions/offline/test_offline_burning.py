@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from tests.actions.counter.test_codes import number_of
 from tests.conftest import mostly_on
 from tests.offline_till import OfflineTill
-from tests.offline_world import BURNS, Founding, device_of, points, reserve, settle, states
+from tests.offline_world import BURNS, Founding, device_of, points, refused_of, reserve, settle, states
 from tests.world import World
 from wallet_server.actions.counter import till
 from wallet_server.actions.offline import settling
 from wallet_server.actions.operating import upkeep
-from wallet_server.actions.people import merging
+from wallet_server.actions.people import leaving, merging
 from wallet_server.records.schema import ledger_entries, metadata
 from wallet_server.rules.counter import codes, short_codes
 
@@ -89,6 +89,28 @@ def test_only_a_code_that_is_signed_spends_without_a_network(burning: World) -> 
     first = settling.cases(world.ctx, world.merchant)[0]
     assert settle(world, first.id, "accept").state == "applied"
     assert points(world, holder) == 30
+
+
+def test_what_was_burned_with_a_card_that_ended_since_is_booked_at_last(burning: World) -> None:
+    world, over, cancelled, device = burning, burning.enrol(), burning.enrol(), device_of(burning)
+    headers = world.bearer(world.founded.merchant_key)
+    for holder in (over, cancelled):
+        world.sell(holder, 5000)
+    allowance = reserve(device, 100)["id"]
+    for number, holder in enumerate((over, cancelled)):
+        device.redeem(holder.code, f"B{number}", 10, allowance)
+    world.clock.forward(minutes=1)
+    leaving.cancel(world.ctx, world.merchant, cancelled.member, cancelled.pass_public_id)
+    path = f"/v1/members/{over.member}/passes/{over.pass_public_id}/end"
+    ended = world.client().put(path, json={"good_until": world.clock().isoformat()}, headers=headers)
+    assert ended.status_code == 200, ended.json
+    answer = device.send(device.queue)
+    assert states(answer) == [("applied", None), ("conflict", "replaced-card")]
+    assert settle(world, refused_of(answer), "accept").state == "applied", "the goods are gone"
+    with world.ctx.look() as tx:
+        booked = tx.execute(sa.select(ledger_entries.c.receipt).where(ledger_entries.c.kind == "burn")).scalars()
+        assert set(booked) == {"B0", "B1"}
+    assert upkeep.book_faults(world.ctx) == []
 
 
 @mostly_on("sqlite")

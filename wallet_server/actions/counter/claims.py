@@ -24,7 +24,7 @@ from wallet_server.actions.people.enrol import pass_of_link, still_good
 from wallet_server.actions.people.visitors import Allowed
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany
 from wallet_server.records import database, limits, parties
-from wallet_server.records.counter import unclaimed
+from wallet_server.records.counter import sales, unclaimed
 from wallet_server.records.counter.unclaimed import NewUnclaimed, UnclaimedRow
 from wallet_server.records.database import Tx
 from wallet_server.records.people import members
@@ -78,7 +78,8 @@ def keep(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
             expires_at=now + timedelta(days=days),
         )
         unclaimed.add(tx, new)
-        return {"id": public_id, "programme": row.public_id, "until": new.expires_at.isoformat()}
+        until = new.expires_at.isoformat()
+        return {"id": public_id, "programme": row.public_id, "until": until, "recorded_at": now.isoformat()}
 
     facts, replayed = once(ctx, till.ask_to_sell(scope, sold, key, now), act)
     # Not in what is stored of the answer.
@@ -113,8 +114,8 @@ def _code_of(ctx: Context, scope: Scope, sale: str) -> str | None:
 
 def claim(ctx: Context, scope: Scope, code: str, text: str, key: str | None) -> tuple[Facts, bool]:
     """At a till, the card in hand: the sale is its holder's. Raises as `scanning.held_member` does, `Invalid`
-    (`bad-claim`), `NotFound` (`unknown-claim`), `Conflict` (`claim-used`, `claim-over`) and `TooMany`
-    (`too-many-codes`)."""
+    (`bad-claim`), `NotFound` (`unknown-claim`), `Conflict` (`claim-used`, `claim-over`, and `sale-undone` when what was
+    claimed was taken back since) and `TooMany` (`too-many-codes`)."""
     at_till(scope)
     number = _read(text)
     stem = codes.stem(rotating.bare(code))
@@ -132,8 +133,17 @@ def claim(ctx: Context, scope: Scope, code: str, text: str, key: str | None) -> 
         return _count(ctx, tx, scope, member, row)
 
     answer = once(ctx, wish, act)
+    if answer[1]:
+        _still_counts(ctx, answer[0]["id"])
     ctx.ring()
     return answer
+
+
+def _still_counts(ctx: Context, sale: str) -> None:
+    """The first answer is no longer true when the goods were taken back."""
+    with ctx.look() as tx:
+        if sales.is_taken_back(tx, sale):
+            raise Conflict("This purchase was claimed, and taken back since: it gives nothing.", code="sale-undone")
 
 
 def claim_by_card(ctx: Context, token: str, text: str, visitor: str | None) -> Facts:

@@ -10,7 +10,7 @@ from wallet_server.actions.announcing.offers import MAX_DAYS
 from wallet_server.actions.context import Context
 from wallet_server.actions.counter import prompting, rotating
 from wallet_server.actions.counter.prompting import Offered
-from wallet_server.actions.counter.scanning import holder_of
+from wallet_server.actions.counter.scanning import holder_of, in_place
 from wallet_server.actions.purse import catalogue, gathering, vouchers
 from wallet_server.actions.purse.vouchers import Usable
 from wallet_server.records.announcing import announcements
@@ -82,8 +82,8 @@ def look_up(ctx: Context, scope: Scope, code: str) -> Holder:
             coupon_pass=member.coupon_pass,
             left=catalogue.left(tx, programme, member.programme_id, member.id, now, scope.zone),
             gestures=prompting.offered(tx, scope, member, programme, now),
-            card_spends=member.code is None or member.code.standing != members.REPLACED,
-            vouchers=vouchers.usable(ctx, tx, member.id, now),
+            card_spends=in_place(member),
+            vouchers=vouchers.usable(ctx, tx, member.id, now) if in_place(member) else (),
             deals=_on_now(tx, scope, member, programme, now),
             news=announcements.told(tx, member.id, scope.merchant_id, now - LONGEST, now),
         )

@@ -11,7 +11,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.counter import checkout, rotating
 from wallet_server.actions.counter.checkout import Desk, Uses
 from wallet_server.actions.counter.dated import business_day
-from wallet_server.actions.counter.scanning import holder_of
+from wallet_server.actions.counter.scanning import demand_in_place, holder_of, in_place
 from wallet_server.actions.counter.till import at_till, lines_of
 from wallet_server.actions.purse import catalogue, gathering, vouchers
 from wallet_server.actions.purse.catalogue import Left
@@ -70,6 +70,8 @@ def quote(ctx: Context, scope: Scope, wanted: Wanted) -> Quote:
         member = holder_of(ctx, tx, scope, wanted.code)
         if member.coupon_pass is not None:
             raise Conflict("This is the code of a coupon; scan the card.", code="coupon-code", field="code")
+        if wanted.uses.spends:
+            demand_in_place(member)
         found = _priced(ctx, tx, scope, member, wanted, now)
     if found.hints:
         given = {hint.deal: hint.given for hint in found.hints}
@@ -111,7 +113,7 @@ def _priced(ctx: Context, tx: Tx, scope: Scope, member: MemberRow, wanted: Wante
         hints=bill.hints,
         balances={code: purse.amount for code, purse in purses.items()},
         left=catalogue.left(tx, programme, member.programme_id, member.id, now, scope.zone),
-        vouchers=_usable(ctx, tx, member.id, bill.bill, now),
+        vouchers=_usable(ctx, tx, member.id, bill.bill, now) if in_place(member) else (),
     )
 
 

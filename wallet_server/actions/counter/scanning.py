@@ -71,7 +71,8 @@ class Sent:
 def holder_of(
     ctx: Context, tx: Tx, scope: Scope, text: str, *, hold: bool = False, sold_at: datetime | None = None
 ) -> MemberRow:
-    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of a sale that is sent later.
+    """Whose code this is, a card's or a coupon's; `sold_at` is when it was scanned, of what is sent later: what
+    was cancelled or ran out since was good then.
 
     Raises `Invalid` (`unreadable-code`), `NotFound` (`other-merchant`, `test-card`, `unknown-card`), `Conflict`
     (`revoked-card`, `expired-card`, `code-stale`) and `TooMany` (`too-many-codes`).
@@ -81,7 +82,7 @@ def holder_of(
     scan = scans.read(bare, scope.issuer_mark, live=scope.mode == "live")
     if scan.guessable:
         _demand_few(ctx, tx, scope)
-    member = _found(ctx, tx, scope, scan, hold=hold)
+    member = _found(ctx, tx, scope, scan, hold=hold, since=sold_at)
     if member.code is not None and hold and member.code.issue > 1 and not member.code.shown:
         issues.mark_shown(tx, member.code.id, ctx.now())
     return member
@@ -133,9 +134,11 @@ def found_by(tx: Tx, scope: Scope, text: str, now: datetime) -> MemberRow | None
     return None
 
 
-def _found(ctx: Context, tx: Tx, scope: Scope, scan: Scan, *, hold: bool = False) -> MemberRow:
+def _found(
+    ctx: Context, tx: Tx, scope: Scope, scan: Scan, *, hold: bool = False, since: datetime | None = None
+) -> MemberRow:
     for key in scan.keys:
-        member = members.member_by_code(tx, scope, rotating.hashed(key), ctx.now(), hold=hold)
+        member = members.member_by_code(tx, scope, rotating.hashed(key), ctx.now(), hold=hold, since=since)
         if member is not None:
             _demand_alive(member.code)
             return member
@@ -158,13 +161,23 @@ def _demand_alive(code: CodeState | None) -> None:
         raise Conflict("The time of this card is over; the shop can give a new one.", code="expired-card", field="code")
 
 
+def in_place(member: MemberRow) -> bool:
+    """Whether no other card is in the place of the one whose code was scanned."""
+    return member.code is not None and member.code.standing != members.REPLACED
+
+
+def demand_in_place(member: MemberRow) -> CodeState:
+    """How the code stands of a card in whose place there is no other. Raises `Conflict` (`replaced-card`)."""
+    if member.code is None or not in_place(member):
+        sentence = "This card was replaced by a newer one: it collects. Ask for the newer card to spend."
+        raise Conflict(sentence, code="replaced-card", field="code")
+    return member.code
+
+
 def _demand_good(
     ctx: Context, tx: Tx, scope: Scope, member: MemberRow, scan: Scan, text: str, proof: Proof | None
 ) -> None:
-    code = member.code
-    if code is None or code.standing == members.REPLACED:
-        sentence = "This card was replaced by a newer one: it collects. Ask for the newer card to spend."
-        raise Conflict(sentence, code="replaced-card", field="code")
+    code = demand_in_place(member)
     if proof is not None:
         _demand_proven(ctx, tx, scope, member, proof)
         if code.standing == members.OLDER and code.pass_id is not None and not _copied(tx, scope, code, scan):

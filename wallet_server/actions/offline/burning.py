@@ -60,7 +60,7 @@ def burn(ctx: Context, scope: Scope, one: Burn, done: Callable[[Tx, Facts], None
     def act(tx: Tx) -> Facts:
         if not one.by_hand:
             _demand_signed(tx, scope, one)
-        member = scanning.holder_of(ctx, tx, scope, rotating.bare(one.wanted.code), hold=True)
+        member = scanning.holder_of(ctx, tx, scope, rotating.bare(one.wanted.code), hold=True, sold_at=one.at)
         _demand_card(member, one)
         programme = ctx.programme(tx, member.version_id)
         currency, amount = till.price_of(programme, one.wanted)

@@ -223,7 +223,7 @@ def undo(ctx: Context, scope: Scope, use_id: str, key: str | None) -> tuple[Fact
         known = _told(ctx, tx, back, back.pass_id, now)
         facts = _facts(use_id, member.public_id, member.programme_public_id, known)
         hooks.tell(ctx, tx, hooks.UNUSED, member.programme_id, scope.merchant_id, now, facts)
-        return facts
+        return facts | {"recorded_at": now.isoformat()}
 
     answer = once(ctx, wish, act)
     ctx.ring()

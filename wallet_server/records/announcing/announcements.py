@@ -206,6 +206,7 @@ _TOLD = (
         announcement_members.c.decided_at > b("since"),
         announcement_members.c.outcome == SHOWN,
         announcements.c.merchant_id == b("merchant"),
+        announcements.c.audience_member_id.is_(None),
         announcements.c.state != RECALLED,
         announcements.c.ends_at > b("now"),
     )
@@ -216,8 +217,8 @@ MOST_TOLD = 10
 
 
 def told(tx: Tx, member_id: int, merchant_id: int, since: datetime, now: datetime) -> list[NewsRow]:
-    """What this merchant announced to a member after `since` and still stands, what ends first before the rest; at
-    most 10."""
+    """What this merchant announced after `since` to a member among others and still stands, what ends first before the
+    rest; at most 10. A word for this member alone is between the two."""
     asked = {"member": member_id, "merchant": merchant_id, "since": since, "now": now, "most": MOST_TOLD}
     rows = tx.execute(_TOLD, asked)
     return [NewsRow(r.public_id, r.texts, r.ends_at, r.decided_at) for r in rows]

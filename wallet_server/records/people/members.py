@@ -172,9 +172,12 @@ class CodeKey:
     short: bool = False
 
 
-def member_by_code(tx: Tx, scope: Scope, key: CodeKey, now: datetime, *, hold: bool = False) -> MemberRow | None:
+def member_by_code(
+    tx: Tx, scope: Scope, key: CodeKey, now: datetime, *, hold: bool = False, since: datetime | None = None
+) -> MemberRow | None:
     """The holder of a card, if the caller's merchant takes part in its programme; if asked, held as by `lock_member`,
-    with the tier and the purses that stand then. Whoever calls this looks how the code stands."""
+    with the tier and the purses that stand then. Whoever calls this looks how the code stands: by now, but that it is
+    over only if it was so `since` then (None: now)."""
     values, purses = {"lookup": key.lookup, "merchant_id": scope.merchant_id}, None
     if hold:
         r, purses = _held(tx, key, values)
@@ -185,7 +188,7 @@ def member_by_code(tx: Tx, scope: Scope, key: CodeKey, now: datetime, *, hold: b
         r = _FIND[key.short, False].first(tx, values)
     if r is None:
         return None
-    standing = _standing(r, now)
+    standing = _standing(r, now if since is None else min(since, now), now)
     state = CodeState(r.code_id, r.pass_id, r.code_kind, r.issue, r.key_id, standing, r.shown_at is not None)
     coupon_pass = r.pass_id if r.code_kind == "coupon" else None
     return _member(r, current=standing == CURRENT, code=state, coupon_pass=coupon_pass, purses=purses)
@@ -196,12 +199,12 @@ def _held(tx: Tx, key: CodeKey, values: Mapping[str, Any]) -> tuple[Any, dict[st
     return (found[0] if found else None), ledger.purses_found(purses)
 
 
-def _standing(r: Any, now: datetime) -> str:
+def _standing(r: Any, since: datetime, now: datetime) -> str:
     if r.left_at is not None:
         return GONE
-    if r.revoked_at is not None:
+    if r.revoked_at is not None and (since == now or r.revoked_at <= since):
         return REVOKED
-    if r.valid_to is not None and r.valid_to <= now:
+    if r.valid_to is not None and r.valid_to <= since:
         return EXPIRED
     if r.pass_state not in (None, "active"):
         return REPLACED

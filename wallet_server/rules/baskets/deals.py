@@ -15,17 +15,13 @@ from typing import NamedTuple
 from wallet_server.rules.baskets import occasions
 from wallet_server.rules.baskets.baskets import Basket, Line, State
 from wallet_server.rules.baskets.rating import ZONED, Needs
-from wallet_server.rules.baskets.rating_facts import Surroundings
+from wallet_server.rules.baskets.rating_facts import BeforeGoods, Surroundings
 from wallet_server.rules.conditions import conditions
 from wallet_server.rules.conditions.conditions import Condition
 from wallet_server.rules.programme.program import Programme
 from wallet_server.rules.programme.program_parts import AmountOff, BuyGet, Deal, Goods, PercentOff
 
 _SKU, _CATEGORY = itemgetter(0), itemgetter(1)
-_OF_GOODS = frozenset(f"line.{name}" for name in conditions.LINE) | {
-    *("basket.amount_minor", "basket.lines", "basket.line_count", "basket.rewards_used")
-}
-"""What a condition asks that nobody can answer before there are goods."""
 Run = tuple[int, int, int]
 """Pieces of one price: the price, the line with its sign turned (of equal prices the later line comes first), how
 many."""
@@ -116,14 +112,14 @@ class Deals:
 
     def on_now(self, basket: Basket, state: State) -> Sequence[Deal]:
         """The deals that hold here and now for whoever this is, as far as that can be said before there are goods:
-        `basket` has none. One whose condition asks of the goods is among them."""
+        `basket` has none. One that depends on the goods is among them."""
         here = occasions.local(basket.at, basket.zone)
-        around = Surroundings(basket, state, self._excluded)
+        around = BeforeGoods(basket, state, self._excluded)
         found = []
         for deal, when in self._deals:
             if (deal.tiers is not None and state.tier not in deal.tiers) or not occasions.within(deal.calendar, here):
                 continue
-            if when is None or not when.asks.isdisjoint(_OF_GOODS) or around.holds(when, ""):
+            if when is None or around.may_hold(when):
                 found.append(deal)
         return found
 

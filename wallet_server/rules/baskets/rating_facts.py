@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Never, Protocol
 
 from wallet_server.rules.baskets.baskets import Basket, Line, State
 from wallet_server.rules.baskets.occasions import WEEKDAYS, in_calendar, local
@@ -130,6 +130,47 @@ class Surroundings:
             return condition.holds(self)
         except Unanswerable:
             self.unanswered.append(name)
+            return False
+
+
+class _NotKnown(Unanswerable):
+    """What is asked of goods before there are any."""
+
+
+class _NoLine:
+    def __getattr__(self, name: str) -> Never:
+        raise _NotKnown(name)
+
+
+class _NoGoods(BasketFacts):
+    __slots__ = ()
+
+    @property
+    def lines(self) -> Never:
+        raise _NotKnown("lines")
+
+    @property
+    def rewards_used(self) -> Never:
+        raise _NotKnown("rewards_used")
+
+
+class BeforeGoods(Surroundings):
+    """What can be asked of a sale of which nobody knows the goods yet."""
+
+    __slots__ = ()
+
+    def __init__(self, basket: Basket, state: State, excluded: Goods) -> None:
+        super().__init__(basket, state, excluded)
+        nobody: Any = _NoLine()
+        self.line, self._basket = nobody, _NoGoods(self)
+
+    def may_hold(self, condition: Condition) -> bool:
+        """Whether it holds, or would with some goods."""
+        try:
+            return condition.holds(self)
+        except _NotKnown:
+            return True
+        except Unanswerable:
             return False
 
 

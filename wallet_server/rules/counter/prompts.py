@@ -1,8 +1,9 @@
 """Owns the one thing that a cashier is told to say or do for whoever stands there: nobody reads a list with a queue
 waiting.
 
-What a person of the shop may give comes first, because the shop wrote it for this very member and moment; then what
-would be lost soon; then what can be had now; then what is only worth mentioning.
+What a person of the shop may give comes first where the shop wrote it for this very moment, or for members like this
+one; what it lets its people give at any time is theirs to think of. Then comes what would be lost soon; then what can
+be had now; then what is only worth mentioning.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ def first(open_: Open, programme: Programme, today: date, language: str) -> Said
 
 
 def _all(open_: Open, programme: Programme, today: date, tongue: str) -> Iterator[Said]:
-    for gesture in open_.gestures:
+    meant = [one for one in open_.gestures if one.when or one.after]
+    meant += [one for one in open_.gestures if one.tiers and one not in meant]
+    for gesture in meant:
         yield Said("gesture", gesture.id, gestures.sentence(gesture, programme, tongue))
     dated = [(one.last_day, one) for one in open_.vouchers if one.last_day is not None]
     ending = sorted((one for one in dated if one[0] <= today + SOON), key=lambda one: one[0])

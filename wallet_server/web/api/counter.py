@@ -73,8 +73,11 @@ def sell(body: sale_models.AnySale) -> Response:
 
 def _kept(body: sale_models.AnySale) -> Response:
     facts, code, replayed = claims.keep(context(), caller(), sold_of(body), idempotency_key())
-    told = {**facts, "claim_code": code, "sentence": claim_spoken.kept(code, body.language)}
-    return answer(told, replayed=replayed, status=202)
+    said = claim_spoken.kept(code, body.language)
+    if replayed and code is not None:
+        said = sentences.already(said, time_of(facts.get("recorded_at"), caller().zone), body.language)
+    told = {name: facts[name] for name in ("id", "programme", "until")}
+    return answer({**told, "claim_code": code, "sentence": said}, replayed=replayed, status=202)
 
 
 @counter.post("/claims", summary="Claim a sale", responses={"200": models.Counted})

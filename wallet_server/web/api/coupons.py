@@ -52,7 +52,7 @@ def _told(facts: Facts, kind: rules.Said, language: str, replayed: bool) -> Resp
     shown = _coupon(coupon, language)
     sentence = rules.cashier_sentence(kind, shown["title"], sentences.spoken(language))
     if replayed:
-        at = time_of(coupon["used_at"] if kind == "taken" else None, caller().zone)
+        at = time_of(coupon["used_at"] if kind == "taken" else facts.get("recorded_at"), caller().zone)
         sentence = sentences.already(sentence, at, language)
     body = {"id": facts["id"], "member": facts["member"], "programme": facts["programme"], "coupon": shown}
     return answer(body | {"sentence": sentence}, replayed=replayed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -133,9 +132,6 @@ def _prompt(holder: Holder, language: str) -> dict[str, str] | None:
 
 
 def _chances(holder: Holder) -> list[Chance]:
-    """What can be had, within what bounds it."""
-    found = []
-    for one in stamp_cards.chances(holder.programme_version, holder.balances):
-        most = holder.left.get(one.reward.code, UNBOUNDED).most
-        found.append(one if most is None else replace(one, ready=min(one.ready, most)))
-    return found
+    """What can be had, now or with a few units more: nothing of which there is none left for this member."""
+    every = stamp_cards.chances(holder.programme_version, holder.balances)
+    return [one for one in every if holder.left.get(one.reward.code, UNBOUNDED).most != 0]

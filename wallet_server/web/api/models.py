@@ -12,6 +12,8 @@ from wallet_server.web.api.proof_models import Proof
 
 MAX_AMOUNT = 2**53 - 1
 MAX_LINES = 1000
+MOST_SCANNED = 8000
+"""No symbol that a scanner reads holds more characters."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -47,7 +49,7 @@ class Subject(BaseModel):
 
 
 class Lookup(Form):
-    code: Annotated[Plain, Field(min_length=1, max_length=200, description="What the scanner read, or what was typed.")]
+    code: Annotated[str, Field(min_length=1, max_length=MOST_SCANNED, description="What was read, or what was typed.")]
     language: Language = Field("en", description="Language of the sentences in the answer.")
 
 

@@ -57,9 +57,10 @@ export function addLine(article = "") {
   line.fields[article ? "price" : "article"].focus();
 }
 
-// A product that is scanned while a card is served goes into its basket.
+// A product that is scanned while a card is served goes into its basket. Once its sale was counted, the number may be that of
+// the next customer's old card.
 export function article(number) {
-  if (!desk.holder || at("sale").hidden) return false;
+  if (!desk.holder || desk.holder.served || at("sale").hidden) return false;
   // A scanner that typed into a field left it as it was, without a word to anybody.
   for (const line of goods) for (const [name, field] of Object.entries(line.fields)) line[name] = field.value;
   const known = goods.find((line) => line.article === number);

@@ -9,7 +9,8 @@ const WHY = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError:
 async function own() {
   if (!("BarcodeDetector" in window)) return null;
   const known = (await BarcodeDetector.getSupportedFormats()).filter((name) => name in FORMATS);
-  if (!known.includes("qr_code")) return null;
+  // One that reads QR codes alone would leave the cards of other symbols unread.
+  if (known.length < Object.keys(FORMATS).length) return null;
   const detector = new BarcodeDetector({ formats: known });
   return async (canvas) => (await detector.detect(canvas))[0]?.rawValue ?? null;
 }

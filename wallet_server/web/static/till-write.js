@@ -87,6 +87,7 @@ async function answered(deed, answer) {
   if (NUMBERED.includes(deed.kind) && !deed.training) number(drawer.nextReceipt());
   for (const id of ["amount", "units", "code", "plastic-number"]) at(id).value = "";
   await refresh(deed.code);
+  if (deed.kind === "sale" && desk.holder) desk.holder.served = true;
   const { sentence = words.linked, entries = [], instructions = [] } = facts;
   const nothing = deed.kind === "sale" && !entries.length;
   const again = replayed && NUMBERED.includes(deed.kind);
