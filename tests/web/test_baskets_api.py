@@ -18,6 +18,7 @@ from wallet_server.actions.operating import upkeep
 from wallet_server.actions.people import leaving
 from wallet_server.actions.purse import coupons as tickets
 from wallet_server.records.passes import passes
+from wallet_server.records.purse import coupons as coupon_records
 from wallet_server.records.schema import (
     coupon_events,
     coupons,
@@ -396,3 +397,45 @@ def test_a_sale_that_is_reversed_gives_back_all_that_it_used(world: World) -> No
     assert post(world, "redemptions", again)[0] == 200
     assert sale(world, holder, [line("gâteau", 3000)], vouchers=made)["to_pay_minor"] == 2000
     assert upkeep.book_faults(world.ctx) == []
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
+def test_nobody_earns_by_money_that_was_never_paid(database_url: str, tmp_path: Path) -> None:
+    document = default_document("Boulangerie")
+    off = {"percent": 20, "minimum_minor": 10_000}
+    document["deals"] = [{"id": "large", "names": names("−20 % dès 100 €"), "percent": off}]
+    with founded(database_url, tmp_path, document=document) as world:
+        holder = world.enrol()
+        sold = sale(world, holder, [line("gâteau", 9_995), line("sac", 5)], apply_deals=True)
+        assert (sold["to_pay_minor"], sold["balances"]["points"]) == (8_000, 80)
+        back = {"reference": world.number(), "lines": [{"number": 2}]}
+        status, told = post(world, f"sales/{sold['id']}/refunds", back)
+        assert (status, told["amount_minor"], told["left_minor"]) == (200, 0, 8_000), "the deal is not asked back"
+        assert (told["entries"], told["balances"]["points"]) == ([], 80), "and gives nothing besides"
+        status, told = post(world, f"sales/{sold['id']}/refunds", {"reference": world.number(), "amount_minor": 3_000})
+        assert (status, told["left_minor"], told["balances"]["points"]) == (200, 5_000, 50)
+        status, told = post(world, f"sales/{sold['id']}/reversal", {})
+        assert (status, told["amount_minor"], told["balances"]["points"]) == (200, 5_000, 0)
+        assert upkeep.book_faults(world.ctx) == []
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_coupon_that_asks_for_a_basket_is_not_taken_without_one(world: World) -> None:
+    holder = world.enrol()
+    world.sell(holder, 3000)
+    status, made = post(world, "redemptions", {"code": holder.code, "reward": "coupon", "reference": world.number()})
+    assert status == 200
+    with world.ctx.look() as tx:
+        made_of = coupon_records.by_public(tx, made["vouchers"][0])
+        assert made_of is not None
+        shown = passes.passes_by_id(tx, [made_of.pass_id])[0].public_id
+    code = world.holder(shown).code
+    status, seen = post(world, "lookups", {"code": code})
+    assert (status, seen["coupon"]["minimum_minor"]) == (200, 2000)
+    use = {"code": code, "reference": world.number()}
+    status, refused = post(world, "coupon-uses", use)
+    assert (status, refused["code"], refused["minimum_minor"]) == (409, "basket-needed", 2000)
+    status, refused = post(world, "coupon-uses", use | {"amount_minor": 1999})
+    assert (status, refused["code"], refused["amount_minor"]) == (409, "basket-too-small", 1999)
+    status, used = post(world, "coupon-uses", use | {"amount_minor": 2000})
+    assert (status, used["coupon"]["state"]) == (200, "used")

@@ -364,8 +364,8 @@ class Counted(TypedDict):
 
 
 class Coupon(TypedDict):
-    """A coupon: what it is good for, until when, and whether it still is (`issued`, `used`, `expired`, `void`).
-    `current` is false for a code whose pass was replaced by a newer one."""
+    """A coupon: what it is good for (in a basket of `minimum_minor` or more), until when, and whether it still is
+    (`issued`, `used`, `expired`, `void`). `current` is false for a code whose pass was replaced by a newer one."""
 
     id: str
     title: str
@@ -376,6 +376,7 @@ class Coupon(TypedDict):
     value_minor: int | None
     currency: str
     current: bool
+    minimum_minor: int
     sentence: str
 
 
@@ -401,6 +402,7 @@ class CouponUse(TypedDict):
     """What stands on the coupon."""
     reference: str
     """The till's own number for this."""
+    amount_minor: NotRequired[int | None]
     language: NotRequired[str]
 
 

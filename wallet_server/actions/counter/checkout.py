@@ -36,7 +36,6 @@ from wallet_server.rules.baskets.rating import Needs
 from wallet_server.rules.counter import coupons as coupon_rules
 from wallet_server.rules.programme.program import Programme, Reward
 from wallet_server.rules.programme.program_parts import BuyGet
-from wallet_server.rules.sentences import money_text
 
 MOST_USED = 20
 """Vouchers, and rewards, in one sale."""
@@ -236,11 +235,7 @@ class Checkout:
         coupon_rules.demand_good(coupon.state, coupon.valid_to, self._now)
         promise = coupon_rules.promise_of(self._ctx.programme(self._tx, coupon.version_id), coupon.promise)
         off = Off(f"{VOUCHER}:{coupon.public_id}", promise.percent, coupon.value_minor, promise.minimum_minor)
-        if not self.bill.enough_for(off):
-            least = money_text(off.minimum_minor, self._programme.money, "en")
-            facts: dict[str, str | int] = {"minimum_minor": off.minimum_minor, "amount_minor": self.bill.after_deals}
-            sentence = f"This voucher is good for baskets of {least} or more."
-            raise Conflict(sentence, code="basket-too-small", field="vouchers", facts=facts)
+        coupon_rules.demand_enough(off.minimum_minor, self.bill.after_deals, self._programme.money, "vouchers")
         return off
 
     def _coupon(self, text: str) -> CouponRow:

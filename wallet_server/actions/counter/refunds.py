@@ -154,7 +154,8 @@ def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _W
     # What a pot paid is money: whatever a programme keeps, it goes back to where it was paid from.
     held_minor = sold.held_minor - back.amount_minor
     posted += giving_back.to_pot(tx, refund_id, used, back.amount_minor, held_minor, replace(like, reason=GIVEN_BACK))
-    rated = ctx.rater(tx, sold.version_id).rate(rest.basket, rest.state).awards if rest else ()
+    rater = ctx.rater(tx, sold.version_id)
+    rated = rater.rate(refunding.to_rate(rest, held_minor), rest.state).awards if rest else ()
     posted += _settle(tx, case, refund_id, rated, like)
     programme = ctx.programme(tx, member.version_id)
     balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}

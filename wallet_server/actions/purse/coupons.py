@@ -46,7 +46,8 @@ SLICE = 100
 
 @dataclass(frozen=True)
 class Coupon:
-    """A coupon as a till may know it. `current` is false for a code whose pass was replaced by another."""
+    """A coupon as a till may know it: `minimum_minor` is the smallest basket that it is good for, `current` is false
+    for a code whose pass was replaced by another."""
 
     id: str
     title: Texts
@@ -57,14 +58,17 @@ class Coupon:
     value_minor: int | None
     money: str
     current: bool
+    minimum_minor: int = 0
 
 
 @dataclass(frozen=True)
 class Using:
-    """A coupon at the till: `reference` is the till's own number for it, once a business day."""
+    """A coupon at the till: `reference` is the till's own number for it, once a business day; `amount_minor` what the
+    basket comes to, where that is known."""
 
     code: str
     reference: str
+    amount_minor: int | None = None
 
 
 def welcome(
@@ -134,18 +138,21 @@ def _told(ctx: Context, tx: Tx, coupon: CouponRow, pass_id: int, now: datetime) 
         coupon.value_minor,
         coupon.money,
         vouchers.current(tx, coupon, pass_id),
+        promise.minimum_minor,
     )
 
 
 def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Facts, bool]:
     """Take a coupon: (what was used, whether this is a replay). Whoever asks at the same time, one has it.
 
-    Raises `Conflict`: `not-a-coupon`, `coupon-used`, `coupon-expired`, `coupon-void`, `coupon-replaced`, and
-    `redemption-undone` when this very use was reversed since.
+    Raises `Conflict`: `not-a-coupon`, `coupon-used`, `coupon-expired`, `coupon-void`, `coupon-replaced`,
+    `basket-needed`, `basket-too-small`, and `redemption-undone` when this very use was reversed since.
     """
     at_till(scope)
     now = ctx.now()
-    body = {"code": codes.stem(rotating.bare(wanted.code)), "reference": wanted.reference}
+    body: dict[str, str | int] = {"code": codes.stem(rotating.bare(wanted.code)), "reference": wanted.reference}
+    if wanted.amount_minor is not None:
+        body["amount_minor"] = wanted.amount_minor
     name, echoes = undated(scope, "coupon", wanted.reference, now)
     wish = asked(scope, "use-coupon", body, key, name, echoes=echoes)
 
@@ -158,6 +165,9 @@ def use(ctx: Context, scope: Scope, wanted: Using, key: str | None) -> tuple[Fac
         coupon = coupons.of_passes(tx, [member.coupon_pass])[member.coupon_pass]
         with vouchers.by_promise(tx, member, coupon):
             rules.demand_good(coupon.state, coupon.valid_to, now)
+            programme = ctx.programme(tx, coupon.version_id)
+            least = rules.promise_of(programme, coupon.promise).minimum_minor
+            rules.demand_enough(least, wanted.amount_minor, programme.money)
         vouchers.demand_current(tx, coupon, member.coupon_pass)
         use_id = new_id("use")
         vouchers.take(tx, scope, coupon, use_id, wanted.reference, now)

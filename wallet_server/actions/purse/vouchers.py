@@ -129,12 +129,12 @@ class Usable:
 
 
 def usable(ctx: Context, tx: Tx, member_id: int, now: datetime) -> list[Usable]:
-    """What `good` finds, as the till may know it."""
+    """What `good` finds, as the till may know it; what ends first before the rest."""
     found = []
     for one in good(tx, member_id, now):
         promise = rules.promise_of(ctx.programme(tx, one.version_id), one.promise)
         found.append(Usable(one.public_id, promise, one.valid_to))
-    return found
+    return sorted(found, key=lambda one: (one.valid_to is None, one.valid_to or now))
 
 
 def of_member(tx: Tx, member_id: int, public_id: str) -> CouponRow:

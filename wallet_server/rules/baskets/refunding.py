@@ -119,6 +119,24 @@ def _paid(sale: Sale, goods: Mapping[int, Part], less: Mapping[int, int]) -> Lef
     return Left(goods, paid, less, basket._replace(lines=lines), state)
 
 
+def to_rate(rest: Left, held_minor: int) -> Basket:
+    """What is left as it earns, where so much was paid for it and not given back. A price that is higher now (a deal
+    that what is left would not have had) is asked of nobody, and so earns nothing: the lines bear what is missing in
+    proportion to what they cost, by largest remainder (of equal remainders the earlier line first)."""
+    missing = rest.amount_minor - held_minor
+    whole = sum(max(0, line.amount_minor) for line in rest.basket.lines)
+    if missing <= 0 or missing > whole:
+        return rest.basket
+    parts = [divmod(missing * max(0, line.amount_minor), whole) for line in rest.basket.lines]
+    spare = missing - sum(part for part, _ in parts)
+    more = set(sorted(range(len(parts)), key=lambda place: -parts[place][1])[:spare])
+    lines = [
+        _given_off(line, part + (place in more))
+        for place, (line, (part, _)) in enumerate(zip(rest.basket.lines, parts, strict=True))
+    ]
+    return rest.basket._replace(lines=lines)
+
+
 def _given_off(line: Line, off: int) -> Line:
     off = min(off, line.amount_minor)
     if off <= 0:

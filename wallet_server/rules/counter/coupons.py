@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from wallet_server.errors import Conflict
 from wallet_server.rules.days import day_text
 from wallet_server.rules.passes.card import Texts
-from wallet_server.rules.programme.program import Programme, Promise
+from wallet_server.rules.programme.program import Money, Programme, Promise
+from wallet_server.rules.sentences import money_text
 
 ISSUED, USED, EXPIRED, VOID = "issued", "used", "expired", "void"
 UNDONE = "undone"
@@ -96,6 +97,20 @@ def demand_good(state: str, valid_to: datetime | None, now: datetime) -> None:
             raise Conflict("This coupon has run out.", code="coupon-expired", field="code")
         case "void":
             raise Conflict("This coupon was cancelled.", code="coupon-void", field="code")
+
+
+def demand_enough(minimum_minor: int, basket_minor: int | None, money: Money, field: str = "amount_minor") -> None:
+    """Raises `Conflict` for a coupon of which a basket of `minimum_minor` or more is asked: `basket-too-small`, and
+    `basket-needed` where nobody says what the basket comes to."""
+    if not minimum_minor or (basket_minor is not None and basket_minor >= minimum_minor):
+        return
+    facts: dict[str, str | int] = {"minimum_minor": minimum_minor}
+    sentence = f"This voucher is good for baskets of {money_text(minimum_minor, money, 'en')} or more."
+    if basket_minor is None:
+        sentence += " Say what the basket comes to."
+        raise Conflict(sentence, code="basket-needed", field=field, facts=facts)
+    facts["amount_minor"] = basket_minor
+    raise Conflict(sentence, code="basket-too-small", field=field, facts=facts)
 
 
 def promised(promise: Promise, language: str) -> str:

@@ -77,6 +77,10 @@ _SAID: Mapping[str, Mapping[str, str]] = {
         "en": "The basket is too small for this voucher.",
         "fr": "Le panier est trop petit pour ce bon.",
     },
+    "basket-needed": {
+        "en": "This voucher asks for a basket. Scan the card, price the basket, then scan this voucher.",
+        "fr": "Ce bon demande un panier. Scannez la carte, chiffrez le panier, puis scannez ce bon.",
+    },
     "nothing-off": {
         "en": "Nothing of this basket can be reduced by this. Keep it for another time.",
         "fr": "Rien dans ce panier ne peut être réduit avec cela. Gardez-le pour une autre fois.",

@@ -32,7 +32,7 @@ guard(coupon_uses)
 def use(body: coupon_models.CouponUse) -> Response:
     """Take a coupon, once for ever: whoever asks at the same time, one till has it. The same request sent again (same
     till, business day and reference, or same Idempotency-Key) answers what was answered the first time."""
-    wanted = coupons.Using(body.code, body.reference)
+    wanted = coupons.Using(body.code, body.reference, body.amount_minor)
     facts, replayed = coupons.use(context(), caller(), wanted, idempotency_key())
     return _told(facts, "taken", body.language, replayed)
 
@@ -71,6 +71,7 @@ def _coupon(told: Mapping[str, Any], language: str) -> dict[str, Any]:
         "value_minor": told["value_minor"],
         "currency": told["money"],
         "current": told["current"],
+        "minimum_minor": told.get("minimum_minor", 0),  # what was answered by an older version does not say
         "sentence": rules.cashier_sentence(told["state"], title, tongue),
     }
 

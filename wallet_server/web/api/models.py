@@ -250,8 +250,8 @@ class Reversed(Counted):
 
 
 class Coupon(BaseModel):
-    """A coupon: what it is good for, until when, and whether it still is (`issued`, `used`, `expired`, `void`).
-    `current` is false for a code whose pass was replaced by a newer one."""
+    """A coupon: what it is good for (in a basket of `minimum_minor` or more), until when, and whether it still is
+    (`issued`, `used`, `expired`, `void`). `current` is false for a code whose pass was replaced by a newer one."""
 
     id: str
     title: str
@@ -262,6 +262,7 @@ class Coupon(BaseModel):
     value_minor: int | None
     currency: str
     current: bool
+    minimum_minor: int
     sentence: str
 
 

@@ -78,7 +78,7 @@ export function show(code, facts, more = {}) {
   desk.holder = null;
   desk.slip = code;
   acts.offer();
-  drawCoupon(facts.coupon, words);
+  drawCoupon(facts.coupon, desk.counter.programmes[facts.programme], words);
   at("use").onclick = () => acts.use(code, facts.coupon);
 }
 
@@ -88,7 +88,7 @@ function slipFound(coupon) {
   const why = good || coupon.state !== "issued" ? coupon.sentence : words.problems["coupon-replaced"];
   say(good ? "ok" : "refused", why, good ? words.coupon : words.coupon_bad);
   if (good) signal("ok", loud());
-  focus(at(good ? "use" : "next"));
+  focus(at(at("use").hidden ? "next" : "use"));
 }
 
 function showCard(code, facts, more) {
