@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.conftest import NewDatabase
 from tests.vendor import ISSUER, add_vendor
 from tests.world import Holder, World, founded
 from wallet_server.actions.passes import pass_doctor, pushed, saving
-from wallet_server.actions.vendors import google_accounts
+from wallet_server.actions.vendors import google_accounts, left_out
 from wallet_server.actions.vendors.credentials import Claim
 from wallet_server.records import limits
 from wallet_server.records.passes import passes
@@ -20,6 +21,7 @@ from wallet_server.records.people import members
 from wallet_server.records.purse import coupons
 from wallet_server.records.vendors import vendors
 from wallet_server.records.vendors.vendors import Class, ClassKey
+from wallet_server.wallets.google.pushing import PLACES_NOTE
 from wallet_server.wallets.port import Later, Refused, Shown
 
 
@@ -78,6 +80,19 @@ def test_saved_removed_silent_and_what_was_left_out(world: World) -> None:
         vendors.keep_class(tx, key, "google", Class(given.version_id, None, "Rejected: blurred."), world.clock())
     assert _codes(world, holder) == ["google-class-rejected", "google-left-out"]
     assert vendor.objects
+
+
+def test_the_merchant_is_told_what_newest_cards_and_classes_went_without(world: World) -> None:
+    add_vendor(world)
+    _, serial = _saved(world)
+    assert left_out.told(world.ctx, world.merchant, "en") == []
+    with world.ctx.change() as tx:
+        row = passes.pass_by_serial(tx, ISSUER, serial)
+        assert row is not None
+        vendors.say(tx, row.id, world.clock(), held=True, note=PLACES_NOTE)
+    (english,), (french,) = (left_out.told(world.ctx, world.merchant, tongue) for tongue in ("en", "fr"))
+    assert english == PLACES_NOTE != french
+    assert left_out.told(world.ctx, replace(world.merchant, merchant_id=999), "en") == [], "and nobody else"
 
 
 def _told(world: World, holder: Holder) -> list[str]:

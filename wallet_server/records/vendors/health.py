@@ -8,7 +8,15 @@ import sqlalchemy as sa
 
 from wallet_server.records.database import Tx
 from wallet_server.records.passes.passes import ACTIVE
-from wallet_server.records.schema import pass_holdings, passes, programme_wallets, publications
+from wallet_server.records.schema import (
+    members,
+    participations,
+    pass_holdings,
+    passes,
+    programme_wallets,
+    publications,
+)
+from wallet_server.records.scope import Scope
 
 MOST = 100
 
@@ -38,6 +46,30 @@ def newest_given(tx: Tx, set_id: int, most: int) -> list[str]:
     if newest is None:
         return []
     return [r.remote_state for r in tx.execute(query.where(passes.c.member_id == newest.member_id).limit(most))]
+
+
+LOOKED_AT = 20
+
+
+def notes_to(tx: Tx, scope: Scope) -> list[str]:
+    """Different sentences that were noted of the classes of the merchant's programmes and of their newest good passes
+    there."""
+    own = sa.select(participations.c.programme_id).where(
+        participations.c.merchant_id == scope.merchant_id, participations.c.left_at.is_(None)
+    )
+    classes = sa.select(programme_wallets.c.note).where(
+        programme_wallets.c.programme_id.in_(own), programme_wallets.c.note.is_not(None)
+    )
+    newest = (
+        sa.select(pass_holdings.c.note)
+        .join(passes, passes.c.id == pass_holdings.c.pass_id)
+        .join(members, members.c.id == passes.c.member_id)
+        .where(passes.c.state == ACTIVE, members.c.programme_id.in_(own))
+        .order_by(passes.c.id.desc())
+        .limit(LOOKED_AT)
+    )
+    found = {*tx.execute(classes).scalars(), *tx.execute(newest).scalars()}
+    return sorted(one for one in found if one)
 
 
 def notes_of(tx: Tx, set_id: int) -> list[str]:

@@ -84,7 +84,8 @@ def staying(card: Card, design: Design, kind: str) -> Design:
 
 def class_id(issuer: str, programme: str, card: Card, design: Design) -> str:
     """The class that this card belongs to: its programme's; a class of its own for each offer, event and, where the
-    design says so, status."""
+    design says so, status. An issuer gives an id once, whatever the kind: gift cards have another than the loyalty
+    cards that the programme had before, or will have."""
     base = f"{issuer}.{programme}"
     vertical = vertical_of(card, design)
     if vertical == "offer" and card.offer is not None:
@@ -93,6 +94,8 @@ def class_id(issuer: str, programme: str, card: Card, design: Design) -> str:
         return f"{base}_event_{digest(*_all(card.event.name), card.event.starts_at)}"
     if vertical == "loyalty" and by_tier(card, design) and card.tier is not None:
         return f"{base}_tier_{re.sub('[^A-Za-z0-9_.-]', '-', card.tier.code)}"
+    if vertical == "giftCard":
+        return f"{base}_gift"
     return base
 
 

@@ -14,7 +14,7 @@ from wallet_server.actions.overview import Today
 from wallet_server.actions.staff import CASHIER, OWNER, Person
 from wallet_server.actions.staff.roles import PARTS
 from wallet_server.actions.telling import webhooks
-from wallet_server.actions.vendors import certificate_days, signing
+from wallet_server.actions.vendors import certificate_days, left_out, signing
 from wallet_server.rules import sentences
 from wallet_server.web.console.door import console_page, signed_in, speaks
 from wallet_server.web.console.plot import columns
@@ -38,8 +38,10 @@ def _open(person: Person) -> dict[str, Any]:
     """Whether anybody can join at all; a cashier is not told, who could do nothing about it. And to the owner, which of
     the shop's own systems hear nothing any more; to who watches over the tills, how much looks odd; to a cashier, how
     much they gave this week."""
-    off = webhooks.turned_off(context(), person.scope) if person.role == OWNER else []
+    owns = person.role == OWNER
+    off = webhooks.turned_off(context(), person.scope) if owns else []
     return {
+        "left_out": left_out.told(context(), person.scope, speaks(person)) if owns else [],
         "unsigned": person.role != CASHIER and bool(signing.unsigned(context(), person.scope)),
         "webhooks_off": off,
         "odd": watching.today(context(), person.scope) if person.role in PARTS["watch"].see else 0,
