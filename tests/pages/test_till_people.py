@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import replace
 
 from playwright.sync_api import expect
@@ -11,7 +12,8 @@ from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, Open, answer, present
 from tests.pages.console import hire
 from tests.pages.house import House, Shop
-from wallet_server.actions.counter import cashiers
+from wallet_server.actions import keys
+from wallet_server.actions.counter import cashiers, pairing
 from wallet_server.actions.programme import programs
 from wallet_server.actions.staff.person import person_of
 from wallet_server.records.staff import staff
@@ -246,3 +248,29 @@ def test_a_card_shows_what_can_be_used_now_and_one_thing_to_say(opened: Open, ho
         expect(vouchers).to_contain_text("7 × €10 voucher")
         expect(vouchers).to_contain_text("From €20.00.")
         check(page, axe)
+
+
+def test_on_a_paired_device_a_refund_waits_for_a_pin_and_is_then_done(opened: Open, house: House) -> None:
+    shop = counter(house)
+    member = house.member(shop)
+    scope = keys.authenticate(house.ctx, shop.merchant_key)
+    owner = replace(scope, principal="staff:one", scopes=frozenset({"read", "manage"}))
+    (place,) = [one.row.public_id for one in pairing.tills(house.ctx, owner)]
+    secret = pairing.invite(house.ctx, owner, place).link.partition("#")[2]
+    paired = pairing.pair(house.ctx, secret, secrets.token_urlsafe(32), "Tablet").key
+    hired(house, shop, "cashier")
+    with opened(expected="status of 4") as page:
+        page.goto(f"/till#key={paired}")
+        present(page, member.card.code)
+        answer(page, "Card found")
+        page.get_by_label("Amount in EUR").fill("20")
+        page.keyboard.press("Enter")
+        answer(page, "+20 points")
+        page.locator("#refund").click()
+        page.locator("#sure button[value=yes]").click()
+        shift = page.get_by_role("dialog", name="Who serves?")
+        shift.get_by_role("button", name="Cashier").click()
+        shift.get_by_label("PIN of Cashier").fill(PIN)
+        page.keyboard.press("Enter")
+        answer(page, "Reversed")
+    assert house.call("/v1/lookups", {"code": member.card.code}, shop.till_key)["balances"]["points"] == 0

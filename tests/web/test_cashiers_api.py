@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.actions.counter.test_gestures import document
+from tests.actions.counter.test_pairing import device, invited
 from tests.conftest import mostly_on
 from tests.tills import PIN, hire, on_shift, take_over
 from tests.world import World, founded, together
-from wallet_server.actions.counter import cashiers
+from wallet_server.actions.counter import cashiers, pairing
 from wallet_server.actions.keys import authenticate
 from wallet_server.actions.staff import team
 from wallet_server.errors import Conflict, Invalid, TooMany
@@ -261,3 +263,37 @@ def test_an_owner_who_gives_a_pin_forgets_what_went_wrong(world: World) -> None:
         for _ in range(4):
             assert take_over(world, anna, "9999").json["code"] == "wrong-pin"
         cashiers.give(world.ctx, olga, anna.public_id, "8264")
+
+
+@mostly_on("sqlite")
+def test_on_a_paired_device_what_takes_and_what_comes_back_bears_a_name_once_somebody_has_a_pin(world: World) -> None:
+    owner = replace(world.merchant, principal="staff:one", scopes=frozenset({"read", "manage"}))
+    paired = pairing.pair(world.ctx, invited(world, owner), device(), "Tablet").key
+    client, plain, holder = world.client(), world.bearer(paired), world.enrol()
+
+    def sold(**more: Any) -> Any:
+        body = {"code": holder.code, "receipt": world.number(), "currency": "EUR", "amount_minor": 5000, **more}
+        return client.post("/v1/sales", json=body, headers=plain)
+
+    def takes(headers: dict[str, str]) -> list[int]:
+        sale = sold().json["id"]
+        ask = {"code": holder.code, "amount": 1, "reference": world.number()}
+        paths = {
+            "redemptions": ask,
+            "holds": ask,
+            f"sales/{sale}/refunds": {"reference": world.number(), "amount_minor": 100},
+            f"sales/{sale}/reversal": {},
+        }
+        found = [client.post(f"/v1/{path}", json=body, headers=headers) for path, body in paths.items()]
+        assert {one.json["code"] for one in found if one.status_code == 403} <= {"cashier-needed"}
+        return [one.status_code for one in found]
+
+    assert takes(plain) == [200] * 4, "nobody has a PIN"
+    anna = hire(world, "Anna")
+    cashiers.choose_own(world.ctx, anna, PIN)
+    assert takes(plain) == [403] * 4
+    assert sold().status_code == 200, "a sale takes nothing"
+    assert sold(pot={}).json["code"] == "cashier-needed"
+    token = take_over(world, anna, key=paired).json["token"]
+    assert takes(plain | {"X-Cashier": token}) == [200] * 4
+    assert takes(world.bearer(world.founded.till_key)) == [200] * 4, "a till's own software has people of its own"

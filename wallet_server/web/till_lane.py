@@ -100,7 +100,10 @@ class TillLane:
             if TILL not in scope.scopes:
                 return None
             body = Sale.model_validate(orjson.loads(sent))
-            return scope, known is not None, body, sold_of(body), key
+            sold = sold_of(body)
+            if sold.uses.spends and scope.device:
+                return None
+            return scope, known is not None, body, sold, key
         except Exception:  # noqa: BLE001 - the ordinary way meets it too, and says what it was
             return None
 

@@ -67,6 +67,11 @@ class Shift:
     until: datetime
 
 
+def anybody(ctx: Context, scope: Scope) -> bool:
+    """Whether anybody who may stand at the caller's till has a PIN."""
+    return any(one.has_pin for one in at_till(ctx, scope))
+
+
 def at_till(ctx: Context, scope: Scope) -> list[Listed]:
     """Who may stand at the caller's till, by name. Raises `Forbidden` (`needs-till`)."""
     _till(scope)

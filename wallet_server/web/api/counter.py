@@ -18,7 +18,17 @@ from wallet_server.rules.baskets.deal_sentences import instruction, to_pay_sente
 from wallet_server.rules.counter import claim_spoken
 from wallet_server.rules.programme.program import Programme, Reward
 from wallet_server.web.api import entries, models, sale_models
-from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, idempotency_key, instant, needs
+from wallet_server.web.api.door import (
+    SECURITY,
+    answer,
+    caller,
+    context,
+    demand_person,
+    guard,
+    idempotency_key,
+    instant,
+    needs,
+)
 from wallet_server.web.api.proof_models import given
 from wallet_server.web.api.prospects import prospects
 
@@ -66,7 +76,10 @@ def sell(body: sale_models.AnySale) -> Response:
     """
     if body.code is None:
         return _kept(body)
-    facts, replayed = till.sell(context(), caller(), sold_of(body), idempotency_key())
+    sold = sold_of(body)
+    if sold.uses.spends:
+        demand_person(caller())
+    facts, replayed = till.sell(context(), caller(), sold, idempotency_key())
     programme = programs.programme_told(context(), facts)
     return counted(facts, programme, body.language, "already-counted" if replayed else "sold", replayed)
 
@@ -99,7 +112,7 @@ def end_claim(path: models.Subject) -> Response:
 
 
 @counter.post("/redemptions", summary="Give a reward, or spend points", responses={"200": models.Counted})
-@needs("till")
+@needs("till", person=True)
 def redeem(body: models.Redemption) -> Response:
     """Take the cost of a reward, or an amount, off the member's balance; never more than there is, whoever asks at the
     same time."""
@@ -109,7 +122,7 @@ def redeem(body: models.Redemption) -> Response:
 
 
 @counter.post("/sales/<id>/reversal", summary="Reverse a sale", responses={"200": models.Reversed})
-@needs("till")
+@needs("till", person=True)
 def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
     """Undo everything of this sale that did not come back before, by further entries that name what they reverse. A
     sale that booked nothing is reversed too: no figure counts it any more."""
@@ -121,7 +134,7 @@ def reverse_sale(path: models.Subject, body: models.Reversal) -> Response:
 
 
 @counter.post("/redemptions/<id>/reversal", summary="Reverse a redemption", responses={"200": models.Counted})
-@needs("till")
+@needs("till", person=True)
 def reverse_redemption(path: models.Subject, body: models.Reversal) -> Response:
     """Give back what a redemption took, to the lots it took it from. A paired device may do so for two minutes."""
     scope = caller()

@@ -28,7 +28,7 @@ guard(coupon_uses)
 
 
 @coupon_uses.post("/coupon-uses", summary="Use a coupon", responses={"200": coupon_models.CouponUsed})
-@needs("till")
+@needs("till", person=True)
 def use(body: coupon_models.CouponUse) -> Response:
     """Take a coupon, once for ever: whoever asks at the same time, one till has it. The same request sent again (same
     till, business day and reference, or same Idempotency-Key) answers what was answered the first time."""
@@ -40,7 +40,7 @@ def use(body: coupon_models.CouponUse) -> Response:
 @coupon_uses.post(
     "/coupon-uses/<id>/reversal", summary="Give a coupon back", responses={"200": coupon_models.CouponUsed}
 )
-@needs("till")
+@needs("till", person=True)
 def undo(path: models.Subject, body: models.Reversal) -> Response:
     """The coupon can be used again. A paired device may do so for two minutes."""
     facts, replayed = coupons.undo(context(), caller(), path.id, idempotency_key())

@@ -50,15 +50,23 @@ def context() -> Context:
 View = TypeVar("View", bound=Callable[..., Response])
 
 
-def needs(scope_name: str, *, alone: bool = False) -> Callable[[View], View]:
+def needs(scope_name: str, *, alone: bool = False, person: bool = False) -> Callable[[View], View]:
     """Of a route: the scope that a key must have for it. The guard asks for it before anything else is looked at. With
-    `alone` it is the key's alone: nobody asks who stands at the till, and it is never rehearsed."""
+    `alone` it is the key's alone: nobody asks who stands at the till, and it is never rehearsed. With `person` it is a
+    person's to do (`demand_person`)."""
 
     def named(view: View) -> View:
-        view.__dict__["needs"], view.__dict__["alone"] = scope_name, alone
+        view.__dict__["needs"], view.__dict__["alone"], view.__dict__["person"] = scope_name, alone, person
         return view
 
     return named
+
+
+def demand_person(scope: keys.Scope) -> None:
+    """What takes from a member or from the shop bears a name, on a device that was paired with a shop whose people have
+    PINs: else whoever wants to hide would not sign in. Raises `Forbidden` (`cashier-needed`)."""
+    if scope.device and scope.cashier is None and cashiers.anybody(context(), scope):
+        raise Forbidden("Say who stands here: choose your name and enter your PIN.", code="cashier-needed")
 
 
 def guard(blueprint: APIBlueprint) -> None:
@@ -82,6 +90,8 @@ def _receive() -> None:
         g.scope = admit(told["needs"])
         if not told["alone"]:
             g.scope = _standing(g.scope)
+            if told["person"]:
+                demand_person(g.scope)
             _rehearse(told["needs"])
         _read_json()
 

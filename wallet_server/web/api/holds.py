@@ -26,7 +26,7 @@ guard(holds)
 
 
 @holds.post("/holds", summary="Put units aside", responses={"200": hold_models.Held})
-@needs("till")
+@needs("till", person=True)
 def authorise(body: hold_models.Authorisation) -> Response:
     """Units that nobody else can spend until they are used or given back, or until their time is over. The same request
     sent again answers what was answered the first time."""
@@ -37,7 +37,7 @@ def authorise(body: hold_models.Authorisation) -> Response:
 
 
 @holds.post("/holds/<id>/capture", summary="Use what was put aside", responses={"200": hold_models.Held})
-@needs("till")
+@needs("till", person=True)
 def capture(path: models.Subject, body: hold_models.Capture) -> Response:
     """All of it or a part, once: the rest is given back to the awards that it was taken from."""
     facts, replayed = holding.capture(context(), caller(), path.id, body.amount, idempotency_key())
@@ -45,7 +45,7 @@ def capture(path: models.Subject, body: hold_models.Capture) -> Response:
 
 
 @holds.post("/holds/<id>/release", summary="Give back what was put aside", responses={"200": hold_models.Held})
-@needs("till")
+@needs("till", person=True)
 def release(path: models.Subject, body: models.Reversal) -> Response:
     """It can be spent again, as before."""
     facts, replayed = holding.release(context(), caller(), path.id, idempotency_key())

@@ -26,7 +26,7 @@ _TOLD = ("sale", "reference", "amount_minor", "pot_minor", "left_minor", "lines"
 
 
 @refunds.post("/sales/<id>/refunds", summary="Take goods back", responses={"200": refund_models.Refunded})
-@needs("till")
+@needs("till", person=True)
 def refund(path: models.Subject, body: refund_models.Refund) -> Response:
     """Some lines of a sale come back, or an amount of it: the sale is rated anew over what is left, by the rules and
     the state of its day, and the difference is taken back. The same request sent again (same till, business day and

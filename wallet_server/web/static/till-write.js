@@ -53,7 +53,7 @@ export async function send() {
   const tries = desk.alone ? 0 : acts.works() ? SOME_TRIES : undefined;
   const answer = await persist(root + deed.path, headers(deed), deed, (round) => say("wait", round ? words.again : words.sending), tries);
   busy(false);
-  if (answer?.facts.code === "shift-over") return acts.lock(send);
+  if (["shift-over", "cashier-needed"].includes(answer?.facts.code) && !deed.body.proof) return acts.lock(send);
   if (answer) {
     drawer.drop("pending");
     return answered(deed, answer);
