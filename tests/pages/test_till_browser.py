@@ -162,6 +162,7 @@ def test_an_old_card_with_an_article_s_number_is_the_next_customer_s_once_a_sale
     both = {"code": second.card.code, "number": number}
     linked = house.app.test_client().post("/v1/plastic-cards", json=both, headers=headers)
     assert linked.status_code == 200, linked.json
+    assert (linked.json or {})["sentence"] == "The old card belongs to this card now."
     with opened() as page:
         open_till(page, house.shop.till_key)
         present(page, first.card.code)

@@ -399,3 +399,28 @@ def test_a_browser_without_ed25519_verifies_cards_all_the_same(opened: Open, hou
             assert found["states"] == ["genuine"] * 50 + ["forged"] * 2, name
             median, slowest = found["times"][26], found["times"][-1]
             print(f"a card is verified on the page with {name} in {median:.2f} ms (slowest {slowest:.2f} ms)")
+
+
+def test_an_old_card_earns_without_a_network_even_where_its_number_might_be_a_product_s(
+    opened: Open, house: House
+) -> None:
+    shop = counter(house)
+    member, other = house.member(shop), house.member(shop)
+    for number, one in (("4006381333931", member), ("K123", other)):
+        headers = {"Authorization": f"Bearer {shop.till_key}", "Idempotency-Key": f"old-{number}"}
+        both = {"code": one.card.code, "number": number}
+        linked = house.app.test_client().post("/v1/plastic-cards", json=both, headers=headers)
+        assert linked.status_code == 200, linked.json
+    with opened(service_workers="allow", expected=LOST) as page:
+        pair(page, house, shop)
+        expect(page.locator('[data-shell="kept"]')).to_be_attached()
+        with cut(page.context, page):
+            for number, amount in (("4006381333931", "7"), ("K123", "5")):
+                scan(page, number)
+                answer(page, "Not checked")
+                expect(page.locator("#spend")).to_be_hidden()
+                page.get_by_label("Amount in EUR").fill(amount)
+                page.keyboard.press("Enter")
+                answer(page, "Kept")
+        expect(page.locator("#waits")).to_be_hidden(timeout=30_000)
+        assert (balance(house, shop, member), balance(house, shop, other)) == (7, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from werkzeug.test import Client, TestResponse
 from tests.conftest import whole_module_mostly_on
 from tests.world import World
 from wallet_server.actions import keys
-from wallet_server.records.schema import api_keys, sales
+from wallet_server.records.schema import account_clocks, api_keys, sales
 from wallet_server.web.till_lane import TillLane
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -175,3 +176,16 @@ def test_a_known_key_is_looked_at_on_the_way_and_its_scope_grows_old(world: Worl
         questions.append(sum("api_keys" in text and "COUNT" in text for text in heard))
         world.clock.forward(seconds=40)
     assert questions == [0, 1, 0], "read, looked at on the way, and read anew after a minute"
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_clock_that_was_moved_meanwhile_is_heeded_by_the_very_next_sale(world: World) -> None:
+    ways, code = Ways(world), world.enrol().code
+    first = dict(ways.sell(_sale(code, "b1")).json or {})["recorded_at"]
+    assert ways.sell(_sale(code, "b2")).status_code == 200, "the key is known by now"
+    with world.ctx.change() as tx:
+        row = {"account_id": world.founded.account_id, "offset_seconds": 86_400, "moved_at": world.clock()}
+        known = {name: value for name, value in row.items() if name in account_clocks.c}
+        tx.execute(sa.insert(account_clocks), known)
+    later = dict(ways.sell(_sale(code, "b3")).json or {})["recorded_at"]
+    assert datetime.fromisoformat(later) - datetime.fromisoformat(first) >= timedelta(days=1)

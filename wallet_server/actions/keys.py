@@ -89,9 +89,8 @@ class Known:
         return scope if fresh else None
 
     def keep(self, ctx: Context, presented: str | None, scope: Scope) -> None:
-        """A key that was found to be good just now. An account that tries things out has a time of its own, which
-        anybody may move at any moment: its keys are not kept."""
-        if presented is not None and scope.mode == parties.LIVE:
+        """A key that was found to be good just now; not of an account that has a time of its own."""
+        if presented is not None and not scope.ahead_seconds:
             if len(self._scopes) >= MOST_KEYS_HELD:
                 self._scopes.clear()
             self._scopes[digest(presented)] = ctx.clock(), scope

@@ -266,14 +266,15 @@ _STILL_GOOD = Prepared(
         api_keys.c.public_id == b("key", type_=sa.Text()),
         api_keys.c.revoked_at.is_(None),
         sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > b("now", type_=api_keys.c.expires_at.type)),
+        ~sa.exists().where(account_clocks.c.account_id == api_keys.c.account_id, account_clocks.c.offset_seconds != 0),
     )
 )
 
 
 def demand_good_key(tx: Tx, scope: Scope, now: datetime) -> None:
     """On PostgreSQL: whatever this transaction says next is refused with `KeyChanged`, unless the caller's key is good
-    still. The question travels with that, and is answered by an error or not at all (it divides by how many keys it
-    finds), so that it costs no message of its own."""
+    still and its account has everybody's time. The question travels with that, and is answered by an error or not at
+    all (it divides by how many keys it finds), so that it costs no message of its own."""
     _STILL_GOOD.leave(tx, {"key": scope.key_id, "now": now}, _changed)
 
 

@@ -271,6 +271,13 @@ def cashier_sentence(kind: CashierKind, params: Params, language: str) -> str:
     raise ValueError(f"no cashier sentence of kind {kind}")
 
 
+def linked_sentence(language: str) -> str:
+    """That an old card is the holder's from now on."""
+    if spoken(language) == "fr":
+        return "L’ancienne carte appartient maintenant à celle-ci."
+    return "The old card belongs to this card now."
+
+
 def already(said: str, at: str | None, language: str) -> str:
     """What the till shows of something that was done before and is only told again: `said`, what it was; `at`, the time
     of day of then, if that is known."""

@@ -239,6 +239,7 @@ class ClaimEnded(TypedDict):
     """Nobody can claim this sale any more."""
 
     id: str
+    sentence: str
 
 
 class ClockMove(TypedDict):
@@ -902,6 +903,13 @@ class Lines(TypedDict):
     lines: list[dict[str, Any]]
 
 
+class Linked(TypedDict):
+    member: str
+    merged: str | None
+    moved: dict[str, int]
+    sentence: str
+
+
 class Lookup(TypedDict):
     code: str
     """What was read, or what was typed."""
@@ -1039,6 +1047,7 @@ class PlasticCard(TypedDict):
     number: str
     """Of the card of plastic."""
     proof: NotRequired[Proof | None]
+    language: NotRequired[str]
 
 
 class Policy(TypedDict):
@@ -1952,11 +1961,11 @@ class PeopleOperations:
             ),
         )
 
-    def link_plastic(self, *, idempotency_key: str | None = None, **body: Unpack[PlasticCard]) -> Merged:
+    def link_plastic(self, *, idempotency_key: str | None = None, **body: Unpack[PlasticCard]) -> Linked:
         """Link a card of plastic at the counter. With both cards in hand: from now on the number of plastic is the
         same member's, with what was collected."""
         return cast(
-            "Merged", self._transport.call("POST", "/v1/plastic-cards", body=body, idempotency_key=idempotency_key)
+            "Linked", self._transport.call("POST", "/v1/plastic-cards", body=body, idempotency_key=idempotency_key)
         )
 
 
@@ -1998,11 +2007,18 @@ class CounterOperations:
         not."""
         return cast("Counted", self._transport.call("POST", "/v1/claims", body=body, idempotency_key=idempotency_key))
 
-    def end_claim(self, public_id: str, /, *, idempotency_key: str | None = None) -> ClaimEnded:
+    def end_claim(
+        self, public_id: str, /, *, language: str | None = None, idempotency_key: str | None = None
+    ) -> ClaimEnded:
         """End a claim. The goods came back before anybody claimed the sale: nobody can any more."""
         return cast(
             "ClaimEnded",
-            self._transport.call("DELETE", f"/v1/claims/{quote(public_id, safe='')}", idempotency_key=idempotency_key),
+            self._transport.call(
+                "DELETE",
+                f"/v1/claims/{quote(public_id, safe='')}",
+                query={"language": language},
+                idempotency_key=idempotency_key,
+            ),
         )
 
     def redeem(self, *, idempotency_key: str | None = None, **body: Unpack[Redemption]) -> Counted:

@@ -78,7 +78,8 @@ def test_a_claim_runs_out_ends_with_the_goods_and_counts_wrong_guesses(world: Wo
     holder = world.enrol()
     first, second = (keep(world, receipt).get_json() for receipt in ("R1", "R2"))
     for _ in range(2):
-        assert send(world, f"/v1/claims/{first['id']}", {}, method="DELETE").status_code == 200
+        ended = send(world, f"/v1/claims/{first['id']}?language=fr", {}, method="DELETE")
+        assert (ended.status_code, ended.get_json()["sentence"]) == (200, "Cette vente n’attend plus personne.")
     over = send(world, "/v1/claims", {"code": holder.code, "claim": first["claim_code"]})
     assert (over.status_code, over.get_json()["code"]) == (409, "claim-over")
     world.clock.forward(days=30)

@@ -105,10 +105,10 @@ def claim(body: sale_models.Claim) -> Response:
 
 @counter.delete("/claims/<id>", summary="End a claim", responses={"200": sale_models.ClaimEnded})
 @needs("till")
-def end_claim(path: models.Subject) -> Response:
+def end_claim(path: models.Subject, query: sale_models.Spoken) -> Response:
     """The goods came back before anybody claimed the sale: nobody can any more."""
     claims.end(context(), caller(), path.id)
-    return answer({"id": path.id})
+    return answer({"id": path.id, "sentence": claim_spoken.kept(None, query.language)})
 
 
 @counter.post("/redemptions", summary="Give a reward, or spend points", responses={"200": models.Counted})

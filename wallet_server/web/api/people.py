@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field
 from wallet_server.actions.people import imported, importing, merging, plastic, reaching
 from wallet_server.actions.people.importing import File
 from wallet_server.actions.people.reaching import Wanted
+from wallet_server.rules import sentences
 from wallet_server.web.api import models, proof_models
 from wallet_server.web.api.door import SECURITY, answer, caller, context, guard, needs, wish
-from wallet_server.web.api.models import Form, Plain, Prose, Public, Subject
+from wallet_server.web.api.models import Form, Language, Plain, Prose, Public, Subject
 
 people = APIBlueprint(
     "people",
@@ -90,12 +91,17 @@ class Merged(BaseModel):
     moved: dict[str, int]
 
 
+class Linked(Merged):
+    sentence: str
+
+
 class PlasticCard(Form):
     """Both cards as they are shown at the counter."""
 
     code: Annotated[Plain, Field(min_length=1, max_length=200, description="Of the card on the phone.")]
     number: Annotated[Plain, Field(min_length=4, max_length=60, description="Of the card of plastic.")]
     proof: proof_models.Proof | None = None
+    language: Language = "en"
 
 
 class CardFile(Form):
@@ -195,13 +201,15 @@ def merge(path: Subject, body: Merge) -> Response:
     return answer(facts, replayed=replayed)
 
 
-@people.post("/plastic-cards", summary="Link a card of plastic at the counter", responses={"200": Merged})
+@people.post("/plastic-cards", summary="Link a card of plastic at the counter", responses={"200": Linked})
 @needs("till")
 def link_plastic(body: PlasticCard) -> Response:
     """With both cards in hand: from now on the number of plastic is the same member's, with what was collected."""
-    asked = wish(caller(), "plastic", body.model_dump(mode="json", exclude={"proof"}))
+    asked = wish(caller(), "plastic", body.model_dump(mode="json", exclude={"proof", "language"}))
     facts, replayed = plastic.link(context(), caller(), body.code, body.number, asked, proof_models.given(body.proof))
-    return answer(facts, replayed=replayed)
+    said = sentences.linked_sentence(body.language)
+    said = sentences.already(said, None, body.language) if replayed else said
+    return answer({**facts, "sentence": said}, replayed=replayed)
 
 
 @people.post("/card-imports/preview", summary="Look at a file of old cards", responses={"200": FilePreview})

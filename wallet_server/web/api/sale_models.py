@@ -152,10 +152,17 @@ class Claim(Form):
     language: Language = "en"
 
 
+class Spoken(BaseModel):
+    """In which language the answer speaks."""
+
+    language: Language = "en"
+
+
 class ClaimEnded(BaseModel):
     """Nobody can claim this sale any more."""
 
     id: str
+    sentence: str
 
 
 class QuotedLine(Line):

@@ -1,6 +1,6 @@
 // A till without a network goes on: it reads cards by itself, says plainly what it may promise, keeps what is done, and
 // brings it when the network is back.
-import { at, clock, counted, element, fill, money, product, signal, total } from "./till-draw.js";
+import { at, clock, counted, element, fill, money, signal, total } from "./till-draw.js";
 import { prove, read } from "./till-code.js";
 import { Queue } from "./till-queue.js";
 import { acts, busy, desk, drawer, focus, headers, loud, page, root, say, words } from "./till-stage.js";
@@ -176,9 +176,7 @@ export async function serve(texts) {
   if (!queue || !pack) return false;
   const found = texts.map((text) => [text, read(text, pack.issuer)]).find(([, one]) => one);
   if (!found) {
-    const goods = texts.some(product);
-    if (goods) say("refused", words.product, words.no_loyalty, "product");
-    else say("refused", words.problems["unreadable-code"], `${words.refused} · ${words.refusals["unreadable-code"]}`, "unreadable-code");
+    say("refused", words.problems["unreadable-code"], `${words.refused} · ${words.refusals["unreadable-code"]}`, "unreadable-code");
     return true;
   }
   const [text, code] = found;

@@ -30,7 +30,7 @@ export const receipt = () => (typed() ? at("receipt").value.trim() : drawer.rece
 
 export function write(kind, path, body, code, more = {}) {
   if (desk.working || drawer.get("pending")) return;
-  const deed = { kind, path, body: kind === "plastic" ? body : { ...body, language }, code, key: uuid(), training: desk.training, typed: typed(), ...more };
+  const deed = { kind, path, body: { ...body, language }, code, key: uuid(), training: desk.training, typed: typed(), ...more };
   if (acts.down() && !deed.training) return acts.take(deed);
   drawer.keep("pending", deed);
   send();
@@ -88,7 +88,7 @@ async function answered(deed, answer) {
   for (const id of ["amount", "units", "code", "plastic-number"]) at(id).value = "";
   await refresh(deed.code);
   if (deed.kind === "sale" && desk.holder) desk.holder.served = true;
-  const { sentence = words.linked, entries = [], instructions = [] } = facts;
+  const { sentence, entries = [], instructions = [] } = facts;
   const nothing = deed.kind === "sale" && !entries.length;
   const again = replayed && NUMBERED.includes(deed.kind);
   const title = deed.training ? words.practice : again ? words.again_title : nothing ? words.nothing_given : words.ok;
