@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, tab_to
@@ -118,8 +118,17 @@ def test_on_a_laptop_both_sentences_stand_in_sight_beside_the_form(browser: Brow
     page.goto("/console/card")
     page.locator("input[type=email]").fill(hire(house, merchant_key=shop.merchant_key))
     page.locator("input[type=password]").fill(PASSWORD)
+    scripts: list[Route] = []
+
+    def hold(route: Route) -> None:
+        scripts.append(route)
+
+    context.route("**/static/designer.js*", hold)
     page.keyboard.press("Enter")
     page.locator("[name=reward_fr]").fill("un café offert")
+    while not scripts:
+        page.wait_for_timeout(20)
+    scripts[0].continue_()  # who types before the script is there is heard all the same
     english = page.locator(".promises [lang=en]")
     expect(english).to_contain_text("10 stamps = un café offert")
     for sentence in (page.locator(".promises [lang=fr]"), english):

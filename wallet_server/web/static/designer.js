@@ -142,3 +142,6 @@ form.addEventListener("submit", (event) => {
 // A page that the browser kept may hold an old revision; after a refusal the list of what is missing is read first.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 document.getElementById("not-yet")?.focus();
+
+// Who types before this script is there is heard all the same.
+if ([...form.elements].some((one) => ["text", "number", "textarea"].includes(one.type) && one.value !== one.defaultValue)) send();
