@@ -189,3 +189,12 @@ def test_a_clock_that_was_moved_meanwhile_is_heeded_by_the_very_next_sale(world:
         tx.execute(sa.insert(account_clocks), known)
     later = dict(ways.sell(_sale(code, "b3")).json or {})["recorded_at"]
     assert datetime.fromisoformat(later) - datetime.fromisoformat(first) >= timedelta(days=1)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
+def test_a_sale_that_is_told_again_counts_once_against_the_limit_whether_its_key_is_known_or_not(world: World) -> None:
+    ways, sale = Ways(world), _sale(world.enrol().code, "b1")
+    told = [ways.sell(sale) for _ in range(3)]
+    assert [one.headers.get("Idempotency-Replayed") for one in told] == [None, "true", "true"]
+    assert [int(one.headers["RateLimit-Remaining"]) for one in told] == [99, 98, 97]
+    assert ways.left == 0

@@ -19,6 +19,7 @@ from wallet_server.actions import keys
 from wallet_server.actions.context import Context
 from wallet_server.actions.counter import till
 from wallet_server.actions.programme import programs
+from wallet_server.errors import Unauthenticated
 from wallet_server.rules.sentences import CashierKind
 from wallet_server.web.api.counter import counted_facts, sold_of
 from wallet_server.web.api.door import CARRIED, KEY, TILL, Carried, limits_of, presented
@@ -57,13 +58,17 @@ class TillLane:
             if allowance.spent:
                 return self._app(environ, start_response)
             ctx.times.enter(scope)
-            facts, replayed = till.sell(ctx, scope, sold, key, recalled=recalled)
+            try:
+                facts, replayed = till.sell(ctx, scope, sold, key, recalled=recalled)
+            except keys.KeyChanged:
+                scope = self._anew(ctx, environ)
+                ctx.times.enter(scope)
+                facts, replayed = till.sell(ctx, scope, sold, key)
             programme = programs.programme_told(ctx, facts)
             kind: CashierKind = "already-counted" if replayed else "sold"
             zone = scope.zone if replayed else None
             told = orjson.dumps(counted_facts(facts, programme, body.language, kind, zone))
-        except keys.KeyChanged:
-            self._known.forget(_key_of(environ))
+        except Unauthenticated:
             return self._app(environ, start_response)
         except Exception as fault:  # noqa: BLE001 - whatever it was, the ordinary way words it and writes it down
             if allowance is not None:
@@ -80,6 +85,14 @@ class TillLane:
         start_response("200 OK", headers)
         return (told,)
 
+    def _anew(self, ctx: Context, environ: dict[str, Any]) -> keys.Scope:
+        """The scope of a key that was recalled, looked at now. Raises `Unauthenticated`."""
+        shown = _key_of(environ)
+        self._known.forget(shown)
+        scope = keys.authenticate(ctx, shown)
+        self._known.keep(ctx, shown, scope)
+        return scope
+
     def _asked(self, environ: dict[str, Any]) -> Asked | None:
         """What is asked, if it is plainly in order; nothing was counted yet."""
         length = environ.get("CONTENT_LENGTH", "")
@@ -94,9 +107,7 @@ class TillLane:
         try:
             ctx, shown = self._context(), _key_of(environ)
             known = self._known.recall(ctx, shown)
-            scope = known or keys.authenticate(ctx, shown)
-            if known is None:
-                self._known.keep(ctx, shown, scope)
+            scope = known or self._anew(ctx, environ)
             if TILL not in scope.scopes:
                 return None
             body = Sale.model_validate(orjson.loads(sent))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from tests.conftest import NewDatabase
 from tests.pages.console import PASSWORD, token_in
 from tests.vendor import Vendor, add_vendor
 from tests.world import Holder, World, founded
-from wallet_server.actions.announcing import newsroom
+from wallet_server.actions.announcing import everybody, newsroom
 from wallet_server.actions.context import Context
 from wallet_server.actions.passes import pushed, saving
 from wallet_server.actions.staff import passwords
-from wallet_server.records.announcing import class_messages
+from wallet_server.records import jobs
+from wallet_server.records.announcing import announcements, class_messages
 from wallet_server.records.database import Tx
+from wallet_server.records.jobs import BULK, Put
 from wallet_server.records.passes import passes
 from wallet_server.records.people import members
 from wallet_server.records.schema import class_alerts
@@ -338,3 +340,20 @@ def _page(world: World, person: FlaskClient, announcement: str, tongue: str) -> 
     answer = person.get(f"/console/announce/{announcement}?count=1&lang={tongue}")
     assert answer.status_code == 200
     return html.unescape(answer.get_data(as_text=True))
+
+
+def test_of_two_messages_that_are_claimed_at_once_one_goes_first_and_the_other_follows(
+    world: World, vendor: Vendor
+) -> None:
+    _saved(world)
+    said = [world.announce("Du pain chaud"), world.announce("Du pain froid")]
+    now = world.clock()
+    with world.ctx.change() as tx:
+        keys = [f"{announcements.announcement_in(tx, world.merchant, one).id}:7" for one in said]
+        jobs.put(tx, [Put(everybody.TELL, key, BULK, now) for key in keys])
+        first, second = [lease for lease in jobs.claim(tx, BULK, 25, now, 60) if lease.kind == everybody.TELL]
+        turns = [class_messages.under_way(tx, everybody.TELL, 7, mine, [mine], now) for mine in (first, second)]
+        assert sorted(turns) == [False, True], "each would wait for the other for ever"
+        assert not class_messages.under_way(tx, everybody.TELL, 7, second, [first, second], now)
+        later = now + timedelta(seconds=61)
+        assert not any(class_messages.under_way(tx, everybody.TELL, 7, x, [x], later) for x in (first, second))

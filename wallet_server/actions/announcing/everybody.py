@@ -221,7 +221,7 @@ def _carry(ctx: Context, lease: Lease, announcement_id: int, set_id: int, mine: 
     with ctx.look() as tx:
         errand, now = _errand(ctx, tx, announcement_id, set_id), ctx.now()
         # Of two who change one list of messages at the same time the later takes the other's away.
-        if errand is not None and class_messages.under_way(tx, TELL, set_id, [one.id for one in mine], now):
+        if errand is not None and class_messages.under_way(tx, TELL, set_id, lease, mine, now):
             errand = replace(errand, resting=(now + TURN_REST, IN_TURN))
     if errand is None or errand.wallet not in ctx.wallets:
         with ctx.change() as tx:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
-from wallet_server.records.jobs import micros
+from wallet_server.records.jobs import Lease, micros
 from wallet_server.records.passes.passes import ACTIVE, CARD
 from wallet_server.records.people.members import PROMOTIONS
 from wallet_server.records.schema import (
@@ -243,15 +243,27 @@ def waiting(tx: Tx, set_id: int, until: datetime) -> int:
     return int(tx.execute(query, {"soon": micros(until)}).scalar_one())
 
 
-_UNDER_WAY = sa.select(jobs.c.id).where(
-    jobs.c.kind == b("kind"),
-    jobs.c.key.like(b("to_set")),
-    jobs.c.leased_until > b("now"),
-    jobs.c.id.not_in(b("mine", expanding=True)),
+_own = jobs.alias("own")
+_UNDER_WAY = (
+    sa.select(jobs.c.id)
+    .join(_own, _own.c.id == b("job"))
+    .where(
+        jobs.c.kind == b("kind"),
+        jobs.c.key.like(b("to_set")),
+        jobs.c.leased_until > b("now"),
+        jobs.c.id.not_in(b("mine", expanding=True)),
+        # Each of two who were claimed at once would wait for the other for ever.
+        sa.or_(
+            jobs.c.leased_until < _own.c.leased_until,
+            sa.and_(jobs.c.leased_until == _own.c.leased_until, jobs.c.id < _own.c.id),
+        ),
+    )
+    .limit(1)
 )
 
 
-def under_way(tx: Tx, kind: str, set_id: int, mine: Sequence[int], now: datetime) -> bool:
-    """Whether somebody else works a job of this kind for this set just now; `mine` are the keys of the caller's."""
-    given = {"kind": kind, "to_set": f"%:{set_id}", "now": micros(now), "mine": list(mine)}
-    return tx.execute(_UNDER_WAY.limit(1), given).first() is not None
+def under_way(tx: Tx, kind: str, set_id: int, lease: Lease, mine: Sequence[Lease], now: datetime) -> bool:
+    """Whether somebody else works a job of this kind for this set just now, and was first to claim it; `mine` are all
+    that the caller works."""
+    given = {"kind": kind, "to_set": f"%:{set_id}", "now": micros(now), "job": lease.id, "mine": [x.id for x in mine]}
+    return tx.execute(_UNDER_WAY, given).first() is not None
