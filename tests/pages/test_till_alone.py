@@ -157,6 +157,27 @@ def test_what_nobody_may_do_is_refused_though_the_network_comes_back_meanwhile(o
     assert balance(house, shop, member) == 20
 
 
+def test_a_pin_that_is_being_typed_stays_when_the_network_goes(opened: Open, house: House) -> None:
+    shop = counter(house)
+    hired(house, shop, "cashier")
+    with opened(service_workers="allow", expected=LOST) as page:
+        opened_by_cashier(page, house, shop)
+        page.get_by_role("button", name="Who serves?").click()
+        shift(page).get_by_role("button", name="Leave the till").click()
+        shift(page).get_by_role("button", name="Cashier").click()
+        typed = page.get_by_label("PIN of Cashier")
+        typed.fill(PIN[:2])
+        with cut(page.context, page):
+            expect(shift(page).get_by_role("button", name=GO_ON)).to_be_visible()
+            expect(typed).to_have_value(PIN[:2])
+            typed.fill(PIN)
+            page.get_by_role("button", name="Take over the till").click()
+            expect(shift(page)).to_contain_text("nobody can take the till over")
+            expect(typed).to_be_hidden()
+        take_over(page)
+        answer(page, "Cashier serves")
+
+
 def test_what_waits_for_its_answer_at_a_locked_till_is_sent_in_the_name_of_whoever_enters_a_pin(
     opened: Open, house: House
 ) -> None:

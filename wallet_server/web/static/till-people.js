@@ -66,7 +66,9 @@ export function line() {
     next();
     lock();
   }
-  if (at("shift").open) list();
+  if (!at("shift").open) return;
+  if (chosen) withoutNetwork(); // who is typing a PIN goes on typing it
+  else list();
 }
 
 // Nobody stands at the till: it earns, and does nothing else.
@@ -88,17 +90,22 @@ export function choose() {
   at("shift").showModal();
 }
 
+function withoutNetwork() {
+  const cut = acts.down();
+  at("alone").hidden = !cut || !drawer.get("locked");
+  at("shift-says").textContent = cut ? words.pins_wait : "";
+  return cut;
+}
+
 function list() {
   chosen = null;
   const names = (desk.cashiers ?? []).map((one) =>
     element("li", {}, element("button", { type: "button", class: "big", disabled: !one.has_pin, click: () => pick(one) }, one.name, one.has_pin ? "" : element("span", { class: "hint" }, ` ${words.no_pin}`))),
   );
-  const cut = acts.down();
   at("cashiers").replaceChildren(...names);
-  at("cashiers").hidden = cut;
   at("pin-form").hidden = true;
-  at("alone").hidden = !cut || !drawer.get("locked");
-  at("shift-says").textContent = cut ? words.pins_wait : desk.cashiers?.length === 0 ? words.no_cashiers : "";
+  at("cashiers").hidden = withoutNetwork();
+  if (!acts.down() && desk.cashiers?.length === 0) at("shift-says").textContent = words.no_cashiers;
   at("shift-close").hidden = Boolean(drawer.get("locked"));
   at("leave-till").hidden = !desk.cashier;
 }
@@ -123,8 +130,9 @@ export async function enter() {
   try {
     answer = await asked(`/v1/cashiers/${chosen.id}/shift`, { body });
   } catch {
-    at("shift-says").textContent = words.no_pin_offline;
     acts.lost();
+    list();
+    at("shift-says").textContent = words.no_pin_offline;
     return;
   }
   if (answer.status === 200) return entered(answer.facts);
