@@ -1,9 +1,11 @@
 """Owns the measurement of what phones ask: a pass that is unchanged, one that is cached, one that must be signed.
 
 Beside each, in the same run and on the same core, a bare Flask route under the same server, and the bare RSA signature
-that is the limit of a pass that changed. wrk has a core of its own. Every figure is the median of several rounds taken
-in turns; processor time is shown beside the clock, because a shared machine's clock measures its neighbours. Prints a
-table; asserts nothing about time. Needs wrk and taskset (Debian: wrk util-linux).
+that is the limit of a pass that changed; and what any server in this interpreter has to do for such a pass, which is
+neither composed nor checked there: one look at the database, the hashes, the signature, the bytes. wrk has a core of
+its own. Every figure is the median of several rounds taken in turns; processor time is shown beside the clock, because
+a shared machine's clock measures its neighbours. Prints a table; asserts nothing about time. Needs wrk and taskset
+(Debian: wrk util-linux).
 
     python -m benchmarks.fetching --rounds 3 --seconds 3
 """
@@ -65,7 +67,9 @@ def measure(kind: str, passes: int, rounds: int, seconds: int, cores: list[int])
         port = free_port()
         command = [sys.executable, "-m", "benchmarks.bare", str(port), "--workers", str(len(serving))]
         knock = f"http://127.0.0.1:{port}{bare.ROUTE}"
-        hello = stack.enter_context(started(command, knock, serving, folder / "bare.log"))
+        kept = installation.ctx.settings.database_url
+        where = {bare.PASSES: kept.removeprefix("sqlite:///").replace("postgresql+psycopg:", "postgresql:")}
+        hello = stack.enter_context(started(command, knock, serving, folder / "bare.log", where))
 
         def unseen() -> None:
             with installation.ctx.change() as tx:
@@ -76,6 +80,7 @@ def measure(kind: str, passes: int, rounds: int, seconds: int, cores: list[int])
             Way("unchanged pass (304)", "304", server, [_asked(installation, h, True) for h in holders[:CACHED]]),
             Way("cached pass", "200", server, [_asked(installation, h, False) for h in holders[:CACHED]]),
             Way("changed pass, signed anew", "200", server, [_asked(installation, h) for h in holders], unseen),
+            Way("the same without a thought", "200", hello, [_thoughtless(h) for h in holders]),
         ]
         found: dict[str, list[Load]] = {way.name: [] for way in ways}
         for way in ways:
@@ -97,6 +102,10 @@ def _asked(installation: Installation, holder: crowd.Holder, unchanged: bool = F
         got = devices.fetch(installation.ctx, PASS_TYPE, holder.serial, holder.token, None, taken=False)
         headers["If-Modified-Since"] = dict(headers_of(got))["Last-Modified"]
     return Request(f"/apple/v1/passes/{PASS_TYPE}/{holder.serial}", headers)
+
+
+def _thoughtless(holder: crowd.Holder) -> Request:
+    return Request(f"{bare.PASS}{holder.serial}", {"Authorization": f"ApplePass {holder.token}"})
 
 
 def signatures(core: int, seconds: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -278,12 +278,14 @@ def retire_pass(tx: Tx, pass_id: int) -> None:
     tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(**gone))
 
 
-_PUBLICATIONS = sa.select(publications).where(publications.c.pass_id.in_(b("ids", expanding=True)))
+_PUBLICATIONS = sa.select(*(publications.c[one.name] for one in fields(Publication))).where(
+    publications.c.pass_id.in_(b("ids", expanding=True))
+)
 
 
 def published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
     """Pass key to what is served of it."""
-    return {r.pass_id: Publication(**r._mapping) for r in tx.execute(_PUBLICATIONS, {"ids": list(pass_ids)})}
+    return {r[0]: Publication(*r) for r in tx.execute(_PUBLICATIONS, {"ids": list(pass_ids)}).all()}
 
 
 _HOLD = _PUBLICATIONS.order_by(publications.c.pass_id).with_for_update(key_share=True)
@@ -292,7 +294,7 @@ _HOLD = _PUBLICATIONS.order_by(publications.c.pass_id).with_for_update(key_share
 def hold_published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
     """The same, each held until the end of the transaction, in the order of the passes' keys: what is taken in, what is
     published and what gets a tag are different sets of one batch, and would else be locked in several passages."""
-    return {r.pass_id: Publication(**r._mapping) for r in tx.execute(_HOLD, {"ids": list(pass_ids)})}
+    return {r[0]: Publication(*r) for r in tx.execute(_HOLD, {"ids": list(pass_ids)}).all()}
 
 
 def publish_first(tx: Tx, row: Publication) -> None:

@@ -34,7 +34,24 @@ _WIDTHS = {
     "abdeghnopqu0123456789?_$€": 0.556, "+=<>~": 0.584, "FTZ": 0.611, "ABEKPSVXY&": 0.667, "wCDHNRU": 0.722,
     "GOQ": 0.778, "mM": 0.833, "W%œæ": 0.944, "ŒÆ@…": 1.0,
 }  # fmt: skip
-_ADVANCE = {letter: width for letters, width in _WIDTHS.items() for letter in letters}
+
+
+class _Advances(dict[str, float]):
+    """How wide each letter is, of its size; one that was not met yet is taken apart into its base and its marks, which
+    take no room."""
+
+    def __missing__(self, letter: str) -> float:
+        parts = unicodedata.normalize("NFD", letter)
+        bare = [one for one in parts if not unicodedata.combining(one)]
+        wide = sum(_PLAIN.get(one, 0.6 if ord(one) < 0x2000 else 1.0) for one in bare)
+        if len(self) < _LETTERS_KEPT:
+            self[letter] = wide
+        return wide
+
+
+_LETTERS_KEPT = 4_096
+_PLAIN = {letter: width for letters, width in _WIDTHS.items() for letter in letters}
+_ADVANCE = _Advances(_PLAIN)
 
 
 @dataclass(frozen=True)
@@ -47,12 +64,7 @@ class Logo:
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """About how many points a text of this size takes on one line."""
-    letters = (one for one in unicodedata.normalize("NFD", text) if not unicodedata.combining(one))
-    return (
-        sum(_ADVANCE.get(letter, 0.6 if ord(letter) < 0x2000 else 1.0) for letter in letters)
-        * size
-        * (_BOLD if bold else 1.0)
-    )
+    return sum(map(_ADVANCE.__getitem__, text)) * size * (_BOLD if bold else 1.0)
 
 
 def fits_header(name: str) -> bool:
