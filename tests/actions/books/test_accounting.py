@@ -3,6 +3,8 @@ unseen, figures of the past stay, and a close proves itself."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 
 from tests.conftest import whole_module_mostly_on
 from tests.offline_till import OfflineTill
+from tests.source import TOP, tree_of
 from tests.world import NOON, Holder, World, founded
 from wallet_server.actions import keys
 from wallet_server.actions.books import accounting, closing, documents
@@ -24,7 +27,7 @@ from wallet_server.actions.counter import refunds, till
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.passes import devices
 from wallet_server.actions.people import enrol, importing
-from wallet_server.actions.purse import coupons, engaging, goodwill
+from wallet_server.actions.purse import coupons, engaging, goodwill, vouchers
 from wallet_server.errors import Conflict
 from wallet_server.records import parties
 from wallet_server.records.books import audit
@@ -35,11 +38,16 @@ from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 from wallet_server.rules import sentences
 from wallet_server.rules.books.liability import TAKING, WAYS
-from wallet_server.rules.counter import coupons as coupon_rules
 from wallet_server.rules.programme.program_default import default_document
 
 database_kind = whole_module_mostly_on("sqlite")  # the SQL of the books runs on both in tests/records
-SOURCE = re.compile(r"\b(?:rules|coupon_rules)\.(WELCOME|CONVERSION|REWARD|GOODWILL)\b")
+MODULES = [
+    path for layer in ("actions", "records", "rules") for path in (TOP / "wallet_server" / layer).rglob("*.py")
+    if path.name != "reasons.py"
+]  # fmt: skip
+CODE = re.compile(rf"(?:{'|'.join(sorted({code.partition('.')[0] for code in sentences.reason_codes()}))})\.[a-z_]+")
+NO_REASONS = {"hold.capture", "hold.release"}
+"""What writes are called that have the same form."""
 PROMISE = {
     "title": {"fr": "Un café offert", "en": "A free coffee"},
     "terms": {"fr": "Une fois.", "en": "Once."},
@@ -185,19 +193,48 @@ DOING: dict[str, Callable[[World], None]] = {
 }
 
 
+@pytest.mark.slow
 def test_every_way_that_the_product_has_is_known_and_done_here() -> None:
-    """A reason that gives, or a source of coupons, needs a line in `rules.books.liability.WAYS` and one in `DOING`."""
-    giving = {code for code in sentences.reason_codes() if not code.startswith(TAKING)}
-    giving |= {f"coupon.{source}" for source in _sources()}
+    """A reason that gives, or a source of coupons, that stands anywhere in the product needs a line in
+    `rules.books.liability.WAYS` and one in `DOING`."""
+    written: set[str] = set()
+    sources: set[str] = set()
+    for path in MODULES:
+        nodes = list(ast.walk(tree_of(path)))
+        names = vars(importlib.import_module(".".join(path.relative_to(TOP).with_suffix("").parts)))
+        written.update(_codes(nodes, names))
+        calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        gifts = [call for call in calls if names.get(call.func.id) is vouchers.Gift]
+        sources.update(str(_value(call.args[0], names)) for call in gifts)
+        makes = any(call.func.id == "NewCoupon" for call in calls)
+        assert makes == (path.stem == "vouchers"), f"{path}: a coupon is made of a gift, which says why"
+    assert written == sentences.reason_codes(), "every reason has its sentence, and each sentence an entry"
+    giving = {code for code in written if not code.startswith(TAKING)} | {f"coupon.{one}" for one in sources}
     assert giving == WAYS.keys()
     assert WAYS.keys() == DOING.keys()
 
 
-def _sources() -> set[str]:
-    """Why coupons are given, as the actions name it."""
-    folder = Path(coupons.__file__).parent
-    used = {name for file in folder.glob("*.py") for name in SOURCE.findall(file.read_text("utf-8"))}
-    return {str(getattr(coupon_rules, name)) for name in used}
+def _codes(nodes: list[ast.AST], names: dict[str, Any]) -> Iterator[str]:
+    """The reasons of entries that a module writes: what it hands over as a `reason`, and every text of that form."""
+    for node in nodes:
+        match node:
+            case ast.Constant(value=str(text)) if CODE.fullmatch(text) and text not in NO_REASONS:
+                yield text
+            case ast.keyword(arg="reason", value=value):
+                if "." in (text := str(_value(value, names))):
+                    yield text
+
+
+def _value(node: ast.expr, names: dict[str, Any]) -> object:
+    """What a text or a constant of a module is; nothing where only a call knows it."""
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return names.get(name, "")
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+            return getattr(names.get(name), attribute, "")
+    return ""
 
 
 @pytest.mark.parametrize("way", DOING)
