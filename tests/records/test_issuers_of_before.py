@@ -21,10 +21,10 @@ BAKER, FLORIST = 1, 2
 
 
 class Before:
-    """A database as migration 0024 left it. What a row says nothing of is filled in by what its column takes."""
+    """A database as a migration left it. What a row says nothing of is filled in by what its column takes."""
 
-    def __init__(self, url: str) -> None:
-        database.upgrade(url, "0024")
+    def __init__(self, url: str, migration: str = "0024") -> None:
+        database.upgrade(url, migration)
         self.engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
         self._known = sa.MetaData()
         self._rows = 0

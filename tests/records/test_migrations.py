@@ -46,6 +46,7 @@ FROZEN = {
     "0024_forgotten.py": "511b60b5fec0fbcf6f96a4cacce372f5a86e6f333a012846076828aab26e3144",
     "0025_issuers.py": "99dd8b5930e9b54e9ea79d8273a653ca9c711666f3c6c87a6c5cbfffa1fff91e",
     "0026_proven.py": "6334e0bf3c808d59ef84fe35cc21ad3257baee7366f13cba85e38bcaeecfc574",
+    "0027_left.py": "69dc74ef3e1fe16f21cc08e2ce09c13435d0fc52a8069c13414210c433f565a1",
 }
 
 

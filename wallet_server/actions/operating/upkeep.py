@@ -51,6 +51,8 @@ TOLD_FOR = timedelta(days=30)
 so that most phones which have it say nothing more, not even that they no longer hold the card."""
 OVERDUE = timedelta(days=2)
 """What ran out that long ago has been left alone by a whole night."""
+RAN_OUT, LEFT = "expire.lot", "expire.left"
+"""Why a lot is booked off: its day has passed, or its member left and it had none."""
 UNREADABLE = (WalletError, ValueError, LookupError, TypeError, AttributeError)
 """What reading a document may raise that this version of the product, or an unsound one, has left in the database."""
 _AT = time(1, 30, tzinfo=UTC)
@@ -244,7 +246,7 @@ def _book(tx: Tx, own: Iterable[Lapsed], tier: str | None, now: datetime) -> lis
                 merchant_id=one.merchant_id,
                 programme_version_id=one.programme_version_id,
                 rule_id=one.rule_id,
-                reason="expire.lot",
+                reason=LEFT if one.left else RAN_OUT,
                 params={"entry": one.award, "earned_at": one.earned_at.isoformat()},
                 state={"tier": tier},
                 effective_at=one.expires_at,

@@ -1,8 +1,8 @@
 """Owns the ends of a card: the merchant cancels one, a member leaves; and a further one for who has none.
 
 A card that is over is told so once, without a sound: its phones fetch a last version that is void and names no service,
-and never ask again. What was collected stays in the books. Where a vendor keeps what it was given, whoever leaves takes
-everything of their own along.
+and never ask again. What was collected stays in the books; what whoever leaves has without an end ends then, and the
+night books it off. Where a vendor keeps what it was given, whoever leaves takes everything of their own along.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from wallet_server.records.passes import issues, passes
 from wallet_server.records.people import erasing, members, recovery
 from wallet_server.records.people.members import PROMOTIONS
 from wallet_server.records.programme import programmes
-from wallet_server.records.purse import engagement
+from wallet_server.records.purse import engagement, lots
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 from wallet_server.records.vendors import vendors
@@ -88,6 +88,7 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
             members.set_left(tx, found.id, at)
             engagement.set_birthday(tx, found.id, None)
             coupons.cancel(tx, found.id, at)
+            lots.end(tx, found.id, at)
             recovery.end_codes(tx, found.id, at)
             erasing.forget(tx, found.id, ctx.clock())
             deeds.add(tx, scope, deeds.LEFT, at, about=found.public_id)

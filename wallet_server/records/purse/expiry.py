@@ -17,7 +17,8 @@ from wallet_server.records.schema import Instant, balances, currencies, ledger_e
 
 @dataclass(frozen=True)
 class Lapsed:
-    """A lot that has run out, whose it is, and the award that opened it: who gave it, under which rule and version."""
+    """A lot that has run out, whose it is, and the award that opened it: who gave it, under which rule and version.
+    `left`: it had no end, and ended when its member left."""
 
     lot_id: int
     member_id: int
@@ -25,6 +26,7 @@ class Lapsed:
     earned_at: datetime
     expires_at: datetime
     award: str
+    left: bool
     programme_id: int
     merchant_id: int
     programme_version_id: int
@@ -46,9 +48,11 @@ _LAPSED = (
         ledger_entries.c.merchant_id,
         ledger_entries.c.programme_version_id,
         ledger_entries.c.rule_id,
+        members.c.left_at,
     )
     .select_from(lots)
     .join(balances, balances.c.account_id == lots.c.account_id)
+    .join(members, members.c.id == balances.c.member_id)
     .join(currencies, currencies.c.id == balances.c.currency_id)
     .join(ledger_entries, ledger_entries.c.id == lots.c.entry_id)
     .where(
@@ -88,6 +92,7 @@ def lapsed(tx: Tx, at: datetime, most: int, after: int | None = None, account_id
             earned_at=r.earned_at,
             expires_at=r.expires_at,
             award=r.public_id,
+            left=r.expires_at == r.left_at,
             programme_id=r.programme_id,
             merchant_id=r.merchant_id,
             programme_version_id=r.programme_version_id,

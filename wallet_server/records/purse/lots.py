@@ -16,7 +16,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
-from wallet_server.records.schema import corrections, lot_allocations, lots, pending_awards
+from wallet_server.records.schema import Instant, balances, corrections, lot_allocations, lots, pending_awards
 
 MAX_LOTS = 10_000
 # Written out, not bound: by a bound value a database cannot tell that the partial index of the open lots holds the row.
@@ -109,6 +109,22 @@ def plan(
             takes.append((row.id, part))
             amount -= part
     return takes, amount
+
+
+_END = (
+    sa.update(lots)
+    .where(
+        lots.c.account_id.in_(sa.select(balances.c.account_id).where(balances.c.member_id == b("member"))),
+        lots.c.remaining > 0,
+        lots.c.expires_at.is_(None),
+    )
+    .values(expires_at=b("at", type_=Instant()))
+)
+
+
+def end(tx: Tx, member_id: int, at: datetime) -> None:
+    """What the member has without an end, also on its way or put aside, ends then."""
+    tx.execute(_END, {"member": member_id, "at": at})
 
 
 def take(tx: Tx, entry: int, takes: Sequence[tuple[int, int]]) -> None:
