@@ -10,6 +10,8 @@ from tests.pages.console import sign_in
 from tests.pages.house import House, Member, Shop
 from tests.pages.test_coupon_browser import COUPON
 from tests.pages.test_pages_served import text_of
+from wallet_server.actions.keys import authenticate
+from wallet_server.actions.once import asked
 from wallet_server.actions.people import enrol
 from wallet_server.actions.programme import programs
 from wallet_server.delivery.worker import run_once
@@ -105,6 +107,33 @@ def test_what_became_of_a_coupon_stands_in_the_history_page_by_page(client: Flas
         ["Coupon used: A free coffee", "Coupon received: A free coffee"],
     ]
     assert re.search(r"Coupon used: A free coffee</span>\s*<small>Quai · 1", last), "where it was used"
+
+
+def test_each_line_of_the_history_names_its_rule_and_its_version(client: FlaskClient, house: House) -> None:
+    made = programs.found(house.ctx, "Chez Bo", programs.NewStore("Quai", latitude=48.8, longitude=2.3))
+    document = default_document("Chez Bo") | {"welcome": {"coupon": COUPON}}
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    shop = Shop(programme["join_code"], made.merchant_key, made.till_key)
+    facts = enrol.join(house.ctx, shop.join_code, enrol.Joining())
+    card = Member(house, facts["pass"])
+    card.buy("V-1", 100, shop)
+    owner = authenticate(house.ctx, made.merchant_key)
+    wish = asked(owner, "publish", {}, "second")
+    double = document | {"earn": [{**one, "id": f"{one['id']}-2"} for one in document["earn"]]}
+    programs.publish_version(house.ctx, owner, programme["programme"], double, wish)
+    card.buy("V-2", 100, shop)
+    sign_in(client, house, merchant_key=made.merchant_key)
+    path = f"/console/members/{facts['member']}"
+    lines = text_of(client.get(path)).split("<li id=")
+    ids = [one["id"] for one in document["earn"]]
+    for sale, ending, version in (("V-1", "", 1), ("V-2", "-2", 2)):
+        told = [one for one in lines if f"receipt {sale}." in one]
+        assert {found[1] for one in told if (found := re.search(rf"rule (\S+), version {version}<", one))} == {
+            f"{one}{ending}" for one in ids
+        }
+    (given,) = [one for one in lines if "Coupon received" in one]
+    assert "rule welcome, version 1<" in given
+    assert "règle welcome, version 1<" in text_of(client.get(f"{path}?lang=fr"))
 
 
 def test_a_second_word_of_the_day_waits_for_the_first_and_for_no_announcement(house: House) -> None:

@@ -25,6 +25,7 @@ from wallet_server.records.schema import (
     participations,
     pass_holdings,
     passes,
+    programme_versions,
     publications,
     registrations,
     sales,
@@ -84,7 +85,8 @@ class ConsentRow:
 class Line:
     """An entry of a member's history with all that a person asks about it; amounts are the member's own.
 
-    `reversed_by` and `reverses` are public ids of entries.
+    `version` is the number of the programme's version, `rule` the id of its rule. `reversed_by` and `reverses` are
+    public ids of entries.
     """
 
     id: int
@@ -95,6 +97,8 @@ class Line:
     reason: str
     params: Mapping[str, Any]
     version_id: int
+    version: int
+    rule: str
     effective_at: datetime
     recorded_at: datetime
     own: bool
@@ -253,7 +257,9 @@ def history(tx: Tx, scope: Scope, member_id: int, before: int | None, most: int)
             sales.c.amount_minor.label("sale_minor"),
             undone.c.public_id.label("reverses"),
             undoing.c.public_id.label("reversed_by"),
+            programme_versions.c.number.label("version"),
         )
+        .join(programme_versions, programme_versions.c.id == ledger_entries.c.programme_version_id)
         .join(ledger_postings, ledger_postings.c.entry_id == ledger_entries.c.id)
         .join(ledger_accounts, ledger_accounts.c.id == ledger_postings.c.account_id)
         .join(currencies, currencies.c.id == ledger_postings.c.currency_id)
@@ -297,6 +303,8 @@ def _line(r: sa.Row, scope: Scope) -> Line:  # type: ignore[type-arg]
         r.reason,
         params,
         r.programme_version_id,
+        r.version,
+        r.rule_id,
         r.effective_at,
         r.recorded_at,
         own,

@@ -16,7 +16,16 @@ from sqlalchemy import bindparam as b
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.passes.passes import ACTIVE
-from wallet_server.records.schema import coupon_events, coupon_passes, coupons, passes, programmes, stores, tills
+from wallet_server.records.schema import (
+    coupon_events,
+    coupon_passes,
+    coupons,
+    passes,
+    programme_versions,
+    programmes,
+    stores,
+    tills,
+)
 from wallet_server.records.scope import Scope
 from wallet_server.records.vendors.credentials import APPLE
 
@@ -95,12 +104,15 @@ class UseRow:
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """An event of a member's coupon as the caller may know it: the store and till of another merchant are not told."""
+    """An event of a member's coupon as the caller may know it: the store and till of another merchant are not told.
+    `version` is the number of the programme's version that promised it, `source` why it was given."""
 
     id: str
     kind: str
     at: datetime
     version_id: int
+    version: int
+    source: str
     own: bool
     store: str | None
     till: str | None
@@ -306,10 +318,13 @@ def history(
             row.merchant_id,
             coupons.c.programme_version_id,
             coupons.c.promise,
+            coupons.c.source,
+            programme_versions.c.number.label("version"),
             stores.c.name.label("store"),
             tills.c.name.label("till"),
         )
         .join(coupons, coupons.c.id == row.coupon_id)
+        .join(programme_versions, programme_versions.c.id == coupons.c.programme_version_id)
         .outerjoin(stores, stores.c.id == row.store_id)
         .outerjoin(tills, tills.c.id == row.till_id)
         .where(coupons.c.member_id == member_id)
@@ -324,7 +339,20 @@ def history(
     for r in tx.execute(query):
         own = r.merchant_id in (None, scope.merchant_id)
         place = (r.store, r.till) if own else (None, None)
-        found.append(HistoryRow(r.public_id, r.kind, r.at, r.programme_version_id, own, place[0], place[1], r.promise))
+        found.append(
+            HistoryRow(
+                r.public_id,
+                r.kind,
+                r.at,
+                r.programme_version_id,
+                r.version,
+                r.source,
+                own,
+                place[0],
+                place[1],
+                r.promise,
+            )
+        )
     return found
 
 

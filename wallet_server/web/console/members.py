@@ -208,11 +208,17 @@ def _of_coupon(told: OfCoupon, say: Wording) -> dict[str, Any]:
         "id": event.id,
         "amount": "",
         "why": coupons.event_sentence(event.kind, title, say.tongue),
+        "rule": _rule(event.promise or event.source, event.version, say),
         "where": " · ".join(part for part in (event.store, event.till) if part),
         "own": event.own,
         "at": event.at,
         **dict.fromkeys(("status", "sale", "visit", "late", "reverses", "reversed_by")),
     }
+
+
+def _rule(rule: str, version: int, say: Wording) -> str:
+    """By which rule of which version of the programme."""
+    return str(press().words[say.tongue].members.by_rule.format(rule, version))
 
 
 def _line(told: Told, say: Wording, cashiers: Mapping[str, str]) -> dict[str, Any]:
@@ -226,6 +232,7 @@ def _line(told: Told, say: Wording, cashiers: Mapping[str, str]) -> dict[str, An
         "id": line.public_id,
         "amount": f"{'+' if line.amount > 0 else '−' if line.amount < 0 else ''}{units}",
         "why": sentences.reason_sentence(line.reason, line.params, say.tongue, programme),
+        "rule": _rule(line.rule, line.version, say),
         "where": " · ".join(part for part in (line.store, line.till, who) if part),
         "own": line.own,
         "status": any(currency.code == line.currency and not currency.spendable for currency in programme.currencies),
