@@ -9,6 +9,10 @@ from flask.testing import FlaskClient
 
 from tests.pages.console import sign_in
 from tests.pages.house import House
+from tests.pages.test_coupon_browser import COUPON
+from wallet_server.actions.people import enrol
+from wallet_server.actions.programme import programs
+from wallet_server.rules.programme.program_default import default_document
 
 
 def text_of(client: FlaskClient, path: str, **query: str) -> str:
@@ -32,6 +36,17 @@ def test_an_accountant_reads_what_is_owed_and_nothing_else(client: FlaskClient, 
     french = text_of(client, "/console/books", lang="fr")
     assert "La balance est juste" in french
     assert "Membres\u00a0: disponible" in french
+
+
+def test_beside_what_coupons_come_to_it_says_which_count_as_nothing(client: FlaskClient, house: House) -> None:
+    made = programs.found(house.ctx, "Chez Pia", programs.NewStore("Quai"))
+    document = default_document("Chez Pia") | {"welcome": {"coupon": COUPON}}
+    programme = programs.create_programme(house.ctx, made.account_id, made.merchant_id, document, 1)
+    sign_in(client, house, "owner", made.merchant_key)
+    assert "so many percent" not in text_of(client, "/console/books"), "where there are none"
+    enrol.join(house.ctx, programme["join_code"], enrol.Joining())
+    assert "A coupon of so many percent, or without a value, counts as nothing" in text_of(client, "/console/books")
+    assert "Un bon en pourcentage" in text_of(client, "/console/books", lang="fr")
 
 
 def test_the_books_as_of_a_day_before_the_shop_are_empty(client: FlaskClient, house: House) -> None:

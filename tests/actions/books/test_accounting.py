@@ -306,6 +306,18 @@ def test_deleting_any_one_posting_or_event_turns_the_audit_red(shop: World) -> N
 # ---------------------------------------------------------------------- what it comes to
 
 
+def test_a_coupon_of_so_many_percent_is_owed_at_nothing(database_url: str, tmp_path: Path) -> None:
+    percent = {name: value for name, value in PROMISE.items() if name != "value_minor"} | {"percent": 20}
+    whole = document() | {"welcome": {"coupon": percent}}
+    with founded(database_url, tmp_path, document=whole) as world:
+        holder = world.holder(enrol.join(world.ctx, world.join_code, enrol.Joining())["coupons"][0])
+        (found,) = told(world).coupons
+        assert (found.owed_minor, found.good, owed(world)) == (0, 1, 0)
+        coupons.use(world.ctx, world.till, coupons.Using(holder.code, "P-1"), None)
+        (found,) = told(world).coupons
+        assert (found.owed_minor, found.good) == (0, 0)
+
+
 def test_a_sale_defers_its_share_and_a_redemption_earns_it(shop: World) -> None:
     """10,000 cents paid, 100 points of half a cent each: 10,000 x 50 / 10,050 are deferred; half of them redeemed earns
     half of it, as all are expected while there is no history."""
