@@ -250,13 +250,15 @@ def lock_passes(tx: Tx, pass_ids: Iterable[int]) -> list[PassRow]:
     return [_pass(r) for r in tx.execute(_LOCK, {"ids": list(pass_ids)})]
 
 
-_SET_LOUD = sa.update(passes).where(passes.c.id == b("of_pass")).values(loud=b("mask"), quiet_until=b("quiet"))
+_SET_LOUD = Prepared(
+    sa.update(passes).where(passes.c.id == b("of_pass")).values(loud=b("mask"), quiet_until=b("quiet"))
+)
 
 
 def set_loud(tx: Tx, marks: Sequence[tuple[int, int, datetime | None]]) -> None:
     """What may still alert, and until when further refreshes wait: (pass key, mask, time), of passes that are held."""
     if marks:
-        tx.execute(_SET_LOUD, [{"of_pass": key, "mask": loud, "quiet": quiet} for key, loud, quiet in marks])
+        _SET_LOUD.many(tx, [{"of_pass": key, "mask": loud, "quiet": quiet} for key, loud, quiet in marks])
 
 
 _STALE = (
@@ -317,7 +319,7 @@ _SERVED = (
     "last_modified",
     "published_at",
 )
-_NEXT = (
+_NEXT = Prepared(
     sa.update(publications)
     .where(publications.c.pass_id == b("of_pass"))
     .values({name: b(f"new_{name}") for name in _SERVED})
@@ -328,7 +330,7 @@ def publish_next(tx: Tx, rows: Sequence[Publication]) -> None:
     """Further versions, in place of the ones that were served, in the order of the passes' keys."""
     if rows:
         ordered = sorted(rows, key=lambda one: one.pass_id)
-        tx.execute(_NEXT, [{"of_pass": r.pass_id, **{f"new_{f}": getattr(r, f) for f in _SERVED}} for r in ordered])
+        _NEXT.many(tx, [{"of_pass": r.pass_id, **{f"new_{f}": getattr(r, f) for f in _SERVED}} for r in ordered])
 
 
 def taken_in(tx: Tx, pass_id: int, of_version: int) -> None:
@@ -352,7 +354,7 @@ _NEXT_TAGS = {
     "sqlite": _next_tags(sqlite.insert, sa.func.max),
     "postgresql": _next_tags(postgresql.insert, sa.func.greatest),
 }
-_TAG = (
+_TAG = Prepared(
     sa.update(publications)
     .where(publications.c.pass_id == b("of_pass"))
     .values(tag=b("new_tag"), tagged=publications.c.number)
@@ -369,10 +371,7 @@ def hand_out_tags(tx: Tx, pass_type: str, pass_ids: Sequence[int], now: datetime
     count = len(pass_ids)
     asked = {"type": pass_type, "start": micros(now), "more": count - 1}
     last = tx.execute(_NEXT_TAGS[tx.dialect.name], asked).scalar_one()
-    tx.execute(
-        _TAG,
-        [{"of_pass": key, "new_tag": last - count + 1 + n} for n, key in enumerate(sorted(pass_ids))],
-    )
+    _TAG.many(tx, [{"of_pass": key, "new_tag": last - count + 1 + n} for n, key in enumerate(sorted(pass_ids))])
 
 
 def newest_tag(tx: Tx, pass_type: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam as b
 
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import Instant, publications, registrations
 
 
@@ -42,7 +43,7 @@ _NOTED = (
     )
 )
 _MARK_RUNG = _NOTED.where(publications.c.pass_id.in_(b("ids", expanding=True)))
-_MARK_EACH = _NOTED.where(publications.c.pass_id == b("of_pass"))
+_MARK_EACH = Prepared(_NOTED.where(publications.c.pass_id == b("of_pass")))
 FEW = 4
 """So many different notes are a statement each; more of them are one statement for each card, in one go."""
 
@@ -67,7 +68,7 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
     notes = [(ids, _note(*key)) for key, ids in alike.items()]
     if len(notes) > FEW:
         each = [{"of_pass": key, **note} for ids, note in notes for key in ids]
-        tx.execute(_MARK_EACH, sorted(each, key=lambda one: one["of_pass"]))
+        _MARK_EACH.many(tx, sorted(each, key=lambda one: one["of_pass"]))
         return
     for ids, note in notes:
         tx.execute(_MARK_RUNG, {"ids": ids, **note})
@@ -121,7 +122,7 @@ def unheard(tx: Tx, since: datetime, most: int) -> list[int]:
     return [int(key) for key in tx.execute(_LATELY, {"since": micros(since), "most": most}).scalars()]
 
 
-_SEEN = (
+_SEEN = Prepared(
     sa.update(publications)
     .where(publications.c.pass_id == b("of_pass"), publications.c.number == b("got"), publications.c.seen < b("got"))
     .values(
@@ -139,4 +140,4 @@ def mark_seen(tx: Tx, held: Sequence[tuple[int, int]], at: datetime) -> None:
     """Registered phones hold these versions (pass key, number), given in the order of the keys; one that is known, or
     that is no longer served, is passed over."""
     if held:
-        tx.execute(_SEEN, [{"of_pass": key, "got": number, "at": at} for key, number in held])
+        _SEEN.many(tx, [{"of_pass": key, "got": number, "at": at} for key, number in held])
