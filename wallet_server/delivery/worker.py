@@ -27,9 +27,11 @@ PAUSE_SECONDS = 1.0
 GATHER_SECONDS = 0.05
 """The bell rings in every lane at every sale. Where nobody stands at a counter, rings are gathered for so long: a look
 at the database for each of them, in each lane, costs as much as the sale itself."""
-SLICE = 25
-"""So many cards of a mass change are published in one transaction: on SQLite, whoever sells waits as long as it lasts.
-Phones are rung in whole batches, for that is done by a few statements."""
+SLICE = 40
+"""So many cards of a mass change are published in one transaction on SQLite, where whoever sells waits as long as it
+lasts. Elsewhere, and where phones are rung, a whole batch goes in a few statements."""
+DRIPPED = 25
+"""So many cards at most are put to a vendor at its rate with one claim."""
 AFAR_OF = {outbox.COUNTER: outbox.AFAR, outbox.BULK: outbox.DRIP}
 """Lanes to those that take what is put to a vendor out of them."""
 PACE_SECONDS = 0.05
@@ -44,7 +46,8 @@ def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, m
     ordered = sorted(mine, key=lambda lease: lease.kind)
     for kind, group in groupby(ordered, key=lambda lease: lease.kind):
         batch = list(group)
-        size = SLICE if lane == outbox.BULK and kind == cards.REFRESH else len(batch)
+        slowly = lane == outbox.BULK and kind == cards.REFRESH and ctx.database.sqlite
+        size = SLICE if slowly else len(batch)
         for first in range(0, len(batch), size):
             if stopping is not None and stopping.is_set():
                 outbox.hand_back(ctx, batch[first:])
@@ -133,5 +136,5 @@ class Worker:
         nothing to do is not asked about its pace."""
         most = self._ctx.settings.batch_size
         if lane == outbox.DRIP:  # at its vendor's rate, which is another's business
-            return min(most, SLICE)
+            return min(most, DRIPPED)
         return min(most, pacing.allowed(self._ctx)) if lane == outbox.BULK and worked else most
