@@ -101,13 +101,13 @@ class Vendor:
         assert stale.copy is not None
         if stale.copy.identity.serial not in self.objects:
             return Report(stale.ref, self.answer(stale.copy.identity.serial))
-        return self._take(replace(stale, copy=replace(stale.copy, card=replace(stale.copy.card, voided=True))))
+        return self._take(stale._replace(copy=replace(stale.copy, card=replace(stale.copy.card, voided=True))))
 
     def erase(self, stale: Stale, at: datetime) -> Report:
         report = self.retire(stale, at)
         assert stale.copy is not None
         self.objects.pop(stale.copy.identity.serial, None)
-        return replace(report, remote_state="erased")
+        return report._replace(remote_state="erased")
 
     def _take(self, stale: Stale) -> Report:
         assert stale.copy is not None

@@ -185,6 +185,6 @@ def test_the_end_of_a_pass_is_told_and_may_be_told_again(bench: Bench) -> None:
 
 @pytest.mark.parametrize("bench", ["google", "vendor"], indirect=True)
 def test_devices_are_never_told_of_by_a_wallet_that_has_none(bench: Bench) -> None:
-    stale = replace(bench.stale(1, bench.copy(sample_card())), handles=(Handle(9, "apns", "ab" * 32, NOW),))
+    stale = bench.stale(1, bench.copy(sample_card()))._replace(handles=(Handle(9, "apns", "ab" * 32, NOW),))
     (report,) = bench.wallet.refresh([stale], NOW)
     assert report == Report(1, Shown(), report.remote_state, saved=report.saved, alerted=report.alerted)

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.among import among
 from wallet_server.records.clocks import instant as instant  # noqa: PLC0414 - everybody has these two from here
 from wallet_server.records.clocks import micros as micros  # noqa: PLC0414
 from wallet_server.records.database import Tx
@@ -43,8 +44,7 @@ class Put:
     run_at: datetime
 
 
-@dataclass(frozen=True)
-class Lease:
+class Lease(NamedTuple):
     """A claimed job: only this attempt may settle it, and only at this generation does settling end it."""
 
     id: int
@@ -178,15 +178,19 @@ _SETTLE = sa.delete(jobs).where(
 TOGETHER = 2
 """From so many on, jobs are ended together."""
 _PLACES = sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C")
-_HOLD = sa.select(jobs.c.id).where(jobs.c.id.in_(b("ids", expanding=True))).with_for_update()
-_END = (
-    sa.delete(jobs)
-    .where(
-        jobs.c.id.in_(b("ids", expanding=True)),
-        jobs.c.attempt == b("of_attempt"),
-        jobs.c.generation == b("at_generation"),
+_HOLD = Prepared(
+    lambda dialect: sa.select(jobs.c.id).where(among(dialect, jobs.c.id)).order_by(*_PLACES).with_for_update()
+)
+_END = Prepared(
+    lambda dialect: (
+        sa.delete(jobs)
+        .where(
+            among(dialect, jobs.c.id),
+            jobs.c.attempt == b("of_attempt"),
+            jobs.c.generation == b("at_generation"),
+        )
+        .returning(jobs.c.id)
     )
-    .returning(jobs.c.id)
 )
 
 
@@ -227,14 +231,15 @@ def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) 
     """Hold them all in the order of `put`, then end those that nothing more is to be done with, a few statements for
     all; returns the others."""
     if tx.dialect.name != "sqlite":
-        tx.execute(_HOLD.order_by(*_PLACES), {"ids": [lease.id for lease in leases]})
+        _HOLD.rows(tx, {"ids": [lease.id for lease in leases]})
     alike: dict[tuple[int, int], list[int]] = {}
     for lease in leases:
         if lease.id not in apart:
             alike.setdefault((lease.attempt, lease.generation), []).append(lease.id)
     ended: set[int] = set()
     for (attempt, generation), ids in alike.items():
-        ended.update(tx.execute(_END, {"ids": ids, "of_attempt": attempt, "at_generation": generation}).scalars().all())
+        gone = _END.rows(tx, {"ids": ids, "of_attempt": attempt, "at_generation": generation})
+        ended.update(key for (key,) in gone)
     return [lease for lease in leases if lease.id not in ended]
 
 

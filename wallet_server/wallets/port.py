@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from wallet_server.rules.passes.card import Alert, Card, Texts
 
@@ -44,17 +44,20 @@ class Identity:
         return self.digits or self.code
 
 
-@dataclass(frozen=True)
-class Handle:
+class Handle(NamedTuple):
     """One device that holds a pass. `ref` is the caller's own key; `registered_at` is UTC; `kind` is the push
     service that understands `push_token` (`apns`, `androidpass`); `suspected`: it was reported `suspect` or
     `accused` before and has not been told anything since."""
 
     ref: int
     kind: str
-    push_token: str = field(repr=False)
+    push_token: str
     registered_at: datetime
     suspected: bool = False
+
+    def __repr__(self) -> str:
+        """Without the token, which must not come into a log."""
+        return f"Handle(ref={self.ref}, kind={self.kind!r}, suspected={self.suspected})"
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,7 @@ class Copy:
     remote_state: str | None = None
 
 
-@dataclass(frozen=True)
-class Stale:
+class Stale(NamedTuple):
     """A pass whose card has changed since the vendor (or the devices) last saw it. `ref` is the caller's own key;
     `remote_state` is what this wallet put into its last `Report`, opaque to everyone else. `copy` is there for a wallet
     that pushes cards, and `alerts_left` says how many alerts this pass may still raise today (0: go silently; None:
@@ -173,8 +175,7 @@ class NotOffered:
 Verdict = Shown | Later | Refused | NotOffered
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What became of one `Stale`. `told` handles took the notification; `dead` ones are gone for good (the vendor said
     so, later than their registration); `suspect` ones were refused in a way that a wrong setting would cause too, so
     only a second such answer a day later, with something taken under the credential meanwhile, means that the device is

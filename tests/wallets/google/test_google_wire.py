@@ -75,7 +75,7 @@ class Bench:
         """The same pass with another card, after that report."""
         assert stale.copy is not None
         copy = replace(stale.copy, card=card, alert=alert)
-        return replace(stale, copy=copy, remote_state=report.remote_state, alerts_left=left)
+        return stale._replace(copy=copy, remote_state=report.remote_state, alerts_left=left)
 
     def there(self, stale: Stale, kind: str = "loyaltyObject") -> dict[str, Any]:
         """What stands at Google."""
@@ -165,7 +165,7 @@ def test_each_kind_of_card_is_put_there_with_its_class(bench: Bench, design: str
     kind = json.loads(report.remote_state or "")["k"]
     assert bench.there(stale, f"{kind}Object")["state"] == "ACTIVE"
     bench.calls()
-    assert bench.put(replace(stale, remote_state=report.remote_state)).remote_state == report.remote_state
+    assert bench.put(stale._replace(remote_state=report.remote_state)).remote_state == report.remote_state
     assert bench.calls() == [], "nothing changed: nothing is asked"
 
 
@@ -237,14 +237,14 @@ def test_coupons_that_are_linked_as_objects_stay_linked_and_a_missing_one_holds_
     coupon, card = bench.stale(GALLERY["coupon"]["welcome"]), bench.stale(sample_card())
     assert coupon.copy is not None
     assert card.copy is not None
-    missing = replace(card, copy=replace(card.copy, linked=(coupon.copy.identity.serial,)))
+    missing = card._replace(copy=replace(card.copy, linked=(coupon.copy.identity.serial,)))
     (first,) = wallet.refresh([missing], NOW)
     assert isinstance(first.verdict, Shown)
     assert "linkedObjectIds" not in bench.there(card)
     wallet.refresh([coupon], NOW).__next__()
-    (second,) = wallet.refresh([replace(missing, remote_state=first.remote_state)], NOW)
+    (second,) = wallet.refresh([missing._replace(remote_state=first.remote_state)], NOW)
     assert bench.there(card)["linkedObjectIds"] == [f"{ISSUERS[0]}.{coupon.copy.identity.serial}"]
-    (third,) = wallet.refresh([replace(card, remote_state=second.remote_state)], NOW)
+    (third,) = wallet.refresh([card._replace(remote_state=second.remote_state)], NOW)
     assert isinstance(third.verdict, Shown)
     assert len(bench.there(card)["linkedObjectIds"]) == 1
     wallet.close()
@@ -285,7 +285,7 @@ def test_a_link_leads_to_what_was_put_there(bench: Bench) -> None:
     assert card.copy
     assert coupon.copy
     bench.put(coupon)
-    linked = replace(card, copy=replace(card.copy, offers=(coupon.copy.identity.serial,)))
+    linked = card._replace(copy=replace(card.copy, offers=(coupon.copy.identity.serial,)))
     bench.put(linked)
     assert bench.there(card)["linkedOfferIds"] == [f"{ISSUERS[0]}.{coupon.copy.identity.serial}"]
     issued = bench.wallet.link([linked.copy or card.copy, coupon.copy], NOW)
@@ -355,19 +355,19 @@ def test_a_lost_answer_changes_nothing_twice(bench: Bench, verb: str) -> None:
     report = Report(1, Shown()) if verb == "insert" else bench.put(stale)
     wanted = bench.again(stale, report, newer(richer(sample_card(), 3), "New"), NEWS)
     if verb == "insert":
-        wanted = replace(wanted, remote_state=None)
+        wanted = wanted._replace(remote_state=None)
     bench.google.tell(Order(lost=True, times=1, verbs=frozenset({verb})))
     lost = bench.put(wanted)
     assert isinstance(lost.verdict, Later)
     bench.google.tell(None)
-    done = bench.put(replace(wanted, remote_state=lost.remote_state))
+    done = bench.put(wanted._replace(remote_state=lost.remote_state))
     assert isinstance(done.verdict, Shown)
     assert [one["body"] for one in bench.there(stale)["messages"]] == ["New"]
     assert bench.rung(stale) == (0 if verb == "insert" else 1), "nobody holds a card that is just being put there"
     assert bench.there(stale)["loyaltyPoints"]["balance"] == {"int": 3}
     assert bench.google.writes[f"{ISSUERS[0]}.{stale.copy and stale.copy.identity.serial}"] <= 6
     bench.calls()
-    bench.put(replace(wanted, remote_state=done.remote_state))
+    bench.put(wanted._replace(remote_state=done.remote_state))
     assert bench.calls() == []
 
 
@@ -452,7 +452,7 @@ def test_the_list_of_holders_is_walked_in_pages_and_names_our_own_alone(
     for number in range(5):
         stale = bench.stale(sample_card())
         assert stale.copy is not None
-        mine = replace(stale, copy=replace(stale.copy, programme=programme if number else "p_rolledout"))
+        mine = stale._replace(copy=replace(stale.copy, programme=programme if number else "p_rolledout"))
         assert bench.put(mine).verdict == Shown()
         if number:
             wanted[stale.copy.identity.serial] = number == 1
@@ -502,7 +502,7 @@ def test_a_card_never_waits_for_a_coupon_that_is_not_there(bench: Bench) -> None
     assert isinstance(report.verdict, Shown)
     coupon = bench.stale(GALLERY["coupon"]["welcome"], serial="nowhere")
     bench.put(coupon)
-    assert isinstance(bench.put(replace(card, remote_state=report.remote_state)).verdict, Shown)
+    assert isinstance(bench.put(card._replace(remote_state=report.remote_state)).verdict, Shown)
     assert bench.there(card)["linkedOfferIds"] == [f"{ISSUERS[0]}.nowhere"]
 
 
@@ -511,7 +511,7 @@ def test_what_vanished_at_google_is_put_there_again(bench: Bench) -> None:
     report = bench.put(bench.stale(sample_card(), serial="elsewhere"))
     assert stale.copy
     never = (report.remote_state or "").replace("elsewhere", stale.copy.identity.serial)
-    report = bench.put(bench.again(stale, replace(report, remote_state=never), richer(sample_card(), 4), POINTS))
+    report = bench.put(bench.again(stale, report._replace(remote_state=never), richer(sample_card(), 4), POINTS))
     assert (report.verdict, report.alerted) == (Shown(), None)
     assert bench.there(stale)["loyaltyPoints"]["balance"] == {"int": 4}
 
@@ -527,7 +527,7 @@ def test_a_card_that_breaks_a_rule_is_never_sent(bench: Bench) -> None:
 def test_one_issuer_refused_stops_no_other(bench: Bench) -> None:
     bench.google.permit(ISSUERS[0], bench.google.issue_account(ISSUERS[0])["client_email"], allowed=False)
     cards = [bench.stale(sample_card(), number % 2) for number in range(40)]
-    reports = list(bench.wallet.refresh([replace(one, ref=n) for n, one in enumerate(cards)], NOW))
+    reports = list(bench.wallet.refresh([one._replace(ref=n) for n, one in enumerate(cards)], NOW))
     assert sorted(one.ref for one in reports) == list(range(40))
     refused = [one for one in reports if one.ref % 2 == 0]
     assert {type(one.verdict) for one in refused} == {Refused}, refused
@@ -540,7 +540,7 @@ def test_one_issuer_refused_stops_no_other(bench: Bench) -> None:
 def test_a_card_that_is_denied_alone_stops_nobody(bench: Bench) -> None:
     bench.put(bench.stale(sample_card()))
     bench.google.tell(Order(403, times=MOST_DENIED - 1))
-    cards = [replace(bench.stale(sample_card()), ref=number) for number in range(10)]
+    cards = [bench.stale(sample_card())._replace(ref=number) for number in range(10)]
     verdicts = [one.verdict for one in bench.wallet.refresh(cards, NOW)]
     refused = [one for one in verdicts if isinstance(one, Refused)]
     assert (len(refused), verdicts.count(Shown())) == (MOST_DENIED - 1, 11 - MOST_DENIED)
@@ -557,7 +557,7 @@ def test_a_google_that_is_unwell_is_left_alone_for_a_while(
     bench.put(bench.stale(sample_card()))
     bench.google.tell(order)
     bench.calls()
-    cards = [replace(bench.stale(sample_card()), ref=number) for number in range(30)]
+    cards = [bench.stale(sample_card())._replace(ref=number) for number in range(30)]
     reports = list(bench.wallet.refresh(cards, NOW))
     assert len(reports) == 30
     for report in reports:
@@ -612,7 +612,7 @@ def test_a_token_that_ran_out_is_renewed_by_itself(bench: Bench) -> None:
 
 def test_no_token_is_no_call_and_one_thread_asks_for_it(bench: Bench) -> None:
     bench.google.tell(Order(503, times=2, verbs=frozenset({"token"})))
-    cards = [replace(bench.stale(sample_card()), ref=number) for number in range(30)]
+    cards = [bench.stale(sample_card())._replace(ref=number) for number in range(30)]
     assert all(isinstance(one.verdict, Later) for one in bench.wallet.refresh(cards, NOW))
     assert bench.calls() == []
 
@@ -640,7 +640,7 @@ def test_an_account_that_google_does_not_know_is_named(server: GoogleServer) -> 
     (report,) = wallet.refresh([stale], NOW)
     assert isinstance(report.verdict, Refused)
     assert "nobody@shop" in report.verdict.why
-    (report,) = wallet.refresh([replace(stale, copy=replace(stale.copy, identity=sample_identity()))], NOW)  # type: ignore[type-var]
+    (report,) = wallet.refresh([stale._replace(copy=replace(stale.copy, identity=sample_identity()))], NOW)  # type: ignore[type-var]
     assert isinstance(report.verdict, Refused), "a card of another issuer is not signed for"
 
 
@@ -668,7 +668,7 @@ def test_what_the_rate_does_not_allow_waits_its_turn(server: GoogleServer) -> No
     wallet.publish(Template(0, "p_7k3qzd", "Léa", sample_card()), NOW)
     server.journal.clear()
     rates.calls = 12
-    reports = list(wallet.refresh([replace(bench.stale(sample_card()), ref=n) for n in range(20)], NOW))
+    reports = list(wallet.refresh([bench.stale(sample_card())._replace(ref=n) for n in range(20)], NOW))
     shown = [one for one in reports if isinstance(one.verdict, Shown)]
     later = [one for one in reports if isinstance(one.verdict, Later)]
     assert (len(shown), len(later), len(bench.calls())) == (12, 8, 12)
@@ -689,9 +689,9 @@ def test_a_card_that_is_over_is_inactive_in_its_own_words(bench: Bench) -> None:
     assert "merchantLocations" not in there
     bare = bench.stale(sample_card())
     report = bench.put(bare)
-    assert bench.wallet.retire(replace(bare, copy=None, remote_state=report.remote_state), NOW).verdict == Shown()
+    assert bench.wallet.retire(bare._replace(copy=None, remote_state=report.remote_state), NOW).verdict == Shown()
     assert bench.there(bare)["state"] == "INACTIVE"
-    assert bench.wallet.retire(replace(bare, copy=None, remote_state=None), NOW).verdict == Shown()
+    assert bench.wallet.retire(bare._replace(copy=None, remote_state=None), NOW).verdict == Shown()
 
 
 @pytest.mark.parametrize("name", ["points", "gift", "event", "coupon"])
@@ -699,13 +699,13 @@ def test_an_erased_card_says_nothing_of_anybody(bench: Bench, name: str) -> None
     stale = bench.stale(next(iter(GALLERY[name].values())))
     report = bench.put(stale)
     kind = f"{json.loads(report.remote_state or '')['k']}Object"
-    erased = bench.wallet.erase(replace(stale, copy=None, remote_state=report.remote_state), NOW)
+    erased = bench.wallet.erase(stale._replace(copy=None, remote_state=report.remote_state), NOW)
     assert erased.verdict == Shown()
     there = bench.there(stale, kind)
     assert there["state"] == "INACTIVE"
     assert there.keys() <= {"id", "classId", "state", "cardNumber", "hasUsers"}
     assert sample_identity().code not in json.dumps(there)
-    gone = replace(stale, remote_state=erased.remote_state)
+    gone = stale._replace(remote_state=erased.remote_state)
     assert bench.wallet.erase(gone, NOW).verdict == Shown()
     bench.calls()
     assert bench.put(gone).remote_state == bench.wallet.retire(gone, NOW).remote_state == erased.remote_state
@@ -718,7 +718,7 @@ def test_a_card_of_which_nothing_is_remembered_is_erased_in_the_class_where_it_s
     stale = bench.stale(sample_card())
     bench.put(stale)
     assert stale.copy
-    elsewhere = replace(stale, copy=replace(stale.copy, programme="p_unknown_to_google"))
+    elsewhere = stale._replace(copy=replace(stale.copy, programme="p_unknown_to_google"))
     assert bench.wallet.erase(elsewhere, NOW).verdict == Shown()
     assert bench.there(stale).keys() <= {"id", "classId", "state"}
 

@@ -157,10 +157,10 @@ def push(
     verdicts = ensure(ctx, wallet, shared, now, hurried=hurried)
     going: list[Stale] = []
     for r in ready:
-        one, verdict = replace(stale(r, loaded), hurried=hurried), verdicts.get(loaded.classes[r.row.id])
+        one, verdict = stale(r, loaded)._replace(hurried=hurried), verdicts.get(loaded.classes[r.row.id])
         if r.row.state != passes.ACTIVE:
             # Whoever left leaves nothing of their own with a vendor.
-            going.append(replace(one, ending="erase" if r.row.member_id in loaded.left_programme else "retire"))
+            going.append(one._replace(ending="erase" if r.row.member_id in loaded.left_programme else "retire"))
         elif isinstance(verdict, Later | Refused):
             yield Report(one.ref, verdict, one.remote_state)
         else:

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import BULK, NEVER, Put, instant, micros, put
 from wallet_server.records.passes import soonest
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import devices, jobs, passes, publications, registrations
 
 RING = "ring"
@@ -92,32 +94,34 @@ class Owing(NamedTuple):
 
 
 # Published as it stands and under a tag of its own, and no phone doubted: nothing is to be done but to ring.
-_OWING = (
-    sa.select(
-        passes.c.id,
-        passes.c.wallet,
-        passes.c.credential_set_id,
-        passes.c.pass_type,
-        publications.c.number,
-        publications.c.rung,
-        publications.c.remote_state,
-        devices.c.id,
-        devices.c.push_kind,
-        devices.c.push_token,
-        devices.c.registered_at,
-        devices.c.suspect_at.is_not(None),
-    )
-    .select_from(
-        passes.join(publications, publications.c.pass_id == passes.c.id)
-        .join(registrations, registrations.c.pass_id == passes.c.id)
-        .join(devices, devices.c.id == registrations.c.device_id)
-    )
-    .where(
-        passes.c.id.in_(b("ids", expanding=True)),
-        passes.c.loud == 0,
-        publications.c.of_version == passes.c.version,
-        publications.c.tagged == publications.c.number,
-        publications.c.rung < publications.c.number,
+_OWING = Prepared(
+    lambda dialect: (
+        sa.select(
+            passes.c.id,
+            passes.c.wallet,
+            passes.c.credential_set_id,
+            passes.c.pass_type,
+            publications.c.number,
+            publications.c.rung,
+            publications.c.remote_state,
+            devices.c.id,
+            devices.c.push_kind,
+            devices.c.push_token,
+            devices.c.registered_at,
+            devices.c.suspect_at.is_not(None),
+        )
+        .select_from(
+            passes.join(publications, publications.c.pass_id == passes.c.id)
+            .join(registrations, registrations.c.pass_id == passes.c.id)
+            .join(devices, devices.c.id == registrations.c.device_id)
+        )
+        .where(
+            among(dialect, passes.c.id),
+            passes.c.loud == 0,
+            publications.c.of_version == passes.c.version,
+            publications.c.tagged == publications.c.number,
+            publications.c.rung < publications.c.number,
+        )
     )
 )
 
@@ -127,7 +131,7 @@ def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
     closer look."""
     found: dict[int, Owing] = {}
     doubted: set[int] = set()
-    for row in tx.execute(_OWING, {"ids": list(pass_ids)}).all():
+    for row in _OWING.rows(tx, {"ids": list(pass_ids)}):
         key, wallet, credential_set, pass_type, number, rung, state, device, kind, token, at, doubt = row
         one = found.get(key)
         if one is None:

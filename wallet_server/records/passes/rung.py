@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import Instant, publications, registrations
 
 
-@dataclass(frozen=True)
-class Rung:
+class Rung(NamedTuple):
     """Phones were told of version `number`; `before` is `rung` as it stood when their list was read, `remote_state`
     what the vendor last accepted, `pushed_at` (UTC) when a phone was rung; None when there was none to ring."""
 
@@ -42,17 +41,19 @@ _NOTED = (
         pushes_since=sa.case((_at.is_not(None) & _anew, _at), else_=publications.c.pushes_since),
     )
 )
-_MARK_RUNG = _NOTED.where(publications.c.pass_id.in_(b("ids", expanding=True)))
+_MARK_RUNG = Prepared(lambda dialect: _NOTED.where(among(dialect, publications.c.pass_id)))
 _MARK_EACH = Prepared(_NOTED.where(publications.c.pass_id == b("of_pass")))
 FEW = 4
 """So many different notes are a statement each; more of them are one statement for each card, in one go."""
 
 
-_HOLD = (
-    sa.select(publications.c.pass_id)
-    .where(publications.c.pass_id.in_(b("ids", expanding=True)))
-    .order_by(publications.c.pass_id)
-    .with_for_update(key_share=True)
+_HOLD = Prepared(
+    lambda dialect: (
+        sa.select(publications.c.pass_id)
+        .where(among(dialect, publications.c.pass_id))
+        .order_by(publications.c.pass_id)
+        .with_for_update(key_share=True)
+    )
 )
 
 
@@ -64,14 +65,14 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
     for r in sorted(rung, key=lambda one: one.pass_id):
         alike.setdefault((r.number, r.before, r.remote_state, r.pushed_at), []).append(r.pass_id)
     if len(rung) > 1 and tx.dialect.name != "sqlite":
-        tx.execute(_HOLD, {"ids": [r.pass_id for r in rung]})
+        _HOLD.rows(tx, {"ids": [r.pass_id for r in rung]})
     notes = [(ids, _note(*key)) for key, ids in alike.items()]
     if len(notes) > FEW:
         each = [{"of_pass": key, **note} for ids, note in notes for key in ids]
         _MARK_EACH.many(tx, sorted(each, key=lambda one: one["of_pass"]))
         return
     for ids, note in notes:
-        tx.execute(_MARK_RUNG, {"ids": ids, **note})
+        _MARK_RUNG.run(tx, {"ids": ids, **note})
 
 
 _OVERTAKEN = (

@@ -293,6 +293,7 @@ def ring_all(
 
 
 def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: datetime) -> Iterator[Report | Alarm]:
+    alone: dict[str, Stale] = {}  # by the token of the one device that holds them, which holds no other
     devices: dict[str, list[tuple[_Due, int]]] = {}
     targets: dict[str, Target] = {}
     for card in cards:
@@ -300,17 +301,26 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
             why = f"The credential set {card.credential_set} is for {credential.pass_type}, not for {card.pass_type}."
             yield Report(card.ref, Refused(why), card.remote_state)
             continue
+        handles = card.handles
+        if len(handles) == 1 and handles[0].kind == PUSH_KIND:
+            token = handles[0].push_token.lower()
+            if token not in targets:  # nearly all of a mass change
+                alone[token] = card
+                targets[token] = _target(token, card, handles[0], len(targets))
+                continue
         due = _Due(card)
-        for place, handle in enumerate(card.handles):
+        for place, handle in enumerate(handles):
             if handle.kind != PUSH_KIND:
                 continue
             token = handle.push_token.lower()
             first = targets.get(token)
             if first is None:
-                targets[token] = Target(token, handle.registered_at, len(targets), card.ref, handle.suspected)
+                targets[token] = _target(token, card, handle, len(targets))
                 devices[token] = [(due, place)]
                 due.waiting += 1
                 continue
+            if token in alone:
+                devices[token] = [(_Due(alone.pop(token), 1), 0)]
             known = devices[token]
             due.waiting += all(other is not due for other, _ in known)
             known.append((due, place))
@@ -321,22 +331,28 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
     if not targets:
         return
     opened_by = credential.certificate_pem, credential.key_pem, credential.pass_type
-    outcomes = bell.ring(*opened_by, targets.values(), at, credential.provider)
-    for outcome in outcomes:
+    for outcome in bell.ring(*opened_by, targets.values(), at, credential.provider):
         if outcome.alarm is not None:
             yield outcome.alarm
-        yield from _settle(outcome, devices[outcome.target.token])
+        token = outcome.target.token
+        only = alone.get(token)
+        if only is None:
+            yield from _settle(outcome, devices[token])
+        elif outcome.fate is Fate.TOLD and outcome.gone_at is None:
+            yield Report(only.ref, _SHOWN, only.remote_state, (only.handles[0].ref,))
+        else:
+            yield from _settle(outcome, [(_Due(only, 1), 0)])
+
+
+_SHOWN = Shown()
+
+
+def _target(token: str, card: Stale, handle: Handle, number: int) -> Target:
+    return Target(token, handle.registered_at, number, card.ref, handle.suspected)
 
 
 def _settle(outcome: Outcome, devices: Sequence[tuple[_Due, int]]) -> Iterator[Report]:
     """Write an outcome into the cards of its device; report those that were waiting for nothing else."""
-    if len(devices) == 1 and outcome.fate is Fate.TOLD and outcome.gone_at is None and devices[0][0].waiting == 1:
-        # One card in one phone that took its push: nearly all of a mass change.
-        due, place = devices[0]
-        due.waiting = 0
-        due.told += (due.stale.handles[place].ref,)
-        yield due.report()
-        return
     for due, place in devices:
         handle = due.stale.handles[place]
         if outcome.fate is Fate.TOLD and outcome.gone_at is None:

@@ -204,11 +204,11 @@ class GoogleWallet:
 
     def retire(self, stale: Stale, at: datetime) -> Report:
         """The object becomes inactive, in the words of a card that is over. See the port."""
-        return self._put(replace(stale, ending="retire"), at, self._offices.batch(1))
+        return self._put(stale._replace(ending="retire"), at, self._offices.batch(1))
 
     def erase(self, stale: Stale, at: datetime) -> Report:
         """Google deletes no object: this one is overwritten by one that says nothing of anybody. See the port."""
-        return self._put(replace(stale, ending="erase"), at, self._offices.batch(1))
+        return self._put(stale._replace(ending="erase"), at, self._offices.batch(1))
 
     def _put(self, stale: Stale, at: datetime, batch: Batch) -> Report:
         if batch.over:
@@ -224,7 +224,7 @@ class GoogleWallet:
         copy, known = stale.copy, state.read(stale.remote_state)
         if known is not None and copy is not None:
             over = replace(copy, card=replace(copy.card, voided=True), alert=None)
-            return self._refreshed(replace(stale, copy=over), at, batch)
+            return self._refreshed(stale._replace(copy=over), at, batch)
         if known is None and copy is not None:
             known = self._known(copy)  # the answer to its insert may have been lost
         return (
