@@ -32,7 +32,7 @@ PUBLIC = {
     *("claim.page", "claim.claim", "recover.ask_for_letter", "recover.by_letter", "recover.choose_card"),
     *("reach.page", "reach.ask", "reach.confirm", "reach.join", "reach.remove", "reach.claim", "reach.confirm_plastic"),
     "till-page.worker",
-    *("rate.rate_page", "rate.rate", "google.saved_or_removed", "google.robots"),
+    *("rate.rate_page", "rate.rate", "google.saved_or_removed", "google.robots", "widget.page"),
     *("assets.picture", "look.page", "till-page.manifest", "pair-page.page", "pair-facts.greeting", "pair-facts.key"),
     *("trust.page", "trust.certificate", "trust.certificate_pem", "trust.profile"),
     *("home.first_page", "till-page.page", "files.static_file", "files.palette", "health"),

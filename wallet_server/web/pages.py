@@ -92,9 +92,11 @@ def _guard(response: Response) -> Response:
     docs = request.path.startswith("/openapi")
     page = response.mimetype == "text/html"
     policy = DOCS_POLICY if docs and page else PAGE_POLICY if page else DATA_POLICY
-    response.headers.setdefault("Content-Security-Policy", policy)
+    policy = response.headers.setdefault("Content-Security-Policy", policy)
     for name, value in GUARDS.items():
-        response.headers.setdefault(name, value)
+        # The older of two headers for the same: it names no sites, so a page that some may frame goes without it.
+        if name != "X-Frame-Options" or "frame-ancestors 'none'" in policy:
+            response.headers.setdefault(name, value)
     return response
 
 

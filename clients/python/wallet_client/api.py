@@ -1579,6 +1579,23 @@ class WebhookTested(TypedDict):
     event: str
 
 
+class WidgetFor(TypedDict):
+    """The sites that show the widget, as `https://shop.example`; on this machine http will do."""
+
+    sites: list[str]
+    minutes: NotRequired[int]
+    """How long the token opens the widget."""
+
+
+class WidgetToken(TypedDict):
+    """`snippet` is the line for the page, `url` the address of the frame for whoever writes that themselves."""
+
+    token: str
+    expires_at: str
+    url: str
+    snippet: str
+
+
 class Withheld(TypedDict):
     """A rule that gave nothing for a sale or an event. `why` is `condition`, `rewards` (some were used), `goods`
     (none count), `minimum`, `visit` (counted before), `too-little` or `limit`."""
@@ -2250,6 +2267,21 @@ class TiersOperations:
             "TierGiven",
             self._transport.call(
                 "POST", f"/v1/members/{quote(public_id, safe='')}/tier", body=body, idempotency_key=idempotency_key
+            ),
+        )
+
+    def widget_token(
+        self, public_id: str, /, *, idempotency_key: str | None = None, **body: Unpack[WidgetFor]
+    ) -> WidgetToken:
+        """Show progress on a site. For one member and some minutes, on the sites that are named alone. Ask for one
+        whenever your page is made."""
+        return cast(
+            "WidgetToken",
+            self._transport.call(
+                "POST",
+                f"/v1/members/{quote(public_id, safe='')}/widget-token",
+                body=body,
+                idempotency_key=idempotency_key,
             ),
         )
 

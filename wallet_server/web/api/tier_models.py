@@ -77,6 +77,25 @@ class Standing(BaseModel):
     given: list[Grant]
 
 
+SITE = r"^(https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?/?$"
+
+
+class WidgetFor(Form):
+    """The sites that show the widget, as `https://shop.example`; on this machine http will do."""
+
+    sites: Annotated[list[Annotated[str, Field(pattern=SITE, max_length=300)]], Field(min_length=1, max_length=5)]
+    minutes: Annotated[int, Field(ge=1, le=60, description="How long the token opens the widget.")] = 15
+
+
+class WidgetToken(BaseModel):
+    """`snippet` is the line for the page, `url` the address of the frame for whoever writes that themselves."""
+
+    token: str
+    expires_at: str
+    url: str
+    snippet: str
+
+
 class Draft(Form):
     document: dict[str, Any]
 

@@ -1,10 +1,11 @@
-"""Owns the routes of tiers: how a member stands and why, giving a tier, and what a draft would change."""
+"""Owns the routes of tiers: how a member stands and why, on a site too; giving one, and what a draft would change."""
 
 from __future__ import annotations
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
+from wallet_server.actions.people import widget
 from wallet_server.actions.programme import dry_run
 from wallet_server.actions.purse import granting
 from wallet_server.actions.purse.granting import Given
@@ -39,6 +40,13 @@ def give_tier(path: models.Subject, body: forms.GivenTier) -> Response:
     given = Given(body.tier, instant(body.until), body.trial, body.reason)
     facts, replayed = granting.give(context(), scope, path.id, given, asked)
     return answer(facts, replayed=replayed)
+
+
+@tiers.post("/members/<id>/widget-token", summary="Show progress on a site", responses={"200": forms.WidgetToken})
+@needs("read")
+def widget_token(path: models.Subject, body: forms.WidgetFor) -> Response:
+    """For one member and some minutes, on the sites that are named alone. Ask for one whenever your page is made."""
+    return answer(widget.mint(context(), caller(), path.id, body.sites, body.minutes))
 
 
 @tiers.post("/programmes/<id>/dry-run", summary="What a draft would change", responses={"200": forms.DryRun})

@@ -1,0 +1,168 @@
+"""The widget in a real browser, framed by a page of another site: as high as it is, light and dark, live."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+
+from tests import axe as checks
+from tests.pages.browsing import NEEDS_CHROMIUM
+from tests.pages.house import House, Member
+
+pytestmark = NEEDS_CHROMIUM
+
+
+class Site:
+    """A merchant's site: one page, with what stands in `body`."""
+
+    def __init__(self) -> None:
+        self.body = ""
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                page = f'<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop</h1>{site.body}</main>'
+                self.send_response(200 if self.path == "/" else 404)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(page.encode() if self.path == "/" else b"")
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join(10)
+        self._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(locale="en-GB")
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def member(house: House) -> Member:
+    found = house.member(language="fr")
+    found.buy(f"W-{uuid4()}", 88_400)
+    return found
+
+
+def minted(house: House, member: Member, site: str) -> str:
+    """The line for a page, made by the merchant's own server."""
+    name = known_as(house, member)
+    made = house.call(f"/v1/members/{name}/widget-token", {"sites": [site]}, house.shop.merchant_key)
+    return str(made["snippet"])
+
+
+def known_as(house: House, member: Member) -> str:
+    """The member's id, as the merchant's server knows it from joining."""
+    facts = house.call("/v1/lookups", {"code": member.card.code})
+    return str(facts["member"])
+
+
+def framed(page: Page) -> Frame:
+    page.locator("iframe").wait_for(state="attached")
+    frame = page.frames[-1]
+    frame.locator("main").wait_for()
+    return frame
+
+
+def test_the_line_shows_the_progress_in_a_foreign_page_as_high_as_it_is(
+    house: House, site: Site, visitor: BrowserContext, member: Member, axe: str
+) -> None:
+    site.body = minted(house, member, site.origin)
+    page = visitor.new_page()
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(site.origin)
+    frame = framed(page)
+    bar = frame.get_by_role("progressbar")
+    expect(bar).to_have_attribute("value", "88")
+    expect(bar).to_have_attribute("max", "100")
+    expect(frame.locator(".sentence")).to_have_text("Allez, plus que 116 points et vous vous hisserez au statut d’Or")
+    around = page.locator("iframe")
+    expect(around).to_have_attribute("title", "Où vous en êtes chez Boulangerie & Fils")
+    inside = frame.evaluate("document.documentElement.scrollHeight")
+    expect(around).to_have_css("height", f"{inside}px")
+    narrow = inside
+    page.set_viewport_size({"width": 260, "height": 740})
+    page.wait_for_function(f"document.querySelector('iframe').offsetHeight > {narrow}")
+    assert visitor.cookies() == []
+    assert checks.violations(page, axe) == []
+    alone = visitor.new_page()
+    alone.goto(frame.url)
+    found = checks.violations(alone, axe)
+    # Within a page a frame needs neither a heading nor a landmark of the first rank.
+    assert [one for one in found if not one.startswith("page-has-heading-one")] == []
+
+
+def test_it_follows_the_device_or_the_theme_that_the_site_says(
+    house: House, site: Site, visitor: BrowserContext, member: Member
+) -> None:
+    line = minted(house, member, site.origin)
+    light, dark = "rgb(255, 253, 249)", "rgb(29, 32, 28)"
+    for scheme, theme, ground in (
+        ("light", "", light), ("dark", "", dark), ("dark", "light", light), ("light", "dark", dark),
+    ):  # fmt: skip
+        site.body = line.replace(" data-token", f' data-theme="{theme}" data-token') if theme else line
+        page = visitor.new_page()
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.goto(site.origin)
+        expect(framed(page).locator("main")).to_have_css("background-color", ground)
+        page.close()
+
+
+def test_what_changes_at_the_till_follows_while_it_is_looked_at(
+    house: House, site: Site, visitor: BrowserContext, member: Member
+) -> None:
+    site.body = minted(house, member, site.origin)
+    page = visitor.new_page()
+    page.clock.install()
+    page.goto(site.origin)
+    frame = framed(page)
+    member.buy(f"W-{uuid4()}", 11_500)
+    page.clock.run_for(16_000)
+    expect(frame.locator(".sentence")).to_have_text("Allez, plus qu’un point et vous vous hisserez au statut d’Or")
+    member.buy(f"W-{uuid4()}", 100)
+    page.clock.run_for(16_000)
+    expect(frame.locator(".tier")).to_contain_text("Or")
+    expect(frame.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_a_site_that_was_not_named_frames_nothing_and_a_bad_token_is_not_seen(
+    house: House, site: Site, visitor: BrowserContext, member: Member
+) -> None:
+    refused: list[str] = []
+    for line in (
+        minted(house, member, "https://shop.example"),
+        minted(house, member, site.origin).replace("v1.", "v2."),
+    ):
+        site.body = line
+        page = visitor.new_page()
+        page.on("console", lambda said: refused.append(said.text))
+        with page.expect_event("response", lambda got: "/widget/" in got.url):
+            page.goto(site.origin)
+        page.wait_for_load_state("load")
+        assert page.locator("iframe").bounding_box()["height"] == 0  # type: ignore[index]
+        page.close()
+    assert any("frame-ancestors" in text for text in refused), refused
