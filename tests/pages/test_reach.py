@@ -139,3 +139,38 @@ def test_an_old_card_is_proved_by_the_address_that_came_with_it(
     assert "belongs to this one now" in text_of(done)
     assert ">40</strong>" in text_of(client.get(member.path))
     assert client.post(f"{member.path}/reach/plastic", data={"number": "#"}).status_code == 422
+
+
+def test_letters_about_the_status_are_asked_for_on_the_card_and_end_by_a_link(
+    client: FlaskClient, house: House, box: Letterbox
+) -> None:
+    member, address = house.member(), "status@example.com"
+    assert 'id="letters"' not in text_of(client.get(f"{member.path}/reach"))
+    page = _proved(client, house, box, member, address)
+    assert "an e-mail to s•••@example.com says what is missing" in page
+    box.got.clear()
+    page = text_of(client.post(f"{member.path}/reach/letters", data={"letters": "yes"}))
+    assert "A first e-mail is on its way" in page
+    assert "you get an e-mail at s•••@example.com" in page
+    _carried(house)
+    assert [one.to for one in box.got] == [address]
+    assert _agreed(house, address)[0] == "Agreed to e-mails about the status on the web card"
+
+    stop = box.got[0].stop.removeprefix(house.base)
+    assert stop.startswith("/letters/")
+    asked = text_of(client.get(stop))
+    assert "Stop the e-mails about a new status at Boulangerie &amp; Fils?" in asked
+    assert "Agreed" in _agreed(house, address)[0], "looking changes nothing"
+    done = client.post(stop, data={"List-Unsubscribe": "One-Click"})
+    assert done.status_code == 303
+    assert "You will get no more of these e-mails" in text_of(client.get(done.location))
+    assert _agreed(house, address)[0] == "No e-mails about the status any more by the link in an e-mail"
+    page = text_of(client.post(f"{member.path}/reach/letters", data={"letters": "yes"}))
+    page = text_of(client.post(f"{member.path}/reach/letters", data={"letters": "no"}))
+    assert "Whenever you reach a new status" in page
+    for _ in range(20):
+        again = client.post(f"{member.path}/reach/letters", data={"letters": "yes"})
+        client.post(f"{member.path}/reach/letters", data={"letters": "no"})
+    assert again.status_code == 429
+    assert "Too many codes" in text_of(again)
+    assert client.get("/letters/pass_no.k1.00").status_code == 404

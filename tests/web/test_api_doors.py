@@ -31,6 +31,7 @@ PUBLIC = {
     *("card.stop", "card-state.state", "recover.code_page", "recover.by_code", "recover.link_page", "recover.by_link"),
     *("claim.page", "claim.claim", "recover.ask_for_letter", "recover.by_letter", "recover.choose_card"),
     *("reach.page", "reach.ask", "reach.confirm", "reach.join", "reach.remove", "reach.claim", "reach.confirm_plastic"),
+    *("reach.choose_letters", "reach.letters_page", "reach.stop_letters"),
     "till-page.worker",
     *("rate.rate_page", "rate.rate", "google.saved_or_removed", "google.robots", "widget.page"),
     *("assets.picture", "look.page", "till-page.manifest", "pair-page.page", "pair-facts.greeting", "pair-facts.key"),

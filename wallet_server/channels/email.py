@@ -152,6 +152,10 @@ def written(letter: Letter, sender: str) -> bytes:
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{letter.id}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence notice answers it
+    if letter.stop:
+        # RFC 2369 and RFC 8058: mail programs show a button for it, and press it without opening a page.
+        message["List-Unsubscribe"] = f"<{letter.stop}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(letter.plain)
     message.add_alternative(letter.html, subtype="html")
     message["Content-Language"] = letter.language

@@ -13,7 +13,8 @@ from typing import Protocol
 @dataclass(frozen=True)
 class Letter:
     """A message to one person. `id` is the same at each try; `sender` is the shop's name; `to` is an e-mail address or
-    a number in E.164. A channel without subject and form sends `short`."""
+    a number in E.164. A channel without subject and form sends `short`. `stop` is the address that ends such letters,
+    where they are not of a kind that answers what was just asked for."""
 
     id: str
     to: str
@@ -23,6 +24,7 @@ class Letter:
     html: str
     short: str
     language: str
+    stop: str = ""
 
 
 @dataclass(frozen=True)

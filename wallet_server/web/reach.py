@@ -1,4 +1,4 @@
-"""Owns the page on which a member says how to be reached, proves it, and brings an old card along."""
+"""Owns the page on which a member says how to be reached, proves it, asks for letters, and brings an old card along."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from wallet_server.actions.people import plastic, reaching
+from wallet_server.actions.people.standing_words import STOP
 from wallet_server.errors import Conflict, Invalid, NotFound, TooMany, WalletError
-from wallet_server.web.rendering import LANGUAGES, chosen_language, context, language, press, render, root
+from wallet_server.web.rendering import LANGUAGES, chosen_language, context, here, language, press, render, root
 from wallet_server.web.visitor import address
 
 reach_pages = Blueprint("reach", __name__)
@@ -80,6 +81,32 @@ def remove(token: str) -> Answer:
     return redirect(f"{root()}/card/{token}/reach" + (f"?lang={tongue}" if tongue else ""), 303)
 
 
+@reach_pages.post("/card/<token>/reach/letters")
+def choose_letters(token: str) -> Response:
+    """The member asks for letters that say where they stand, or for none."""
+    words = press().words[language()].reach
+    granted = request.form.get("letters") == "yes"
+    try:
+        reaching.choose_letters(context(), token, granted)
+    except (Conflict, TooMany) as fault:
+        return _page(token, _refused(fault, "letters"))
+    return _page(token, _Told(words.letters.first if granted else words.letters.ended))
+
+
+@reach_pages.get("/letters/<token>")
+def letters_page(token: str) -> Response:
+    """One button. Looking at this page changes nothing: programs that read mail open links in advance."""
+    found = reaching.letters_of(context(), token, STOP)
+    return render("letters.html", language(found.language), found=found, action=here())
+
+
+@reach_pages.post("/letters/<token>")
+def stop_letters(token: str) -> Answer:
+    """No more of them; a mail program may ask this by itself (RFC 8058)."""
+    reaching.stop_letters(context(), token)
+    return redirect(here(), 303)
+
+
 @reach_pages.post("/card/<token>/reach/plastic")
 def claim(token: str) -> Response:
     """An old card: a code goes to the address that came with it, or it is to be shown in the shop."""
@@ -119,6 +146,7 @@ def _refused(fault: WalletError, at: str) -> _Told:
 
 def _page(token: str, told: _Told) -> Response:
     known, waiting, ways = reaching.of_card(context(), token)
+    letters = reaching.letters_of(context(), token)
     tongue = chosen_language()
     return render(
         "reach.html",
@@ -130,6 +158,7 @@ def _page(token: str, told: _Told) -> Response:
         known=known,
         waiting=waiting,
         ways=ways,
+        letters=letters,
         told=told,
         typed=request.form.get("address", "")[:320] if told.fault else "",
     )

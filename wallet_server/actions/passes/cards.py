@@ -256,6 +256,15 @@ def by_the_books(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -
     return _revealed(ctx, tx, row, made), fingerprint_of(card_to_json(made))
 
 
+def of_member(ctx: Context, tx: Tx, member_id: int) -> tuple[PassRow, Card] | None:
+    """A member's card by the books: of several the newest, since all say the same. None where every one is over."""
+    rows = passes.passes_by_id(tx, recovery.cards(tx, member_id))
+    if not rows:
+        return None
+    publication = passes.published(tx, [rows[-1].id])[rows[-1].id]
+    return rows[-1], by_the_books(ctx, tx, rows[-1], publication)[0]
+
+
 def _revealed(ctx: Context, tx: Tx, row: PassRow, stored: Card) -> Card:
     code = recovery.codes_of(tx, [row.member_id]).get(row.member_id) if row.state == passes.ACTIVE else None
     opened = ctx.keyring.open(code.cipher, f"recovery:{code.member_public_id}").decode() if code else None

@@ -20,6 +20,7 @@ import structlog
 
 from wallet_server.actions import outbox
 from wallet_server.actions.context import Context, new_id
+from wallet_server.actions.people import standing_words
 from wallet_server.channels.port import Channel, Later, Letter, Refused, Taken
 from wallet_server.errors import TooMany, Unavailable, WalletError
 from wallet_server.records import jobs, limits
@@ -212,6 +213,11 @@ def _carry_one(ctx: Context, kind: str, lease: Lease) -> bool:
         verdict = Later(LONGEST_REST.total_seconds(), "nothing is set up for this channel", all_wait=True)
     else:
         letter = _written(ctx, row)
+        if letter is None:
+            with ctx.change() as tx:
+                letters.settle(tx, row.id, letters.NOBODY, now, None, "it is wanted no more")
+                jobs.settle(tx, [lease])
+            return True
         verdict = _hushed(channel.send(letter), Address(kind, letter.to))
     return _conclude(ctx, lease, row, verdict)
 
@@ -223,8 +229,10 @@ def _hushed(verdict: Taken | Later | Refused, to: Address) -> Taken | Later | Re
     return replace(verdict, why=hushed(verdict.why, to))
 
 
-def _written(ctx: Context, row: LetterRow) -> Letter:
+def _written(ctx: Context, row: LetterRow) -> Letter | None:
     said = opened(ctx, row)
+    if row.purpose == standing_words.STANDING:
+        return standing_words.written(ctx, row, said["to"])
     text = words.of_code(row.purpose, row.language, said)
     short = words.short_code(row.purpose, row.language, said)
     return Letter(row.public_id, said["to"], said["shop"], text.subject, text.plain, text.html, short, row.language)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Asked, Facts, once
-from wallet_server.actions.people import letters, merging, one_time
+from wallet_server.actions.people import letters, merging, one_time, standing_letters
 from wallet_server.actions.people.enrol import pass_of_link, still_good
+from wallet_server.actions.people.standing_words import STANDING, STOP
 from wallet_server.errors import Conflict, NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.people import contacts, members
 from wallet_server.records.people.members import MemberRow
+from wallet_server.records.programme import programmes
 from wallet_server.records.scope import Scope
 from wallet_server.rules.people.contacts import EMAIL, KINDS, PHONE, Address, masked, of, typed
 
@@ -103,8 +105,70 @@ def remove(ctx: Context, token: str, kind: str) -> None:
         still_good(tx, row)
         if kind in KINDS:
             contacts.remove(tx, row.member_id, kind)
+        if kind == EMAIL:
+            _end_letters(ctx, tx, row.member_id, "web-card")
         if not contacts.proved(tx, row.member_id):
             members.record_consent(tx, row.member_id, REACHED, False, "web-card", ctx.now())
+
+
+# ---------------------------------------------------------------------- letters that say where one stands
+
+
+@dataclass(frozen=True)
+class Letters:
+    """Whether a member is written to when they reach a higher tier, and where; `to` is "" where that cannot be."""
+
+    organisation: str
+    language: str
+    to: str
+    granted: bool
+
+
+def letters_of(ctx: Context, token: str, link: str = "card") -> Letters:
+    """The same, behind the link of a card, or (`STOP`) of a letter. Raises `NotFound`."""
+    with ctx.look() as tx:
+        row = pass_of_link(ctx, tx, link, token)
+        member = members.members_by_id(tx, [row.member_id])[row.member_id]
+        programme = ctx.programme(tx, member.version_id)
+        to = standing_letters.address_of(ctx, tx, member.id) if programme.ladder else None
+        granted = standing_letters.wants(tx, member.id)
+    return Letters(programme.organisation, member.language, masked(to) if to else "", granted)
+
+
+def choose_letters(ctx: Context, token: str, granted: bool) -> None:
+    """The member asks for such letters, and has the first one at once, or for none. Raises `NotFound`, `Conflict`
+    (`not-reachable`) and `TooMany`."""
+    with ctx.change() as tx:
+        row = pass_of_link(ctx, tx, "card", token)
+        members.lock_member(tx, row.member_id)
+        still_good(tx, row)
+        if not granted:
+            _end_letters(ctx, tx, row.member_id, "web-card")
+            return
+        to = standing_letters.address_of(ctx, tx, row.member_id)
+        if to is None:
+            raise Conflict("This member has no e-mail address that was confirmed.", code="not-reachable")
+        if standing_letters.wants(tx, row.member_id):
+            return
+        member = members.members_by_id(tx, [row.member_id])[row.member_id]
+        letters.count(ctx, tx, letters.mark(ctx, to))
+        letters.count_member(ctx, tx, member.id, programmes.programme_by_id(tx, member.programme_id).account_id)
+        members.record_consent(tx, member.id, STANDING, True, "web-card", ctx.now())
+        standing_letters.post(ctx, tx, member.id, to)
+    ctx.ring()
+
+
+def stop_letters(ctx: Context, token: str) -> None:
+    """No more of them, by the link in one; that of a card which was replaced does it too. Raises `NotFound`."""
+    with ctx.change() as tx:
+        row = pass_of_link(ctx, tx, STOP, token)
+        members.lock_member(tx, row.member_id)
+        _end_letters(ctx, tx, row.member_id, "letter")
+
+
+def _end_letters(ctx: Context, tx: Tx, member_id: int, source: str) -> None:
+    if standing_letters.wants(tx, member_id):
+        members.record_consent(tx, member_id, STANDING, False, source, ctx.now())
 
 
 # ---------------------------------------------------------------------- by a merchant's own system

@@ -13,9 +13,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.once import Facts
 from wallet_server.actions.passes import cards
 from wallet_server.errors import Misconfigured, NotFound
-from wallet_server.records.database import Tx
-from wallet_server.records.passes import passes
-from wallet_server.records.people import members, recovery
+from wallet_server.records.people import members
 from wallet_server.records.people.lineage import kept_for
 from wallet_server.records.scope import Scope
 from wallet_server.rules.passes.card import Card
@@ -72,7 +70,10 @@ def progress(ctx: Context, token: str) -> Progress:
         if ticket.until <= ctx.clock():
             return Progress(ticket.sites, found.language, None)
         with ctx.times.of_member(tx, member_id):
-            return Progress(ticket.sites, found.language, _card(ctx, tx, member_id))
+            held = cards.of_member(ctx, tx, member_id)
+    if held is None:  # all of them are over, as those of whoever left are
+        raise NotFound("There is nothing to show.")
+    return Progress(ticket.sites, found.language, held[1])
 
 
 def _opened(ctx: Context, token: str) -> Ticket:
@@ -81,14 +82,3 @@ def _opened(ctx: Context, token: str) -> Ticket:
     except Misconfigured as fault:
         raise NotFound("This link is not valid.") from fault
     return Ticket(int(said["member"]), tuple(said["sites"]), datetime.fromtimestamp(said["until"], UTC))
-
-
-def _card(ctx: Context, tx: Tx, member_id: int) -> Card:
-    """Of several cards the newest: all of them say the same. Raises `NotFound` where every one is over,
-    as those of whoever left are."""
-    rows = passes.passes_by_id(tx, recovery.cards(tx, member_id))
-    if not rows:
-        raise NotFound("There is nothing to show.")
-    publication = passes.published(tx, [rows[-1].id])[rows[-1].id]
-    card, _ = cards.by_the_books(ctx, tx, rows[-1], publication)
-    return card

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.passes import stale
+from wallet_server.actions.people import standing_letters
 from wallet_server.actions.telling import hooks
 from wallet_server.records.database import Tx
 from wallet_server.records.people import members
@@ -70,7 +71,10 @@ def _stand(ctx: Context, tx: Tx, ladder: Ladder, member_id: int, before: str | N
     if deserved == before and ladder.review.kind == AT_ONCE and not ladder.review.grace_days:
         return before
     stored = standings.of_members(tx, [member_id]).get(member_id)
-    return restand(ctx, tx, ladder, member_id, before, stored, deserved).level
+    after = restand(ctx, tx, ladder, member_id, before, stored, deserved).level
+    if rank(ladder, after) > rank(ladder, before):
+        standing_letters.rose(ctx, tx, member_id)
+    return after
 
 
 def restand(

@@ -99,6 +99,17 @@ def since(tx: Tx, address_mark: bytes, at: datetime) -> int:
     return int(tx.execute(_COUNT, {"mark": address_mark, "since": at}).scalar_one())
 
 
+_OF_PURPOSE = sa.select(sa.func.count()).where(
+    letters.c.member_id == b("member"), letters.c.purpose == b("purpose"), letters.c.created_at > b("since")
+)
+
+
+def wanted_since(tx: Tx, member_id: int, purpose: str, at: datetime) -> int:
+    """How many letters for this were wanted for the member since then."""
+    values = {"member": member_id, "purpose": purpose, "since": at}
+    return int(tx.execute(_OF_PURPOSE, values).scalar_one())
+
+
 def found(tx: Tx, letter_id: int, member_id: int, words: str) -> None:
     """Somebody is meant: the letter is theirs, with these words, and goes."""
     account = (

@@ -37,13 +37,14 @@ SOURCES = {
     "web-card": "web_card",
     "stop-link": "stop_link",
     "stop-link-undo": "stop_link_undo",
+    "letter": "letter",
     "counter": "counter",
     "api": "api",
     "left": "leaving",
     "import": "import_cards",
 }
 """Where a consent was given, to the name of its text; another source is quoted: a merchant’s software named it."""
-PURPOSES = {"promotions": "announcements", "contact": "contact"}
+PURPOSES = {"promotions": "announcements", "contact": "contact", "standing": "letters"}
 """What a consent is for, to the name of its texts; another purpose is quoted."""
 
 
