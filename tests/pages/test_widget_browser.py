@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import pytest
@@ -13,44 +11,15 @@ from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 from tests import axe as checks
 from tests.pages.browsing import NEEDS_CHROMIUM
 from tests.pages.house import House, Member
+from tests.site import Site, served
 
 pytestmark = NEEDS_CHROMIUM
 
 
-class Site:
-    """A merchant's site: one page, with what stands in `body`."""
-
-    def __init__(self) -> None:
-        self.body = ""
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                page = f'<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop</h1>{site.body}</main>'
-                self.send_response(200 if self.path == "/" else 404)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.end_headers()
-                self.wfile.write(page.encode() if self.path == "/" else b"")
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
-
-
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    made = Site()
-    yield made
-    made.close()
+    with served() as made:
+        yield made
 
 
 @pytest.fixture
