@@ -384,3 +384,73 @@ def test_no_other_pictures_are_drawn(form: Form) -> None:
     for drawn in ("s3-21", "s11-10", "s3-1", "g1000", "x", "poster40", "dial1000"):
         answer = form.client.get(f"/console/card/strip/12372a-fffdf8-b9b6b2/{drawn}.png")
         assert answer.status_code in (400, 404), drawn
+
+
+FORTY = "Maître maniaque du propre et de la vapeu"
+
+
+def test_a_name_of_forty_letters_is_told_of_for_each_wallet_and_a_short_form_is_taken_without_scripts(
+    house: House, shop: Shop, form: Form
+) -> None:
+    form.live(kind="points", reward_en="a coffee", tier2_fr=FORTY, tier2_en=FORTY)
+    notes = form.live()["notes"]
+    for tag in ("fr", "en"):
+        html = notes[f"tier2_{tag}"]["html"]
+        assert "An iPhone cuts this status at the top of the card: Maître maniaque du pr" in html
+        assert "An Android phone cuts this status beside the points: Maître maniaque du…" in html
+        assert 'data-with="Maître maniaque"' in html
+        assert not notes[f"tier2_{tag}"]["wrong"], "it may be published as it is"
+    form.send("publish")
+    confirmed = form.client.get("/console/card/publish").get_data(as_text=True)
+    assert f"“{FORTY}” does not fit everywhere." in confirmed
+    assert "Short enough for both: Maître maniaque" in confirmed
+
+    form.open()
+    for tag in ("fr", "en"):
+        form.send(f"short-tier2_{tag}")
+        form.open()
+        assert form.fields[f"tier2_short_{tag}"] == "Maître maniaque"
+    assert "cuts this status" not in form.page
+    form.send("publish")
+    assert "does not fit" not in form.client.get("/console/card/publish").get_data(as_text=True)
+    form.confirm()
+    form.open()
+    assert (form.fields["tier2_fr"], form.fields["tier2_short_fr"]) == (FORTY, "Maître maniaque")
+    assert "Published" in form.page
+
+    form.live(tier2_short_fr="")
+    form.send("publish")
+    form.confirm()
+    assert "cuts this status" in form.open(), "of one language alone it is told for the other"
+    assert (form.fields["tier2_short_fr"], form.fields["tier2_short_en"]) == ("", "Maître maniaque")
+    assert "20" in form.live(tier2_short_fr="x" * 21)["notes"]["tier2_short_fr"]["html"]
+
+
+def test_nobody_fills_another_field_by_the_button_of_a_short_form(form: Form) -> None:
+    form.live(kind="points", reward_en="a coffee", tier2_fr=FORTY)
+    for do in ("short-name_fr", "short-tier4_fr", "short-tier2_de", "short-tier2_fr-x"):
+        assert form.send(do).status_code == 303
+        form.open()
+        assert [name for name, value in form.fields.items() if "_short_" in name and value] == []
+
+
+def test_what_the_form_cannot_say_is_told_of_too(house: House, client: FlaskClient, shop: Shop) -> None:
+    form = Form(client, sign_in(client, house, merchant_key=shop.merchant_key))
+    form.live(reward_en="a coffee")
+    form.confirm()
+    document = default_document("Chez Marie")
+    document["currencies"].append({"code": "stamps", "kind": "stamps", "names": {
+        "fr": {"one": "tampon", "other": "tampons"}, "en": {"one": "stamp", "other": "stamps"}}})  # fmt: skip
+    document["earn"].append({"id": "more", "currency": "points", "per": {"amount_minor": 1000, "points": 5}})
+    top = document["tiers"]["levels"][-1]
+    document["tiers"]["levels"].append({**top, "code": "top", "threshold": 5000, "names": {"fr": FORTY, "en": "Top"}})
+    key = {"Authorization": f"Bearer {shop.merchant_key}", "Idempotency-Key": "long"}
+    programme = client.get("/v1/programmes", headers=key).json["programmes"][0]["id"]
+    made = client.post(f"/v1/programmes/{programme}/versions", json={"document": document}, headers=key)
+    assert made.status_code == 200, made.json
+    said = client.get("/console/card").get_data(as_text=True).partition('id="cut"')[2].partition("</section>")[0]
+    assert f"“{FORTY}” does not fit everywhere." in said
+    assert "An iPhone cuts this status" in said
+    assert "An Android phone cuts this status" in said
+    assert "Short enough for both: Maître maniaque" in said
+    assert "short_names" in said

@@ -72,6 +72,13 @@ def test_a_baker_makes_and_publishes_her_card_on_a_phone(
     page.get_by_role("radio", name="Points").check()
     expect(page.locator("#says")).to_contain_text("100 points = a free coffee")
     sound(page, axe)
+    page.get_by_label("Name of tier 2, in English").fill("Maître maniaque du propre et de la vapeu")
+    offer = page.get_by_role("button", name="Take “Maître maniaque” as the short form")
+    expect(offer).to_be_visible()
+    sound(page, axe, both_schemes=True)
+    offer.press("Enter")
+    expect(page.get_by_label("Short form of tier 2, in English")).to_be_focused()
+    expect(offer).to_have_count(0)
     page.get_by_role("radio", name="Stamps").check()
     expect(page.locator("#says")).to_contain_text("8 stamps = a free coffee")
 

@@ -36,6 +36,7 @@ def test_where_each_wallet_cuts_a_name_of_forty_letters_and_what_would_fit() -> 
     assert said["google_tier_cut"] == ("Maître maniaque du…", "Maître maniaque")
     assert fits_header(shorter)
     assert fits_beside(shorter)
+    assert said["short_offer"] == (shorter,)
 
 
 def test_a_short_form_is_what_is_measured() -> None:
@@ -43,6 +44,7 @@ def test_a_short_form_is_what_is_measured() -> None:
     codes = {one.code for one in warnings({}, programme, [card(programme)], None) if one.field.startswith("tier2")}
     assert "apple_tier" not in codes
     assert "google_tier_cut" not in codes
+    assert "short_offer" not in codes
 
 
 @pytest.mark.parametrize(("name", "shorter"), [

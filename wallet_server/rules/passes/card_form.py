@@ -33,7 +33,7 @@ Typed = Mapping[str, str]
 
 STAMPS = range(2, 21)
 MAX_TITLE = 60
-MAX_TIER = 40
+MAX_TIER, MAX_SHORT = 40, 20
 MAX_TYPED = MAX_TERMS = 400
 MAX_DAYS = 3660
 LANGUAGES = ("fr", "en")
@@ -70,6 +70,7 @@ DEFAULTS: Typed = {
     "tier3_fr": "Or",
     "tier3_en": "Gold",
     "tier3_at": "1000",
+    **{f"tier{number}_short_{tag}": "" for number in (1, 2, 3) for tag in ("fr", "en")},
     "tab": "",  # the window in which it was typed
 }
 """Every field with what a new form holds."""
@@ -306,6 +307,9 @@ def _levels(reader: _Reader, standard: list[dict[str, Any]], tongues: tuple[str,
         below = threshold
         plain = paint == "none" or (paint != "metals" and number == 1)
         painted = {**level, "names": {tag: names[tag] for tag in tongues}, "threshold": threshold}
+        short = {tag: reader.text(f"tier{number}_short_{tag}", MAX_SHORT, "", None) for tag in tongues}
+        if any(short.values()):
+            painted["short_names"] = {tag: short[tag] or names[tag] for tag in tongues}
         levels.append({name: value for name, value in painted.items() if not (plain and name == "palette")})
     return levels
 
@@ -372,6 +376,8 @@ def _of_points(form: PointsForm, programme: Programme) -> dict[str, str]:
     typed |= {f"tier{number}_{tag}": "" for number in TIERS for tag in LANGUAGES} if levels else {}
     for number, level in zip(TIERS, levels, strict=False):
         typed |= {f"tier{number}_{tag}": level.names.get(tag, "") for tag in LANGUAGES}
+        for tag, short in (level.short_names or {}).items():
+            typed[f"tier{number}_short_{tag}"] = short if short != level.names[tag] else ""
         if number > 1:
             typed[f"tier{number}_at"] = str(level.threshold)
     if levels:

@@ -177,6 +177,8 @@ def _tiers(programme: Programme) -> Iterator[Wrong]:
                 yield Wrong(field, "google_tier_cut", (name[: GOOGLE_NAME - 1].rstrip() + "…", short_form(name)))
             elif len(name) > GOOGLE_BALANCE:
                 yield Wrong(field, "google_tier", (str(GOOGLE_BALANCE),))
+            if not (fits_header(name) and fits_beside(name)):
+                yield Wrong(field, "short_offer", (short_form(name),))
 
 
 def _header_shown(name: str) -> str:

@@ -25,6 +25,7 @@ from wallet_server.web import trying
 from wallet_server.web.assets import asset_path
 from wallet_server.web.console.beside import DRAWINGS, PATH
 from wallet_server.web.console.beside import shown as shown_beside
+from wallet_server.web.console.card_notes import cut, notes, taken
 from wallet_server.web.console.door import console_page, signed_in, speaks, visit, words
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import (
@@ -50,15 +51,11 @@ SWATCHES = (
 )  # fmt: skip
 """Grounds on which everything reads well, by the name of their text."""
 PLATES: Mapping[str, assets.Plate] = {"plate-light": "light", "plate-dark": "dark"}
-LATE = ("name_missing", "reward_missing", "tier_missing", "coupon_missing")
-"""Faults of a form that is not filled in yet: told once somebody wanted to publish it, not from the first letter."""
-HINTS = ("no_reward",)
 PROGRAMME = re.compile(r"[0-9A-Za-z_]{1,64}")
 DRAWN = re.compile(
     r"s(?P<filled>\d{1,2})-(?P<total>\d{1,2})|g(?P<gauge>\d{1,3})|plain|(?P<other>[a-z]+)(?P<percent>\d{1,3})?"
 )
 ROOM = 64 * 1024
-FIELDS = tuple(name for name in DEFAULTS if name not in ("bare", "interval", "tab"))
 
 
 @card.before_request
@@ -86,7 +83,7 @@ def change() -> Answer:
     do = request.form.get("do", "preview")
     live = request.headers.get("X-Part") == "live"
     found = _desk(person)
-    typed = _typed()
+    typed = taken(_typed(), do)
     try:
         typed = _with_picture(person, typed, do)
         refused = None
@@ -217,6 +214,7 @@ def _page(
             found=found,
             published_by=_published_by(person, found),
             choices=_choices(found),
+            cut=list(cut(drawn, tongue)),
             **shown_beside(drawn, tongue),
         )
     drawn = designing.preview(context(), person.scope, typed, found.document, tongue, found.programme)
@@ -233,7 +231,7 @@ def _page(
         tab=secrets.token_urlsafe(9),
         checked=checked,
         moved=moved,
-        notes=_notes(drawn, tongue, checked, refused),
+        notes=notes(drawn, tongue, checked, refused),
         swatches=SWATCHES,
         boxes=STAMPS,
         terms=TERMS,
@@ -260,7 +258,7 @@ def _parts(person: Person, refused: Wrong | None) -> Response:
     typed = found.typed or dict(DEFAULTS)
     drawn = designing.preview(context(), person.scope, typed, found.document, tongue, found.programme)
     shown = shown_beside(drawn, tongue)
-    notes = _notes(drawn, tongue, request.form.get("checked") == "yes", refused)
+    noted = notes(drawn, tongue, request.form.get("checked") == "yes", refused)
     body = {
         "revision": found.revision,
         "palettes": [palette_address(palette_spec(palette)) for palette in shown.pop("palettes")],
@@ -274,7 +272,7 @@ def _parts(person: Person, refused: Wrong | None) -> Response:
         },
         "notes": {
             name: {"html": part("console/_card_note.html", tongue, notes=said), "wrong": any(n["bad"] for n in said)}
-            for name, said in notes.items()
+            for name, said in noted.items()
         },
     }
     response = Response(orjson.dumps(body), mimetype="application/json")
@@ -290,19 +288,6 @@ def _logo_part(typed: Typed, drawn: Preview) -> dict[str, Any]:
         "on_plate": bool(typed["bare"]) and typed["bare"] != typed["logo"],
         "needs_plate": hidden,
     }
-
-
-def _notes(drawn: Preview, tongue: str, checked: bool, refused: Wrong | None) -> dict[str, list[dict[str, Any]]]:
-    """What is to be said under each field: faults first, in the words of the page."""
-    said = press().words[tongue].designer
-    notes: dict[str, list[dict[str, Any]]] = {name: [] for name in FIELDS}
-    faults = [one for one in drawn.reading.faults if checked or one.code not in LATE]
-    found = [(one, True) for one in ([refused] if refused else []) + faults] + [(one, False) for one in drawn.warnings]
-    for one, bad in found:
-        kind = "fault" if bad else "hint" if one.code in HINTS else "warn"
-        text = said.of(f"faults.{one.code}", one.values[0] if one.values else one.code)
-        notes.setdefault(one.field, []).append({"kind": kind, "bad": bad, "text": text.format(*one.values)})
-    return notes
 
 
 @card.get(f"{PATH}/strip/<spec>/<drawn>.png")
@@ -349,6 +334,7 @@ def confirm(refused: WalletError | None = None) -> Answer:
         told=lambda texts: in_language(texts, tongue) if texts else "",
         unsigned=found.programme in signing.unsigned(context(), person.scope),
         advice=drafted.advised(context(), person.scope, found.programme, reading.programme, tongue),
+        cut=list(cut(drawn, tongue)),
         borrowed=[one.code for one in drawn.warnings if one.code.startswith("one_language")],
         **shown_beside(drawn, tongue),
     )

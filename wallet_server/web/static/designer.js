@@ -136,7 +136,13 @@ form.addEventListener("submit", (event) => {
     return;
   }
   event.preventDefault();
-  send(action === "preview" || !action ? "live" : action);
+  const { fills, with: text } = event.submitter?.dataset ?? {};
+  if (fills) {
+    // What is offered is taken: it stands in its field, which the person may go on from.
+    form.elements[fills].value = text;
+    form.elements[fills].focus();
+  }
+  send(fills || action === "preview" || !action ? "live" : action);
 });
 
 // A page that the browser kept may hold an old revision; after a refusal the list of what is missing is read first.
