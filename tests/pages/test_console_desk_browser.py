@@ -11,9 +11,13 @@ from playwright.sync_api import Browser, Page, expect
 from tests.axe import check
 from tests.pages.browsing import NEEDS_CHROMIUM, Open
 from tests.pages.console import PASSWORD, hire
-from tests.pages.house import House
+from tests.pages.house import House, built
 from tests.pages.test_console_offline import PATH, trouble
 from tests.pages.test_console_whatif import export
+from wallet_server.records.passes import passes
+from wallet_server.records.vendors import vendors
+from wallet_server.wallets.google.pushing import PLACES_NOTE
+from wallet_server.wallets.google.sentences import noted
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -105,3 +109,40 @@ def test_an_owner_settles_what_a_till_did_without_a_network(opened: Open, house:
 def _check(page: Page, axe: str) -> None:
     no_wider(page)
     check(page, axe, both_schemes=False)
+
+
+def test_the_owner_alone_reads_on_the_page_of_the_day_what_cards_in_google_wallet_went_without(
+    browser: Browser, axe: str, tmp_path: Path
+) -> None:
+    said = {"en-GB": ("Google Wallet:", PLACES_NOTE), "fr-FR": ("Google Wallet\u00a0:", noted(PLACES_NOTE, "fr"))}
+    with built(tmp_path) as house:
+        member = house.member()
+        owner, marketer, stranger = (
+            hire(house),
+            hire(house, "marketer"),
+            hire(house, "owner", house.stranger.merchant_key),
+        )
+        for who, locale, told in (
+            (owner, "en-GB", False), (owner, "en-GB", True), (owner, "fr-FR", True), (marketer, "en-GB", False),
+            (stranger, "en-GB", False),
+        ):  # fmt: skip
+            if told:
+                with house.ctx.change() as tx:
+                    row = passes.pass_by_public(tx, member.pass_id)
+                    assert row is not None
+                    vendors.say(tx, row.id, house.ctx.now(), held=True, note=PLACES_NOTE)
+            context = browser.new_context(base_url=house.base, locale=locale, viewport={"width": 360, "height": 740})
+            page = context.new_page()
+            page.goto("/console/sign-in?next=/console/today")
+            page.fill("[name=email]", who)
+            page.fill("[name=password]", PASSWORD)
+            page.keyboard.press("Enter")
+            expect(page.locator("#now")).to_be_visible()
+            page.goto(f"/console/today?lang={locale[:2]}")
+            notes = page.locator(".notice").filter(has_text="Google Wallet")
+            expect(notes).to_have_count(int(told))
+            if told:
+                expect(notes).to_have_text(" ".join(said[locale]))
+                expect(notes).to_be_in_viewport()
+                _check(page, axe)
+            context.close()
