@@ -101,10 +101,10 @@ def letters_page(token: str) -> Response:
 
 
 @reach_pages.post("/letters/<token>")
-def stop_letters(token: str) -> Answer:
-    """No more of them; a mail program may ask this by itself (RFC 8058)."""
+def stop_letters(token: str) -> Response:
+    """No more of them. A mail program may ask this by itself, and follows no redirect (RFC 8058, 3.1)."""
     reaching.stop_letters(context(), token)
-    return redirect(here(), 303)
+    return letters_page(token)
 
 
 @reach_pages.post("/card/<token>/reach/plastic")
