@@ -82,8 +82,9 @@ class Trade:
 
     def use(self, who: int, which: int) -> None:
         good = self.good()
-        if good:
-            public_id = sorted(good)[which % len(good)]
+        usable = sorted(good.keys() - self._lapsing())
+        if usable:
+            public_id = usable[which % len(usable)]
             wanted = coupons.Using(self._code(public_id), self.world.number())
             facts, _ = coupons.use(self.world.ctx, self.tills[who], wanted, None)
             self.uses.append((self.tills[who], facts["id"], public_id))
@@ -134,6 +135,11 @@ class Trade:
         with self.world.ctx.look() as tx:
             rows = tx.execute(sa.select(table.c.public_id, table.c.value_minor).where(table.c.state == "issued"))
             return {row.public_id: row.value_minor for row in rows}
+
+    def _lapsing(self) -> set[str]:
+        """Coupons whose time is over, noted or not."""
+        with self.world.ctx.look() as tx:
+            return set(tx.execute(sa.select(table.c.public_id).where(table.c.valid_to <= self.world.clock())).scalars())
 
     def owing(self) -> Counter[int]:
         """Merchant to the face value of its coupons that are good, by what the test remembers."""
