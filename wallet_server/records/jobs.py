@@ -7,7 +7,8 @@ back (its own time, a vendor's rest, a lease).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -161,13 +162,12 @@ def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> 
     """Lease up to `most` due jobs of a lane, those that are due for longest; given in the order in which `put` locks,
     so that whoever walks the batch and rests or buries each keeps that order too."""
     until = micros(now + timedelta(seconds=lease_seconds))
-    rows = _CLAIM.rows(tx, {"of_lane": lane, "now": micros(now), "most": most, "until": until})
-    return sorted((Lease(*row) for row in rows), key=place)
+    rows = _CLAIM.plain(tx, {"of_lane": lane, "now": micros(now), "most": most, "until": until})
+    return sorted([Lease(*row) for row in rows], key=place)
 
 
-def place(lease: Lease) -> tuple[str, str]:
-    """Where a job stands in the order in which rows are locked."""
-    return lease.kind, lease.key
+place: Callable[[Lease], tuple[str, str]] = operator.attrgetter("kind", "key")
+"""Where a job stands in the order in which rows are locked."""
 
 
 _SETTLE = sa.delete(jobs).where(
@@ -231,14 +231,14 @@ def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) 
     """Hold them all in the order of `put`, then end those that nothing more is to be done with, a few statements for
     all; returns the others."""
     if tx.dialect.name != "sqlite":
-        _HOLD.rows(tx, {"ids": [lease.id for lease in leases]})
+        _HOLD.plain(tx, {"ids": [lease.id for lease in leases]})
     alike: dict[tuple[int, int], list[int]] = {}
     for lease in leases:
         if lease.id not in apart:
             alike.setdefault((lease.attempt, lease.generation), []).append(lease.id)
     ended: set[int] = set()
     for (attempt, generation), ids in alike.items():
-        gone = _END.rows(tx, {"ids": ids, "of_attempt": attempt, "at_generation": generation})
+        gone = _END.plain(tx, {"ids": ids, "of_attempt": attempt, "at_generation": generation})
         ended.update(key for (key,) in gone)
     return [lease for lease in leases if lease.id not in ended]
 

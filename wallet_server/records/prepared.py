@@ -49,14 +49,18 @@ class _Ready:
 
     def rows(self, found: Sequence[Sequence[Any]]) -> list[Any]:
         """Columns by name, as SQLAlchemy's rows have them."""
+        return [self.row(one) for one in self.plain(found)]
+
+    def plain(self, found: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        """Columns in their order, as Python has them."""
         if not self.readers:
-            return [self.row(one) for one in found]
+            return found
         rows = []
         for one in found:
             columns = list(one)
             for place, read in self.readers:
                 columns[place] = read(columns[place])
-            rows.append(self.row(columns))
+            rows.append(columns)
         return rows
 
 
@@ -74,10 +78,19 @@ class Prepared:
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Any]:
         """All rows of the answer, with their columns by name."""
         ready = self._for(tx)
+        return ready.rows(self._found(tx, ready, values))
+
+    def plain(self, tx: Tx, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """The same with the columns in their order and without names, where thousands come."""
+        ready = self._for(tx)
+        return ready.plain(self._found(tx, ready, values))
+
+    def _found(self, tx: Tx, ready: _Ready, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         if isinstance(ready.sent, str):
-            return ready.rows(self._done(tx, ready, values).fetchall())
+            found: Sequence[Sequence[Any]] = self._done(tx, ready, values).fetchall()
+            return found
         wire, line = self._line(tx, ready, values)
-        return ready.rows(wire.rows(line, wire.ask((line,))[0]))
+        return wire.rows(line, wire.ask((line,))[0])
 
     def first(self, tx: Tx, values: Mapping[str, Any]) -> Any:
         """The first row of the answer, or None."""

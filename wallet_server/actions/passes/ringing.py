@@ -43,27 +43,28 @@ def _ring(ctx: Context, by_pass: Mapping[int, Lease], plain: Sequence[Owing], no
     for name in sorted({one.wallet for one in plain}):
         stale = [_stale(one) for one in plain if one.wallet == name]
         reports |= {report.ref: report for report in ctx.wallets[name].refresh(stale, now)}
-    well = [one for one in plain if _all_told(one, reports[one.pass_id])]
-    if well:
-        ctx.tally.add("pushes:told", sum(len(reports[one.pass_id].told) for one in well))
+    noted: list[Rung] = []
+    sets: set[int] = set()
+    rest: list[Owing] = []
+    told = 0
+    for one in plain:
+        report = reports[one.pass_id]
+        if isinstance(report.verdict, Shown) and len(report.told) == len(one.devices):
+            told += len(report.told)
+            sets.add(one.credential_set_id)
+            noted.append(Rung(one.pass_id, one.number, one.rung, report.remote_state, now))
+        else:
+            rest.append(one)
+    if noted:
+        ctx.tally.add("pushes:told", told)
         with ctx.change() as tx:
-            devices.note_told(tx, {one.credential_set_id for one in well}, now)
-            mark_rung(tx, [_rung(one, reports[one.pass_id], now) for one in well])
-            jobs.settle(tx, [by_pass[one.pass_id] for one in well])
-    rest = {one.pass_id for one in plain} - {one.pass_id for one in well}
+            devices.note_told(tx, sets, now)
+            mark_rung(tx, noted)
+            jobs.settle(tx, [by_pass[one.pass_id] for one in noted])
     if rest:
-        owing = [one for one in plain if one.pass_id in rest]
-        refresh.conclude(ctx, [by_pass[key] for key in sorted(rest)], owing, reports, now)
+        refresh.conclude(ctx, [by_pass[key] for key in sorted(one.pass_id for one in rest)], rest, reports, now)
 
 
 def _stale(one: Owing) -> Stale:
-    handles = tuple(Handle(ref, kind, token, at) for ref, kind, token, at in one.devices)
+    handles = tuple([Handle(*device) for device in one.devices])
     return Stale(one.pass_id, one.credential_set_id, one.pass_type, handles, one.remote_state)
-
-
-def _all_told(one: Owing, report: Report) -> bool:
-    return isinstance(report.verdict, Shown) and len(report.told) == len(one.devices)
-
-
-def _rung(one: Owing, report: Report, now: datetime) -> Rung:
-    return Rung(one.pass_id, one.number, one.rung, report.remote_state, now)

@@ -131,7 +131,7 @@ def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
     closer look."""
     found: dict[int, Owing] = {}
     doubted: set[int] = set()
-    for row in _OWING.rows(tx, {"ids": list(pass_ids)}):
+    for row in _OWING.plain(tx, {"ids": list(pass_ids)}):
         key, wallet, credential_set, pass_type, number, rung, state, device, kind, token, at, doubt = row
         one = found.get(key)
         if one is None:

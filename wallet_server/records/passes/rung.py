@@ -65,7 +65,7 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
     for r in sorted(rung, key=lambda one: one.pass_id):
         alike.setdefault((r.number, r.before, r.remote_state, r.pushed_at), []).append(r.pass_id)
     if len(rung) > 1 and tx.dialect.name != "sqlite":
-        _HOLD.rows(tx, {"ids": [r.pass_id for r in rung]})
+        _HOLD.plain(tx, {"ids": [r.pass_id for r in rung]})
     notes = [(ids, _note(*key)) for key, ids in alike.items()]
     if len(notes) > FEW:
         each = [{"of_pass": key, **note} for ids, note in notes for key in ids]
