@@ -22,6 +22,8 @@ from wallet_server.rules.tiers.standing import AT_ONCE, Standing
 from wallet_server.rules.tiers.tiers import level_for, rank
 
 MOMENT = timedelta(microseconds=1)
+MOST_LOOKS = 400
+"""Days on which a standing was to be looked at and was not: yearly ones of a clock that was moved, and to spare."""
 
 
 def settle_tier(
@@ -89,16 +91,26 @@ def restand(
     changed: bool = False,
 ) -> Standing:
     """The standing from now on of a member who is locked: `before` is the tier that shows, `stored` what was written of
-    it (`changed`: what is to be), `deserved` what the figures reach. Written and told when it is another."""
+    it (`changed`: what is to be), `deserved` what the figures reach. Each day on which it was to be looked at and was
+    not is made good first, in their order. Written and told when it is another."""
     now = ctx.now()
     person = metrics.people(tx, [member_id])[member_id]
-    begun = stored or rules.beginning(before, person.since)
-    at = rules.judged_at(ladder, begun, deserved, now)
-    judged = None
-    if at is not None:
+    begun = after = stored or rules.beginning(before, person.since)
+
+    def reached(at: datetime) -> str:
         found = metrics.of_people(tx, needed(ladder), {member_id: person}, at, at + MOMENT)
-        judged = level_for(ladder, found[member_id]).code
-    after = rules.settle(ladder, begun, deserved, judged, person, now)
+        return level_for(ladder, found[member_id]).code
+
+    def looked(standing: Standing, deserved: str, at: datetime) -> Standing:
+        due = rules.judged_at(ladder, standing, deserved, at)
+        return rules.settle(ladder, standing, deserved, None if due is None else reached(due), person, at)
+
+    for _ in range(MOST_LOOKS):
+        due = after.due_at
+        if due is None or due >= now:
+            break
+        after = looked(after, reached(due), due)
+    after = looked(after, deserved, now)
     if after != begun or changed:
         _write(ctx, tx, member_id, before, after, now)
     return after
