@@ -9,7 +9,10 @@ import pytest
 
 from tests.conftest import whole_module_mostly_on
 from tests.world import Holder, World
+from wallet_server.actions.books import accounting
+from wallet_server.actions.books.accounting import Question
 from wallet_server.actions.programme import dry_run
+from wallet_server.actions.purse import holding
 from wallet_server.rules.programme.program import default_document
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -143,3 +146,26 @@ def test_of_more_members_than_one_call_looks_at_a_sample_from_all_over_is_tried(
         assert found["tiers"]["down"] == 2, "from the older half and from the newer"
         whole = dry_run.run(world.ctx, world.merchant, world.programme, draft, 12)
         assert (whole["members"], whole["complete"], whole["tiers"]["down"]) == (12, True, 6)
+
+
+def test_a_dry_run_counts_what_waits_and_what_is_put_aside(world: World) -> None:
+    made = default_document("Boulangerie")
+    points = made["currencies"][0]
+    points |= {"pending_days": 14, "worth": {"units": 100, "amount_minor": 100}}
+    made["holds"] = {"minutes": 60}
+    path = f"/v1/programmes/{world.programme}"
+    assert ask(world, "POST", f"{path}/versions", {"document": made})[0] == 200
+    holder = world.enrol()
+    world.sell(holder, 5_000)
+    late = {"reason": "late", "code": "delay", "amount": 30}
+    assert ask(world, "POST", f"/v1/members/{holder.member}/goodwill", late)[0] == 200
+    holding.authorise(world.ctx, world.till, holding.Wanted(holder.code, None, 12, world.number()), None)
+    found = ask(world, "POST", f"{path}/dry-run", {"document": made})[1]
+    owed = next(one for one in found["liability"] if one["currency"] == "points")
+    books = accounting.report(world.ctx, world.merchant, Question())
+    assert owed["units"] == 80 == next(one.told.outstanding for one in books.currencies if one.code == "points")
+    made["currencies"][0]["spendable"] = False
+    made["rewards"] = []
+    del points["worth"]
+    stuck = ask(world, "POST", f"{path}/dry-run", {"document": made})[1]["stuck"]
+    assert stuck == [{"currency": "points", "why": "not-spendable", "units": 80, "members": 1}]

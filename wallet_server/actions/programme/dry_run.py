@@ -15,8 +15,9 @@ from wallet_server.records.database import Tx
 from wallet_server.records.people import members
 from wallet_server.records.programme import drafts, programmes
 from wallet_server.records.programme.drafts import Span
-from wallet_server.records.purse import ledger, metrics
+from wallet_server.records.purse import ledger, metrics, pending
 from wallet_server.records.purse import standing as standings
+from wallet_server.records.purse.pending import Waiting
 from wallet_server.records.scope import Scope
 from wallet_server.rules.books.liability import Worth, rounded, worth
 from wallet_server.rules.programme.program import Currency, Ladder, Programme
@@ -96,10 +97,13 @@ def _starts(everybody: Span, most: int) -> Iterator[int]:
 def _count(ctx: Context, tx: Tx, current: Programme, draft: Programme, ids: Sequence[int], tally: _Tally) -> None:
     if not ids:
         return
-    for owned in ledger.amounts(tx, ids).values():
+    waiting = pending.waiting(tx, ids)
+    for key, owned in ledger.amounts(tx, ids).items():
         for code, amount in owned.items():
-            tally.units[code] += amount
-            tally.holders[code] += amount > 0
+            waits = waiting.get(key, {}).get(code, Waiting())
+            units = amount + waits.pending + waits.held
+            tally.units[code] += units
+            tally.holders[code] += units > 0
     now, tiers = ctx.now(), standings.tiers(tx, ids)
     ladder = draft.ladder
     if ladder is None:
