@@ -130,3 +130,81 @@ def test_lines_that_a_quotation_mark_swallows_are_all_named() -> None:
     shares = [read(text.splitlines(keepends=True), columns_of(text), "UTC", 2, (which, 2)) for which in (0, 1)]
     assert sum(share.rows for share in shares) == 36
     assert sum(len(share.rejects) for share in shares) == 31
+
+
+def test_a_receipt_is_one_of_its_shop() -> None:
+    """Each shop counts its receipts from 1: two customers nobody knows are not one."""
+    more = "05/01/2025;10:00;1;Lyon;A;B;1;1,00;{0}\n05/01/2025;11:00;1;Nice;A;B;1;2,00;{0}\n"
+    assert [len(one.lines) for one in whole(FRENCH + more.format("")).unknown[1:]] == [1, 1]
+    assert [one.store for one in whole(FRENCH + more.format("C8")).members["C8"]] == ["Lyon", "Nice"]
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "clock"),
+    [
+        ("2025-03-01 00:00:00", "14:35", (14, 35)),
+        ("2025-03-01", "1435", (14, 35)),
+        ("2025-03-01", "935", (9, 35)),
+        ("2025-03-01", "143512", (14, 35)),
+        ("2025-03-01", "14.35", (14, 35)),
+        ("2025-03-01", "2:35 PM", (14, 35)),
+        ("2025-03-01", "13:35:00Z", (14, 35)),
+        ("2025-03-01", "14", (14, 0)),
+        ("2025-03-01 14:35", "", (14, 35)),
+        ("2025-03-01", "", (12, 0)),
+        ("2025-03-01", "soon", None),
+        ("2025-03-01", "2561", None),
+        ("2025-03-01", "0.6", None),
+    ],
+)
+def test_a_time_in_a_column_of_its_own_is_read_or_named(date: str, time: str, clock: tuple[int, int] | None) -> None:
+    rows = "2025-01-02,10:00,1.00,C1\n" * 3 + f"{date},{time},1.00,C2\n"
+    found = whole("date,time,amount,customer\n" + rows, "Europe/Paris")
+    told = [(one.at.hour, one.at.minute) for one in found.members.get("C2", ())]
+    assert told == ([] if clock is None else [clock])
+    assert [(one.line, one.why) for one in found.rejects] == ([(5, "time")] if clock is None else [])
+
+
+def test_a_column_is_guessed_to_be_the_time_by_what_stands_in_it() -> None:
+    assert "time" not in columns_of("date,lifetime value,amount\n2025-01-01,250.00,1.00\n").places
+    assert columns_of("date,hour,amount\n2025-01-01,1015,1.00\n").places["time"] == 1
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "amount"),
+    [
+        ("1,234.50", "2", 246_900),
+        ("1,234", "2", 246_800),
+        ("€2.50", "1,200", 300_000),
+        ("2.50", "0.350", 88),
+        ("0.125", "8", 100),
+        ("1,23,4", "2", None),
+    ],
+)
+def test_thousands_are_no_decimals(price: str, quantity: str, amount: int | None) -> None:
+    text = "InvoiceNo,Quantity,InvoiceDate,UnitPrice,CustomerID\n1,6,2025-01-01 10:00,2.55,C1\n"
+    text += f'2,"{quantity}",2025-01-02 10:00,"{price}",C2\n'
+    found = whole(text)
+    assert [one.lines[0].amount_minor for one in found.members.get("C2", ())] == ([] if amount is None else [amount])
+    assert [one.why for one in found.rejects] == (["price"] if amount is None else [])
+
+
+def test_pieces_that_are_all_written_with_decimals_are_no_thousands() -> None:
+    row = "05/01/2025;10:00;{0};L;A;B;{1};1,00;C8\n"
+    text = FRENCH.splitlines(keepends=True)[0] + row.format(1, "1.000") + row.format(2, "1.250")
+    assert [one.lines[0].quantity_milli for one in whole(text).members["C8"]] == [1000, 1250]
+
+
+def test_a_mark_that_the_next_one_closes_swallows_no_line_in_silence() -> None:
+    """The end of a customer's name is missing, and the next line has a mark by chance."""
+    swallowed = '05/01/2025;10:00;T8;L;A;B;1;1,00;"C8\n' + '05/01/2025;10:00;T9;L;"A";B;1;1,00;"C9"\n'
+    found = whole(FRENCH + swallowed + "06/01/2025;10:00;T10;L;A;B;1;1,00;C7\n")
+    assert (found.rows, [(one.line, one.why) for one in found.rejects]) == (7, [(6, "quote"), (7, "quote")])
+    said = FRENCH.replace("Client\n", "Client;Note\n") + '05/01/2025;10:00;T8;L;A;B;1;1,00;C8;"two\nlines"\n'
+    assert len(whole(said).members["C8"]) == 1, "a note over two lines says nothing of the sale"
+
+
+def test_lines_of_several_lengths_do_not_make_the_decimal_comma_what_parts_the_cells() -> None:
+    longer = FRENCH.splitlines()
+    ragged = "\n".join([longer[0] + ";Note", *longer[1:], *(f"{one};x" for one in longer[1:])])
+    assert columns_of(ragged).delimiter == ";"

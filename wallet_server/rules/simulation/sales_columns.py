@@ -28,7 +28,8 @@ _UNIT = ("unit", "piece price", "prix u", "p.u")
 @dataclass(frozen=True)
 class Columns:
     """How a file is to be read: `places` say for each field its column, counted from 0; `names` are all columns as the
-    header has them, empty without one."""
+    header has them, empty without one. `in_pieces`: quantities are written without decimals; a sign in one parts
+    thousands."""
 
     delimiter: str
     header: bool
@@ -36,6 +37,7 @@ class Columns:
     places: Mapping[str, int]
     date_order: DateOrder
     decimal: Decimal
+    in_pieces: bool = False
 
     def place(self, field: str) -> int | None:
         """The column of a field, None where the file has none."""
@@ -121,23 +123,45 @@ def _guessed(head: str) -> Columns:
         if field in places:
             continue
         place = till_export.named(short, parts, tuple(places.values()))
-        if place is not None:
+        if place is not None and (
+            field != "time"
+            or till_export.ratio_of(_column(head, layout.delimiter, layout.header, place), _is_time) >= 0.5
+        ):
             places[field] = place
     if "quantity" in places and names and any(part in short[layout.amount] for part in _UNIT):
         places["price"] = places.pop("amount")
     return Columns(layout.delimiter, layout.header, names, places, layout.date_order, layout.decimal)
 
 
+def _column(head: str, delimiter: str, header: bool, place: int) -> list[str]:
+    rows = [cells for _, _, cells in till_export.some(head, delimiter) if cells][int(header) :]
+    return [clean(cells[place])[: till_export.MAX_CELL] for cells in rows if place < len(cells)]
+
+
+def _is_time(cell: str) -> bool:
+    return till_export.clock_in(cell) is not None
+
+
 def _read_as(head: str, columns: Columns) -> Columns:
     """The order of dates and the sign of decimals, as the columns that are now named have them."""
-    rows = [cells for _, _, cells in till_export.some(head, columns.delimiter) if cells][int(columns.header) :]
 
     def of(place: int) -> list[str]:
-        return [clean(cells[place])[: till_export.MAX_CELL] for cells in rows if place < len(cells)]
+        return _column(head, columns.delimiter, columns.header, place)
 
     amounts = columns.places.get("amount", columns.places.get("price", 0))
+    decimal = till_export.decimal_of(of(amounts), columns.delimiter)
+    pieces = of(columns.places["quantity"]) if "quantity" in columns.places else []
     return replace(
         columns,
         date_order=till_export.date_order_of(of(columns.places["date"])),
-        decimal=till_export.decimal_of(of(amounts), columns.delimiter),
+        decimal=decimal,
+        in_pieces=_in_pieces([one for one in pieces if one], decimal),
+    )
+
+
+def _in_pieces(cells: Sequence[str], decimal: Decimal) -> bool:
+    """Whether nothing has decimals and something no sign at all: what is written with decimals is so in every line."""
+    plain_ones = [one for one in cells if "," not in one and "." not in one]
+    return bool(plain_ones) and all(
+        one in plain_ones or till_export.GROUPED[decimal].fullmatch(till_export.bare(one)) for one in cells
     )

@@ -19,7 +19,18 @@ from wallet_server.errors import Invalid
 from wallet_server.rules.baskets.baskets import Line
 from wallet_server.rules.simulation.customers import Purchase
 from wallet_server.rules.simulation.sales_columns import Columns
-from wallet_server.rules.simulation.till_export import MAX_CELL, clean, day_of, minor_of, records
+from wallet_server.rules.simulation.till_export import (
+    GROUPED,
+    MAX_CELL,
+    TIME,
+    Decimal,
+    bare,
+    clean,
+    clock_in,
+    day_of,
+    minor_of,
+    records,
+)
 
 MAX_ROWS = 20_000_000
 MAX_MINOR = 10**12
@@ -29,9 +40,7 @@ TOLD_EVERY = 20_000
 
 Why = Literal["date", "time", "amount", "price", "quantity", "tax", "short", "quote", "too-large"]
 
-_TIME = re.compile(r"(\d{1,2})\s*[:hH]\s*(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*([AaPp]\.?[Mm])?")
 _NUMBER = re.compile(r"([-+]?)(\d{0,12})(?:[.,](\d{0,6}))?")
-_SPACES = re.compile(r"[\s'’]")
 
 
 _NEW: Callable[..., Line] = tuple.__new__
@@ -129,8 +138,8 @@ class _Reader:
         self._columns, self._zone = columns, ZoneInfo(zone)
         self._which, self._of = share
         self._found = Histories()
-        self._open: dict[tuple[str | None, str, int], list[Line]] = {}
-        self._before: tuple[str | None, ...] | None = None
+        self._open: dict[tuple[str | None, str, int, str | None], list[Line]] = {}
+        self._before: tuple[object, ...] | None = None
         self._lines: list[Line] = []
         self._names: dict[str, str] = {}
         self._shares: dict[str, int] = {}
@@ -138,6 +147,7 @@ class _Reader:
         self._amounts: dict[str, int] = {}
         self._pieces: dict[str, int] = {}
         self._scale = 10**exponent
+        self._places = frozenset(columns.places.values())
         place = columns.places.get
         self._date, self._time, self._amount = columns.places["date"], place("time"), place("amount")
         self._price, self._quantity, self._tax = place("price"), place("quantity"), place("tax")
@@ -150,7 +160,7 @@ class _Reader:
         """Reads a record, if it is of this share; one that is none has `span` lines, all of them left out."""
         if self._of > 1 and self._share(cells) != self._which:
             return
-        if cells is None:
+        if cells is None or (span > 1 and self._swallowed(cells)):
             self._found.rows += span
             self._found.rejects += [Reject(each, "quote", "") for each in range(line - span + 1, line + 1)]
             return
@@ -163,6 +173,10 @@ class _Reader:
         except _Bad as bad:
             text = self._columns.delimiter.join(cells)[:MAX_CELL]
             self._found.rejects.append(Reject(line, bad.why, text))
+
+    def _swallowed(self, cells: list[str]) -> bool:
+        """Whether a record of several lines is none: a quotation mark was closed by chance, by one of another line."""
+        return len(cells) <= self._need or any("\n" in cells[one] for one in self._places if one < len(cells))
 
     def owner(self) -> Owns:
         """What tells whether a line without any quotation mark is of this share, and how other such lines begin of
@@ -201,7 +215,8 @@ class _Reader:
         goods = self._name(cells, self._sku), self._name(cells, self._category)
         bought: Line = _NEW(Line, (*goods, quantity, amount, tax, False))
         # Nearly every line is of the receipt of the line before.
-        raw = None if self._receipt is None else (customer, cells[self._date], *cells[self._receipt :][:1])
+        shop = None if self._store is None else cells[self._store :][:1]
+        raw = None if self._receipt is None else (customer, cells[self._date], shop, *cells[self._receipt :][:1])
         if raw is not None and raw == self._before:
             self._lines.append(bought)
             return
@@ -210,7 +225,8 @@ class _Reader:
         if receipt is None and not timed:
             self._begin(customer, at, cells, [bought], timed)
             return
-        key = (customer, receipt or at.isoformat(), at.toordinal())
+        # Each shop counts its receipts for itself.
+        key = (customer, receipt or at.isoformat(), at.toordinal(), _text(cells, self._store))
         found = self._open.get(key)
         if found is None:
             found = self._open[key] = [bought]
@@ -241,23 +257,25 @@ class _Reader:
     # ---------------------------------------------------------------------- cells
 
     def _moment(self, cells: list[str]) -> tuple[datetime, bool]:
-        cell = cells[self._date]
+        cell, clock = cells[self._date], ""
         if self._time is not None and self._time < len(cells):
-            cell = f"{cell} {cells[self._time]}"
-        found = self._moments.get(cell)
+            clock = cells[self._time]
+        key = f"{cell}\n{clock}"
+        found = self._moments.get(key)
         if found is None:
-            found = self._read_moment(cell)
+            found = self._read_moment(clean(cell)[:60], clean(clock)[:60])
             if len(self._moments) >= MOST_KEPT:
                 self._moments.clear()
-            self._moments[cell] = found
+            self._moments[key] = found
         return found
 
-    def _read_moment(self, cell: str) -> tuple[datetime, bool]:
-        text = clean(cell)[:60]
-        day = day_of(text, self._columns.date_order)
+    def _read_moment(self, cell: str, clock: str) -> tuple[datetime, bool]:
+        """Of a date, which may have the time behind it, and of the time where that has a column of its own."""
+        day = day_of(cell, self._columns.date_order)
         if day is None:
             raise _Bad("date")
-        if len(text) > 10 and text[4:5] == "-":
+        text = f"{cell} {clock}".rstrip()
+        if len(text) > 10 and text[4:5] == "-" and (not clock or ":" in clock):
             try:
                 whole = datetime.fromisoformat(text)
             except ValueError:
@@ -265,17 +283,17 @@ class _Reader:
             else:
                 local = whole.replace(tzinfo=self._zone) if whole.tzinfo is None else whole.astimezone(self._zone)
                 return local, True
-        clock = _TIME.search(text, 6)
-        if clock is None:
-            if ":" in text:
+        found = clock_in(clock) if clock else TIME.search(cell, 6)
+        if found is None:
+            if clock or ":" in cell:
                 raise _Bad("time")
             return datetime.combine(date.fromordinal(day), time(12), self._zone), False
-        return datetime.combine(date.fromordinal(day), _clock(clock), self._zone), True
+        return datetime.combine(date.fromordinal(day), _clock(found), self._zone), True
 
     def _worth(self, cells: list[str], quantity: int) -> int:
         if self._amount is not None:
             return self._minor(cells[self._amount], "amount")
-        price = _exact(cells[self._price or 0])
+        price = _exact(cells[self._price or 0], self._columns.decimal)
         if price is None:
             raise _Bad("price")
         exact = price * self._scale * quantity / 1000
@@ -302,7 +320,8 @@ class _Reader:
     def _thousandths(self, cell: str, what: Why) -> int:
         pieces = self._pieces.get(cell)
         if pieces is None:
-            exact = Fraction(1) if not cell.strip() else _exact(cell)
+            decimal = self._columns.decimal if self._columns.in_pieces else None
+            exact = Fraction(1) if not cell.strip() else _exact(cell, decimal)
             if exact is None or (exact * 1000).denominator != 1:
                 raise _Bad(what)
             if abs(exact) > MAX_MINOR:
@@ -333,8 +352,12 @@ def _text(cells: Sequence[str], place: int | None) -> str | None:
     return text[:MAX_CELL] or None
 
 
-def _exact(cell: str) -> Fraction | None:
-    found = _NUMBER.fullmatch(_SPACES.sub("", clean(cell)[:40]))
+def _exact(cell: str, decimal: Decimal | None) -> Fraction | None:
+    """A number; where it is known what stands before its decimals (`decimal`), the other sign parts thousands."""
+    text = bare(clean(cell)[:40])
+    if decimal is not None:
+        text = text.replace("." if decimal == "," else ",", "") if GROUPED[decimal].fullmatch(text) else text
+    found = _NUMBER.fullmatch(text)
     if found is None or not (found.group(2) or found.group(3)):
         return None
     parts = found.group(3) or ""
@@ -343,7 +366,7 @@ def _exact(cell: str) -> Fraction | None:
 
 
 def _clock(found: re.Match[str]) -> time:
-    hour, minute, second = int(found.group(1)), int(found.group(2)), int(found.group(3) or 0)
+    hour, minute, second = int(found.group(1)), int(found.group(2) or 0), int(found.group(3) or 0)
     half = (found.group(4) or "").replace(".", "").lower()
     if half:
         hour = hour % 12 + (12 if half == "pm" else 0)

@@ -147,12 +147,19 @@ _MONTHS = {
     )
     for name in names.split()
 }
+TIME = re.compile(r"(\d{1,2})\s*[:hH]\s*(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*([AaPp]\.?[Mm])?")
+_CLOCKS = (re.compile(r"(\d{1,2})(\d{2})?(\d{2})?()"), re.compile(r"(?!0\.)(\d{1,2})\.(\d{2})(?:\.(\d{2}))?()"))
 _NUMBER = {
     ",": re.compile(r"(\d{1,3}(?:\.\d{3})+|\d+)?(?:,(\d*))?"),
     ".": re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)?(?:\.(\d*))?"),
 }
 _NOISE = re.compile(r"[\s'’€$£]|EUR|USD|GBP|CHF", re.IGNORECASE)
 MAX_DIGITS = 12
+GROUPED: dict[Decimal, re.Pattern[str]] = {
+    ",": re.compile(r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d*)?"),
+    ".": re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"),
+}
+"""A number whose thousands are parted, by what stands before the decimals."""
 
 
 def day_of(cell: str, order: DateOrder) -> int | None:
@@ -180,15 +187,26 @@ def day_of(cell: str, order: DateOrder) -> int | None:
         return None
 
 
+def clock_in(cell: str) -> re.Match[str] | None:
+    """Hour, minute, second and half of the day in a column that holds nothing but times, with or without a colon."""
+    found = next((one for clock in _CLOCKS if (one := clock.fullmatch(cell))), None) or TIME.search(cell)
+    return found if found is not None and int(found[1]) < 24 and int(found[2] or 0) < 60 else None
+
+
 def _month(name: str) -> int:
     short = plain(name)
     return _MONTHS.get(short[:4]) or _MONTHS.get(short[:3]) or 0
 
 
+def bare(cell: str) -> str:
+    """A number without blanks and signs of money."""
+    return _NOISE.sub("", cell).replace("\u2212", "-")
+
+
 def minor_of(cell: str, decimal: Decimal) -> int | None:
     """An amount in hundredths; None when it is none, or is finer than that. A minus may stand behind; brackets are
     one too."""
-    text = _NOISE.sub("", cell).replace("\u2212", "-")
+    text = bare(cell)
     negative = False
     if text.startswith("(") and text.endswith(")"):
         negative, text = True, text[1:-1]
@@ -231,7 +249,7 @@ def guess(text: str) -> Layout:
     body = sample[1:] if header else sample
     columns = [[clean(cells[n])[:MAX_CELL] for cells in body if n < len(cells)] for n in range(width)]
     names = [plain(first[n]) if header and n < len(first) else "" for n in range(width)]
-    days = [_ratio(column, is_day) for column in columns]
+    days = [ratio_of(column, is_day) for column in columns]
     when = max(range(width), key=lambda n: days[n], default=0)
     amounts = [_amount_score(names[n], columns[n]) if n != when and days[n] < 0.5 else -1.0 for n in range(width)]
     how_much = max(range(width), key=lambda n: amounts[n], default=0)
@@ -269,12 +287,12 @@ def delimiter_of(text: str) -> str:
 
 
 def _regular(text: str, delimiter: str) -> tuple[int, int]:
-    """How many records have the most usual number of cells (more than one), and how many cells that are."""
+    """How many cells stand in the records that have the same number of them (more than one), and how many these are."""
     counts: dict[int, int] = {}
     for _, _, cells in some(text, delimiter):
         if cells and len(cells) <= MAX_COLUMNS:
             counts[len(cells)] = counts.get(len(cells), 0) + 1
-    return max(((many, width) for width, many in counts.items() if width > 1), default=(0, 0))
+    return max(((many * (width - 1), many) for width, many in counts.items() if width > 1), default=(0, 0))
 
 
 def is_day(cell: str) -> bool:
@@ -286,18 +304,19 @@ def _is_amount(cell: str) -> bool:
     return minor_of(cell, ",") is not None or minor_of(cell, ".") is not None
 
 
-def _ratio(column: Sequence[str], test: object) -> float:
+def ratio_of(column: Sequence[str], test: object) -> float:
+    """The part of the filled cells that pass a test."""
     filled = [cell for cell in column if cell]
     return sum(map(test, filled)) / len(filled) if filled and callable(test) else 0.0
 
 
 def _amount_score(name: str, column: Sequence[str]) -> float:
     """Above zero for what may be an amount; a telling name and decimals speak for it."""
-    if (share := _ratio(column, _is_amount)) < 0.5:
+    if (share := ratio_of(column, _is_amount)) < 0.5:
         return -1.0
     named = next((len(_AMOUNT_NAMES) - n for n, part in enumerate(_AMOUNT_NAMES) if part in name), 0)
     other = any(part in name for part in (*_NOT_AMOUNT, *_CUSTOMER_NAMES, *_RECEIPT_NAMES))
-    decimals = _ratio(column, lambda cell: bool(re.search(r"[.,]\d{1,2}\D*$", cell)))
+    decimals = ratio_of(column, lambda cell: bool(re.search(r"[.,]\d{1,2}\D*$", cell)))
     return share + decimals + named - (20 if other and not named else 10 if other else 0) + 25
 
 
