@@ -181,6 +181,13 @@ def vars_of(rule: dict[str, Any]) -> dict[str, Any]:
     return dict(rule)
 
 
+def test_who_had_a_deal_was_rewarded() -> None:
+    deal = {"id": "ten", "names": {"fr": "10 %", "en": "10%"}, "percent": {"percent": 10, "minimum_minor": 1000}}
+    histories = {"had": [bought(0, 2_000)], "has": [bought(1, 500)]}
+    found = simulated(programme(deals=[deal]), histories)
+    assert found.never.named == (("has", 500),)
+
+
 def test_deals_and_caps_are_those_of_the_till() -> None:
     earn = default_document("x")["earn"]
     earn[0]["cap"] = {"units": 30, "window": "day"}

@@ -203,6 +203,7 @@ class _Member:
             return None
         bill = Bill(engine.programme, purchase.lines, dealt.deals)
         self._give(DEALS, sum(sum(taken.off.values()) for taken in bill.taken))
+        self.gifts += 1
         return bill
 
     # ---------------------------------------------------------------------- what is used
