@@ -24,6 +24,8 @@ from wallet_server.rules.tiers.tiers import level_for, rank
 MOMENT = timedelta(microseconds=1)
 MOST_LOOKS = 400
 """Days on which a standing was to be looked at and was not: yearly ones of a clock that was moved, and to spare."""
+MISSED = timedelta(days=1)
+"""Every night looks: what has been due for longer was missed."""
 
 
 def settle_tier(
@@ -107,7 +109,7 @@ def restand(
 
     for _ in range(MOST_LOOKS):
         due = after.due_at
-        if due is None or due >= now:
+        if due is None or due > now - MISSED:
             break
         after = looked(after, reached(due), due)
     after = looked(after, deserved, now)
