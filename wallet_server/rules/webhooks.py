@@ -57,6 +57,8 @@ OVERLAP = timedelta(hours=24)
 """How long messages are signed under the secret before, too, unless the merchant says otherwise."""
 MOST_URL = 1000
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SPECIAL = tuple(ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
+"""No public host has these (IANA's registries of special purpose), though Python calls some of them global."""
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|[0-9A-Fa-f:.]+")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -74,6 +76,7 @@ def may_be_reached(text: str, sandbox: bool) -> bool:
         return sandbox
     # Site-local (RFC 3879) is called global, though no network ever carried it across.
     local = isinstance(inner, ipaddress.IPv6Address) and (inner.teredo is not None or inner.is_site_local)
+    local = local or any(inner in network for network in _SPECIAL)
     return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner.is_unspecified or local)
 
 
