@@ -26,7 +26,8 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.counter import refunds, till
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.passes import devices
-from wallet_server.actions.people import enrol, importing
+from wallet_server.actions.people import enrol, importing, leaving
+from wallet_server.actions.programme import programs
 from wallet_server.actions.purse import coupons, engaging, goodwill, vouchers
 from wallet_server.errors import Conflict
 from wallet_server.records import parties
@@ -155,6 +156,25 @@ def _forgiven(world: World) -> None:
     refunds.refund(world.ctx, world.till, refunds.Returned(sold["id"], world.number(), (), 9_000), None)
 
 
+def _left_owing(world: World) -> None:
+    """Whoever leaves owes units, where the programme lets members owe; somebody else stays."""
+    for negative in ("debt", "zero"):
+        programs.publish_version(
+            world.ctx,
+            world.merchant,
+            world.programme,
+            document() | {"refunds": {"negative": negative}},
+            world.wish("publish", {"n": world.number()}),
+        )
+        if negative == "debt":
+            holder = world.enrol()
+            sold = world.sell(holder, 10_000)
+            world.redeem(holder, 90)
+            till.reverse_sale(world.ctx, world.till, sold["id"], None)
+            leaving.leave(world.ctx, world.merchant, holder.member)
+    world.sell(world.enrol(), 1_000)
+
+
 def _borne(world: World) -> None:
     """More than there was is spent without a network: the shop bears it."""
     holder, device = world.enrol(), OfflineTill(world, world.founded.till_key)
@@ -186,6 +206,7 @@ DOING: dict[str, Callable[[World], None]] = {
     "earn.refund": _refund_that_gives,
     "forgive.refund": _forgiven,
     "forgive.offline": _borne,
+    "forgive.left": _left_owing,
     "coupon.welcome": _welcome_coupon,
     "coupon.conversion": _conversion,
     "coupon.reward": _reward,

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tests.world import Holder, World, founded
 from wallet_server.actions.books import accounting
 from wallet_server.actions.books.accounting import Question
+from wallet_server.actions.counter import till
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.people import leaving, merging
 from wallet_server.actions.purse import holding
@@ -82,6 +83,28 @@ def test_what_has_no_end_is_booked_off_as_of_leaving(world: World) -> None:
     assert [-one.amount for one in lines if (one.currency, one.purpose) == ("points", "breakage")] == [-30]
     night(world)
     assert len(expired(world, leaves)) == len(booked), "once"
+
+
+def test_what_whoever_leaves_owes_is_no_less_of_what_others_have(world: World) -> None:
+    stays, leaves = world.enrol(), world.enrol()
+    world.sell(stays, 10_000)
+    world.clock.forward(days=20)
+    upkeep.schedule(world.ctx)
+    world.work()
+    alone = owed(world)
+    sold = world.sell(leaves, 3_000)
+    world.redeem(leaves, 30)
+    till.reverse_sale(world.ctx, world.till, sold["id"], None)
+    assert owed(world)["points"] == alone["points"] - 30
+    left = world.clock.forward(hours=1)
+    leaving.leave(world.ctx, world.merchant, leaves.member)
+    assert owed(world) == alone, "nobody will ever pay it"
+    with world.ctx.look() as tx:
+        (borne,) = tx.execute(sa.select(ledger_entries).where(ledger_entries.c.kind == ledger.FORGIVE)).all()
+    assert (borne.reason, borne.effective_at, borne.merchant_id) == ("forgive.left", left, world.founded.merchant_id)
+    leaving.leave(world.ctx, world.merchant, leaves.member)
+    night(world)
+    assert owed(world) == alone
 
 
 def test_who_becomes_one_with_another_member_loses_nothing(world: World) -> None:

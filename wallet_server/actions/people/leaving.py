@@ -2,7 +2,8 @@
 
 A card that is over is told so once, without a sound: its phones fetch a last version that is void and names no service,
 and never ask again. What was collected stays in the books; what whoever leaves has without an end ends then, and the
-night books it off. Where a vendor keeps what it was given, whoever leaves takes everything of their own along.
+night books it off; what they owe is borne by the merchant. Where a vendor keeps what it was given, whoever leaves takes
+everything of their own along.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from wallet_server.actions.context import Context
+from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.passes import cards
 from wallet_server.actions.passes.issuing import issue_pass
@@ -20,15 +21,18 @@ from wallet_server.records import jobs
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import issues, passes
 from wallet_server.records.people import erasing, members, recovery
-from wallet_server.records.people.members import PROMOTIONS
+from wallet_server.records.people.members import PROMOTIONS, MemberRow
 from wallet_server.records.programme import programmes
-from wallet_server.records.purse import engagement, lots
+from wallet_server.records.purse import engagement, lots, overdrawing
+from wallet_server.records.purse.ledger import Booking
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 from wallet_server.records.vendors import vendors
 
 LEFT = "left"
 """The source of the consent that ends when its member leaves."""
+BORNE = "forgive.left"
+"""Why nobody owes any more what a member owed."""
 
 
 def cancel(ctx: Context, scope: Scope, member: str, card: str) -> Facts:
@@ -89,12 +93,33 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
             engagement.set_birthday(tx, found.id, None)
             coupons.cancel(tx, found.id, at)
             lots.end(tx, found.id, at)
+            _bear(tx, found, at)
             recovery.end_codes(tx, found.id, at)
             erasing.forget(tx, found.id, ctx.clock())
             deeds.add(tx, scope, deeds.LEFT, at, about=found.public_id)
             _retire(ctx, tx, recovery.copies(tx, found.id), _kept(ctx, tx, found.id))
     ctx.ring()
     return {"member": member, "left_at": at.isoformat()}
+
+
+def _bear(tx: Tx, member: MemberRow, at: datetime) -> None:
+    """What the member owes is borne by the merchant that it is owed to: nobody will pay it, and it would be less of
+    what others have."""
+    for one in overdrawing.owing(tx, member.id):
+        booking = Booking(
+            public_id=new_id("ent"),
+            programme_id=member.programme_id,
+            member_id=member.id,
+            merchant_id=one.merchant_id,
+            programme_version_id=one.programme_version_id,
+            rule_id=one.rule_id,
+            reason=BORNE,
+            params={"entry": one.entry},
+            state={"tier": member.tier},
+            effective_at=at,
+            recorded_at=at,
+        )
+        overdrawing.forgive(tx, booking, one.purse, one.debt, booking.public_id, BORNE)
 
 
 def _hold(tx: Tx, member_id: int) -> datetime | None:

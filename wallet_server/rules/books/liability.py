@@ -223,6 +223,7 @@ WAYS: dict[str, Way] = {
     "earn.refund": Way(sold=False),
     "forgive.refund": Way(sold=False),
     "forgive.offline": Way(sold=False),
+    "forgive.left": Way(sold=False),
     "coupon.welcome": Way(sold=False),
     "coupon.conversion": Way(sold=False),
     "coupon.reward": Way(sold=False),
