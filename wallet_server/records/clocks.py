@@ -25,6 +25,7 @@ CHANGES = "account-clocks"
 _ZERO = timedelta(0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AHEAD: ContextVar[timedelta] = ContextVar("ahead", default=_ZERO)
+_BEHIND: ContextVar[timedelta] = ContextVar("behind", default=_ZERO)
 SLICE = 500
 _FAR = 2**61
 """Beyond this a job's time is no time but a mark."""
@@ -37,28 +38,40 @@ def ahead() -> timedelta:
 
 def enter(offset: timedelta) -> None:
     """From here on, in this thread, work is done in the time of an account that is so far ahead."""
-    _AHEAD.set(offset)
+    _AHEAD.set(offset - _BEHIND.get())
 
 
 @contextmanager
 def shifted(offset: timedelta) -> Iterator[None]:
     """The same for what is done inside."""
     before = _AHEAD.get()
-    _AHEAD.set(offset)
+    enter(offset)
     try:
         yield
     finally:
         _AHEAD.set(before)
 
 
+@contextmanager
+def behind(by: timedelta) -> Iterator[None]:
+    """Inside, an account that is entered is not there yet, by so much: its clock was moved, and what fell due on the
+    way is being done. Jobs are kept by where it stands."""
+    before = _BEHIND.get()
+    _BEHIND.set(by)
+    try:
+        yield
+    finally:
+        _BEHIND.set(before)
+
+
 def micros(at: datetime) -> int:
     """Microseconds since 1970, UTC, of everybody's time: `at` is in the time of the work that is being done."""
-    return (at - _AHEAD.get() - _EPOCH) // timedelta(microseconds=1)
+    return (at - _AHEAD.get() - _BEHIND.get() - _EPOCH) // timedelta(microseconds=1)
 
 
 def instant(value: int) -> datetime:
     """Inverse of `micros`."""
-    return _EPOCH + timedelta(microseconds=value) + _AHEAD.get()
+    return _EPOCH + timedelta(microseconds=value) + _AHEAD.get() + _BEHIND.get()
 
 
 def here(at: datetime | None) -> datetime | None:

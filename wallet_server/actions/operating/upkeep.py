@@ -64,11 +64,12 @@ def schedule(ctx: Context) -> None:
     """See to it that the nightly job stands, and say which certificates end soon; called when a worker starts."""
     with ctx.change() as tx:
         if not jobs.stands(tx, NIGHTLY, ALL):
-            jobs.put(tx, [jobs.Put(NIGHTLY, ALL, jobs.SERVICE, _next_night(ctx.now()))])
+            jobs.put(tx, [jobs.Put(NIGHTLY, ALL, jobs.SERVICE, next_night(ctx.now()))])
     certificate_days.warn(ctx)
 
 
-def _next_night(now: datetime) -> datetime:
+def next_night(now: datetime) -> datetime:
+    """When the next night is looked after."""
     tonight = datetime.combine(now.date(), _AT)
     return tonight if tonight > now else tonight + timedelta(days=1)
 
@@ -120,7 +121,7 @@ def _night(ctx: Context, lease: Lease) -> None:
         offline = applying.nudge(ctx, tx)
         more = [ALERTS] if _forget_alerts(tx, now) else []
         more += [ANSWERS] if webhooks.forget(tx, now) else []
-        jobs.settle(tx, [lease], {lease.id: Again(_next_night(now), lease.lane)})
+        jobs.settle(tx, [lease], {lease.id: Again(next_night(now), lease.lane)})
         yesterday = now.date() - timedelta(days=1)
         ahead = [f"{CLOCK}:{account}" for account in clocks.everyone(tx)]
         keys = (_days_key(yesterday, 0), EXPIRY, COUPONS, OVER, *ahead, *more)

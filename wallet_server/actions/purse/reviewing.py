@@ -20,7 +20,7 @@ from wallet_server.records import jobs
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import Lease, Put
 from wallet_server.records.people import members
-from wallet_server.records.programme import programmes
+from wallet_server.records.programme import drafts, programmes
 from wallet_server.records.purse import metrics
 from wallet_server.records.purse import standing as standings
 from wallet_server.records.purse.standing import Due
@@ -109,6 +109,18 @@ def _programmes(ctx: Context, tx: Tx, place: str) -> list[str]:
         if programme is not None and programme.ladder is not None and moves_by_itself(programme.ladder):
             following.append(f"{MEMBERS}:{key}:0")
     return following + ([f"{PROGRAMMES}:{ids[-1]}"] if len(ids) == PROGRAMME_SLICE else [])
+
+
+def restless(ctx: Context, tx: Tx, account_id: int) -> int:
+    """How many members of this account there are whose tiers each night matters to, as they move by nothing but
+    time."""
+    count = 0
+    for key in programmes.of_account(tx, account_id):
+        row = programmes.programme_by_id(tx, key)
+        programme = _readable(ctx, tx, row.version_id) if row.version_id else None
+        if programme is not None and programme.ladder is not None and moves_by_itself(programme.ladder):
+            count += drafts.span(tx, key).count
+    return count
 
 
 def _members(ctx: Context, tx: Tx, place: str) -> list[str]:
