@@ -235,4 +235,4 @@ def test_pictures_are_shown_and_fit_into_a_readme() -> None:
     shown = README.read_text("utf-8") + (TOP / "docs/benchmarks.md").read_text("utf-8")
     for picture in pictures:
         assert picture.stat().st_size < 250_000
-        assert f"pictures/{picture.name})" in shown or f"pictures/{picture.name}\"" in shown, picture.name
+        assert f"pictures/{picture.name})" in shown or f'pictures/{picture.name}"' in shown, picture.name

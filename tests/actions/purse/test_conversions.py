@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from tests.conftest import NewDatabase
 from tests.world import Holder, World, founded
-from wallet_server.actions.counter import refunds, till
+from wallet_server.actions.counter import refunds, reversal, till
 from wallet_server.actions.counter.checkout import Uses
 from wallet_server.actions.counter.refunds import Returned
 from wallet_server.actions.counter.till import SaleLine
 from wallet_server.actions.once import Facts
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.people import merging
-from wallet_server.actions.purse import coupons, goodwill, vouchers
+from wallet_server.actions.purse import coupons, goodwill, holding, vouchers
 from wallet_server.actions.purse.coupons import Using
 from wallet_server.actions.purse.goodwill import Given
 from wallet_server.records.passes import passes
@@ -188,3 +188,50 @@ def test_two_who_become_one_have_the_voucher_that_both_together_reach(world: Wor
     wish = world.wish("merge", {"kept": one.member, "merged": other.member})
     merging.by_staff(world.ctx, world.merchant, one.member, other.member, "joined-twice", None, wish)
     assert stands(world, one) == (131, ["issued"])
+
+
+def aside(world: World, holder: Holder) -> str:
+    """400 of the 480 points that the member has are put aside, and 100 more earned: 180 can be spent."""
+    sell(world, holder, 48_000)
+    wanted = holding.Wanted(holder.code, None, 400, world.number(), None)
+    held = holding.authorise(world.ctx, world.till, wanted, None)[0]["id"]
+    sell(world, holder, 10_000)
+    assert stands(world, holder) == (180, [])
+    return str(held)
+
+
+def test_what_was_put_aside_and_comes_back_is_enough_for_a_voucher(world: World) -> None:
+    holder = world.enrol()
+    facts, _ = holding.release(world.ctx, world.till, aside(world, holder), None)
+    assert len(facts["vouchers"]) == 1
+    assert facts["balances"]["points"] == 80
+    assert [(one["reason"], one["amount"]) for one in facts["entries"]] == [
+        ("release.hold", 400),
+        ("burn.conversion", -500),
+    ]
+    assert stands(world, holder) == (80, ["issued"])
+
+
+def test_what_is_left_of_a_part_that_was_used_is_enough_for_a_voucher(world: World) -> None:
+    holder = world.enrol()
+    facts, _ = holding.capture(world.ctx, world.till, aside(world, holder), 50, None)
+    assert len(facts["vouchers"]) == 1
+    assert stands(world, holder) == (30, ["issued"])
+
+
+def test_a_reservation_that_nobody_used_is_enough_for_a_voucher_once_its_time_is_over(world: World) -> None:
+    holder = world.enrol()
+    aside(world, holder)
+    world.clock.forward(days=8)
+    world.work()
+    assert stands(world, holder) == (80, ["issued"])
+
+
+def test_a_redemption_that_is_undone_is_enough_for_a_voucher(world: World) -> None:
+    holder = world.enrol()
+    sell(world, holder, 48_000)
+    spent = world.redeem(holder, 400)
+    sell(world, holder, 10_000)
+    facts, _ = reversal.reverse_entry(world.ctx, world.till, spent["entries"][0]["id"], None)
+    assert len(facts["vouchers"]) == 1
+    assert stands(world, holder) == (80, ["issued"])

@@ -8,7 +8,7 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter.bookings import UNDO, counter_booking, facts_of
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.passes import cards
-from wallet_server.actions.purse import giving_back, standing
+from wallet_server.actions.purse import conversions, giving_back, standing
 from wallet_server.actions.telling import hooks
 from wallet_server.errors import Conflict
 from wallet_server.records.counter import correcting, sales
@@ -44,11 +44,14 @@ def reverse_entry(ctx: Context, scope: Scope, entry: str, key: str | None) -> tu
         purse = ledger.purses(tx, member.id)[row.currency]
         giving_back.undo_reward(tx, member.programme_id, member.id, row.public_id, row.params, booking)
         posted = correcting.reverse(tx, booking, purse, row.id, lambda: new_id("ent"))
-        after = standing.settle_tier(ctx, tx, programme, member.id, tier, posted)
+        balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
+        made = conversions.settle(ctx, tx, programme, member.version_id, booking, balances)
+        after = standing.settle_tier(ctx, tx, programme, member.id, tier, [*posted, *made.posted])
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
-        balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
-        facts = facts_of(member, entry, posted, tier, after, balances, now)
+        made.ring(tx, member.id, now)
+        entries, balances, more = made.told(posted, balances, {})
+        facts = facts_of(member, entry, entries, tier, after, balances, now, **more)
         hooks.tell(ctx, tx, hooks.UNREDEEMED, member.programme_id, scope.merchant_id, now, facts)
         return facts
 

@@ -18,7 +18,8 @@ from wallet_server.actions.counter.scanning import Proof, held_member, noted, tr
 from wallet_server.actions.counter.till import at_till, purses_of, spendable_currency
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.passes import cards, reissuing
-from wallet_server.actions.purse import standing
+from wallet_server.actions.purse import conversions, standing
+from wallet_server.actions.purse.conversions import Made
 from wallet_server.actions.telling import hooks
 from wallet_server.errors import Conflict
 from wallet_server.records import jobs
@@ -80,7 +81,7 @@ def authorise(ctx: Context, scope: Scope, wanted: Wanted, key: str | None) -> tu
         # A row of its own, so that no till waits for another.
         jobs.put(tx, [Put(LAPSE, str(hold_id), jobs.SERVICE, ends)])
         hold = holds.hold_in(tx, scope, public_id)
-        return _told(ctx, tx, member, hold, [posted], [posted], now)
+        return _told(ctx, tx, member, hold, [posted], [posted], booking)
 
     answer = once(ctx, wish, act)
     if answer[1]:
@@ -113,7 +114,7 @@ def capture(ctx: Context, scope: Scope, hold: str, amount: int | None, key: str 
         holds.close(tx, row, holds.CAPTURED, captured, now)
         after = back.balance if back else purse.amount
         posted = [replace(used, balance=after), *([back] if back else ())]
-        facts = _told(ctx, tx, member, holds.hold_in(tx, scope, hold), posted, [back] if back else [], now)
+        facts = _told(ctx, tx, member, holds.hold_in(tx, scope, hold), posted, [back] if back else [], rest)
         hooks.tell(ctx, tx, hooks.REDEEMED, member.programme_id, scope.merchant_id, now, facts)
         return facts
 
@@ -129,8 +130,9 @@ def release(ctx: Context, scope: Scope, hold: str, key: str | None) -> tuple[Fac
 
     def act(tx: Tx) -> Facts:
         row, member = _open(tx, scope, hold, now)
-        posted = _give_back(tx, row, _booking(scope, member, row, GIVEN_BACK, now), holds.RELEASED)
-        return _told(ctx, tx, member, holds.hold_in(tx, scope, hold), posted, posted, now)
+        booking = _booking(scope, member, row, GIVEN_BACK, now)
+        posted = _give_back(tx, row, booking, holds.RELEASED)
+        return _told(ctx, tx, member, holds.hold_in(tx, scope, hold), posted, posted, booking)
 
     answer = once(ctx, wish, act)
     ctx.ring()
@@ -171,15 +173,21 @@ def _told(
     hold: HoldRow,
     posted: Sequence[Posted],
     moved: Sequence[Posted],
-    now: datetime,
+    like: Booking,
 ) -> Facts:
-    """The cards show what `moved` the balance, and a tier that rests on it is looked at."""
-    programme = ctx.programme(tx, member.version_id)
-    tier = standing.settle_tier(ctx, tx, programme, member.id, member.tier, moved)
+    """The cards show what `moved` the balance, a tier that rests on it is looked at, and what came back may be enough
+    for a voucher, made under a booking `like` this one."""
+    programme, now = ctx.programme(tx, member.version_id), like.recorded_at
+    balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
+    made = Made()
+    if hold.state != holds.OPEN and moved:
+        made = conversions.settle(ctx, tx, programme, member.version_id, like, balances)
+    tier = standing.settle_tier(ctx, tx, programme, member.id, member.tier, [*moved, *made.posted])
     loud = standing.loud(programme, moved, member.tier, tier) if hold.state == holds.OPEN else ()
     cards.changed(tx, member.id, loud, now)
-    balances = {p.code: p.amount for p in ledger.purses(tx, member.id).values()}
-    return facts_of(member, hold.public_id, posted, member.tier, tier, balances, now, hold=_shown(hold))
+    made.ring(tx, member.id, now)
+    entries, after, more = made.told(posted, balances, {"hold": _shown(hold)})
+    return facts_of(member, hold.public_id, entries, member.tier, tier, after, now, **more)
 
 
 def _shown(hold: HoldRow) -> dict[str, Any]:
@@ -234,6 +242,8 @@ def _end(ctx: Context, tx: Tx, found: Sequence[HoldRow], now: datetime) -> None:
             effective_at=hold.expires_at,
             recorded_at=now,
         )
-        posted = _give_back(tx, hold, booking, holds.EXPIRED)
-        standing.settle_tier(ctx, tx, ctx.programme(tx, member.version_id), member.id, tiers[member.id], posted)
+        posted, programme = _give_back(tx, hold, booking, holds.EXPIRED), ctx.programme(tx, member.version_id)
+        balances = {one.currency: one.balance for one in posted}
+        made = conversions.settle(ctx, tx, programme, member.version_id, booking, balances)
+        standing.settle_tier(ctx, tx, programme, member.id, tiers[member.id], [*posted, *made.posted])
     cards.changed_many(tx, sorted(tiers), (), now, pushed=ctx.pushed)
