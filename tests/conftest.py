@@ -6,8 +6,10 @@ SQLite file and on such a PostgreSQL database.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
+import inspect
 import os
 import shutil
 import tempfile
@@ -172,8 +174,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Journeys over the wire are marked by their folder. What goes through a whole installation is slow; what runs
-    against a database server is marked by its parameters. One process keeps the journeys for the end: a small test
-    that fails says more, sooner."""
+    against a database server is marked by its parameters, or because it asks for one by name. One process keeps the
+    journeys for the end: a small test that fails says more, sooner."""
     top = Path(__file__).parent
     turns: dict[pytest.Item, int] = {}
     for item in items:
@@ -183,7 +185,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.story)
         if folder in DOORS:
             item.add_marker(pytest.mark.slow)
-        if "postgresql" in (item.callspec.params.values() if hasattr(item, "callspec") else ()):
+        if "postgresql" in (item.callspec.params.values() if hasattr(item, "callspec") else ()) or _names_server(item):
             item.add_marker(pytest.mark.server)
         if hasattr(config, "workerinput"):
             found = (turn for turn, dear in enumerate(LONGEST) if place.startswith(dear))
@@ -191,6 +193,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         else:
             turns[item] = int(item.get_closest_marker("story") is not None)
     items.sort(key=turns.__getitem__)
+
+
+SERVER = 'new_database("postgresql")'
+_mentions = functools.cache(lambda path: SERVER in path.read_text("utf-8"))
+
+
+def _names_server(item: pytest.Item) -> bool:
+    """Whether the test, or a fixture of its own module, asks for a database server by name."""
+    if not isinstance(item, pytest.Function) or not _mentions(item.path):
+        return False
+    made = (found[-1].func for found in item._fixtureinfo.name2fixturedefs.values())
+    own = [item.function, *(one for one in made if one.__module__ == item.function.__module__)]
+    return any(SERVER in inspect.getsource(inspect.unwrap(one)) for one in own)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -188,6 +188,7 @@ def speaking(pieces: list[bytes], pause_seconds: float) -> Iterator[str]:
         [],
     ],
 )
+@pytest.mark.slow
 def test_an_answer_in_drops_is_waited_for_no_longer_than_is_said(pieces: list[bytes]) -> None:
     with speaking(pieces, 0.1) as url:
         begun = time.monotonic()

@@ -64,6 +64,7 @@ def _unguarded(world: World) -> Iterator[Tx]:
         raise _RolledBack
 
 
+@pytest.mark.slow
 def test_every_planted_corruption_is_found(world: World) -> None:
     for what, statement in CORRUPTIONS.items():
         with _unguarded(world) as tx:

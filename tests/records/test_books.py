@@ -158,6 +158,7 @@ def _play(books: Books, steps: list[tuple]) -> None:
 @example(FIRST_TO_EXPIRE_FIRST)
 @example(EXPIRED_BESIDE_A_DEBT)
 @given(st.lists(STEPS, min_size=3, max_size=14))
+@pytest.mark.slow
 def test_the_books_are_true_after_every_step_of_any_day(world: World, steps: list[tuple]) -> None:
     with _books(world) as books:
         _play(books, steps)

@@ -299,6 +299,7 @@ def test_a_connection_that_was_cut_while_it_rested_is_another_one_when_it_is_nee
     assert posted.sell(holder, 1000)["balances"]["points"] > 0
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_cut_while_it_is_used_is_unavailable(posted: World) -> None:
     """As libpq says it, without a word of what was asked."""
     holder, scope = posted.enrol(), posted.till

@@ -261,6 +261,7 @@ def test_a_till_that_is_refused_says_so_in_its_own_words(hurried: World) -> None
     assert "try again" in refusal.value.sentence
 
 
+@pytest.mark.slow
 def test_what_was_done_before_is_told_again_though_its_member_cannot_be_had(hurried: World) -> None:
     holder = hurried.enrol()
     sale = hurried.sell(holder, 1000, receipt="1", key="k")

@@ -202,6 +202,7 @@ def test_the_order_in_which_stores_are_given_is_nothing() -> None:
     assert composed(stores=PLAIN.stores[::-1]).fingerprint() == composed().fingerprint()
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     script = (
         "from datetime import UTC, datetime\n"

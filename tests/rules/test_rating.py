@@ -140,6 +140,7 @@ states = st.builds(
 
 @settings(max_examples=100, deadline=None)
 @given(document=documents, basket=baskets, state=states)
+@pytest.mark.slow
 def test_the_engine_gives_what_fractions_give(document: dict[str, Any], basket: Basket, state: State) -> None:
     told = parse(document)
     rater = Rater(told)

@@ -154,6 +154,7 @@ def test_it_answers_as_told_for_one_token_for_all_and_no_more(server: ApnsServer
         assert http.post(PATH, content=b"{}").status_code == 200
 
 
+@pytest.mark.slow
 def test_it_is_slow_or_silent_as_told(server: ApnsServer, client: Client) -> None:
     with client.http(server) as http:
         server.tell(Answer(delay_seconds=0.2))

@@ -82,6 +82,7 @@ ALERTS = st.one_of(st.none(), st.builds(Alert, st.sampled_from(["points", "tier"
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(card=cards(), alert=ALERTS)
 @example(card=sample_card(), alert=Alert("news", {"fr": "%@", "en": "%@"}))
+@pytest.mark.slow
 def test_a_card_is_a_pass_that_opens_or_a_list_of_faults(wallet: AppleWallet, card: Card, alert: Alert | None) -> None:
     if any(UNSHOWABLE.search(text) for text in every_text(card)):
         with pytest.raises(Invalid) as refused:

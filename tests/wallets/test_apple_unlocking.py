@@ -95,6 +95,7 @@ def codes(upload: Upload, seconds: float = 60) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["p12", "key", "bundle"])
+@pytest.mark.slow
 def test_what_is_opened_elsewhere_is_whole_and_open(authority: Authority, form: str) -> None:
     key = pem(locked(authority), "ENCRYPTED PRIVATE KEY")
     upload = {

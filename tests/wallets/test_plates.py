@@ -141,6 +141,7 @@ def test_progress_in_small_numbers_is_printed_too(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(card=cards(), alert=ALERTS, others=st.lists(st.integers(-3, 10**7), min_size=1, max_size=3), plain=st.booleans())
 @example(card=sample_card(), alert=Alert("points", {}), others=[1, 2, 3], plain=True)
+@pytest.mark.slow
 def test_whatever_the_card_it_is_the_same_pass(
     designs: Designs,
     drawings: Drawings,

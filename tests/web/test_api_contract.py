@@ -29,6 +29,7 @@ def _references(node: Any) -> list[str]:
     return [ref for value in node for ref in _references(value)] if isinstance(node, list) else []
 
 
+@pytest.mark.slow
 def test_the_document_is_openapi_3_1_and_every_schema_in_it_is_sound(new_database: NewDatabase, tmp_path: Path) -> None:
     with founded(new_database("sqlite"), tmp_path) as world:
         document = _document(world)

@@ -286,6 +286,7 @@ def test_no_transaction_that_writes_looks_at_every_card(
     assert not any(one is other for one in looked for other in writing)
 
 
+@pytest.mark.slow
 def test_the_pages_say_how_it_goes_and_how_long_it_takes(world: World, vendor: Vendor) -> None:
     _saved(world)
     person = staff_of(world)

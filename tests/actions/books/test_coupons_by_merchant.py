@@ -200,6 +200,7 @@ FIRST = [("join", 0, True), ("join", 1, True), ("sell", 1, 0), ("be_kind", 1, 1)
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(STEPS, min_size=6, max_size=12))
+@pytest.mark.slow
 def test_the_merchants_add_up_to_the_group_at_every_moment(trade: Trade, steps: list[tuple[Any, ...]]) -> None:
     """One installation for all examples: each goes on where the one before it ended."""
     world, moments = trade.world, []

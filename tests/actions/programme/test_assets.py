@@ -141,6 +141,7 @@ SOUND = [encoded(drawn((60, 40)), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP
 @given(
     st.sampled_from(SOUND), st.lists(st.tuples(st.integers(0, 10_000), st.binary(max_size=6)), max_size=8), st.data()
 )
+@pytest.mark.slow
 def test_a_broken_file_gives_a_logo_or_a_sentence(
     raw: bytes, spoils: list[tuple[int, bytes]], data: st.DataObject
 ) -> None:

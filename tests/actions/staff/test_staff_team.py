@@ -278,6 +278,7 @@ def test_the_last_owner_stays(world: World) -> None:
         team.disable(world.ctx, zoe, zoe.public_id)
 
 
+@pytest.mark.slow
 def test_two_owners_who_demote_each_other_leave_one(database_url: str, tmp_path: Path) -> None:
     with founded(database_url, tmp_path) as world:
         marie = owner(world)

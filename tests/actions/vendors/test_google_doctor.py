@@ -71,6 +71,7 @@ def _seen(world: World) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_each_thing_that_keeps_cards_out_of_google_wallet_is_named(world: World, google: GoogleServer) -> None:
     well = _seen(world)
     assert well.keys() == {"ok"}

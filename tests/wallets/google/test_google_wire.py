@@ -595,6 +595,7 @@ def test_an_object_that_never_answers_rests_alone_and_several_are_the_issuer() -
     assert last[0].seconds < 7, "what was taken once begins anew"
 
 
+@pytest.mark.slow
 def test_a_google_that_is_slow_is_not_waited_for(bench: Bench) -> None:
     bench.wallet = wallet_for(bench.google, bench.facts, bench.placed, Unlimited(), read_seconds=0.5)
     bench.google.tell(Order(delay_seconds=1.5))
