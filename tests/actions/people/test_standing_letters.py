@@ -155,12 +155,12 @@ def test_however_often_a_tier_is_reached_three_letters_a_day_are_enough(world: W
     world.clock.forward(days=2)
     for _ in range(5):
         with world.ctx.change() as tx:
-            standing_letters.rose(world.ctx, tx, holder.member_id)
-    world.carried()
+            standing_letters.rose(world.ctx, tx, holder.member_id, "bronze")
+        world.carried()
     assert len(box.got) == 3
     world.clock.forward(days=1, seconds=1)
     with world.ctx.change() as tx:
-        standing_letters.rose(world.ctx, tx, holder.member_id)
+        standing_letters.rose(world.ctx, tx, holder.member_id, "bronze")
     world.carried()
     assert len(box.got) == 4
 
@@ -205,3 +205,55 @@ def test_of_two_who_became_one_the_one_who_was_kept_is_written_to(world: World, 
     world.sell(world.holder(merged.pass_public_id), 88_400)
     world.carried()
     assert [GOLD in one.plain for one in box.got] == [True]
+
+
+@mostly_on("sqlite")
+def test_what_waits_for_the_mail_server_is_said_once_and_no_more_of_a_status_that_was_lost_again(
+    world: World, box: Letterbox
+) -> None:
+    twice, lost = asked(world, box, language="en"), asked(world, box, address="n@example.com")
+    world.ctx.channels = {"email": (away := Letterbox())}
+    away.says = [Later(60, "greylisted") for _ in range(9)]
+    world.sell(twice, 50_000)
+    world.sell(twice, 60_000)
+    fallen = world.sell(lost, 50_000)
+    world.carried()
+    key = world.bearer(world.founded.till_key)
+    assert world.client().post(f"/v1/sales/{fallen['id']}/reversal", json={}, headers=key).json["tier"] == "bronze"
+    world.ctx.channels = {"email": box}
+    world.clock.forward(minutes=5)
+    world.carried()
+    assert [one.subject for one in box.got] == ["Your status at Boulangerie: Gold"]
+    assert (states(world, twice)[:2], states(world, lost)[0]) == (
+        [letter_rows.SENT, letter_rows.NOBODY],
+        letter_rows.NOBODY,
+    )
+
+
+@mostly_on("sqlite")
+def test_an_address_that_the_merchants_system_took_away_or_the_member_changed_is_written_to_no_more(
+    world: World, box: Letterbox
+) -> None:
+    taken_away, changed = asked(world, box), asked(world, box, address="old@example.com")
+    for holder in (taken_away, changed):
+        world.sell(holder, 50_000)
+    forgotten = reaching.Wanted({"email": None}, {})
+    reaching.put(world.ctx, world.merchant, taken_away.member, forgotten, world.wish("forget"))
+    with world.ctx.change() as tx:
+        row = members.members_by_id(tx, [changed.member_id])[changed.member_id]
+        contacts.prove(tx, row.programme_id, changed.member_id, "email", "new@example.com", world.clock())
+    world.carried()
+    assert box.got == []
+    assert reaching.letters_of(world.ctx, token(world, taken_away)).granted is False
+    assert reaching.letters_of(world.ctx, token(world, changed)).granted is True
+
+
+@mostly_on("sqlite")
+def test_the_link_in_an_old_letter_answers_whoever_left_and_so_does_the_record(world: World, box: Letterbox) -> None:
+    holder = asked(world, box)
+    leaving.leave(world.ctx, world.merchant, holder.member)
+    reaching.stop_letters(world.ctx, token(world, holder, STOP))
+    assert reaching.letters_of(world.ctx, token(world, holder, STOP), STOP).granted is False
+    with world.ctx.look() as tx:
+        granted, _, source = members.consents_of(tx, holder.member_id)[STANDING]
+    assert (granted, source) == (False, leaving.LEFT)

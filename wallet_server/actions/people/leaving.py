@@ -15,6 +15,8 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.passes import cards
 from wallet_server.actions.passes.issuing import issue_pass
+from wallet_server.actions.people import standing_letters
+from wallet_server.actions.people.standing_words import STANDING
 from wallet_server.actions.purse import coupons
 from wallet_server.errors import NotFound
 from wallet_server.records import jobs
@@ -89,6 +91,8 @@ def leave(ctx: Context, scope: Scope, member: str) -> Facts:
         if at is None:
             at = ctx.now()
             members.record_consent(tx, found.id, PROMOTIONS, False, LEFT, at)
+            if standing_letters.wants(tx, found.id):
+                members.record_consent(tx, found.id, STANDING, False, LEFT, at)
             members.set_left(tx, found.id, at)
             engagement.set_birthday(tx, found.id, None)
             coupons.cancel(tx, found.id, at)

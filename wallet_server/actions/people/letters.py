@@ -232,7 +232,7 @@ def _hushed(verdict: Taken | Later | Refused, to: Address) -> Taken | Later | Re
 def _written(ctx: Context, row: LetterRow) -> Letter | None:
     said = opened(ctx, row)
     if row.purpose == standing_words.STANDING:
-        return standing_words.written(ctx, row, said["to"])
+        return standing_words.written(ctx, row, said)
     text = words.of_code(row.purpose, row.language, said)
     short = words.short_code(row.purpose, row.language, said)
     return Letter(row.public_id, said["to"], said["shop"], text.subject, text.plain, text.html, short, row.language)

@@ -159,10 +159,11 @@ def choose_letters(ctx: Context, token: str, granted: bool) -> None:
 
 
 def stop_letters(ctx: Context, token: str) -> None:
-    """No more of them, by the link in one; that of a card which was replaced does it too. Raises `NotFound`."""
+    """No more of them, by the link in one; that of a card which was replaced does it too, and whoever left
+    is told the same. Raises `NotFound`."""
     with ctx.change() as tx:
         row = pass_of_link(ctx, tx, STOP, token)
-        members.lock_member(tx, row.member_id)
+        members.hold(tx, row.member_id)
         _end_letters(ctx, tx, row.member_id, "letter")
 
 
@@ -199,6 +200,8 @@ def put(ctx: Context, scope: Scope, member: str, wanted: Wanted, wish: Asked) ->
         for kind, address in said.items():
             if address is None:
                 contacts.remove(tx, row.id, kind)
+                if kind == EMAIL:
+                    _end_letters(ctx, tx, row.id, wanted.source)
             elif contacts.owner(tx, row.programme_id, kind, address.value) != row.id:
                 contacts.say(tx, row.programme_id, row.id, kind, address.value)
                 if wanted.send and letters.channel_of(ctx, kind) is not None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.people import letters
-from wallet_server.actions.people.standing_words import STANDING
+from wallet_server.actions.people.standing_words import STANDING, TIER
 from wallet_server.records.database import Tx
 from wallet_server.records.people import contacts, members
 from wallet_server.records.people import letters as rows
@@ -34,18 +34,19 @@ def wants(tx: Tx, member_id: int) -> bool:
     return bool(members.consents_of(tx, member_id).get(STANDING, (False,))[0])
 
 
-def rose(ctx: Context, tx: Tx, member_id: int) -> None:
-    """A member who is held reached a higher tier: whoever asked for it gets a letter."""
+def rose(ctx: Context, tx: Tx, member_id: int, tier: str | None) -> None:
+    """A member who is held reached this tier, higher than before: whoever asked for it gets a letter."""
     if letters.channel_of(ctx, EMAIL) is None or not wants(tx, member_id):
         return
     to = address_of(ctx, tx, member_id)
     if to is not None and rows.wanted_since(tx, member_id, STANDING, ctx.clock() - GOOD) < MOST_A_DAY:
-        post(ctx, tx, member_id, to)
+        post(ctx, tx, member_id, to, tier)
 
 
-def post(ctx: Context, tx: Tx, member_id: int, to: Address) -> None:
-    """One letter, whose words are found when it is sent."""
+def post(ctx: Context, tx: Tx, member_id: int, to: Address, tier: str | None = None) -> None:
+    """One letter, whose words are found when it is sent; `tier`: it goes while the member has at least this one."""
     member = members.members_by_id(tx, [member_id])[member_id]
     account_id = programmes.programme_by_id(tx, member.programme_id).account_id
-    until = ctx.clock() + GOOD
-    letters.post(ctx, tx, to, STANDING, {}, until, language=member.language, member_id=member_id, account_id=account_id)
+    until, said = ctx.clock() + GOOD, {TIER: tier} if tier else {}
+    tongue = member.language
+    letters.post(ctx, tx, to, STANDING, said, until, language=tongue, member_id=member_id, account_id=account_id)

@@ -77,7 +77,7 @@ def _stand(ctx: Context, tx: Tx, ladder: Ladder, member_id: int, before: str | N
     stored = standings.of_members(tx, [member_id]).get(member_id)
     after = restand(ctx, tx, ladder, member_id, before, stored, deserved).level
     if rank(ladder, after) > rank(ladder, before):
-        standing_letters.rose(ctx, tx, member_id)
+        standing_letters.rose(ctx, tx, member_id, after)
     return after
 
 

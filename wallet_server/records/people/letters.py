@@ -110,6 +110,20 @@ def wanted_since(tx: Tx, member_id: int, purpose: str, at: datetime) -> int:
     return int(tx.execute(_OF_PURPOSE, values).scalar_one())
 
 
+_LATER = sa.select(letters.c.id).where(
+    letters.c.member_id == b("member"),
+    letters.c.purpose == b("purpose"),
+    letters.c.id > b("letter"),
+    letters.c.state == WAITING,
+)
+
+
+def later_waits(tx: Tx, row: LetterRow) -> bool:
+    """Whether a later letter of the same purpose waits for the same member."""
+    values = {"member": row.member_id, "purpose": row.purpose, "letter": row.id}
+    return tx.execute(_LATER, values).first() is not None
+
+
 def found(tx: Tx, letter_id: int, member_id: int, words: str) -> None:
     """Somebody is meant: the letter is theirs, with these words, and goes."""
     account = (
