@@ -85,6 +85,29 @@ def test_the_line_shows_the_progress_in_a_foreign_page_as_high_as_it_is(
     assert [one for one in found if not one.startswith("page-has-heading-one")] == []
 
 
+def test_a_frame_without_our_script_that_is_lower_than_what_is_in_it_can_be_scrolled(
+    house: House, site: Site, visitor: BrowserContext, member: Member
+) -> None:
+    made = house.call(
+        f"/v1/members/{known_as(house, member)}/widget-token", {"sites": [site.origin]}, house.shop.merchant_key
+    )
+    site.body = f'<iframe src="{made["url"]}" title="Progress" height="120"></iframe>'
+    page = visitor.new_page()
+    page.goto(site.origin)
+    frame = framed(page)
+    assert frame.evaluate("document.documentElement.scrollHeight > innerHeight")
+    page.mouse.move(*centre(page))
+    page.mouse.wheel(0, 2_000)
+    frame.wait_for_function("scrollY > 0 && scrollY + innerHeight >= document.documentElement.scrollHeight - 1")
+
+
+def centre(page: Page) -> tuple[float, float]:
+    """The middle of the frame in the page around."""
+    box = page.locator("iframe").bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def test_it_follows_the_device_or_the_theme_that_the_site_says(
     house: House, site: Site, visitor: BrowserContext, member: Member
 ) -> None:

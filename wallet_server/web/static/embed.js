@@ -10,6 +10,7 @@
   const frame = document.createElement("iframe");
   frame.src = address.href;
   frame.title = document.title;
+  frame.scrolling = "no"; // it is as high as what is in it
   frame.style.cssText = `display:block;width:100%;height:0;border:0;color-scheme:${theme || "light dark"}`;
   addEventListener("message", (told) => {
     if (told.source !== frame.contentWindow || told.origin !== address.origin || told.data?.widget !== "size") return;
