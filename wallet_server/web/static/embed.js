@@ -11,10 +11,11 @@
   frame.src = address.href;
   frame.title = document.title;
   frame.scrolling = "no"; // it is as high as what is in it
-  frame.style.cssText = `display:block;width:100%;height:0;border:0;color-scheme:${theme || "light dark"}`;
+  frame.style.cssText = `display:block;width:100%;height:0;border:0;visibility:hidden;color-scheme:${theme || "light dark"}`;
   addEventListener("message", (told) => {
     if (told.source !== frame.contentWindow || told.origin !== address.origin || told.data?.widget !== "size") return;
     frame.style.height = `${Number(told.data.height)}px`;
+    frame.style.visibility = "visible"; // a frame that was refused says nothing, nor is it read out
     frame.title = String(told.data.title);
   });
   script.after(frame);
