@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
 from tests import axe as checks
@@ -131,6 +133,33 @@ def test_it_follows_the_device_or_the_theme_that_the_site_says(
         page.goto(site.origin)
         expect(framed(page).locator("main")).to_have_css("background-color", ground)
         page.close()
+
+
+@pytest.mark.parametrize("forced", ["none", "active"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_bar_is_drawn_as_far_as_it_is_and_an_empty_one_is_seen_to_be_empty(
+    house: House, site: Site, visitor: BrowserContext, member: Member, scheme: str, forced: str
+) -> None:
+    empty = house.member(language="fr")
+    page = visitor.new_page()
+    page.emulate_media(color_scheme=scheme, forced_colors=forced)  # type: ignore[arg-type]
+    drawn = []
+    for whose in (empty, member):
+        site.body = minted(house, whose, site.origin)
+        page.goto(site.origin)
+        bar = framed(page).get_by_role("progressbar")
+        expect(bar).to_have_attribute("value", "0" if whose is empty else "88")
+        with Image.open(BytesIO(bar.screenshot())) as picture:
+            row = picture.convert("RGB")
+            drawn.append([row.getpixel((x, row.height // 2)) for x in range(6, row.width - 6)])
+    nothing, much = drawn
+    assert len(set(nothing)) == 1
+    if forced == "none":
+        assert nothing[0] == {"light": (255, 253, 249), "dark": (29, 32, 28)}[scheme], "all of it is the frame's ground"
+    needle = [x for x in range(len(much) - 1) if much[x] != much[x + 1]]
+    assert needle, "where it ends is seen"
+    assert min(needle) / len(much) > 0.8
+    assert much[-1] == nothing[-1]
 
 
 def test_what_changes_at_the_till_follows_while_it_is_looked_at(
