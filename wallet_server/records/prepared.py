@@ -26,13 +26,15 @@ Build = Callable[[str], sa.Executable]
 @dataclass(frozen=True)
 class _Ready:
     """A statement as SQLAlchemy writes it, and as it is sent. `writers` turn values into what the driver knows,
-    `readers` its columns into Python; `places` are the names of the values in the order in which they are sent."""
+    `readers` its columns into Python; `places` are the names of the values in the order in which they are sent, and
+    `ways` the same names, each with its writer."""
 
     text: str
     sent: str | bytes
     constants: Mapping[str, Any]
     writers: Mapping[str, Convert]
     places: Sequence[str]
+    ways: Sequence[tuple[str, Convert | None]]
     readers: Sequence[tuple[int, Convert]]
     row: Callable[[Sequence[Any]], Any]
 
@@ -128,10 +130,12 @@ class Prepared:
     def _line(
         self, tx: Tx, ready: _Ready, values: Mapping[str, Any], refused: Refused | None = None
     ) -> tuple[Wire, Line]:
-        given = ready.given(values)
-        _tell(tx, ready, given)
+        if tx._has_events or tx.engine._has_events:
+            _tell(tx, ready, ready.given(values))
+        whole = {**ready.constants, **values}
         wire = wire_of(tx.connection.dbapi_connection)
-        return wire, wire.line(ready.sent, ready.placed(given), refused)  # type: ignore[arg-type]
+        said = [whole[name] if write is None else write(whole[name]) for name, write in ready.ways]
+        return wire, wire.line(ready.sent, said, refused)  # type: ignore[arg-type]
 
     def _done(self, tx: Tx, ready: _Ready, values: Mapping[str, Any]) -> Any:
         cursor, given = _cursor(tx), ready.given(values)
@@ -149,12 +153,14 @@ class Prepared:
         sent, places = (text, compiled.positiontup) if compiled.positional else numbered(text)
         answer: list[Any] = list(getattr(what, "_all_selected_columns", ()))
         readers = [(n, c.type.dialect_impl(dialect).result_processor(dialect, None)) for n, c in enumerate(answer)]
+        writers = {name: write for name, write in compiled._bind_processors.items() if not isinstance(write, tuple)}
         ready = self._ready[dialect.name] = _Ready(
             text,
             sent,
             {name: bind.value for name, bind in compiled.binds.items() if not bind.required},
-            {name: write for name, write in compiled._bind_processors.items() if not isinstance(write, tuple)},
+            writers,
             places,
+            [(name, writers.get(name)) for name in places],
             [(n, read) for n, read in readers if read is not None],
             _row_of([c.key for c in answer]),
         )
