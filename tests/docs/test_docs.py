@@ -231,6 +231,7 @@ def test_pictures_are_shown_and_fit_into_a_readme() -> None:
         "sandbox.png",
         "till.png",
         "today.png",
+        "wave.png",
     ]
     shown = README.read_text("utf-8") + (TOP / "docs/benchmarks.md").read_text("utf-8")
     for picture in pictures:
