@@ -191,7 +191,8 @@ def test_the_settings_bring_a_certificate_once_and_a_renewed_one_when_it_is_new(
 def test_what_is_wrong_with_the_settings_certificate_is_said_and_stops_nothing(world: World, tmp_path: Path) -> None:
     before = current(world)
     new = fresh(NOON, tmp_path)
-    given(world, apple_certificate=new.certificate_pem, apple_key=authority().pass_certificate(PASS_TYPE, TEAM)[1])
+    other = fresh(NOON - timedelta(days=1), tmp_path)  # made right after: its key is another one of the ring
+    given(world, apple_certificate=new.certificate_pem, apple_key=other.key_pem)
     with capture_logs() as lines:
         assert given_papers.take_in(world.ctx) is False
     assert "key-mismatch" in str(lines)
