@@ -70,7 +70,7 @@ class Prepared:
     """A statement that is often run; may be shared by all threads.
 
     `what` is a construct, or makes one for the name of a database. `columns` names the parameters of an insert that
-    does not say them itself. No parameter may be a list (`expanding`).
+    does not say them itself. No parameter may be a list of places (`expanding`); a list of keys is one value (`among`).
     """
 
     def __init__(self, what: sa.Executable | Build, columns: Sequence[str] | None = None) -> None:

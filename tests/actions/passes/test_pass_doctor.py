@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from tests.actions.ailments import AILMENTS, Ward, put_right
 from tests.conftest import databases
@@ -15,8 +16,11 @@ from tests.world import NOON, PASS_TYPE, TEAM, Holder, World, founded
 from wallet_server.actions import keys
 from wallet_server.actions.passes import devices, pass_doctor
 from wallet_server.actions.passes.pass_doctor import Examined
+from wallet_server.actions.programme import clock
 from wallet_server.actions.programme.programs import NewStore, found
+from wallet_server.actions.vendors import certificate_days
 from wallet_server.errors import NotFound
+from wallet_server.records.schema import accounts
 from wallet_server.rules.passes.diagnosis import LEVELS, blamed
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
@@ -169,6 +173,30 @@ def test_nothing_is_told_of_other_cards_of_the_phone_and_no_secret_of_anybody(wo
         assert mine.serial in text
         for secret in (library, theirs.serial, "strange1", mine.token, theirs.token, phone.token, "0123;"):
             assert secret not in text
+
+
+def test_the_clock_of_a_test_account_ends_no_certificate_and_no_phone_is_late_by_it(world: World) -> None:
+    with world.ctx.change() as tx:
+        tx.execute(sa.update(accounts).values(mode="test"))
+    holder = world.enrol()
+    phone = Phone(world, holder).add()
+    scope = keys.authenticate(world.ctx, world.founded.merchant_key)
+    clock.advance(world.ctx, scope, timedelta(days=400), None, world.wish("clock"))
+    world.work()
+    phone.pull()
+    moved = keys.authenticate(world.ctx, world.founded.merchant_key)
+    assert moved.ahead_seconds == 400 * 86_400
+    world.ctx.times.enter(moved)
+    try:
+        mine = pass_doctor.examine(world.ctx, moved, holder.member)
+        assert certificate_days.ending(world.ctx, moved) == [], "nor is the owner told so on the page of the day"
+    finally:
+        world.ctx.times.leave()
+    codes = {one.code for one in mine.cards[0].diagnoses}
+    assert mine.cards[0].diagnoses[0].code == "sound"
+    assert "certificate-expired" not in codes
+    assert mine.at == world.clock()
+    assert pass_doctor.examine_any(world.ctx, holder.member) == mine
 
 
 def test_a_stranger_finds_no_such_member_and_the_operator_finds_each_by_card_or_member(world: World) -> None:

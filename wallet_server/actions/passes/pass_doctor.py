@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from wallet_server.actions.context import Context
 from wallet_server.actions.operating import doctor
 from wallet_server.actions.passes import pushed
-from wallet_server.records import limits, parties
+from wallet_server.records import clocks, limits, parties
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import alerts, diagnosis, passes
 from wallet_server.records.passes.diagnosis import Copy, Heard, Holder, Waiting, Whose
@@ -86,6 +86,14 @@ def examine_any(ctx: Context, public_id: str) -> Chart:
 
 
 def _chart(ctx: Context, tx: Tx, member_id: int) -> Chart:
+    """In everybody's time, by which phones are rung and certificates end, however far ahead the account's clock is."""
+    with ctx.times.of_member(tx, member_id):
+        ahead = clocks.ahead()
+    with clocks.shifted(timedelta(0)):
+        return _examined(ctx, tx, member_id, ahead)
+
+
+def _examined(ctx: Context, tx: Tx, member_id: int, ahead: timedelta) -> Chart:
     whose, now = diagnosis.whose(tx, member_id), ctx.now()
     found = diagnosis.copies(tx, member_id, MOST_COPIES)
     served = passes.published(tx, [copy.id for copy in found])
@@ -95,13 +103,22 @@ def _chart(ctx: Context, tx: Tx, member_id: int) -> Chart:
     cards = alive - slips.keys()
     examined = []
     for copy in found:
-        case = _case(ctx, tx, whose, copy, served[copy.id], bool(cards - {copy.id}), now)
+        case = _case(ctx, tx, whose, copy, served[copy.id], bool(cards - {copy.id}), now, ahead)
         case = replace(case, coupon=copy.id in slips)
         examined.append(Examined(copy.public_id, copy.state, copy.created_at, diagnose(case), timeline(case)))
     return Chart(whose.public_id, now, tuple(examined))
 
 
-def _case(ctx: Context, tx: Tx, whose: Whose, copy: Copy, served: Publication, others: bool, now: datetime) -> Case:
+def _case(
+    ctx: Context,
+    tx: Tx,
+    whose: Whose,
+    copy: Copy,
+    served: Publication,
+    others: bool,
+    now: datetime,
+    ahead: timedelta,
+) -> Case:
     held = diagnosis.holders(tx, copy.id)
     jobs = diagnosis.waiting(tx, copy.id)
     consent = members.consents_of(tx, whose.id).get(PROMOTIONS)
@@ -124,7 +141,7 @@ def _case(ctx: Context, tx: Tx, whose: Whose, copy: Copy, served: Publication, o
         papers=Papers(copy.pass_type, *diagnosis.papers(tx, copy.credential_set_id)),
         agreed=None if consent is None else (consent[0], consent[1]),
         ever_agreed=diagnosis.ever_agreed(tx, whose.id, PROMOTIONS),
-        news=_news(heard),
+        news=_news(heard, ahead),
         silent=_silent(tx, whose, served, heard),
         ground=_ground(tx, whose, served),
         said=_said(tx, copy, held, now),
@@ -205,12 +222,12 @@ def _work(job: Waiting | None, now: datetime) -> Work | None:
     return Work(job.due_at, job.rest_until, job.why, leased, job.dead)
 
 
-def _news(heard: list[Heard]) -> News | None:
+def _news(heard: list[Heard], ahead: timedelta) -> News | None:
     if not heard:
         return None
     last = heard[0]
     repeats = len(heard) > 1 and heard[1].outcome == "shown" and heard[1].texts == last.texts
-    return News(last.decided_at, last.outcome, last.why, last.ends_at, last.recalled_at, repeats)
+    return News(last.decided_at, last.outcome, last.why, last.ends_at - ahead, last.recalled_at, repeats)
 
 
 _BOOKED = {"reverse": "correction", "expire": "expiry"}

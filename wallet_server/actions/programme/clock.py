@@ -14,8 +14,9 @@ from wallet_server.actions.operating import upkeep
 from wallet_server.actions.passes import cards, refresh, welcome
 from wallet_server.actions.purse import reviewing, warning
 from wallet_server.errors import Conflict, Forbidden, Invalid
-from wallet_server.records import clocks, falling_due, parties
+from wallet_server.records import clocks, parties
 from wallet_server.records.database import Tx
+from wallet_server.records.programme import falling_due
 from wallet_server.records.scope import Scope
 
 FARTHEST = timedelta(days=3653)

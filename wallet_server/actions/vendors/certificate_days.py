@@ -77,8 +77,9 @@ def _say(row: CredentialRow, days: int, whose: str, now: datetime) -> None:
 
 
 def ending(ctx: Context, scope: Scope) -> list[Left]:
-    """What signs cards of this account and ends within sixty days, the soonest first."""
-    now = ctx.now()
+    """What signs cards of this account and ends within sixty days, the soonest first: in everybody's time, however far
+    ahead the account's clock is."""
+    now = ctx.clock()
     with ctx.look() as tx:
         rows = credentials.sets_of(tx, scope.account_id)
     soon = [
