@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.axe import source
 from tests.chromium import ARGUMENTS, CHROMIUM
+from tests.pages.bakery import Bakery, bakery_in, phone_near
 from tests.pages.browsing import Open
 from tests.pages.house import House, built
 
@@ -74,3 +75,15 @@ def opened(browser: Browser, house: House) -> Open:
 def axe() -> str:
     """The source of axe-core; skips loudly where it cannot be had."""
     return source()
+
+
+@pytest.fixture(scope="module")
+def bakery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
+    with bakery_in(tmp_path_factory.mktemp("bakery")) as bakery:
+        yield bakery
+
+
+@pytest.fixture(scope="module")
+def device(engine: Playwright, bakery: Bakery) -> Iterator[BrowserContext]:
+    with phone_near(engine, bakery) as context:
+        yield context

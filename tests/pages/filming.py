@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import zxingcpp
@@ -16,6 +17,9 @@ from wallet_server.actions.people import enrol
 
 SCENE = (1280, 720)
 FRAMES = 4
+# A patch in the corner, where no reader looks: by its colour a film is told from the one before.
+PATCH = 48
+PATCHES = cycle(((200, 40, 40), (40, 160, 40), (40, 60, 200), (200, 190, 40)))
 KINDS = {
     "PKBarcodeFormatQR": zxingcpp.BarcodeFormat.QRCode,
     "PKBarcodeFormatAztec": zxingcpp.BarcodeFormat.Aztec,
@@ -42,8 +46,8 @@ def shown(ctx: Context, pass_id: str) -> Shown:
     return Shown(code["format"], code["message"], code["altText"])
 
 
-def film(path: Path, code: Shown, *, turned: float = 0, light: float = 1, blurred: float = 0.6) -> None:
-    """The phone before the camera, turned by so many degrees, in so much of the light."""
+def film(path: Path, code: Shown, *, turned: float = 0, light: float = 1, blurred: float = 0.6) -> tuple[int, int, int]:
+    """The phone before the camera, turned by so many degrees, in so much of the light. Returns this film's patch."""
     barcode = zxingcpp.create_barcode(code.message, KINDS[code.kind])
     drawn = Image.fromarray(zxingcpp.write_barcode_to_image(barcode, scale=4)).convert("RGB")
     width = WIDTHS.get(code.kind, 400)
@@ -56,9 +60,12 @@ def film(path: Path, code: Shown, *, turned: float = 0, light: float = 1, blurre
     scene = Image.new("RGB", SCENE, "#6d6a64")
     scene.paste(lying, ((SCENE[0] - lying.width) // 2 + 9, (SCENE[1] - lying.height) // 2 - 6))
     seen = ImageEnhance.Brightness(scene.filter(ImageFilter.GaussianBlur(blurred))).enhance(light)
+    patch = next(PATCHES)
+    seen.paste(patch, (0, 0, PATCH, PATCH))
     frame = io.BytesIO()
     seen.save(frame, "JPEG", quality=80)
     # The browser keeps the film that it plays mapped into memory: a new one is another file, not other bytes of that.
     fresh = path.with_suffix(".new")
     fresh.write_bytes(frame.getvalue() * FRAMES)
     fresh.replace(path)
+    return patch

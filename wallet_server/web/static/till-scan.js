@@ -8,10 +8,12 @@ const SAME_CARD = 4000;
 
 let seen = { text: "", at: -Infinity };
 
+// Whether it was taken: nothing is while an answer is awaited, or a question stands.
 export function scanned(texts) {
-  if (!desk.counter || desk.working || drawer.get("pending") || document.querySelector("dialog[open]")) return;
+  if (!desk.counter || desk.working || drawer.get("pending") || document.querySelector("dialog[open]")) return false;
   const codes = texts.map((text) => text.trim().slice(0, 200)).filter(Boolean);
   if (codes.length) lookUp(codes);
+  return codes.length > 0;
 }
 
 export function misplaced(field) {
@@ -29,8 +31,8 @@ export const camera = new Camera(
   (text) => {
     // The card that was just served may still lie before the camera.
     const again = text === seen.text && performance.now() - seen.at < SAME_CARD;
-    seen = { text, at: performance.now() };
-    if (!again) scanned([text]);
+    // One that came while nothing is taken is read anew as soon as something is.
+    if (again || scanned([text])) seen = { text, at: performance.now() };
   },
   (state) => {
     const on = state === "on";
