@@ -144,6 +144,7 @@ def product(server: Server, sends: int) -> Run:
     ctx = server.installation.ctx
     bell = Bell(BellSettings(), address=server.address, trust_pem=server.installation.authority.root_pem, sandbox=True)
     ctx.wallets = {"apple": AppleWallet(Designs({}), Drawings(), Vault(ctx), bell, sandbox=True)}
+    settle()
     done, begun, spent = 0, time.perf_counter(), time.process_time()
     while done < sends:
         worked = run_once(ctx, BULK, most=SLICE)

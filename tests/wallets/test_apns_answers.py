@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet_server.wallets.apple.apns_answers import WINDOW, Kind, Standing, Target, sort
+from wallet_server.wallets.apple.apns_answers import WINDOW, Kind, Standing, Target, is_token, sort
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -51,6 +52,14 @@ def test_no_answer_whatever_breaks_the_sorting(status: int, body: bytes) -> None
     assert sort(status, body).reason
 
 
+SOMETHING_LIKE_A_TOKEN = st.text("09afAFgx \n_+é", max_size=8) | st.integers(0, 101).map(lambda size: "0a" * size)
+
+
+@given(SOMETHING_LIKE_A_TOKEN)
+def test_a_token_is_bytes_in_hexadecimal(text: str) -> None:
+    assert is_token(text) == (re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,100}", text) is not None)
+
+
 def target(number: int, *, suspected: bool = False) -> Target:
     return Target(f"{number:064x}", NOW, number, number, suspected)
 
@@ -62,7 +71,7 @@ def refuse(standing: Standing, *numbers: int, kind: Kind = Kind.BAD_TOKEN) -> li
 
 def take(standing: Standing, *numbers: int) -> None:
     for number in numbers:
-        standing.took(target(number))
+        standing.took([target(number)])
 
 
 @given(st.lists(st.none() | st.integers(0, 9), max_size=3 * WINDOW))
@@ -136,3 +145,18 @@ def test_dead_devices_are_no_alarm_unless_they_are_most_of_the_base() -> None:
     assert not standing.doubt
     assert any(refuse(standing, *range(5), kind=Kind.GONE))
     assert standing.doubt
+
+
+@given(st.lists(st.none() | st.integers(1, 2 * WINDOW), max_size=12))
+def test_many_that_were_taken_together_count_as_one_after_the_other(answers: list[int | None]) -> None:
+    """A number is so many that were taken, None a refusal of another owner each."""
+    one, other = Standing(), Standing()
+    for owner, taken in enumerate(answers):
+        if taken is None:
+            assert refuse(one, owner) == refuse(other, owner)
+        else:
+            devices = [target(10_000 + owner * 1_000 + number) for number in range(taken)]
+            one.took(devices)
+            for device in devices:
+                other.took([device])
+        assert (one.proven, one.doubt, one.failures) == (other.proven, other.doubt, other.failures)

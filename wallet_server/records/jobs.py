@@ -182,16 +182,13 @@ _HOLD = Prepared(
     lambda dialect: sa.select(jobs.c.id).where(among(dialect, jobs.c.id)).order_by(*_PLACES).with_for_update()
 )
 _END = Prepared(
-    lambda dialect: (
-        sa.delete(jobs)
-        .where(
-            among(dialect, jobs.c.id),
-            jobs.c.attempt == b("of_attempt"),
-            jobs.c.generation == b("at_generation"),
-        )
-        .returning(jobs.c.id)
+    lambda dialect: sa.delete(jobs).where(
+        among(dialect, jobs.c.id),
+        jobs.c.attempt == b("of_attempt"),
+        jobs.c.generation == b("at_generation"),
     )
 )
+_LEFT = Prepared(lambda dialect: sa.select(jobs.c.id).where(among(dialect, jobs.c.id)))
 
 
 @dataclass(frozen=True)
@@ -238,9 +235,11 @@ def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) 
             alike.setdefault((lease.attempt, lease.generation), []).append(lease.id)
     ended: set[int] = set()
     for (attempt, generation), ids in alike.items():
-        gone = _END.plain(tx, {"ids": ids, "of_attempt": attempt, "at_generation": generation})
-        ended.update(key for (key,) in gone)
-    return [lease for lease in leases if lease.id not in ended]
+        gone = _END.run(tx, {"ids": ids, "of_attempt": attempt, "at_generation": generation})
+        ended.update(ids)
+        if gone < len(ids):  # some were put again meanwhile, or are another worker's now
+            ended.difference_update(key for (key,) in _LEFT.plain(tx, {"ids": ids}))
+    return [lease for lease in leases if lease.id not in ended] if len(ended) < len(leases) else []
 
 
 def _run_again(tx: Tx, wishes: Sequence[tuple[Lease, Again | None]]) -> None:

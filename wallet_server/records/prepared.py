@@ -55,7 +55,7 @@ class _Ready:
 
     def plain(self, found: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         """Columns in their order, as Python has them."""
-        if not self.readers:
+        if not self.readers or not found:
             return found
         rows = []
         for one in found:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
@@ -90,7 +90,8 @@ class Owing(NamedTuple):
     number: int
     rung: int
     remote_state: str | None
-    devices: list[tuple[int, str, str, datetime]]
+    devices: list[Sequence[Any]]
+    """Key, push kind, push token and instant of registration of each."""
 
 
 # Published as it stands and under a tag of its own, and no phone doubted: nothing is to be done but to ring.
@@ -132,12 +133,12 @@ def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
     found: dict[int, Owing] = {}
     doubted: set[int] = set()
     for row in _OWING.plain(tx, {"ids": list(pass_ids)}):
-        key, wallet, credential_set, pass_type, number, rung, state, device, kind, token, at, doubt = row
+        key = row[0]
         one = found.get(key)
         if one is None:
-            found[key] = Owing(key, wallet, credential_set, pass_type, number, rung, state, [(device, kind, token, at)])
+            found[key] = Owing._make([*row[:7], [row[7:11]]])
         else:
-            one.devices.append((device, kind, token, at))
-        if doubt:
+            one.devices.append(row[7:11])
+        if row[11]:
             doubted.add(key)
-    return [one for key, one in found.items() if key not in doubted]
+    return [one for key, one in found.items() if key not in doubted] if doubted else [*found.values()]

@@ -7,9 +7,9 @@ milliseconds). Pure but for the lock: no network, no clock.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -18,7 +18,16 @@ from typing import NamedTuple
 WINDOW = 200
 OWNERS_TAKEN = 3  # after an alarm: so many customers' notifications taken show that the setting is right,
 ENOUGH_TAKEN = 20  # or so many of however few
-TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: the length may change, do not hard-code it
+MOST_TOKEN_BYTES = 100  # Apple: the length may change, do not hard-code it
+
+
+def is_token(text: str) -> bool:
+    """Whether APNs may have given this to a device: bytes in hexadecimal digits, of either case."""
+    try:
+        size = len(bytes.fromhex(text))
+    except ValueError:
+        return False
+    return 0 < size <= MOST_TOKEN_BYTES and len(text) == 2 * size  # else there is white space in it
 
 
 class Target(NamedTuple):
@@ -177,22 +186,16 @@ class Standing:
         with self._lock:
             self._failures += 1
 
-    def took(self, target: Target) -> None:
-        """APNs took the notification for this device."""
+    def took(self, targets: Sequence[Target]) -> None:
+        """APNs took the notifications for these devices."""
         with self._lock:
             self._failures = 0
-            window = self._window
-            window.append(_TAKEN)
-            self._taken += 1
-            if len(window) > WINDOW:
-                oldest = window.popleft()
-                if oldest is _TAKEN:  # as nearly always
-                    self._taken -= 1
-                else:
-                    self._count(oldest, -1)
+            if self._taken < WINDOW:  # else all of the window is such already, as nearly always
+                for _ in targets[-WINDOW:]:
+                    self._push(_TAKEN)
             if self._owners_taken is not None:
-                self._owners_taken.add(target.blamed)
-                self._taken_since += 1
+                self._owners_taken.update(target.blamed for target in targets)
+                self._taken_since += len(targets)
                 if len(self._owners_taken) >= OWNERS_TAKEN or self._taken_since >= ENOUGH_TAKEN:
                     self._owners_taken = None
 

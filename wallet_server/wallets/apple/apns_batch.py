@@ -9,11 +9,10 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wallet_server.wallets.apple.apns_answers import (
-    TOKEN,
     WINDOW,
     Alarm,
     Complaint,
@@ -22,6 +21,7 @@ from wallet_server.wallets.apple.apns_answers import (
     Outcome,
     Standing,
     Target,
+    is_token,
     sort,
 )
 from wallet_server.wallets.apple.apns_exchange import Exchange
@@ -117,8 +117,7 @@ class Batch:
                 break
             self._exchange.turn(self._patience())
             for link in self._exchange.links:
-                for reply in link.replies():
-                    self._settle(reply, link)
+                self._hear(link)
         if self._stop is None:
             yield from (self._believed(outcome) for _, outcome in self._held)
             return
@@ -141,7 +140,7 @@ class Batch:
                 shot = self._next()
                 if shot is None:
                     return
-                link.send(shot)
+                link.send(shot, now)
             full = full and link.phase is Phase.OPEN and link.latency >= FAR_SECONDS
         links = len(self._exchange.links)
         if full and links < self._connections and self._answers >= MUCH * links:
@@ -159,7 +158,7 @@ class Batch:
         if self._again:
             return self._again.popleft()
         for target in self._source:
-            if TOKEN.fullmatch(target.token):
+            if is_token(target.token):
                 if target.suspected and len(self._last) < LAST_LIMIT:
                     self._last.append(target)
                     continue
@@ -172,20 +171,40 @@ class Batch:
         self._last_turn = self._last_turn or not self._exchange.in_flight
         return Shot(self._last.popleft()) if self._last and self._last_turn else None
 
-    def _settle(self, reply: Reply, link: Link) -> None:
-        if reply.status == 0:
-            self._unanswered(reply, link)
-            return
-        self._answers += 1
-        self._sound += 1
+    def _hear(self, link: Link) -> None:
+        """What has come of this link's shots, in its order; those that were taken one after the other together."""
+        taken: list[Target] = []
+        for reply in link.replies():
+            if isinstance(reply, Shot):
+                taken.append(reply.target)
+                continue
+            if taken:
+                self._took(taken)
+                taken = []
+            if reply.status == 0:
+                self._unanswered(reply, link)
+            else:
+                self._answered(1)
+                self._complained(reply, link, sort(reply.status, reply.body))
+                self._believe()
+        if taken:
+            self._took(taken)
+
+    def _took(self, targets: Sequence[Target]) -> None:
+        self._answered(len(targets))
+        self._unwell = 0
+        self._standing.took(targets)
+        told = Fate.TOLD
+        self._ready += [Outcome(target, told) for target in targets]
+        self._believe()
+
+    def _answered(self, count: int) -> None:
+        self._answers += count
+        self._sound += count
         if self._sound >= SOUND_ANSWERS:
             self._strikes = 0
-        if reply.status == 200:
-            self._unwell = 0
-            self._standing.took(reply.shot.target)
-            self._ready.append(Outcome(reply.shot.target, Fate.TOLD))
-        else:
-            self._complained(reply, link, sort(reply.status, reply.body))
+
+    def _believe(self) -> None:
         while self._held and self._held[0][0] + WINDOW <= self._answers:
             self._ready.append(self._believed(self._held.popleft()[1]))
 

@@ -121,7 +121,7 @@ class Frames(Generic[Cargo]):
         self._next = number + 2
         self.streams[number] = cargo
         stream = number.to_bytes(4, "big")
-        head = (template.length(token) << 16 | HEADERS << 8 | END_HEADERS).to_bytes(5, "big")
+        head = (template.size << 16 | HEADERS << 8 | END_HEADERS).to_bytes(5, "big")
         if self._first_window >= len(BODY):
             self._window -= len(BODY)
             self._out += (head, stream, template.before, token, template.behind, _DATA_HEAD, stream, BODY)

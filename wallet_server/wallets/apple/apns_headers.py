@@ -32,13 +32,11 @@ class BadBlock(Exception):
 
 
 class Template(NamedTuple):
-    """What stands before and behind the token in the header block of each push."""
+    """What stands before and behind the token in the header block of each push, and the bytes of the whole block."""
 
     before: bytes
     behind: bytes
-
-    def length(self, token: bytes) -> int:
-        return len(self.before) + len(token) + len(self.behind)
+    size: int
 
 
 def templates(authority: str, prefix: str, headers: Sequence[str], token_bytes: int) -> Template:
@@ -51,9 +49,10 @@ def templates(authority: str, prefix: str, headers: Sequence[str], token_bytes: 
     for line in headers:
         name, _, value = line.partition(":")
         behind += _literal(name.strip().encode("ascii"), value.strip().encode("ascii"))
-    if len(before) + token_bytes + len(behind) > REQUEST_LIMIT:
+    size = len(before) + token_bytes + len(behind)
+    if size > REQUEST_LIMIT:
         raise ValueError("the headers of a push are too long")
-    return Template(before, behind)
+    return Template(before, behind, size)
 
 
 def _literal(name: bytes, value: bytes) -> bytes:

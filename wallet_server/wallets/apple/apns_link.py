@@ -51,8 +51,8 @@ class Shot:
 
 
 class Reply(NamedTuple):
-    """What came of a shot: a status, or 0 and the fault. `broke` says that this one ended its connection. A tuple,
-    because one is made for every push, in a quarter of a dataclass's time."""
+    """What came of a shot that was not taken: a status, or 0 and the fault. `broke` says that this one ended its
+    connection."""
 
     shot: Shot
     status: int
@@ -82,7 +82,7 @@ class Link:
         self._road: Road | None = None
         self._frames: Frames[Shot] | None = None
         self._pending: deque[Shot] = deque()
-        self._replies: list[Reply] = []
+        self._replies: list[Shot | Reply] = []
         self._templates: dict[int, Template] = {}
         self._latency = 0.0
         self._probe: Shot | None = None
@@ -150,10 +150,11 @@ class Link:
             return 0
         return 1
 
-    def send(self, shot: Shot) -> None:
+    def send(self, shot: Shot, now: float) -> None:
+        """Take one more, if there was `room` at this moment (monotonic)."""
         shot.tries += 1
         shot.headers = self._headers
-        shot.sent_at = time.monotonic()
+        shot.sent_at = now
         self._pending.append(shot)
         if self.phase is Phase.COLD:
             self.phase = Phase.PROVING
@@ -220,8 +221,8 @@ class Link:
         if self.phase is Phase.DRAINING and not self._under_way:
             self._go_cold()
 
-    def replies(self) -> Sequence[Reply]:
-        """What has come in since the last time."""
+    def replies(self) -> Sequence[Shot | Reply]:
+        """What has come in since the last time: a shot that was taken, or what came of another."""
         got, self._replies = self._replies, []
         if self.phase is Phase.DRAINING and not self._under_way:
             self._go_cold()
@@ -270,7 +271,7 @@ class Link:
                     if self.phase is Phase.PROVING:
                         self.phase = Phase.OPEN
                     self._refusals = 0
-                    add(Reply(shot, 200))
+                    add(shot)
                 elif status:
                     self._refusals = 0
                     add(self._answered(shot, status, body, fields))

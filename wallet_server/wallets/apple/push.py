@@ -306,7 +306,8 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
             token = handles[0].push_token.lower()
             if token not in targets:  # nearly all of a mass change
                 alone[token] = card
-                targets[token] = _target(token, card, handles[0], len(targets))
+                at_once = handles[0]
+                targets[token] = Target(token, at_once.registered_at, len(targets), card.ref, at_once.suspected)
                 continue
         due = _Due(card)
         for place, handle in enumerate(handles):
