@@ -26,6 +26,7 @@ from wallet_server.actions import keys as doors
 from wallet_server.actions.counter import till
 from wallet_server.actions.counter.till import SaleLine, Sold
 from wallet_server.cli.opening import open_context
+from wallet_server.delivery.engine import settle
 from wallet_server.settings import Settings
 
 PROCESSES = 2
@@ -109,6 +110,7 @@ def _prepare(address: str, settings: Settings, key: str, codes: list[str], start
     def reference(connection: psycopg.Connection) -> Sell:
         return lambda code, receipt: reference_sale(connection, code, receipt)
 
+    settle()  # as a serving process does
     _ready.update(start=start, codes=codes)
     _ready[ACTION] = [action] * THREADS
     _ready[REFERENCE] = [reference(connection) for connection in connections]
