@@ -28,6 +28,7 @@ from wallet_server.records.programme import programmes
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 from wallet_server.rules.announcing import announcing
+from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE
 from wallet_server.rules.programme.program import Programme
 
 WALK, WAITERS, UNSAY = "announce", "announce-waiting", "announce-recall"
@@ -89,6 +90,8 @@ def _check(programme: Programme, wanted: Announcement, now: datetime) -> None:
             faults.append(Fault(f"texts.{language}", f"This programme speaks {', '.join(programme.languages)}."))
         if not text.strip() or len(text) > MAX_TEXT:
             faults.append(Fault(f"texts.{language}", f"Write from 1 to {MAX_TEXT} characters."))
+        if UNSHOWABLE.search(text):
+            faults.append(Fault(f"texts.{language}", CANNOT_BE_SHOWN))
     tiers = [level.code for level in programme.ladder.levels] if programme.ladder else []
     if wanted.tier is not None and wanted.tier not in tiers:
         faults.append(Fault("tier", f"This programme's tiers are {', '.join(tiers) or 'none'}."))

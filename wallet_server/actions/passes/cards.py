@@ -15,6 +15,7 @@ from wallet_server.actions.context import Context
 from wallet_server.actions.passes import reissuing
 from wallet_server.actions.passes.composing import Desk
 from wallet_server.actions.passes.stale import BIT, REFRESH, changed, changed_many, mask
+from wallet_server.errors import Invalid, Misconfigured
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import devices, passes
 from wallet_server.records.passes.fetches import Sheet, shelf_key
@@ -34,7 +35,7 @@ from wallet_server.rules.passes.card import (
 )
 from wallet_server.rules.passes.publishing import Decision, Facets
 from wallet_server.rules.people import recovering
-from wallet_server.wallets.port import Identity, Issued
+from wallet_server.wallets.port import Identity, Issued, Wallet
 
 # What is said of stale cards stands in `stale`; everybody says it of cards.
 __all__ = ["REFRESH", "changed", "changed_many", "mask"]
@@ -194,7 +195,8 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
     """The published card in its wallet's own form, signed when it is first asked for: (body, media type).
 
     The same version gives the same bytes in every process, so that an unchanged card stays unchanged on the phone.
-    Raises `Misconfigured` when its credentials cannot be used, `Invalid` when the card breaks the wallet's rules.
+    Raises `Misconfigured` when its credentials cannot be used, or when the card breaks Apple's rules: whoever asks
+    for it asked nothing wrong.
     """
     version = signing_version(tx, row.credential_set_id)
     body = ctx.signed.get(shelf_key(row.id, publication.number, row.credential_set_id, version))
@@ -213,9 +215,8 @@ def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:
     if sheet.recovery_cipher is not None:
         opened = ctx.keyring.open(sheet.recovery_cipher, f"recovery:{sheet.member_public_id}").decode()
     shown = recovering.revealed(card_from_json(sheet.card), opened)
-    made = ctx.wallets[sheet.wallet].issue(
-        shown, alert_of(sheet.alert), identity_of(ctx, sheet, sheet.code_cipher), sheet.published_at
-    )
+    who = identity_of(ctx, sheet, sheet.code_cipher)
+    made = _made(ctx.wallets[sheet.wallet], shown, alert_of(sheet.alert), who, sheet.published_at)
     # For some seconds after a swap the old certificate may be loaded still.
     signed_by = sheet.credential_version if made.version is None else made.version
     kept_as = shelf_key(sheet.pass_id, sheet.number, sheet.credential_set_id, signed_by)
@@ -227,7 +228,16 @@ def issue(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> Issue
     """Build and sign; `serve` keeps what this gives."""
     wallet = ctx.wallets[row.wallet]
     shown, alert = card(ctx, tx, row, publication), alert_of(publication.alert)
-    return wallet.issue(shown, alert, identity(ctx, tx, row), publication.published_at)
+    return _made(wallet, shown, alert, identity(ctx, tx, row), publication.published_at)
+
+
+def _made(wallet: Wallet, shown: Card, alert: Alert | None, who: Identity, at: datetime) -> Issued:
+    try:
+        return wallet.issue(shown, alert, who, at)
+    except Invalid as fault:
+        if wallet.pushes_cards:
+            raise
+        raise Misconfigured(f"This card cannot be signed: {fault.sentence}", faults=fault.faults) from fault
 
 
 def alert_of(facet_name: str | None) -> Alert | None:

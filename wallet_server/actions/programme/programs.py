@@ -16,7 +16,7 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.once import Asked, Facts, once
 from wallet_server.actions.passes import cards
 from wallet_server.actions.purse import reviewing
-from wallet_server.actions.vendors import google_limits
+from wallet_server.actions.vendors import apple_limits, google_limits
 from wallet_server.errors import Conflict, Fault, Invalid
 from wallet_server.records import jobs, parties
 from wallet_server.records.database import Tx
@@ -29,9 +29,9 @@ from wallet_server.records.programme.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 from wallet_server.records.vendors import vendors
+from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE
 from wallet_server.rules.counter import codes
 from wallet_server.rules.programme.program import Programme, fingerprint, publishable
-from wallet_server.wallets.apple.strings import UNSHOWABLE
 
 __all__ = ["REPUBLISH", "Founded", "NewStore", "ProgrammeRow", "add_store", "found", "publish_version", "republish"]
 
@@ -99,7 +99,7 @@ def _check_store(store: NewStore) -> None:
         faults.append(Fault("name", "Give the store a name of at most 200 characters."))
     for place, text in (("name", store.name), *((f"texts.{tag}", said) for tag, said in (store.texts or {}).items())):
         if UNSHOWABLE.search(text):  # every card of the programme would carry it, and none could be signed
-            faults.append(Fault(place, "This text holds a character that cannot be shown; write it again."))
+            faults.append(Fault(place, CANNOT_BE_SHOWN))
     if store.zone not in time_zones():
         faults.append(Fault("zone", "Give a time zone such as Europe/Paris."))
     if (store.latitude is None) != (store.longitude is None):
@@ -198,6 +198,7 @@ def create_programme(
             tx, public_id, account_id, programme.organisation, join_code, credential_set_id, now
         )
         programmes.join_programme(tx, programme_id, merchant_id, now)
+        apple_limits.demand(ctx, tx, programme_id, programme)
         google_limits.demand(ctx, tx, programme_id, programme)
         _store_version(tx, programme_id, 1, programme, canonical, mark, now)
     return {"programme": public_id, "join_code": join_code, "version": 1}
@@ -225,6 +226,7 @@ def publish_version(
             raise Conflict("This is the version that stands already.", code="no-change")
         if row.version_id:
             _keep_currencies(ctx.programme(tx, row.version_id), programme)
+        apple_limits.demand(ctx, tx, row.id, programme)
         google_limits.demand(ctx, tx, row.id, programme)
         _store_version(tx, row.id, row.version + 1, programme, canonical, mark, ctx.now())
         deeds.add(tx, scope, deeds.PUBLISHED, ctx.now(), about=row.public_id, detail=str(row.version + 1))
@@ -239,6 +241,7 @@ def publish_version(
 def begin_with(ctx: Context, tx: Tx, programme_id: int, document: Mapping[str, Any]) -> None:
     """The first version of a programme that is being made. Raises `Invalid`."""
     programme, canonical, mark = read_document(document)
+    apple_limits.demand(ctx, tx, programme_id, programme)
     google_limits.demand(ctx, tx, programme_id, programme)
     _store_version(tx, programme_id, 1, programme, canonical, mark, ctx.now())
 

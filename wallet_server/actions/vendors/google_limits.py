@@ -5,18 +5,14 @@ Without it every card of a version would be refused one by one, long after whoev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wallet_server.actions.context import Context
+from wallet_server.actions.vendors import specimen_cards
 from wallet_server.errors import Fault, Invalid
-from wallet_server.records import parties
 from wallet_server.records.database import Tx
 from wallet_server.records.vendors import vendors
 from wallet_server.records.vendors.credentials import GOOGLE
-from wallet_server.rules.counter.coupons import promises
-from wallet_server.rules.passes.card import Card
-from wallet_server.rules.passes.compose import Holding, Slip, Store, compose, compose_coupon
 from wallet_server.rules.programme.program import Programme
 from wallet_server.wallets.google import checking
 from wallet_server.wallets.google.sentences import Broken
@@ -35,14 +31,10 @@ def judge(ctx: Context, tx: Tx, programme_id: int, programme: Programme) -> Judg
     Google gives them out."""
     if not ctx.pushes(GOOGLE) or vendors.issuer_of(tx, programme_id, GOOGLE) is None:
         return Judged()
-    stores = tuple(
-        Store(s.name, s.latitude, s.longitude, s.texts, s.public_id)
-        for s in parties.stores_of_programme(tx, programme_id)
-    )
     faults: dict[Broken, None] = {}
     warnings: dict[Broken, None] = {}
     name = vendors.account_of(tx, programme_id)
-    for card in _cards(ctx, programme, stores):
+    for card in specimen_cards.cards_of(ctx, tx, programme_id, programme):
         design = ctx.designs.get(card.design, card.design_version)
         wrong, long = checking.judge(card, design, name)
         faults |= dict.fromkeys(wrong)
@@ -58,16 +50,3 @@ def demand(ctx: Context, tx: Tx, programme_id: int, programme: Programme) -> Non
         faults = [Fault(f"google.{one.path}", one.sentence) for one in found]
         sentence = "Google Wallet would refuse these cards; mend what is told and publish again."
         raise Invalid(sentence, code="invalid-card", faults=faults)
-
-
-def _cards(ctx: Context, programme: Programme, stores: tuple[Store, ...]) -> Iterator[Card]:
-    link = f"{ctx.settings.base_url}/card/specimen"
-    levels = [level.code for level in programme.ladder.levels] if programme.ladder else [None]
-    home = stores[0] if stores else None
-    for tier in levels:
-        yield compose(programme, Holding({}, tier, None, home, stores, 1, False, link, link), ctx.now())[0]
-    slip = Slip("issued", None, None, home, stores, 1, False, link, ctx.now())
-    promised = (programme.welcome_coupon, *promises(programme).values())
-    for promise in promised:
-        if promise is not None:
-            yield compose_coupon(programme, promise, slip)

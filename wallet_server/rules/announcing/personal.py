@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from wallet_server.rules.characters import UNSHOWABLE
+
 MAX_NAME = 60
 _NAME = re.compile(r"@(?:pr[ée]nom|first_?name)\b|\{(?:pr[ée]nom|first_?name)\}", re.IGNORECASE)
 _START = re.compile(
@@ -24,7 +26,8 @@ def personal(text: str, first_name: str | None) -> str:
     """The text for one person. Without a name the place goes, with the comma that belonged to it: nobody ever reads
     “Bonjour @prénom”, nor “Bonjour ,”."""
     if first_name:
-        return _NAME.sub(lambda _: first_name, text)
+        shown = UNSHOWABLE.sub("", first_name)
+        return _NAME.sub(lambda _: shown, text)
     if not names(text):
         return text
     lines = []

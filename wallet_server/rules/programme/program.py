@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from wallet_server.errors import Fault, Invalid, NotFound
 from wallet_server.rules.announcing.announcing import AnnouncePolicy
+from wallet_server.rules.characters import CANNOT_BE_SHOWN, unshowable
 from wallet_server.rules.passes.card import Barcode, Palette, Texts
 from wallet_server.rules.programme import gesture_parts
 from wallet_server.rules.programme import program_build as build
@@ -159,6 +160,7 @@ def publishable(document: Mapping[str, object]) -> Programme:
     ones. Raises Invalid with every fault."""
     programme = parse(document)
     faults = [*address_faults(document), *burden_faults(document)]
+    faults += (Fault(path, CANNOT_BE_SHOWN) for path in unshowable(document))
     if faults:
         raise _refused(faults)
     return programme

@@ -79,9 +79,10 @@ def check(design: Design) -> Checked:
     return Checked(design, _told(faults), _told(warnings))
 
 
-def card_faults(card: Card, design: Design) -> list[rules.Broken]:
-    """What of its texts, colours and places would keep this card from being signed."""
-    document, phrases = compose(card, None, NOBODY, design, TEAM)
+def card_faults(card: Card, design: Design, alert: Alert | None = None) -> list[rules.Broken]:
+    """What of its texts, colours, links and places would keep this card from being signed, in a version that rings with
+    this alert."""
+    document, phrases = compose(card, alert, NOBODY, design, TEAM)
     document.pop("nfc", None)  # whether it may be there is the certificate's to say
     found = [*rules.faults(document, ("icon.png",)), *rules.text_faults(document, phrases.texts())]
     return list(dict.fromkeys(found))

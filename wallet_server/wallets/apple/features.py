@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from wallet_server.rules.addresses import encoded
 from wallet_server.rules.passes.card import Action, App, Balance, Card, Event
 from wallet_server.wallets.apple.strings import Phrases
 from wallet_server.wallets.designs import BarcodeFormat, Design
@@ -119,13 +120,13 @@ def service(document: dict[str, Any], card: Card, identity: Identity) -> None:
 
 def _action(action: Action, number: int) -> dict[str, str]:
     where = "placeIdentifier" if action.kind == "place" else "url"
-    return {"identifier": f"{action.kind}.{number}", "type": action.kind, where: action.link}
+    return {"identifier": f"{action.kind}.{number}", "type": action.kind, where: encoded(action.link) or action.link}
 
 
 def _app(document: dict[str, Any], app: App) -> None:
     document["associatedStoreIdentifiers"] = [app.store_id]
     if app.launch_link is not None:
-        document["appLaunchURL"] = app.launch_link
+        document["appLaunchURL"] = encoded(app.launch_link) or app.launch_link
 
 
 def semantics(document: dict[str, Any], card: Card) -> None:

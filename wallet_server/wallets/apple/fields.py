@@ -16,6 +16,7 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
+from wallet_server.rules.addresses import encoded
 from wallet_server.rules.passes.card import Alert, Balance, Card, Detail, Event, Gauge, Stamps, Texts
 from wallet_server.rules.passes.fitting import fits_header, shortened
 from wallet_server.rules.sentences import plural
@@ -283,7 +284,7 @@ def _detail(detail: Detail, phrases: Phrases) -> Field:
         "dataDetectorTypes": _USEFUL_DETECTORS,
     }
     if detail.link is not None:
-        href = escape(detail.link, quote=True)
+        href = escape(encoded(detail.link) or detail.link, quote=True)
         linked = {tag: f'<a href="{href}">{escape(text)}</a>' for tag, text in detail.text.items() if text}
         field["attributedValue"] = phrases.key(linked)
         field["dataDetectorTypes"] = []

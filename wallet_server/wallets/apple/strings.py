@@ -7,14 +7,12 @@ whose language is not among the card's shows the first language instead of a nam
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from operator import itemgetter
 
+from wallet_server.rules.characters import UNSHOWABLE
 from wallet_server.rules.passes.card import Texts
 
-# Controls other than tab and line ends, halves of surrogate pairs, and the two non-characters of the basic plane.
-UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # Appended to a key whose text stands there already with other translations; it has no width on any screen.
 _INVISIBLE = "\u200b"
 # KDE's reader takes every UTF-16 for big-endian, whatever the mark says; phones take both.

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from wallet_server.rules.characters import UNSHOWABLE
 from wallet_server.wallets.apple.rules.barcodes import barcode_faults, never_drawn
 from wallet_server.wallets.apple.rules.explain import explain, sound
 from wallet_server.wallets.apple.rules.forms import MAX_JSON_INTEGER, MAX_PLACES, POSTER, STYLES, check_of
@@ -27,7 +28,6 @@ from wallet_server.wallets.apple.rules.pictures import (
 )
 from wallet_server.wallets.apple.rules.sentences import SENTENCES, Broken, broken, said
 from wallet_server.wallets.apple.rules.together import date_warnings, field_faults, rare_faults, service_faults
-from wallet_server.wallets.apple.strings import UNSHOWABLE
 
 __all__ = [
     "MAX_JSON_INTEGER",
