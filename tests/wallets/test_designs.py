@@ -265,3 +265,9 @@ def test_a_word_is_needed_for_what_is_placed_and_for_nothing_else(tmp_path: Path
     assert faults(tmp_path) == {"gift/strings/en.toml:labels.until": "This key is missing; add it."}
     edit(gift / "design.toml", 'secondary = ["until"]', "")
     assert load_designs(tmp_path).newest("gift").labels["balance"]["en"] == "Balance"
+
+
+def test_the_texts_are_looked_at_while_the_design_itself_cannot_be_read(folder: Path) -> None:
+    edit(folder / "points" / "design.toml", "version = 1", "version = 1\nnobody_knows = true")
+    edit(folder / "points" / "strings" / "en.toml", "%@", "it")
+    assert {path.partition(":")[0] for path in faults(folder)} == {"points/design.toml", "points/strings/en.toml"}

@@ -192,12 +192,18 @@ _UNREAD = DesignShape.model_validate(
 
 def _read_strings(folder: Traversable, head: DesignShape | None, faults: list[Fault]) -> dict[str, StringsShape]:
     said: dict[str, StringsShape] = {}
-    for tag in head.languages if head else ():
+    for tag in head.languages if head else _written(folder):
         found = read_toml(folder, ("strings", f"{tag}.toml"), StringsShape, faults)
         if found is not None and head is not None:
             faults.extend(label_faults(f"{folder.name}/strings/{tag}.toml", head, found))
             said[tag] = found
     return said
+
+
+def _written(folder: Traversable) -> list[str]:
+    """The languages that have a file, where nothing else says which there are."""
+    place = folder.joinpath("strings")
+    return sorted(one.name[:-5] for one in place.iterdir() if one.name.endswith(".toml")) if place.is_dir() else []
 
 
 def _design(name: str, head: DesignShape, strings: Mapping[str, StringsShape], images: Mapping[str, bytes]) -> Design:
