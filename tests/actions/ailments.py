@@ -7,6 +7,7 @@ Push services, phones, tills and clocks are driven as they are in life; only wha
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from wallet_server.actions.purse import coupons
 from wallet_server.errors import Conflict
 from wallet_server.records import jobs
 from wallet_server.records.passes import passes
-from wallet_server.records.schema import circuits, credential_sets, registrations, stores, tag_counters
+from wallet_server.records.schema import circuits, credential_sets, publications, registrations, stores, tag_counters
 from wallet_server.records.schema import jobs as job_table
 from wallet_server.sandbox.apns import Answer, ApnsServer
 from wallet_server.wallets.apple.push import Alarm, Bell, Credential, ring_all
@@ -96,6 +97,14 @@ class Ward:
     def papers(self, **values: datetime | None) -> None:
         """The certificate, by hand."""
         self.alter(credential_sets, credential_sets.c.id == self.world.credential_set, **values)
+
+    def unsignable(self, holder: Holder) -> None:
+        """What is published of a card, by hand: no version that is published today leads to it."""
+        mine = publications.c.pass_id == holder.pass_id
+        with self.world.ctx.look() as tx:
+            card = tx.execute(sa.select(publications.c.card).where(mine)).scalar_one()
+        broken = json.loads(card) | {"organisation": "Chez \ufffe"}
+        self.alter(publications, mine, card=json.dumps(broken))
 
     def publish(self, **changes: Any) -> None:
         """A further version of the programme."""
@@ -270,6 +279,13 @@ def _(ward: Ward) -> Holder:
     phone = ward.held()
     ward.refuse(503, "ServiceUnavailable", retry_after_seconds=100)
     return ward.sold(phone, pulled=False).holder
+
+
+@leads_to("card-unsignable")
+def _(ward: Ward) -> Holder:
+    phone = ward.sold(ward.held())
+    ward.unsignable(phone.holder)
+    return phone.holder
 
 
 @leads_to("certificate-expired")

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.operating import doctor
-from wallet_server.actions.passes import pushed
+from wallet_server.actions.passes import cards, pushed
+from wallet_server.errors import Misconfigured
 from wallet_server.records import clocks, limits, parties
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import alerts, diagnosis, passes
@@ -40,6 +41,7 @@ from wallet_server.rules.passes.case import (
 )
 from wallet_server.rules.passes.diagnosis import Diagnosis, diagnose
 from wallet_server.wallets.apple import phone_lines
+from wallet_server.wallets.apple.checking import card_faults
 
 MOST_COPIES = 5
 MOST_LINES = 50
@@ -149,7 +151,18 @@ def _case(
         unreachable=any(one.level == "error" for one in doctor.public_address(ctx.settings)),
         push_kept=timedelta(hours=ctx.settings.apns_expiration_hours),
         given=_given(tx, whose, copy, served, now) if ctx.pushes(copy.wallet) else None,
+        unsignable=None if ctx.pushes(copy.wallet) else _unsignable(ctx, served),
     )
+
+
+def _unsignable(ctx: Context, served: Publication) -> str | None:
+    """The first thing that keeps what is published from being signed, however it came to be published."""
+    card = card_from_json(served.card)
+    try:
+        design = ctx.designs.get(card.design, card.design_version)
+    except Misconfigured as fault:
+        return fault.sentence
+    return next((one.sentence for one in card_faults(card, design, cards.alert_of(served.alert))), None)
 
 
 def _given(tx: Tx, whose: Whose, copy: Copy, served: Publication, now: datetime) -> Given:

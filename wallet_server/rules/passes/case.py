@@ -116,7 +116,8 @@ class Case:
     `silent` is why a version without an alert was made ("recall", "expiry", "correction", "programme"; None where the
     records do not tell); `unreachable`: the public address of this service is none that phones reach; `push_kept`: how
     long the push service keeps a push for a phone that is off; `given`: a vendor holds the card, no phone registers;
-    `coupon`: it is none, but a coupon beside one."""
+    `coupon`: it is none, but a coupon beside one; `unsignable` is what keeps its published version from being
+    signed."""
 
     at: datetime
     state: str
@@ -144,6 +145,7 @@ class Case:
     push_kept: timedelta
     given: Given | None = None
     coupon: bool = False
+    unsignable: str | None = None
 
 
 @dataclass(frozen=True)
