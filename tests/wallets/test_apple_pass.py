@@ -15,6 +15,7 @@ from wallet_server.errors import Invalid, Misconfigured
 from wallet_server.rules.passes.card import Alert, Card, Detail, Facet, News, Tier
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
+from wallet_server.wallets.apple.rules.pictures import MAX_PASS_BYTES
 from wallet_server.wallets.apple.wallet import AppleWallet
 from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings
@@ -65,6 +66,17 @@ def test_equal_input_gives_equal_bytes(
     afresh = AppleWallet(designs, Drawings(), lambda _: credentials, Bell())
     assert wallet.issue(card, None, identity, NOW).body == afresh.issue(card, None, identity, NOW).body
     assert wallet.issue(card, None, identity, NOW).body != wallet.issue(card, None, identity, NOW + _SECOND).body
+
+
+def test_a_pass_that_is_too_large_is_given_to_nobody(
+    designs: Designs, drawings: Drawings, credentials: Credentials, card: Card, identity: Identity
+) -> None:
+    points = designs.get(card.design, card.design_version)
+    icon = points.images["icon@3x.png"] + bytes(MAX_PASS_BYTES)
+    heavy = replace(points, images={**points.images, "icon@3x.png": icon})
+    wallet = AppleWallet(Designs({(heavy.name, heavy.version): heavy}), drawings, lambda _: credentials, Bell())
+    with pytest.raises(Invalid, match="KB"):
+        wallet.issue(card, None, identity, NOW)
 
 
 _SECOND = timedelta(seconds=1)

@@ -84,6 +84,8 @@ class AppleWallet:
         # A card that was published before its certificate was renewed: the chain is judged at the time of signing.
         signed_at = max(at, credentials.not_before)
         body = self._press.make(card, alert, identity, design, credentials, signed_at)
+        if found := [*rules.size_faults(len(body))]:
+            raise Invalid(found[0].sentence, code="invalid-card", faults=found)
         return Issued(MEDIA_TYPE, body, version=credentials.version)
 
     def bundle(self, bodies: Sequence[bytes]) -> Issued:
