@@ -63,6 +63,8 @@ def test_another_pass_type_or_team(authority: Authority) -> None:
 def test_a_certificate_of_another_kind(authority: Authority) -> None:
     codes = found(authority, authority.leaf(subject("Apple Push Services: x", "", organisation="Example")))
     assert codes[:2] == ["error no-pass-type", "error no-team"]
+    codes = found(authority, authority.leaf(subject("Pass Type ID: x", "abc", uid="com.example.card")))
+    assert codes[:2] == ["error no-pass-type", "error no-team"], "no card of these would ever be signed"
 
 
 def test_a_key_that_belongs_to_something_else(authority: Authority) -> None:

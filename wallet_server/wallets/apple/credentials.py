@@ -5,6 +5,7 @@ Nothing here touches a file: private keys arrive and leave as bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from wallet_server.errors import Fault, Misconfigured
-from wallet_server.wallets.apple.provider_token import Provider
+from wallet_server.wallets.apple.provider_token import TEAM, Provider
 from wallet_server.wallets.apple.signing import Signer
 
 Severity = Literal["error", "warning", "notice"]
@@ -245,14 +246,21 @@ _RENEW = (
 )
 
 
+_PASS_TYPE = re.compile(r"pass(\.[A-Za-z0-9-]+)+")
+
+
 def _subject(leaf: x509.Certificate) -> Iterator[Finding]:
-    if not _name(leaf.subject, NameOID.USER_ID):
+    if not _PASS_TYPE.fullmatch(_name(leaf.subject, NameOID.USER_ID)):
         sentence = (
-            "The certificate names no pass type (UID), so it is no Pass Type ID certificate: make one of that kind."
+            "The certificate names no pass type (a UID such as pass.com.example.card), so it is no Pass Type ID "
+            "certificate: make one of that kind."
         )
         yield Finding("error", "no-pass-type", sentence)
-    if not _name(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME):
-        sentence = "The certificate names no team (OU), so it is no Pass Type ID certificate: make one of that kind."
+    if not TEAM.fullmatch(_name(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME)):
+        sentence = (
+            "The certificate names no team (an OU of ten letters and digits), so it is no Pass Type ID certificate: "
+            "make one of that kind."
+        )
         yield Finding("error", "no-team", sentence)
     if _allows_nfc(leaf):
         yield Finding("notice", "nfc", "This certificate also allows contactless (NFC) passes.")
