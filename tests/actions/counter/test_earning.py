@@ -146,6 +146,9 @@ def test_what_is_no_sound_event_is_refused(world: World) -> None:
     for body, status, code in refusals:
         answered, problem = post(world, body)
         assert (answered, problem["code"]) == (status, code), body
+    for value in (1.5, [1], 2**60, "\x00", "a" * 201, None):
+        faults = post(world, event | {"fields": {"hours": value}})[1]["faults"]
+        assert [one["path"] for one in faults] == ["fields.hours"], value
     assert world.client().post(
         "/v1/events", json=event, headers=world.bearer(world.founded.till_key, "k")
     ).status_code == 403  # fmt: skip

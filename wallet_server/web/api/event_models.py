@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from wallet_server.web.api.models import MAX_AMOUNT, Entry, Form, Language, Plain, Public, Withheld
 
 MOST_FIELDS = 20
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Number = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT, strict=True)]
-Value = Annotated[bool, Field(strict=True)] | Number | Annotated[Plain, Field(max_length=200)]
+NO_VALUE = "Send a text of at most 200 characters, a whole number, true or false."
+
+
+def _told_once(value: object, judge: ValidatorFunctionWrapHandler) -> object:
+    """One fault for a value that is of none of the kinds, where each kind would tell its own."""
+    try:
+        return judge(value)
+    except ValidationError as fault:
+        raise ValueError(NO_VALUE) from fault
+
+
+Value = Annotated[
+    Annotated[bool, Field(strict=True)] | Number | Annotated[Plain, Field(max_length=200)], WrapValidator(_told_once)
+]
 
 
 class Event(Form):
