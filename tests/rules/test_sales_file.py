@@ -95,6 +95,30 @@ def test_a_line_that_cannot_be_read_is_named_with_its_reason(cells: str, why: st
     assert len(found.members["C7"]) == 3, "what stands after it is read"
 
 
+COMMAS = (
+    "date,customer,amount,\n2026-01-01,A,12,50\n2026-01-02,A,7,99,\n2026-01-03,B,1,234.50\n"
+    '2026-01-04,B,20,,\n2026-01-05,B,"1,234.50"\n'
+)
+
+
+def test_an_amount_that_its_comma_cuts_in_two_is_no_amount() -> None:
+    found = whole(COMMAS)
+    assert [(one.line, one.why, one.text) for one in found.rejects] == [
+        (2, "long", "2026-01-01,A,12,50"),
+        (3, "long", "2026-01-02,A,7,99,"),
+        (4, "long", "2026-01-03,B,1,234.50"),
+    ]
+    assert {name: [one.lines[0].amount_minor for one in kept] for name, kept in found.members.items()} == {
+        "B": [2000, 123450]
+    }
+
+
+def test_the_title_of_a_table_says_nothing_of_its_columns() -> None:
+    found = whole("Sales of January\ndate,customer,amount\n2026-01-01,A,12.50\n2026-01-02,A,7.99\n")
+    assert [(one.line, one.why) for one in found.rejects] == [(2, "amount")]
+    assert found.rows == 3
+
+
 DIRT = st.sampled_from(["", "x", "1,00", "-2,50", "03/01/2025", "10:61", "C1", "C2", '"', "=1+1", "1e9", "٣"])
 ROWS = st.lists(st.lists(DIRT, min_size=1, max_size=9).map(";".join), max_size=25)
 

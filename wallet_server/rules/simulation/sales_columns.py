@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from wallet_server.errors import Fault, Invalid
 from wallet_server.rules.simulation import till_export
-from wallet_server.rules.simulation.till_export import DateOrder, Decimal, clean, plain
+from wallet_server.rules.simulation.table_text import clean
+from wallet_server.rules.simulation.till_export import DateOrder, Decimal, plain
 
 FIELDS = ("date", "time", "amount", "price", "quantity", "tax", "customer", "receipt", "store", "sku", "category")
 """What a column may be. A line is worth its `amount`, or `price` times `quantity` where there is no amount."""
