@@ -214,6 +214,8 @@ class _Reader:
         quantity = 1000 if self._quantity is None else self._thousandths(cells[self._quantity], "quantity")
         amount = self._worth(cells, quantity)
         tax = 0 if self._tax is None or not cells[self._tax].strip() else self._minor(cells[self._tax], "tax")
+        if quantity < 0 < amount:  # goods that come back, written with the amount that they cost
+            amount, tax = -amount, -abs(tax)
         goods = self._name(cells, self._sku), self._name(cells, self._category)
         bought: Line = _NEW(Line, (*goods, quantity, amount, tax, False))
         # Nearly every line is of the receipt of the line before.

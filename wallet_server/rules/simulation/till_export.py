@@ -162,7 +162,7 @@ def minor_of(cell: str, decimal: Decimal) -> int | None:
 # ---------------------------------------------------------------------- guessing
 
 _AMOUNT_NAMES = ("ttc", "total", "montant", "amount", "gross", "betrag", "somme", "value", "prix", "price", "net")
-_NOT_AMOUNT = ("tva", "vat", "tax", "qt", "quant", "remise", "discount", "rendu", "change", "solde", "balance")
+NOT_AMOUNT = ("tva", "vat", "tax", "qt", "quant", "remise", "discount", "rendu", "change", "solde", "balance")
 _CUSTOMER_NAMES = ("client", "customer", "carte", "card", "membre", "member", "loyal", "fidel", "kunde", "buyer")
 _RECEIPT_NAMES = ("ticket", "receipt", "recu", "facture", "invoice", "transaction", "bon", "order", "commande", "vente")
 
@@ -234,7 +234,8 @@ def is_day(cell: str) -> bool:
     return day_of(cell, "dmy") is not None or day_of(cell, "mdy") is not None
 
 
-def _is_amount(cell: str) -> bool:
+def is_amount(cell: str) -> bool:
+    """Whether this may be an amount."""
     return minor_of(cell, ",") is not None or minor_of(cell, ".") is not None
 
 
@@ -246,10 +247,10 @@ def ratio_of(column: Sequence[str], test: object) -> float:
 
 def _amount_score(name: str, column: Sequence[str]) -> float:
     """Above zero for what may be an amount; a telling name and decimals speak for it."""
-    if (share := ratio_of(column, _is_amount)) < 0.5:
+    if (share := ratio_of(column, is_amount)) < 0.5:
         return -1.0
     named = next((len(_AMOUNT_NAMES) - n for n, part in enumerate(_AMOUNT_NAMES) if part in name), 0)
-    other = any(part in name for part in (*_NOT_AMOUNT, *_CUSTOMER_NAMES, *_RECEIPT_NAMES))
+    other = any(part in name for part in (*NOT_AMOUNT, *_CUSTOMER_NAMES, *_RECEIPT_NAMES))
     decimals = ratio_of(column, lambda cell: bool(re.search(r"[.,]\d{1,2}\D*$", cell)))
     return share + decimals + named - (20 if other and not named else 10 if other else 0) + 25
 
