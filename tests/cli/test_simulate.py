@@ -10,6 +10,13 @@ from click.testing import CliRunner
 from wallet_server.cli.simulate import simulate
 
 
+def test_a_line_with_more_cells_than_columns_is_told_with_what_to_do(tmp_path: Path) -> None:
+    sales = tmp_path / "sales.csv"
+    sales.write_text("date,customer,amount\n2026-01-01,A,12,50\n2026-01-02,A,10.00\n", "utf-8")
+    said = CliRunner().invoke(simulate, [str(sales), "voucher-400"]).output
+    assert "2: more cells than columns; put amounts that hold a comma in quotation marks: 2026-01-01,A,12,50" in said
+
+
 def test_lines_that_were_left_out_are_texts_wherever_they_are_shown(tmp_path: Path) -> None:
     sales, rejects = tmp_path / "sales.csv", tmp_path / "rejects.csv"
     formula, escape = "=HYPERLINK(0)", "\x1b[2Jsoon"

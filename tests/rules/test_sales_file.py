@@ -64,6 +64,45 @@ def test_price_times_quantity_where_there_is_no_amount() -> None:
     assert [(one.sku, one.quantity_milli, one.amount_minor) for one in cancelled.lines] == [("85123A", -1000, -255)]
 
 
+@pytest.mark.parametrize(
+    "header", ["quantity,price", "Quantité,PU TTC", "Qté,PU", "Qté,P.U. HT", "Quantity,Unit price", "Qté,Prix unitaire"]
+)
+def test_the_price_of_a_piece_is_known_by_its_name_beside_a_quantity(header: str) -> None:
+    text = f"date,customer,{header}\n2026-01-01,A,3,10.00\n2026-01-02,A,5,10.00\n2026-01-03,A,-1,10.00\n"
+    assert {"price", "quantity"} <= columns_of(text).places.keys()
+    assert [one.lines[0].amount_minor for one in whole(text).members["A"]] == [3000, 5000, -1000]
+    assert [one.lines[0].amount_minor for one in whole(text, amount="4").members["A"]] == [1000, 1000, -1000]
+
+
+@pytest.mark.parametrize(
+    ("header", "amount"),
+    [
+        ("price,amount", "amount"),
+        ("PU TTC,Total TTC", "Total TTC"),
+        ("Price paid,x", "Price paid"),
+        ("PU TTC,Total HT", None),
+        ("PU TTC,Total TVA", None),
+    ],
+)
+def test_what_was_paid_for_all_pieces_comes_before_the_price_of_one(header: str, amount: str | None) -> None:
+    first, second = header.split(",")
+    text = f"date,customer,Qté,{first},{second}\n2026-01-01,A,3,10.00,30.00\n2026-01-02,A,2,10.00,20.00\n"
+    said = dict(columns_of(text).said())
+    assert (said.get("amount"), said.get("price")) == ((amount, None) if amount else (None, first))
+
+
+def test_without_a_quantity_a_price_is_the_amount() -> None:
+    assert dict(columns_of("date,customer,price\n2026-01-01,A,10.00\n").said())["amount"] == "price"
+
+
+def test_goods_of_a_negative_quantity_come_back_whatever_the_sign_of_their_amount() -> None:
+    text = "date,customer,quantity,amount,vat\n2026-01-01,A,-2,5.00,0.50\n2026-01-02,A,-2,-5.00,-0.50\n"
+    assert [(one.lines[0].amount_minor, one.lines[0].tax_minor) for one in whole(text).members["A"]] == [
+        (-500, -50),
+        (-500, -50),
+    ]
+
+
 def test_columns_are_named_by_name_or_number_and_faults_are_told_together() -> None:
     assert columns_of(FRENCH, {"customer": "Magasin", "store": ""}).places["customer"] == 3
     assert "store" not in columns_of(FRENCH, {"customer": "Magasin", "store": ""}).places
@@ -93,6 +132,30 @@ def test_a_line_that_cannot_be_read_is_named_with_its_reason(cells: str, why: st
     found = whole(FRENCH + cells + "\n" + "05/01/2025;10:00;T10;L;A;B;1;1,00;C7\n")
     assert [(one.line, one.why, one.text) for one in found.rejects] == [(6, why, cells)]
     assert len(found.members["C7"]) == 3, "what stands after it is read"
+
+
+COMMAS = (
+    "date,customer,amount,\n2026-01-01,A,12,50\n2026-01-02,A,7,99,\n2026-01-03,B,1,234.50\n"
+    '2026-01-04,B,20,,\n2026-01-05,B,"1,234.50"\n'
+)
+
+
+def test_an_amount_that_its_comma_cuts_in_two_is_no_amount() -> None:
+    found = whole(COMMAS)
+    assert [(one.line, one.why, one.text) for one in found.rejects] == [
+        (2, "long", "2026-01-01,A,12,50"),
+        (3, "long", "2026-01-02,A,7,99,"),
+        (4, "long", "2026-01-03,B,1,234.50"),
+    ]
+    assert {name: [one.lines[0].amount_minor for one in kept] for name, kept in found.members.items()} == {
+        "B": [2000, 123450]
+    }
+
+
+def test_the_title_of_a_table_says_nothing_of_its_columns() -> None:
+    found = whole("Sales of January\ndate,customer,amount\n2026-01-01,A,12.50\n2026-01-02,A,7.99\n")
+    assert [(one.line, one.why) for one in found.rejects] == [(2, "amount")]
+    assert found.rows == 3
 
 
 DIRT = st.sampled_from(["", "x", "1,00", "-2,50", "03/01/2025", "10:61", "C1", "C2", '"', "=1+1", "1e9", "٣"])

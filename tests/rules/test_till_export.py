@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from wallet_server.errors import Invalid
 from wallet_server.rules.simulation import till_export
-from wallet_server.rules.simulation.till_export import Layout, day_of, guess, minor_of, read, text_of
+from wallet_server.rules.simulation.table_text import text_of
+from wallet_server.rules.simulation.till_export import Layout, day_of, guess, minor_of, read
 from wallet_server.rules.simulation.whatif import Row
 
 FRENCH = (
@@ -72,6 +73,17 @@ def test_a_quotation_mark_that_nobody_closed_loses_its_lines_openly() -> None:
     assert len(found.rows) == 2
     assert found.unread[0].why == "quote"
     assert found.unread_count >= 40
+
+
+def test_an_amount_that_its_comma_cuts_in_two_is_left_out_and_named() -> None:
+    text = "date,customer,amount\n2026-01-01,A,12,50\n2026-01-02,A,20,,\n2026-01-03,B,1,234.50\n"
+    found = read(text, guess(text))
+    assert [row.amount_minor for row in found.rows] == [2000]
+    assert [(one.line, one.why, one.text) for one in found.unread] == [
+        (2, "long", "2026-01-01,A,12,50"),
+        (4, "long", "2026-01-03,B,1,234.50"),
+    ]
+    assert found.unread_count == 2
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,10 @@ WHY = {
     "quantity": {"fr": "pas de quantité lisible", "en": "no readable quantity"},
     "tax": {"fr": "pas de taxe lisible", "en": "no readable tax"},
     "short": {"fr": "trop peu de colonnes", "en": "too few columns"},
+    "long": {
+        "fr": "plus de cellules que de colonnes ; mettez entre guillemets les montants qui ont une virgule",
+        "en": "more cells than columns; put amounts that hold a comma in quotation marks",
+    },
     "quote": {"fr": "un guillemet n’est pas fermé", "en": "a quotation mark is not closed"},
     "too-large": {"fr": "un nombre est trop grand", "en": "a number is too large"},
 }

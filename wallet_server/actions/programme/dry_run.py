@@ -9,7 +9,7 @@ from typing import Any
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.once import Facts
-from wallet_server.actions.programme.programs import read_document
+from wallet_server.actions.programme.programs import keep_money, read_document
 from wallet_server.errors import Conflict
 from wallet_server.records.database import Tx
 from wallet_server.records.people import members
@@ -55,14 +55,15 @@ def run(
 ) -> Facts:
     """What publishing this document would change: tiers up and down and who would lose one, units that could no longer
     be spent, and what is owed. Members are read in slices, each as it stands then; of more than `most` a sample is
-    looked at. `told` hears how many so far. Raises `Invalid` with the faults of the document, `NotFound`, `Conflict`
-    (`not-published`)."""
+    looked at. `told` hears how many so far. Raises `Invalid` with the faults of the document (other money than sales
+    and vouchers stand in is one), `NotFound`, `Conflict` (`not-published`)."""
     draft, _, _ = read_document(document)
     with ctx.look() as tx:
         row = programmes.programme_in(tx, scope, public_id)
         if not row.version_id:
             raise Conflict("This programme has not been published yet.", code="not-published")
         current = ctx.programme(tx, row.version_id)
+        keep_money(tx, row.id, current, draft)
         everybody = drafts.span(tx, row.id)
     tally, last = _Tally(), 0
     for after in _starts(everybody, most):

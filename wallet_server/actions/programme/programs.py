@@ -31,9 +31,19 @@ from wallet_server.records.staff import deeds
 from wallet_server.records.vendors import vendors
 from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE
 from wallet_server.rules.counter import codes
-from wallet_server.rules.programme.program import Programme, fingerprint, publishable
+from wallet_server.rules.programme.program import Currency, Programme, fingerprint, publishable
 
-__all__ = ["REPUBLISH", "Founded", "NewStore", "ProgrammeRow", "add_store", "found", "publish_version", "republish"]
+__all__ = [
+    "REPUBLISH",
+    "Founded",
+    "NewStore",
+    "ProgrammeRow",
+    "add_store",
+    "found",
+    "keep_money",
+    "publish_version",
+    "republish",
+]
 
 REPUBLISH = "republish"
 SLICE = 500
@@ -225,7 +235,9 @@ def publish_version(
         if row.version_id and programmes.version(tx, row.version_id).document == canonical:
             raise Conflict("This is the version that stands already.", code="no-change")
         if row.version_id:
-            _keep_currencies(ctx.programme(tx, row.version_id), programme)
+            current = ctx.programme(tx, row.version_id)
+            keep_money(tx, row.id, current, programme)
+            _keep_currencies(current, programme)
         apple_limits.demand(ctx, tx, row.id, programme)
         google_limits.demand(ctx, tx, row.id, programme)
         _store_version(tx, row.id, row.version + 1, programme, canonical, mark, ctx.now())
@@ -246,15 +258,31 @@ def begin_with(ctx: Context, tx: Tx, programme_id: int, document: Mapping[str, A
     _store_version(tx, programme_id, 1, programme, canonical, mark, ctx.now())
 
 
+def keep_money(tx: Tx, programme_id: int, old: Programme, new: Programme) -> None:
+    """Raises `Invalid` where a further version has other money than sales and vouchers stand in: what is owed would be
+    worth something else."""
+    if new.money == old.money or not programmes.has_money(tx, programme_id):
+        return
+    sentence = f"Sales or vouchers stand in {old.money.iso}: keep it here, and make a new programme for another money."
+    raise Invalid("The new version would change what is owed.", faults=[Fault("money", sentence)])
+
+
 def _keep_currencies(old: Programme, new: Programme) -> None:
-    kinds = {c.code: (c.kind, c.iso, c.exponent) for c in new.currencies}
-    faults = [
-        Fault("currencies", f"{c.code} has balances already: it cannot be dropped or change its kind.")
-        for c in old.currencies
-        if kinds.get(c.code) != (c.kind, c.iso, c.exponent)
-    ]
+    kept = {c.code: c for c in new.currencies}
+    faults = [Fault("currencies", why) for c in old.currencies if (why := _lost(c, kept.get(c.code)))]
     if faults:
         raise Invalid("The new version would lose balances.", faults=faults)
+
+
+def _lost(old: Currency, new: Currency | None) -> str | None:
+    """Why balances in this currency would be lost."""
+    if new is None:
+        return f"{old.code} has balances already: it cannot be dropped."
+    if new.kind != old.kind:
+        return f"{old.code} has balances already: it cannot change its kind."
+    if (new.iso, new.exponent) != (old.iso, old.exponent):
+        return f"{old.code} has balances in {old.iso} already: keep it, and make a new programme for another money."
+    return None
 
 
 def programme_facts(ctx: Context, scope: Scope, public_id: str) -> tuple[ProgrammeRow, dict[str, Any]]:

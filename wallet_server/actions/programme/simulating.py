@@ -26,7 +26,7 @@ from wallet_server.rules.programme.program import Programme, parse
 from wallet_server.rules.simulation import Engine, Habit, Purchase, Report, Tally, Warned, sales_file
 from wallet_server.rules.simulation.sales_columns import Columns, columns_of
 from wallet_server.rules.simulation.sales_file import Histories, Reject
-from wallet_server.rules.simulation.till_export import wide
+from wallet_server.rules.simulation.table_text import wide
 
 MOST_JOBS = 64
 HEAD = 200_000

@@ -9,7 +9,7 @@ from wallet_server.actions.context import Context
 from wallet_server.errors import Invalid, TooMany
 from wallet_server.records import limits
 from wallet_server.records.scope import Scope
-from wallet_server.rules.simulation import till_export, whatif
+from wallet_server.rules.simulation import table_text, till_export, whatif
 from wallet_server.rules.simulation.till_export import Export, Layout
 from wallet_server.rules.simulation.whatif import Offer, Outcome, PointsCard, StampCard
 
@@ -39,7 +39,7 @@ def ask(ctx: Context, scope: Scope, body: bytes, layout: Layout | None, offer: O
     with ctx.change() as tx:
         if limits.take(tx, f"what-if:{scope.merchant_id}", now // 60, 1) > PER_MINUTE:
             raise TooMany("That was quick; try again in a minute.", retry_after_seconds=60 - now % 60)
-    text = till_export.text_of(body)
+    text = table_text.text_of(body)
     wanted = layout or till_export.guess(text)
     export = till_export.read(text, wanted)
     purchases = whatif.purchases_of(export.rows)

@@ -13,11 +13,14 @@ from wallet_server.errors import Conflict, NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.schema import (
     accounts,
+    coupons,
     credential_sets,
     currencies,
+    members,
     participations,
     programme_versions,
     programmes,
+    sales,
 )
 from wallet_server.records.scope import Scope
 
@@ -201,6 +204,21 @@ def currency_ids(tx: Tx, programme_id: int) -> dict[str, int]:
     """Currency code to key."""
     rows = tx.execute(sa.select(currencies.c.code, currencies.c.id).where(currencies.c.programme_id == programme_id))
     return {r.code: r.id for r in rows}
+
+
+_HAS_MONEY = sa.select(
+    sa.or_(
+        *(
+            sa.exists().where(members.c.programme_id == b("programme_id"), table.c.member_id == members.c.id)
+            for table in (sales, coupons)
+        )
+    )
+)
+
+
+def has_money(tx: Tx, programme_id: int) -> bool:
+    """Whether anything stands in the programme's money: a sale that was counted, or a voucher that was given."""
+    return bool(tx.execute(_HAS_MONEY, {"programme_id": programme_id}).scalar_one())
 
 
 _VERSION = sa.select(programme_versions).where(programme_versions.c.id == b("id"))

@@ -14,7 +14,8 @@ from wallet_server.errors import Fault, Invalid
 from wallet_server.rules.counter import short_codes
 from wallet_server.rules.people import contacts
 from wallet_server.rules.people.matching import Person
-from wallet_server.rules.simulation.till_export import MAX_CELL, clean, delimiter_of, plain, records, text_of
+from wallet_server.rules.simulation.table_text import clean, records, text_of
+from wallet_server.rules.simulation.till_export import MAX_CELL, delimiter_of, plain
 
 FIELDS = ("number", "points", "email", "phone", "first_name", "last_name", "address", "postcode", "city")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([.,])[0-9]{3})(?:\1[0-9]{3})*")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wallet_server.errors import Fault, Invalid
 from wallet_server.rules.simulation import till_export
-from wallet_server.rules.simulation.till_export import DateOrder, Decimal, clean, plain
+from wallet_server.rules.simulation.table_text import clean
+from wallet_server.rules.simulation.till_export import DateOrder, Decimal, plain
 
 FIELDS = ("date", "time", "amount", "price", "quantity", "tax", "customer", "receipt", "store", "sku", "category")
 """What a column may be. A line is worth its `amount`, or `price` times `quantity` where there is no amount."""
@@ -22,7 +24,10 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "sku": ("sku", "ean", "barcode", "code barre", "stockcode", "article", "produit", "product", "item", "plu", "ref"),
     "time": ("heure", "time", "hour", "uhrzeit"),
 }
-_UNIT = ("unit", "piece price", "prix u", "p.u")
+_UNIT = re.compile(r"price$|.*(unit|piece price|prix u|p\.u|\bpu(ht|ttc)?\b)")
+"""How the price of one piece is called, where pieces have a column; `price` is the product's own word for it."""
+_WHOLE = re.compile(r"(?!.*\bht\b).*(ttc|total|montant|amount|gross|betrag|somme)")
+"""How what was paid for all pieces is called beside such a price."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +133,22 @@ def _guessed(head: str) -> Columns:
             or till_export.ratio_of(_column(head, layout.delimiter, layout.header, place), _is_time) >= 0.5
         ):
             places[field] = place
-    if "quantity" in places and names and any(part in short[layout.amount] for part in _UNIT):
-        places["price"] = places.pop("amount")
+    if "quantity" in places and names and _UNIT.match(short[layout.amount]):
+        whole = _whole_amount(head, layout.delimiter, short, set(places.values()))
+        places |= {"price": places.pop("amount")} if whole is None else {"amount": whole}
     return Columns(layout.delimiter, layout.header, names, places, layout.date_order, layout.decimal)
+
+
+def _whole_amount(head: str, delimiter: str, short: Sequence[str], taken: set[int]) -> int | None:
+    """The column of what was paid for all pieces, beside one with the price of each."""
+    called = [
+        place
+        for place, name in enumerate(short)
+        if place not in taken and _WHOLE.match(name) and not _UNIT.match(name)
+        and not any(part in name for part in till_export.NOT_AMOUNT)
+    ]  # fmt: skip
+    ratio, is_amount = till_export.ratio_of, till_export.is_amount
+    return next((one for one in called if ratio(_column(head, delimiter, True, one), is_amount) >= 0.5), None)
 
 
 def _column(head: str, delimiter: str, header: bool, place: int) -> list[str]:

@@ -19,17 +19,16 @@ from wallet_server.errors import Invalid
 from wallet_server.rules.baskets.baskets import Line
 from wallet_server.rules.simulation.customers import Purchase
 from wallet_server.rules.simulation.sales_columns import Columns
+from wallet_server.rules.simulation.table_text import clean, is_long, records, width_of
 from wallet_server.rules.simulation.till_export import (
     GROUPED,
     MAX_CELL,
     TIME,
     Decimal,
     bare,
-    clean,
     clock_in,
     day_of,
     minor_of,
-    records,
 )
 
 MAX_ROWS = 20_000_000
@@ -38,7 +37,7 @@ MOST_KEPT = 200_000
 TOLD_EVERY = 20_000
 """Lines between two words of progress."""
 
-Why = Literal["date", "time", "amount", "price", "quantity", "tax", "short", "quote", "too-large"]
+Why = Literal["date", "time", "amount", "price", "quantity", "tax", "short", "long", "quote", "too-large"]
 
 _NUMBER = re.compile(r"([-+]?)(\d{0,12})(?:[.,](\d{0,6}))?")
 
@@ -154,6 +153,7 @@ class _Reader:
         self._customer, self._receipt, self._store = place("customer"), place("receipt"), place("store")
         self._sku, self._category = place("sku"), place("category")
         money = [self._price, self._quantity] if self._amount is None else [self._amount]
+        self._width = width_of(columns.names, columns.header)
         self._need = max(one for one in (self._date, *money) if one is not None)
 
     def take(self, line: int, span: int, cells: list[str] | None) -> None:
@@ -169,6 +169,8 @@ class _Reader:
         try:
             if len(cells) <= self._need:
                 raise _Bad("short")
+            if is_long(cells, self._width):
+                raise _Bad("long")
             self._row(cells, customer)
         except _Bad as bad:
             text = self._columns.delimiter.join(cells)[:MAX_CELL]
@@ -212,6 +214,8 @@ class _Reader:
         quantity = 1000 if self._quantity is None else self._thousandths(cells[self._quantity], "quantity")
         amount = self._worth(cells, quantity)
         tax = 0 if self._tax is None or not cells[self._tax].strip() else self._minor(cells[self._tax], "tax")
+        if quantity < 0 < amount:  # goods that come back, written with the amount that they cost
+            amount, tax = -amount, -abs(tax)
         goods = self._name(cells, self._sku), self._name(cells, self._category)
         bought: Line = _NEW(Line, (*goods, quantity, amount, tax, False))
         # Nearly every line is of the receipt of the line before.

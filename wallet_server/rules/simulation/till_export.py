@@ -6,15 +6,15 @@ that begins like a formula is a text as any other.
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 from wallet_server.errors import Invalid
+from wallet_server.rules.simulation.table_text import clean, is_long, records_of, width_of
 from wallet_server.rules.simulation.whatif import Row
 
 MAX_ROWS = 300_000
@@ -22,14 +22,12 @@ MAX_COLUMNS = 100
 MAX_CELL = 200
 SAMPLE = 300
 SHOWN_UNREAD = 20
-MAX_SPAN = 20
-"""A record over more lines than this is a quotation mark that nobody closed."""
 DELIMITERS = (";", ",", "\t", "|")
 DECIMALS = 2
 
 DateOrder = Literal["dmy", "mdy", "ymd"]
 Decimal = Literal[",", "."]
-Fault = Literal["date", "amount", "short", "quote"]
+Fault = Literal["date", "amount", "short", "long", "quote"]
 
 
 @dataclass(frozen=True)
@@ -69,70 +67,6 @@ class Export:
     rows: tuple[Row, ...]
     unread: tuple[Unread, ...]
     unread_count: int
-
-
-# ---------------------------------------------------------------------- text
-
-
-def text_of(body: bytes) -> str:
-    """The text of a file in UTF-8, UTF-16 (with or without its mark) or Windows-1252. Raises `Invalid`."""
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = body.decode("utf-16", errors="replace")
-    elif (order := wide(body[:2000])) is not None:
-        text = body.decode(order, errors="replace")
-    else:
-        try:
-            text = body.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = body.decode("cp1252", errors="replace")
-    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
-    if not text.strip():
-        raise Invalid("This file is empty; export the sales again and send that file.", code="empty-export")
-    return text
-
-
-def wide(head: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of what a till writes is 0 then."""
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    many = len(head) // 5
-    if odd > many and odd > 4 * even:
-        return "utf-16-le"
-    return "utf-16-be" if even > many and even > 4 * odd else None
-
-
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, int, list[str] | None]]:
-    # Lines are ended by LF alone: `splitlines` would also cut at characters that stand in the midst of a cell.
-    return records((line + "\n" for line in text.split("\n")), delimiter)
-
-
-def records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, int, list[str] | None]]:
-    """(line, lines it spans, cells or None) of each record that is not blank."""
-    reader = csv.reader(lines, delimiter=delimiter)
-    before = 0
-    while True:
-        try:
-            cells: list[str] | None = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            cells = None
-        span, before = reader.line_num - before, reader.line_num
-        if cells is not None and len(cells) <= 1 and (not cells or not cells[0].strip() or _marks(cells[0])):
-            continue
-        yield before, span, None if span > MAX_SPAN else cells
-
-
-def _marks(cell: str) -> bool:
-    """Excel's own first line, `sep=;`."""
-    return cell.lower().startswith("sep=") and len(cell) <= 5
-
-
-def clean(cell: str) -> str:
-    """Without blanks around it and without the formula by which tables keep leading zeros: `="0012"`."""
-    text = cell.strip()
-    if text.startswith('="') and text.endswith('"') and len(text) >= 3:
-        text = text[2:-1].strip()
-    return text
 
 
 # ---------------------------------------------------------------------- one cell
@@ -228,7 +162,7 @@ def minor_of(cell: str, decimal: Decimal) -> int | None:
 # ---------------------------------------------------------------------- guessing
 
 _AMOUNT_NAMES = ("ttc", "total", "montant", "amount", "gross", "betrag", "somme", "value", "prix", "price", "net")
-_NOT_AMOUNT = ("tva", "vat", "tax", "qt", "quant", "remise", "discount", "rendu", "change", "solde", "balance")
+NOT_AMOUNT = ("tva", "vat", "tax", "qt", "quant", "remise", "discount", "rendu", "change", "solde", "balance")
 _CUSTOMER_NAMES = ("client", "customer", "carte", "card", "membre", "member", "loyal", "fidel", "kunde", "buyer")
 _RECEIPT_NAMES = ("ticket", "receipt", "recu", "facture", "invoice", "transaction", "bon", "order", "commande", "vente")
 
@@ -275,7 +209,7 @@ def guess(text: str) -> Layout:
 def some(text: str, delimiter: str) -> Iterator[tuple[int, int, list[str] | None]]:
     """The first records. A head alone: a file of 300,000 lines is not read twice for a guess."""
     head = text[: SAMPLE * 400]
-    for number, record in enumerate(_records(head, delimiter)):
+    for number, record in enumerate(records_of(head, delimiter)):
         if number >= SAMPLE:
             return
         yield record
@@ -300,7 +234,8 @@ def is_day(cell: str) -> bool:
     return day_of(cell, "dmy") is not None or day_of(cell, "mdy") is not None
 
 
-def _is_amount(cell: str) -> bool:
+def is_amount(cell: str) -> bool:
+    """Whether this may be an amount."""
     return minor_of(cell, ",") is not None or minor_of(cell, ".") is not None
 
 
@@ -312,10 +247,10 @@ def ratio_of(column: Sequence[str], test: object) -> float:
 
 def _amount_score(name: str, column: Sequence[str]) -> float:
     """Above zero for what may be an amount; a telling name and decimals speak for it."""
-    if (share := ratio_of(column, _is_amount)) < 0.5:
+    if (share := ratio_of(column, is_amount)) < 0.5:
         return -1.0
     named = next((len(_AMOUNT_NAMES) - n for n, part in enumerate(_AMOUNT_NAMES) if part in name), 0)
-    other = any(part in name for part in (*_NOT_AMOUNT, *_CUSTOMER_NAMES, *_RECEIPT_NAMES))
+    other = any(part in name for part in (*NOT_AMOUNT, *_CUSTOMER_NAMES, *_RECEIPT_NAMES))
     decimals = ratio_of(column, lambda cell: bool(re.search(r"[.,]\d{1,2}\D*$", cell)))
     return share + decimals + named - (20 if other and not named else 10 if other else 0) + 25
 
@@ -352,14 +287,16 @@ def read(text: str, layout: Layout) -> Export:
     unread: list[Unread] = []
     left_out = 0
     columns: tuple[str, ...] = ()
+    width: int | None = None
     seen = _Seen({}, {})
     need = max(layout.date, layout.amount)
-    for line, span, cells in _records(text, layout.delimiter):
+    for line, span, cells in records_of(text, layout.delimiter):
         if not columns and cells is not None:
             columns = _column_names(cells, layout.header)
+            width = width_of(cells, layout.header)
             if layout.header:
                 continue
-        found = "quote" if cells is None else "short" if len(cells) <= need else _row(cells, layout, seen)
+        found = "quote" if cells is None else _misfit(cells, need, width) or _row(cells, layout, seen)
         if isinstance(found, Row):
             rows.append(found)
         else:
@@ -369,6 +306,10 @@ def read(text: str, layout: Layout) -> Export:
         if len(rows) + len(unread) > MAX_ROWS or left_out > MAX_ROWS:
             raise Invalid(f"This file has more than {MAX_ROWS:,} lines; export a shorter time.", code="too-many-rows")
     return Export(columns, tuple(rows), tuple(unread), left_out)
+
+
+def _misfit(cells: Sequence[str], need: int, width: int | None) -> Fault | None:
+    return "short" if len(cells) <= need else "long" if is_long(cells, width) else None
 
 
 def _column_names(cells: Sequence[str], header: bool) -> tuple[str, ...]:

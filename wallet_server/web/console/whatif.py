@@ -36,7 +36,7 @@ DECIMALS = (",", ".")
 DEFAULTS = {"kind": "stamps", "paid": "10", "gift": "3.00", "minimum": "", "points": "1", "worth": "0.05"}
 FRACTION = re.compile(r"(\d{1,6})(?:[.,](\d{1,4}))?")
 MOST_TYPED = 20
-UNREAD = {"date": "no_date", "amount": "no_amount", "short": "too_few", "quote": "open_quote"}
+UNREAD = {"date": "no_date", "amount": "no_amount", "short": "too_few", "long": "too_many", "quote": "open_quote"}
 
 
 @whatif.before_request
