@@ -1212,8 +1212,9 @@ class Refund(TypedDict):
 
 class Refunded(TypedDict):
     """What a refund booked, and what the member has after it. `amount_minor` is to be given back for what came back
-    of the `sale`, `pot_minor` of it went back to the member's pot; `left_minor` is what of the sale's money was not
-    given back. The `lines` are what came back: pieces at the prices of the sale, or money whose pieces stay."""
+    of the `sale`, less the money that was paid out with a reward that is given back; `pot_minor` of it went back to
+    the member's pot; `left_minor` is what is left of the sale's money. The `lines` are what came back: pieces at
+    the prices of the sale, or money whose pieces stay."""
 
     id: str
     member: str
@@ -1288,8 +1289,9 @@ class Reversal(TypedDict):
 
 
 class Reversed(TypedDict):
-    """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot;
-    it is null of one that was answered by an older version."""
+    """`amount_minor` is to be given back for what came back of the sale, less the money that was paid out with a
+    reward that is given back; `pot_minor` of it went back to the pot; it is null of one that was answered by an
+    older version."""
 
     id: str
     member: str
