@@ -894,7 +894,7 @@ class Line(TypedDict):
     """The line as sold, discounts deducted, tax included; by default unit amount times quantity. Below zero for a
     discount or goods taken back in the same sale."""
     tax_minor: NotRequired[int]
-    """The tax contained in the amount."""
+    """The tax contained in the amount: between zero and the amount."""
     excluded: NotRequired[bool]
     """This line earns nothing."""
 
@@ -1177,7 +1177,7 @@ class QuotedLine(TypedDict):
     """The line as sold, discounts deducted, tax included; by default unit amount times quantity. Below zero for a
     discount or goods taken back in the same sale."""
     tax_minor: NotRequired[int]
-    """The tax contained in the amount."""
+    """The tax contained in the amount: between zero and the amount."""
     excluded: NotRequired[bool]
     """This line earns nothing."""
     name: NotRequired[str | None]

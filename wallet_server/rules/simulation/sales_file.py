@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.baskets.baskets import Line
+from wallet_server.rules.baskets.baskets import Line, contains
 from wallet_server.rules.simulation.customers import Purchase
 from wallet_server.rules.simulation.sales_columns import Columns
 from wallet_server.rules.simulation.till_export import (
@@ -212,6 +212,8 @@ class _Reader:
         quantity = 1000 if self._quantity is None else self._thousandths(cells[self._quantity], "quantity")
         amount = self._worth(cells, quantity)
         tax = 0 if self._tax is None or not cells[self._tax].strip() else self._minor(cells[self._tax], "tax")
+        if tax and not contains(amount, tax):
+            raise _Bad("tax")
         goods = self._name(cells, self._sku), self._name(cells, self._category)
         bought: Line = _NEW(Line, (*goods, quantity, amount, tax, False))
         # Nearly every line is of the receipt of the line before.
