@@ -84,7 +84,7 @@ class AnySale(TypedDict):
     occurred_at: NotRequired[str | None]
     """When it was sold, with its zone; by default now."""
     business_day: NotRequired[str | None]
-    """By default the date in the store's own zone."""
+    """By default the date in the store's own zone; at most 2 days from that."""
     proof: NotRequired[Proof | None]
     language: NotRequired[str]
     code: NotRequired[str | None]

@@ -131,7 +131,9 @@ class Receipt(Using):
     )
     lines: Annotated[list[Line], Field(max_length=MAX_LINES)] = Field(default_factory=list)
     occurred_at: AwareDatetime | None = Field(None, description="When it was sold, with its zone; by default now.")
-    business_day: date | None = Field(None, description="By default the date in the store's own zone.")
+    business_day: date | None = Field(
+        None, description="By default the date in the store's own zone; at most 2 days from that."
+    )
     proof: Proof | None = None
     language: Language = "en"
 
