@@ -271,3 +271,11 @@ def test_lines_of_several_lengths_do_not_make_the_decimal_comma_what_parts_the_c
     longer = FRENCH.splitlines()
     ragged = "\n".join([longer[0] + ";Note", *longer[1:], *(f"{one};x" for one in longer[1:])])
     assert columns_of(ragged).delimiter == ";"
+
+
+def test_a_tax_that_its_amount_cannot_contain_is_named() -> None:
+    head = "date,amount,tax,customer\n"
+    sound = ["1.20,0.20", "1.20,1.20", "-1.20,-0.20", "1.20,", "0,0"]
+    wrong = ["1.20,1.21", "1.20,-0.01", "-1.20,0.20", "-1.20,-1.21", "0,0.01"]
+    found = whole(head + "".join(f"2025-01-01,{one},C1\n" for one in [*sound, *wrong]))
+    assert [(one.line, one.why) for one in found.rejects] == [(number, "tax") for number in range(7, 12)]

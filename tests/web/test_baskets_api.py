@@ -140,6 +140,30 @@ def test_guessing_a_vouchers_number_with_a_quote_is_counted(world: World) -> Non
 
 
 @sqlite
+@pytest.mark.parametrize(
+    ("wrong", "refused"),
+    [
+        ({"amount_minor": 100, "tax_minor": -1_000_000_000}, True),
+        ({"amount_minor": 100, "tax_minor": 101}, True),
+        ({"unit_amount_minor": 50, "quantity": 2, "tax_minor": 101}, True),
+        ({"amount_minor": -100, "tax_minor": 20}, True),
+        ({"amount_minor": -100, "tax_minor": -101}, True),
+        ({"amount_minor": 100, "tax_minor": 100}, False),
+        ({"unit_amount_minor": 50, "quantity": 2, "tax_minor": 17}, False),
+        ({"amount_minor": -100, "tax_minor": -17}, False),
+    ],
+)
+def test_a_tax_is_part_of_its_lines_amount(world: World, wrong: dict[str, Any], *, refused: bool) -> None:
+    basket = {"code": world.enrol().code, "currency": "EUR", "lines": [{"amount_minor": 500}, wrong]}
+    answers = [post(world, "quotes", basket), post(world, "sales", basket | {"receipt": "a"})]
+    without = {name: value for name, value in basket.items() if name != "code"}
+    answers.append(post(world, "sales", without | {"receipt": "b"}))
+    for status, told in answers:
+        assert status == 422 if refused else status in (200, 202), told
+        assert [one["path"] for one in told.get("faults", [])] == (["lines.1.tax_minor"] if refused else [])
+
+
+@sqlite
 def test_how_often_one_more_was_bought_is_counted(world: World) -> None:
     holder, other = world.enrol(), world.enrol()
     two, three = [line("baguette", 120, 2)], [line("baguette", 120, 3)]

@@ -93,3 +93,38 @@ def test_a_redemption_names_one_thing(world: World, wrong: dict[str, Any]) -> No
 def test_an_unknown_reward_is_a_problem_with_its_place(world: World) -> None:
     status, refused = post(world, "redemptions", {"code": world.enrol().code, "reward": "pie", "reference": "a"})
     assert (status, refused["code"], refused["field"]) == (400, "unknown-reward", "reward")
+
+
+def test_the_till_says_what_to_take_back_of_a_reward_that_is_undone(database_url: str, tmp_path: Path) -> None:
+    document = default_document("Boulangerie")
+    cost = {"currency": "points", "amount": 10}
+    document["rewards"] = [
+        {"code": "mug", "names": {"fr": "une tasse", "en": "a mug"}, "cost": cost},
+        {"code": "back", "names": {"fr": "un euro", "en": "a euro"}, "cost": cost, "kind": "refund",
+         "value_minor": 100},
+        {"code": "euro", "names": {"fr": "un euro", "en": "a euro"}, "cost": cost, "kind": "amount",
+         "value_minor": 100},
+    ]  # fmt: skip
+    with founded(database_url, tmp_path, document=document) as world:
+        code = holder(world).code
+
+        def undone(reward: str, language: str) -> list[str]:
+            given = post(world, "redemptions", {"code": code, "reward": reward, "reference": world.number()})[1]
+            status, told = post(world, f"redemptions/{given['id']}/reversal", {"language": language})
+            assert (status, told["balances"]["points"]) == (200, 42)
+            return list(told["instructions"])
+
+        assert undone("mug", "en") == ["Take back: a mug."]
+        assert undone("mug", "fr") == ["Reprenez\u00a0: une tasse."]
+        assert undone("back", "en") == ["Take €1.00 back from the customer."]
+        assert undone("back", "fr") == ["Reprenez 1,00\u00a0€ au client."]
+        assert undone("euro", "en") == []
+        spent = post(world, "redemptions", {"code": code, "amount": 5, "reference": "s"})[1]
+        assert post(world, f"redemptions/{spent['id']}/reversal", {})[1]["instructions"] == []
+
+        body = {"code": code, "receipt": "r", "currency": "EUR", "amount_minor": 500, "rewards": ["back", "mug"]}
+        sold = post(world, "sales", body)[1]
+        assert sold["instructions"] == ["Pay €1.00 back to the customer.", "Hand over: a mug."]
+        told = post(world, f"sales/{sold['id']}/reversal", {})[1]
+        assert (told["amount_minor"], told["balances"]["points"]) == (400, 42)
+        assert told["instructions"] == ["Already taken off: €1.00 that the customer was paid.", "Take back: a mug."]

@@ -31,7 +31,7 @@ WHY = {
     "amount": {"fr": "pas de montant lisible", "en": "no readable amount"},
     "price": {"fr": "pas de prix lisible", "en": "no readable price"},
     "quantity": {"fr": "pas de quantité lisible", "en": "no readable quantity"},
-    "tax": {"fr": "pas de taxe lisible", "en": "no readable tax"},
+    "tax": {"fr": "pas de taxe lisible, ou plus que le montant", "en": "no readable tax, or more than the amount"},
     "short": {"fr": "trop peu de colonnes", "en": "too few columns"},
     "long": {
         "fr": "plus de cellules que de colonnes ; mettez entre guillemets les montants qui ont une virgule",

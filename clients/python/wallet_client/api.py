@@ -84,7 +84,7 @@ class AnySale(TypedDict):
     occurred_at: NotRequired[str | None]
     """When it was sold, with its zone; by default now."""
     business_day: NotRequired[str | None]
-    """By default the date in the store's own zone."""
+    """By default the date in the store's own zone; at most 2 days from that."""
     proof: NotRequired[Proof | None]
     language: NotRequired[str]
     code: NotRequired[str | None]
@@ -894,7 +894,7 @@ class Line(TypedDict):
     """The line as sold, discounts deducted, tax included; by default unit amount times quantity. Below zero for a
     discount or goods taken back in the same sale."""
     tax_minor: NotRequired[int]
-    """The tax contained in the amount."""
+    """The tax contained in the amount: between zero and the amount."""
     excluded: NotRequired[bool]
     """This line earns nothing."""
 
@@ -1177,7 +1177,7 @@ class QuotedLine(TypedDict):
     """The line as sold, discounts deducted, tax included; by default unit amount times quantity. Below zero for a
     discount or goods taken back in the same sale."""
     tax_minor: NotRequired[int]
-    """The tax contained in the amount."""
+    """The tax contained in the amount: between zero and the amount."""
     excluded: NotRequired[bool]
     """This line earns nothing."""
     name: NotRequired[str | None]
@@ -1212,8 +1212,9 @@ class Refund(TypedDict):
 
 class Refunded(TypedDict):
     """What a refund booked, and what the member has after it. `amount_minor` is to be given back for what came back
-    of the `sale`, `pot_minor` of it went back to the member's pot; `left_minor` is what of the sale's money was not
-    given back. The `lines` are what came back: pieces at the prices of the sale, or money whose pieces stay."""
+    of the `sale`, less the money that was paid out with a reward that is given back; `pot_minor` of it went back to
+    the member's pot; `left_minor` is what is left of the sale's money. The `lines` are what came back: pieces at
+    the prices of the sale, or money whose pieces stay."""
 
     id: str
     member: str
@@ -1288,8 +1289,9 @@ class Reversal(TypedDict):
 
 
 class Reversed(TypedDict):
-    """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot;
-    it is null of one that was answered by an older version."""
+    """`amount_minor` is to be given back for what came back of the sale, less the money that was paid out with a
+    reward that is given back; `pot_minor` of it went back to the pot; it is null of one that was answered by an
+    older version."""
 
     id: str
     member: str

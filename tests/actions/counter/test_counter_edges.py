@@ -30,7 +30,7 @@ NOTHING = Uses()
 def _document() -> dict[str, Any]:
     base = default_document("Boulangerie")
     noun = base["currencies"][0]["names"]
-    both = {"fr": "Bon", "en": "Voucher"}
+    both, cost = {"fr": "Bon", "en": "Voucher"}, {"currency": "points", "amount": 20}
     return {
         **base,
         "currencies": [
@@ -46,6 +46,10 @@ def _document() -> dict[str, Any]:
             }
         ],
         "deals": [{"id": "half", "names": both, "percent": {"percent": 50}, "categories": ["bread"]}],
+        "rewards": [
+            {"code": "back", "names": both, "cost": cost, "kind": "refund", "value_minor": 100},
+            {"code": "mug", "names": both, "cost": cost},
+        ],
         "refunds": {"negative": "zero"},
     }
 
@@ -128,6 +132,43 @@ def test_what_the_pot_paid_goes_back_to_it_and_no_more_cash_than_was_paid(world:
     answers: list[Any] = [back(world, sold["id"], Wish(1, quantity_milli=1000)) for _ in range(4)]
     assert [(one["amount_minor"], one["pot_minor"]) for one in answers] == [(50, 0), (50, 50), (50, 50), (50, 50)]
     assert answers[-1]["balances"]["pot"] == 150
+    assert upkeep.book_faults(world.ctx) == []
+
+
+@pytest.mark.parametrize("portions", [(500,), (100, 400), (480, 20), (450, 50)])
+def test_money_that_a_reward_paid_out_is_kept_from_a_sale_that_is_taken_back(
+    world: World, portions: tuple[int, ...]
+) -> None:
+    holder = world.enrol()
+    goodwill.give(
+        world.ctx, world.merchant, holder.member, Given("Sorry", "other", 40, "points"), world.wish("goodwill")
+    )
+    for times in (1, 2):
+        sold = sell(world, holder, line(500), uses=Uses(rewards=("back",)))
+        paid = 500 - 100
+        for amount in portions:
+            returned = Returned(sold["id"], world.number(), amount_minor=amount)
+            answer: Any = refunds.refund(world.ctx, world.till, returned, None)[0]
+            assert answer["amount_minor"] >= 0
+            paid -= answer["amount_minor"]
+        cheap = portions[-1] < 100
+        units, got = (40 - 20 * times, -100) if cheap else (40, 0)
+        assert (answer["balances"]["points"], paid) == (units, got), "the units or the money, never both"
+        assert [one["reward"] for one in answer["returned"]] == ([] if cheap else ["back"])
+    assert upkeep.book_faults(world.ctx) == []
+
+
+def test_of_what_went_to_the_pot_no_money_can_be_kept(world: World) -> None:
+    holder = world.enrol()
+    filled(world, holder, 450)
+    goodwill.give(
+        world.ctx, world.merchant, holder.member, Given("Sorry", "other", 60, "points"), world.wish("goodwill")
+    )
+    sold = sell(world, holder, line(500), uses=Uses(rewards=("back", "mug"), pot=Pot()))
+    assert (sold["pot_minor"], sold["to_pay_minor"]) == (450, 50)
+    answer: Any = till.reverse_sale(world.ctx, world.till, sold["id"], None)[0]
+    assert (answer["amount_minor"], answer["pot_minor"], answer["balances"]["pot"]) == (500, 450, 450)
+    assert ([one["reward"] for one in answer["returned"]], answer["balances"]["points"]) == (["mug"], 40)
     assert upkeep.book_faults(world.ctx) == []
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import sqlalchemy as sa
 from tests.conftest import NewDatabase, whole_module_mostly_on
 from tests.world import NOON, Holder, World, founded, together
 from wallet_server.actions import keys
-from wallet_server.actions.counter import till
+from wallet_server.actions.counter import claims, till
 from wallet_server.actions.people import leaving
+from wallet_server.errors import Invalid
 from wallet_server.records.schema import members
 from wallet_server.rules.programme.program import default_document
 
@@ -152,3 +154,32 @@ def test_what_is_no_sound_event_is_refused(world: World) -> None:
     assert world.client().post(
         "/v1/events", json=event, headers=world.bearer(world.founded.till_key, "k")
     ).status_code == 403  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "taken"),
+    [
+        (date(1900, 1, 1), None, False),
+        (date.max, None, False),
+        (NOON.date() - timedelta(days=3), None, False),
+        (NOON.date() + timedelta(days=3), None, False),
+        (NOON.date() - timedelta(days=2), None, True),
+        (NOON.date() + timedelta(days=2), None, True),
+        (NOON.date(), NOON - timedelta(days=10), False),
+        (NOON.date() - timedelta(days=9), NOON - timedelta(days=10), True),
+    ],
+)
+def test_a_sale_counts_to_a_day_near_its_own(world: World, day: date, at: datetime | None, *, taken: bool) -> None:
+    line = till.SaleLine(None, None, 1000, None, 500, 0, False)
+    sold = till.Sold(world.enrol().code, "a", 500, (line,), "EUR", at, day)
+    nobodys = replace(sold, code="", receipt="b")
+    for act in (
+        lambda: till.sell(world.ctx, world.till, sold, None),
+        lambda: claims.keep(world.ctx, world.till, nobodys, None),
+    ):
+        if taken:
+            act()
+            continue
+        with pytest.raises(Invalid) as refusal:
+            act()
+        assert (refusal.value.code, refusal.value.field) == ("implausible-time", "business_day")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.conftest import mostly_on
 from tests.offline_till import Signed
@@ -19,6 +20,7 @@ from wallet_server.actions.programme import programs
 from wallet_server.errors import Unavailable
 from wallet_server.records.counter import counter_deeds
 from wallet_server.records.offline import queues
+from wallet_server.records.schema import sales
 from wallet_server.rules.programme.program_default import default_document
 
 
@@ -52,6 +54,19 @@ def test_two_tills_with_clocks_ten_minutes_wrong_leave_the_order_of_what_happene
     assert set(slow.sync()) == {"applied"}
     assert set(fast.sync()) == {"applied"}
     assert entries(world) == happened, "each earned at the time of its sale, by the server's clock"
+
+
+def test_a_till_whose_clock_is_years_wrong_counts_to_the_day_on_which_it_sold(world: World) -> None:
+    holder, years = world.enrol(), 3 * 365 * 24 * 60
+    device = device_of(world, ahead=years)
+    world.clock.forward(minutes=1)
+    wrong, night = device.clock().date(), world.clock().date() - timedelta(days=1)
+    device.sell(holder.code, "WRONG", 100, business_day=wrong.isoformat())
+    device.sell(holder.code, "NIGHT", 100, business_day=night.isoformat())
+    assert device.sync() == ["applied"] * 2
+    with world.ctx.look() as tx:
+        days = {one.receipt: one.business_day for one in tx.execute(sa.select(sales))}
+    assert days == {"WRONG": world.clock().date(), "NIGHT": night}
 
 
 def test_a_till_that_is_silent_for_longer_than_the_window_holds_nobody_up_and_comes_late(world: World) -> None:

@@ -50,7 +50,7 @@ def keep(ctx: Context, scope: Scope, sold: Sold, key: str | None) -> tuple[Facts
     till_id, store_id = at_till(scope)
     now = ctx.now()
     occurred = sold.occurred_at or now
-    till.plausible(sold.amount_minor, occurred, now)
+    till.plausible(scope, sold, now)
     if sold.uses:
         raise Invalid("Deals, vouchers, rewards and a pot need a card; scan it.", code="needs-card", field="code")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from wallet_server.actions.once import ECHO
 from wallet_server.records.scope import Scope
 
+MOST_APART = timedelta(days=2)
+"""Between the day that a sale counts to and that on which it was made."""
 _NEAR = 2
 """So many hours from midnight no echo is of another day, even where the clocks are changed then."""
 
@@ -26,3 +28,8 @@ def undated(scope: Scope, what: str, number: str, now: datetime) -> tuple[str, l
 def business_day(scope: Scope, given: date | None, at: datetime) -> date:
     """The day a sale counts to: as the till says, else the date in the store's own zone."""
     return given or at.astimezone(ZoneInfo(scope.zone)).date()
+
+
+def near(scope: Scope, day: date, at: datetime) -> bool:
+    """Whether a sale of then can count to this day: some shops close theirs after midnight, or the day after."""
+    return abs(day - business_day(scope, None, at)) <= MOST_APART

@@ -12,7 +12,6 @@ from datetime import datetime
 
 from wallet_server.actions.context import Context, new_id
 from wallet_server.actions.counter.bookings import counter_booking, facts_of, numbers_of
-from wallet_server.actions.counter.checkout import POT
 from wallet_server.actions.counter.dated import undated
 from wallet_server.actions.once import Facts, asked, once
 from wallet_server.actions.passes import cards
@@ -145,15 +144,17 @@ def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _W
         sale_id=sold.id,
         programme_version_id=sold.version_id,
     )
-    posted: list[Posted] = []
-    used = sold.state.get("used", ())
+    used, giving = sold.state.get("used", ()), replace(like, reason=GIVEN_BACK)
+    # What a pot paid is money: whatever a programme keeps, it goes back to where it was paid from.
+    held_minor = sold.held_minor - back.amount_minor
+    posted = giving_back.to_pot(tx, refund_id, used, back.amount_minor, held_minor, giving)
+    pot_minor = sum(one.amount for one in posted if one.reason == GIVEN_BACK)
+    returned = giving_back.Returned([], [])
     if not rest:
         sales.note_reversal(tx, sold.id, scope.till_id, now)
         if case.sale.programme.refunds.draws == "give_back":
-            posted += giving_back.of_sale(ctx, tx, scope, used, replace(like, reason=GIVEN_BACK))
-    # What a pot paid is money: whatever a programme keeps, it goes back to where it was paid from.
-    held_minor = sold.held_minor - back.amount_minor
-    posted += giving_back.to_pot(tx, refund_id, used, back.amount_minor, held_minor, replace(like, reason=GIVEN_BACK))
+            returned = giving_back.of_sale(ctx, tx, scope, used, back.amount_minor - pot_minor, giving)
+            posted += returned.posted
     rater = ctx.rater(tx, sold.version_id)
     rated = rater.rate(refunding.to_rate(rest, held_minor), rest.state).awards if rest else ()
     posted += _settle(tx, case, refund_id, rated, like)
@@ -166,7 +167,7 @@ def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _W
     if posted or (programme.ladder and measured(programme.ladder)):
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
-    said = _told(sold, new, back, posted)
+    said = _told(sold, new, back, pot_minor, returned)
     entries, balances, shown = more.told(posted, balances, _money_of(said) if words.subject else said)
     subject, versions = words.subject or new.public_id, numbers_of(tx, member, sold.version_id)
     facts = facts_of(member, subject, entries, case.tier, after, balances, now, versions, **shown)
@@ -192,22 +193,23 @@ def _new_refund(scope: Scope, sold: SoldAs, back: Back, reference: str, now: dat
     )
 
 
-def _told(sold: SoldAs, new: NewRefund, back: Back, posted: Sequence[Posted]) -> Facts:
-    pots = {one["id"] for one in sold.state.get("used", ()) if one["kind"] == POT}
-    to_pot = sum(one.amount for one in posted if one.reason == GIVEN_BACK and one.currency in pots)
+def _told(sold: SoldAs, new: NewRefund, back: Back, pot_minor: int, returned: giving_back.Returned) -> Facts:
+    """The money paid out with a reward that is given back comes off what is to be given back, not off what came
+    back."""
     return {
         "sale": sold.public_id,
         "reference": new.reference,
-        "amount_minor": new.amount_minor,
-        "pot_minor": to_pot,
+        "amount_minor": new.amount_minor - returned.cash_minor,
+        "pot_minor": pot_minor,
+        "returned": returned.rewards,
         "left_minor": sold.held_minor - new.amount_minor,
         "lines": [vars(part) for part in back.parts],
     }
 
 
 def _money_of(said: Facts) -> Facts:
-    """What a reversal tells of what came back: the money, as for goods."""
-    return {name: said[name] for name in ("amount_minor", "pot_minor")}
+    """What a reversal tells of what came back: the money and the rewards, as for goods."""
+    return {name: said[name] for name in ("amount_minor", "pot_minor", "returned")}
 
 
 def _settle(tx: Tx, case: _Case, refund_id: int, rated: Sequence[Award], like: Booking) -> list[Posted]:

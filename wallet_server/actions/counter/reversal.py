@@ -14,7 +14,7 @@ from wallet_server.errors import Conflict
 from wallet_server.records.counter import correcting, sales
 from wallet_server.records.database import Tx
 from wallet_server.records.people import members
-from wallet_server.records.purse import ledger
+from wallet_server.records.purse import ledger, rewards
 from wallet_server.records.scope import Scope
 
 REASON = "reverse.redeem"
@@ -50,7 +50,8 @@ def reverse_entry(ctx: Context, scope: Scope, entry: str, key: str | None) -> tu
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
         made.ring(tx, member.id, now)
-        entries, balances, more = made.told(posted, balances, {})
+        returned = giving_back.handed(ctx, tx, rewards.entry(tx, row.public_id))
+        entries, balances, more = made.told(posted, balances, {"returned": [returned] if returned else []})
         facts = facts_of(member, entry, entries, tier, after, balances, now, **more)
         hooks.tell(ctx, tx, hooks.UNREDEEMED, member.programme_id, scope.merchant_id, now, facts)
         return facts

@@ -19,7 +19,7 @@ from wallet_server.actions.counter.bookings import (
     numbers_of,
 )
 from wallet_server.actions.counter.checkout import Desk, Uses
-from wallet_server.actions.counter.dated import business_day, undated
+from wallet_server.actions.counter.dated import business_day, near, undated
 from wallet_server.actions.counter.looking import Holder, look_up
 from wallet_server.actions.counter.refunds import reverse_sale
 from wallet_server.actions.counter.reversal import reverse_entry
@@ -100,7 +100,7 @@ def sell(ctx: Context, scope: Scope, sold: Sold, key: str | None, *, recalled: b
     """
     at_till(scope)
     now = ctx.now()
-    plausible(sold.amount_minor, sold.occurred_at or now, now)
+    plausible(scope, sold, now)
     proof = tried(ctx, scope, sold.code, sold.proof)
 
     def act(tx: Tx) -> Facts:
@@ -225,13 +225,18 @@ def _new_sale(
     )
 
 
-def plausible(amount_minor: int, occurred: datetime, now: datetime) -> None:
-    if amount_minor < 0:
+def plausible(scope: Scope, sold: Sold, now: datetime) -> None:
+    """Raises `Invalid` (`negative-sale`; `implausible-time` of when it was sold, or of the day that it counts to)."""
+    occurred = sold.occurred_at or now
+    if sold.amount_minor < 0:
         why = "A sale cannot come to less than zero. To take goods back, reverse the sale instead."
         raise Invalid(why, code="negative-sale", field="amount_minor")
     if occurred > now + MAX_AHEAD or occurred < now - MAX_BEHIND:
         sentence = "The time of the sale is in the future or more than 31 days ago; check the till's clock."
         raise Invalid(sentence, code="implausible-time", field="occurred_at")
+    if sold.business_day is not None and not near(scope, sold.business_day, occurred):
+        sentence = "The business day is more than 2 days from the day of the sale; check the day of the till."
+        raise Invalid(sentence, code="implausible-time", field="business_day")
 
 
 def purses_of(

@@ -19,7 +19,7 @@ import orjson
 from wallet_server.actions.context import Context
 from wallet_server.actions.counter import rotating, scanning, till
 from wallet_server.actions.counter.checkout import Pot, Uses
-from wallet_server.actions.counter.dated import business_day
+from wallet_server.actions.counter.dated import business_day, near
 from wallet_server.actions.counter.scanning import Proof
 from wallet_server.actions.counter.till import Redeemed, SaleLine, Sold
 from wallet_server.actions.offline import burning
@@ -125,7 +125,9 @@ class _Booking:
         if sold.uses.spends and not self.by_hand:
             sentence = "A sale that pays with what the member has was made without a network."
             raise Conflict(sentence, code="spends-offline")
-        own = replace(sold, occurred_at=at)
+        # A clock that was wrong was wrong about the day as well.
+        told = sold.business_day is not None and near(self.scope, sold.business_day, at)
+        own = replace(sold, occurred_at=at, business_day=sold.business_day if told else None)
         try:
             return self._count(own)
         except Conflict as refusal:
@@ -143,7 +145,7 @@ class _Booking:
         ctx, now, spends = self.ctx, self.ctx.now(), sold.uses.spends
         sold = replace(sold, proof=self.proof) if spends else sold
         asking = replace(self.scope, cashier=self.word)
-        till.plausible(sold.amount_minor, self.event.at, now)
+        till.plausible(self.scope, sold, now)
         wish = till.ask_to_sell(self.scope, sold, None, now)
 
         def act(tx: Tx) -> Facts:

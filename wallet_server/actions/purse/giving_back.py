@@ -4,7 +4,7 @@ sale used. The member is held."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wallet_server.actions.context import Context, new_id
@@ -16,6 +16,7 @@ from wallet_server.records.counter.correcting import Taking
 from wallet_server.records.database import Tx
 from wallet_server.records.purse import coupons, ledger, rewards
 from wallet_server.records.purse.ledger import Booking, Posted
+from wallet_server.records.purse.rewards import Paid
 from wallet_server.records.scope import Scope
 from wallet_server.rules.counter import coupons as rules
 
@@ -33,10 +34,38 @@ def undo_reward(
         catalogue.give_back(tx, programme_id, [str(params["reward"])])
 
 
-def of_sale(ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]], like: Booking) -> list[Posted]:
+def handed(ctx: Context, tx: Tx, paid: Paid) -> dict[str, Any]:
+    """What the customer got for an entry, as answers tell it when it is given back: the reward's `kind` and `names`, by
+    the version that it was given by, and in `cash_minor` the money that was paid out for it. Nothing where units were
+    spent without a reward."""
+    reward = ctx.programme(tx, paid.version_id).reward(str(paid.params.get("reward", "")))
+    if reward is None:
+        return {}
+    cash = (reward.value_minor or 0) if reward.kind == "refund" else 0
+    return {"reward": reward.code, "kind": reward.kind, "names": dict(reward.names), "cash_minor": cash}
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What was given back of what a sale used: the entries, and what the customer had got for the rewards."""
+
+    posted: list[Posted]
+    rewards: list[dict[str, Any]]
+
+    @property
+    def cash_minor(self) -> int:
+        """The money that was paid out for them."""
+        return sum(one["cash_minor"] for one in self.rewards)
+
+
+def of_sale(
+    ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]], cash_minor: int, like: Booking
+) -> Returned:
     """Give back what a sale used (`state["used"]`), the pot apart, under bookings `like` this one: units to the lots
-    that they were taken from, vouchers to be used again. A reward whose voucher was used meanwhile stays paid for."""
+    that they were taken from, vouchers to be used again. A reward whose voucher was used meanwhile stays paid for, and
+    so does one for which more money was paid out than can be taken off the `cash_minor` that the customer is to get."""
     posted: list[Posted] = []
+    given: list[dict[str, Any]] = []
     for one in used:
         if one["kind"] == POT:
             continue
@@ -44,7 +73,8 @@ def of_sale(ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]
             posted += _voucher(ctx, tx, scope, one, like)
             continue
         paid = rewards.entry(tx, one["entry"])
-        if paid.reversed:
+        got = handed(ctx, tx, paid)
+        if paid.reversed or got["cash_minor"] > cash_minor:
             continue
         try:
             undo_reward(tx, like.programme_id, like.member_id, one["entry"], paid.params, like)
@@ -53,7 +83,9 @@ def of_sale(ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]
         purse = ledger.purses(tx, like.member_id)[paid.currency]
         booking = replace(like, public_id=new_id("ent"), rule_id=paid.rule_id)
         posted += correcting.reverse(tx, booking, purse, paid.id, lambda: new_id("ent"))
-    return posted
+        given.append(got)
+        cash_minor -= got["cash_minor"]
+    return Returned(posted, given)
 
 
 def to_pot(

@@ -82,10 +82,12 @@ def uses(tx: Tx, member_id: int, reward: str, window: tuple[datetime, datetime] 
 
 @dataclass(frozen=True)
 class Paid:
-    """An entry that paid for something: its key, its rule, the currency, what it was about, whether it was undone."""
+    """An entry that paid for something: its key, its rule and the version, the currency, what it was about, whether it
+    was undone."""
 
     id: int
     rule_id: str
+    version_id: int
     currency: str
     params: Mapping[str, Any]
     reversed: bool
@@ -95,6 +97,7 @@ _PAID = (
     sa.select(
         ledger_entries.c.id,
         ledger_entries.c.rule_id,
+        ledger_entries.c.programme_version_id,
         ledger_entries.c.params,
         currencies.c.code,
         sa.exists().where(_UNDONE.c.reverses_id == ledger_entries.c.id).label("reversed"),
@@ -109,7 +112,7 @@ _PAID = (
 def entry(tx: Tx, public_id: str) -> Paid:
     """The entry of this public id, which is in the books."""
     r = tx.execute(_PAID, {"public_id": public_id}).one()
-    return Paid(r.id, r.rule_id, r.code, r.params, bool(r.reversed))
+    return Paid(r.id, r.rule_id, r.programme_version_id, r.code, r.params, bool(r.reversed))
 
 
 @dataclass(frozen=True)

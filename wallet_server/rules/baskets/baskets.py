@@ -95,6 +95,11 @@ class Rated(NamedTuple):
     withheld: tuple[tuple[str, str], ...] = ()
 
 
+def contains(amount_minor: int, tax_minor: int) -> bool:
+    """Whether an amount can contain this tax: it has the amount's sign and is not larger."""
+    return 0 <= tax_minor <= amount_minor or amount_minor <= tax_minor <= 0
+
+
 def refuse_excess(lines: Sequence[Line]) -> None:
     """Raises Invalid beyond MAX_AMOUNT or MAX_LINES, listing every fault."""
     if len(lines) > MAX_LINES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from wallet_server.rules.baskets.deals import Hint
 from wallet_server.rules.programme.program import Money, Programme
@@ -29,6 +30,15 @@ _DO: Mapping[RewardKind, Mapping[str, str]] = {
 _DONE = {
     "percent": {"fr": "{percent} % sont déduits du ticket.", "en": "{percent}% is taken off the bill."},
     "amount": {"fr": "{value} sont déduits du ticket.", "en": "{value} is taken off the bill."},
+}
+
+_UNDO = {
+    "product": {"fr": "Reprenez{colon}{name}.", "en": "Take back: {name}."},
+    "refund": {"fr": "Reprenez {value} au client.", "en": "Take {value} back from the customer."},
+}
+_TAKEN_OFF = {
+    "fr": "Montant déduit{colon}{value}, déjà remis au client.",
+    "en": "Already taken off: {value} that the customer was paid.",
 }
 
 
@@ -62,6 +72,17 @@ def instruction(reward: Reward, programme: Programme, language: str, *, deducted
     return form.format(
         name=reward_name(reward, programme, tongue), percent=reward.percent or 0, value=value, colon=_COLON["fr"]
     )
+
+
+def undoing(returned: Mapping[str, Any], money: Money, language: str, *, deducted: bool = False) -> str | None:
+    """What the till has to do about a reward that is given back (its `kind`, `names` and `cash_minor`), None where that
+    is nothing. `deducted` where the money was taken off already what the customer gets."""
+    if returned["kind"] not in _UNDO:
+        return None
+    tongue, names = spoken(language), returned["names"]
+    form = (_TAKEN_OFF if deducted and returned["cash_minor"] else _UNDO[returned["kind"]])[tongue]
+    name, value = names.get(tongue) or next(iter(names.values())), money_text(returned["cash_minor"], money, tongue)
+    return form.format(name=name, value=value, colon=_COLON["fr"])
 
 
 def to_pay_sentence(amount_minor: int, money: Money, language: str) -> str:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from wallet_server.errors import Invalid
-from wallet_server.rules.baskets.baskets import Line
+from wallet_server.rules.baskets.baskets import Line, contains
 from wallet_server.rules.simulation.customers import Purchase
 from wallet_server.rules.simulation.sales_columns import Columns
 from wallet_server.rules.simulation.table_text import clean, is_long, records, width_of
@@ -216,6 +216,8 @@ class _Reader:
         tax = 0 if self._tax is None or not cells[self._tax].strip() else self._minor(cells[self._tax], "tax")
         if quantity < 0 < amount:  # goods that come back, written with the amount that they cost
             amount, tax = -amount, -abs(tax)
+        if tax and not contains(amount, tax):
+            raise _Bad("tax")
         goods = self._name(cells, self._sku), self._name(cells, self._category)
         bought: Line = _NEW(Line, (*goods, quantity, amount, tax, False))
         # Nearly every line is of the receipt of the line before.

@@ -14,7 +14,7 @@ from wallet_server.actions.counter.till import Redeemed, SaleLine, Sold
 from wallet_server.actions.once import Facts
 from wallet_server.actions.programme import programs
 from wallet_server.rules import sentences
-from wallet_server.rules.baskets.deal_sentences import instruction, to_pay_sentence, vouchers_sentence
+from wallet_server.rules.baskets.deal_sentences import instruction, to_pay_sentence, undoing, vouchers_sentence
 from wallet_server.rules.counter import claim_spoken
 from wallet_server.rules.programme.program import Programme, Reward
 from wallet_server.web.api import entries, models, sale_models
@@ -209,6 +209,10 @@ def _used(facts: Facts, programme: Programme, language: str, given: Reward | Non
     told = [instruction(reward, programme, language, deducted=True) for reward in rewards]
     if given is not None:
         told.append(instruction(given, programme, language))
+    # Goods that come back pay for it; a redemption that is undone has nothing to take it off.
+    deducted = "amount_minor" in facts
+    back = [undoing(one, programme.money, language, deducted=deducted) for one in facts.get("returned", [])]
+    told += [one for one in back if one is not None]
     return {
         "instructions": told,
         "vouchers": facts.get("vouchers", []),

@@ -243,8 +243,9 @@ class Counted(BaseModel):
 
 
 class Reversed(Counted):
-    """`amount_minor` is to be given back for what came back of the sale, of which `pot_minor` went back to the pot; it
-    is null of one that was answered by an older version."""
+    """`amount_minor` is to be given back for what came back of the sale, less the money that was paid out with a reward
+    that is given back; `pot_minor` of it went back to the pot; it is null of one that was answered by an older
+    version."""
 
     amount_minor: int | None
 

@@ -61,8 +61,9 @@ class CameBack(BaseModel):
 
 class Refunded(Counted):
     """What a refund booked, and what the member has after it. `amount_minor` is to be given back for what came back of
-    the `sale`, `pot_minor` of it went back to the member's pot; `left_minor` is what of the sale's money was not given
-    back. The `lines` are what came back: pieces at the prices of the sale, or money whose pieces stay."""
+    the `sale`, less the money that was paid out with a reward that is given back; `pot_minor` of it went back to the
+    member's pot; `left_minor` is what is left of the sale's money. The `lines` are what came back: pieces at the prices
+    of the sale, or money whose pieces stay."""
 
     sale: str
     reference: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from wallet_server.actions.counter import checkout
 from wallet_server.actions.counter.checkout import MOST_USED, Uses
 from wallet_server.actions.counter.till import SaleLine
+from wallet_server.rules.baskets.baskets import contains
 from wallet_server.web.api.lookup_models import Voucher
 from wallet_server.web.api.models import (
     MAX_AMOUNT,
@@ -34,8 +35,20 @@ class Line(Form):
         description="The line as sold, discounts deducted, tax included; by default unit amount times quantity. Below "
         "zero for a discount or goods taken back in the same sale.",
     )
-    tax_minor: Amount = Field(0, description="The tax contained in the amount.")
+    tax_minor: Amount = Field(0, description="The tax contained in the amount: between zero and the amount.")
     excluded: bool = Field(False, description="This line earns nothing.")
+
+    @field_validator("tax_minor")
+    @classmethod
+    def _is_contained(cls, tax_minor: int, info: ValidationInfo) -> int:
+        # Without an amount, or with one that is refused itself, there is nothing to compare it with.
+        told = info.data
+        if not told.keys() >= {"amount_minor", "unit_amount_minor", "quantity"}:
+            return tax_minor
+        amount, each = told["amount_minor"], told["unit_amount_minor"]
+        if (amount, each) != (None, None) and not contains(_total(amount, each, told["quantity"]), tax_minor):
+            raise ValueError("the tax is part of the line's amount: it has the same sign and is not larger")
+        return tax_minor
 
     @model_validator(mode="after")
     def _has_amount(self) -> Line:
@@ -59,14 +72,22 @@ class Line(Form):
 
     def quantity_milli(self) -> int:
         """Thousandths."""
-        return round(self.quantity * 1000)
+        return _milli(self.quantity)
 
     def total_minor(self) -> int:
         """What the line comes to."""
-        if self.amount_minor is not None:
-            return self.amount_minor
-        exact = (self.unit_amount_minor or 0) * self.quantity_milli()
-        return (abs(exact) + 500) // 1000 * (1 if exact >= 0 else -1)
+        return _total(self.amount_minor, self.unit_amount_minor, self.quantity)
+
+
+def _total(amount_minor: int | None, unit_amount_minor: int | None, quantity: float) -> int:
+    if amount_minor is not None:
+        return amount_minor
+    exact = (unit_amount_minor or 0) * _milli(quantity)
+    return (abs(exact) + 500) // 1000 * (1 if exact >= 0 else -1)
+
+
+def _milli(quantity: float) -> int:
+    return round(quantity * 1000)
 
 
 class Pot(Form):
@@ -110,7 +131,9 @@ class Receipt(Using):
     )
     lines: Annotated[list[Line], Field(max_length=MAX_LINES)] = Field(default_factory=list)
     occurred_at: AwareDatetime | None = Field(None, description="When it was sold, with its zone; by default now.")
-    business_day: date | None = Field(None, description="By default the date in the store's own zone.")
+    business_day: date | None = Field(
+        None, description="By default the date in the store's own zone; at most 2 days from that."
+    )
     proof: Proof | None = None
     language: Language = "en"
 
