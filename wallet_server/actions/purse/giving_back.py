@@ -34,13 +34,13 @@ def undo_reward(
         catalogue.give_back(tx, programme_id, [str(params["reward"])])
 
 
-def handed(ctx: Context, tx: Tx, paid: Paid) -> dict[str, Any]:
+def handed(ctx: Context, tx: Tx, paid: Paid) -> dict[str, Any] | None:
     """What the customer got for an entry, as answers tell it when it is given back: the reward's `kind` and `names`, by
-    the version that it was given by, and in `cash_minor` the money that was paid out for it. Nothing where units were
+    the version that it was given by, and in `cash_minor` the money that was paid out for it. None where units were
     spent without a reward."""
     reward = ctx.programme(tx, paid.version_id).reward(str(paid.params.get("reward", "")))
     if reward is None:
-        return {}
+        return None
     cash = (reward.value_minor or 0) if reward.kind == "refund" else 0
     return {"reward": reward.code, "kind": reward.kind, "names": dict(reward.names), "cash_minor": cash}
 
@@ -74,7 +74,8 @@ def of_sale(
             continue
         paid = rewards.entry(tx, one["entry"])
         got = handed(ctx, tx, paid)
-        if paid.reversed or got["cash_minor"] > cash_minor:
+        cash = got["cash_minor"] if got else 0
+        if paid.reversed or cash > cash_minor:
             continue
         try:
             undo_reward(tx, like.programme_id, like.member_id, one["entry"], paid.params, like)
@@ -83,8 +84,8 @@ def of_sale(
         purse = ledger.purses(tx, like.member_id)[paid.currency]
         booking = replace(like, public_id=new_id("ent"), rule_id=paid.rule_id)
         posted += correcting.reverse(tx, booking, purse, paid.id, lambda: new_id("ent"))
-        given.append(got)
-        cash_minor -= got["cash_minor"]
+        given += [got] if got else []
+        cash_minor -= cash
     return Returned(posted, given)
 
 
