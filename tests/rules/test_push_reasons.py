@@ -87,8 +87,9 @@ def test_a_service_that_is_away_or_the_way_to_it_is_not_a_refusal(text: str) -> 
     + [(UNUSABLE, "certificate-unusable")],
 )
 def test_a_refusal_of_tls_is_blamed_on_whose_certificate_was_refused(text: str, code: str) -> None:
-    sentence = f"The TLS connection to APNs was refused ({text}). Check the certificate and its key."
-    assert blamed(sentence) == blamed(f"configuration: {sentence}") == code
+    for remedy in ("Check the certificate and its key.", apns_batch._NOT_TRUSTED):
+        sentence = f"The TLS connection to APNs was refused ({text}). {remedy}"
+        assert blamed(sentence) == blamed(f"configuration: {sentence}") == code
 
 
 @pytest.mark.parametrize(
