@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,13 +23,15 @@ from wallet_server.actions.passes import cards, devices, refresh
 from wallet_server.actions.people import enrol, journal, leaving, recovery
 from wallet_server.actions.programme import programs
 from wallet_server.actions.purse import coupons
+from wallet_server.actions.vendors.credentials import Vault
 from wallet_server.errors import Conflict
 from wallet_server.records import jobs
+from wallet_server.records.envelope import Keyring
 from wallet_server.records.passes import passes
 from wallet_server.records.schema import circuits, credential_sets, publications, registrations, stores, tag_counters
 from wallet_server.records.schema import jobs as job_table
 from wallet_server.sandbox.apns import Answer, ApnsServer
-from wallet_server.wallets.apple.push import Alarm, Bell, Credential, ring_all
+from wallet_server.wallets.apple.push import Alarm, Bell, Credential, Credentials, ring_all
 from wallet_server.wallets.port import Report, Stale
 
 NAMES = itertools.count(1)
@@ -44,6 +46,7 @@ class Ward:
     apns: ApnsServer
     bell: Bell
     credential: Credential
+    vault: Credentials | None = None
 
     def __post_init__(self) -> None:
         self.world.told.verdict = self._ring
@@ -52,7 +55,8 @@ class Ward:
         def alarm(key: int, heard: Alarm) -> None:
             refresh.raise_alarm(self.world.ctx, key, heard.kind, heard.sentence)
 
-        return next(ring_all(self.bell, lambda _set: self.credential, [stale], self.world.clock(), alarm))
+        vault = self.vault or (lambda _set: self.credential)
+        return next(ring_all(self.bell, vault, [stale], self.world.clock(), alarm))
 
     def phone(self, holder: Holder, kind: str = "apns") -> Phone:
         """A phone of its own that holds the card."""
@@ -257,6 +261,20 @@ def _(ward: Ward) -> Holder:
 def _(ward: Ward) -> Holder:
     phone = ward.held()
     ward.refuse(403, "BadCertificate")
+    return ward.sold(phone, pulled=False).holder
+
+
+@leads_to("push-key-refused")
+def _(ward: Ward) -> Holder:
+    phone = ward.held()
+    ward.refuse(403, "InvalidProviderToken")
+    return ward.sold(phone, pulled=False).holder
+
+
+@leads_to("certificate-unusable")
+def _(ward: Ward) -> Holder:
+    phone = ward.held()
+    ward.vault = Vault(replace(ward.world.ctx, keyring=Keyring({"other": bytes(32)})))
     return ward.sold(phone, pulled=False).holder
 
 

@@ -223,6 +223,7 @@ def broken(kind: str, path: str, value: object) -> Document:
 
 HEAD, PRIMARY, BACK = "storeCard/headerFields/0", "storeCard/primaryFields/0", "storeCard/backFields/0"
 UNTIL, CREDIT, FIRST = "storeCard/auxiliaryFields/0", "storeCard/auxiliaryFields/1", "barcodes/0"
+INTERLEAVED = {"format": "PKBarcodeFormatI2of5", "message": "12", "messageEncoding": "utf-8"}
 PLACE = {"latitude": 1.0, "longitude": 1.0}
 SPAN = {"startDate": "2027-01-31T19:00:00+01:00", "endDate": "2027-02-01T19:00:01+01:00"}
 ONE_DATE = {"date": "2027-01-31T20:00:00Z", "relevantDate": "2027-01-31T20:00:00Z"}
@@ -361,8 +362,8 @@ BROKEN: list[tuple[str, str, object, str, str]] = [
     ("generic", f"{FIRST}/message", "Léa", "barcodes.0.message", "barcode-alphabet"),
     ("generic", "barcodes/1/message", "A12-3", "barcodes.1.message", "barcode-alphabet"),
     ("generic", "barcodes/2/message", "123", "barcodes.2.message", "barcode-alphabet"),
-    ("generic", "barcodes/3", {"format": "PKBarcodeFormatI2of5", "message": "12", "messageEncoding": "utf-8"},
-     "barcodes.3.format", "barcode-no-fallback"),
+    ("generic", "barcodes", [INTERLEAVED], "barcodes.0.format", "barcode-no-fallback"),
+    ("generic", "barcodes", [INTERLEAVED] * 2, "barcodes.1.format", "barcode-no-fallback"),
     ("storeCard", "barcode/message", "4006381333948", "barcode", "barcode-legacy-differs"),
     ("storeCard", "barcodes", DROP, "barcode", "barcode-legacy-differs"),
     ("coupon", "barcode", {"format": "PKBarcodeFormatCode128", "message": "A-1", "messageEncoding": "iso-8859-1"},

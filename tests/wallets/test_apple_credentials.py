@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.wallets.samples import NOW, PASS_TYPE, TEAM, WWDR_NAME, Authority, pem, subject
 from wallet_server.errors import Misconfigured
-from wallet_server.wallets.apple.credentials import Credentials, check, make_request
+from wallet_server.wallets.apple.credentials import Credentials, check, days_left, in_days, make_request, said_days
 
 DAY = timedelta(days=1)
 
@@ -117,6 +117,29 @@ def test_dates_that_rule_the_certificates_out(authority: Authority) -> None:
 def test_warnings_before_the_end(authority: Authority, left: timedelta, within: int | None) -> None:
     warnings = [one for one in found(authority, authority.leaf(ends=NOW + left)) if one.startswith("warning")]
     assert warnings == ([] if within is None else [f"warning certificate-expires-within-{within}-days"])
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(), "within a day"),
+        (timedelta(seconds=1), "within a day"),
+        (DAY - timedelta(minutes=1), "within a day"),
+        (DAY, "within a day"),
+        (DAY + timedelta(minutes=1), "in 2 days"),
+        (30 * DAY - timedelta(minutes=1), "in 30 days"),
+    ],
+)
+def test_days_that_have_begun_are_left(authority: Authority, left: timedelta, words: str) -> None:
+    ends = NOW + left
+    (seen,) = [
+        one.sentence
+        for one in check(authority.leaf(ends=ends), authority.key, authority.wwdr(), NOW)
+        if one.severity == "warning"
+    ]
+    assert f"expires on {ends:%d %B %Y}, {words}. " in seen
+    assert in_days(days_left(ends, NOW)) == words
+    assert [said_days(days) for days in (0, 1, 2)] == ["0 days", "1 day", "2 days"]
 
 
 def test_an_nfc_certificate_is_noticed(authority: Authority) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.wallets.documents import BROKEN, DROP, FILES, ICONS, KINDS, Document, broken, right
+from tests.wallets.documents import BROKEN, DROP, FILES, ICONS, INTERLEAVED, KINDS, Document, broken, right
 from tests.wallets.samples import TEAM, sample_card, sample_identity
 from wallet_server.wallets.apple.fields import compose
 from wallet_server.wallets.apple.rules import (
@@ -188,7 +188,7 @@ def test_a_bundle_has_at_most_ten_passes_and_150_megabytes() -> None:
 def test_what_phones_take_but_do_not_show_well_is_a_warning() -> None:
     document = right("coupon")
     document["maxDistance"] = 500
-    document["barcodes"].append({"format": "PKBarcodeFormatI2of5", "message": "12", "messageEncoding": "utf-8"})
+    document["barcodes"].append(INTERLEAVED)
     document["barcodes"].append(document["barcodes"][0])
     files = contents() | {"strip@2x.png": png(750, 240), "logo.png": png(161, 50)}
     del files["icon@2x.png"]
@@ -205,6 +205,19 @@ def test_what_phones_take_but_do_not_show_well_is_a_warning() -> None:
         ("maxDistance", "distance-ignored"),
     }
     assert warnings(right("eventTicket"), contents()) == []
+
+
+@pytest.mark.parametrize("format_", ["QR", "PDF417", "Aztec", "Code128"])
+def test_one_older_barcode_is_enough_wherever_it_stands(format_: str) -> None:
+    old = {"format": f"PKBarcodeFormat{format_}", "message": "12", "messageEncoding": "utf-8"}
+    for barcodes, unseen in (
+        ([old, INTERLEAVED], ["barcodes.1.format"]),
+        ([INTERLEAVED, old, INTERLEAVED], ["barcodes.2.format"]),
+        ([INTERLEAVED, old], []),
+    ):
+        document = right("generic") | {"barcodes": barcodes}
+        assert faults(document, contents()) == []
+        assert [one.path for one in warnings(document, contents()) if one.code == "never-drawn"] == unseen
 
 
 def test_a_generic_card_with_a_date_wants_a_place() -> None:

@@ -190,6 +190,7 @@ def test_the_body_is_read_whatever_it_says_it_is(world: World) -> None:
 UNSOUND = (
     *(b"", b"{", b"[]", b"null", b'"x"', b"{}", b'{"pushToken":1}', b'{"pushToken":""}', b'{"pushToken":"zz"}'),
     *(b'{"pushToken":"ab\\u0000"}', b"\xff\xfe", b"[" * 3000, b'{"pushToken":"' + b"a" * 5000 + b'"}'),
+    *(b'{"pushToken":"' + token + b'"}' for token in (b"a" * 7, b"a" * 63, b"a" * 202, b"a" * 512, b"ab " * 8)),
 )
 
 
@@ -199,6 +200,13 @@ def test_a_registration_without_a_sound_push_token_is_refused_and_leaves_nothing
         answer = client.post(_registration(holder), data=body, headers=_auth(holder))
         assert (answer.status_code, answer.json["code"]) == (400, "bad-push-token"), body
     assert _list(client).status_code == 204
+
+
+@pytest.mark.parametrize("token", ["a" * 8, "AB" * 32, "0f" * 100])
+def test_a_push_token_that_can_be_rung_is_taken(world: World, token: str) -> None:
+    client, holder = world.client(), world.enrol()
+    answer = client.post(_registration(holder), json={"pushToken": token}, headers=_auth(holder))
+    assert answer.status_code == 201
 
 
 def test_logs_are_taken_as_an_object_or_a_bare_list_and_junk_is_a_200(world: World) -> None:

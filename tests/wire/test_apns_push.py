@@ -496,6 +496,7 @@ def test_a_server_that_is_not_apns_is_not_told_a_single_token(
     outcomes = ring(20, by=elsewhere)
     elsewhere.close()
     assert fates(outcomes) == {"refused": 20}
+    assert all("trusted roots" in outcome.why and "its key" not in outcome.why for outcome in outcomes)
     assert apns.counts.accepted == 0
 
 

@@ -91,7 +91,7 @@ def test_cards_of_several_credential_sets_are_rung_under_their_own(apns: ApnsSer
         card(4, handle(4, "dd" * 32), credential_set=OTHER_SET, pass_type=PASS_TYPE),
     )
     assert (reports[1].verdict, reports[2].verdict) == (Shown(), Shown())
-    assert reports[3].verdict == Refused("The certificate of this merchant has expired; upload a new one.")
+    assert reports[3].verdict == Refused("credentials: The certificate of this merchant has expired; upload a new one.")
     assert isinstance(reports[4].verdict, Refused)
     assert (apns.counts.accepted, apns.counts.connections) == (2, 2)
 

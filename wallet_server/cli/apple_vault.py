@@ -11,6 +11,7 @@ from wallet_server.actions.vendors import apple_setup, push_keys
 from wallet_server.actions.vendors import credentials as vault
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import Invalid
+from wallet_server.wallets.apple.credentials import days_left, said_days
 
 PATH = click.Path(path_type=Path, dir_okay=False)
 _NAMED = re.compile(r"AuthKey_([A-Z0-9]{10})\.p8")
@@ -26,7 +27,7 @@ def show() -> None:
         for row in vault.all_sets(ctx):
             opens = f"push key {kids[row.push_key_id]}" if row.push_key_id in kids else "its certificate"
             click.echo(f"{row.pass_type}  team {row.team}, {vault.name_of(ctx, row).rpartition(' of ')[2]}")
-            click.echo(f"  {_days((row.not_after - now).days)}, until {row.not_after:%d %B %Y}; pushes by {opens}")
+            click.echo(f"  {_days(days_left(row.not_after, now))}, until {row.not_after:%d %B %Y}; pushes by {opens}")
             if row.id in before:
                 end = before[row.id].not_after
                 click.echo(f"  the one before ends on {end:%d %B %Y}: `wallet-server setup apple back` returns to it")
@@ -37,7 +38,7 @@ def show() -> None:
 
 
 def _days(left: int) -> str:
-    return "EXPIRED" if left < 0 else f"{left} days left"
+    return "EXPIRED" if left <= 0 else f"{said_days(left)} left"
 
 
 @click.command()

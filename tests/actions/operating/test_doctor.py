@@ -112,7 +112,8 @@ def test_certificates_are_announced_before_they_end(world: World) -> None:
         world.clock.at = ends - timedelta(days=left)
         findings = [one for one in doctor.examine(world.ctx) if one.check == "certificate"]
         assert ("certificate", "warning") in bad(findings) if within else bad(findings) == []
-        assert any(f"{int(left)} days" in one.sentence for one in findings)
+        words = f"{left} days" if left >= 1 else "within a day"
+        assert any(words in one.sentence for one in findings)
     world.clock.at = ends + timedelta(days=1)
     found = bad(doctor.examine(world.ctx))
     assert ("certificate", "error") in found
@@ -211,6 +212,12 @@ def test_the_certificate_for_https_and_its_authority(world: World) -> None:
     assert https() == []
     world.clock.forward(days=303)
     assert https() == [("https", "warning")], "every device will have to trust another"
+    ends = local_tls.standing(ctx).authority_ends
+    assert ends is not None
+    for left, said in ((25, "ends in 2 days"), (24, "ends within a day"), (0.1, "ends within a day"), (0, "has ended")):
+        world.clock.at = ends - timedelta(hours=left)
+        (one,) = [one for one in doctor.examine(ctx) if "A start within its last" in one.sentence]
+        assert (one.level, f"for https {said}. " in one.sentence) == ("warning" if left else "error", True)
     world.clock.at = NOON
     (served.parent / "authority.key").unlink()
     assert https() == [("secrets", "error")], "it cannot sign"

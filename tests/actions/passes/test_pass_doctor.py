@@ -21,7 +21,7 @@ from wallet_server.actions.programme.programs import NewStore, found
 from wallet_server.actions.vendors import certificate_days
 from wallet_server.errors import NotFound
 from wallet_server.records.schema import accounts
-from wallet_server.rules.passes.diagnosis import LEVELS, blamed
+from wallet_server.rules.passes.diagnosis import LEVELS
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.wallets.apple.push import Bell
@@ -79,15 +79,6 @@ def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
     assert found[0].code == code, codes
     levels = [LEVELS.index(one.level) for one in found]
     assert levels == sorted(levels), "the worst first"
-
-
-def test_a_phone_whose_case_has_no_cause_of_its_own_is_read_by_its_words() -> None:
-    assert blamed("configuration: APNs refused the request (400 BadTopic). Check the pass type certificate.") == (
-        "topic-refused"
-    )
-    assert blamed("The certificate of this merchant has expired; upload a new one.") == "certificate-refused"
-    assert blamed("APNs cannot be reached (Connection refused)") == "vendor-away"
-    assert blamed("configuration: something new") == "push-refused"
 
 
 def test_the_address_that_no_phone_reaches_comes_before_the_phone_that_never_came(ward: Ward) -> None:

@@ -32,7 +32,7 @@ from wallet_server.rules.counter import codes
 from wallet_server.rules.passes.card import ALERT_ORDER, Alert
 from wallet_server.rules.passes.compose import Holding, Slip, Store, compose, compose_coupon
 from wallet_server.settings import LOCAL, Settings
-from wallet_server.wallets.apple.credentials import check
+from wallet_server.wallets.apple.credentials import check, days_left, in_days, said_days
 from wallet_server.wallets.google import sentences
 from wallet_server.wallets.port import Identity
 
@@ -213,22 +213,26 @@ def _https(ctx: Context) -> Iterator[Finding]:
         return
     if found.locked is not None:
         return  # told with the secrets
-    days = (found.authority_ends - now).days
+    days = days_left(found.authority_ends, now)
     if found.authority_ends - now < TRUST_ENDS:
         sentence = (
-            f"The authority for https ends in {days} days. A start within its last {local_tls.RENEW_BEFORE.days} days "
+            f"The authority for https {_end(days)}. A start within its last {local_tls.RENEW_BEFORE.days} days "
             "makes another: choose the day, and tell every device to trust that one."
         )
-        yield Finding("https", "warning" if days >= 0 else "error", sentence)
+        yield Finding("https", "warning" if days > 0 else "error", sentence)
     if found.server_ends is not None and not found.signed:
         sentence = "The certificate for https is not signed by the authority that devices trust: restart the server."
         yield Finding("https", "error", sentence)
     elif found.server_ends is not None and found.server_ends - now < local_tls.RENEW_BEFORE - timedelta(days=1):
-        left = (found.server_ends - now).days
-        sentence = f"The certificate for https ends in {left} days and was not renewed: restart the server."
-        yield Finding("https", "warning" if left >= 0 else "error", sentence)
+        left = days_left(found.server_ends, now)
+        sentence = f"The certificate for https {_end(left)} and was not renewed: restart the server."
+        yield Finding("https", "warning" if left > 0 else "error", sentence)
     elif found.authority_ends - now >= TRUST_ENDS:
-        yield Finding("https", "ok", f"Devices trust the authority for https for {days} days more.")
+        yield Finding("https", "ok", f"Devices trust the authority for https for {said_days(days)} more.")
+
+
+def _end(days: int) -> str:
+    return f"ends {in_days(days)}" if days > 0 else "has ended"
 
 
 def _certificates(ctx: Context) -> Iterator[Finding]:
@@ -248,8 +252,8 @@ def _certificates(ctx: Context) -> Iterator[Finding]:
         for one in seen:
             yield Finding("certificate", _LEVELS[one.severity], f"{row.pass_type}: {one.sentence}")
         if all(one.severity == "notice" for one in seen):
-            days = (row.not_after - now).days
-            yield Finding("certificate", "ok", f"{row.pass_type} of team {row.team}: {days} days left.")
+            left = said_days(days_left(row.not_after, now))
+            yield Finding("certificate", "ok", f"{row.pass_type} of team {row.team}: {left} left.")
         if row.push_key_id is not None:
             yield _push_key(ctx, row)
     for one in given_papers.look_at(ctx):

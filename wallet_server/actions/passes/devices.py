@@ -22,9 +22,10 @@ from wallet_server.records.envelope import digest
 from wallet_server.records.passes import devices, fetches, passes
 from wallet_server.records.passes.fetches import Marks, Sheet
 from wallet_server.records.passes.passes import PassRow
+from wallet_server.wallets.apple.apns_answers import is_token
 
 _STRANGERS = "This pass and this token do not belong together."
-_HEX = re.compile(r"[0-9a-fA-F]{8,512}")
+SHORTEST_TOKEN = 8
 MAX_LOG_LINES = 20
 MAX_LOG_LINES_A_MINUTE = 1000
 LOG_WINDOW = "phone-log"
@@ -66,8 +67,9 @@ def register(
     A card that changed between its download and its registration is told of at once. The first phone that holds a
     card of a member brings the welcome gift of the programme.
     """
-    if push_kind == devices.APNS and not _HEX.fullmatch(push_token):
-        raise Invalid("pushToken is a hexadecimal string.", code="bad-push-token", field="pushToken")
+    if push_kind == devices.APNS and not (len(push_token) >= SHORTEST_TOKEN and is_token(push_token)):
+        sentence = "pushToken is a string of 8 to 200 hexadecimal digits, two for each byte."
+        raise Invalid(sentence, code="bad-push-token", field="pushToken")
     if not 1 <= len(library_id) <= 128 or not 1 <= len(push_token) <= 512 or not _plain(library_id, push_token):
         raise Invalid("The device identifier or push token has no sound form.", code="bad-device")
     now = ctx.now()

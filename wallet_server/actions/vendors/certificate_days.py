@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -12,7 +11,7 @@ from wallet_server.actions.context import Context
 from wallet_server.records.scope import Scope
 from wallet_server.records.vendors import credentials
 from wallet_server.records.vendors.credentials import CredentialRow
-from wallet_server.wallets.apple.credentials import WARN_DAYS
+from wallet_server.wallets.apple.credentials import WARN_DAYS, days_left
 
 EXPIRED = 0
 _log = structlog.get_logger("vault")
@@ -26,11 +25,6 @@ class Left:
     days: int
     ends: datetime
     own: bool
-
-
-def days_left(not_after: datetime, now: datetime) -> int:
-    """Days that have begun until then: 1 on the last, 0 or less when it is over."""
-    return math.ceil((not_after - now) / timedelta(days=1))
 
 
 def reached(not_after: datetime, now: datetime) -> int | None:

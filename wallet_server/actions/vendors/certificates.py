@@ -21,7 +21,7 @@ from wallet_server.records.database import Tx
 from wallet_server.records.programme import programmes
 from wallet_server.records.scope import Scope
 from wallet_server.records.vendors import credentials, push_keys
-from wallet_server.wallets.apple.credentials import Finding
+from wallet_server.wallets.apple.credentials import Finding, days_left
 from wallet_server.wallets.apple.papers import Upload
 
 __all__ = ["MOST_BYTES", "Finding", "Installed", "Shown", "Upload", "bring", "go_back", "shown"]
@@ -75,7 +75,7 @@ def shown(ctx: Context, scope: Scope) -> Shown:
                 row.pass_type,
                 row.team,
                 row.not_after,
-                max(0, certificate_days.days_left(row.not_after, now)),
+                max(0, days_left(row.not_after, now)),
                 certificate_days.reached(row.not_after, now) is not None,
                 row.account_id is not None,
                 may,

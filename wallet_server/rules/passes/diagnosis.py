@@ -137,13 +137,22 @@ def _rest(f: Case) -> tuple[datetime, str] | None:
 
 
 _BLAME: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("certificate-unusable", ("credentials:", "A stored secret", "gone from the vault", "roots cannot be used")),
+    ("vendor-busy", ("TooMany", "status 429")),
     ("topic-refused", ("BadTopic", "TopicDisallowed", "MissingTopic", "DeviceTokenNotForTopic")),
     ("environment-suspected", ("tokens:", "certificate or environment")),
-    ("certificate-refused", ("BadCertificate", "ProviderToken", "Forbidden", "TLS connection", "expired")),
-    ("vendor-busy", ("TooMany", "status 429")),
-    ("vendor-away", ("unwell", "cannot be reached", "did not answer", "connection", "ServiceUnavailable", "Internal",
-                     "Shutdown", "status 5", "timed out", "onnect")),
+    ("push-key-refused", ("ProviderToken", "KeyIdInToken")),
+    # What is said inside these may sound like one of the next: the service's own certificate, a proxy.
+    ("vendor-away", ("cannot be reached", "unwell", "verify failed", "the proxy ", "only proxies ")),
+    ("certificate-refused", ("BadCertificate", "Forbidden", "TLS connection")),
+    ("vendor-away", ("not answer", "no answer", "without an answer", "IdleTimeout", "Internal",
+                     "Shutdown", "ServiceUnavailable", "status 2", "status 3", "status 5", "said goodbye", "hung up",
+                     "the stream", "breaks the protocol", "does not speak", "look-up of", "is not found", "no address",
+                     "onnect", "etwork", "timed out", "route to host", "Host is down", "roken pipe",
+                     "SSL", "violation of protocol")),
 )  # fmt: skip
+"""The first whose words stand in the reason. Words of the push service, of the way to it (`wallets/apple`) and of the
+system below."""
 
 
 def blamed(why: str) -> str:

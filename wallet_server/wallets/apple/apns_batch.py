@@ -51,6 +51,9 @@ _KEY = (
     "Check the push key (.p8): it must be of the team that the pass type belongs to, and not revoked in Apple's "
     "portal. `wallet-server setup apple token remove` goes back to the certificate."
 )
+_NOT_TRUSTED = (
+    "It was this server that refused: check its clock, its trusted roots (ca-certificates) and any proxy on the way."
+)
 _REMEDIES = {
     "InvalidProviderToken": _KEY,
     "MissingProviderToken": _KEY,
@@ -210,7 +213,8 @@ class Batch:
 
     def _unanswered(self, reply: Reply, link: Link) -> None:
         if reply.fault is Fault.MISSET:
-            sentence = f"The TLS connection to APNs was refused ({reply.text}). Check the certificate and its key."
+            remedy = _NOT_TRUSTED if "verify failed" in reply.text else "Check the certificate and its key."
+            sentence = f"The TLS connection to APNs was refused ({reply.text}). {remedy}"
             self._halt(Alarm("configuration", sentence))
         elif reply.broke:
             self._broken(reply, link)

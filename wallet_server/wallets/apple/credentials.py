@@ -5,6 +5,7 @@ Nothing here touches a file: private keys arrive and leave as bytes.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,21 @@ _EXPORT = (
     "Export it again as a .p12 from Keychain Access, or take the key that was made together with the "
     "certificate request."
 )
+
+
+def days_left(ends: datetime, now: datetime) -> int:
+    """Days that have begun until then: 1 on the last, 0 or less when it is over."""
+    return math.ceil((ends - now) / timedelta(days=1))
+
+
+def in_days(days: int) -> str:
+    """When something ends that has so many days left, in words."""
+    return "within a day" if days <= 1 else f"in {days} days"
+
+
+def said_days(days: int) -> str:
+    """So many days, in words."""
+    return "1 day" if days == 1 else f"{days} days"
 
 
 @dataclass(frozen=True)
@@ -331,10 +347,10 @@ def _dates(certificate: x509.Certificate, code: str, what: str, now: datetime, r
     if now > ends:
         yield Finding("error", f"{code}-expired", f"The {what} expired on {ends:%d %B %Y}. {renew}")
         return
-    left = ends - now
-    reached = next((days for days in WARN_DAYS if left <= timedelta(days=days)), None)
+    left = days_left(ends, now)
+    reached = next((days for days in WARN_DAYS if left <= days), None)
     if reached is not None:
-        sentence = f"The {what} expires on {ends:%d %B %Y}, in {left.days} days. {renew}"
+        sentence = f"The {what} expires on {ends:%d %B %Y}, {in_days(left)}. {renew}"
         yield Finding("warning", f"{code}-expires-within-{reached}-days", sentence)
 
 

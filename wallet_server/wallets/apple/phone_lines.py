@@ -46,7 +46,7 @@ _TASKS = (
 )
 _WORDINGS: tuple[tuple[Meaning, re.Pattern[str]], ...] = (
     ("authentication", re.compile(r"authentication failure", re.IGNORECASE)),
-    ("invalid-pass", re.compile(r"invalid pass data|pass data (is|was) invalid|signature", re.IGNORECASE)),
+    ("invalid-pass", re.compile(r"invalid pass data|pass data (is|was) invalid|\bsignatures?\b", re.IGNORECASE)),
     ("no-last-modified", re.compile(r"did not provide a '?last-modified", re.IGNORECASE)),
     ("ignored-since", re.compile(r"ignored the '?if-modified-since", re.IGNORECASE)),
     ("unregistered-serial", re.compile(r"update requested for unregistered serial", re.IGNORECASE)),
@@ -55,8 +55,8 @@ _WORDINGS: tuple[tuple[Meaning, re.Pattern[str]], ...] = (
     (
         "unreachable",
         re.compile(
-            r"timed? ?out|could not connect|cannot connect|network connection was lost|hostname could not be found|"
-            r"secure connection|TLS|SSL|offline",
+            r"\btimed? ?out\b|could not connect|cannot connect|network connection was lost|hostname could not be found|"
+            r"\bsecure connection\b|\bTLS\b|\bSSL\b|\boffline\b",
             re.IGNORECASE,
         ),
     ),
@@ -65,6 +65,7 @@ _WORDINGS: tuple[tuple[Meaning, re.Pattern[str]], ...] = (
 
 def read(line: str) -> Read:
     """The meaning of one line; `unknown` for a wording that nobody has explained."""
+    line = _wording(line)
     task = next((name for name, pattern in _TASKS if pattern.search(line)), "")
     found = _STATUS.search(line)
     if found is not None:
@@ -78,6 +79,13 @@ def read(line: str) -> Read:
     return Read("unknown", None, task)
 
 
+def _wording(line: str) -> str:
+    """The line without the names and addresses that it quotes: a merchant's may hold any word."""
+    for pattern in _QUOTED:
+        line = pattern.sub(VEIL, line)
+    return _IN_QUOTES.sub(lambda found: found[0] if _OF_THE_WORDING.fullmatch(found[1]) else VEIL, line)
+
+
 VEIL = "…"
 _NAME = re.compile(r"[0-9A-Za-z_-]+")
 _SERIAL = re.compile(r"\bserial number '?([0-9A-Za-z_-]+)", re.IGNORECASE)
@@ -86,6 +94,14 @@ _SAID_SECRETS = (
     re.compile(r"(?<=/devices/)[^/\s]+", re.IGNORECASE),
     re.compile(r"(?<=\bApplePass )\S+|(?<=\bAndroidPass )\S+", re.IGNORECASE),
 )
+_QUOTED = (
+    re.compile(r"\b[a-z]+://[^\s,;()'\"”]+", re.IGNORECASE),
+    re.compile(r"(?<=\bpass type )[^\s,;()]+|(?<=\bserial number )[^\s,;()]+", re.IGNORECASE),
+    *_SAID_SECRETS,
+    re.compile(r"(?<![\w-])[\w-]+(?:\.[\w-]+)+"),  # a pass type, a host
+)
+_IN_QUOTES = re.compile(r"(?<!\w)['\"‘“]([^'\"’”]*)['\"’”](?!\w)")
+_OF_THE_WORDING = re.compile(r"last-modified|if-modified-since|what changed\?", re.IGNORECASE)
 _OPAQUE = re.compile(r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[0-9A-Za-z_-]{16,}|[0-9A-Za-z_-]{32,}")
 
 

@@ -74,6 +74,8 @@ class Credential(Protocol):
 
 Credentials = Callable[[int], Credential]
 
+_OWN = "credentials:"  # begins a reason of which the push service knows nothing: it was not asked
+
 
 class Bell:
     """Rings devices through APNs and keeps its connections between calls. Safe from several threads: each call takes
@@ -281,7 +283,7 @@ def ring_all(
         try:
             credential = credentials(credential_set)
         except Misconfigured as fault:
-            yield from (Report(card.ref, Refused(fault.sentence), card.remote_state) for card in cards)
+            yield from (Report(card.ref, Refused(f"{_OWN} {fault.sentence}"), card.remote_state) for card in cards)
             continue
         alarmed = False
         for found in _ring_group(bell, credential, cards, at):
@@ -299,7 +301,7 @@ def _ring_group(bell: Bell, credential: Credential, cards: Sequence[Stale], at: 
     for card in cards:
         if card.pass_type != credential.pass_type:
             why = f"The credential set {card.credential_set} is for {credential.pass_type}, not for {card.pass_type}."
-            yield Report(card.ref, Refused(why), card.remote_state)
+            yield Report(card.ref, Refused(f"{_OWN} {why}"), card.remote_state)
             continue
         handles = card.handles
         if len(handles) == 1 and handles[0].kind == PUSH_KIND:

@@ -1,6 +1,6 @@
 """Owns what each barcode format can hold, and the order in which a card must offer them.
 
-Phones draw the first format of the list that they know. Those of iOS 27 need an older one behind them, or an older
+Phones draw the first format of the list that they know. Beside those of iOS 27 an older one is needed, or an older
 iPhone shows no code at all (WWDC26, session 209).
 """
 
@@ -53,7 +53,7 @@ def barcode_faults(document: Mapping[str, Any]) -> list[Broken]:
     for index, one in enumerate(barcodes):
         if wrong := _content(one.get("format"), one.get("message"), one.get("messageEncoding")):
             found.append(broken(f"barcodes.{index}.{wrong[0]}", wrong[1], *wrong[2]))
-    if barcodes and barcodes[-1].get("format") in _SINCE_IOS_27:
+    if barcodes and all(one.get("format") in _SINCE_IOS_27 for one in barcodes):
         found.append(broken(f"barcodes.{len(barcodes) - 1}.format", "barcode-no-fallback"))
     if "barcode" in document:
         found += _single(document["barcode"], document.get("barcodes"))
