@@ -18,6 +18,7 @@ from wallet_server.actions.counter.refunds import Returned
 from wallet_server.actions.counter.till import SaleLine
 from wallet_server.actions.once import Facts
 from wallet_server.actions.operating import upkeep
+from wallet_server.actions.programme import programs
 from wallet_server.actions.purse import coupons, goodwill
 from wallet_server.actions.purse.goodwill import Given
 from wallet_server.errors import Conflict
@@ -156,6 +157,19 @@ def test_money_that_a_reward_paid_out_is_kept_from_a_sale_that_is_taken_back(
         assert (answer["balances"]["points"], paid) == (units, got), "the units or the money, never both"
         assert [one["reward"] for one in answer["returned"]] == ([] if cheap else ["back"])
     assert upkeep.book_faults(world.ctx) == []
+
+
+def test_as_much_money_is_kept_as_was_paid_out_whatever_the_reward_pays_by_now(world: World) -> None:
+    holder = world.enrol()
+    goodwill.give(
+        world.ctx, world.merchant, holder.member, Given("Sorry", "other", 20, "points"), world.wish("goodwill")
+    )
+    sold = sell(world, holder, line(500), uses=Uses(rewards=("back",)))
+    later = _document()
+    del later["rewards"]
+    programs.publish_version(world.ctx, world.merchant, world.programme, later, world.wish("publish"))
+    answer: Any = till.reverse_sale(world.ctx, world.till, sold["id"], None)[0]
+    assert (answer["amount_minor"], answer["balances"]["points"]) == (400, 20)
 
 
 def test_of_what_went_to_the_pot_no_money_can_be_kept(world: World) -> None:

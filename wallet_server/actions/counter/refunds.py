@@ -153,7 +153,7 @@ def _book(ctx: Context, tx: Tx, scope: Scope, case: _Case, back: Back, words: _W
     if not rest:
         sales.note_reversal(tx, sold.id, scope.till_id, now)
         if case.sale.programme.refunds.draws == "give_back":
-            returned = giving_back.of_sale(ctx, tx, scope, used, back.amount_minor - pot_minor, giving)
+            returned = giving_back.of_sale(ctx, tx, scope, case.sale, back.amount_minor - pot_minor, giving)
             posted += returned.posted
     rater = ctx.rater(tx, sold.version_id)
     rated = rater.rate(refunding.to_rate(rest, held_minor), rest.state).awards if rest else ()

@@ -50,7 +50,8 @@ def reverse_entry(ctx: Context, scope: Scope, entry: str, key: str | None) -> tu
         # A correction is silent: nobody's phone rings for it.
         cards.changed(tx, member.id, (), now)
         made.ring(tx, member.id, now)
-        returned = giving_back.handed(ctx, tx, rewards.entry(tx, row.public_id))
+        paid = rewards.entry(tx, row.public_id)
+        returned = giving_back.handed(ctx.programme(tx, paid.version_id), paid)
         entries, balances, more = made.told(posted, balances, {"returned": [returned] if returned else []})
         facts = facts_of(member, entry, entries, tier, after, balances, now, **more)
         hooks.tell(ctx, tx, hooks.UNREDEEMED, member.programme_id, scope.merchant_id, now, facts)

@@ -18,7 +18,9 @@ from wallet_server.records.purse import coupons, ledger, rewards
 from wallet_server.records.purse.ledger import Booking, Posted
 from wallet_server.records.purse.rewards import Paid
 from wallet_server.records.scope import Scope
+from wallet_server.rules.baskets.refunding import Sale
 from wallet_server.rules.counter import coupons as rules
+from wallet_server.rules.programme.program import Programme
 
 
 def undo_reward(
@@ -34,11 +36,11 @@ def undo_reward(
         catalogue.give_back(tx, programme_id, [str(params["reward"])])
 
 
-def handed(ctx: Context, tx: Tx, paid: Paid) -> dict[str, Any] | None:
+def handed(programme: Programme, paid: Paid) -> dict[str, Any] | None:
     """What the customer got for an entry, as answers tell it when it is given back: the reward's `kind` and `names`, by
-    the version that it was given by, and in `cash_minor` the money that was paid out for it. None where units were
-    spent without a reward."""
-    reward = ctx.programme(tx, paid.version_id).reward(str(paid.params.get("reward", "")))
+    the version of the programme that it was given by, and in `cash_minor` the money that was paid out for it. None
+    where units were spent without a reward."""
+    reward = programme.reward(str(paid.params.get("reward", "")))
     if reward is None:
         return None
     cash = (reward.value_minor or 0) if reward.kind == "refund" else 0
@@ -58,22 +60,20 @@ class Returned:
         return sum(one["cash_minor"] for one in self.rewards)
 
 
-def of_sale(
-    ctx: Context, tx: Tx, scope: Scope, used: Sequence[Mapping[str, Any]], cash_minor: int, like: Booking
-) -> Returned:
+def of_sale(ctx: Context, tx: Tx, scope: Scope, sold: Sale, cash_minor: int, like: Booking) -> Returned:
     """Give back what a sale used (`state["used"]`), the pot apart, under bookings `like` this one: units to the lots
     that they were taken from, vouchers to be used again. A reward whose voucher was used meanwhile stays paid for, and
     so does one for which more money was paid out than can be taken off the `cash_minor` that the customer is to get."""
     posted: list[Posted] = []
     given: list[dict[str, Any]] = []
-    for one in used:
+    for one in sold.kept.get("used", ()):
         if one["kind"] == POT:
             continue
         if one["kind"] == "voucher":
             posted += _voucher(ctx, tx, scope, one, like)
             continue
         paid = rewards.entry(tx, one["entry"])
-        got = handed(ctx, tx, paid)
+        got = handed(sold.programme, paid)
         cash = got["cash_minor"] if got else 0
         if paid.reversed or cash > cash_minor:
             continue
