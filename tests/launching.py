@@ -131,3 +131,16 @@ def _nursery() -> socket.socket:
 
     atexit.register(end)
     return ours
+
+
+def until_it_listens(process: Launched | subprocess.Popen[bytes], port: int) -> None:
+    """Wait until somebody answers at this port of loopback. Raises `AssertionError` when the process ends before, or
+    after a minute."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert process.poll() is None
+        time.sleep(0.1)
+    raise AssertionError("nothing listens")

@@ -30,6 +30,7 @@ from flask import Blueprint
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from tests.launching import until_it_listens
 from tests.stories.running import clean, free_pair
 from wallet_server.actions.operating import local_tls
 from wallet_server.actions.operating.local_names import Machine, general, local
@@ -261,24 +262,13 @@ def running(folder: Path) -> Iterator[Any]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env={**clean(), **variables}, stdout=log, stderr=log)
     try:
-        _wait(process, port)
+        until_it_listens(process, port)
         yield SimpleNamespace(port=port, plain=f"http://127.0.0.1:{trust_port}", folder=folder, variables=variables)
         process.terminate()
         assert process.wait(30) == 0, (folder / "log").read_text()
     finally:
         process.kill()
         process.wait(10)
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        with socket.socket() as line:
-            if line.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert process.poll() is None
-        time.sleep(0.1)
-    raise AssertionError("nothing listens")
 
 
 @pytest.mark.slow

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.chromium import ARGUMENTS, CHROMIUM
-from tests.launching import Launched, launch
+from tests.launching import launch, until_it_listens
 from tests.stories.running import clean, free_pair
 from wallet_server.actions import keys
 from wallet_server.actions.context import Context
@@ -86,23 +84,12 @@ def bakery_in(folder: Path) -> Iterator[Bakery]:
     with (folder / "log").open("wb") as log:
         process = launch("run", env={**clean(), **variables}, stdout=log, stderr=log)
     try:
-        _listening(process, port)
+        until_it_listens(process, port)
         yield Bakery(ctx, founded, enrol.card_link(ctx, pass_id), pass_id, folder)
     finally:
         process.terminate()
         process.wait(30)
         ctx.database.close()
-
-
-def _listening(process: Launched, port: int) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        with socket.socket() as line:
-            if line.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert process.poll() is None
-        time.sleep(0.1)
-    raise AssertionError("nothing listens")
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.actions.ailments import AILMENTS, Ward, put_right
+from tests.actions.ailments import AILMENTS, put_right
+from tests.actions.ward import Ward
 from tests.conftest import databases
 from tests.phone import Phone
 from tests.world import NOON, PASS_TYPE, TEAM, Holder, World, founded
