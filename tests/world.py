@@ -277,13 +277,18 @@ class World:
         wish = self.wish("add-till", {"n": self.number()})
         return str(programs.add_till(self.ctx, self.merchant, self.founded.store, "2", wish)[0]["key"])
 
-    def draft(self, text: str = "Nouveaux croissants", *, tier: str | None = None, days: float = 7) -> str:
-        """An announcement that nobody has heard yet; its id."""
-        wanted = offers.Announcement({"fr": text}, tier, self.clock() + timedelta(days=days))
+    def draft(
+        self, text: str | Mapping[str, str] = "Nouveaux croissants", *, tier: str | None = None, days: float = 7
+    ) -> str:
+        """An announcement that nobody has heard yet, in French or in these languages; its id."""
+        texts = {"fr": text} if isinstance(text, str) else text
+        wanted = offers.Announcement(texts, tier, self.clock() + timedelta(days=days))
         facts, _ = offers.draft(self.ctx, self.merchant, self.programme, wanted, self.wish("announce"))
         return str(facts["announcement"])
 
-    def announce(self, text: str = "Nouveaux croissants", *, tier: str | None = None, days: float = 7) -> str:
+    def announce(
+        self, text: str | Mapping[str, str] = "Nouveaux croissants", *, tier: str | None = None, days: float = 7
+    ) -> str:
         """An announcement on its way."""
         announcement = self.draft(text, tier=tier, days=days)
         offers.confirm(self.ctx, self.merchant, announcement, self.wish("confirm"))

@@ -5,7 +5,7 @@ It changes nothing and asks nobody.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from wallet_server.actions.operating import doctor
 from wallet_server.actions.passes import cards, pushed
 from wallet_server.errors import Misconfigured
 from wallet_server.records import clocks, limits, parties
+from wallet_server.records.announcing.announcements import SHOWN
 from wallet_server.records.database import Tx
 from wallet_server.records.passes import alerts, diagnosis, passes
 from wallet_server.records.passes.diagnosis import Copy, Heard, Holder, Waiting, Whose
@@ -45,6 +46,7 @@ from wallet_server.wallets.apple.checking import card_faults
 
 MOST_COPIES = 5
 MOST_LINES = 50
+MOST_HEARD = 10
 MOST_DEVICES_NAMED = 10
 SOUND_NAME = 16
 SHORTEST_NAME = 8
@@ -124,7 +126,7 @@ def _case(
     held = diagnosis.holders(tx, copy.id)
     jobs = diagnosis.waiting(tx, copy.id)
     consent = members.consents_of(tx, whose.id).get(PROMOTIONS)
-    heard = diagnosis.heard(tx, whose.id, 2)
+    heard = diagnosis.heard(tx, whose.id, MOST_HEARD)
     return Case(
         at=now,
         state=copy.state,
@@ -143,8 +145,8 @@ def _case(
         papers=Papers(copy.pass_type, *diagnosis.papers(tx, copy.credential_set_id)),
         agreed=None if consent is None else (consent[0], consent[1]),
         ever_agreed=diagnosis.ever_agreed(tx, whose.id, PROMOTIONS),
-        news=_news(heard, ahead),
-        silent=_silent(tx, whose, served, heard),
+        news=_news(whose, served, heard, ahead),
+        silent=_silent(tx, whose, served, heard, ahead),
         ground=_ground(tx, whose, served),
         said=_said(tx, copy, held, now),
         tag_ahead=served.tag is not None and served.tag > passes.newest_tag(tx, copy.pass_type),
@@ -235,30 +237,65 @@ def _work(job: Waiting | None, now: datetime) -> Work | None:
     return Work(job.due_at, job.rest_until, job.why, leased, job.dead)
 
 
-def _news(heard: list[Heard], ahead: timedelta) -> News | None:
+def _news(whose: Whose, served: Publication, heard: Sequence[Heard], ahead: timedelta) -> News | None:
     if not heard:
         return None
-    last = heard[0]
-    repeats = len(heard) > 1 and heard[1].outcome == "shown" and heard[1].texts == last.texts
+    last, repeats = heard[0], _repeats(whose, served, [one for one in heard if one.outcome == SHOWN])
     return News(last.decided_at, last.outcome, last.why, last.ends_at - ahead, last.recalled_at, repeats)
 
 
+def _repeats(whose: Whose, served: Publication, shown: Sequence[Heard]) -> bool:
+    """Whether the last announcement that was shown reads on this card as the one before did, which stood there until
+    then. A phone shows one language: the member's, where the card has it; else whichever, and all must be alike."""
+    if len(shown) < 2 or served.news not in (shown[0].public_id, shown[1].public_id):
+        return False
+    last, before = shown[:2]
+    if _end(before, timedelta(0))[0] <= last.decided_at:
+        return False
+    languages = card_from_json(served.card).languages
+    read = [whose.language] if whose.language in languages else languages
+    return all(_in(last.texts, tag, languages[0]) == _in(before.texts, tag, languages[0]) for tag in read)
+
+
+def _in(texts: Mapping[str, str], language: str, first: str) -> str | None:
+    """What a card says in this language: what was not written in it, it says in the programme's first."""
+    return texts.get(language) or texts.get(first)
+
+
 _BOOKED = {"reverse": "correction", "expire": "expiry"}
+_OF_VOUCHERS = {"expired": "expiry"}
 
 
-def _silent(tx: Tx, whose: Whose, served: Publication, heard: list[Heard]) -> str | None:
-    """What made a version that rings for nobody: the last thing that happened before it, if that is kept."""
+def _silent(tx: Tx, whose: Whose, served: Publication, heard: Sequence[Heard], ahead: timedelta) -> str | None:
+    """What made a version that rings for nobody: the last thing that happened before it, if that is kept. A programme
+    is blamed where nothing that is this member's own happened since it was published."""
     if served.alert is not None:
         return None
-    booked = diagnosis.last_booking(tx, whose.id)
+    booked, voucher = diagnosis.last_booking(tx, whose.id), diagnosis.last_of_vouchers(tx, whose.id)
     causes: list[tuple[datetime | None, str]] = [
         (diagnosis.version_published_at(tx, served.programme_version_id), "programme"),
+        (diagnosis.tier_since(tx, whose.id), ""),
+        (voucher[0] if voucher else None, _OF_VOUCHERS.get(voucher[1], "") if voucher else ""),
         (booked[0] if booked else None, _BOOKED.get(booked[1], "") if booked else ""),
     ]
-    if heard:
-        causes += [(heard[0].recalled_at, "recall"), (heard[0].ends_at, "expiry")]
+    causes += _gone([one for one in heard if one.outcome == SHOWN], ahead)
     happened = [(at, why) for at, why in causes if at is not None and timedelta(0) <= served.published_at - at <= CAUSE]
     return (max(happened, key=lambda one: one[0])[1] or None) if happened else None
+
+
+def _gone(shown: Sequence[Heard], ahead: timedelta) -> list[tuple[datetime, str]]:
+    """When announcements left the card, and why; those that a later one had taken the place of are left out."""
+    spans = [(one.decided_at, *_end(one, ahead)) for one in shown]
+    return [
+        (end, why)
+        for n, (_, end, why) in enumerate(spans)
+        if not any(begun <= end < later for begun, later, _ in spans[:n])
+    ]
+
+
+def _end(one: Heard, ahead: timedelta) -> tuple[datetime, str]:
+    ends_at = one.ends_at - ahead
+    return (ends_at, "expiry") if one.recalled_at is None or ends_at < one.recalled_at else (one.recalled_at, "recall")
 
 
 def _ground(tx: Tx, whose: Whose, served: Publication) -> Ground:

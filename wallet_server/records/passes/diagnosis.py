@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +16,14 @@ from wallet_server.records.schema import (
     announcement_members,
     announcements,
     consents,
+    coupon_events,
+    coupons,
     credential_sets,
     departures,
     devices,
     jobs,
     ledger_entries,
+    member_standing,
     members,
     passes,
     phone_logs,
@@ -70,11 +73,12 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Whose:
-    """The member, whether they left, and whether their home store has closed."""
+    """The member, the language they joined in, whether they left, and whether their home store has closed."""
 
     id: int
     public_id: str
     programme_id: int
+    language: str
     left_at: datetime | None
     home_closed: bool
 
@@ -83,7 +87,8 @@ class Whose:
 class Heard:
     """What was decided for a member of an announcement."""
 
-    texts: object
+    public_id: str
+    texts: Mapping[str, str]
     decided_at: datetime
     outcome: str
     why: str | None
@@ -93,12 +98,13 @@ class Heard:
 
 def whose(tx: Tx, member_id: int) -> Whose:
     """The member of this key."""
+    m = members.c
     r = tx.execute(
-        sa.select(members.c.id, members.c.public_id, members.c.programme_id, members.c.left_at, stores.c.closed_at)
+        sa.select(m.id, m.public_id, m.programme_id, m.language, m.left_at, stores.c.closed_at)
         .outerjoin(stores, stores.c.id == members.c.home_store_id)
         .where(members.c.id == member_id)
     ).one()
-    return Whose(r.id, r.public_id, r.programme_id, r.left_at, r.closed_at is not None)
+    return Whose(r.id, r.public_id, r.programme_id, r.language, r.left_at, r.closed_at is not None)
 
 
 def member_behind(tx: Tx, public_id: str) -> int:
@@ -181,7 +187,7 @@ def heard(tx: Tx, member_id: int, most: int) -> list[Heard]:
     """What was last decided for the member of announcements, newest first."""
     am, a = announcement_members.c, announcements.c
     rows = tx.execute(
-        sa.select(a.texts, am.decided_at, am.outcome, am.why, a.ends_at, a.recalled_at)
+        sa.select(a.public_id, a.texts, am.decided_at, am.outcome, am.why, a.ends_at, a.recalled_at)
         .join(announcements, a.id == am.announcement_id)
         .where(am.member_id == member_id)
         .order_by(am.decided_at.desc(), a.id.desc())
@@ -196,6 +202,20 @@ def last_booking(tx: Tx, member_id: int) -> tuple[datetime, str] | None:
     query = sa.select(e.recorded_at, e.kind).where(e.member_id == member_id).order_by(e.id.desc()).limit(1)
     r = tx.execute(query).first()
     return None if r is None else (r.recorded_at, r.kind)
+
+
+def last_of_vouchers(tx: Tx, member_id: int) -> tuple[datetime, str] | None:
+    """When something last became of one of the member's vouchers, which their card lists, and what."""
+    e, c = coupon_events.c, coupons.c
+    query = sa.select(e.at, e.kind).join(coupons, c.id == e.coupon_id)
+    query = query.where(c.member_id == member_id, c.promise.is_not(None))
+    r = tx.execute(query.order_by(e.id.desc()).limit(1)).first()
+    return None if r is None else (r.at, r.kind)
+
+
+def tier_since(tx: Tx, member_id: int) -> datetime | None:
+    """Since when the member has the tier that they have."""
+    return tx.execute(sa.select(member_standing.c.since).where(member_standing.c.member_id == member_id)).scalar()
 
 
 def version_published_at(tx: Tx, version_id: int) -> datetime:

@@ -64,7 +64,8 @@ class Papers:
 
 @dataclass(frozen=True)
 class News:
-    """The announcement that was last decided for this member; `repeats`: it says what the one before said."""
+    """The announcement that was last decided for this member; `repeats`: the last that was shown says, to who holds
+    this card, what the one before said."""
 
     decided_at: datetime
     outcome: str

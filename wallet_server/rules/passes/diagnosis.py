@@ -299,6 +299,8 @@ def _shown(f: Case) -> Iterator[Diagnosis]:
     if served.seen < served.number or served.number == 1 or not f.phones:
         return
     at = served.seen_at or served.published_at
+    if served.alert == "news" and f.news is not None and f.news.recalled_at is not None:
+        return  # what was taken back is not shown: that says `_news`
     if served.alert == "news" and f.news is not None and f.news.repeats:
         yield _say("same-text", "note", "alert", at=at)
     elif served.alert is not None:
