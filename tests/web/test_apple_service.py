@@ -135,6 +135,48 @@ def test_a_wrong_token_and_an_unknown_pass_are_one_and_the_same_answer(world: Wo
     assert _list(client).status_code == 204
 
 
+BAD_BODIES = (
+    b"",
+    b"{",
+    b"[]",
+    b"{}",
+    b'{"pushToken": 7}',
+    b'{"pushToken": "zz"}',
+    b'{"pushToken": "\\u0000"}',
+    b" " * 5000,
+)
+
+
+@pytest.mark.parametrize("road", ["registrations", "registrations_attido"])
+def test_the_token_is_judged_before_the_body_and_before_the_name_of_the_device(world: World, road: str) -> None:
+    client, holder = world.client(), world.enrol()
+    unknown = holder.serial[:-4] + "0000"
+    for device, bodies in ((DEVICE, BAD_BODIES), ("d" * 129, (b'{"pushToken": "abababab"}',))):
+        path = f"/apple/v1/devices/{device}/{road}/{PASS_TYPE}"
+        for body in bodies:
+            for serial, headers in (
+                (holder.serial, {}),
+                (holder.serial, {"Authorization": f"ApplePass {holder.token}x"}),
+                (unknown, _auth(holder)),
+            ):
+                answer = client.post(f"{path}/{serial}", data=body, headers=headers)
+                assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated")
+            assert client.post(f"{path}/{holder.serial}", data=body, headers=_auth(holder)).status_code == 400
+    assert _list(client).status_code == 204
+
+
+def test_a_refused_token_is_told_by_which_scheme_to_come(world: World) -> None:
+    client, holder = world.client(), world.enrol()
+    for answer in (
+        client.get(_pass(holder)),
+        client.head(_pass(holder)),
+        client.post(_registration(holder), json={"pushToken": TOKEN}),
+        client.delete(_registration(holder)),
+    ):
+        assert (answer.status_code, answer.headers.getlist("WWW-Authenticate")) == (401, ["ApplePass"])
+    assert "WWW-Authenticate" not in client.get(_pass(holder), headers=_auth(holder)).headers
+
+
 def test_both_schemes_are_known_in_any_case_and_a_pass_of_another_type_is_not(world: World) -> None:
     client, holder = world.client(), world.enrol()
     for scheme in ("ApplePass", "applepass", "AndroidPass"):

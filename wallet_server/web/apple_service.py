@@ -17,7 +17,6 @@ from flask import Blueprint, Response, current_app, request
 from wallet_server.actions.context import Context
 from wallet_server.actions.passes import devices
 from wallet_server.actions.passes.devices import Fetched
-from wallet_server.errors import Invalid
 
 apple = Blueprint("apple", __name__, url_prefix="/apple/v1")
 PUSH_KINDS = {"applepass": "apns", "androidpass": "androidpass", "attidopass": "androidpass"}
@@ -28,6 +27,14 @@ NOT_APPLES = "X-Pass-Client"
 MAX_LOG_BYTES = 64 * 1024
 SINCE = "passesUpdatedSince"
 LISTING_HEADERS = [("Cache-Control", "no-store")]
+
+
+@apple.after_request
+def _challenge(response: Response) -> Response:
+    """By which scheme a 401 can be answered (RFC 9110, 11.6.1)."""
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "ApplePass"
+    return response
 
 
 def _context() -> Context:
@@ -68,9 +75,8 @@ def register(library_id: str, pass_type: str, serial: str) -> Response:
     token, kind = _token()
     body = _json(4096)
     push_token = body.get("pushToken") if isinstance(body, dict) else None
-    if not isinstance(push_token, str) or not push_token.isprintable():
-        raise Invalid("Send a JSON object with a pushToken.", code="bad-push-token", field="pushToken")
-    fresh = devices.register(_context(), library_id, pass_type, serial, token, kind, push_token)
+    told = push_token if isinstance(push_token, str) else None
+    fresh = devices.register(_context(), library_id, pass_type, serial, token, kind, told)
     return Response(status=201 if fresh else 200)
 
 

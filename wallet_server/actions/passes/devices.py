@@ -60,18 +60,20 @@ def _admit(tx: Tx, pass_type: str, serial: str, token: str | None) -> PassRow:
 
 
 def register(
-    ctx: Context, library_id: str, pass_type: str, serial: str, token: str | None, push_kind: str, push_token: str
+    ctx: Context, library_id: str, pass_type: str, serial: str, token: str | None, push_kind: str, told: str | None
 ) -> bool:
-    """A device holds this pass from now on; True when that is new. A new push token takes the place of the old.
+    """A device holds this pass from now on; True when that is new. A new push token (`told`; None: it told none) takes
+    the place of the old. Raises `Unauthenticated`, and `Invalid` to whom the pass's token is known.
 
     A card that changed between its download and its registration is told of at once. The first phone that holds a
     card of a member brings the welcome gift of the programme.
     """
-    if push_kind == devices.APNS and not (len(push_token) >= SHORTEST_TOKEN and is_token(push_token)):
-        sentence = "pushToken is a string of 8 to 200 hexadecimal digits, two for each byte."
-        raise Invalid(sentence, code="bad-push-token", field="pushToken")
-    if not 1 <= len(library_id) <= 128 or not 1 <= len(push_token) <= 512 or not _plain(library_id, push_token):
-        raise Invalid("The device identifier or push token has no sound form.", code="bad-device")
+    try:
+        push_token = _sound(library_id, push_kind, told)
+    except Invalid:
+        with ctx.look() as tx:
+            _admit(tx, pass_type, serial, token)
+        raise
     now = ctx.now()
     with ctx.change() as tx:
         row = _admit(tx, pass_type, serial, token)
@@ -93,6 +95,18 @@ def register(
             welcome.give(ctx, tx, gift)
     ctx.ring()
     return fresh
+
+
+def _sound(library_id: str, push_kind: str, told: str | None) -> str:
+    """The push token that was told, if it and the name of the device have a sound form."""
+    if told is None or not told.isprintable():
+        raise Invalid("Send a JSON object with a pushToken.", code="bad-push-token", field="pushToken")
+    if push_kind == devices.APNS and not (len(told) >= SHORTEST_TOKEN and is_token(told)):
+        sentence = "pushToken is a string of 8 to 200 hexadecimal digits, two for each byte."
+        raise Invalid(sentence, code="bad-push-token", field="pushToken")
+    if not 1 <= len(library_id) <= 128 or not 1 <= len(told) <= 512 or not _plain(library_id):
+        raise Invalid("The device identifier or push token has no sound form.", code="bad-device")
+    return told
 
 
 def unregister(ctx: Context, library_id: str, pass_type: str, serial: str, token: str | None) -> None:
