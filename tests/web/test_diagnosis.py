@@ -17,6 +17,9 @@ from wallet_server.cli import doctor
 from wallet_server.errors import Misconfigured, NotFound
 from wallet_server.rules.passes import case, diagnosis
 from wallet_server.wallets.apple import phone_lines
+from wallet_server.wallets.port import Refused, Report
+from wallet_server.web.console.wording import Wording
+from wallet_server.web.diagnosed import Reader
 from wallet_server.web.rendering import FOLDER, LANGUAGES, Press, catalogues
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -76,6 +79,29 @@ def test_the_interface_says_why(world: World) -> None:
         refused = client.get(f"/v1/members/{holder.member}/diagnosis", headers=world.bearer(key))
         assert refused.status_code == status
     assert client.get("/v1/members/mem_00000000000000000000/diagnosis", headers=mine).status_code == 404
+
+
+@pytest.mark.parametrize("tongue", LANGUAGES)
+def test_the_code_before_a_reason_is_for_programs_alone(world: World, tongue: str) -> None:
+    reader = Reader(Press().words[tongue], Wording(tongue))
+    for kind, code in (("credentials", "certificate-unusable"), ("configuration", "topic-refused")):
+        facts = {"why": f"{kind}: The key does not open.", "until": world.clock()}
+        said = reader.sentence(diagnosis.Diagnosis(code, "error", "update", facts)).says
+        assert said.endswith(": The key does not open.")
+        assert kind not in said
+
+
+def test_the_interface_keeps_the_code_of_a_reason_among_the_facts(world: World) -> None:
+    holder = world.enrol()
+    Phone(world, holder).add()
+    world.told.verdict = lambda stale: Report(stale.ref, Refused("credentials: The key is gone."), stale.remote_state)
+    world.sell(holder, 1000)
+    world.work()
+    mine = world.bearer(world.founded.merchant_key)
+    answer = world.client().get(f"/v1/members/{holder.member}/diagnosis", headers=mine).get_json()
+    first = answer["cards"][0]["diagnoses"][0]
+    assert (first["code"], first["facts"]["why"]) == ("certificate-unusable", "credentials: The key is gone.")
+    assert first["sentence"].endswith("The reason: The key is gone.")
 
 
 def test_the_command_prints_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from wallet_server.actions.passes.pass_doctor import Chart, Examined
 from wallet_server.rules.passes.case import Event, Value
 from wallet_server.rules.passes.diagnosis import Diagnosis
+from wallet_server.rules.passes.reasons import bare
 from wallet_server.web.console.wording import Wording
 from wallet_server.web.rendering import Words
 
@@ -93,7 +94,8 @@ class Reader:
         return text or name
 
     def _facts(self, facts: Mapping[str, Value]) -> dict[str, str]:
-        return {name: self._written(value) for name, value in facts.items()}
+        written = {name: self._written(value) for name, value in facts.items()}
+        return written | {"why": bare(written["why"])} if "why" in written else written
 
     def _written(self, value: Value) -> str:
         if isinstance(value, datetime):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.world import NOON, World
 from wallet_server.actions.operating import doctor, local_tls, proofs
 from wallet_server.actions.operating.doctor import Finding
 from wallet_server.actions.operating.local_names import Machine
+from wallet_server.actions.passes import refresh
 from wallet_server.actions.vendors import credentials as vault
 from wallet_server.records import jobs, limits
 from wallet_server.records.envelope import Keyring, new_key_line
@@ -167,6 +169,14 @@ def test_a_circuit_that_is_open(world: World) -> None:
     findings = doctor.examine(world.ctx)
     assert bad(findings) == [("circuit", "warning")]
     assert any("BadCertificate" in one.sentence and "12:09" in one.sentence for one in findings)
+
+
+@pytest.mark.parametrize("kind", ["configuration", "tokens", "credentials"])
+def test_why_a_circuit_is_open_is_told_in_words(world: World, kind: str) -> None:
+    refresh.raise_alarm(world.ctx, world.credential_set, kind, "The key does not open.")
+    (said,) = [one.sentence for one in doctor.examine(world.ctx) if one.check == "circuit"]
+    assert f"{kind}:" not in said
+    assert re.search(r"UTC\. (The certificate|Apple refuses|A setting) [^:]+: The key does not open\. Mend that", said)
 
 
 def test_phones_that_are_doubted_while_nobody_is_told(world: World) -> None:

@@ -31,6 +31,7 @@ from wallet_server.records.vendors import credentials
 from wallet_server.rules.counter import codes
 from wallet_server.rules.passes.card import ALERT_ORDER, Alert
 from wallet_server.rules.passes.compose import Holding, Slip, Store, compose, compose_coupon
+from wallet_server.rules.passes.reasons import in_words
 from wallet_server.settings import LOCAL, Settings
 from wallet_server.wallets.apple.credentials import check, days_left, in_days, said_days
 from wallet_server.wallets.google import sentences
@@ -360,7 +361,10 @@ def _delivery(ctx: Context) -> Iterator[Finding]:
     with ctx.look() as tx:
         closed = limits.open_circuits(tx, now)
     for name, (until, why) in sorted(closed.items()):
-        sentence = f"Nothing is sent to {name} until {until:%H:%M} UTC: {why}. Mend that; it is tried again by itself."
+        reason = in_words(why).removesuffix(".")
+        sentence = (
+            f"Nothing is sent to {name} until {until:%H:%M} UTC. {reason}. Mend that; it is tried again by itself."
+        )
         yield Finding("circuit", "warning", sentence)
 
 
