@@ -90,6 +90,30 @@ def test_what_does_not_fit_is_a_warning(folder: Path) -> None:
     assert design["warnings"][0]["sentence_fr"].startswith("Ceci sera sans doute coupé")
 
 
+def test_a_card_without_news_or_without_a_logo_is_a_warning(folder: Path) -> None:
+    for name in ("points", "coupon"):
+        edit(folder / name / "design.toml", '"news", ', "")
+        for logo in (folder / name / "apple").glob("logo*.png"):
+            logo.unlink()
+    done = run(str(folder), "--json")
+    assert done.exit_code == 0, done.output
+    told = {one["name"]: one for one in json.loads(done.output)["designs"]}
+    codes = {name: [(one["path"], one["code"]) for one in design["warnings"]] for name, design in told.items()}
+    assert codes["points"] == [("logo.png", "no-logo"), ("slots", "no-news")]
+    assert codes["coupon"] == [("logo.png", "no-logo")], "coupons are told no news"
+    assert not any(design["faults"] for design in told.values())
+    (_, news) = told["points"]["warnings"]
+    assert "never ring" in news["sentence"]
+    assert "n’alertent jamais" in news["sentence_fr"]
+
+
+def test_news_on_the_poster_alone_ring_nowhere(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES / "club", tmp_path / "club")
+    edit(tmp_path / "club" / "design.toml", '"news", ', "")
+    edit(tmp_path / "club" / "design.toml", "back =", 'additional = ["news"]\nback =')
+    assert "  warning  slots: No field shows the news" in run(str(tmp_path / "club")).output
+
+
 def test_what_a_design_makes_for_google_wallet_is_judged_too(folder: Path) -> None:
     say(folder / "points" / "strings" / "en.toml", "labels", "progress", "Progress\\u0007")
     done = run(str(folder / "points"))

@@ -124,6 +124,48 @@ def test_faults_of_the_slots(folder: Path, old: str, new: str, where: str) -> No
     assert f"points/design.toml:{where}" in faults(folder)
 
 
+@pytest.mark.parametrize("tags", [("fr", "fr"), ("fr-CA", "fr-ca")])
+def test_a_language_that_is_listed_twice_is_one_fault(folder: Path, tags: tuple[str, str]) -> None:
+    points = folder / "points"
+    edit(points / "design.toml", '["fr", "en"]', f'["{tags[0]}", "en", "{tags[1]}"]')
+    for tag in {*tags} - {"fr"}:
+        shutil.copy(points / "strings" / "fr.toml", points / "strings" / f"{tag}.toml")
+    with pytest.raises(Invalid) as refused:
+        load_designs(folder)
+    assert [(fault.path, fault.sentence) for fault in refused.value.faults] == [
+        ("points/design.toml:languages.2", f"'{tags[1]}' is listed twice; remove one of the two.")
+    ]
+
+
+def test_what_is_missing_in_a_language_that_is_listed_twice_is_said_once(folder: Path) -> None:
+    points = folder / "points"
+    edit(points / "design.toml", '["fr", "en"]', '["fr", "en", "fr"]')
+    (points / "strings" / "fr.toml").unlink()
+    with pytest.raises(Invalid) as refused:
+        load_designs(folder)
+    assert sorted(fault.path for fault in refused.value.faults) == [
+        "points/design.toml:languages.2",
+        "points/strings/fr.toml",
+    ]
+
+
+@pytest.mark.parametrize(("old", "line"), [("news =", "news = 'x'\n"), ("[labels]", "[labels]\n[labels]\n")])
+def test_a_word_that_is_written_twice_is_said_in_words(folder: Path, old: str, line: str) -> None:
+    edit(folder / "points" / "strings" / "fr.toml", old, f"{line}{old}" if "=" in old else line)
+    (sentence,) = faults(folder).values()
+    assert sentence.startswith("Something is written twice in this file (at line "), sentence
+    assert sentence.endswith("); keep one.")
+
+
+def test_a_logo_may_be_left_out_but_not_one_of_its_sizes(folder: Path) -> None:
+    apple = folder / "points" / "apple"
+    (apple / "logo@2x.png").unlink()
+    assert set(faults(folder)) == {"points/apple/logo@2x.png"}
+    for name in ("logo.png", "logo@3x.png"):
+        (apple / name).unlink()
+    assert not [name for name in load_designs(folder).newest("points").images if "logo" in name]
+
+
 def test_images_of_another_size_or_kind(folder: Path) -> None:
     apple = folder / "points" / "apple"
     (apple / "icon.png").write_bytes((apple / "icon@2x.png").read_bytes())

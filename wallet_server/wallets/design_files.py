@@ -169,6 +169,7 @@ class StringsShape(_Document):
 
 def design_faults(path: str, head: DesignShape) -> Iterator[Fault]:
     """What the parts of design.toml demand of each other, and what the style has no room for."""
+    yield from _language_faults(path, head)
     yield from _placement_faults(path, head)
     yield from _room_faults(path, head)
     if not KNOWN_TO_ALL.intersection(head.barcode.formats):
@@ -184,6 +185,15 @@ def design_faults(path: str, head: DesignShape) -> Iterator[Fault]:
         )
     if head.artwork and not head.poster:
         yield Fault(f"{path}:artwork", "Only a poster shows artwork; write poster = true, or remove it.")
+
+
+def _language_faults(path: str, head: DesignShape) -> Iterator[Fault]:
+    spoken = [tag.lower() for tag in head.languages]  # a phone tells no fr-CA from fr-ca
+    for index, tag in enumerate(spoken):
+        if tag in spoken[:index]:
+            yield Fault(
+                f"{path}:languages.{index}", f"'{head.languages[index]}' is listed twice; remove one of the two."
+            )
 
 
 def _placement_faults(path: str, head: DesignShape) -> Iterator[Fault]:
@@ -246,10 +256,22 @@ def read_toml(folder: Traversable, parts: tuple[str, ...], model: type[_Model], 
     except UnicodeDecodeError:
         faults.append(Fault(path, "Save this file as UTF-8 text."))
     except tomllib.TOMLDecodeError as error:
-        faults.append(Fault(path, f"This is not valid TOML: {error}."))
+        faults.append(Fault(path, _misread(error)))
     except ValidationError as error:
         faults.extend(_explain(path, error))
     return None
+
+
+_TWICE = re.compile(r"Cannot (?:overwrite|declare|mutate) .*\((at .+)\)")
+
+
+def _misread(error: tomllib.TOMLDecodeError) -> str:
+    twice = _TWICE.fullmatch(str(error))
+    return (
+        f"Something is written twice in this file ({twice[1]}); keep one."
+        if twice
+        else f"This is not valid TOML: {error}."
+    )
 
 
 def _explain(path: str, error: ValidationError) -> Iterator[Fault]:

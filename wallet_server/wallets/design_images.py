@@ -145,8 +145,8 @@ def _size_fault(stem: str, scale: int, size: tuple[int, int], head: DesignShape)
 
 
 def _missing(design: str, found: Collection[str], head: DesignShape) -> Iterator[Fault]:
-    stems = {"icon", "logo"} | {name.rpartition("/")[2].partition("@")[0].removesuffix(".png") for name in found}
-    folders = [f"{tag}.lproj/" for tag in head.languages]
+    stems = {"icon"} | {name.rpartition("/")[2].partition("@")[0].removesuffix(".png") for name in found}
+    folders = [f"{tag}.lproj/" for tag in dict.fromkeys(head.languages)]
     for stem in sorted(stems & set(_allowed(head))):
         spoken = [name for name in found if re.fullmatch(rf".*\.lproj/{stem}(@[23]x)?\.png", name)]
         at_root = [name for name in found if re.fullmatch(rf"{stem}(@[23]x)?\.png", name)]

@@ -192,7 +192,7 @@ _UNREAD = DesignShape.model_validate(
 
 def _read_strings(folder: Traversable, head: DesignShape | None, faults: list[Fault]) -> dict[str, StringsShape]:
     said: dict[str, StringsShape] = {}
-    for tag in head.languages if head else _written(folder):
+    for tag in dict.fromkeys(head.languages) if head else _written(folder):
         found = read_toml(folder, ("strings", f"{tag}.toml"), StringsShape, faults)
         if found is not None and head is not None:
             faults.extend(label_faults(f"{folder.name}/strings/{tag}.toml", head, found))

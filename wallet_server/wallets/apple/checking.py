@@ -22,10 +22,11 @@ from wallet_server.wallets.apple.fields import compose
 from wallet_server.wallets.apple.passfile import Press
 from wallet_server.wallets.apple.rules.fit import fitting
 from wallet_server.wallets.apple.signing import Signer
-from wallet_server.wallets.designs import Design
+from wallet_server.wallets.designs import Design, SlotName
 from wallet_server.wallets.drawing import Drawings
 from wallet_server.wallets.specimens import NOBODY, TEAM, specimens
 
+_CLASSIC: tuple[SlotName, ...] = ("header", "primary", "secondary", "auxiliary", "back")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _OURS = frozenset({"pass.json", "manifest.json", "signature"})
 
@@ -76,7 +77,18 @@ def check(design: Design) -> Checked:
         _gather(warnings, specimen.state, rules.warnings(document, files))
         said = shown_in(specimen.card, specimen.alert, design)
         _gather(warnings, specimen.state, fitting(document, design.style, said))
+        _gather(warnings, specimen.state, _lacking(design))
     return Checked(design, _told(faults), _told(warnings))
+
+
+def _lacking(design: Design) -> Iterator[rules.Broken]:
+    """What a card may do without. A change is announced by the fields of the classic style alone; coupons are told no
+    news."""
+    if not any(name.rpartition("/")[2].startswith("logo") for name in design.images):
+        yield rules.broken("logo.png", "no-logo")
+    placed = {one.item for slot in _CLASSIC for one in design.slots[slot]}
+    if design.style != "coupon" and "news" not in placed:
+        yield rules.broken("slots", "no-news")
 
 
 def card_faults(card: Card, design: Design, alert: Alert | None = None) -> list[rules.Broken]:

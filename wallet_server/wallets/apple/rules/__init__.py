@@ -35,6 +35,7 @@ __all__ = [
     "MAX_PLACES",
     "SENTENCES",
     "Broken",
+    "broken",
     "bundle_faults",
     "faults",
     "said",

@@ -236,6 +236,14 @@ PARTS: dict[str, tuple[str, str]] = {
         "There is no {0}; the picture is blurred on phones of today.",
         "Il n’y a pas de {0} ; l’image est floue sur les téléphones d’aujourd’hui.",
     ),
+    "no-logo": (
+        "There is no logo; the cards of a merchant who adds none show none.",
+        "Il n’y a pas de logo ; les cartes d’un commerçant qui n’en ajoute pas n’en montrent aucun.",
+    ),
+    "no-news": (
+        "No field shows the news; on an iPhone, announcements are never shown and never ring.",
+        "Aucun champ ne montre les actualités ; sur un iPhone, les annonces ne s’affichent et n’alertent jamais.",
+    ),
     "picture-size": (
         "This picture is {0} pixels; Apple's size here is {1}.",
         "Cette image fait {0} pixels ; la taille d’Apple est ici {1}.",
