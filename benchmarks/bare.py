@@ -36,8 +36,10 @@ FRONT_BYTES = 84_000
 """The pictures of a pass, which are packed beforehand."""
 _SHEET = (
     "SELECT p.token_sha256, u.card, u.number, u.seen FROM passes p JOIN publications u ON u.pass_id = p.id "
-    "WHERE p.serial = {}"
+    "WHERE p.pass_type = {0} AND p.serial = {0}"
 )
+"""By the whole of the key: by the serial alone the database goes through the index, which made this look twice as dear
+as it is."""
 
 
 class Thoughtless:
@@ -54,7 +56,7 @@ class Thoughtless:
         path: str = environ["PATH_INFO"]
         if not path.startswith(PASS):
             return self._app(environ, start_response)
-        token, card = self._sheet(path[len(PASS) :])
+        token, card = self._sheet(*path[len(PASS) :].split("/"))
         given = hashlib.sha256(environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2].encode()).digest()
         if not hmac.compare_digest(given, token):
             start_response("401 UNAUTHORIZED", [("Content-Length", "0")])
@@ -69,14 +71,14 @@ class Thoughtless:
         start_response("200 OK", [("Content-Type", media), ("Content-Length", str(len(body)))])
         return (body,)
 
-    def _sheet(self, serial: str) -> tuple[bytes, str]:
+    def _sheet(self, pass_type: str, serial: str) -> tuple[bytes, str]:
         own = self._own
         if not hasattr(own, "ask"):
             own.ask = self._connected()
-        token, card, _, _ = own.ask((serial,)).fetchone()
+        token, card, _, _ = own.ask((pass_type, serial)).fetchone()
         return bytes(token), card
 
-    def _connected(self) -> Callable[[tuple[str]], Any]:
+    def _connected(self) -> Callable[[tuple[str, str]], Any]:
         if "://" not in self._database:
             file = sqlite3.connect(self._database)
             for pragma in ("mmap_size=268435456", "cache_size=-65536"):

@@ -105,7 +105,7 @@ def _asked(installation: Installation, holder: crowd.Holder, unchanged: bool = F
 
 
 def _thoughtless(holder: crowd.Holder) -> Request:
-    return Request(f"{bare.PASS}{holder.serial}", {"Authorization": f"ApplePass {holder.token}"})
+    return Request(f"{bare.PASS}{PASS_TYPE}/{holder.serial}", {"Authorization": f"ApplePass {holder.token}"})
 
 
 def signatures(core: int, seconds: float) -> float:
