@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,11 +271,10 @@ def _costs(ctx: Context, filler: Filler) -> Costs:
         raise RuntimeError("the sums are not what the entries say")
     asked = {"now": None, "100 days ago": now - timedelta(days=100), "100 days ago, noon": now - timedelta(days=99.5)}
     for when, as_of in asked.items():
-        trial = timed(
-            f"trial balance, {when}", lambda as_of=as_of: accounting.trial_balance(ctx, office, Question(as_of=as_of))
-        )
+        question = Question(as_of=as_of)
+        trial = timed(f"trial balance, {when}", partial(accounting.trial_balance, ctx, office, question))
         assert trial.even
-        timed(f"liability, {when}", lambda as_of=as_of: accounting.report(ctx, office, Question(as_of=as_of)))
+        timed(f"liability, {when}", partial(accounting.report, ctx, office, question))
     with ctx.look() as tx:
         total = sa.select(sa.func.count(), sa.func.sum(schema.balances.c.amount))
         timed("balances of all members", lambda: tx.execute(total).one())

@@ -67,7 +67,7 @@ def measure(kind: str, passes: int, rounds: int, seconds: int, cores: list[int])
         port = free_port()
         command = [sys.executable, "-m", "benchmarks.bare", str(port), "--workers", str(len(serving))]
         knock = f"http://127.0.0.1:{port}{bare.ROUTE}"
-        kept = installation.ctx.settings.database_url
+        kept = installation.ctx.settings.database_url or ""
         where = {bare.PASSES: kept.removeprefix("sqlite:///").replace("postgresql+psycopg:", "postgresql:")}
         hello = stack.enter_context(started(command, knock, serving, folder / "bare.log", where))
 

@@ -166,7 +166,8 @@ def _loop(google: GoogleServer, folder: Path) -> Drained:
     """Google's client in a loop, one insert after the other, as its guides show it."""
     root = folder / "root.pem"
     root.write_bytes(google.trust_pem)
-    credentials = Credentials.from_service_account_info(google.issue_account(ISSUER), scopes=SCOPES)
+    given = google.issue_account(ISSUER)
+    credentials = Credentials.from_service_account_info(given, scopes=SCOPES)  # type: ignore[no-untyped-call]
     http = google_auth_httplib2.AuthorizedHttp(credentials, http=httplib2.Http(ca_certs=str(root), timeout=20))
     place = {"api_endpoint": f"{google.address}/"}
     like = next(one.body for one in google.shelf.everything() if one.kind == "loyaltyObject")

@@ -27,7 +27,9 @@ from rich.table import Table
 
 from tests.chromium import CHROMIUM
 from tests.stories.bakery import Bakery
-from tests.stories.test_first_hour import IPHONE, Room, Watch, context, daytime, found_the_shop, make_the_card
+from tests.stories.counter import Room, Watch
+from tests.stories.hands import Pointer
+from tests.stories.test_first_hour import IPHONE, context, daytime, found_the_shop, make_the_card
 
 BITS_PER_SECOND, ROUND_TRIP_SECONDS = 400_000, 0.4
 
@@ -92,8 +94,8 @@ def _visitor(browser: Browser, braked: bool) -> Iterator[tuple[Page, list[int]]]
 def shop(bakery: Bakery, browser: Browser) -> str:
     """A published card of ten stamps; the link by which people join."""
     desk = context(browser, locale="fr-FR", timezone_id=daytime(), viewport={"width": 1280, "height": 860})
-    room = _Unchecked(bakery, browser, "", "fr", desk, desk, desk)
-    page, watch = desk.new_page(), Watch()
+    room = _Unchecked(bakery, browser, "", "fr", Pointer(bakery.base), desk, desk, desk, desk)
+    page, watch = desk.new_page(), Watch(room.hands)
     found_the_shop(room, page, watch)
     link = make_the_card(room, page, watch)
     desk.close()

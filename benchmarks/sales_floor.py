@@ -40,7 +40,7 @@ from benchmarks import bare
 from benchmarks.databases import NoPostgres, database
 from benchmarks.reference import FILL, SCHEMA, reference_sale
 from benchmarks.sales_per_second import COMMIT, Statement, _copied, _recording
-from benchmarks.sales_reference import LINES
+from benchmarks.sales_reference import LINES, void
 from benchmarks.served import Installation, Served, started
 from tests.stories.stage import free_port
 from wallet_server.actions import keys
@@ -134,10 +134,6 @@ def _action(shop: Installation) -> Sell:
     lines = tuple(SaleLine(str(n), "BREAD", 1000, None, 250 + n, 0, False) for n in range(LINES))
     amount = sum(line.amount_minor for line in lines)
     return lambda code, receipt: void(till.sell(shop.ctx, scope, Sold(code, receipt, amount, lines, "EUR"), None))
-
-
-def void(_: object) -> None:
-    """Nothing of it is wanted."""
 
 
 def _ways(shop: Installation, plain: str, folder: Path, action: Sell, stack: ExitStack) -> list[Way]:

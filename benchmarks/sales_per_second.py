@@ -4,8 +4,9 @@ On each database, in one run: over HTTP from eight tills that cost next to nothi
 from one, `till.sell` in this process, and the very statements and values of those sales (recorded as they were
 executed), sent through sqlite3 or psycopg to a copy of the database as it stood before them, with the same durability.
 On PostgreSQL the server has two processes, and between its turns two processes of four threads call `till.sell`, and as
-many count the fixed transaction of `sales_reference`. Nobody delivers meanwhile. Prints medians and ratios; asserts
-nothing about time.
+many count the fixed transaction of `sales_reference`. Two sales are measured: one that books what the reference books
+(`plain_shop`), and a basket of nine lines that earns points and status, which is twice as much in the books. Nobody
+delivers meanwhile. Prints medians and ratios; asserts nothing about time.
 
     python -m benchmarks.sales_per_second --sales 2000 --rounds 3
 """
@@ -33,8 +34,9 @@ from rich.table import Table
 
 from benchmarks import lean_tills
 from benchmarks.databases import KINDS, NoPostgres, database
+from benchmarks.plain_shop import AMOUNT_MINOR, open_shop
 from benchmarks.replay.run import Member, add_tills, enrol
-from benchmarks.sales_reference import ACTION, LINES, PROCESSES, REFERENCE, THREADS, Turn, counting
+from benchmarks.sales_reference import ACTION, LINES, PLAIN, PROCESSES, REFERENCE, THREADS, Turn, counting
 from tests.stories.stage import Stage
 from wallet_server.actions import keys as doors
 from wallet_server.actions.context import Context
@@ -42,10 +44,12 @@ from wallet_server.actions.counter import till
 from wallet_server.actions.counter.till import SaleLine, Sold
 
 MEMBERS = 48
+WAYS = (REFERENCE, PLAIN, ACTION)
 LINES_OF_A_TILL = 2
 """Connections: with eight, one of two server processes now and then had six of them, and the other stood idle."""
 COUNT = sa.text("SELECT COUNT(*) FROM sales")
-OVER_HTTP = f"HTTP, {PROCESSES} workers, 8 tills"
+OVER_HTTP = f"HTTP, {PROCESSES} workers, 8 tills, two currencies, {LINES} lines"
+PLAINLY = f"HTTP, {PROCESSES} workers, 8 tills, one currency"
 DRIVER = "the same statements, driver alone"
 COMMIT = "COMMIT"
 
@@ -77,25 +81,31 @@ def measure(kind: str, sales: int, rounds: int) -> Figures:
         stage = stack.enter_context(Stage(Path(name), address, extra=extra))
         members = enrol(stage, range(MEMBERS), lambda *_: None)
         tills = add_tills(stage)
-        _over_http(stage, tills, members, 100, "warm")
+        simple = open_shop(stage.ctx, stage.facts["credential_set"], len(tills), MEMBERS)
+        cards = [member.code for member in members.values()]
+        _over_http(stage, tills, _baskets(cards, 100, "warm"))
+        _over_http(stage, simple.till_keys, _amounts(simple.codes, 100, "warm"))
         with ExitStack() as beside:
             counters = None
             if kind == "postgresql":
-                codes = [member.code for member in members.values()]
-                counters = beside.enter_context(counting(address, stage.settings, stage.facts["till_key"], codes))
-                for way in (REFERENCE, ACTION):
+                key = stage.facts["till_key"]
+                counters = beside.enter_context(counting(address, stage.settings, key, cards, simple))
+                for way in WAYS:
                     counters.count(way, 160, f"warm-{way}")
                 counters.settled(address)
-                for way in (REFERENCE, ACTION):
+                for way in WAYS:
                     counters.count(way, 80, f"again-{way}")
             for number in range(rounds):
                 if counters is not None:
-                    for way in (REFERENCE, ACTION):
+                    for way in WAYS:
                         turns.setdefault(way, []).append(counters.count(way, sales, f"turn-{way}-{number}"))
                 for count in (len(tills), 1):
                     keys = tills * LINES_OF_A_TILL if count > 1 else tills[:1]
-                    turn = _over_http(stage, keys, members, sales, f"http-{number}-{count}")
+                    turn = _over_http(stage, keys, _baskets(cards, sales, f"http-{number}-{count}"))
                     over.setdefault(f"HTTP, {count} till{'s' * (count > 1)}", []).append(turn)
+                plain = _amounts(simple.codes, sales, f"http-{number}-plain")
+                turn = _over_http(stage, [*simple.till_keys] * LINES_OF_A_TILL, plain)
+                over.setdefault(f"HTTP, {len(tills)} tills, one currency", []).append(turn)
         stage.stop()
         rates |= {way: [turn.rate for turn in found] for way, found in over.items()}
         for number in range(rounds):
@@ -106,24 +116,33 @@ def measure(kind: str, sales: int, rounds: int) -> Figures:
                 rates.setdefault(DRIVER, []).append(_by_driver(copy, recorded, sales))
             statements = Counter(_gist(text) for text, _, _ in recorded)
     if turns:
+        turns[PLAINLY] = over[f"HTTP, {len(tills)} tills, one currency"]
         turns[OVER_HTTP] = over[f"HTTP, {len(tills)} tills"]
     return Figures(rates, statements, sales, turns)
 
 
-def _over_http(stage: Stage, keys: Sequence[str], members: dict[int, Member], sales: int, name: str) -> Turn:
-    """Whoever follows in the line of members is another one: no two tills sell to the same at once."""
-    bodies = [_body(members[n % MEMBERS].code, f"{name}-{n}") for n in range(sales)]
+def _over_http(stage: Stage, keys: Sequence[str], bodies: Sequence[bytes]) -> Turn:
     with stage.ctx.look() as tx:
         before = tx.execute(COUNT).scalar_one()
     turn = lean_tills.sell(stage.base, keys, bodies)
     with stage.ctx.look() as tx:
-        assert tx.execute(COUNT).scalar_one() == before + sales, "not every sale was counted"
+        assert tx.execute(COUNT).scalar_one() == before + len(bodies), "not every sale was counted"
     return turn
 
 
-def _body(code: str, receipt: str) -> bytes:
+def _baskets(codes: Sequence[str], sales: int, name: str) -> list[bytes]:
+    """Whoever follows in the line of members is another one: no two tills sell to the same at once."""
     lines = [{"sku": str(n), "category": "BREAD", "amount_minor": 250 + n} for n in range(LINES)]
-    return json.dumps({"code": code, "receipt": receipt, "currency": "EUR", "lines": lines}).encode()
+    return [_sale(codes[n % MEMBERS], f"{name}-{n}", lines=lines) for n in range(sales)]
+
+
+def _amounts(codes: Sequence[str], sales: int, name: str) -> list[bytes]:
+    """The same of the plain shop."""
+    return [_sale(codes[n % MEMBERS], f"{name}-{n}", amount_minor=AMOUNT_MINOR) for n in range(sales)]
+
+
+def _sale(code: str, receipt: str, **of: object) -> bytes:
+    return json.dumps({"code": code, "receipt": receipt, "currency": "EUR", **of}).encode()
 
 
 def _by_action(

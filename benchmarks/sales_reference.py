@@ -3,7 +3,8 @@
 The reference finds a card by a key, locks its member's row, writes one entry with two postings, moves the balance,
 bumps the pass and puts a job (or bumps the one that waits): seven statements in one transaction, through psycopg alone,
 on the server that the product uses, so with the same durability. Two processes of several threads count it, and
-two processes of as many threads call `actions.counter.till.sell`; they stay alive and take turns.
+two processes of as many threads call `actions.counter.till.sell`, for the plain shop, which books what the reference
+books, and for the demonstration's, which books twice as much and nine lines; they stay alive and take turns.
 """
 
 from __future__ import annotations
@@ -21,19 +22,25 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from benchmarks.plain_shop import AMOUNT_MINOR, PlainShop
 from benchmarks.reference import FILL, SCHEMA, reference_sale
 from wallet_server.actions import keys as doors
 from wallet_server.actions.counter import till
 from wallet_server.actions.counter.till import SaleLine, Sold
 from wallet_server.cli.opening import open_context
 from wallet_server.delivery.engine import settle
+from wallet_server.records.scope import Scope
 from wallet_server.settings import Settings
 
 PROCESSES = 2
 THREADS = 4
 LINES = 9
 """As many as the data set's baskets have on average."""
-REFERENCE, ACTION = "the fixed reference", "actions.counter.till.sell"
+REFERENCE, PLAIN, ACTION = (
+    "the fixed reference",
+    "till.sell, one currency",
+    f"till.sell, two currencies, {LINES} lines",
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +79,10 @@ class Counters:
 
 
 @contextmanager
-def counting(address: str, settings: Settings, key: str, codes: Sequence[str]) -> Iterator[Counters]:
-    """Processes over a PostgreSQL: `codes` are the cards that are sold to."""
+def counting(
+    address: str, settings: Settings, key: str, codes: Sequence[str], simple: PlainShop | None = None
+) -> Iterator[Counters]:
+    """Processes over a PostgreSQL: `codes` are the cards that are sold to with the till of this key."""
     plain = sa.make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(SCHEMA)
@@ -83,7 +92,7 @@ def counting(address: str, settings: Settings, key: str, codes: Sequence[str]) -
                 connection.execute(statement, row)
     spawn = multiprocessing.get_context("spawn")
     start = spawn.Barrier(PROCESSES)
-    with spawn.Pool(PROCESSES, _prepare, (plain, settings, key, list(codes), start)) as pool:
+    with spawn.Pool(PROCESSES, _prepare, (plain, settings, key, list(codes), simple, start)) as pool:
         yield Counters(pool)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute("DROP SCHEMA reference CASCADE")
@@ -97,7 +106,9 @@ Sell = Callable[[str, str], None]
 _ready: dict[str, Any] = {}
 
 
-def _prepare(address: str, settings: Settings, key: str, codes: list[str], start: Any) -> None:
+def _prepare(
+    address: str, settings: Settings, key: str, codes: list[str], simple: PlainShop | None, start: Any
+) -> None:
     ctx = open_context(settings)
     scope = doors.authenticate(ctx, key)
     lines = tuple(SaleLine(str(n), "BREAD", 1000, None, 250 + n, 0, False) for n in range(LINES))
@@ -107,13 +118,23 @@ def _prepare(address: str, settings: Settings, key: str, codes: list[str], start
     def action(code: str, receipt: str) -> None:
         till.sell(ctx, scope, Sold(code, receipt, amount, lines, "EUR"), None)
 
+    def plainly(theirs: Scope) -> Sell:
+        return lambda code, receipt: void(till.sell(ctx, theirs, Sold(code, receipt, AMOUNT_MINOR, (), "EUR"), None))
+
     def reference(connection: psycopg.Connection) -> Sell:
         return lambda code, receipt: reference_sale(connection, code, receipt)
 
     settle()  # as a serving process does
-    _ready.update(start=start, codes=codes)
+    _ready.update(start=start, codes=dict.fromkeys((ACTION, REFERENCE), codes))
     _ready[ACTION] = [action] * THREADS
+    if simple is not None:
+        _ready["codes"][PLAIN] = simple.codes
+        _ready[PLAIN] = [plainly(doors.authenticate(ctx, simple.till_keys[0]))] * THREADS
     _ready[REFERENCE] = [reference(connection) for connection in connections]
+
+
+def void(_: object) -> None:
+    """Nothing of it is wanted."""
 
 
 def _take_turn(task: tuple[str, int, str]) -> tuple[float, float, float]:
@@ -123,7 +144,7 @@ def _take_turn(task: tuple[str, int, str]) -> tuple[float, float, float]:
     faults: list[BaseException] = []
 
     def work(place: int, sell: Sell) -> None:
-        codes = _ready["codes"][place::THREADS]
+        codes = _ready["codes"][way][place::THREADS]
         try:
             for number in range(each):
                 sell(codes[number % len(codes)], f"{name}-{place}-{number}")

@@ -51,4 +51,5 @@ async def main(address: str, root: str, pair: str, topic: str, sends: int, depth
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5], int(sys.argv[5]), int(sys.argv[6]), sys.argv[7]))
+    where, trusted, own, about, count, in_flight, first = sys.argv[1:]
+    asyncio.run(main(where, trusted, own, about, int(count), int(in_flight), first))
