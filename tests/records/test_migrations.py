@@ -47,6 +47,7 @@ FROZEN = {
     "0025_issuers.py": "99dd8b5930e9b54e9ea79d8273a653ca9c711666f3c6c87a6c5cbfffa1fff91e",
     "0026_proven.py": "6334e0bf3c808d59ef84fe35cc21ad3257baee7366f13cba85e38bcaeecfc574",
     "0027_left.py": "69dc74ef3e1fe16f21cc08e2ce09c13435d0fc52a8069c13414210c433f565a1",
+    "0028_room.py": "3143541eb8830a0d4882d00bc560db4ba87932c644018c007c450cc8e488c9d9",
 }
 
 

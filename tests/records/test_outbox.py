@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -176,6 +177,24 @@ def test_an_urgent_put_during_the_lease_keeps_its_lane(database: Database) -> No
         jobs.settle(tx, [lease], {lease.id: Again(_at(1000), BULK)})
         assert _due(tx) == 3
         assert _claim(tx, 3, COUNTER) is not None
+
+
+@pytest.mark.parametrize("count", [1, 500])
+def test_a_claim_changes_no_index(database: Database, count: int) -> None:
+    """Or PostgreSQL writes a new entry into every index of the queue for each job that passes through it."""
+    if database.sqlite:
+        pytest.skip("SQLite changes a row in its place, and the index of what is due names no lease")
+    with database.change() as tx:
+        jobs.put(tx, [Put("kind", str(n), BULK, NOON) for n in range(count)])
+    with database.change() as tx:
+        assert len(jobs.claim(tx, BULK, count, NOON, LEASE_SECONDS)) == count
+        changed, in_place = tx.execute(
+            sa.text(
+                "SELECT pg_stat_get_xact_tuples_updated('jobs'::regclass), "
+                "pg_stat_get_xact_tuples_hot_updated('jobs'::regclass)"
+            )
+        ).one()
+    assert (changed, in_place) == (count, count)
 
 
 class _Model:

@@ -37,9 +37,8 @@ def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
     """Lease due jobs of a lane; looks before it writes, so that an idle worker never takes the writer's lock."""
     now = ctx.now()
     with ctx.look() as tx:
-        due = jobs.next_due(tx, lane)
-    if due is None or due > now:
-        return []
+        if not jobs.any_due(tx, lane, now):
+            return []
     with ctx.change() as tx:
         if lane == DRIP:
             return soonest.claim(tx, most, now, ctx.settings.lease_seconds)

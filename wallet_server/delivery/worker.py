@@ -6,6 +6,7 @@ a vendor that makes the cards wait which are put to it.
 
 from __future__ import annotations
 
+import operator
 import random
 import threading
 import time
@@ -34,6 +35,7 @@ DRIPPED = 25
 """So many cards at most are put to a vendor at its rate with one claim."""
 AFAR_OF = {outbox.COUNTER: outbox.AFAR, outbox.BULK: outbox.DRIP}
 """Lanes to those that take what is put to a vendor out of them."""
+KIND = operator.attrgetter("kind")
 PACE_SECONDS = 0.05
 """How soon a mass change that is to wait is looked at again."""
 _log = structlog.get_logger("delivery")
@@ -43,8 +45,7 @@ def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, m
     """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`."""
     leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most)
     mine = leases if lane not in AFAR_OF else outbox.apart(ctx, leases, OF_PASSES, AFAR_OF[lane])
-    ordered = sorted(mine, key=lambda lease: lease.kind)
-    for kind, group in groupby(ordered, key=lambda lease: lease.kind):
+    for kind, group in groupby(sorted(mine, key=KIND), key=KIND):
         batch = list(group)
         slowly = lane == outbox.BULK and kind == cards.REFRESH and ctx.database.sqlite
         size = SLICE if slowly else len(batch)

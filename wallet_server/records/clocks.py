@@ -147,7 +147,7 @@ def bring_forward(
     by = int(step.total_seconds()) * 1_000_000
     greatest = sa.func.max if tx.dialect.name == "sqlite" else sa.func.greatest
     earlier = jobs.c.run_at - by
-    values = {"run_at": earlier, "due_at": greatest(earlier, jobs.c.rest_until, jobs.c.leased_until)}
+    values = {"run_at": earlier, "due_at": greatest(earlier, jobs.c.rest_until)}
     places = (sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C"))
     for first in range(0, len(found), SLICE):
         some = jobs.c.id.in_([key for _, _, key in found[first : first + SLICE]])

@@ -1,8 +1,9 @@
 """Owns the outbox: one row per (kind, key), written in the transaction of the change that caused it.
 
 Every put bumps the row's generation. A worker leases a row; settling deletes it only at the generation that was
-claimed, else it runs once more: an update that comes meanwhile is not lost. `due_at` is the latest of what holds a job
-back (its own time, a vendor's rest, a lease).
+claimed, else it runs once more: an update that comes meanwhile is not lost. `due_at` is the later of what holds a job
+back (its own time, a vendor's rest). A lease is told apart: a claim writes nothing that is indexed, so that PostgreSQL
+changes the row in its place, and no index of a queue grows with every job that passes through it.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Letter:
-    """A job as an operator sees it."""
+    """A job as an operator sees it; `due_at` is when it can be claimed, or claimed anew."""
 
     id: int
     kind: str
@@ -105,8 +106,8 @@ def or_put_again(insert: Any, dialect: str, **more: sa.ColumnElement[int]) -> sa
             "generation": jobs.c.generation + 1,
             "lane": least(dialect, jobs.c.lane, insert.excluded.lane),
             "run_at": run_at,
-            # A vendor's rest and a lease in force are kept: a new wish cannot shorten them.
-            "due_at": _greatest(dialect, run_at, jobs.c.rest_until, jobs.c.leased_until),
+            # A vendor's rest is kept: a new wish cannot shorten it.
+            "due_at": _greatest(dialect, run_at, jobs.c.rest_until),
             # A dead letter starts anew: with its old failures the first stumble would bury it again.
             "failures": sa.case((jobs.c.dead_at.is_(None), jobs.c.failures), else_=0),
             "dead_at": None,
@@ -128,20 +129,24 @@ def put(tx: Tx, wishes: Iterable[Put]) -> None:
         _PUT.many(tx, rows)
 
 
+FREE = jobs.c.leased_until <= b("now", type_=sa.BigInteger)
+"""No worker has it in hand, or none any more."""
+
+
 def _claim_statement(dialect: str) -> sa.Executable:
     due = sa.select(jobs.c.id).where(jobs.c.lane == b("of_lane"), jobs.c.due_at <= b("now"))
     return leased(due.order_by(jobs.c.due_at), dialect)
 
 
-def leased(which: sa.Select[Any], dialect: str, *more: sa.Column[Any]) -> sa.Executable:
-    """Lease the first `most` of these jobs until `until`; returns a `Lease` each, with these columns."""
-    due = which.where(jobs.c.dead_at.is_(None)).limit(b("most"))
+def leased(which: sa.Select[Any], dialect: str) -> sa.Executable:
+    """Lease the first `most` of these jobs until `until`; returns what a `Lease` is made of."""
+    due = which.where(jobs.c.dead_at.is_(None), FREE).limit(b("most"))
     if dialect != "sqlite":
         due = due.with_for_update(skip_locked=True)
     return (
         sa.update(jobs)
         .where(jobs.c.id.in_(due.scalar_subquery()))
-        .values(attempt=jobs.c.attempt + 1, leased_until=b("until"), due_at=b("until"), run_at=_NO_WISH)
+        .values(attempt=jobs.c.attempt + 1, leased_until=b("until"), run_at=_NO_WISH)
         .returning(
             jobs.c.id,
             jobs.c.kind,
@@ -150,7 +155,7 @@ def leased(which: sa.Select[Any], dialect: str, *more: sa.Column[Any]) -> sa.Exe
             jobs.c.generation,
             jobs.c.attempt,
             jobs.c.failures,
-            *more,
+            jobs.c.runs_out_at,
         )
     )
 
@@ -162,8 +167,12 @@ def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> 
     """Lease up to `most` due jobs of a lane, those that are due for longest; given in the order in which `put` locks,
     so that whoever walks the batch and rests or buries each keeps that order too."""
     until = micros(now + timedelta(seconds=lease_seconds))
-    rows = _CLAIM.plain(tx, {"of_lane": lane, "now": micros(now), "most": most, "until": until})
-    return sorted([Lease(*row) for row in rows], key=place)
+    return leases(_CLAIM.plain(tx, {"of_lane": lane, "now": micros(now), "most": most, "until": until}))
+
+
+def leases(rows: Sequence[Sequence[Any]]) -> list[Lease]:
+    """What was claimed, in the order in which `put` locks."""
+    return [Lease._make(row) for row in sorted(rows, key=operator.itemgetter(1, 2))]
 
 
 place: Callable[[Lease], tuple[str, str]] = operator.attrgetter("kind", "key")
@@ -322,7 +331,7 @@ def lift_rests(tx: Tx, credential_set_id: int, now: datetime) -> int:
     resting = _in_order(tx, jobs.c.rest_until > 0, jobs.c.dead_at.is_(None), sa.or_(of_cards, to_all))
     # What had no other wish than to be tried again was given the end of its rest as its time.
     run_at = sa.case((jobs.c.run_at >= jobs.c.rest_until, micros(now)), else_=jobs.c.run_at)
-    free = {"rest_until": 0, "run_at": run_at, "due_at": _greatest(tx.dialect.name, run_at, jobs.c.leased_until)}
+    free = {"rest_until": 0, "run_at": run_at, "due_at": run_at}
     return tx.execute(sa.update(jobs).where(jobs.c.id.in_(resting)).values(**free)).rowcount
 
 
@@ -364,18 +373,23 @@ def letters(tx: Tx, *, dead: bool, most: int = 100) -> list[Letter]:
         .limit(most)
     )
     return [
-        Letter(r.id, r.kind, r.key, r.lane, r.failures, instant(r.due_at), r.dead_at is not None, r.last_error)
+        Letter(r.id, r.kind, r.key, r.lane, r.failures, claimable(r), r.dead_at is not None, r.last_error)
         for r in rows
     ]
 
 
+def claimable(row: Any) -> datetime:
+    """When the job of this row can be claimed, or claimed anew."""
+    return instant(max(row.due_at, row.leased_until))
+
+
 def counts(tx: Tx, now: datetime) -> dict[str, int]:
-    """How many jobs are due, waiting for their time, and dead."""
-    alive = jobs.c.dead_at.is_(None)
+    """How many jobs are due, waiting for their time or in hand, and dead."""
+    alive, at = jobs.c.dead_at.is_(None), micros(now)
     row = tx.execute(
         sa.select(
-            sa.func.count().filter(alive & (jobs.c.due_at <= micros(now))).label("due"),
-            sa.func.count().filter(alive & (jobs.c.due_at > micros(now))).label("waiting"),
+            sa.func.count().filter(alive & (jobs.c.due_at <= at) & (jobs.c.leased_until <= at)).label("due"),
+            sa.func.count().filter(alive & ((jobs.c.due_at > at) | (jobs.c.leased_until > at))).label("waiting"),
             sa.func.count().filter(jobs.c.dead_at.is_not(None)).label("dead"),
         )
     ).one()
@@ -387,10 +401,22 @@ def stands(tx: Tx, kind: str, key: str) -> bool:
     return tx.execute(sa.select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.key == key)).first() is not None
 
 
-_NEXT_DUE = sa.select(sa.func.min(jobs.c.due_at)).where(jobs.c.lane == b("of_lane"), jobs.c.dead_at.is_(None))
+_ALIVE = sa.and_(jobs.c.lane == b("of_lane"), jobs.c.dead_at.is_(None))
+_DUE = Prepared(sa.select(jobs.c.id).where(_ALIVE, jobs.c.due_at <= b("now"), FREE).order_by(jobs.c.due_at).limit(1))
+_NEXT_DUE = (
+    sa.select(sa.case((jobs.c.due_at < jobs.c.leased_until, jobs.c.leased_until), else_=jobs.c.due_at))
+    .where(_ALIVE)
+    .order_by(sa.text("1"))
+    .limit(1)
+)
+
+
+def any_due(tx: Tx, lane: int, now: datetime) -> bool:
+    """Whether there is anything to claim in a lane; costs next to nothing."""
+    return _DUE.first(tx, {"of_lane": lane, "now": micros(now)}) is not None
 
 
 def next_due(tx: Tx, lane: int) -> datetime | None:
-    """When the next job of a lane is due; None when the lane is empty."""
+    """When the next job of a lane can be claimed; None when the lane is empty. Looks at every job of the lane."""
     value = tx.execute(_NEXT_DUE, {"of_lane": lane}).scalar()
     return None if value is None else instant(value)

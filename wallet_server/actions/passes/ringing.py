@@ -66,5 +66,5 @@ def _ring(ctx: Context, by_pass: Mapping[int, Lease], plain: Sequence[Owing], no
 
 
 def _stale(one: Owing) -> Stale:
-    handles = tuple([Handle(*device) for device in one.devices])
+    handles = tuple([Handle._make(device) for device in one.devices])
     return Stale(one.pass_id, one.credential_set_id, one.pass_type, handles, one.remote_state)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from wallet_server.errors import NotFound
 from wallet_server.records.database import Tx
-from wallet_server.records.jobs import instant
+from wallet_server.records.jobs import claimable, instant
 from wallet_server.records.passes.passes import ACTIVE, CARD
 from wallet_server.records.schema import (
     announcement_members,
@@ -157,7 +157,7 @@ def waiting(tx: Tx, pass_id: int) -> dict[str, Waiting]:
     rows = tx.execute(sa.select(jobs).where(jobs.c.kind.in_(("refresh", "ring")), jobs.c.key == str(pass_id)))
     return {
         r.kind: Waiting(
-            instant(r.due_at),
+            claimable(r),
             instant(r.rest_until) if r.rest_until else None,
             instant(r.leased_until) if r.leased_until else None,
             r.dead_at is not None,

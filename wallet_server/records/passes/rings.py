@@ -91,7 +91,7 @@ class Owing(NamedTuple):
     rung: int
     remote_state: str | None
     devices: list[Sequence[Any]]
-    """Key, push kind, push token and instant of registration of each."""
+    """Key, push kind, push token, instant of registration of each, and whether it is doubted (0 or 1)."""
 
 
 # Published as it stands and under a tag of its own, and no phone doubted: nothing is to be done but to ring.
@@ -109,7 +109,7 @@ _OWING = Prepared(
             devices.c.push_kind,
             devices.c.push_token,
             devices.c.registered_at,
-            devices.c.suspect_at.is_not(None),
+            sa.type_coerce(devices.c.suspect_at.is_not(None), sa.Integer),
         )
         .select_from(
             passes.join(publications, publications.c.pass_id == passes.c.id)
@@ -136,9 +136,9 @@ def owing(tx: Tx, pass_ids: Sequence[int]) -> list[Owing]:
         key = row[0]
         one = found.get(key)
         if one is None:
-            found[key] = Owing._make([*row[:7], [row[7:11]]])
+            found[key] = Owing._make([*row[:7], [row[7:]]])
         else:
-            one.devices.append(row[7:11])
+            one.devices.append(row[7:])
         if row[11]:
             doubted.add(key)
     return [one for key, one in found.items() if key not in doubted] if doubted else [*found.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -62,8 +63,8 @@ def mark_rung(tx: Tx, rung: Sequence[Rung]) -> None:
     a new push token after the list was read has not been told. In a mass change most cards have the same to note, and
     those are one statement."""
     alike: dict[tuple[object, ...], list[int]] = {}
-    for r in sorted(rung, key=lambda one: one.pass_id):
-        alike.setdefault((r.number, r.before, r.remote_state, r.pushed_at), []).append(r.pass_id)
+    for one in sorted(rung, key=operator.itemgetter(0)):
+        alike.setdefault(one[1:], []).append(one.pass_id)
     if len(rung) > 1 and tx.dialect.name != "sqlite":
         _HOLD.plain(tx, {"ids": [r.pass_id for r in rung]})
     notes = [(ids, _note(*key)) for key, ids in alike.items()]

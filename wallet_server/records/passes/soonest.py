@@ -48,7 +48,7 @@ def _claim_statement(dialect: str) -> sa.Executable:
     # And by no index of what is due: that would sort all of a backlog for each claim.
     due = jobs.c.due_at + sa.literal_column("0") <= b("now", type_=sa.BigInteger)
     drip = sa.select(jobs.c.id).where(jobs.c.lane == sa.literal_column(str(DRIP)), due)
-    return outbox.leased(drip.order_by(jobs.c.runs_out_at, jobs.c.due_at), dialect, jobs.c.runs_out_at)
+    return outbox.leased(drip.order_by(jobs.c.runs_out_at, jobs.c.due_at), dialect)
 
 
 _CLAIM = Prepared(_claim_statement)
@@ -58,8 +58,7 @@ def claim(tx: Tx, most: int, now: datetime, lease_seconds: float) -> list[Lease]
     """Lease up to `most` due jobs of this lane, those whose matter runs out first; given in the order in which `put`
     locks."""
     until = micros(now + timedelta(seconds=lease_seconds))
-    rows = _CLAIM.rows(tx, {"now": micros(now), "most": most, "until": until})
-    return sorted((Lease(*row) for row in rows), key=outbox.place)
+    return outbox.leases(_CLAIM.plain(tx, {"now": micros(now), "most": most, "until": until}))
 
 
 def waiting(lane: int) -> int:

@@ -64,6 +64,7 @@ jobs = sa.Table(
              postgresql_where=sa.text("lane = 4 AND dead_at IS NULL")),
     sa.Index("ix_jobs_dead", "dead_at", sqlite_where=sa.text("dead_at IS NOT NULL"),
              postgresql_where=sa.text("dead_at IS NOT NULL")),
+    postgresql_with={"fillfactor": 50},  # room on the page, so that a claim changes the row in its place
 )  # fmt: skip
 
 circuits = sa.Table(
