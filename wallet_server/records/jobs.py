@@ -179,9 +179,8 @@ place: Callable[[Lease], tuple[str, str]] = operator.attrgetter("kind", "key")
 """Where a job stands in the order in which rows are locked."""
 
 
-_SETTLE = sa.delete(jobs).where(
-    jobs.c.id == b("job"), jobs.c.attempt == b("attempt"), jobs.c.generation == b("generation")
-)
+_MINE = sa.and_(jobs.c.attempt == b("of_attempt"), jobs.c.generation == b("at_generation"))
+_SETTLE = Prepared(sa.delete(jobs).where(jobs.c.id == b("job"), _MINE))
 
 
 TOGETHER = 2
@@ -190,13 +189,7 @@ _PLACES = sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C")
 _HOLD = Prepared(
     lambda dialect: sa.select(jobs.c.id).where(among(dialect, jobs.c.id)).order_by(*_PLACES).with_for_update()
 )
-_END = Prepared(
-    lambda dialect: sa.delete(jobs).where(
-        among(dialect, jobs.c.id),
-        jobs.c.attempt == b("of_attempt"),
-        jobs.c.generation == b("at_generation"),
-    )
-)
+_END = Prepared(lambda dialect: sa.delete(jobs).where(among(dialect, jobs.c.id), _MINE))
 _LEFT = Prepared(lambda dialect: sa.select(jobs.c.id).where(among(dialect, jobs.c.id)))
 
 
@@ -226,9 +219,7 @@ def settle(
             rest(tx, lease, rests[lease.id].until, rests[lease.id].why, failed=False)
         elif lease.id in again:
             back.append((lease, again[lease.id]))
-        elif not tx.execute(
-            _SETTLE, {"job": lease.id, "attempt": lease.attempt, "generation": lease.generation}
-        ).rowcount:
+        elif not _SETTLE.run(tx, {"job": lease.id, "of_attempt": lease.attempt, "at_generation": lease.generation}):
             back.append((lease, None))
     _run_again(tx, back)
 
@@ -253,37 +244,28 @@ def _settled_together(tx: Tx, leases: Sequence[Lease], apart: AbstractSet[int]) 
 
 def _run_again(tx: Tx, wishes: Sequence[tuple[Lease, Again | None]]) -> None:
     """Give leases back: each runs at its wish, in that lane, or sooner at the instant of a put that came meanwhile."""
-    with_lane, plain = _again_statements(tx)
     wished = [
         {"job": lease.id, "of_attempt": lease.attempt, "claimed": lease.generation, "at": micros(w.at), "to": w.lane}
         for lease, w in wishes
         if w is not None
     ]
     if wished:
-        tx.execute(with_lane, wished)
+        _AGAIN_AT.many(tx, wished)
     others = [{"job": lease.id, "of_attempt": lease.attempt, "at": _NO_WISH} for lease, w in wishes if w is None]
     if others:
-        tx.execute(plain, others)
+        _AGAIN.many(tx, others)
 
 
-def _again_statements(tx: Tx) -> tuple[sa.Update, sa.Update]:
-    name = tx.dialect.name
-    if name not in _AGAIN:
-        run_at = least(tx.dialect.name, jobs.c.run_at, b("at", type_=sa.BigInteger))
-        free = {"leased_until": 0, "rest_until": 0, "failures": 0, "last_error": None, "run_at": run_at}
-        plain = (
-            sa.update(jobs)
-            .where(jobs.c.id == b("job"), jobs.c.attempt == b("of_attempt"))
-            .values(**free, due_at=run_at)
-        )
-        # What was urgent has been done. Left in its lane, a job that only waits for a date would draw the next mass
-        # change of its key into the counter's lane.
-        lane = sa.case((jobs.c.generation == b("claimed"), b("to", type_=sa.SmallInteger)), else_=jobs.c.lane)
-        _AGAIN[name] = plain.values(lane=lane), plain
-    return _AGAIN[name]
+def _again(dialect: str) -> sa.Update:
+    run_at = least(dialect, jobs.c.run_at, b("at", type_=sa.BigInteger))
+    free = {"leased_until": 0, "rest_until": 0, "failures": 0, "last_error": None, "run_at": run_at, "due_at": run_at}
+    return sa.update(jobs).where(jobs.c.id == b("job"), jobs.c.attempt == b("of_attempt")).values(**free)
 
 
-_AGAIN: dict[str, tuple[sa.Update, sa.Update]] = {}
+# What was urgent has been done. Left in its lane, a job that only waits for a date would draw the next mass change of
+# its key into the counter's lane.
+_LANE = sa.case((jobs.c.generation == b("claimed"), b("to", type_=sa.SmallInteger)), else_=jobs.c.lane)
+_AGAIN, _AGAIN_AT = Prepared(_again), Prepared(lambda dialect: _again(dialect).values(lane=_LANE))
 
 
 def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True) -> None:
@@ -373,8 +355,7 @@ def letters(tx: Tx, *, dead: bool, most: int = 100) -> list[Letter]:
         .limit(most)
     )
     return [
-        Letter(r.id, r.kind, r.key, r.lane, r.failures, claimable(r), r.dead_at is not None, r.last_error)
-        for r in rows
+        Letter(r.id, r.kind, r.key, r.lane, r.failures, claimable(r), r.dead_at is not None, r.last_error) for r in rows
     ]
 
 
@@ -403,12 +384,8 @@ def stands(tx: Tx, kind: str, key: str) -> bool:
 
 _ALIVE = sa.and_(jobs.c.lane == b("of_lane"), jobs.c.dead_at.is_(None))
 _DUE = Prepared(sa.select(jobs.c.id).where(_ALIVE, jobs.c.due_at <= b("now"), FREE).order_by(jobs.c.due_at).limit(1))
-_NEXT_DUE = (
-    sa.select(sa.case((jobs.c.due_at < jobs.c.leased_until, jobs.c.leased_until), else_=jobs.c.due_at))
-    .where(_ALIVE)
-    .order_by(sa.text("1"))
-    .limit(1)
-)
+_HELD = sa.case((jobs.c.due_at < jobs.c.leased_until, jobs.c.leased_until), else_=jobs.c.due_at)
+_NEXT_DUE = sa.select(sa.func.min(_HELD)).where(_ALIVE)
 
 
 def any_due(tx: Tx, lane: int, now: datetime) -> bool:

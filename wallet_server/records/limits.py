@@ -10,6 +10,7 @@ from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import circuits, rate_windows
 
 
@@ -64,9 +65,9 @@ def close_circuit(tx: Tx, name: str) -> None:
     tx.execute(sa.delete(circuits).where(circuits.c.name == name))
 
 
-_OPEN = sa.select(circuits).where(circuits.c.open_until > b("now"))
+_OPEN = Prepared(sa.select(circuits).where(circuits.c.open_until > b("now")))
 
 
 def open_circuits(tx: Tx, now: datetime) -> dict[str, tuple[datetime, str]]:
     """Name to (until when, why)."""
-    return {r.name: (r.open_until, r.why) for r in tx.execute(_OPEN, {"now": now})}
+    return {r.name: (r.open_until, r.why) for r in _OPEN.rows(tx, {"now": now})}

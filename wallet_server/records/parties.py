@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
+from wallet_server.records.among import among
 from wallet_server.records.database import Database, Tx
 from wallet_server.records.operating.glance import Glance
 from wallet_server.records.prepared import Prepared
@@ -121,7 +123,7 @@ def store_in(tx: Tx, scope: Scope, public_id: str) -> StoreRow:
     return _store(row)
 
 
-_PROGRAMME_STORES = (
+_PROGRAMME_STORES = Prepared(
     sa.select(stores)
     .join(participations, participations.c.merchant_id == stores.c.merchant_id)
     .where(
@@ -136,18 +138,18 @@ _PROGRAMME_STORES = (
 
 def stores_of_programme(tx: Tx, programme_id: int) -> list[StoreRow]:
     """The open stores of every merchant that takes part."""
-    return [_store(r) for r in tx.execute(_PROGRAMME_STORES, {"programme_id": programme_id})]
+    return [_store(r) for r in _PROGRAMME_STORES.rows(tx, {"programme_id": programme_id})]
 
 
-_BY_ID = sa.select(stores).where(stores.c.id.in_(b("ids", expanding=True)))
+_BY_ID = Prepared(lambda dialect: sa.select(stores).where(among(dialect, stores.c.id)))
 
 
 def stores_by_id(tx: Tx, ids: Sequence[int]) -> list[StoreRow]:
     """Stores by key, closed ones too (a member's home store may have closed)."""
-    return [_store(r) for r in tx.execute(_BY_ID, {"ids": list(ids)})] if ids else []
+    return [_store(r) for r in _BY_ID.rows(tx, {"ids": list(ids)})] if ids else []
 
 
-def _store(row: sa.Row) -> StoreRow:  # type: ignore[type-arg]
+def _store(row: Any) -> StoreRow:
     return StoreRow(row.id, row.public_id, row.merchant_id, row.name, row.zone, row.latitude, row.longitude, row.texts)
 
 

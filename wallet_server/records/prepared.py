@@ -152,7 +152,7 @@ class Prepared:
         text = str(compiled)
         sent, places = (text, compiled.positiontup) if compiled.positional else numbered(text)
         answer: list[Any] = list(getattr(what, "_all_selected_columns", ()))
-        readers = [(n, c.type.dialect_impl(dialect).result_processor(dialect, None)) for n, c in enumerate(answer)]
+        readers = [(n, _reader(c.type, dialect)) for n, c in enumerate(answer)]
         writers = {name: write for name, write in compiled._bind_processors.items() if not isinstance(write, tuple)}
         ready = self._ready[dialect.name] = _Ready(
             text,
@@ -165,6 +165,12 @@ class Prepared:
             _row_of([c.key for c in answer]),
         )
         return ready
+
+
+def _reader(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert | None:
+    if isinstance(kind, sa.Numeric | sa.Float) and dialect.name == "postgresql":
+        return None  # its driver reads what comes; SQLAlchemy wants to know first in which of many forms
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def _row_of(names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.passes import reissuing
@@ -112,11 +113,20 @@ def publish_first(ctx: Context, tx: Tx, row: PassRow, now: datetime) -> Publicat
     shelf = Desk(ctx, tx, [row], now)
     wanted = shelf.wanted(row)
     card, _ = shelf.compose(row, publishing.decide(None, wanted, frozenset()).shown)
-    version_id, at = shelf.version_id(row), ctx.real(now)
-    first = _publication(row, card_to_json(card), None, wanted, version_id, 1, at.replace(microsecond=0), at, now)
-    first = replace(first, issue=shelf.issue(row))
-    # What is pushed has to be put there before anybody can have it.
-    passes.publish_first(tx, replace(first, rung=0) if ctx.pushes(row.wallet) else first)
+    version_id, at, text = shelf.version_id(row), ctx.real(now), card_to_json(card)
+    first = Publication(
+        pass_id=row.id,
+        number=1,
+        tagged=1,
+        # What is pushed has to be put there before anybody can have it.
+        rung=0 if ctx.pushes(row.wallet) else 1,
+        last_modified=at.replace(microsecond=0),
+        unseen_since=now,
+        issue=shelf.issue(row),
+        remote_state=None,
+        **_shown(row, text, fingerprint_of(text), None, wanted, version_id, at),
+    )
+    passes.publish_first(tx, first)
     return first
 
 
@@ -142,53 +152,47 @@ def _next_version(
         decision = replace(decision, shown=replace(decision.shown, news=None))
     card, change_at = shelf.compose(row, decision.shown)
     text = card_to_json(card)
-    if fingerprint_of(text) == old.fingerprint and decision.alert in (None, old.alert):
+    fingerprint = fingerprint_of(text)
+    if fingerprint == old.fingerprint and decision.alert in (None, old.alert):
         return None, decision, change_at
     # Whole seconds, strictly increasing: two versions within one second would look alike to If-Modified-Since.
     modified = max(at.replace(microsecond=0), old.last_modified + timedelta(seconds=1))
     version_id, number = shelf.version_id(row), old.number + 1
-    new = _publication(row, text, decision.alert, decision.shown, version_id, number, modified, at, now)
-    # What was rung stays as it was noted: whoever tells the phones of this version names it.
-    new = replace(new, rung=old.rung, remote_state=old.remote_state, issue=shelf.issue(row))
-    if unseen:
-        new = replace(new, unseen_since=old.unseen_since)
+    new = Publication(
+        pass_id=row.id,
+        number=number,
+        tagged=0,
+        # What was rung stays as it was noted: whoever tells the phones of this version names it.
+        rung=old.rung,
+        remote_state=old.remote_state,
+        last_modified=modified,
+        unseen_since=old.unseen_since if unseen else now,
+        issue=shelf.issue(row),
+        **_shown(row, text, fingerprint, decision.alert, decision.shown, version_id, at),
+    )
     return new, decision, change_at
 
 
-def _publication(
-    row: PassRow,
-    card: str,
-    alert: Facet | None,
-    shown: Facets,
-    version_id: int,
-    number: int,
-    modified: datetime,
-    at: datetime,
-    now: datetime,
-) -> Publication:
-    return Publication(
-        pass_id=row.id,
-        number=number,
-        of_version=row.version,
-        card=card,
-        fingerprint=fingerprint_of(card),
-        programme_version_id=version_id,
-        alert=alert,
-        points=shown.points,
-        tier=shown.tier,
-        news=shown.news,
-        seen=0,
-        seen_points=shown.points,
-        seen_tier=shown.tier,
-        seen_news=shown.news,
-        unseen_since=now,
-        last_modified=modified,
-        published_at=at,
-        tag=None,
-        tagged=0 if number > 1 else 1,
-        rung=0 if number > 1 else 1,
-        remote_state=None,
-    )
+def _shown(
+    row: PassRow, card: str, fingerprint: str, alert: Facet | None, shown: Facets, version_id: int, at: datetime
+) -> dict[str, Any]:
+    """What a version shows of the row and its books, which no phone has yet."""
+    return {
+        "of_version": row.version,
+        "card": card,
+        "fingerprint": fingerprint,
+        "programme_version_id": version_id,
+        "alert": alert,
+        "points": shown.points,
+        "tier": shown.tier,
+        "news": shown.news,
+        "seen": 0,
+        "seen_points": shown.points,
+        "seen_tier": shown.tier,
+        "seen_news": shown.news,
+        "published_at": at,
+        "tag": None,
+    }
 
 
 def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple[bytes, str]:

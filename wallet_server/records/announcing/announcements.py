@@ -11,7 +11,9 @@ from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import announcement_members, announcements
 from wallet_server.records.scope import Scope
 
@@ -176,23 +178,25 @@ def tally(tx: Tx, announcement_id: int) -> dict[str, int]:
     return {r.outcome if r.why is None else f"{r.outcome}:{r.why}": r.n for r in rows}
 
 
-_NEWS = (
-    sa.select(
-        announcement_members.c.member_id,
-        announcement_members.c.decided_at,
-        announcements.c.id,
-        announcements.c.public_id,
-        announcements.c.texts,
-        announcements.c.ends_at,
+_NEWS = Prepared(
+    lambda dialect: (
+        sa.select(
+            announcement_members.c.member_id,
+            announcement_members.c.decided_at,
+            announcements.c.id,
+            announcements.c.public_id,
+            announcements.c.texts,
+            announcements.c.ends_at,
+        )
+        .join(announcements, announcements.c.id == announcement_members.c.announcement_id)
+        .where(
+            among(dialect, announcement_members.c.member_id),
+            announcement_members.c.outcome == SHOWN,
+            announcements.c.state != RECALLED,
+            announcements.c.ends_at > b("now"),
+        )
+        .order_by(announcement_members.c.decided_at, announcements.c.id)
     )
-    .join(announcements, announcements.c.id == announcement_members.c.announcement_id)
-    .where(
-        announcement_members.c.member_id.in_(b("ids", expanding=True)),
-        announcement_members.c.outcome == SHOWN,
-        announcements.c.state != RECALLED,
-        announcements.c.ends_at > b("now"),
-    )
-    .order_by(announcement_members.c.decided_at, announcements.c.id)
 )
 
 
@@ -259,5 +263,5 @@ def texts(tx: Tx, public_id: str) -> Mapping[str, str] | None:
 
 def news_of(tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, NewsRow]:
     """Member key to the latest announcement that stands for it."""
-    rows = tx.execute(_NEWS, {"ids": list(member_ids), "now": now})
+    rows = _NEWS.rows(tx, {"ids": list(member_ids), "now": now})
     return {r.member_id: NewsRow(r.public_id, r.texts, r.ends_at, r.decided_at) for r in rows}

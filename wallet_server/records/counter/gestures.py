@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import gesture_complaints, goodwill_notes
 
 
@@ -31,16 +34,18 @@ def add(tx: Tx, gesture: Gesture) -> None:
     tx.execute(sa.insert(goodwill_notes).values(**vars(gesture)))
 
 
-_NEWEST = (
-    sa.select(goodwill_notes)
-    .where(goodwill_notes.c.member_id.in_(b("ids", expanding=True)), goodwill_notes.c.at > b("since"))
-    .order_by(goodwill_notes.c.at, goodwill_notes.c.id)
+_NEWEST = Prepared(
+    lambda dialect: (
+        sa.select(goodwill_notes)
+        .where(among(dialect, goodwill_notes.c.member_id), goodwill_notes.c.at > b("since"))
+        .order_by(goodwill_notes.c.at, goodwill_notes.c.id)
+    )
 )
 
 
 def newest(tx: Tx, member_ids: Sequence[int], since: datetime) -> dict[int, Gesture]:
     """Member key to the last gesture after `since`."""
-    return {r.member_id: _gesture(r) for r in tx.execute(_NEWEST, {"ids": list(member_ids), "since": since})}
+    return {r.member_id: _gesture(r) for r in _NEWEST.rows(tx, {"ids": list(member_ids), "since": since})}
 
 
 def about(tx: Tx, public_id: str) -> Gesture | None:
@@ -49,7 +54,7 @@ def about(tx: Tx, public_id: str) -> Gesture | None:
     return None if r is None else _gesture(r)
 
 
-def _gesture(r: sa.Row) -> Gesture:  # type: ignore[type-arg]
+def _gesture(r: Any) -> Gesture:
     return Gesture(r.member_id, r.about, r.text, r.complaint, r.principal, r.at)
 
 

@@ -13,8 +13,10 @@ from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet_server.errors import NotFound
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.people.lineage import line_of
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     gesture_complaints,
     gesture_turns,
@@ -104,14 +106,14 @@ def in_shop(tx: Tx, scope: Scope, public_id: str) -> GivenRow:
     return found
 
 
-_NEWEST = (
-    _ROWS.where(_G.member_id.in_(b("ids", expanding=True)), _G.at > b("since"), _STANDS).order_by(_G.at, _G.id)
-)  # fmt: skip
+_NEWEST = Prepared(
+    lambda dialect: _ROWS.where(among(dialect, _G.member_id), _G.at > b("since"), _STANDS).order_by(_G.at, _G.id)
+)
 
 
 def newest(tx: Tx, member_ids: Sequence[int], since: datetime) -> dict[int, GivenRow]:
     """Member key to the last gesture after `since` that stands."""
-    return {r.member_id: _row(r) for r in tx.execute(_NEWEST, {"ids": list(member_ids), "since": since})}
+    return {r.member_id: _row(r) for r in _NEWEST.rows(tx, {"ids": list(member_ids), "since": since})}
 
 
 # ---------------------------------------------------------------------- budgets

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.passes.passes import ACTIVE
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     Instant,
     credential_sets,
@@ -270,12 +272,22 @@ def _note(tx: Tx, device: int, suspect_at: datetime | None) -> None:
     tx.execute(sa.update(devices).where(devices.c.id == device).values(suspect_at=suspect_at))
 
 
+_BEFORE = b("before", type_=Instant())
+_NOTE_TOLD = Prepared(
+    sa.update(credential_sets)
+    .where(
+        credential_sets.c.id == b("of_set"),
+        sa.or_(credential_sets.c.told_at.is_(None), credential_sets.c.told_at < _BEFORE),
+    )
+    .values(told_at=b("told"))
+)
+
+
 def note_told(tx: Tx, credential_set_ids: Iterable[int], at: datetime) -> None:
     """Phones took something under these credential sets at `at` (UTC). Written once an hour, for it is one row that
     every batch of a set would otherwise wait for."""
     for key in sorted(credential_set_ids):
-        old = sa.or_(credential_sets.c.told_at.is_(None), credential_sets.c.told_at < at - TOLD_EVERY)
-        tx.execute(sa.update(credential_sets).where(credential_sets.c.id == key, old).values(told_at=at))
+        _NOTE_TOLD.run(tx, {"of_set": key, "told": at, "before": at - TOLD_EVERY})
 
 
 def told_at(tx: Tx, credential_set_ids: Iterable[int]) -> dict[int, datetime | None]:
@@ -286,34 +298,43 @@ def told_at(tx: Tx, credential_set_ids: Iterable[int]) -> dict[int, datetime | N
     }
 
 
-_HOLDERS = (
-    sa.select(registrations.c.pass_id, devices)
-    .join(devices, devices.c.id == registrations.c.device_id)
-    .where(registrations.c.pass_id.in_(b("ids", expanding=True)))
+_HOLDERS = Prepared(
+    lambda dialect: (
+        sa.select(
+            registrations.c.pass_id,
+            devices.c.id,
+            devices.c.push_kind,
+            devices.c.push_token,
+            devices.c.registered_at,
+            devices.c.suspect_at,
+        )
+        .join(devices, devices.c.id == registrations.c.device_id)
+        .where(among(dialect, registrations.c.pass_id))
+    )
 )
 
 
 def holders(tx: Tx, pass_ids: Sequence[int]) -> dict[int, list[DeviceRow]]:
     """Pass key to the devices that hold it."""
     found: dict[int, list[DeviceRow]] = {}
-    for r in tx.execute(_HOLDERS, {"ids": list(pass_ids)}):
-        found.setdefault(r.pass_id, []).append(
-            DeviceRow(r.id, r.pass_id, r.push_kind, r.push_token, r.registered_at, r.suspect_at)
-        )
+    for pass_id, device_id, *rest in _HOLDERS.plain(tx, {"ids": list(pass_ids)}):
+        found.setdefault(pass_id, []).append(DeviceRow(device_id, pass_id, *rest))
     return found
 
 
-_TOLD_BY_PUSH = (
-    sa.select(registrations.c.pass_id)
-    .join(devices, devices.c.id == registrations.c.device_id)
-    .where(registrations.c.pass_id.in_(b("ids", expanding=True)), devices.c.push_kind == APNS)
-    .distinct()
+_TOLD_BY_PUSH = Prepared(
+    lambda dialect: (
+        sa.select(registrations.c.pass_id)
+        .join(devices, devices.c.id == registrations.c.device_id)
+        .where(among(dialect, registrations.c.pass_id), devices.c.push_kind == APNS)
+        .distinct()
+    )
 )
 
 
 def told_by_push(tx: Tx, pass_ids: Sequence[int]) -> set[int]:
     """Those of the passes that a device holds which can be rung."""
-    return set(tx.execute(_TOLD_BY_PUSH, {"ids": list(pass_ids)}).scalars())
+    return {key for (key,) in _TOLD_BY_PUSH.plain(tx, {"ids": list(pass_ids)})}
 
 
 _CHANGED = (

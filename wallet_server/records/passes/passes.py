@@ -8,6 +8,7 @@ the pass type. Nobody waits the other way round.
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.among import among
 from wallet_server.records.clocks import here
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import micros
@@ -141,17 +143,18 @@ def add_code(
     tx.execute(sa.insert(codes).values(kind=kind, key_id=key_id, issue=issue, valid_from=at, **row))
 
 
-_CODES = (
-    sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue, codes.c.valid_to)
-    .where(codes.c.pass_id.in_(b("ids", expanding=True)), codes.c.superseded_at.is_(None))
-    .order_by(codes.c.issue)
+_CODES = Prepared(
+    lambda dialect: (
+        sa.select(codes.c.pass_id, codes.c.cipher, codes.c.key_id, codes.c.issue, codes.c.valid_to)
+        .where(among(dialect, codes.c.pass_id), codes.c.superseded_at.is_(None))
+        .order_by(codes.c.issue)
+    )
 )
 
 
 def newest_codes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CodeRow]:
     """Pass key to the code that its card shows."""
-    rows = tx.execute(_CODES, {"ids": list(pass_ids)})
-    return {r.pass_id: CodeRow(r.pass_id, r.cipher, r.key_id, r.issue, r.valid_to) for r in rows}
+    return {row[0]: CodeRow(*row) for row in _CODES.plain(tx, {"ids": list(pass_ids)})}
 
 
 def lookup_hash(text: str) -> bytes:
@@ -164,7 +167,7 @@ _BY_SERIAL = _ROW.where(passes.c.pass_type == b("pass_type"), passes.c.serial ==
 _BY_PUBLIC = _ROW.where(passes.c.public_id == b("public_id"))
 
 
-def _pass(r: sa.Row) -> PassRow:  # type: ignore[type-arg]
+def _pass(r: Any) -> PassRow:
     return PassRow(
         r.id,
         r.public_id,
@@ -234,20 +237,22 @@ def bump_many(tx: Tx, member_ids: Sequence[int], mask: int) -> list[tuple[int, d
     return [(r.id, here(r.quiet_until), r.wallet, r.member_id) for r in rows]
 
 
-_BY_ID = _ROW.where(passes.c.id.in_(b("ids", expanding=True))).order_by(passes.c.id)
+_BY_ID = Prepared(lambda dialect: _ROW.where(among(dialect, passes.c.id)).order_by(passes.c.id))
 
 
 def passes_by_id(tx: Tx, pass_ids: Sequence[int]) -> list[PassRow]:
     """These passes, in the order of their keys."""
-    return [_pass(r) for r in tx.execute(_BY_ID, {"ids": list(pass_ids)})]
+    return [_pass(r) for r in _BY_ID.rows(tx, {"ids": list(pass_ids)})]
 
 
-_LOCK = _ROW.where(passes.c.id.in_(b("ids", expanding=True))).order_by(passes.c.id).with_for_update(key_share=True)
+_LOCK = Prepared(
+    lambda dialect: _ROW.where(among(dialect, passes.c.id)).order_by(passes.c.id).with_for_update(key_share=True)
+)
 
 
 def lock_passes(tx: Tx, pass_ids: Iterable[int]) -> list[PassRow]:
     """Hold these passes, in the order of their keys, until the end of the transaction."""
-    return [_pass(r) for r in tx.execute(_LOCK, {"ids": list(pass_ids)})]
+    return [_pass(r) for r in _LOCK.rows(tx, {"ids": list(pass_ids)})]
 
 
 _SET_LOUD = Prepared(
@@ -280,23 +285,28 @@ def retire_pass(tx: Tx, pass_id: int) -> None:
     tx.execute(sa.update(passes).where(passes.c.id == pass_id).values(**gone))
 
 
-_PUBLICATIONS = sa.select(*(publications.c[one.name] for one in fields(Publication))).where(
-    publications.c.pass_id.in_(b("ids", expanding=True))
-)
+def _publications(dialect: str) -> sa.Select[Any]:
+    columns = [publications.c[one.name] for one in fields(Publication)]
+    return sa.select(*columns).where(among(dialect, publications.c.pass_id))
+
+
+_PUBLICATIONS = Prepared(_publications)
 
 
 def published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
     """Pass key to what is served of it."""
-    return {r[0]: Publication(*r) for r in tx.execute(_PUBLICATIONS, {"ids": list(pass_ids)}).all()}
+    return {r[0]: Publication(*r) for r in _PUBLICATIONS.plain(tx, {"ids": list(pass_ids)})}
 
 
-_HOLD = _PUBLICATIONS.order_by(publications.c.pass_id).with_for_update(key_share=True)
+_HOLD = Prepared(
+    lambda dialect: _publications(dialect).order_by(publications.c.pass_id).with_for_update(key_share=True)
+)
 
 
 def hold_published(tx: Tx, pass_ids: Sequence[int]) -> dict[int, Publication]:
     """The same, each held until the end of the transaction, in the order of the passes' keys: what is taken in, what is
     published and what gets a tag are different sets of one batch, and would else be locked in several passages."""
-    return {r[0]: Publication(*r) for r in tx.execute(_HOLD, {"ids": list(pass_ids)}).all()}
+    return {r[0]: Publication(*r) for r in _HOLD.plain(tx, {"ids": list(pass_ids)})}
 
 
 def publish_first(tx: Tx, row: Publication) -> None:
@@ -305,24 +315,14 @@ def publish_first(tx: Tx, row: Publication) -> None:
 
 
 _SERVED = (
-    "number",
-    "of_version",
-    "card",
-    "fingerprint",
-    "programme_version_id",
-    "alert",
-    "points",
-    "tier",
-    "news",
-    "issue",
-    "unseen_since",
-    "last_modified",
-    "published_at",
-)
+    "number", "of_version", "card", "fingerprint", "programme_version_id", "alert", "points", "tier", "news", "issue",
+    "unseen_since", "last_modified", "published_at",
+)  # fmt: skip
+_NEW, _OF_VERSION = [f"new_{name}" for name in _SERVED], operator.attrgetter(*_SERVED)
 _NEXT = Prepared(
     sa.update(publications)
     .where(publications.c.pass_id == b("of_pass"))
-    .values({name: b(f"new_{name}") for name in _SERVED})
+    .values({name: b(new) for name, new in zip(_SERVED, _NEW, strict=True)})
 )
 
 
@@ -330,7 +330,7 @@ def publish_next(tx: Tx, rows: Sequence[Publication]) -> None:
     """Further versions, in place of the ones that were served, in the order of the passes' keys."""
     if rows:
         ordered = sorted(rows, key=lambda one: one.pass_id)
-        _NEXT.many(tx, [{"of_pass": r.pass_id, **{f"new_{f}": getattr(r, f) for f in _SERVED}} for r in ordered])
+        _NEXT.many(tx, [{"of_pass": r.pass_id, **dict(zip(_NEW, _OF_VERSION(r), strict=True))} for r in ordered])
 
 
 def taken_in(tx: Tx, pass_id: int, of_version: int) -> None:
@@ -338,7 +338,10 @@ def taken_in(tx: Tx, pass_id: int, of_version: int) -> None:
     tx.execute(sa.update(publications).where(publications.c.pass_id == pass_id).values(of_version=of_version))
 
 
-def _next_tags(insert: Any, greatest: Any) -> sa.Insert:
+def _next_tags(dialect: str) -> sa.Insert:
+    lite = dialect == "sqlite"
+    insert: Any = sqlite.insert if lite else postgresql.insert
+    greatest = sa.func.max if lite else sa.func.greatest
     first, more = b("start", type_=sa.BigInteger), b("more", type_=sa.BigInteger)
     return (  # type: ignore[no-any-return]
         insert(tag_counters)
@@ -350,10 +353,7 @@ def _next_tags(insert: Any, greatest: Any) -> sa.Insert:
     )
 
 
-_NEXT_TAGS = {
-    "sqlite": _next_tags(sqlite.insert, sa.func.max),
-    "postgresql": _next_tags(postgresql.insert, sa.func.greatest),
-}
+_NEXT_TAGS = Prepared(_next_tags)
 _TAG = Prepared(
     sa.update(publications)
     .where(publications.c.pass_id == b("of_pass"))
@@ -370,7 +370,7 @@ def hand_out_tags(tx: Tx, pass_type: str, pass_ids: Sequence[int], now: datetime
     """
     count = len(pass_ids)
     asked = {"type": pass_type, "start": micros(now), "more": count - 1}
-    last = tx.execute(_NEXT_TAGS[tx.dialect.name], asked).scalar_one()
+    ((last,),) = _NEXT_TAGS.plain(tx, asked)
     _TAG.many(tx, [{"of_pass": key, "new_tag": last - count + 1 + n} for n, key in enumerate(sorted(pass_ids))])
 
 

@@ -66,18 +66,20 @@ def hold(tx: Tx, waits: Iterable[Held], tries: Mapping[int, datetime], now: date
         tx.execute(_REST, rows)
 
 
-_RESTING = sa.select(jobs.c.key, jobs.c.rest_until, jobs.c.last_error).where(
-    jobs.c.kind == RING,
-    jobs.c.key.in_(b("keys", expanding=True)),
-    jobs.c.rest_until > b("now"),
-    jobs.c.dead_at.is_(None),
+_RESTING = Prepared(
+    lambda dialect: sa.select(jobs.c.key, jobs.c.rest_until, jobs.c.last_error).where(
+        jobs.c.kind == RING,
+        among(dialect, jobs.c.key, "keys"),
+        jobs.c.rest_until > b("now"),
+        jobs.c.dead_at.is_(None),
+    )
 )
 
 
 def resting(tx: Tx, pass_ids: Sequence[int], now: datetime) -> dict[int, tuple[datetime, str]]:
     """Those of the cards whose phones are not to be rung yet: pass key to (until when, why)."""
-    rows = tx.execute(_RESTING, {"keys": [str(key) for key in pass_ids], "now": micros(now)})
-    return {int(r.key): (instant(r.rest_until), r.last_error or "") for r in rows}
+    rows = _RESTING.plain(tx, {"keys": [str(key) for key in pass_ids], "now": micros(now)})
+    return {int(key): (instant(until), why or "") for key, until, why in rows}
 
 
 class Owing(NamedTuple):

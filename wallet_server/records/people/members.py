@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.people.lineage import kept_for, one_named
 from wallet_server.records.prepared import Prepared, together
@@ -234,7 +235,7 @@ def member_by_public(tx: Tx, scope: Scope, public_id: str) -> MemberRow:
 
 
 def _member(
-    r: sa.Row,  # type: ignore[type-arg]
+    r: Any,
     *,
     current: bool = True,
     code: CodeState | None = None,
@@ -259,23 +260,26 @@ def _member(
     )
 
 
-_BY_ID = sa.select(*_COLUMNS).select_from(_from_members(members)).where(members.c.id.in_(b("ids", expanding=True)))
+_BY_ID = Prepared(
+    lambda dialect: sa.select(*_COLUMNS).select_from(_from_members(members)).where(among(dialect, members.c.id))
+)
 
 
-_FIRST_NAMES = sa.select(identities.c.member_id, identities.c.value).where(
-    identities.c.member_id.in_(b("ids", expanding=True)), identities.c.kind == "first_name"
+_FIRST_NAMES = Prepared(
+    lambda dialect: sa.select(identities.c.member_id, identities.c.value).where(
+        among(dialect, identities.c.member_id), identities.c.kind == "first_name"
+    )
 )
 
 
 def members_by_id(tx: Tx, ids: Sequence[int]) -> dict[int, MemberRow]:
     """Members by key, for work that the product itself does on its cards."""
-    return {r.id: _member(r) for r in tx.execute(_BY_ID, {"ids": list(ids)})}
+    return {r.id: _member(r) for r in _BY_ID.rows(tx, {"ids": list(ids)})}
 
 
 def first_names(tx: Tx, member_ids: Sequence[int]) -> dict[int, str]:
     """Member key to the first name, for those who gave one."""
-    rows = tx.execute(_FIRST_NAMES, {"ids": list(member_ids)})
-    return {r.member_id: r.value for r in rows}
+    return {row[0]: row[1] for row in _FIRST_NAMES.plain(tx, {"ids": list(member_ids)})}
 
 
 def set_first_name(tx: Tx, programme_id: int, member_id: int, name: str | None) -> None:

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import NotFound
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.passes.passes import ACTIVE
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     coupon_events,
     coupon_passes,
@@ -131,10 +133,12 @@ _NEWEST = (
 )
 _COUPON = sa.select(coupons, _NEWEST.label("pass_id"))
 _BY_ID = _COUPON.where(coupons.c.id == b("id"))
-_OF_PASSES = (
-    sa.select(coupon_passes.c.pass_id.label("shown_by"), coupons, _NEWEST.label("pass_id"))
-    .join(coupons, coupons.c.id == coupon_passes.c.coupon_id)
-    .where(coupon_passes.c.pass_id.in_(b("ids", expanding=True)))
+_OF_PASSES = Prepared(
+    lambda dialect: (
+        sa.select(coupon_passes.c.pass_id.label("shown_by"), coupons, _NEWEST.label("pass_id"))
+        .join(coupons, coupons.c.id == coupon_passes.c.coupon_id)
+        .where(among(dialect, coupon_passes.c.pass_id))
+    )
 )
 _ISSUED = (
     _COUPON.where(coupons.c.member_id == b("member"), coupons.c.state == "issued", coupons.c.id < b("before"))
@@ -218,7 +222,7 @@ def by_id(tx: Tx, coupon_id: int) -> CouponRow:
 
 def of_passes(tx: Tx, pass_ids: Sequence[int]) -> dict[int, CouponRow]:
     """Pass key to the coupon that it shows, or showed before another took its place."""
-    return {r.shown_by: _row(r) for r in tx.execute(_OF_PASSES, {"ids": list(pass_ids)})} if pass_ids else {}
+    return {r.shown_by: _row(r) for r in _OF_PASSES.rows(tx, {"ids": list(pass_ids)})} if pass_ids else {}
 
 
 def issued(tx: Tx, member_id: int) -> Iterator[CouponRow]:
@@ -239,22 +243,24 @@ def made_of(tx: Tx, member_id: int, entries: Collection[str]) -> list[CouponRow]
     return [_row(r) for r in tx.execute(_MADE_OF, {"member": member_id, "entries": list(entries)})]
 
 
-_STANDING = (
-    sa.select(
-        coupons.c.member_id,
-        coupons.c.programme_version_id,
-        coupons.c.promise,
-        coupons.c.valid_to,
-        sa.func.count().label("many"),
+_STANDING = Prepared(
+    lambda dialect: (
+        sa.select(
+            coupons.c.member_id,
+            coupons.c.programme_version_id,
+            coupons.c.promise,
+            coupons.c.valid_to,
+            sa.func.count().label("many"),
+        )
+        .where(
+            among(dialect, coupons.c.member_id, "members"),
+            coupons.c.state == "issued",
+            coupons.c.promise.is_not(None),
+            sa.or_(coupons.c.valid_to.is_(None), coupons.c.valid_to >= b("since")),
+        )
+        .group_by(coupons.c.member_id, coupons.c.programme_version_id, coupons.c.promise, coupons.c.valid_to)
+        .order_by(coupons.c.member_id, coupons.c.valid_to.asc().nulls_last(), coupons.c.programme_version_id)
     )
-    .where(
-        coupons.c.member_id.in_(b("members", expanding=True)),
-        coupons.c.state == "issued",
-        coupons.c.promise.is_not(None),
-        sa.or_(coupons.c.valid_to.is_(None), coupons.c.valid_to >= b("since")),
-    )
-    .group_by(coupons.c.member_id, coupons.c.programme_version_id, coupons.c.promise, coupons.c.valid_to)
-    .order_by(coupons.c.member_id, coupons.c.valid_to.asc().nulls_last(), coupons.c.programme_version_id)
 )
 
 
@@ -273,30 +279,30 @@ def standing(tx: Tx, member_ids: Sequence[int], now: datetime) -> dict[int, list
     has its pass beside the card, is not among them."""
     found: dict[int, list[Standing]] = {}
     given = {"members": list(member_ids), "since": now - timedelta(seconds=1)}
-    for r in tx.execute(_STANDING, given):
-        one = Standing(r.programme_version_id, r.promise, r.valid_to, r.many)
-        found.setdefault(r.member_id, []).append(one)
+    for key, *one in _STANDING.plain(tx, given):
+        found.setdefault(key, []).append(Standing(*one))
     return found
 
 
-_LATELY = (
-    sa.select(coupons.c.member_id, coupons.c.public_id)
-    .where(
-        coupons.c.member_id.in_(b("members", expanding=True)),
-        coupons.c.state == "issued",
-        coupons.c.promise.is_not(None),
-        coupons.c.source != "goodwill",
-        coupons.c.issued_at > b("since"),
+_LATELY = Prepared(
+    lambda dialect: (
+        sa.select(coupons.c.member_id, coupons.c.public_id)
+        .where(
+            among(dialect, coupons.c.member_id, "members"),
+            coupons.c.state == "issued",
+            coupons.c.promise.is_not(None),
+            coupons.c.source != "goodwill",
+            coupons.c.issued_at > b("since"),
+        )
+        .order_by(coupons.c.issued_at, coupons.c.id)
     )
-    .order_by(coupons.c.issued_at, coupons.c.id)
 )
 
 
 def given_lately(tx: Tx, member_ids: Sequence[int], since: datetime) -> dict[int, str]:
     """Member key to the last voucher (public id) that was given after `since` and is good; what was given for joining
     or as a gesture is told otherwise."""
-    rows = tx.execute(_LATELY, {"members": list(member_ids), "since": since})
-    return {r.member_id: r.public_id for r in rows}
+    return {row[0]: row[1] for row in _LATELY.plain(tx, {"members": list(member_ids), "since": since})}
 
 
 def by_public(tx: Tx, public_id: str) -> CouponRow | None:

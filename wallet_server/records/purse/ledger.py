@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
 from wallet_server.errors import Conflict
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.purse import lots as lot_book
@@ -135,20 +136,22 @@ def purses_found(rows: Sequence[Any]) -> dict[str, Purse]:
     return {r.code: Purse(r.id, r.currency_id, r.code, r.amount, bool(r.owing), r.issued) for r in rows}
 
 
-_AMOUNTS = (
-    sa.select(balances.c.member_id, currencies.c.code, ledger_accounts.c.purpose, balances.c.amount)
-    .join(currencies, currencies.c.id == balances.c.currency_id)
-    .join(ledger_accounts, ledger_accounts.c.id == balances.c.account_id)
-    .where(balances.c.member_id.in_(b("ids", expanding=True)))
+_AMOUNTS = Prepared(
+    lambda dialect: (
+        sa.select(balances.c.member_id, currencies.c.code, ledger_accounts.c.purpose, balances.c.amount)
+        .join(currencies, currencies.c.id == balances.c.currency_id)
+        .join(ledger_accounts, ledger_accounts.c.id == balances.c.account_id)
+        .where(among(dialect, balances.c.member_id))
+    )
 )
 
 
 def amounts(tx: Tx, member_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """Member key to currency code to what can be spent."""
     found: dict[int, dict[str, int]] = {}
-    for r in tx.execute(_AMOUNTS, {"ids": list(member_ids)}):
-        if r.purpose == AVAILABLE:
-            found.setdefault(r.member_id, {})[r.code] = r.amount
+    for key, code, purpose, amount in _AMOUNTS.plain(tx, {"ids": list(member_ids)}):
+        if purpose == AVAILABLE:
+            found.setdefault(key, {})[code] = amount
     return found
 
 

@@ -10,7 +10,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.purse import ledger
 from wallet_server.records.purse import lots as lot_book
 from wallet_server.records.purse.ledger import CONFIRM, PENDING, Booking, Posted, Purse
@@ -42,23 +44,25 @@ def still(pending_until: datetime | None, now: datetime) -> datetime | None:
     return pending_until if pending_until is not None and pending_until > now else None
 
 
-_ASIDE = (
-    sa.select(
-        balances.c.member_id,
-        currencies.c.code,
-        ledger_accounts.c.purpose,
-        balances.c.amount,
-        sa.select(sa.func.min(pending_awards.c.matures_at, type_=Instant()))
-        .where(pending_awards.c.account_id == balances.c.account_id, pending_awards.c.state == lot_book.WAITING)
-        .scalar_subquery()
-        .label("next_at"),
-    )
-    .join(currencies, currencies.c.id == balances.c.currency_id)
-    .join(ledger_accounts, ledger_accounts.c.id == balances.c.account_id)
-    .where(
-        balances.c.member_id.in_(b("ids", expanding=True)),
-        ledger_accounts.c.purpose != sa.literal_column("'available'"),
-        balances.c.amount != 0,
+_ASIDE = Prepared(
+    lambda dialect: (
+        sa.select(
+            balances.c.member_id,
+            currencies.c.code,
+            ledger_accounts.c.purpose,
+            balances.c.amount,
+            sa.select(sa.func.min(pending_awards.c.matures_at, type_=Instant()))
+            .where(pending_awards.c.account_id == balances.c.account_id, pending_awards.c.state == lot_book.WAITING)
+            .scalar_subquery()
+            .label("next_at"),
+        )
+        .join(currencies, currencies.c.id == balances.c.currency_id)
+        .join(ledger_accounts, ledger_accounts.c.id == balances.c.account_id)
+        .where(
+            among(dialect, balances.c.member_id),
+            ledger_accounts.c.purpose != sa.literal_column("'available'"),
+            balances.c.amount != 0,
+        )
     )
 )
 
@@ -66,7 +70,7 @@ _ASIDE = (
 def waiting(tx: Tx, member_ids: Sequence[int]) -> dict[int, dict[str, Waiting]]:
     """Member key to currency code to what waits there; whoever has nothing of the kind is missing."""
     found: dict[int, dict[str, Waiting]] = {}
-    for r in tx.execute(_ASIDE, {"ids": list(member_ids)}):
+    for r in _ASIDE.rows(tx, {"ids": list(member_ids)}):
         mine = found.setdefault(r.member_id, {})
         known = mine.get(r.code, Waiting())
         if r.purpose == PENDING:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import Instant, balances, currencies, expiry_warnings, lots, members, programmes
 
 
@@ -120,7 +123,9 @@ _WARNED = (
     .join(currencies, currencies.c.id == balances.c.currency_id)
     .order_by(expiry_warnings.c.day, expiry_warnings.c.account_id, expiry_warnings.c.days_before)
 )
-_OF_MEMBERS = _WARNED.where(balances.c.member_id.in_(b("ids", expanding=True)), expiry_warnings.c.day >= b("today"))
+_OF_MEMBERS = Prepared(
+    lambda dialect: _WARNED.where(among(dialect, balances.c.member_id), expiry_warnings.c.day >= b("today"))
+)
 _NAMED = _WARNED.where(
     expiry_warnings.c.account_id == b("account"),
     expiry_warnings.c.day == b("day"),
@@ -128,7 +133,7 @@ _NAMED = _WARNED.where(
 )
 
 
-def _warned(tx: Tx, r: sa.Row) -> Warned:  # type: ignore[type-arg]
+def _warned(tx: Tx, r: Any) -> Warned:
     amount = left(tx, r.account_id, r.day)
     return Warned(r.account_id, r.member_id, r.code, r.day, r.days_before, r.warned_at, amount)
 
@@ -136,7 +141,7 @@ def _warned(tx: Tx, r: sa.Row) -> Warned:  # type: ignore[type-arg]
 def of_members(tx: Tx, member_ids: Sequence[int], now: datetime) -> Mapping[int, list[Warned]]:
     """Member key to the warnings that still mean something, the first to run out first."""
     found: dict[int, list[Warned]] = {}
-    for r in tx.execute(_OF_MEMBERS, {"ids": list(member_ids), "today": now.astimezone(UTC).date()}):
+    for r in _OF_MEMBERS.rows(tx, {"ids": list(member_ids), "today": now.astimezone(UTC).date()}):
         one = _warned(tx, r)
         if one.amount:
             found.setdefault(one.member_id, []).append(one)
