@@ -104,7 +104,8 @@ def _open_p12(raw: bytes, password: bytes | None, findings: list[Finding]) -> tu
         return None
     try:
         found = pkcs12.load_pkcs12(raw, password or None)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # A TypeError is what the library makes of a password that is not UTF-8, as from a file of another encoding.
         sentence = (
             "The .p12 file cannot be opened: give the password that was set when it was exported, and see that it is a "
             ".p12 file."
@@ -161,7 +162,7 @@ def _issuer(certificate: bytes, candidates: Sequence[bytes]) -> bytes:
             continue
         try:
             leaf.verify_directly_issued_by(found)
-        except (InvalidSignature, ValueError, TypeError):
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
             continue
         return one
     return b""
