@@ -21,7 +21,7 @@ from wallet_server.actions.programme import clock
 from wallet_server.actions.programme.programs import NewStore, found
 from wallet_server.actions.vendors import certificate_days
 from wallet_server.errors import NotFound
-from wallet_server.records.schema import accounts
+from wallet_server.records.schema import accounts, codes, credential_sets, passes
 from wallet_server.rules.passes.diagnosis import LEVELS
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
@@ -80,6 +80,33 @@ def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
     assert found[0].code == code, codes
     levels = [LEVELS.index(one.level) for one in found]
     assert levels == sorted(levels), "the worst first"
+
+
+@pytest.mark.parametrize("secret", ["certificate", "code", "recovery"])
+def test_whatever_secret_does_not_open_no_phone_is_blamed(ward: Ward, secret: str) -> None:
+    world, phone = ward.world, ward.sold(ward.held())
+    assert examined(world, phone.holder).diagnoses[0].code == "sound"
+    key = phone.holder.pass_id
+    table, mine, column = {
+        "certificate": (credential_sets, credential_sets.c.id == world.credential_set, "key_cipher"),
+        "code": (codes, codes.c.pass_id == key, "cipher"),
+        "recovery": (codes, codes.c.kind == "recovery", "cipher"),
+    }[secret]
+    with ward.books() as tx:
+        if secret == "recovery":
+            member = tx.execute(sa.select(passes.c.member_id).where(passes.c.id == key)).scalar_one()
+            mine &= codes.c.member_id == member
+        before = tx.execute(sa.select(table.c[column]).where(mine)).scalar_one()
+    ward.alter(table, mine, **{column: "v1.gone." + before.rpartition(".")[2]})
+    try:
+        found = examined(world, phone.holder).diagnoses
+        ward.sold(phone, pulled=False)
+        later = examined(world, phone.holder).diagnoses
+    finally:
+        ward.alter(table, mine, **{column: before})
+    assert found[0].code == "secrets-unopened"
+    assert "'gone'" in str(found[0].facts["why"])
+    assert [one.code for one in later if one.subject == "update"] == ["secrets-unopened"]
 
 
 def test_the_address_that_no_phone_reaches_comes_before_the_phone_that_never_came(ward: Ward) -> None:

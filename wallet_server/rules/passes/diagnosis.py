@@ -81,6 +81,8 @@ def _over(f: Case) -> Iterator[Diagnosis]:
 def _server(f: Case) -> Iterator[Diagnosis]:
     if f.unsignable is not None:
         yield _say("card-unsignable", "error", why=f.unsignable)
+    if f.unopened is not None:
+        yield _say("secrets-unopened", "error", why=f.unopened)
     yield from _certificate(f)
     yield from _works(f)
     if f.unreachable and not f.phones:
@@ -186,7 +188,7 @@ def _holders(f: Case) -> Iterator[Diagnosis]:
             yield _say(_DEPARTED.get(f.departed[1], "no-phone"), "warning", at=f.departed[0])
         elif f.served.seen_at is not None:
             yield _say("no-phone", "warning", at=f.served.seen_at)
-        elif f.unsignable is None:
+        elif f.unsignable is None and f.unopened is None:
             yield _say("never-registered", "warning", at=f.created_at)
         return
     doubted = [phone.suspect_at for phone in _ringable(f) if phone.suspect_at is not None]
@@ -225,7 +227,7 @@ def _pushed(f: Case) -> Iterator[Diagnosis]:
     sound = [phone for phone in _ringable(f) if phone.suspect_at is None]
     if served.seen >= served.number or not sound or _rest(f) is not None or f.papers.not_after <= f.at:
         return
-    if f.unsignable is not None:
+    if f.unsignable is not None or f.unopened is not None:
         return  # whoever came was turned away
     if served.rung < served.number:
         works = [work for work in (f.refresh, f.ring) if work is not None]
