@@ -21,7 +21,9 @@ from wallet_server.actions.programme import clock
 from wallet_server.actions.programme.programs import NewStore, found
 from wallet_server.actions.vendors import certificate_days
 from wallet_server.errors import NotFound
-from wallet_server.records.schema import accounts, codes, credential_sets, passes
+from wallet_server.records import jobs
+from wallet_server.records.schema import accounts, codes, credential_sets, passes, publications
+from wallet_server.records.schema import jobs as job_table
 from wallet_server.rules.passes.diagnosis import LEVELS
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
@@ -80,6 +82,23 @@ def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
     assert found[0].code == code, codes
     levels = [LEVELS.index(one.level) for one in found]
     assert levels == sorted(levels), "the worst first"
+
+
+@pytest.mark.parametrize(("kind", "code"), [("refresh", "publishing"), ("ring", "about-to-ring")])
+def test_what_a_worker_has_in_hand_for_long_is_not_called_done(ward: Ward, kind: str, code: str) -> None:
+    world, phone = ward.world, ward.sold(ward.held())
+    mine = (job_table.c.kind == kind) & (job_table.c.key == str(phone.holder.pass_id))
+    if kind == "refresh":
+        world.clock.forward(minutes=1)
+        world.sell(phone.holder, 1000)
+    else:
+        ward.sold(phone, pulled=False)
+        ward.alter(publications, publications.c.pass_id == phone.holder.pass_id, rung=0)
+        with ward.books() as tx:
+            jobs.put(tx, [jobs.Put("ring", str(phone.holder.pass_id), jobs.BULK, world.clock())])
+    world.clock.forward(minutes=10)
+    ward.alter(job_table, mine, leased_until=jobs.micros(world.clock() + timedelta(seconds=30)))
+    assert [one.code for one in examined(world, phone.holder).diagnoses if one.subject == "update"] == [code]
 
 
 @pytest.mark.parametrize("secret", ["certificate", "code", "recovery"])

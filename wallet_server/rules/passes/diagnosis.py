@@ -214,7 +214,7 @@ def _coming(f: Case) -> Iterator[Diagnosis]:
             yield _say("change-forgotten", "error")
         elif work is not None and work.due_at > f.at and not work.leased:
             yield _say("coalescing", "wait", until=work.due_at)
-        elif work is not None and f.at - work.due_at <= LATE:
+        elif work is not None and (work.leased or f.at - work.due_at <= LATE):
             yield _say("publishing", "wait")
     elif f.loud and work is not None:
         awaited = f.served.seen < f.served.number and bool(_ringable(f))
@@ -233,7 +233,9 @@ def _pushed(f: Case) -> Iterator[Diagnosis]:
         works = [work for work in (f.refresh, f.ring) if work is not None]
         if not works:
             yield _say("not-rung", "error", at=served.published_at)
-        elif served.of_version >= f.version and any(f.at - w.due_at <= LATE and not w.dead for w in works):
+        elif served.of_version >= f.version and any(
+            (w.leased or f.at - w.due_at <= LATE) and not w.dead for w in works
+        ):
             yield _say("about-to-ring", "wait", at=served.published_at)
         return
     at = served.pushed_at or served.published_at
