@@ -142,6 +142,14 @@ def _(ward: Ward) -> Holder:
     return ward.sold(ward.phone(ward.world.enrol(), "androidpass"), pulled=False).holder
 
 
+@leads_to("another-forgotten")
+def _(ward: Ward) -> Holder:
+    phone = ward.held()
+    other = ward.phone(phone.holder)
+    ward.refuse(410, "Unregistered", other, timestamp=ward.world.clock())
+    return ward.sold(phone).holder
+
+
 # --- certificate and push service --------------------------------------------------------------------------------
 
 

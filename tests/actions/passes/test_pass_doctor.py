@@ -84,6 +84,18 @@ def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
     assert levels == sorted(levels), "the worst first"
 
 
+def test_a_phone_that_was_forgotten_and_came_back_is_named_no_more(ward: Ward) -> None:
+    phone = ward.held()
+    other = ward.phone(phone.holder)
+    ward.refuse(410, "Unregistered", other, timestamp=ward.world.clock())
+    ward.sold(phone)
+    ward.apns.tell(None)
+    assert examined(ward.world, phone.holder).diagnoses[0].code == "another-forgotten"
+    ward.world.clock.forward(minutes=1)
+    other.add()
+    assert "another-forgotten" not in [one.code for one in examined(ward.world, phone.holder).diagnoses]
+
+
 @pytest.mark.parametrize(("kind", "code"), [("refresh", "publishing"), ("ring", "about-to-ring")])
 def test_what_a_worker_has_in_hand_for_long_is_not_called_done(ward: Ward, kind: str, code: str) -> None:
     world, phone = ward.world, ward.sold(ward.held())

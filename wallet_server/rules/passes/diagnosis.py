@@ -180,6 +180,7 @@ def _taken_since(f: Case, at: datetime) -> bool:
 
 
 _DEPARTED = {"removed": "removed", "gone": "token-gone", "refused": "token-forgotten"}
+_FORGOTTEN = ("gone", "refused", "evicted")
 
 
 def _holders(f: Case) -> Iterator[Diagnosis]:
@@ -199,6 +200,8 @@ def _holders(f: Case) -> Iterator[Diagnosis]:
         yield _say("android-alone", "warning" if behind else "hint", phones=len(f.phones))
     elif len(_ringable(f)) < len(f.phones):
         yield _say("android-too", "hint", phones=len(f.phones) - len(_ringable(f)))
+    if f.departed is not None and f.departed[1] in _FORGOTTEN and all(one.since <= f.departed[0] for one in f.phones):
+        yield _say("another-forgotten", "note", at=f.departed[0])
     if len(f.phones) > 1:
         yield _say("several-phones", "hint", phones=len(f.phones))
 
