@@ -17,7 +17,7 @@ from tests.world import NOON, PASS_TYPE, TEAM, Holder, World, founded
 from wallet_server.actions import keys
 from wallet_server.actions.passes import devices, pass_doctor
 from wallet_server.actions.passes.pass_doctor import Examined
-from wallet_server.actions.programme import clock
+from wallet_server.actions.programme import clock, programs
 from wallet_server.actions.programme.programs import NewStore, found
 from wallet_server.actions.vendors import certificate_days
 from wallet_server.errors import NotFound
@@ -82,6 +82,22 @@ def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
     assert found[0].code == code, codes
     levels = [LEVELS.index(one.level) for one in found]
     assert levels == sorted(levels), "the worst first"
+
+
+def test_after_a_restore_no_phone_is_taken_to_hold_what_the_backup_says(ward: Ward) -> None:
+    world, phone = ward.world, ward.sold(ward.held())
+    assert examined(world, phone.holder).diagnoses[0].code == "sound"
+    world.clock.forward(minutes=1)
+    programs.tell_every_phone(world.ctx)
+    assert examined(world, phone.holder).diagnoses[0].code != "sound", "it may show what came after the backup"
+    world.work()
+    assert examined(world, phone.holder).diagnoses[0].code == "just-pushed"
+    world.clock.forward(minutes=10)
+    assert examined(world, phone.holder).diagnoses[0].code == "pushed-not-fetched"
+    assert phone.ask() == [phone.holder.serial]
+    got = devices.fetch(world.ctx, PASS_TYPE, phone.holder.serial, phone.holder.token, phone.modified)
+    assert got.body is None
+    assert examined(world, phone.holder).diagnoses[0].code == "sound"
 
 
 def test_a_phone_that_was_forgotten_and_came_back_is_named_no_more(ward: Ward) -> None:
