@@ -132,6 +132,10 @@ def test_a_kind_of_key_that_nobody_knows_is_told_and_breaks_nothing(authority: A
     assert loaded(papers).pass_type == PASS_TYPE
 
 
-def test_a_password_in_another_encoding_is_a_wrong_one(authority: Authority) -> None:
-    latin = PASSWORD.decode().encode("latin-1")
-    assert codes(Upload(p12=p12(authority, PASSWORD, chain=True), password=latin)) == ["p12-unreadable"]
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le"])
+def test_a_password_in_another_encoding_is_a_wrong_one(authority: Authority, encoding: str) -> None:
+    """As in a file that another program has written; in UTF-16 every second byte is a NUL."""
+    for password in (PASSWORD, b"plain"):
+        other = password.decode().encode(encoding)
+        if other != password:
+            assert codes(Upload(p12=p12(authority, password, chain=True), password=other)) == ["p12-unreadable"]

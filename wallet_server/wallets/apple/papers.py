@@ -103,9 +103,11 @@ def _open_p12(raw: bytes, password: bytes | None, findings: list[Finding]) -> tu
         findings.append(Finding("error", "p12-too-large", "This file is too large to be a .p12 export."))
         return None
     try:
+        # What is not text in UTF-8 opens nothing, and the library does not bear it, least of all a NUL.
+        if password is not None and "\0" in password.decode("utf-8"):
+            raise ValueError("a NUL")
         found = pkcs12.load_pkcs12(raw, password or None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        # A TypeError is what the library makes of a password that is not UTF-8, as from a file of another encoding.
+    except (ValueError, UnsupportedAlgorithm):
         sentence = (
             "The .p12 file cannot be opened: give the password that was set when it was exported, and see that it is a "
             ".p12 file."
