@@ -98,6 +98,9 @@ def test_faults_of_the_strings(folder: Path) -> None:
         "points/strings/fr.toml:labels.tier": "This key is missing; add it.",
         "points/strings/en.toml:change_messages.points": "Write %@ exactly once: the phone puts the new value there.",
     }
+    edit(points / "strings" / "en.toml", "You have points", "%@ of 100 %: %d {unit}")
+    told = faults(folder)["points/strings/en.toml:change_messages.points"]
+    assert told == "Write no per cent sign but that of %@: a phone may put another value there."
     (points / "strings" / "en.toml").unlink()
     assert faults(folder)["points/strings/en.toml"].startswith("This file is missing")
     (points / "strings" / "en.toml").write_bytes(b"\xff\xfe")
