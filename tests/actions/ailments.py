@@ -26,6 +26,7 @@ from wallet_server.records.envelope import Keyring
 from wallet_server.records.passes import passes
 from wallet_server.records.schema import circuits, credential_sets, registrations, stores, tag_counters
 from wallet_server.records.schema import jobs as job_table
+from wallet_server.records.schema import passes as pass_table
 from wallet_server.wallets.port import Report, Stale
 
 Ailment = Callable[[Ward], Holder]
@@ -141,6 +142,14 @@ def _(ward: Ward) -> Holder:
     return ward.sold(ward.phone(ward.world.enrol(), "androidpass"), pulled=False).holder
 
 
+@leads_to("another-forgotten")
+def _(ward: Ward) -> Holder:
+    phone = ward.held()
+    other = ward.phone(phone.holder)
+    ward.refuse(410, "Unregistered", other, timestamp=ward.world.clock())
+    return ward.sold(phone).holder
+
+
 # --- certificate and push service --------------------------------------------------------------------------------
 
 
@@ -190,6 +199,14 @@ def _(ward: Ward) -> Holder:
 def _(ward: Ward) -> Holder:
     phone = ward.sold(ward.held())
     ward.unsignable(phone.holder)
+    return phone.holder
+
+
+@leads_to("secrets-unopened")
+def _(ward: Ward) -> Holder:
+    phone = ward.sold(ward.held())
+    elsewhere = Keyring({"k9": bytes(32)}).seal(phone.holder.token.encode(), f"pass-token:{phone.holder.serial}")
+    ward.alter(pass_table, pass_table.c.id == phone.holder.pass_id, token_cipher=elsewhere)
     return phone.holder
 
 

@@ -139,3 +139,8 @@ def test_a_fault_in_json_ends_with_status_1(folder: Path) -> None:
     told = json.loads(done.output)
     assert [one["path"] for one in told["files"]] == ["points/strings/en.toml"]
     assert [one["name"] for one in told["designs"]] == ["coupon"]
+
+
+def test_a_folder_without_a_design_is_named_as_it_was_given(tmp_path: Path) -> None:
+    told = run(str(tmp_path))
+    assert (told.exit_code, told.output.partition(": ")[0]) == (1, f"fault    {tmp_path}")

@@ -117,3 +117,25 @@ def test_nothing_that_is_brought_is_written_out(authority: Authority) -> None:
     for shown in (repr(upload), repr(papers)):
         assert "PRIVATE" not in shown
         assert "same" not in shown
+
+
+def test_a_kind_of_key_that_nobody_knows_is_told_and_breaks_nothing(authority: Authority) -> None:
+    rsa, strange = bytes.fromhex("06092a864886f70d010101"), bytes.fromhex("06092a864886f70d010163")
+    wwdr = x509.load_pem_x509_certificate(authority.wwdr()).public_bytes(Encoding.DER)
+    other = wwdr.replace(rsa, strange)
+    assert other != wwdr
+    bare = Upload(certificate=authority.leaf(), key=authority.key)
+    brought = Upload(certificate=authority.leaf(), key=authority.key, wwdr=other)
+    assert codes(brought) == ["issuer-signature"]
+    assert codes(bare, other) == ["wwdr-missing"]
+    papers, _ = examine(bare, NOW, known=[other, authority.wwdr()])
+    assert loaded(papers).pass_type == PASS_TYPE
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le"])
+def test_a_password_in_another_encoding_is_a_wrong_one(authority: Authority, encoding: str) -> None:
+    """As in a file that another program has written; in UTF-16 every second byte is a NUL."""
+    for password in (PASSWORD, b"plain"):
+        other = password.decode().encode(encoding)
+        if other != password:
+            assert codes(Upload(p12=p12(authority, password, chain=True), password=other)) == ["p12-unreadable"]

@@ -265,11 +265,13 @@ def test_the_design_speaks_where_the_alert_has_no_words(wallet: AppleWallet, car
 
 
 def test_a_single_one_is_not_called_as_several_are(wallet: AppleWallet, card: Card, identity: Identity) -> None:
-    def told(value: int) -> str:
-        balance = replace(card.balance, value=value, label={"fr": "Bulles", "en": "Bubbles"})
+    def told(value: int, unit: str = "Bulles") -> str:
+        balance = replace(card.balance, value=value, label={"fr": unit, "en": "Bubbles"})
         opened = open_pass(wallet.issue(replace(card, balance=balance), Alert("points", {}), identity, NOW).body)
         (text,) = {one["changeMessage"] for one in opened.fields().values() if "changeMessage" in one}
         return opened.files["fr.lproj/pass.strings"].decode("utf-16").partition(f'"{text}" = "')[2].partition('"')[0]
 
     assert told(2) == "Vous avez maintenant %@ bulles"
     assert told(1) == "Vous avez maintenant %@"
+    for unit in ("% de remise", "Points %d", "%@"):
+        assert told(2, unit) == "Vous avez maintenant %@", "a phone could take it for the place of another value"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,9 @@ def test_faults_of_the_strings(folder: Path) -> None:
         "points/strings/fr.toml:labels.tier": "This key is missing; add it.",
         "points/strings/en.toml:change_messages.points": "Write %@ exactly once: the phone puts the new value there.",
     }
+    edit(points / "strings" / "en.toml", "You have points", "%@ of 100 %: %d {unit}")
+    told = faults(folder)["points/strings/en.toml:change_messages.points"]
+    assert told == "Write no per cent sign but that of %@: a phone may put another value there."
     (points / "strings" / "en.toml").unlink()
     assert faults(folder)["points/strings/en.toml"].startswith("This file is missing")
     (points / "strings" / "en.toml").write_bytes(b"\xff\xfe")
@@ -179,6 +183,29 @@ def test_images_of_another_size_or_kind(folder: Path) -> None:
     assert "161 x 50" in found["points/apple/logo.png"]
 
 
+@pytest.mark.parametrize("harm", ["cut to its header", "cut in its pixels", "without its end", "one bit", "a length"])
+@pytest.mark.parametrize("name", ["apple/icon.png", "apple/logo@3x.png", "google/logo.png"])
+def test_a_damaged_image_is_no_image(folder: Path, name: str, harm: str) -> None:
+    file = folder / "points" / name
+    whole = file.read_bytes()
+    broken = bytearray(whole)
+    match harm:
+        case "cut to its header":
+            del broken[33:]
+        case "cut in its pixels":
+            del broken[len(broken) // 2 :]
+        case "without its end":
+            del broken[-12:]
+        case "one bit":
+            broken[len(broken) // 2] ^= 1
+        case "a length":
+            broken[33:37] = b"\xff\xff\xff\xff"
+    file.write_bytes(bytes(broken))
+    assert faults(folder) == {f"points/{name}": "This PNG image is damaged or cut off; export it again."}
+    file.write_bytes(whole)
+    assert load_designs(folder)
+
+
 def test_an_empty_or_absent_folder_is_said(tmp_path: Path) -> None:
     assert "No design" in next(iter(faults(tmp_path / "absent").values()))
     assert "No design" in next(iter(faults(tmp_path).values()))
@@ -188,7 +215,10 @@ def test_an_empty_or_absent_folder_is_said(tmp_path: Path) -> None:
 
 
 def png(width: int, height: int) -> bytes:
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", width, height) + bytes(9)
+    rows = zlib.compress((b"\0" + bytes(width)) * height)
+    chunks = [b"IHDR" + struct.pack(">II5B", width, height, 8, 0, 0, 0, 0), b"IDAT" + rows, b"IEND"]
+    framed = (struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
 def put(folder: Path, stem: str, width: int, height: int) -> None:

@@ -116,6 +116,8 @@ def _read(folder: Path, only: str | None) -> tuple[list[Design], Sequence[Fault]
 
 def _some(folder: Path, names: Sequence[str]) -> Designs:
     """The designs of these folders alone."""
+    if not names:
+        return load_designs(folder)
     with tempfile.TemporaryDirectory() as chosen:
         for name in names:
             (Path(chosen) / name).symlink_to((folder / name).absolute(), target_is_directory=True)

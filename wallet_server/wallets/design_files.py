@@ -70,6 +70,8 @@ Placements = list[Annotated[PlacementShape, BeforeValidator(lambda v: {"item": v
 def _with_one_value(message: str) -> str:
     if message.count("%@") != 1:
         raise ValueError("write %@ exactly once: the phone puts the new value there")
+    if message.count("%") > 1:
+        raise ValueError("write no per cent sign but that of %@: a phone may put another value there")
     return message
 
 

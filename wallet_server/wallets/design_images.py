@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -22,6 +23,7 @@ _MAX_BYTES = 1024 * 1024
 _FILE = re.compile(r"([a-zA-Z]+)(?:@([23])x)?\.png")
 _FOLDER = re.compile(rf"({LANGUAGE.pattern})\.lproj")
 _SCALES = ("", "@2x", "@3x")
+_DAMAGED = "This PNG image is damaged or cut off; export it again."
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ def read_emblem(folder: Traversable, faults: list[Fault]) -> bytes | None:
         measured = f"at least {EMBLEM} pixels; this one is {width} x {height}."
         faults.append(Fault(f"{folder.name}/google/logo.png", f"The logo for Google Wallet is a square of {measured}"))
         return None
+    if not _is_whole(raw):
+        faults.append(Fault(f"{folder.name}/google/logo.png", _DAMAGED))
+        return None
     return raw
 
 
@@ -122,7 +127,24 @@ def _file_fault(name: str, raw: bytes, head: DesignShape) -> str | None:
     if len(raw) < 33 or raw[:8] != b"\x89PNG\r\n\x1a\n" or raw[12:16] != b"IHDR":
         return "This is not a PNG image; export it as PNG."
     size: tuple[int, int] = struct.unpack(">II", raw[16:24])
-    return _size_fault(named[1], int(named[2] or 1), size, head)
+    return _size_fault(named[1], int(named[2] or 1), size, head) or (None if _is_whole(raw) else _DAMAGED)
+
+
+def _is_whole(raw: bytes) -> bool:
+    """Whether every chunk of a PNG is there, up to the last, and is what its check sum says (PNG, 5.3): a phone shows
+    nothing of a file that was cut off or altered on its way here, and refuses a pass whose icon is one."""
+    at, drawn = 8, False
+    while at + 12 <= len(raw):
+        (size,) = struct.unpack_from(">I", raw, at)
+        end = at + 12 + size
+        if end > len(raw) or zlib.crc32(raw[at + 4 : end - 4]) != int.from_bytes(raw[end - 4 : end]):
+            return False
+        kind = raw[at + 4 : at + 8]
+        drawn = drawn or kind == b"IDAT"
+        if kind == b"IEND":
+            return drawn
+        at = end
+    return False
 
 
 def _size_fault(stem: str, scale: int, size: tuple[int, int], head: DesignShape) -> str | None:

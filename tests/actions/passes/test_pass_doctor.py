@@ -17,12 +17,14 @@ from tests.world import NOON, PASS_TYPE, TEAM, Holder, World, founded
 from wallet_server.actions import keys
 from wallet_server.actions.passes import devices, pass_doctor
 from wallet_server.actions.passes.pass_doctor import Examined
-from wallet_server.actions.programme import clock
+from wallet_server.actions.programme import clock, programs
 from wallet_server.actions.programme.programs import NewStore, found
 from wallet_server.actions.purse import coupons, granting
 from wallet_server.actions.vendors import certificate_days
 from wallet_server.errors import NotFound
-from wallet_server.records.schema import accounts, members
+from wallet_server.records import jobs
+from wallet_server.records.schema import accounts, codes, credential_sets, members, passes, publications
+from wallet_server.records.schema import jobs as job_table
 from wallet_server.rules.passes.diagnosis import LEVELS
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
@@ -81,6 +83,78 @@ def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
     assert found[0].code == code, codes
     levels = [LEVELS.index(one.level) for one in found]
     assert levels == sorted(levels), "the worst first"
+
+
+def test_after_a_restore_no_phone_is_taken_to_hold_what_the_backup_says(ward: Ward) -> None:
+    world, phone = ward.world, ward.sold(ward.held())
+    assert examined(world, phone.holder).diagnoses[0].code == "sound"
+    world.clock.forward(minutes=1)
+    programs.tell_every_phone(world.ctx)
+    assert examined(world, phone.holder).diagnoses[0].code != "sound", "it may show what came after the backup"
+    world.work()
+    assert examined(world, phone.holder).diagnoses[0].code == "just-pushed"
+    world.clock.forward(minutes=10)
+    assert examined(world, phone.holder).diagnoses[0].code == "pushed-not-fetched"
+    assert phone.ask() == [phone.holder.serial]
+    got = devices.fetch(world.ctx, PASS_TYPE, phone.holder.serial, phone.holder.token, phone.modified)
+    assert got.body is None
+    assert examined(world, phone.holder).diagnoses[0].code == "sound"
+
+
+def test_a_phone_that_was_forgotten_and_came_back_is_named_no_more(ward: Ward) -> None:
+    phone = ward.held()
+    other = ward.phone(phone.holder)
+    ward.refuse(410, "Unregistered", other, timestamp=ward.world.clock())
+    ward.sold(phone)
+    ward.apns.tell(None)
+    assert examined(ward.world, phone.holder).diagnoses[0].code == "another-forgotten"
+    ward.world.clock.forward(minutes=1)
+    other.add()
+    assert "another-forgotten" not in [one.code for one in examined(ward.world, phone.holder).diagnoses]
+
+
+@pytest.mark.parametrize(("kind", "code"), [("refresh", "publishing"), ("ring", "about-to-ring")])
+def test_what_a_worker_has_in_hand_for_long_is_not_called_done(ward: Ward, kind: str, code: str) -> None:
+    world, phone = ward.world, ward.sold(ward.held())
+    mine = (job_table.c.kind == kind) & (job_table.c.key == str(phone.holder.pass_id))
+    if kind == "refresh":
+        world.clock.forward(minutes=1)
+        world.sell(phone.holder, 1000)
+    else:
+        ward.sold(phone, pulled=False)
+        ward.alter(publications, publications.c.pass_id == phone.holder.pass_id, rung=0)
+        with ward.books() as tx:
+            jobs.put(tx, [jobs.Put("ring", str(phone.holder.pass_id), jobs.BULK, world.clock())])
+    world.clock.forward(minutes=10)
+    ward.alter(job_table, mine, leased_until=jobs.micros(world.clock() + timedelta(seconds=30)))
+    assert [one.code for one in examined(world, phone.holder).diagnoses if one.subject == "update"] == [code]
+
+
+@pytest.mark.parametrize("secret", ["certificate", "code", "recovery"])
+def test_whatever_secret_does_not_open_no_phone_is_blamed(ward: Ward, secret: str) -> None:
+    world, phone = ward.world, ward.sold(ward.held())
+    assert examined(world, phone.holder).diagnoses[0].code == "sound"
+    key = phone.holder.pass_id
+    table, mine, column = {
+        "certificate": (credential_sets, credential_sets.c.id == world.credential_set, "key_cipher"),
+        "code": (codes, codes.c.pass_id == key, "cipher"),
+        "recovery": (codes, codes.c.kind == "recovery", "cipher"),
+    }[secret]
+    with ward.books() as tx:
+        if secret == "recovery":
+            member = tx.execute(sa.select(passes.c.member_id).where(passes.c.id == key)).scalar_one()
+            mine &= codes.c.member_id == member
+        before = tx.execute(sa.select(table.c[column]).where(mine)).scalar_one()
+    ward.alter(table, mine, **{column: "v1.gone." + before.rpartition(".")[2]})
+    try:
+        found = examined(world, phone.holder).diagnoses
+        ward.sold(phone, pulled=False)
+        later = examined(world, phone.holder).diagnoses
+    finally:
+        ward.alter(table, mine, **{column: before})
+    assert found[0].code == "secrets-unopened"
+    assert "'gone'" in str(found[0].facts["why"])
+    assert [one.code for one in later if one.subject == "update"] == ["secrets-unopened"]
 
 
 def test_the_address_that_no_phone_reaches_comes_before_the_phone_that_never_came(ward: Ward) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import World
+from wallet_server.actions import overview
 from wallet_server.actions.counter import till
+from wallet_server.actions.passes import pass_doctor
 from wallet_server.actions.people import enrol, journal
 from wallet_server.errors import NotFound
+from wallet_server.records.schema import codes
 from wallet_server.rules import sentences
 
 
@@ -37,6 +41,23 @@ def test_by_address_by_card_by_id_and_the_newest(world: World, monkeypatch: pyte
     (entry,) = rest.entries
     assert (entry.email, entry.balances["points"], entry.last_visit) == ("marie@example.com", 12, world.clock())
     assert entry.card == end_of_code(first.code)
+
+
+def test_a_code_that_does_not_open_leaves_a_card_without_a_name_and_closes_no_page(world: World) -> None:
+    """Whoever looks for the reason needs these pages."""
+    lost, other = world.enrol(), world.enrol()
+    for holder in (lost, other):
+        world.sell(holder, 1200)
+    with world.ctx.change() as tx:
+        mine = sa.update(codes).where(codes.c.pass_id == lost.pass_id).values(cipher="v1.gone.AAAA")
+        assert tx.execute(mine).rowcount == 1
+    named = {one.member.public_id: one.card for one in journal.search(world.ctx, world.merchant, "").entries}
+    assert named == {lost.member: "", other.member: end_of_code(other.code)}
+    guests = {one.visit.member_id: one.card for one in overview.today(world.ctx, world.merchant).guests}
+    assert guests == {lost.member_id: "", other.member_id: end_of_code(other.code)}
+    assert journal.portrait(world.ctx, world.merchant, lost.member).balances["points"] == 12
+    chart = pass_doctor.examine(world.ctx, world.merchant, lost.member)
+    assert chart.cards[0].diagnoses[0].code == "secrets-unopened"
 
 
 def end_of_code(code: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -199,6 +200,14 @@ def test_what_is_wrong_with_the_settings_certificate_is_said_and_stops_nothing(w
     assert "PRIVATE" not in str(lines)
     assert current(world) == before
     assert [one.code for one in given_papers.look_at(world.ctx)] == ["wwdr-missing", "key-mismatch"]
+
+
+def test_a_password_of_the_settings_that_is_no_text_stops_nothing(world: World) -> None:
+    before = current(world)
+    given(world, apple_p12=b"no export", apple_password=os.fsdecode(b"s\xe9same"))
+    assert given_papers.take_in(world.ctx) is False
+    assert current(world) == before
+    assert "p12-unreadable" in [one.code for one in given_papers.look_at(world.ctx)]
 
 
 def test_settings_read_pem_base64_and_der_files(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ which one change may raise an alert, publishes it with its update tag, and only 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.passes import reissuing
@@ -44,6 +46,7 @@ PASS_FILE = "application/vnd.apple.pkpass"  # noqa: S105 - a media type, not a s
 AWAIT_FETCH = timedelta(hours=24)
 """How long a further alert waits for a phone to fetch the version of the one before."""
 _POINTS: frozenset[Facet] = frozenset({"points"})
+_log = structlog.get_logger("cards")
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,20 @@ def serve(ctx: Context, tx: Tx, row: PassRow, publication: Publication) -> tuple
     kept_as = shelf_key(row.id, publication.number, row.credential_set_id, signed_by)
     ctx.signed.put(kept_as, issued.body, (row.pass_type, row.serial))
     return issued.body, issued.media_type
+
+
+def serve_together(
+    ctx: Context, tx: Tx, rows: Sequence[PassRow], served: Mapping[int, Publication]
+) -> tuple[bytes, ...]:
+    """The bytes of the first of these passes and of those beside it that can be signed: what is wrong with a coupon
+    keeps nobody from the card. Raises as `serve` does, for the first."""
+    bodies = [serve(ctx, tx, rows[0], served[rows[0].id])[0]]
+    for row in rows[1:]:
+        try:
+            bodies.append(serve(ctx, tx, row, served[row.id])[0])
+        except Misconfigured as fault:
+            _log.warning("left out of a bundle", pass_id=row.public_id, why=fault.sentence)
+    return tuple(bodies)
 
 
 def serve_sheet(ctx: Context, sheet: Sheet) -> bytes:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from wallet_server.actions.context import Context
 from wallet_server.actions.operating import doctor
 from wallet_server.actions.passes import cards, pushed
+from wallet_server.actions.vendors import credentials as vault
 from wallet_server.errors import Misconfigured
 from wallet_server.records import clocks, limits, parties
 from wallet_server.records.announcing.announcements import SHOWN
@@ -23,7 +24,7 @@ from wallet_server.records.people import members
 from wallet_server.records.people.members import PROMOTIONS
 from wallet_server.records.purse import coupons
 from wallet_server.records.scope import Scope
-from wallet_server.records.vendors import vendors
+from wallet_server.records.vendors import credentials, vendors
 from wallet_server.records.vendors.vendors import ClassKey
 from wallet_server.rules.announcing import alert_budget
 from wallet_server.rules.passes.card import ALERT_ORDER, card_from_json
@@ -154,6 +155,7 @@ def _case(
         push_kept=timedelta(hours=ctx.settings.apns_expiration_hours),
         given=_given(tx, whose, copy, served, now) if ctx.pushes(copy.wallet) else None,
         unsignable=None if ctx.pushes(copy.wallet) else _unsignable(ctx, served),
+        unopened=None if ctx.pushes(copy.wallet) else _unopened(ctx, tx, copy, served),
     )
 
 
@@ -165,6 +167,20 @@ def _unsignable(ctx: Context, served: Publication) -> str | None:
     except Misconfigured as fault:
         return fault.sentence
     return next((one.sentence for one in card_faults(card, design, cards.alert_of(served.alert))), None)
+
+
+def _unopened(ctx: Context, tx: Tx, copy: Copy, served: Publication) -> str | None:
+    """The first secret of a valid card that this server cannot open: whoever fetches it is turned away."""
+    if copy.state != passes.ACTIVE:
+        return None
+    (row,) = passes.passes_by_id(tx, [copy.id])
+    try:
+        vault.private_key(ctx, credentials.credential_set(tx, copy.credential_set_id))
+        cards.identity(ctx, tx, row)
+        cards.card(ctx, tx, row, served)
+    except Misconfigured as fault:
+        return fault.sentence
+    return None
 
 
 def _given(tx: Tx, whose: Whose, copy: Copy, served: Publication, now: datetime) -> Given:

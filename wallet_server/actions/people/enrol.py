@@ -244,8 +244,7 @@ def bundle(ctx: Context, token: str) -> tuple[bytes, str, datetime]:
         beside = [one for one in good if one.id != row.id and one.wallet == row.wallet]
         rows = [row, *beside[-(MAX_BUNDLE - 1) :]]
         served = passes.published(tx, [one.id for one in rows])
-        bodies = [cards.serve(ctx, tx, one, served[one.id])[0] for one in rows]
-        issued = ctx.wallets[row.wallet].bundle(bodies)
+        issued = ctx.wallets[row.wallet].bundle(cards.serve_together(ctx, tx, rows, served))
     return issued.body, issued.media_type, max(one.last_modified for one in served.values())
 
 

@@ -26,7 +26,7 @@ def given(ctx: Context) -> Upload | None:
         key=said.apple_key or b"",
         p12=said.apple_p12 or b"",
         wwdr=said.apple_wwdr or b"",
-        password=said.apple_password.encode() if said.apple_password else None,
+        password=said.apple_password.encode(errors="surrogateescape") if said.apple_password else None,
     )
     return found if found.certificate or found.key or found.p12 else None
 

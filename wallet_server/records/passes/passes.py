@@ -380,12 +380,12 @@ def newest_tag(tx: Tx, pass_type: str) -> int:
 
 
 def ring_everybody(tx: Tx) -> None:
-    """Every card is to be told of anew under a fresh tag, whatever the phones believe that they hold. Locks them all,
-    in the order of the passes' keys."""
+    """Every card is to be told of anew under a fresh tag, whatever the phones believe that they hold; and until one has
+    asked again, nobody knows what they show. Locks them all, in the order of the passes' keys."""
     below = sa.case((publications.c.rung > 0, 0), else_=publications.c.rung) - 1
     ordered = sa.select(publications.c.pass_id).order_by(publications.c.pass_id).with_for_update(key_share=True)
     held = publications.c.pass_id.in_(ordered.scalar_subquery())
-    tx.execute(sa.update(publications).where(held).values(rung=below, tagged=0))
+    tx.execute(sa.update(publications).where(held).values(rung=below, tagged=0, seen=0))
 
 
 def ring_again(tx: Tx, pass_id: int, *, new_tag: bool) -> None:

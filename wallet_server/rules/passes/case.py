@@ -118,7 +118,7 @@ class Case:
     records do not tell); `unreachable`: the public address of this service is none that phones reach; `push_kept`: how
     long the push service keeps a push for a phone that is off; `given`: a vendor holds the card, no phone registers;
     `coupon`: it is none, but a coupon beside one; `unsignable` is what keeps its published version from being
-    signed."""
+    signed, `unopened` what keeps this server from opening the secrets that go into it."""
 
     at: datetime
     state: str
@@ -147,6 +147,7 @@ class Case:
     given: Given | None = None
     coupon: bool = False
     unsignable: str | None = None
+    unopened: str | None = None
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ def _over(f: Case) -> Iterator[Diagnosis]:
 def _server(f: Case) -> Iterator[Diagnosis]:
     if f.unsignable is not None:
         yield _say("card-unsignable", "error", why=f.unsignable)
+    if f.unopened is not None:
+        yield _say("secrets-unopened", "error", why=f.unopened)
     yield from _certificate(f)
     yield from _works(f)
     if f.unreachable and not f.phones:
@@ -178,6 +180,7 @@ def _taken_since(f: Case, at: datetime) -> bool:
 
 
 _DEPARTED = {"removed": "removed", "gone": "token-gone", "refused": "token-forgotten"}
+_FORGOTTEN = ("gone", "refused", "evicted")
 
 
 def _holders(f: Case) -> Iterator[Diagnosis]:
@@ -186,7 +189,7 @@ def _holders(f: Case) -> Iterator[Diagnosis]:
             yield _say(_DEPARTED.get(f.departed[1], "no-phone"), "warning", at=f.departed[0])
         elif f.served.seen_at is not None:
             yield _say("no-phone", "warning", at=f.served.seen_at)
-        elif f.unsignable is None:
+        elif f.unsignable is None and f.unopened is None:
             yield _say("never-registered", "warning", at=f.created_at)
         return
     doubted = [phone.suspect_at for phone in _ringable(f) if phone.suspect_at is not None]
@@ -197,6 +200,8 @@ def _holders(f: Case) -> Iterator[Diagnosis]:
         yield _say("android-alone", "warning" if behind else "hint", phones=len(f.phones))
     elif len(_ringable(f)) < len(f.phones):
         yield _say("android-too", "hint", phones=len(f.phones) - len(_ringable(f)))
+    if f.departed is not None and f.departed[1] in _FORGOTTEN and all(one.since <= f.departed[0] for one in f.phones):
+        yield _say("another-forgotten", "note", at=f.departed[0])
     if len(f.phones) > 1:
         yield _say("several-phones", "hint", phones=len(f.phones))
 
@@ -212,7 +217,7 @@ def _coming(f: Case) -> Iterator[Diagnosis]:
             yield _say("change-forgotten", "error")
         elif work is not None and work.due_at > f.at and not work.leased:
             yield _say("coalescing", "wait", until=work.due_at)
-        elif work is not None and f.at - work.due_at <= LATE:
+        elif work is not None and (work.leased or f.at - work.due_at <= LATE):
             yield _say("publishing", "wait")
     elif f.loud and work is not None:
         awaited = f.served.seen < f.served.number and bool(_ringable(f))
@@ -225,13 +230,15 @@ def _pushed(f: Case) -> Iterator[Diagnosis]:
     sound = [phone for phone in _ringable(f) if phone.suspect_at is None]
     if served.seen >= served.number or not sound or _rest(f) is not None or f.papers.not_after <= f.at:
         return
-    if f.unsignable is not None:
+    if f.unsignable is not None or f.unopened is not None:
         return  # whoever came was turned away
     if served.rung < served.number:
         works = [work for work in (f.refresh, f.ring) if work is not None]
         if not works:
             yield _say("not-rung", "error", at=served.published_at)
-        elif served.of_version >= f.version and any(f.at - w.due_at <= LATE and not w.dead for w in works):
+        elif served.of_version >= f.version and any(
+            (w.leased or f.at - w.due_at <= LATE) and not w.dead for w in works
+        ):
             yield _say("about-to-ring", "wait", at=served.published_at)
         return
     at = served.pushed_at or served.published_at

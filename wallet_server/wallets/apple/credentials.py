@@ -310,7 +310,7 @@ def _chain(leaf: x509.Certificate, wwdr: x509.Certificate) -> Iterator[Finding]:
         return
     try:
         leaf.verify_directly_issued_by(wwdr)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         sentence = "The WWDR intermediate has the right name but did not sign the pass certificate. "
         yield Finding("error", "issuer-signature", sentence + _G4)
 

@@ -174,10 +174,12 @@ def _message(card: Card, alert: Alert, design: Design) -> Texts:
 
 def _with_unit(text: str, card: Card, language: str) -> str:
     """The design's words with the currency's own name for several; inside a sentence it is written small, but for
-    abbreviations. A single one goes without: a card knows no name for it."""
-    if card.balance.iso is None and card.stamps is None and plural(language, card.balance.value) == "one":
-        return text.replace(" {unit}", "").replace("{unit}", "")
+    abbreviations. A single one goes without: a card knows no name for it. So does a name with a per cent sign, which
+    could be taken for a further place of a value."""
     unit = card.balance.label.get(language, "")
+    single = card.balance.iso is None and card.stamps is None and plural(language, card.balance.value) == "one"
+    if single or "%" in unit:
+        return text.replace(" {unit}", "").replace("{unit}", "")
     small = unit[:1].lower() + unit[1:] if unit[1:2].islower() else unit
     return text.replace("{unit}", small)
 

@@ -103,6 +103,9 @@ def _open_p12(raw: bytes, password: bytes | None, findings: list[Finding]) -> tu
         findings.append(Finding("error", "p12-too-large", "This file is too large to be a .p12 export."))
         return None
     try:
+        # What is not text in UTF-8 opens nothing, and the library does not bear it, least of all a NUL.
+        if password is not None and "\0" in password.decode("utf-8"):
+            raise ValueError("a NUL")
         found = pkcs12.load_pkcs12(raw, password or None)
     except (ValueError, UnsupportedAlgorithm):
         sentence = (
@@ -161,7 +164,7 @@ def _issuer(certificate: bytes, candidates: Sequence[bytes]) -> bytes:
             continue
         try:
             leaf.verify_directly_issued_by(found)
-        except (InvalidSignature, ValueError, TypeError):
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
             continue
         return one
     return b""
