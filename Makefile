@@ -28,6 +28,7 @@ test: lint ## Run every check and every test, on SQLite and on PostgreSQL
 	@echo "==> tests: rules to records, then whole journeys over the wire"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5
 
+quick: export WALLET_TEST_QUICK := 1
 quick: ## Run the quick half of the tests only, on SQLite
 	@$(SETUP) test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not story and not slow and not server" $(SLOW:%=--ignore=tests/%)

@@ -21,6 +21,7 @@ import hypothesis
 import pytest
 
 from tests import rsa_keys
+from tests.examples import QUICK, examples
 from tests.postgres import GIVEN, MISSING, NoPostgres, Session, quick_folder
 
 KINDS = ("sqlite", "postgresql")
@@ -34,11 +35,12 @@ ROOM_BYTES = 4 << 30
 
 # No deadline: a shared machine sometimes loses a core. The same examples every time in continuous integration.
 # Half of the usual number, so that the whole run stays short; `WALLET_TEST_ALL=1` tries as many as usual.
+# The quick half tries a quarter.
 hypothesis.settings.register_profile(
     "suite",
     deadline=None,
     derandomize=bool(os.environ.get("CI")),
-    max_examples=100 if os.environ.get("WALLET_TEST_ALL") else 50,
+    max_examples=examples(100 if os.environ.get("WALLET_TEST_ALL") else 50),
 )
 hypothesis.settings.load_profile("suite")
 
@@ -107,6 +109,8 @@ def databases(config: pytest.Config, folder: Path) -> Iterator[NewDatabase]:
             if migrated:
                 shutil.copyfile(_migrated_file(session), file)
             return f"sqlite:///{file}"
+        if os.environ.get(QUICK):
+            pytest.fail("The quick half starts no database server: name the kind among the test's parameters.")
         try:
             made.append(session.create(session.template(_migrate) if migrated else None))
         except NoPostgres as fault:
@@ -160,6 +164,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[SESSION].end()
 
 
+YOUNG = 20_000
+"""So many new objects, and not 700, before it is looked for garbage among them: hardly any of a test's is in a ring."""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """What collecting makes stays to the end of the run: to look through it for garbage again and again, meanwhile and
@@ -170,6 +178,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(YOUNG, 20, 50)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

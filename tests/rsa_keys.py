@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -26,12 +27,31 @@ def share(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     os.environ[FOLDER] = str(folder)
     rsa.generate_private_key = _from_ring(folder, rsa.generate_private_key)  # type: ignore[assignment]
+    for read in ("load_pem_private_key", "load_der_private_key"):
+        setattr(serialization, read, _checked_once(getattr(serialization, read)))
 
 
 def shared() -> None:
     """The same in a process that was started, if whoever started it shares."""
     if folder := os.environ.get(FOLDER):
         share(Path(folder))
+
+
+def _checked_once(read: Callable[..., Any]) -> Callable[..., Any]:
+    """To check that a key's primes are primes takes longer than all else about it, and the ring's keys come again and
+    again: what this process has read and found good it reads without that check."""
+    good: set[tuple[bytes, bytes | None]] = set()
+
+    def checked(data: bytes, password: bytes | None, backend: object = None, **more: bool) -> Any:
+        known = bytes(data), password
+        if known in good:
+            more["unsafe_skip_rsa_key_validation"] = True
+        key = read(data, password, backend, **more)
+        if not more:
+            good.add(known)
+        return key
+
+    return checked
 
 
 def _from_ring(folder: Path, make: Callable[..., rsa.RSAPrivateKey]) -> Callable[..., rsa.RSAPrivateKey]:

@@ -20,6 +20,7 @@ from typing import Any
 
 import flask
 import flask.testing
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
@@ -358,14 +359,44 @@ def founded(
     database = _database(plain)
     ctx = Context(plain, database, Keyring.parse(SECRET_KEYS), clock, wallets={"apple": told}, designs=designs())
     try:
-        credential_set = _add_credentials(ctx)
-        who = programs.found(ctx, "Boulangerie", NewStore("Centre", latitude=48.8, longitude=2.3))
-        made = programs.create_programme(
-            ctx, who.account_id, who.merchant_id, document or default_document("Boulangerie"), credential_set
-        )
-        yield World(ctx, clock, told, who, made["programme"], made["join_code"], credential_set)
+        yield World(ctx, clock, told, *_foundation(ctx, document or default_document("Boulangerie"), repr(more)))
     finally:
         database.close()
+
+
+Foundation = tuple[Founded, str, str, int]
+"""What a `World` knows of its merchant: the keys, the programme, its join code and the set of credentials."""
+_STOOD: dict[tuple[str, str], tuple[bytes, bytes, Foundation]] = {}
+"""By the document and the settings: the file before, the file afterwards, and what is known of the merchant."""
+MOST_STOOD = 40
+
+
+def _foundation(ctx: Context, document: Mapping[str, Any], more: str) -> Foundation:
+    """The merchant, founded. On SQLite the same founding on the same empty database is done once for each test process,
+    and its file copied from then on."""
+    address = make_url(ctx.settings.database)
+    asked_for = orjson.dumps(document).decode(), more
+    if address.get_backend_name() != "sqlite" or (asked_for not in _STOOD and len(_STOOD) == MOST_STOOD):
+        return _laid(ctx, document)
+    file = Path(str(address.database))
+    before = file.read_bytes()
+    if asked_for not in _STOOD:
+        foundation = _laid(ctx, document)
+        ctx.database.close()  # the last connection takes the write-ahead log into the file
+        _STOOD[asked_for] = before, file.read_bytes(), foundation
+        return foundation
+    empty, stood, foundation = _STOOD[asked_for]
+    if before != empty:
+        return _laid(ctx, document)
+    file.write_bytes(stood)
+    return foundation
+
+
+def _laid(ctx: Context, document: Mapping[str, Any]) -> Foundation:
+    credential_set = _add_credentials(ctx)
+    who = programs.found(ctx, "Boulangerie", NewStore("Centre", latitude=48.8, longitude=2.3))
+    made = programs.create_programme(ctx, who.account_id, who.merchant_id, document, credential_set)
+    return who, made["programme"], made["join_code"], credential_set
 
 
 _AT: dict[str, Settings] = {}

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.records.booking import CURRENCIES, Books, LotRow
 from tests.world import World
 from wallet_server.errors import Conflict
@@ -153,7 +154,7 @@ def _play(books: Books, steps: list[tuple]) -> None:
     assert set(totals.values()) <= {0}
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @example(DEBT_REPAID)
 @example(FIRST_TO_EXPIRE_FIRST)
 @example(EXPIRED_BESIDE_A_DEBT)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import NewDatabase
+from tests.examples import examples
 from tests.records.booking import CURRENCIES, Books
 from tests.world import World, founded
 from wallet_server.actions.operating import upkeep
@@ -249,7 +250,7 @@ def light_world(new_database: NewDatabase, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(STEPS, min_size=4, max_size=16))
 def test_balance_postings_and_lots_are_what_is_reckoned_beside_them(light_world: World, steps: list[tuple]) -> None:
     _play(light_world, steps)

@@ -80,6 +80,7 @@ def event(before: Before, key: int, number: int, kind: str, value_minor: int, at
     before.add("coupon_events", **said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_who_owes_the_coupons_of_before_is_found(new_database: NewDatabase, kind: str) -> None:
     url = new_database(kind, migrated=False)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.world import NOON, World, together
 from tests.world import settings as world_settings
 from wallet_server.records import jobs
@@ -230,7 +231,7 @@ class _RolledBack(Exception):
     pass
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(STEPS)
 def test_no_wish_is_ever_forgotten(database: Database, steps: list[tuple[str, int | None]]) -> None:
     with pytest.raises(_RolledBack), database.change() as tx:  # noqa: PT012 - the whole test runs inside

@@ -8,6 +8,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.books.booked import LOTS, SALES, Flow, Reckoning, Subject, Terms, cohorts, history, movement
 from wallet_server.rules.books.liability import Worth
 from wallet_server.rules.books.redemption import Cell
@@ -81,7 +82,7 @@ FLOWS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(FLOWS, st.integers(1, 25))
 def test_every_view_of_the_same_flows_agrees(flows: list[Flow], since: int) -> None:
     before = [one for one in flows if one.month < since]

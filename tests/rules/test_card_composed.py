@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.passes.card import Card, card_from_json, card_to_json
 from wallet_server.rules.passes.compose import Holding, Store, compose
 from wallet_server.rules.programme.program import Programme, default_document, parse
@@ -226,7 +227,7 @@ def test_the_fingerprint_is_the_same_in_another_process() -> None:
     assert len(prints.pop().strip()) == 64
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     points=st.integers(0, 2**53),
     status=st.integers(0, 2000),

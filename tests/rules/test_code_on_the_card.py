@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.errors import Invalid
 from wallet_server.rules.counter import codes
 from wallet_server.rules.counter.codes import (
@@ -66,7 +67,7 @@ def test_a_printed_code_is_read_for_ever() -> None:
     assert write(CARD) == PRINTED
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(code=anything)
 def test_what_is_written_is_read_and_fits_a_small_symbol(code: Code) -> None:
     text = write(code)
@@ -76,7 +77,7 @@ def test_what_is_written_is_read_and_fits_a_small_symbol(code: Code) -> None:
     assert text.startswith("L1.")
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(code=anything, data=st.data())
 def test_lower_case_blanks_and_confused_letters_are_forgiven(code: Code, data: st.DataObject) -> None:
     alike = {"0": "0Oo", "1": "1IiLl"}
@@ -109,7 +110,7 @@ def test_every_swap_of_neighbours_is_noticed(code: Code) -> None:
             assert refused(swapped), swapped
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(code=anything, data=st.data())
 @example(code=CARD, data=None)
 def test_any_two_wrong_characters_are_noticed(code: Code, data: st.DataObject | None) -> None:
@@ -269,7 +270,7 @@ def test_a_signed_code_is_verified_with_the_public_key_alone_for_ever() -> None:
     assert codes.signed_bytes(code) == b"L1.7K3QZD.1.4MJ8K2V9QH0TXW3E.1"
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(code=unsigned, key=st.integers(1, 1023), data=st.data())
 def test_whatever_is_changed_in_a_signed_code_is_noticed(code: Code, key: int, data: st.DataObject) -> None:
     signed_code = sign(code, codes.key_id(key))

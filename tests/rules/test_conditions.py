@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.errors import Invalid
 from wallet_server.rules.conditions import conditions
 from wallet_server.rules.conditions.conditions import EVENT, SALE, Refused, Unanswerable
@@ -208,7 +209,7 @@ walks = st.tuples(st.sampled_from(["exists", "all"]), written("truth", 2, "one")
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(text=st.one_of(written("truth", 3, None), walks), facts=contexts)
 def test_another_library_answers_the_same(text: str, facts: Facts) -> None:
     """The Rust library answers what we accept as we do, and has no answer where we have none."""

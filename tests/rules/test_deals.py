@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.baskets.baskets import Basket, Line, State
 from wallet_server.rules.baskets.deal_sentences import hint_sentence
 from wallet_server.rules.baskets.deals import Deals, Dealt, deals_of, net_lines, parted
@@ -177,7 +178,7 @@ ways = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(baskets, ways)
 def test_no_line_is_ever_overdrawn_and_pieces_only_grow(lines: list[Line], given_ways: list[dict[str, Any]]) -> None:
     found = dealt(lines, *given_ways)
@@ -192,7 +193,7 @@ def test_no_line_is_ever_overdrawn_and_pieces_only_grow(lines: list[Line], given
             assert 1000 * count <= lines[number - 1].quantity_milli
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 10**6), min_size=1, max_size=9))
 def test_parts_are_the_whole(total: int, shares: list[int]) -> None:
     total = min(total, sum(shares))

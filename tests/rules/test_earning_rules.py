@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.errors import Invalid
 from wallet_server.rules.baskets.baskets import MAX_AMOUNT, MAX_LINES, Award, Basket, Line, State
 from wallet_server.rules.baskets.earning import add_months, explain
@@ -105,7 +106,7 @@ def test_goods_taken_back_count_against_the_sale() -> None:
     assert earned([line(150), line(150), line(-150)], scope="line", rounding="up") == 2
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(lines=st.lists(amounts, max_size=8), rule=rules)
 def test_never_below_zero_and_the_order_of_the_lines_is_nothing(lines: list[int], rule: dict[str, Any]) -> None:
     forth = earned([line(amount) for amount in lines], **rule)
@@ -114,13 +115,13 @@ def test_never_below_zero_and_the_order_of_the_lines_is_nothing(lines: list[int]
     assert forth >= 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(bought=st.lists(st.integers(1, 100_000), min_size=1, max_size=6), rule=rules)
 def test_bought_and_taken_back_in_one_sale_cancel_exactly(bought: list[int], rule: dict[str, Any]) -> None:
     assert earned([line(amount) for amount in bought] + [line(-amount) for amount in bought], **rule) == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(paid=st.lists(st.integers(0, 100_000), max_size=6), more=st.integers(0, 100_000), rule=rules)
 def test_paying_more_never_earns_less(paid: list[int], more: int, rule: dict[str, Any]) -> None:
     lines = [line(amount) for amount in paid]
@@ -136,7 +137,7 @@ def test_rounding_agrees_with_decimal_arithmetic(exact: Decimal) -> None:
         assert round_units(whole.numerator, whole.denominator, rounding) == expected  # type: ignore[arg-type]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(times=st.integers(1, 1000), rule=rules)
 def test_whole_multiples_earn_exactly_whatever_the_rounding(times: int, rule: dict[str, Any]) -> None:
     assert earned([line(times * rule["per"]["amount_minor"])], **rule) == times * rule["per"]["points"]
@@ -295,7 +296,7 @@ def test_items_of_the_named_goods_count_by_whole_pieces() -> None:
     assert items([goods(1000, 0)]) == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(lines=st.lists(st.tuples(st.integers(0, 9_000), amounts), max_size=6), units=st.integers(1, 9))
 def test_items_taken_back_cancel_and_never_go_below_zero(lines: list[tuple[int, int]], units: int) -> None:
     bought = [goods(quantity, abs(amount)) for quantity, amount in lines]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.books import liability
 from wallet_server.rules.books.liability import Cohort, Money, Movement, Worth, allocated, earned_since, owed, rounded
 from wallet_server.rules.programme.program import parse
@@ -67,7 +68,7 @@ COHORTS = st.builds(
 SHARES = st.fractions(0, 1, max_denominator=1000)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(COHORTS, max_size=6), st.fractions(Fraction(1, 1000), 100, max_denominator=1000), SHARES, SHARES)
 def test_nothing_is_earned_before_nor_beyond_what_was_paid(
     cohorts: list[Cohort], rate: Fraction, first: Fraction, ahead: Fraction
@@ -84,7 +85,7 @@ def test_nothing_is_earned_before_nor_beyond_what_was_paid(
     assert sum(age.liability_minor for age in ages) == total.liability_minor
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.integers(0, 10**9), st.integers(0, 10**6), st.lists(st.integers(0, 10**6), min_size=1, max_size=5))
 def test_however_expectations_change_the_periods_add_up_to_the_last_view(
     deferred: int, redeemed: int, expectations: list[int]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.passes.places import Store, distance_metres, nearest
 
 
@@ -71,7 +72,7 @@ def test_stores_equally_far_are_ordered_by_reference() -> None:
     assert nearest(home, [east, west], useful_metres=50_000) == (west, east)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(home=st.none() | stores, several=st.lists(stores, max_size=20), useful=st.integers(1, 20_100_000))
 def test_the_chosen_are_the_nearest_whatever_the_order(home: Store | None, several: list[Store], useful: int) -> None:
     chosen = nearest(home, several, useful_metres=useful)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.passes.card import ALERT_ORDER, Facet
 from wallet_server.rules.passes.publishing import TOGETHER, Decision, Facets, decide
 
@@ -73,7 +74,7 @@ def test_a_new_sale_goes_before_news_that_wait_and_the_news_are_not_lost() -> No
     assert decide(again.shown, Facets(120, "bronze", "n2"), ALL).alert == "news"
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(published=facets, wanted=facets, loud=louds)
 def test_every_version_rings_for_exactly_the_loud_change_it_shows(
     published: Facets, wanted: Facets, loud: frozenset[Facet]
@@ -102,7 +103,7 @@ def test_at_most_three_versions_reach_what_is_true_and_each_loud_change_rings_on
     assert rung == [f for f in differing(published, wanted) if f in loud and wanted.value(f) is not None]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(steps=st.lists(facets, min_size=1, max_size=12))
 def test_under_a_stream_of_changes_no_version_rings_twice_and_the_end_is_true(steps: list[Facets]) -> None:
     shown = OLD

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.errors import Invalid, NotFound
 from wallet_server.rules import sentences
 from wallet_server.rules.announcing.announcing import Limits, Quiet
@@ -353,13 +354,13 @@ def test_what_is_no_document_is_refused(junk: Any) -> None:
     assert faults_of(junk)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(junk=JSON)
 def test_junk_is_refused_and_never_raises_anything_else(junk: Any) -> None:
     assert faults_of(junk)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(data=st.data())
 def test_a_document_with_junk_anywhere_is_accepted_or_refused_with_sentences(data: st.DataObject) -> None:
     document = sound() | {"links": {}, "announce": {"quiet": {"from": "21:00", "to": "09:00"}}}

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.passes.card import Palette
 from wallet_server.rules.programme.program import default_document, parse
 from wallet_server.rules.programme.program_simple import (
@@ -28,7 +29,7 @@ def stamps(**more: Any) -> dict[str, Any]:
     return stamp_document("Chez Marie", palette=PALETTE, **{"reward_names": NAMES} | more)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(data=st.data())
 def test_a_stamp_card_comes_back_as_it_was_typed(data: st.DataObject) -> None:
     languages = data.draw(st.sampled_from([("fr",), ("en",), ("fr", "en"), ("en", "fr")]))
@@ -51,7 +52,7 @@ def test_a_stamp_card_comes_back_as_it_was_typed(data: st.DataObject) -> None:
     assert document_of(form) == document
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     points=st.integers(1, 20),
     tiers=st.booleans(),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.rules import rating_oracle
 from wallet_server.rules.baskets.baskets import Basket, Line, State
 from wallet_server.rules.baskets.occasions import celebrated, window
@@ -138,7 +139,7 @@ states = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(document=documents, basket=baskets, state=states)
 @pytest.mark.slow
 def test_the_engine_gives_what_fractions_give(document: dict[str, Any], basket: Basket, state: State) -> None:
@@ -157,7 +158,7 @@ def test_the_engine_gives_what_fractions_give(document: dict[str, Any], basket: 
     assert rater.rate(*recall(kept, basket.lines, basket.at)) == rated
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     factors=st.lists(always, min_size=1, max_size=3),
     lines=st.lists(

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.baskets import refunding
 from wallet_server.rules.baskets.baskets import Line
 from wallet_server.rules.baskets.refunding import Part, Sale, Wish
@@ -69,7 +70,7 @@ def at_once(portions: Sequence[Sequence[tuple[int, int]]]) -> list[list[tuple[in
     return [list(sums.items())] if sums else []
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(LINES, PORTIONS)
 @example([(1, 900), (1, 100), (1, 100)], [[1], [2]])
 def test_what_is_kept_is_the_least_that_what_was_left_ever_cost(
@@ -85,7 +86,7 @@ def test_what_is_kept_is_the_least_that_what_was_left_ever_cost(
         assert sum(money) == sum(together) == prices[0], "all of it gives all back"
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(LINES, PORTIONS, st.sampled_from([PLAIN, THREE]))
 def test_without_a_smallest_basket_neither_order_nor_portions_matter(
     lines: list[tuple[int, int]], wanted: list[list[int]], deal: dict[str, Any]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.errors import Invalid
 from wallet_server.rules.simulation.sales_columns import columns_of
 from wallet_server.rules.simulation.sales_file import Histories, read
@@ -162,7 +163,7 @@ DIRT = st.sampled_from(["", "x", "1,00", "-2,50", "03/01/2025", "10:61", "C1", "
 ROWS = st.lists(st.lists(DIRT, min_size=1, max_size=9).map(";".join), max_size=25)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(ROWS, st.integers(1, 4))
 def test_every_line_is_counted_or_named_by_exactly_one_share(rows: list[str], shares: int) -> None:
     text = FRENCH + "\n".join(rows) + "\n"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.errors import WalletError
 from wallet_server.rules.counter import codes, scans, short_codes
 from wallet_server.rules.counter.codes import BASE32, Code
@@ -23,7 +24,7 @@ def refusal(text: str, mark: str = MARK, *, live: bool = True) -> str:
     return refused.value.code
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(mark=marks, number=numbers)
 def test_what_is_written_is_read(mark: str, number: int) -> None:
     digits = short_codes.digits(Short(mark, number))
@@ -36,7 +37,7 @@ def test_what_is_written_is_read(mark: str, number: int) -> None:
     assert short_codes.read_manual(typed) == short_codes.read_manual(alike) == number
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(mark=marks, number=numbers)
 def test_every_single_wrong_digit_and_every_swap_of_neighbours_is_noticed(mark: str, number: int) -> None:
     text = short_codes.digits(Short(mark, number))
@@ -48,7 +49,7 @@ def test_every_single_wrong_digit_and_every_swap_of_neighbours_is_noticed(mark: 
         assert swapped == text or short_codes.read_digits(swapped) is None
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(number=numbers)
 def test_every_single_wrong_character_and_every_swap_of_neighbours_is_noticed(number: int) -> None:
     text = short_codes.manual(number).replace("-", "")
@@ -105,14 +106,14 @@ def test_a_stranger_is_known_by_the_mark_in_every_form_that_has_one() -> None:
         assert scans.read(text, test, live=False).keys
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(random=st.binary(min_size=4, max_size=4))
 def test_the_marks_of_test_accounts_are_told_from_all_others(random: bytes) -> None:
     assert codes.mark_from_random(random, test=True)[0] == codes.TEST_MARK
     assert codes.mark_from_random(random)[0] != codes.TEST_MARK
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(text=st.text(max_size=40))
 def test_whatever_is_typed_raises_nothing_but_a_refusal(text: str) -> None:
     try:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.year_figures import document, of_oracle, of_simulator
 from benchmarks.year_oracle import TOBACCO, Article, Member
+from tests.examples import examples
 from wallet_server.rules.baskets.baskets import Line
 from wallet_server.rules.programme.program import Programme, parse
 from wallet_server.rules.programme.program_default import default_document
@@ -249,7 +250,7 @@ def naive(history: list[Purchase], last: datetime, months: int) -> tuple[int, in
     return given_minor, expired + len(points) - len(kept), len(kept)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(MANY)
 def test_a_replay_is_what_a_naive_count_says(drawn: dict[str, list[tuple[int, list[int]]]]) -> None:
     # Days of a month beyond the 28th are left out, as the naive count is naive about them too.
@@ -273,7 +274,7 @@ def test_a_replay_is_what_a_naive_count_says(drawn: dict[str, list[tuple[int, li
     assert found.baskets.median_minor == Fraction(median(map(Fraction, totals)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(MANY, st.integers(1, 4))
 def test_tallies_of_parts_add_up_to_that_of_all(drawn: dict[str, list[tuple[int, list[int]]]], parts: int) -> None:
     histories = histories_of(drawn)
@@ -309,7 +310,7 @@ YEARS = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(YEARS, min_size=1, max_size=3))
 def test_a_year_with_rewards_tiers_and_expiry_is_what_another_count_says(
     years: list[list[tuple[int, list[tuple[str | None, int]]]]],
@@ -428,7 +429,7 @@ def test_the_top_fifth_is_that_of_a_sorted_list(spends: list[int]) -> None:
         assert found.share == Fraction(found.brought_minor, sum(spends))
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(100, 900)), min_size=10, max_size=30))
 def test_the_portrait_compares_each_of_the_best_with_each_of_the_rest(drawn: list[tuple[int, int]]) -> None:
     everybody = [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.passes.card import Gauge
 from wallet_server.rules.programme.program import Ladder, Programme, default_document, parse
 from wallet_server.rules.tiers.tiers import gauge, level_after, level_for
@@ -102,7 +103,7 @@ def test_no_gauge_at_the_top_nor_without_a_ladder() -> None:
     assert gauge(bare, 10, top, LANGUAGES) is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     value=st.integers(-10, 3000),
     steps=st.lists(st.integers(1, 900), min_size=1, max_size=6),

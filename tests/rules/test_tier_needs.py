@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.rules.programme.program import Programme, default_document, parse
 from wallet_server.rules.programme.program_build import reach
 from wallet_server.rules.programme.program_parts import AllOf, AnyOf, AtLeast, Need, Weighted
@@ -83,7 +84,7 @@ def test_when_a_window_begins(window: str, at: str, begins: str) -> None:
     assert since(reach(window), moment, PARIS) == datetime.fromisoformat(begins).replace(tzinfo=UTC)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     at=moments(2000, 2090),
     zone=st.sampled_from(["Europe/Paris", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland", "UTC"]),
@@ -221,7 +222,7 @@ NEEDS: st.SearchStrategy[Need] = st.recursive(
 FOUND = st.dictionaries(METRICS.map(lambda metric: (metric, EVER)), st.integers(-5, 60))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(need=NEEDS, found=FOUND, more=METRICS)
 def test_a_need_is_met_exactly_where_nothing_is_missing(need: Need, found: dict[Any, int], more: str) -> None:
     share, lacks = progress(need, found), missing(need, found)

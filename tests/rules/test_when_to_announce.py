@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.errors import Invalid
 from wallet_server.rules.announcing.announcing import AnnouncePolicy, Limits, Quiet, Send, Skip, Wait, decide
 
@@ -158,7 +159,7 @@ policies = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     at=instants, zone=zones, policy=policies, ago=st.lists(st.integers(0, 200 * 3600), max_size=8), data=st.data()
 )  # fmt: skip
@@ -190,7 +191,7 @@ def test_the_wait_ends_at_the_first_moment_that_is_allowed(
     assert not allowed(at + (answer.until - at) * share // 1000)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(days=st.integers(0, 365), minute=st.integers(0, 1439), zone=zones, start=clocks, end=clocks)
 def test_around_clock_changes_the_end_is_found_to_the_second(
     days: int, minute: int, zone: str, start: time, end: time

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.wallets.opened import open_pass, parse_strings
 from tests.wallets.samples import NOW, sample_card, sample_identity
 from wallet_server.errors import Invalid
@@ -79,7 +80,7 @@ def every_text(card: Card) -> list[str]:
 ALERTS = st.one_of(st.none(), st.builds(Alert, st.sampled_from(["points", "tier", "news"]), st.just({"fr": "→ %@"})))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(card=cards(), alert=ALERTS)
 @example(card=sample_card(), alert=Alert("news", {"fr": "%@", "en": "%@"}))
 @pytest.mark.slow

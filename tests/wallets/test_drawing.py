@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.examples import examples
 from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets.drawing import LEGIBLE, Drawings, Kept, contrast
 
@@ -46,7 +47,7 @@ def test_percents_beyond_the_ends_are_the_ends() -> None:
     assert drawings.gauge("points", 1, NAVY, -3) is drawings.gauge("points", 1, NAVY, 0)
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(COLOURS, COLOURS, COLOURS)
 def test_the_filled_part_stands_out_on_any_palette(background: str, foreground: str, label: str) -> None:
     picture = pixels(Drawings().gauge("points", 1, Palette(background, foreground, label), 50).pngs[0])

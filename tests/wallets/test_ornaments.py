@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.examples import examples
 from wallet_server.rules.passes.card import Palette
 from wallet_server.wallets.drawing import Drawing, Drawings
 from wallet_server.wallets.inks import LEGIBLE, RGB, colour, contrast
@@ -84,7 +85,7 @@ def test_an_ornament_is_the_same_for_every_member(drawing: Drawing) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(palette=st.builds(Palette, COLOURS, COLOURS, COLOURS), drawing=st.sampled_from(sorted(MARKS)))
 @example(palette=Palette("#0000ed", "#000000", "#000000"), drawing="dial")
 def test_any_palette_shows_it_and_leaves_the_words_alone(palette: Palette, drawing: Drawing) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.wallets.gallery import GALLERY
 from tests.wallets.samples import NOW, sample_card, sample_identity
 from tests.wallets.test_any_card import ALERTS, cards
@@ -138,7 +139,7 @@ def test_progress_in_small_numbers_is_printed_too(
     assert len(counted) == 6
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(card=cards(), alert=ALERTS, others=st.lists(st.integers(-3, 10**7), min_size=1, max_size=3), plain=st.booleans())
 @example(card=sample_card(), alert=Alert("points", {}), others=[1, 2, 3], plain=True)
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.examples import examples
 from tests.wallets.opened import Opened, open_pass, verify
 from tests.wallets.samples import NOW
 from wallet_server.rules.passes.card import Alert, Card, Palette
@@ -123,7 +124,7 @@ def share(picture: Image.Image, x: float, y: float, side: float, ground: RGB) ->
     return out / (square.width * square.height)
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(COLOURS, COLOURS, COLOURS)
 def test_stamped_and_empty_boxes_and_both_gifts_show_on_any_palette(back: str, front: str, label: str) -> None:
     drawings, palette = Drawings(), Palette(back, front, label)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import NewDatabase, mostly_on
+from tests.examples import examples
 from tests.world import World, founded
 from wallet_server.rules.programme.program_default import default_document
 
@@ -139,7 +140,7 @@ def test_no_programme_document_is_a_fault_of_ours(new_database: NewDatabase, tmp
         client, holder = world.client(), world.enrol()
         sound = default_document("Boulangerie")
 
-        @settings(max_examples=30, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(30), suppress_health_check=list(HealthCheck))
         @given(st.lists(st.integers(0, 50), min_size=1, max_size=6), JSON)
         def publish(path: list[int], value: Any) -> None:
             answer = client.post(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from tests.conftest import NewDatabase
+from tests.examples import examples
 from tests.phone import opened
 from tests.world import PASS_TYPE, Holder, World, founded
 from wallet_server.records import jobs
@@ -332,7 +333,9 @@ def test_no_junk_on_any_path_is_ever_a_fault_of_ours(
     with _fixed(new_database, tmp_path, database_kind) as (world, holder):
         client = world.client()
 
-        @settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
+        @settings(
+            max_examples=examples(80), suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors]
+        )
         @given(METHODS, SHAPES, st.tuples(SEGMENT, SEGMENT, SEGMENT), BODY, HEADER, HEADER, st.booleans(), SEGMENT)
         def send(
             method: str,

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import NewDatabase
+from tests.examples import examples
 from tests.world import Holder, World, founded, together
 from wallet_server.actions import overview
 from wallet_server.actions.counter import refunds, till
@@ -146,7 +147,7 @@ LOAVES = [line(900, 3000, "bread"), line(1250)]
 
 
 @pytest.mark.slow
-@settings(max_examples=14, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(14), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @example(LOAVES, [line(2000)], SPENT_EXPIRED_AND_BACK)
 @given(LINES, LINES, st.lists(STEPS, min_size=2, max_size=8))
 def test_a_sale_gives_what_its_remaining_lines_earn_whatever_came_back_before(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.actions.counter.test_gestures import document
 from tests.conftest import mostly_on
+from tests.examples import examples
 from tests.tills import on_shift
 from tests.world import Holder, World, founded
 from wallet_server.actions.counter import watching
@@ -41,7 +42,7 @@ _DEEDS = st.lists(
 
 
 @given(_DEEDS, st.integers(1, 60))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_there_are_never_more_round_trips_than_sales_and_rewards(found: list[Any], minutes: int) -> None:
     ordered = [(who, whom, what, START + timedelta(minutes=at)) for who, whom, what, at in sorted(found, key=_at)]
     trips = rules.round_trips(ordered, minutes)

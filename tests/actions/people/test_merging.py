@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from tests.conftest import mostly_on
+from tests.examples import examples
 from tests.letterbox import Letterbox
 from tests.world import Holder, World, together
 from wallet_server.actions.counter import till
@@ -80,7 +81,7 @@ def _do(world: World, holder: Holder, what: str, amount: int, sold: list[str]) -
 
 
 @pytest.mark.slow
-@hypothesis.settings(max_examples=6, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(max_examples=examples(6), deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(acts=ACTS, after=ACTS)
 def test_every_unit_moves_with_its_dates_and_the_books_stay_true(world: World, acts: list, after: list):
     kept, merged = world.enrol(), world.enrol()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from tests.examples import examples
 from tests.world import World
 from wallet_server.actions.programme import assets
 from wallet_server.errors import Invalid, NotFound, TooMany
@@ -137,7 +138,7 @@ def test_what_is_no_picture_is_refused_by_name(raw: bytes, code: str) -> None:
 SOUND = [encoded(drawn((60, 40)), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP")]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     st.sampled_from(SOUND), st.lists(st.tuples(st.integers(0, 10_000), st.binary(max_size=6)), max_size=8), st.data()
 )
@@ -158,7 +159,7 @@ def test_a_broken_file_gives_a_logo_or_a_sentence(
         assert opened(made).size[1] == logos.HEIGHT
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=300))
 def test_junk_is_no_picture(raw: bytes) -> None:
     with pytest.raises(Invalid):

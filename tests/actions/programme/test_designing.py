@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.world import World
 from wallet_server import resources
 from wallet_server.actions.programme import designing, programs
@@ -95,7 +96,7 @@ def test_what_members_hold_stays_when_the_kind_of_card_changes() -> None:
     assert card_form.typed_of(second.document) is not None
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.dictionaries(st.sampled_from(TEXTS), LETTERS, max_size=4), st.sampled_from(["stamps", "points"]))
 def test_whatever_is_typed_a_card_can_be_drawn(typed: dict[str, str], kind: str) -> None:
     reading = card_form.read(card_form.kept({**STAMPS, "kind": kind, **typed}), None)
@@ -105,7 +106,7 @@ def test_whatever_is_typed_a_card_can_be_drawn(typed: dict[str, str], kind: str)
         assert fault.field in card_form.DEFAULTS
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(0, 0xFFFFFF))
 def test_every_ground_gets_inks_that_are_read(number: int) -> None:
     palette = inked(f"#{number:06x}")

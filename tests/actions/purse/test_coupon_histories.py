@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.actions.purse.test_coupons import fetched, newest, promising, seen, used
 from tests.conftest import NewDatabase
+from tests.examples import examples
 from tests.world import Holder, World, founded
 from wallet_server.actions.operating import upkeep
 from wallet_server.actions.people import enrol, leaving, recovery
@@ -76,7 +77,7 @@ class Told:
 def test_a_coupon_comes_through_every_history(new_database: NewDatabase, tmp_path: Path) -> None:
     with founded(new_database("sqlite"), tmp_path, document=promising()) as world:
 
-        @settings(max_examples=25, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
         @given(deeds=st.lists(st.sampled_from(DEEDS), max_size=7))
         def play(deeds: Sequence[str]) -> None:
             told = Told(world)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import NewDatabase
+from tests.examples import examples
 from tests.world import Holder, World, founded, together
 from wallet_server.actions.counter import till
 from wallet_server.actions.keys import authenticate
@@ -68,7 +69,7 @@ STEPS = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @example([("sell", 30), ("hold", 20), ("wait", 480), ("sell", 10), ("wait", 480), ("spend", 5), ("wait", 2)])
 @example([("sell", 30), ("hold", 20), ("capture", 0, 12), ("undo", 0), ("hold", 30), ("wait", 2), ("spend", 20)])
 @given(st.lists(STEPS, min_size=3, max_size=12))

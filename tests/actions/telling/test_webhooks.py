@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.conftest import NewDatabase, whole_module_mostly_on
+from tests.examples import examples
 from tests.receiver import Answer, Message, Receiver, receiving
 from tests.world import World, founded
 from wallet_server.actions import outbox
@@ -316,7 +317,7 @@ def test_whatever_fails_each_event_arrives_and_no_other(new_database: NewDatabas
         prepare(world)
         name, holder = add(world, shop, "sale.counted")["webhook"], world.enrol()
 
-        @settings(max_examples=6, deadline=None)
+        @settings(max_examples=examples(6), deadline=None)
         @given(st.lists(FAULTS, max_size=8), st.integers(1, 3))
         def fail(faults: list[int], sales: int) -> None:
             coming, taken = iter(faults), list[Message]()

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_server.sandbox.passes import PassRefused, Trust, open_pass
 from wallet_server.sandbox.passes.signature import SignatureRefused
 from wallet_server.sandbox.passes.signature import _read as signature_parts
@@ -226,7 +227,7 @@ def test_a_fault_in_pass_json_is_refused(make_card, make_pass, trust, text):
     refuse(make_pass(make_card(**copy.deepcopy(FAULTS[text]))), trust, "keys", text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data())
 def test_no_changed_byte_goes_unnoticed(authority, data):
     """Junk in the signature is refused in words, never with another exception, and never accepted as the same."""

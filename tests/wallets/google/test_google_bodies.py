@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.wallets.gallery import GALLERY
 from tests.wallets.google.making import (
     BANNER,
@@ -155,7 +156,7 @@ def test_more_coupons_than_a_card_may_name_keep_no_card_back_and_the_newest_are_
 
 
 @given(pence=st.integers(-(10**6), 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_no_balance_is_ever_a_fraction_in_binary(pence: int) -> None:
     card = replace(sample_card(), balance=Balance("x", {"fr": "Solde"}, pence, "EUR", 2))
     assert "double" not in object_of(card)["loyaltyPoints"]["balance"]
@@ -203,7 +204,7 @@ def test_a_text_that_all_languages_share_is_said_once() -> None:
 MONEY = st.tuples(st.integers(-(2**53) + 1, 2**53 - 1), st.integers(0, 4), st.sampled_from(["EUR", None]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(owned=MONEY)
 @example(owned=(2**53 - 1, 0, "JPY"))
 @example(owned=(2**31, 0, None))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.wallets.gallery import GALLERY
 from tests.wallets.google.making import ISSUER, class_of, clone, object_of
 from wallet_server.wallets.google import limits
@@ -187,7 +188,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(name=st.sampled_from(sorted(LOYALTY)), value=JSON)
 def test_whatever_stands_in_a_field_is_judged_and_never_breaks_the_judge(name: str, value: Any) -> None:
     for fault in limits.faults({**LOYALTY, name: value}, "loyaltyObject", ISSUER):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.wallets.gallery import GALLERY
 from tests.wallets.google.making import ISSUER, SAMPLES, class_of, clone, google, object_of, partial
 from wallet_server.sandbox.google import Discovery
@@ -30,7 +31,7 @@ def merged(there: Any, patch: Any) -> Any:
     return base
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(before=st.sampled_from(LOYALTY), after=st.sampled_from(LOYALTY))
 def test_a_patch_leads_from_any_card_to_any_other(before: tuple[str, str], after: tuple[str, str]) -> None:
     """Google merges within fields too: nothing of the card before may be left."""
@@ -124,7 +125,7 @@ def test_every_older_spelling_of_the_document_is_read_as_a_present_one() -> None
     assert checked > 25
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(text=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12))
 @example(text="")
 def test_any_word_is_spelled_once(text: str) -> None:
