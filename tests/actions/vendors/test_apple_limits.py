@@ -44,18 +44,11 @@ def app(link: str) -> dict[str, Any]:
     return {"apple": {"app": {"store_id": 1234567890, "launch_link": link}}}
 
 
-def names(said: str) -> dict[str, Any]:
-    currencies = [dict(one) for one in promising()["currencies"]]
-    currencies[0]["names"] = {tag: {"one": "point", "other": said} for tag in ("fr", "en")}
-    return {"currencies": currencies}
-
-
 @pytest.mark.parametrize(
     ("wrong", "path"),
     [
         (app("myapp:"), "apple.appLaunchURL"),
         (app("nowhere"), "apple.appLaunchURL"),
-        (names("%@"), "apple.storeCard."),
         ({"organisation": "Chez \ufffe"}, "organisation"),
         ({"description": {"fr": "Carte", "en": "Card \uffff"}}, "description.en"),
     ],
