@@ -11,6 +11,7 @@ from wallet_server.errors import Unavailable
 from wallet_server.records import jobs
 from wallet_server.records.jobs import AFAR, BULK, COUNTER, DRIP, LANES, SERVICE, Lease, Letter
 from wallet_server.records.passes import soonest
+from wallet_server.records.prepared import planned_once
 from wallet_server.records.vendors import vendors
 
 __all__ = [
@@ -71,6 +72,7 @@ def apart(ctx: Context, leases: Sequence[Lease], kinds: Collection[str], lane: i
         return list(leases)
     try:
         with ctx.look() as tx:
+            planned_once(tx)
             pushed = {str(key) for key in vendors.in_wallets(tx, keys, ctx.pushed)}
         going = {lease.id: lease for lease in leases if lease.kind in kinds and lease.key in pushed}
         if going:

@@ -200,6 +200,17 @@ def _tell(tx: Tx, ready: _Ready, given: Any) -> None:
         hears(tx, None, ready.text, said, None, many)
 
 
+_GENERIC = Line(b"SET LOCAL plan_cache_mode = force_generic_plan", ())
+
+
+def planned_once(tx: Tx) -> None:
+    """Until this transaction ends PostgreSQL has one plan for each statement, whatever its values. A list of keys looks
+    to it as if it had ten: with the one key that most lists have it would plan anew each time, because that promises to
+    be cheaper, and spend more on the plan than on the rows."""
+    if tx.dialect.name != "sqlite":
+        wire_of(tx.connection.dbapi_connection).leave(_GENERIC)
+
+
 def together(tx: Tx, *asked: tuple[Prepared, Mapping[str, Any]]) -> list[list[Any]]:
     """The rows of several statements, in this order; on PostgreSQL with one message for all of them."""
     readies = [(one, one._for(tx), values) for one, values in asked]

@@ -21,6 +21,7 @@ from wallet_server.records.database import Tx
 from wallet_server.records.passes import passes
 from wallet_server.records.passes.passes import Publication
 from wallet_server.records.passes.rung import mark_seen
+from wallet_server.records.prepared import planned_once
 
 GATHER_SECONDS = 0.1
 PAUSE_SECONDS = 1.0
@@ -43,6 +44,7 @@ def hold(ctx: Context, tx: Tx, held: Sequence[tuple[int, int]]) -> None:
     Holds the passes, then their publications, both in the order of their keys.
     """
     now = ctx.now()
+    planned_once(tx)
     rows = {row.id: row for row in passes.lock_passes(tx, sorted({key for key, _ in held}))}
     served = passes.hold_published(tx, sorted(rows))
     news = [(key, number) for key, number in sorted(set(held)) if _first_seen(served.get(key), number)]

@@ -22,6 +22,7 @@ from wallet_server.records.passes import devices, passes, rings, soonest
 from wallet_server.records.passes.devices import DeviceRow
 from wallet_server.records.passes.rings import Held, Owing
 from wallet_server.records.passes.rung import Rung, begin_anew, mark_rung, overtaken, unheard
+from wallet_server.records.prepared import planned_once
 from wallet_server.records.purse.coupons import COUPON
 from wallet_server.wallets.port import Handle, Later, Refused, Report, Shown, Stale
 
@@ -51,6 +52,7 @@ def refresh(ctx: Context, leases: Sequence[Lease]) -> Tally:
     now = ctx.now()
     by_pass = {int(lease.key): lease for lease in leases}
     with ctx.change() as tx:
+        planned_once(tx)
         ready = _published(ctx, tx, sorted(by_pass))
         plan = _plan(ctx, tx, by_pass, ready, now)
     reports = _tell(ctx, plan, now)
@@ -232,6 +234,7 @@ def _settle(
         and r.row.id in plan.pushed.copies
     ]
     with ctx.change() as tx:
+        planned_once(tx)
         now = ctx.now()
         forgotten = _heed(tx, plan, reports, rung_at, now)
         called = plan.pushed.copies.keys() & reports.keys()

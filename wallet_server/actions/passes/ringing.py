@@ -16,6 +16,7 @@ from wallet_server.records.jobs import Lease
 from wallet_server.records.passes import devices, rings
 from wallet_server.records.passes.rings import Owing
 from wallet_server.records.passes.rung import Rung, mark_rung
+from wallet_server.records.prepared import planned_once
 from wallet_server.wallets.port import Handle, Report, Shown, Stale
 
 
@@ -24,6 +25,7 @@ def ring(ctx: Context, leases: Sequence[Lease]) -> None:
     now = ctx.now()
     by_pass = {int(lease.key): lease for lease in leases}
     with ctx.look() as tx:
+        planned_once(tx)
         closed = limits.open_circuits(tx, now)
         plain = [
             one
@@ -58,6 +60,7 @@ def _ring(ctx: Context, by_pass: Mapping[int, Lease], plain: Sequence[Owing], no
     if noted:
         ctx.tally.add("pushes:told", told)
         with ctx.change() as tx:
+            planned_once(tx)
             devices.note_told(tx, sets, now)
             mark_rung(tx, noted)
             jobs.settle(tx, [by_pass[one.pass_id] for one in noted])

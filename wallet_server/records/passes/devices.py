@@ -206,13 +206,13 @@ def _let_go(tx: Tx, device: int, pass_id: int) -> bool:
 def _depart(tx: Tx, left: Mapping[int, str], now: datetime) -> None:
     """Note for the doctor why (pass key to word) devices ceased to hold passes; the last time counts. In the order of
     their keys, after the devices."""
+    if not left:
+        return
     insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(departures)
     statement = insert.on_conflict_do_update(
         index_elements=["pass_id"], set_={"at": insert.excluded.at, "why": insert.excluded.why}
     )
-    rows = [{"pass_id": key, "at": now, "why": left[key]} for key in sorted(left)]
-    if rows:
-        tx.execute(statement, rows)
+    tx.execute(statement, [{"pass_id": key, "at": now, "why": left[key]} for key in sorted(left)])
 
 
 @dataclass(frozen=True)

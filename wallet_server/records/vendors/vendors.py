@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.passes.passes import ACTIVE, CARD
+from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import (
     accounts,
     callback_nonces,
@@ -203,14 +205,16 @@ def beside(tx: Tx, member_ids: Sequence[int], wallet: str, now: datetime) -> dic
     return found
 
 
-_IN_WALLETS = sa.select(passes.c.id).where(
-    passes.c.id.in_(b("ids", expanding=True)), passes.c.wallet.in_(b("wallets", expanding=True))
+_IN_WALLETS = Prepared(
+    lambda dialect: sa.select(passes.c.id).where(
+        among(dialect, passes.c.id), among(dialect, passes.c.wallet, "wallets")
+    )
 )
 
 
 def in_wallets(tx: Tx, pass_ids: Sequence[int], wallets: Sequence[str]) -> list[int]:
     """The keys of those of these passes that are in one of these wallets."""
-    return list(tx.execute(_IN_WALLETS, {"ids": list(pass_ids), "wallets": list(wallets)}).scalars())
+    return [key for (key,) in _IN_WALLETS.plain(tx, {"ids": list(pass_ids), "wallets": list(wallets)})]
 
 
 def departed(tx: Tx, member_ids: Sequence[int]) -> list[int]:
