@@ -22,12 +22,12 @@ BUSY = "The database cannot be read just now; please try again in a moment."
 
 class _Ready(NamedTuple):
     """A statement as a driver takes it: its text (numbered, and then bytes, for PostgreSQL), the values that are always
-    the same, the names in their order (None where the driver takes names), and what turns each column into Python."""
+    the same, the names in their order (None where the driver takes names), and what turns which columns into Python."""
 
     text: str | bytes
     constants: dict[str, Any]
     places: Sequence[str] | None
-    readers: Sequence[Callable[[Any], Any] | None] | None
+    readers: Sequence[tuple[int, Callable[[Any], Any]]] | None
 
 
 class Glance:
@@ -58,9 +58,7 @@ class Glance:
             connection.close()
             raise
         database.take_back(connection)
-        if not found or readers is None:
-            return found
-        return [tuple(v if read is None else read(v) for v, read in zip(r, readers, strict=True)) for r in found]
+        return found if readers is None else [_read(row, readers) for row in found]
 
     def first(self, database: Database, **values: str | int) -> tuple[Any, ...] | None:
         """The first row, or None."""
@@ -74,9 +72,17 @@ class Glance:
         places = list(compiled.positiontup) if compiled.positional else None
         if dialect.name == "postgresql":
             text, places = numbered(str(compiled))
-        ready = _Ready(text, dict(compiled.params), places, readers if any(readers) else None)
+        known = [(place, read) for place, read in enumerate(readers) if read is not None]
+        ready = _Ready(text, dict(compiled.params), places, known or None)
         self._ready[dialect.name] = ready
         return ready
+
+
+def _read(row: tuple[Any, ...], readers: Sequence[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
+    columns = list(row)
+    for place, read in readers:
+        columns[place] = read(columns[place])
+    return tuple(columns)
 
 
 def _asked(connection: Any, text: str | bytes, given: Any) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wallet_server.rules.passes.card import Card
+from wallet_server.rules.passes.card import Card, altered
 
 ALPHABET = "234679ACDEFGHJKMNPRTVWXY"
 LENGTH = 12
@@ -66,4 +66,4 @@ def revealed(card: Card, code: str | None) -> Card:
         for detail in card.details
         if code or detail.key != DETAIL
     )
-    return replace(card, details=tuple(details))
+    return altered(card, details=tuple(details))
