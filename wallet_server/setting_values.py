@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from string import hexdigits
 from urllib.parse import urlsplit
 
 MOST_PAPERS = 256 * 1024
 LEAST_SECRET = 20
+SHA256_DIGITS = 64
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -50,6 +52,16 @@ def papers(given: str | bytes) -> bytes:
         return base64.b64decode(b"".join(raw.split()), validate=True)
     except ValueError as fault:
         raise ValueError("must be PEM, DER in a file, or base64") from fault
+
+
+def fingerprints(text: str) -> tuple[str, ...]:
+    found = [one.replace(":", "").lower() for one in text.replace(",", " ").split()]
+    if not all(len(one) == SHA256_DIGITS and set(one) <= set(hexdigits) for one in found):
+        raise ValueError(
+            f"must be SHA-256 fingerprints, of {SHA256_DIGITS} hexadecimal digits each, such as "
+            "`openssl x509 -noout -fingerprint -sha256` prints behind the equals sign"
+        )
+    return tuple(dict.fromkeys(found))
 
 
 def long_secret(text: str) -> str:

@@ -149,6 +149,12 @@ class Settings:
         binary=True,
     )
     apple_password: str | None = _setting(None, "Password of the .p12 or of the key.", str, secret=True)
+    apple_intermediates: tuple[str, ...] = _setting(
+        (),
+        "Intermediates of Apple's that certificates are taken from beside WWDR G4: their SHA-256 fingerprints in hex, "
+        "separated by blanks or commas.",
+        values.fingerprints,
+    )
     google_issuer: str | None = _setting(
         None, "Number of your issuer at Google Wallet; with the service account it is installed at the start.", str
     )
@@ -358,6 +364,6 @@ def table() -> list[tuple[str, str, str, bool]]:
     """Every setting as (variable, default, sentence, secret), for the README and its test."""
     rows = []
     for f in fields(Settings):
-        default = "" if f.default is None or f.default is MISSING else str(f.default)
+        default = "" if f.default in (None, (), MISSING) else str(f.default)
         rows.append((variable(f.name), default, f.metadata["sentence"], f.metadata["secret"]))
     return rows

@@ -7,12 +7,14 @@ import logging
 import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     load_pem_private_key,
@@ -25,10 +27,12 @@ from werkzeug.test import TestResponse
 from tests.pages.console import sign_in
 from tests.pages.house import House, built
 from tests.pages.test_console_desk import INLINE, said
+from tests.wallets.samples import like_apple
 from wallet_server.actions.vendors import certificates as papers
 from wallet_server.actions.vendors import credentials as vault
 from wallet_server.records.schema import accounts, credential_sets, programmes
 from wallet_server.sandbox.authority import Authority
+from wallet_server.wallets.apple.credentials import Credentials
 
 PATH = "/console/certificates"
 TEAM = "TEAM777777"
@@ -146,6 +150,31 @@ def test_all_that_is_wrong_is_shown_at_once_and_nothing_is_kept(
     assert words["large"][n] in said(bring(client, token, lang, certificate=bytes(65 * 1024), key=key))
     assert words["none"][n] in said(bring(client, token, lang))
     assert sets(house) == before
+
+
+def test_a_chain_that_merely_bears_apples_names_is_refused_and_one_from_before_is_shown(
+    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, before, apple = sign_in(client, house), sets(house), like_apple()
+    monkeypatch.setattr(house.ctx, "settings", replace(house.ctx.settings, environment="live"))
+    leaf = apple.leaf(starts=NOW - timedelta(days=1), ends=NOW + timedelta(days=300))
+    parts = leaf, apple.key, apple.wwdr(days=9000)
+    for lang, refused in (("en", "not known to be Apple’s own"), ("fr", "n’est pas connu comme étant le sien")):
+        answer = bring(client, token, lang, **dict(zip(("certificate", "key", "wwdr"), parts, strict=True)))
+        assert (answer.status_code, refused in said(answer)) == (400, True)
+    assert sets(house) == before
+
+    doubts = {"en": "is not known to be Apple’s own", "fr": "n’est pas connu comme étant celui d’Apple"}
+    already = {lang: said(client.get(f"{PATH}?lang={lang}")).count(doubt) for lang, doubt in doubts.items()}
+    loaded = Credentials.load(*parts, NOW, stored=True)
+    vault.install(house.ctx, loaded, vault.Claim(account_id=1))
+    for lang, doubt in doubts.items():
+        assert said(client.get(f"{PATH}?lang={lang}")).count(doubt) == already[lang] + 1
+    own = x509.load_pem_x509_certificate(parts[2]).fingerprint(hashes.SHA256()).hex()
+    monkeypatch.setattr(house.ctx, "settings", replace(house.ctx.settings, apple_intermediates=(own,)))
+    page = said(client.get(f"{PATH}?lang=en"))
+    assert loaded.pass_type in page
+    assert page.count(doubts["en"]) == already["en"], "those of the sandbox are not Apple's either"
 
 
 def test_a_request_that_could_reach_a_disk_is_refused_before_it_is_read(client: FlaskClient, house: House) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.wallets.samples import NOW, TEMPLATES, Authority, Issuer, pem, sample_card, sample_identity, subject
+from tests.wallets.samples import NOW, TAKEN, TEMPLATES, Authority, like_apple, pem, sample_card, sample_identity
 from wallet_server.rules.passes.card import Card
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.push import Bell
@@ -20,16 +18,12 @@ from wallet_server.wallets.port import Identity
 
 @pytest.fixture(scope="session")
 def authority() -> Authority:
-    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)]
-    name = subject("Apple Root CA", "Apple Certification Authority")
-    starts, ends = NOW - timedelta(days=5000), NOW + timedelta(days=5000)
-    root = Issuer(name, keys[0]).certify(name, keys[0], starts=starts, ends=ends, authority=True)
-    return Authority(*keys, root)
+    return like_apple()
 
 
 @pytest.fixture(scope="session")
 def credentials(authority: Authority) -> Credentials:
-    return Credentials.load(authority.leaf(), authority.key, authority.wwdr(), NOW)
+    return Credentials.load(authority.leaf(), authority.key, authority.wwdr(), NOW, intermediates=TAKEN)
 
 
 @pytest.fixture(scope="session")

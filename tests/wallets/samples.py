@@ -20,6 +20,9 @@ PASS_TYPE, TEAM = "pass.com.example.loyalty", "ABCDE12345"
 TEMPLATES = Path(__file__).parents[2] / "passes" / "templates"
 WWDR_NAME = "Apple Worldwide Developer Relations Certification Authority"
 
+TAKEN: set[str] = set()
+"""Fingerprints of every intermediate that was made here, as settings name those to take that are not Apple's G4."""
+
 
 def subject(common_name: str, unit: str, *, organisation: str = "Apple Inc.", uid: str | None = None) -> x509.Name:
     names = [
@@ -81,7 +84,9 @@ class Authority:
         name = name or subject(WWDR_NAME, "G4")
         starts = NOW - timedelta(days=900)
         ends = NOW + timedelta(days=days)
-        return pem(issuer.certify(name, key or self.wwdr_key, starts=starts, ends=ends, authority=True))
+        made = issuer.certify(name, key or self.wwdr_key, starts=starts, ends=ends, authority=True)
+        TAKEN.add(made.fingerprint(hashes.SHA256()).hex())
+        return pem(made)
 
     def leaf(
         self,
@@ -100,6 +105,15 @@ class Authority:
     @property
     def key(self) -> bytes:
         return pem(self.leaf_key)
+
+
+def like_apple() -> Authority:
+    """A root of its own with Apple's names, as anybody can make one."""
+    above, middle, own = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3))
+    name = subject("Apple Root CA", "Apple Certification Authority")
+    starts, ends = NOW - timedelta(days=5000), NOW + timedelta(days=5000)
+    root = Issuer(name, above).certify(name, above, starts=starts, ends=ends, authority=True)
+    return Authority(above, middle, own, root)
 
 
 def sample_card() -> Card:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -16,17 +19,24 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from tests.wallets.samples import NOW, PASS_TYPE, TEAM, WWDR_NAME, Authority, pem, subject
+from tests.wallets.samples import NOW, PASS_TYPE, TAKEN, TEAM, WWDR_NAME, Authority, pem, subject
 from wallet_server.errors import Misconfigured
+from wallet_server.wallets.apple import intermediates
 from wallet_server.wallets.apple.credentials import Credentials, check, days_left, in_days, make_request, said_days
 
 DAY = timedelta(days=1)
 
 
 def found(authority: Authority, leaf: bytes = b"", key: bytes = b"", wwdr: bytes = b"", **more: object) -> list[str]:
+    """What is said where every intermediate of this authority is one that the operator takes."""
+    more = {"intermediates": TAKEN, **more}
     findings = check(leaf or authority.leaf(), key or authority.key, wwdr or authority.wwdr(), NOW, **more)  # type: ignore[arg-type]
     assert all(one.sentence.endswith(".") and len(one.sentence) > 30 for one in findings)
     return [f"{one.severity} {one.code}" for one in findings]
+
+
+def loaded_from(leaf: bytes, key: bytes, wwdr: bytes, **more: object) -> Credentials:
+    return Credentials.load(leaf, key, wwdr, NOW, intermediates=TAKEN, **more)  # type: ignore[arg-type]
 
 
 def test_right_credentials_have_no_fault_but_honesty(authority: Authority) -> None:
@@ -34,21 +44,21 @@ def test_right_credentials_have_no_fault_but_honesty(authority: Authority) -> No
 
 
 def test_loading_gives_names_and_dates_and_hides_the_key(authority: Authority) -> None:
-    loaded = Credentials.load(authority.leaf(), authority.key, authority.wwdr(), NOW)
+    loaded = loaded_from(authority.leaf(), authority.key, authority.wwdr())
     assert (loaded.pass_type, loaded.team) == (PASS_TYPE, TEAM)
     assert loaded.not_after == NOW + timedelta(days=335, hours=1)
     assert loaded.key_pem == authority.key
     assert b"PRIVATE" not in repr(loaded).encode()
-    again = Credentials.load(loaded.certificate_pem, loaded.key_pem, loaded.wwdr_pem, NOW, key_checked=True)
+    again = loaded_from(loaded.certificate_pem, loaded.key_pem, loaded.wwdr_pem, key_checked=True)
     assert again == loaded
     older = authority.leaf(starts=NOW - timedelta(days=1000))
-    begins = Credentials.load(older, authority.key, authority.wwdr(), NOW).not_before
+    begins = loaded_from(older, authority.key, authority.wwdr()).not_before
     assert begins == NOW - timedelta(days=900), "a chain is valid from when the younger of the two is"
 
 
 def test_certificates_may_be_der_as_the_portal_gives_them(authority: Authority) -> None:
     leaf, wwdr = (x509.load_pem_x509_certificate(one).public_bytes(Encoding.DER) for one in _pair(authority))
-    assert Credentials.load(leaf, authority.key, wwdr, NOW).pass_type == PASS_TYPE
+    assert loaded_from(leaf, authority.key, wwdr).pass_type == PASS_TYPE
 
 
 def _pair(authority: Authority) -> tuple[bytes, bytes]:
@@ -91,13 +101,76 @@ def test_the_generation_of_the_intermediate(authority: Authority, unit: str, cod
     assert code in found(authority, authority.leaf(issuer=name), wwdr=authority.wwdr(name))
 
 
+VECTORS = Path(os.environ.get("WALLET_TEST_VECTORS", "nowhere"))
+
+
+@pytest.mark.parametrize("unit", ["G4", "G7", ""])
+def test_apples_names_alone_are_not_believed(authority: Authority, unit: str) -> None:
+    name = subject(WWDR_NAME, unit)
+    leaf, wwdr = authority.leaf(issuer=name), authority.wwdr(name)
+    own = x509.load_pem_x509_certificate(wwdr).fingerprint(hashes.SHA256()).hex()
+    assert found(authority, leaf, wwdr=wwdr, intermediates=[]) == ["error wwdr-unknown"]
+    assert "error wwdr-unknown" in found(authority, leaf, wwdr=wwdr, intermediates=["0" * 64])
+    with pytest.raises(Misconfigured) as refused:
+        Credentials.load(leaf, authority.key, wwdr, NOW)
+    (fault,) = refused.value.faults
+    assert fault.path == "wwdr-unknown"
+    for said in (own, "https://www.apple.com/certificateauthority/", "WALLET_APPLE_INTERMEDIATES"):
+        assert said in fault.sentence
+    assert intermediates.doubtful(wwdr, [], sandbox=False)
+
+    assert loaded_from(leaf, authority.key, wwdr).team == TEAM, "the operator names it"
+    assert not intermediates.doubtful(wwdr, [own], sandbox=False)
+    taken = ["notice apple-by-name"] if unit == "G4" else ["warning wwdr-generation"]
+    assert found(authority, leaf, wwdr=wwdr, intermediates=[own]) == taken
+    assert found(authority, leaf, wwdr=wwdr, intermediates=[], sandbox=True) == taken
+    assert not intermediates.doubtful(wwdr, [], sandbox=True)
+
+
+def test_a_set_that_was_stored_before_goes_on_signing_and_is_warned_of(authority: Authority) -> None:
+    parts = authority.leaf(), authority.key, authority.wwdr()
+    assert found(authority, *parts, intermediates=[], stored=True) == ["warning wwdr-unknown"]
+    assert Credentials.load(*parts, NOW, stored=True).pass_type == PASS_TYPE
+    name = subject("Sandbox WWDR", "G4", organisation="Sandbox")
+    with pytest.raises(Misconfigured, match="not Apple's"):
+        Credentials.load(authority.leaf(issuer=name), authority.key, authority.wwdr(name), NOW, stored=True)
+
+
+@pytest.mark.parametrize(("unit", "code"), [("Apple Worldwide Developer Relations", "wwdr-g1"), ("G3", "wwdr-g3")])
+def test_a_generation_that_is_past_is_told_rather_than_its_fingerprint(
+    authority: Authority, unit: str, code: str
+) -> None:
+    name = subject(WWDR_NAME, unit)
+    parts = authority.leaf(issuer=name), authority.key, authority.wwdr(name)
+    assert found(authority, *parts, intermediates=[]) == [f"error {code}"]
+
+
+def test_apples_own_is_known_by_its_fingerprint(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody but Apple has the key of its G4: another one stands in its place here, by the fingerprint alone."""
+    wwdr = authority.wwdr()
+    own = x509.load_pem_x509_certificate(wwdr).fingerprint(hashes.SHA256()).hex()
+    monkeypatch.setattr(intermediates, "G4", own)
+    assert found(authority, wwdr=wwdr, intermediates=[]) == []
+    assert Credentials.load(authority.leaf(), authority.key, wwdr, NOW).team == TEAM
+    assert not intermediates.doubtful(wwdr, [], sandbox=False)
+
+
+@pytest.mark.skipif(
+    not (VECTORS / "AppleWWDRCAG4.cer").exists(), reason="WALLET_TEST_VECTORS names no folder with Apple's G4"
+)
+def test_the_g4_that_apple_hands_out_is_the_one_that_is_known(authority: Authority) -> None:
+    wwdr = (VECTORS / "AppleWWDRCAG4.cer").read_bytes()
+    assert found(authority, wwdr=wwdr, intermediates=[]) == ["error issuer-mismatch"], "this leaf is not Apple's"
+    assert intermediates.fingerprint(x509.load_der_x509_certificate(wwdr)) == intermediates.G4
+
+
 def test_an_authority_that_is_not_apples_is_for_the_sandbox_alone(authority: Authority) -> None:
     name = subject("Sandbox WWDR", "G4", organisation="Sandbox")
     leaf, wwdr = authority.leaf(issuer=name), authority.wwdr(name)
     assert "error not-apple" in found(authority, leaf, wwdr=wwdr)
     assert found(authority, leaf, wwdr=wwdr, sandbox=True) == []
     with pytest.raises(Misconfigured, match="not Apple's"):
-        Credentials.load(leaf, authority.key, wwdr, NOW)
+        loaded_from(leaf, authority.key, wwdr)
     assert Credentials.load(leaf, authority.key, wwdr, NOW, sandbox=True).team == TEAM
     under_another_root = authority.wwdr(root_name=subject("Other root", "x", organisation="Other"))
     assert "error not-apple" in found(authority, wwdr=under_another_root)
@@ -134,7 +207,7 @@ def test_days_that_have_begun_are_left(authority: Authority, left: timedelta, wo
     ends = NOW + left
     (seen,) = [
         one.sentence
-        for one in check(authority.leaf(ends=ends), authority.key, authority.wwdr(), NOW)
+        for one in check(authority.leaf(ends=ends), authority.key, authority.wwdr(), NOW, intermediates=TAKEN)
         if one.severity == "warning"
     ]
     assert f"expires on {ends:%d %B %Y}, {words}. " in seen
@@ -161,7 +234,7 @@ def test_an_encrypted_key_needs_its_password(authority: Authority) -> None:
     assert found(authority, key=locked, password=b"wrong") == ["error key-unreadable", "notice apple-by-name"]
     assert found(authority, key=locked, password=b"secret") == ["notice apple-by-name"]
     assert found(authority, password=b"for no reason") == ["notice apple-by-name"]
-    loaded = Credentials.load(authority.leaf(), locked, authority.wwdr(), NOW, password=b"secret")
+    loaded = loaded_from(authority.leaf(), locked, authority.wwdr(), password=b"secret")
     assert loaded.key_pem == authority.key
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from tests.wallets.samples import NOW, PASS_TYPE, TEAM, WWDR_NAME, Authority, pem, subject
+from tests.wallets.samples import NOW, PASS_TYPE, TAKEN, TEAM, WWDR_NAME, Authority, pem, subject
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.papers import Papers, Upload, examine
 
@@ -27,11 +27,11 @@ PASSWORD = b"s\xc3\xa9same"
 
 def loaded(papers: Papers | None) -> Credentials:
     assert papers is not None
-    return Credentials.load(papers.certificate, papers.key, papers.wwdr, NOW, key_checked=True)
+    return Credentials.load(papers.certificate, papers.key, papers.wwdr, NOW, intermediates=TAKEN, key_checked=True)
 
 
 def codes(upload: Upload, *known: bytes) -> list[str]:
-    papers, findings = examine(upload, NOW, known=known)
+    papers, findings = examine(upload, NOW, known=known, intermediates=TAKEN)
     assert papers is None
     assert all(one.sentence.endswith(".") and len(one.sentence) > 30 for one in findings)
     return [one.code for one in findings if one.severity == "error"]
@@ -46,7 +46,9 @@ def p12(authority: Authority, password: bytes | None, *, chain: bool) -> bytes:
 
 @pytest.mark.parametrize("password", [PASSWORD, None])
 def test_a_p12_brings_certificate_key_and_its_own_intermediate(authority: Authority, password: bytes | None) -> None:
-    papers, findings = examine(Upload(p12=p12(authority, password, chain=True), password=password), NOW)
+    papers, findings = examine(
+        Upload(p12=p12(authority, password, chain=True), password=password), NOW, intermediates=TAKEN
+    )
     assert [one.severity for one in findings] == ["notice"]
     assert (loaded(papers).pass_type, loaded(papers).team) == (PASS_TYPE, TEAM)
 
@@ -63,9 +65,18 @@ def test_a_p12_as_keychain_access_and_openssl_export_it(authority: Authority, tm
     raw = (tmp_path / "out.p12").read_bytes()
     rc2 = bytes.fromhex("060a2a864886f70d010c0106")  # pbeWithSHA1And40BitRC2-CBC
     assert (rc2 in raw) is legacy
-    papers, _ = examine(Upload(p12=raw, password=b"geheim"), NOW)
+    papers, _ = examine(Upload(p12=raw, password=b"geheim"), NOW, intermediates=TAKEN)
     assert loaded(papers).pass_type == PASS_TYPE
     assert codes(Upload(p12=raw, password=b"wrong")) == ["p12-unreadable"]
+
+
+def test_a_chain_that_merely_bears_apples_names_brings_no_papers(authority: Authority) -> None:
+    brought = Upload(p12=p12(authority, PASSWORD, chain=True), password=PASSWORD)
+    bare = Upload(certificate=authority.leaf(), key=authority.key)
+    for upload, known in ((brought, []), (bare, [authority.wwdr()])):
+        papers, findings = examine(upload, NOW, known=known)
+        assert papers is None
+        assert [one.code for one in findings] == ["wwdr-unknown"]
 
 
 def test_an_intermediate_that_is_known_here_need_not_be_brought(authority: Authority) -> None:
@@ -73,7 +84,7 @@ def test_an_intermediate_that_is_known_here_need_not_be_brought(authority: Autho
     assert codes(bare) == ["wwdr-missing"]
     impostor = authority.wwdr(days=90, key=authority.root_key)  # of the same name
     assert codes(bare, impostor, b"junk") == ["wwdr-missing"]
-    papers, _ = examine(bare, NOW, known=(impostor, b"junk", authority.wwdr()))
+    papers, _ = examine(bare, NOW, known=(impostor, b"junk", authority.wwdr()), intermediates=TAKEN)
     assert loaded(papers).pass_type == PASS_TYPE
     assert codes(Upload(p12=p12(authority, PASSWORD, chain=False), password=PASSWORD)) == ["wwdr-missing"]
 
@@ -83,7 +94,7 @@ def test_one_pem_file_may_hold_everything(authority: Authority) -> None:
         (authority.wwdr(), authority.leaf(), authority.key),
         (authority.key, authority.leaf(), authority.wwdr()),
     ):
-        papers, _ = examine(Upload(certificate=b"Bag Attributes\n" + b"\n".join(order)), NOW)
+        papers, _ = examine(Upload(certificate=b"Bag Attributes\n" + b"\n".join(order)), NOW, intermediates=TAKEN)
         assert loaded(papers).pass_type == PASS_TYPE
 
 
@@ -92,7 +103,7 @@ def test_der_of_everything(authority: Authority) -> None:
         x509.load_pem_x509_certificate(one).public_bytes(Encoding.DER) for one in (authority.leaf(), authority.wwdr())
     )
     key = load_pem_private_key(authority.key, None).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    papers, _ = examine(Upload(certificate=leaf, key=key, wwdr=wwdr), NOW)
+    papers, _ = examine(Upload(certificate=leaf, key=key, wwdr=wwdr), NOW, intermediates=TAKEN)
     assert loaded(papers).pass_type == PASS_TYPE
 
 
@@ -113,7 +124,7 @@ def test_everything_that_is_wrong_is_said_at_once(authority: Authority) -> None:
 
 def test_nothing_that_is_brought_is_written_out(authority: Authority) -> None:
     upload = Upload(certificate=authority.leaf(), key=authority.key, wwdr=authority.wwdr(), password=PASSWORD)
-    papers, _ = examine(upload, NOW)
+    papers, _ = examine(upload, NOW, intermediates=TAKEN)
     for shown in (repr(upload), repr(papers)):
         assert "PRIVATE" not in shown
         assert "same" not in shown
@@ -126,9 +137,9 @@ def test_a_kind_of_key_that_nobody_knows_is_told_and_breaks_nothing(authority: A
     assert other != wwdr
     bare = Upload(certificate=authority.leaf(), key=authority.key)
     brought = Upload(certificate=authority.leaf(), key=authority.key, wwdr=other)
-    assert codes(brought) == ["issuer-signature"]
+    assert codes(brought) == ["issuer-signature", "wwdr-unknown"]
     assert codes(bare, other) == ["wwdr-missing"]
-    papers, _ = examine(bare, NOW, known=[other, authority.wwdr()])
+    papers, _ = examine(bare, NOW, known=[other, authority.wwdr()], intermediates=TAKEN)
     assert loaded(papers).pass_type == PASS_TYPE
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from tests.wallets.samples import NOW, Authority
+from tests.wallets.samples import NOW, TAKEN, Authority
 from wallet_server.wallets.apple import unlocking
 from wallet_server.wallets.apple.credentials import Credentials
 from wallet_server.wallets.apple.papers import Upload
@@ -89,7 +89,7 @@ def longest_stall() -> Iterator[list[float]]:
 
 
 def codes(upload: Upload, seconds: float = 60) -> list[str]:
-    papers, findings = examine_apart(upload, NOW, seconds=seconds)
+    papers, findings = examine_apart(upload, NOW, intermediates=TAKEN, seconds=seconds)
     assert papers is None
     return [one.code for one in findings]
 
@@ -103,19 +103,25 @@ def test_what_is_opened_elsewhere_is_whole_and_open(authority: Authority, form: 
         "key": Upload(certificate=authority.leaf(), key=key, wwdr=authority.wwdr(), password=PASSWORD),
         "bundle": Upload(certificate=key + authority.wwdr() + authority.leaf(), password=PASSWORD),
     }[form]
-    papers, findings = examine_apart(upload, NOW, seconds=60)
+    papers, findings = examine_apart(upload, NOW, intermediates=TAKEN, seconds=60)
     assert papers is not None
     assert [one.severity for one in findings] == ["notice"]
-    loaded = Credentials.load(papers.certificate, papers.key, papers.wwdr, NOW, key_checked=True)
+    loaded = Credentials.load(papers.certificate, papers.key, papers.wwdr, NOW, intermediates=TAKEN, key_checked=True)
     assert load_pem_private_key(loaded.key_pem, None).private_numbers() == authority.leaf_key.private_numbers()  # type: ignore[union-attr]
 
 
 def test_the_intermediate_is_looked_for_among_those_known(authority: Authority) -> None:
     upload = Upload(certificate=authority.leaf(), key=locked(authority), password=PASSWORD)
     known = authority.wwdr()
-    papers, _ = examine_apart(upload, NOW, known=[known], seconds=60)
+    papers, _ = examine_apart(upload, NOW, known=[known], intermediates=TAKEN, seconds=60)
     assert papers is not None
     assert papers.wwdr == known
+
+
+def test_a_chain_that_merely_bears_apples_names_is_refused_there_as_well(authority: Authority) -> None:
+    papers, findings = examine_apart(Upload(p12=p12(authority), password=PASSWORD), NOW, seconds=60)
+    assert papers is None
+    assert [one.code for one in findings] == ["wwdr-unknown"]
 
 
 def test_a_wrong_password_is_told_in_the_same_words(authority: Authority) -> None:

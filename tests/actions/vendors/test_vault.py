@@ -226,6 +226,22 @@ def test_settings_read_pem_base64_and_der_files(tmp_path: Path) -> None:
             Settings.from_env(bad)
 
 
+def test_fingerprints_of_intermediates_are_read_however_they_are_written() -> None:
+    one, other = "0123456789abcdef" * 4, "ff" * 32
+    colons = ":".join(["FF"] * 32)
+    for text, read in (
+        ("", ()),
+        (" ", ()),
+        (one, (one,)),
+        (f"{one.upper()}, {colons}\n", (one, other)),
+        (f"{one} {one}\t{other}", (one, other)),
+    ):
+        assert Settings.from_env({"WALLET_APPLE_INTERMEDIATES": text}).apple_intermediates == read
+    for bad in (one[1:], one + "0", f"{one};{other}", one[:-1] + "g", one[:-1] + "\N{ARABIC-INDIC DIGIT ONE}", "G4"):
+        with pytest.raises(Misconfigured, match="WALLET_APPLE_INTERMEDIATES: must be SHA-256 fingerprints"):
+            Settings.from_env({"WALLET_APPLE_INTERMEDIATES": bad})
+
+
 # ---------------------------------------------------------------------- push keys
 
 

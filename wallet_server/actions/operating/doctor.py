@@ -249,7 +249,8 @@ def _certificates(ctx: Context) -> Iterator[Finding]:
             yield Finding("certificate", "error", f"The key of {vault.name_of(ctx, row)}: {fault.sentence} {mend}")
             continue
         now = ctx.now()
-        seen = check(row.certificate.encode(), key, row.chain.encode(), now, sandbox=ctx.settings.sandbox)
+        parts, known = (row.certificate.encode(), key, row.chain.encode()), ctx.settings.apple_intermediates
+        seen = check(*parts, now, sandbox=ctx.settings.sandbox, intermediates=known, stored=True)
         for one in seen:
             yield Finding("certificate", _LEVELS[one.severity], f"{row.pass_type}: {one.sentence}")
         if all(one.severity == "notice" for one in seen):

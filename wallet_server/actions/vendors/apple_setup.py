@@ -87,10 +87,18 @@ def look_at(
     not brought is taken from the .p12, or from a set of the vault that was issued by the same.
     `apart` looks in a process of its own that may be stopped: for whatever comes over the network."""
     known = list(dict.fromkeys(row.chain.encode() for row in vault.all_sets(ctx)))[:MOST_KNOWN]
-    sandbox = ctx.settings.sandbox
+    sandbox, further = ctx.settings.sandbox, ctx.settings.apple_intermediates
     if apart:
-        return unlocking.examine_apart(upload, ctx.now(), known=known, sandbox=sandbox)
-    return examine(upload, ctx.now(), known=known, pass_type=pass_type, team=team, sandbox=sandbox)
+        return unlocking.examine_apart(upload, ctx.now(), known=known, sandbox=sandbox, intermediates=further)
+    return examine(
+        upload,
+        ctx.now(),
+        known=known,
+        pass_type=pass_type,
+        team=team,
+        sandbox=sandbox,
+        intermediates=further,
+    )
 
 
 def install(ctx: Context, papers: Papers, programme: str | None = None) -> Installed:
@@ -117,5 +125,6 @@ def load(ctx: Context, papers: Papers) -> Credentials:
         papers.wwdr,
         ctx.now(),
         sandbox=ctx.settings.sandbox,
+        intermediates=ctx.settings.apple_intermediates,
         key_checked=True,
     )

@@ -22,6 +22,7 @@ from wallet_server.records.programme import programmes
 from wallet_server.records.scope import Scope
 from wallet_server.records.vendors import credentials, push_keys
 from wallet_server.wallets.apple.credentials import Finding, days_left
+from wallet_server.wallets.apple.intermediates import doubtful
 from wallet_server.wallets.apple.papers import Upload
 
 __all__ = ["MOST_BYTES", "Finding", "Installed", "Shown", "Upload", "bring", "go_back", "shown"]
@@ -36,7 +37,8 @@ _log = structlog.get_logger("vault")
 @dataclass(frozen=True)
 class Certificate:
     """One that signs cards of this shop. `own` is false for the platform's; `before_ends` when it can be gone back
-    to another, which ends then; `push_key` names the key that rings the phones in its place."""
+    to another, which ends then; `doubtful` when it came before intermediates were known by their fingerprint, of one
+    that is not known; `push_key` names the key that rings the phones in its place."""
 
     public_id: str
     pass_type: str
@@ -49,6 +51,7 @@ class Certificate:
     push_key: str
     told_at: datetime | None
     before_ends: datetime | None
+    doubtful: bool
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def shown(ctx: Context, scope: Scope) -> Shown:
                 kids.get(row.push_key_id or 0, ""),
                 row.told_at,
                 other.not_after if may and other is not None and other.not_after > now else None,
+                doubtful(row.chain.encode(), ctx.settings.apple_intermediates, sandbox=ctx.settings.sandbox),
             )
         )
     return Shown(tuple(sorted(found, key=lambda one: one.ends)), tuple((one.public_id, one.name) for one in own))

@@ -153,9 +153,32 @@ def same(ctx: Context, row: CredentialRow, loaded: Credentials) -> bool:
         return False
 
 
+def _checked(ctx: Context, certificate_pem: bytes, key_pem: bytes, wwdr_pem: bytes) -> Credentials:
+    """What is new here, as what signs. Raises `Misconfigured`."""
+    known = ctx.settings.apple_intermediates
+    sandbox = ctx.settings.sandbox
+    return Credentials.load(certificate_pem, key_pem, wwdr_pem, ctx.now(), sandbox=sandbox, intermediates=known)
+
+
+def _kept(ctx: Context, certificate_pem: bytes, key_pem: bytes, chain_pem: bytes, now: datetime) -> Credentials:
+    """What was in the vault before, as what signs. Raises `Misconfigured`."""
+    return Credentials.load(
+        certificate_pem,
+        key_pem,
+        chain_pem,
+        now,
+        sandbox=ctx.settings.sandbox,
+        intermediates=ctx.settings.apple_intermediates,
+        # What was sealed was checked before, and checking a great key holds up every thread for seconds.
+        key_checked=True,
+        # Nor does it stop signing for an intermediate that is not on our list: the doctor and the console say so.
+        stored=True,
+    )
+
+
 def add(ctx: Context, account_id: int | None, certificate_pem: bytes, key_pem: bytes, wwdr_pem: bytes) -> int:
     """Check and store a set. Raises `Misconfigured` with what is wrong and what to do."""
-    loaded = Credentials.load(certificate_pem, key_pem, wwdr_pem, ctx.now(), sandbox=ctx.settings.sandbox)
+    loaded = _checked(ctx, certificate_pem, key_pem, wwdr_pem)
     with ctx.change() as tx:
         return _add(ctx, tx, loaded, account_id)
 
@@ -163,7 +186,7 @@ def add(ctx: Context, account_id: int | None, certificate_pem: bytes, key_pem: b
 def renew(ctx: Context, set_id: int, certificate_pem: bytes, key_pem: bytes, wwdr_pem: bytes) -> bool:
     """A renewed certificate of the same pass type takes the place of the old one, which is kept to go back to;
     installed cards go on updating. False when it is the same to the letter."""
-    loaded = Credentials.load(certificate_pem, key_pem, wwdr_pem, ctx.now(), sandbox=ctx.settings.sandbox)
+    loaded = _checked(ctx, certificate_pem, key_pem, wwdr_pem)
     with ctx.change() as tx:
         return _replace(ctx, tx, credentials.credential_set(tx, set_id), loaded)
 
@@ -181,7 +204,7 @@ def swap_back(ctx: Context, pass_type: str, by: Scope | None = None) -> datetime
         key = ctx.keyring.open(before.key_cipher, f"credential-key:{row.pass_type}")
         # It may have ended since, or its key may be lost: going back must not be a step into the dark.
         parts = before.certificate.encode(), key, before.chain.encode()
-        Credentials.load(*parts, ctx.now(), sandbox=ctx.settings.sandbox, key_checked=True)
+        _kept(ctx, *parts, ctx.now())
         credentials.keep_previous(tx, row.id, _of(row), ctx.now())
         _take(tx, row.id, before)
         if by is not None:
@@ -269,9 +292,7 @@ class Vault:
     def _load(self, row: CredentialRow, now: datetime) -> Credentials:
         key = private_key(self._ctx, row)
         parts = row.certificate.encode(), key, row.chain.encode()
-        # What was sealed was checked before, and checking a great key holds up every thread for seconds.
-        loaded = Credentials.load(*parts, now, sandbox=self._ctx.settings.sandbox, key_checked=True)
-        loaded = replace(loaded, version=row.version)
+        loaded = replace(_kept(self._ctx, *parts, now), version=row.version)
         if row.push_key_id is None:
             return loaded
         try:

@@ -14,7 +14,9 @@ from wallet_server.actions.context import Context, new_id
 from wallet_server.errors import Misconfigured, NotFound
 from wallet_server.records.database import Tx
 from wallet_server.records.vendors import credentials, push_keys
+from wallet_server.records.vendors.credentials import CredentialRow
 from wallet_server.records.vendors.push_keys import PushKeyRow
+from wallet_server.wallets.apple.intermediates import doubtful
 from wallet_server.wallets.apple.provider_token import LEAST_AGE, RENEWED_AFTER, Provider, PushKey
 
 Keys = tuple[PushKeyRow, ...]
@@ -22,13 +24,14 @@ Keys = tuple[PushKeyRow, ...]
 
 def install(ctx: Context, raw: bytes, kid: str, team: str) -> list[str]:
     """Keep a team's key and let it open the push service for every pass type of that team, no other; returns those.
+    A certificate whose intermediate is not known to be Apple's merely claims the team, and is left out.
 
     Raises `Misconfigured` for a key that is none, or a team that has no certificate here.
     """
     loaded = PushKey.load(raw, kid, team)
     now = ctx.now()
     with ctx.change() as tx:
-        own = [row for row in credentials.all_sets(tx) if row.team == team]
+        own = [row for row in credentials.all_sets(tx) if row.team == team and not _claimed(ctx, row)]
         if not own:
             raise Misconfigured(
                 f"No certificate of team {team} is installed. A key opens the pass types of its own team alone: "
@@ -39,6 +42,10 @@ def install(ctx: Context, raw: bytes, kid: str, team: str) -> list[str]:
         for row in own:
             credentials.use_push_key(tx, row.id, key_id)
     return [row.pass_type for row in own]
+
+
+def _claimed(ctx: Context, row: CredentialRow) -> bool:
+    return doubtful(row.chain.encode(), ctx.settings.apple_intermediates, sandbox=ctx.settings.sandbox)
 
 
 def remove(ctx: Context, team: str) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from wallet_server.errors import Fault, Misconfigured
+from wallet_server.wallets.apple import intermediates as apples
+from wallet_server.wallets.apple.intermediates import DOWNLOAD, Trust
 from wallet_server.wallets.apple.provider_token import TEAM, Provider
 from wallet_server.wallets.apple.signing import Signer
 
@@ -29,10 +31,6 @@ _MIN_KEY_BITS = 2048
 _MAX_KEY_BITS = 8192
 """Of a greater one the arithmetic check alone takes minutes."""
 MOST_INPUT_BYTES = 256 * 1024
-_G4 = (
-    "Download 'Worldwide Developer Relations - G4' from https://www.apple.com/certificateauthority/ "
-    "and use it as the intermediate."
-)
 _EXPORT = (
     "Export it again as a .p12 from Keychain Access, or take the key that was made together with the "
     "certificate request."
@@ -92,14 +90,17 @@ class Credentials:
         *,
         password: bytes | None = None,
         sandbox: bool = False,
+        intermediates: Collection[str] = (),
         key_checked: bool = False,
+        stored: bool = False,
     ) -> Credentials:
-        """PEM, or DER as Apple's portal hands it out. Raises `Misconfigured` with every error of `check`.
+        """PEM, or DER as Apple's portal hands it out. Raises `Misconfigured` with every error of `check`, whose
+        `intermediates` and `stored` these are.
 
         `key_checked` skips the arithmetic check of the key (some 40 ms): only for a key that passed it once before.
         """
         leaf, key, wwdr, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked)
-        findings += _judge(leaf, key, wwdr, now, sandbox)
+        findings += _judge(leaf, key, wwdr, now, Trust(sandbox, intermediates, stored))
         errors = [finding for finding in findings if finding.severity == "error"]
         if leaf is None or key is None or wwdr is None or errors:
             faults = [Fault(finding.code, finding.sentence) for finding in errors]
@@ -127,11 +128,27 @@ def check(
     pass_type: str | None = None,
     team: str | None = None,
     sandbox: bool = False,
+    intermediates: Collection[str] = (),
+    stored: bool = False,
 ) -> list[Finding]:
     """Everything worth saying about a credential set, worst first. `pass_type` and `team` are what the operator
-    expects it to be for, where known. In the sandbox the authority need not be Apple."""
-    parts = certificate_pem, key_pem, wwdr_pem
-    return inspect(*parts, now, password=password, pass_type=pass_type, team=team, sandbox=sandbox)[1]
+    expects it to be for, where known. In the sandbox the authority need not be Apple.
+
+    `intermediates` are taken beside Apple's own (SHA-256 in hex). Of a set that is `stored` already, one that is not
+    known is a warning: it was taken when names sufficed, and a merchant's cards must not go unsigned for a list that
+    may lag behind Apple's."""
+    return inspect(
+        certificate_pem,
+        key_pem,
+        wwdr_pem,
+        now,
+        password=password,
+        pass_type=pass_type,
+        team=team,
+        sandbox=sandbox,
+        intermediates=intermediates,
+        stored=stored,
+    )[1]
 
 
 def inspect(
@@ -144,10 +161,12 @@ def inspect(
     pass_type: str | None = None,
     team: str | None = None,
     sandbox: bool = False,
+    intermediates: Collection[str] = (),
+    stored: bool = False,
 ) -> tuple[bytes, list[Finding]]:
     """What `check` finds, and the key (PEM) opened, its arithmetic checked; empty when it cannot be used."""
     leaf, key, wwdr, findings = _read(certificate_pem, key_pem, wwdr_pem, password, key_checked=False)
-    findings += _judge(leaf, key, wwdr, now, sandbox)
+    findings += _judge(leaf, key, wwdr, now, Trust(sandbox, intermediates, stored))
     if leaf is not None:
         findings += _expectations(leaf, pass_type, team)
     findings.sort(key=lambda finding: ("error", "warning", "notice").index(finding.severity))
@@ -239,7 +258,7 @@ def _judge(
     key: rsa.RSAPrivateKey | None,
     wwdr: x509.Certificate | None,
     now: datetime,
-    sandbox: bool,
+    trust: Trust,
 ) -> Iterator[Finding]:
     """What can be said of the parts that there are: one that is missing keeps nothing else from being looked at."""
     if leaf is not None:
@@ -249,11 +268,11 @@ def _judge(
     if leaf is not None and wwdr is not None:
         yield from _chain(leaf, wwdr)
     if wwdr is not None:
-        yield from _authority(wwdr, sandbox)
+        yield from _authority(wwdr, trust)
     if leaf is not None:
         yield from _dates(leaf, "certificate", "pass certificate", now, _RENEW)
     if wwdr is not None:
-        yield from _dates(wwdr, "wwdr", "WWDR intermediate", now, _G4)
+        yield from _dates(wwdr, "wwdr", "WWDR intermediate", now, DOWNLOAD)
 
 
 _RENEW = (
@@ -305,38 +324,44 @@ def _belongs(leaf: x509.Certificate, key: rsa.RSAPrivateKey) -> bool:
 
 def _chain(leaf: x509.Certificate, wwdr: x509.Certificate) -> Iterator[Finding]:
     if leaf.issuer != wwdr.subject:
-        sentence = f"The pass certificate was not issued by this WWDR intermediate. {_G4}"
+        sentence = f"The pass certificate was not issued by this WWDR intermediate. {DOWNLOAD}"
         yield Finding("error", "issuer-mismatch", sentence)
         return
     try:
         leaf.verify_directly_issued_by(wwdr)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         sentence = "The WWDR intermediate has the right name but did not sign the pass certificate. "
-        yield Finding("error", "issuer-signature", sentence + _G4)
+        yield Finding("error", "issuer-signature", sentence + DOWNLOAD)
 
 
-def _authority(wwdr: x509.Certificate, sandbox: bool) -> Iterator[Finding]:
+def _authority(wwdr: x509.Certificate, trust: Trust) -> Iterator[Finding]:
     organisations = [_name(name, NameOID.ORGANIZATION_NAME) for name in (wwdr.subject, wwdr.issuer)]
     if organisations != ["Apple Inc.", "Apple Inc."]:
-        if not sandbox:
-            sentence = "The intermediate is not Apple's, so no phone would open the card. " + _G4
+        if not trust.sandbox:
+            sentence = "The intermediate is not Apple's, so no phone would open the card. " + DOWNLOAD
             yield Finding("error", "not-apple", sentence)
         return
-    match _name(wwdr.subject, NameOID.ORGANIZATIONAL_UNIT_NAME):
-        case "G4":
-            sentence = (
-                "The intermediate carries Apple's names and signed this certificate. Names can be copied: that it "
-                "leads to Apple's root is known for certain only when a phone opens a card."
-            )
-            yield Finding("notice", "apple-by-name", sentence)
-        case "Apple Worldwide Developer Relations":
-            yield Finding("error", "wwdr-g1", f"This is the first WWDR intermediate, which expired in 2023. {_G4}")
-        case "G3":
-            sentence = f"This is the WWDR intermediate G3, which did not issue pass certificates since 2022. {_G4}"
-            yield Finding("error", "wwdr-g3", sentence)
-        case other:
-            sentence = f"The WWDR intermediate is of generation '{other}'; G4 is known to work. {_G4}"
-            yield Finding("warning", "wwdr-generation", sentence)
+    unit, mark = _name(wwdr.subject, NameOID.ORGANIZATIONAL_UNIT_NAME), apples.fingerprint(wwdr)
+    if mark == apples.G4:
+        return
+    if unit == "Apple Worldwide Developer Relations":
+        yield Finding("error", "wwdr-g1", f"This is the first WWDR intermediate, which expired in 2023. {DOWNLOAD}")
+    elif unit == "G3":
+        sentence = f"This is the WWDR intermediate G3, which did not issue pass certificates since 2022. {DOWNLOAD}"
+        yield Finding("error", "wwdr-g3", sentence)
+    elif not trust.sandbox and mark not in trust.intermediates:
+        unknown = Finding("error", "wwdr-unknown", apples.UNKNOWN.format(mark))
+        yield replace(unknown, severity="warning") if trust.stored else unknown
+    elif unit == "G4":
+        sentence = (
+            "The intermediate carries Apple's names, is not the one that is known as G4, and is taken because "
+            f"{'this is the sandbox' if trust.sandbox else 'WALLET_APPLE_INTERMEDIATES names it'}: that it leads to "
+            "Apple's root is known for certain only when a phone opens a card."
+        )
+        yield Finding("notice", "apple-by-name", sentence)
+    else:
+        sentence = f"The WWDR intermediate is of generation '{unit}'; G4 is known to work. {DOWNLOAD}"
+        yield Finding("warning", "wwdr-generation", sentence)
 
 
 def _dates(certificate: x509.Certificate, code: str, what: str, now: datetime, renew: str) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ in memory; what is wrong is said of everything at once, and what is right is jud
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,12 +50,21 @@ def examine(
     pass_type: str | None = None,
     team: str | None = None,
     sandbox: bool = False,
+    intermediates: Collection[str] = (),
 ) -> tuple[Papers | None, list[Finding]]:
     """The papers in an upload, if they can be installed, and everything worth saying of them, worst first: what is
     missing, what cannot be read and what does not fit, all at once. Where no intermediate was brought, the one that
     issued the certificate is looked for beside it, in the .p12, and among those `known` (PEM)."""
     parts, password, missing = _gather(upload, known)
-    opened, seen = inspect(*parts, now, password=password, pass_type=pass_type, team=team, sandbox=sandbox)
+    opened, seen = inspect(
+        *parts,
+        now,
+        password=password,
+        pass_type=pass_type,
+        team=team,
+        sandbox=sandbox,
+        intermediates=intermediates,
+    )
     codes = ("certificate-unreadable", "key-unreadable", "wwdr-unreadable")
     absent = {code for code, part in zip(codes, parts, strict=True) if not part}
     findings = missing + [one for one in seen if one.code not in absent]

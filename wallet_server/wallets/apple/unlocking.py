@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ def examine_apart(
     *,
     known: Sequence[bytes] = (),
     sandbox: bool = False,
+    intermediates: Collection[str] = (),
     seconds: float = PATIENCE_SECONDS,
 ) -> tuple[Papers | None, list[Finding]]:
     """What `papers.examine` says of an upload, without opening any of it in this process. Whatever fails in the child,
@@ -45,18 +46,21 @@ def examine_apart(
     if not _one_at_a_time.acquire(blocking=False):
         return None, [Finding("error", "busy", _BUSY)]
     try:
-        return _ask_child(_told(upload, now, known, sandbox), seconds)
+        return _ask_child(_told(upload, now, known, sandbox, intermediates), seconds)
     finally:
         _one_at_a_time.release()
 
 
-def _told(upload: Upload, now: datetime, known: Sequence[bytes], sandbox: bool) -> bytes:
+def _told(
+    upload: Upload, now: datetime, known: Sequence[bytes], sandbox: bool, intermediates: Collection[str]
+) -> bytes:
     told = {
         "upload": {name: _text(getattr(upload, name)) for name in _FIELDS},
         "password": None if upload.password is None else _text(upload.password),
         "now": now.isoformat(),
         "known": [_text(one) for one in known],
         "sandbox": sandbox,
+        "intermediates": list(intermediates),
     }
     return json.dumps(told).encode()
 
@@ -84,6 +88,7 @@ def _answer(told: dict[str, Any]) -> dict[str, Any]:
         datetime.fromisoformat(told["now"]),
         known=[_bytes(one) for one in told["known"]],
         sandbox=told["sandbox"],
+        intermediates=told["intermediates"],
     )
     return {
         "papers": None if papers is None else {name: _text(getattr(papers, name)) for name in _PARTS},
