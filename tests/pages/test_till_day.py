@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as Impatient
 
 from tests.pages.bakery import Bakery, pair
 from tests.pages.browsing import NEEDS_CHROMIUM
@@ -85,7 +87,10 @@ class Day:
                 self.page.locator("#camera-off").click()
             self.page.locator("#camera-on").click()
             expect(self.page.locator("[data-till]")).to_have_attribute("data-camera", "on")
-            if self.page.evaluate(PLAYS, list(patch)):
+            # It may begin with a picture of the film before. Whoever asked again then would put away the card that was
+            # read meanwhile, and one that goes on lying there is not read a second time.
+            with suppress(Impatient):
+                self.page.wait_for_function(PLAYS, arg=list(patch), timeout=3000)
                 return
         raise AssertionError("the camera goes on with another film")
 

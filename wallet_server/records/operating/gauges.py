@@ -40,10 +40,9 @@ def depths(tx: Tx, now: datetime) -> list[Depth]:
     found = []
     for lane in LANES:
         alive = sa.and_(jobs.c.lane == lane, jobs.c.dead_at.is_(None))
-        now_due = sa.and_(alive, jobs.c.due_at <= at, jobs.c.leased_until <= at)
-        oldest = tx.execute(sa.select(jobs.c.due_at).where(now_due).order_by(jobs.c.due_at).limit(1)).scalar()
-        later = sa.and_(alive, sa.or_(jobs.c.due_at > at, jobs.c.leased_until > at))
-        due, waiting = _counted(tx, now_due), _counted(tx, later)
+        free = sa.and_(alive, jobs.c.due_at <= at, jobs.c.leased_until <= at)
+        oldest = tx.execute(sa.select(jobs.c.due_at).where(free).order_by(jobs.c.due_at).limit(1)).scalar()
+        due, waiting = (_counted(tx, sa.and_(alive, when)) for when in (jobs.c.due_at <= at, jobs.c.due_at > at))
         since = None if oldest is None else instant(oldest)
         found.append(Depth(lane, due, waiting, since))
     return found
