@@ -71,6 +71,7 @@ def examined(world: World, holder: Holder) -> Examined:
     return next(card for card in chart.cards if card.pass_id == holder.pass_public_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", AILMENTS)
 def test_each_cause_comes_first_where_it_is_so(ward: Ward, code: str) -> None:
     holder = AILMENTS[code](ward)
