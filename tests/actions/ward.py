@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import Holder, World
-from wallet_server.actions.passes import refresh
+from wallet_server.actions.passes import pass_doctor, refresh
+from wallet_server.actions.passes.pass_doctor import Examined
 from wallet_server.actions.programme import programs
 from wallet_server.errors import Conflict
 from wallet_server.records.schema import credential_sets, publications
@@ -112,3 +113,10 @@ class Ward:
             self.publish(announce={"per_day": per_day, "per_week": 9, "quiet": quiet})
         self.world.clock.forward(minutes=1)
         self.world.work()
+
+
+def examined(world: World, holder: Holder) -> Examined:
+    """What the pass doctor says of this holder's card."""
+    chart = pass_doctor.examine(world.ctx, world.merchant, holder.member)
+    assert chart.member == holder.member
+    return next(card for card in chart.cards if card.pass_id == holder.pass_public_id)

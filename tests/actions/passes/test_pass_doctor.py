@@ -2,73 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from tests.actions.ailments import AILMENTS, put_right
-from tests.actions.ward import Ward
-from tests.conftest import databases
+from tests.actions.ailments import AILMENTS
+from tests.actions.ward import Ward, examined
 from tests.phone import Phone
-from tests.world import NOON, PASS_TYPE, TEAM, Holder, World, founded
+from tests.world import PASS_TYPE, World
 from wallet_server.actions import keys
 from wallet_server.actions.passes import devices, pass_doctor
-from wallet_server.actions.passes.pass_doctor import Examined
 from wallet_server.actions.programme import clock, programs
 from wallet_server.actions.programme.programs import NewStore, found
-from wallet_server.actions.purse import coupons, granting
 from wallet_server.actions.vendors import certificate_days
 from wallet_server.errors import NotFound
 from wallet_server.records import jobs
-from wallet_server.records.schema import accounts, codes, credential_sets, members, passes, publications
+from wallet_server.records.schema import accounts, codes, credential_sets, passes, publications
 from wallet_server.records.schema import jobs as job_table
 from wallet_server.rules.passes.diagnosis import LEVELS
-from wallet_server.sandbox.apns import ApnsServer
-from wallet_server.sandbox.authority import Authority
-from wallet_server.wallets.apple.push import Bell
-
-
-class Pair:
-    """A certificate of the sandbox's own that opens its push service."""
-
-    def __init__(self, authority: Authority) -> None:
-        self.certificate_pem, self.key_pem = authority.pass_certificate(PASS_TYPE, TEAM)
-        self.pass_type = PASS_TYPE
-        self.provider = None
-
-
-@pytest.fixture(scope="module")
-def opened(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[World, ApnsServer, Authority]]:
-    """One world and one push service for all ailments, which have members of their own."""
-    folder = tmp_path_factory.mktemp("ward")
-    authority = Authority.open(folder / "authority", datetime.now(UTC))
-    with (
-        databases(request.config, folder) as new,
-        founded(new("sqlite"), folder) as world,
-        ApnsServer(authority).in_thread() as apns,
-    ):
-        yield world, apns, authority
-
-
-@pytest.fixture
-def ward(opened: tuple[World, ApnsServer, Authority]) -> Iterator[Ward]:
-    world, apns, authority = opened
-    put_right(world, NOON)
-    apns.tell(None)
-    bell = Bell(address=apns.address, trust_pem=authority.root_pem, sandbox=True)
-    yield Ward(world, apns, bell, Pair(authority))
-    bell.close()
-
-
-def examined(world: World, holder: Holder) -> Examined:
-    chart = pass_doctor.examine(world.ctx, world.merchant, holder.member)
-    assert chart.member == holder.member
-    return next(card for card in chart.cards if card.pass_id == holder.pass_public_id)
 
 
 @pytest.mark.slow
@@ -195,137 +148,6 @@ def test_the_time_line_goes_from_the_making_to_what_is_still_to_come(ward: Ward)
     assert {"agreed", "registered", "published-loud", "pushed", "fetched", "next-version"} <= set(codes)
     assert codes[-1] == "next-version"
     assert line[-1].at > ward.world.clock()
-
-
-def _codes(ward: Ward, phone: Phone) -> list[str]:
-    return [one.code for one in examined(ward.world, phone.holder).diagnoses]
-
-
-def _heard(ward: Ward, phone: Phone, texts: Mapping[str, str], *, pulled: bool = True) -> str:
-    announcement = ward.world.announce(texts)
-    ward.world.work()
-    assert phone.pull() or not pulled
-    ward.world.clock.forward(minutes=1)
-    return announcement
-
-
-@pytest.mark.parametrize(("language", "code"), [("fr", "same-text"), ("en", "alert-sent")])
-def test_a_text_is_the_same_when_it_is_so_in_the_language_of_the_member(ward: Ward, language: str, code: str) -> None:
-    ward.policy()
-    phone = ward.held(promotions=True, language=language)
-    _heard(ward, phone, {"fr": "Seigle", "en": "Rye"})
-    _heard(ward, phone, {"fr": "Seigle", "en": "Rye bread"})
-    assert {"same-text", "alert-sent"} & set(_codes(ward, phone)) == {code}
-
-
-def test_what_is_not_written_in_a_language_is_read_in_the_first_one(ward: Ward) -> None:
-    ward.policy()
-    phone = ward.held(promotions=True, language="en")
-    _heard(ward, phone, {"fr": "Seigle"})
-    _heard(ward, phone, {"fr": "Seigle", "en": "Seigle"}, pulled=False)
-    assert "same-text" in _codes(ward, phone)
-
-
-def test_where_the_language_of_the_member_is_not_on_the_card_all_are_compared(ward: Ward) -> None:
-    ward.policy()
-    phone, other = ward.held(promotions=True), ward.held(promotions=True)
-    for one in (phone, other):
-        ward.alter(members, members.c.id == one.holder.member_id, language="de")
-    first = {"fr": "Seigle", "en": "Rye"}
-    _heard(ward, phone, first)
-    assert other.pull()
-    _heard(ward, phone, {"fr": "Seigle", "en": "Rye bread"})
-    assert "alert-sent" in _codes(ward, phone)
-    _heard(ward, phone, {"fr": "Seigle", "en": "Rye bread"}, pulled=False)
-    assert "same-text" in _codes(ward, phone)
-
-
-def test_a_text_that_was_taken_back_before_it_was_said_again_is_none_that_the_card_showed(ward: Ward) -> None:
-    ward.policy()
-    phone = ward.held(promotions=True)
-    ward.world.recall(_heard(ward, phone, {"fr": "Seigle"}))
-    ward.world.work()
-    assert phone.pull()
-    ward.world.clock.forward(minutes=1)
-    _heard(ward, phone, {"fr": "Seigle"})
-    assert {"same-text", "alert-sent"} & set(_codes(ward, phone)) == {"alert-sent"}
-
-
-def test_an_announcement_that_was_taken_back_explains_why_nothing_is_shown(ward: Ward) -> None:
-    ward.policy()
-    phone = ward.held(promotions=True)
-    _heard(ward, phone, {"fr": "Seigle"})
-    ward.world.recall(_heard(ward, phone, {"fr": "Seigle"}, pulled=False))
-    ward.world.work()
-    codes = _codes(ward, phone)
-    assert "news-recalled" in codes
-    assert not {"same-text", "alert-sent"} & set(codes)
-
-
-def test_an_announcement_that_waits_is_none_that_repeats_what_the_card_shows(ward: Ward) -> None:
-    ward.policy(per_day=1)
-    phone = ward.held(promotions=True)
-    _heard(ward, phone, {"fr": "Seigle"})
-    ward.world.announce("Seigle")
-    ward.world.work()
-    assert {"same-text", "alert-sent", "news-per-day"} & set(_codes(ward, phone)) == {"alert-sent", "news-per-day"}
-
-
-def _another_programme(ward: Ward, phone: Phone) -> None:
-    ward.publish(links={"website": f"https://fournil.example/{ward.world.number()}"})
-    ward.world.clock.forward(minutes=5)
-    ward.world.work()
-    assert phone.pull()
-    assert "silent-programme" in _codes(ward, phone)
-    ward.world.clock.forward(minutes=10)
-
-
-def test_a_programme_is_not_blamed_for_a_tier_that_was_taken_back_since(ward: Ward) -> None:
-    world, phone = ward.world, ward.held()
-    for tier in ("gold", None):
-        if tier is None:
-            _another_programme(ward, phone)
-        given = granting.Given(tier, None, trial=False, reason="press")
-        granting.give(world.ctx, world.merchant, phone.holder.member, given, world.wish("give"))
-        world.work()
-        assert phone.pull()
-        world.clock.forward(minutes=1)
-    assert "silent-field" in _codes(ward, phone)
-    assert "silent-programme" not in _codes(ward, phone)
-
-
-def test_a_programme_is_not_blamed_for_a_voucher_that_was_used_since(ward: Ward) -> None:
-    world, phone, said = ward.world, ward.held(), {"fr": "Un bon", "en": "A voucher"}
-    promise = {"title": said, "terms": said, "value_minor": 1000}
-    ward.publish(conversions=[{"id": "bon", "currency": "points", "units": 500, "voucher": promise}])
-    world.sell(phone.holder, 50_000)
-    ward.publish(conversions=[])
-    for _ in range(3):  # points, tier and voucher: each in a version of its own
-        world.clock.forward(minutes=5)
-        world.work()
-        phone.pull()
-    _another_programme(ward, phone)
-    copies = pass_doctor.examine(world.ctx, world.merchant, phone.holder.member).cards
-    slip = next(one.pass_id for one in copies if one.pass_id != phone.holder.pass_public_id)
-    coupons.use(world.ctx, world.till, coupons.Using(world.holder(slip).code, world.number()), None)
-    world.work()
-    assert phone.pull()
-    assert "silent-field" in _codes(ward, phone)
-    assert "silent-programme" not in _codes(ward, phone)
-
-
-def test_the_recall_of_an_earlier_announcement_is_named_though_a_later_one_waits(ward: Ward) -> None:
-    ward.policy(per_day=1)
-    phone = ward.held(promotions=True)
-    first = _heard(ward, phone, {"fr": "Un"})
-    ward.world.announce("Deux")
-    ward.world.work()
-    ward.publish(links={"website": "https://fournil.example/"})
-    ward.world.clock.forward(minutes=1)
-    ward.world.recall(first)
-    ward.world.work()
-    assert phone.pull()
-    assert "silent-recall" in _codes(ward, phone)
 
 
 def test_a_line_of_another_phone_is_not_read_into_this_card(ward: Ward) -> None:
