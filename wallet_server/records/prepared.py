@@ -9,7 +9,7 @@ pass through the same converters, and whoever listens to the engine's statements
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from wallet_server.records.wire import Line, Refused, Wire, numbered, wire_of
 
 _CURSOR = "wallet_cursor"
 Convert = Callable[[Any], Any]
+Readers = Sequence[tuple[int, Convert]]
+"""Which columns are turned into Python, and by what."""
 Build = Callable[[str], sa.Executable]
 
 
@@ -35,7 +37,7 @@ class _Ready:
     writers: Mapping[str, Convert]
     places: Sequence[str]
     ways: Sequence[tuple[str, Convert | None]]
-    readers: Sequence[tuple[int, Convert]]
+    readers: Readers
     row: Callable[[Sequence[Any]], Any]
 
     def given(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,15 +57,7 @@ class _Ready:
 
     def plain(self, found: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         """Columns in their order, as Python has them."""
-        if not self.readers or not found:
-            return found
-        rows = []
-        for one in found:
-            columns = list(one)
-            for place, read in self.readers:
-                columns[place] = read(columns[place])
-            rows.append(columns)
-        return rows
+        return converted(found, self.readers)
 
 
 class Prepared:
@@ -152,7 +146,6 @@ class Prepared:
         text = str(compiled)
         sent, places = (text, compiled.positiontup) if compiled.positional else numbered(text)
         answer: list[Any] = list(getattr(what, "_all_selected_columns", ()))
-        readers = [(n, _reader(c.type, dialect)) for n, c in enumerate(answer)]
         writers = {name: write for name, write in compiled._bind_processors.items() if not isinstance(write, tuple)}
         ready = self._ready[dialect.name] = _Ready(
             text,
@@ -161,10 +154,29 @@ class Prepared:
             writers,
             places,
             [(name, writers.get(name)) for name in places],
-            [(n, read) for n, read in readers if read is not None],
+            readers_of(answer, dialect),
             _row_of([c.key for c in answer]),
         )
         return ready
+
+
+def readers_of(columns: Iterable[Any], dialect: sa.Dialect) -> Readers:
+    """What turns the columns of an answer into Python."""
+    found = ((place, _reader(column.type, dialect)) for place, column in enumerate(columns))
+    return [(place, read) for place, read in found if read is not None]
+
+
+def converted(found: Sequence[Sequence[Any]], readers: Readers) -> Sequence[Sequence[Any]]:
+    """Rows as a driver gives them, with these columns turned into Python."""
+    if not readers or not found:
+        return found
+    rows = []
+    for one in found:
+        columns = list(one)
+        for place, read in readers:
+            columns[place] = read(columns[place])
+        rows.append(columns)
+    return rows
 
 
 def _reader(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert | None:

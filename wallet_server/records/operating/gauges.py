@@ -17,7 +17,8 @@ MOST_COUNTED = 10_000
 
 @dataclass(frozen=True)
 class Depth:
-    """One lane of the outbox; counts stop at `MOST_COUNTED`. `oldest` is when the job that is due for longest was."""
+    """One lane of the outbox; counts stop at `MOST_COUNTED`, and what a worker has in hand counts as due. `oldest` is
+    when the job was due that waits for longest to be claimed."""
 
     lane: int
     due: int

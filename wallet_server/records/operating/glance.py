@@ -7,7 +7,7 @@ nothing that a snapshot would have to keep together.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from wallet_server.errors import Unavailable
 from wallet_server.records.database import Database
+from wallet_server.records.prepared import Readers, converted, readers_of
 from wallet_server.records.wire import numbered, wire_of
 
 BUSY = "The database cannot be read just now; please try again in a moment."
@@ -27,7 +28,7 @@ class _Ready(NamedTuple):
     text: str | bytes
     constants: dict[str, Any]
     places: Sequence[str] | None
-    readers: Sequence[tuple[int, Callable[[Any], Any]]] | None
+    readers: Readers
 
 
 class Glance:
@@ -37,8 +38,8 @@ class Glance:
         self._query = query
         self._ready: dict[str, _Ready] = {}
 
-    def rows(self, database: Database, **values: str | int) -> list[tuple[Any, ...]]:
-        """All rows, as plain tuples in the order of the query's columns. Raises `Unavailable`."""
+    def rows(self, database: Database, **values: str | int) -> Sequence[Sequence[Any]]:
+        """All rows, with their columns in the order of the query's columns. Raises `Unavailable`."""
         engine = database.engine
         text, constants, places, readers = self._ready.get(engine.dialect.name) or self._prepare(engine.dialect)
         whole = {**constants, **values}
@@ -58,31 +59,22 @@ class Glance:
             connection.close()
             raise
         database.take_back(connection)
-        return found if readers is None else [_read(row, readers) for row in found]
+        return converted(found, readers)
 
-    def first(self, database: Database, **values: str | int) -> tuple[Any, ...] | None:
+    def first(self, database: Database, **values: str | int) -> Sequence[Any] | None:
         """The first row, or None."""
         found = self.rows(database, **values)
         return found[0] if found else None
 
     def _prepare(self, dialect: sa.Dialect) -> _Ready:
         compiled: Any = self._query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        readers = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in self._query.selected_columns]
         text: str | bytes = str(compiled)
         places = list(compiled.positiontup) if compiled.positional else None
         if dialect.name == "postgresql":
             text, places = numbered(str(compiled))
-        known = [(place, read) for place, read in enumerate(readers) if read is not None]
-        ready = _Ready(text, dict(compiled.params), places, known or None)
+        ready = _Ready(text, dict(compiled.params), places, readers_of(self._query.selected_columns, dialect))
         self._ready[dialect.name] = ready
         return ready
-
-
-def _read(row: tuple[Any, ...], readers: Sequence[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
-    columns = list(row)
-    for place, read in readers:
-        columns[place] = read(columns[place])
-    return tuple(columns)
 
 
 def _asked(connection: Any, text: str | bytes, given: Any) -> list[tuple[Any, ...]]:
