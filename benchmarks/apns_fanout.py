@@ -44,7 +44,7 @@ from tests.stories.stage import free_port
 from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
 from wallet_server.actions.vendors.credentials import Vault
 from wallet_server.delivery.engine import settle
-from wallet_server.delivery.worker import run_once
+from wallet_server.delivery.worker import MASS, run_once
 from wallet_server.records.jobs import BULK
 from wallet_server.records.schema import publications
 from wallet_server.wallets.apple.push import Bell, BellSettings, Fate, Target
@@ -53,7 +53,6 @@ from wallet_server.wallets.designs import Designs
 from wallet_server.wallets.drawing import Drawings
 
 SENDS_LIMIT = 2_000_000
-SLICE = 1_000
 FAR_MILLISECONDS = 50
 PEER_DEPTH = 100
 FAR_DEPTH = 1_000
@@ -147,7 +146,7 @@ def product(server: Server, sends: int) -> Run:
     settle()
     done, begun, spent = 0, time.perf_counter(), time.process_time()
     while done < sends:
-        worked = run_once(ctx, BULK, most=SLICE)
+        worked = run_once(ctx, BULK, most=MASS)
         if not worked:
             break
         done += worked

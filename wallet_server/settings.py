@@ -98,7 +98,9 @@ class Settings:
     lease_seconds: float = _setting(
         60.0, "How long a worker may hold a batch of jobs before another takes it over.", values.seconds(1, 3600)
     )
-    batch_size: int = _setting(100, "Jobs claimed at once.", values.whole(1, 1000))
+    batch_size: int = _setting(
+        100, "Jobs claimed at once; of a mass change, cards published in one transaction.", values.whole(1, 1000)
+    )
     cards_per_second: int = _setting(
         2_000,
         "Most cards of a mass change (an announcement, a new version) that are refreshed and told in a second; below "

@@ -60,6 +60,39 @@ def test_one_bad_job_does_not_keep_its_neighbours(
     assert str(fault) in str(left.last_error)
 
 
+def test_a_bad_job_among_many_is_found_by_halves(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def action(ctx: Context, leases: list[Lease]) -> None:
+        seen.append(len(leases))
+        if any(lease.key == "40" for lease in leases):
+            raise RuntimeError("boom")
+        _settle(ctx, leases)
+
+    _kind(monkeypatch, action)
+    _put(world, *map(str, range(64)))
+    assert run_once(world.ctx, COUNTER) == 64
+    (left,) = outbox.letters(world.ctx, dead=False)
+    assert left.key == "40"
+    assert sorted(seen, reverse=True) == [64, 32, 32, 16, 16, 8, 8, 4, 4, 2, 2, 1, 1]
+
+
+def test_what_was_not_begun_when_half_of_the_lease_is_over_is_handed_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(ctx: Context, leases: list[Lease]) -> None:
+        _settle(ctx, leases)
+        time.sleep(0.6)
+
+    _kind(monkeypatch, slowly)
+    world.ctx.settings = dataclasses.replace(world.ctx.settings, lease_seconds=1.0, batch_size=2)
+    with world.ctx.change() as tx:
+        jobs.put(tx, [Put("try", str(n), BULK, world.clock()) for n in range(6)])
+    assert run_once(world.ctx, BULK, most=6) == 6
+    left = outbox.letters(world.ctx, dead=False)
+    assert [(one.due_at, one.lane, one.failures) for one in left] == [(world.clock(), BULK, 0)] * 4
+
+
 def test_a_database_that_is_away_is_no_fault_of_a_single_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 

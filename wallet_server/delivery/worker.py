@@ -18,7 +18,7 @@ import structlog
 from wallet_server.actions import outbox
 from wallet_server.actions.context import Context
 from wallet_server.actions.outbox import Lease
-from wallet_server.actions.passes import cards, pacing
+from wallet_server.actions.passes import cards, pacing, refresh
 from wallet_server.delivery.jobs import KINDS, OF_PASSES
 from wallet_server.errors import Unavailable, WalletError
 
@@ -28,9 +28,12 @@ PAUSE_SECONDS = 1.0
 GATHER_SECONDS = 0.05
 """The bell rings in every lane at every sale. Where nobody stands at a counter, rings are gathered for so long: a look
 at the database for each of them, in each lane, costs as much as the sale itself."""
+MASS = 4_000
+"""So many jobs of a mass change at most are claimed at once, as far as its pace allows. Phones are rung all together:
+while the answers of some are on their way from far, others are being told."""
 SLICE = 40
 """So many cards of a mass change are published in one transaction on SQLite, where whoever sells waits as long as it
-lasts. Elsewhere, and where phones are rung, a whole batch goes in a few statements."""
+lasts. Elsewhere it is a batch."""
 DRIPPED = 25
 """So many cards at most are put to a vendor at its rate with one claim."""
 AFAR_OF = {outbox.COUNTER: outbox.AFAR, outbox.BULK: outbox.DRIP}
@@ -42,15 +45,18 @@ _log = structlog.get_logger("delivery")
 
 
 def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, most: int | None = None) -> int:
-    """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`."""
+    """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`. Of a mass change more
+    may be claimed than a transaction is to hold; what was not begun when half of the lease is over is handed back."""
     leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most)
+    overdue = time.monotonic() + ctx.settings.lease_seconds / 2
     mine = leases if lane not in AFAR_OF else outbox.apart(ctx, leases, OF_PASSES, AFAR_OF[lane])
     for kind, group in groupby(sorted(mine, key=KIND), key=KIND):
         batch = list(group)
-        slowly = lane == outbox.BULK and kind == cards.REFRESH and ctx.database.sqlite
-        size = SLICE if slowly else len(batch)
+        size = len(batch)
+        if lane == outbox.BULK and kind != refresh.RING:
+            size = SLICE if kind == cards.REFRESH and ctx.database.sqlite else ctx.settings.batch_size
         for first in range(0, len(batch), size):
-            if stopping is not None and stopping.is_set():
+            if time.monotonic() > overdue or (stopping is not None and stopping.is_set()):
                 outbox.hand_back(ctx, batch[first:])
                 break
             _work(ctx, kind, batch[first : first + size])
@@ -66,9 +72,10 @@ def _work(ctx: Context, kind: str, batch: Sequence[Lease]) -> None:
     except Exception as fault:  # noqa: BLE001 - a job must never end the loop; what went wrong is kept with it
         _log.error("job failed", kind=kind, jobs=len(batch), fault=type(fault).__name__, why=str(fault)[:300])
         if len(batch) > 1 and not isinstance(fault, Unavailable):
-            # One bad job must not keep its neighbours: each gets a turn of its own.
-            for lease in batch:
-                _work(ctx, kind, [lease])
+            # One bad job must not keep its neighbours: each half gets a turn of its own, and each half of it.
+            middle = len(batch) // 2
+            _work(ctx, kind, batch[:middle])
+            _work(ctx, kind, batch[middle:])
             return
         _set_aside(ctx, batch, fault)
 
@@ -138,4 +145,4 @@ class Worker:
         most = self._ctx.settings.batch_size
         if lane == outbox.DRIP:  # at its vendor's rate, which is another's business
             return min(most, DRIPPED)
-        return min(most, pacing.allowed(self._ctx)) if lane == outbox.BULK and worked else most
+        return min(MASS, pacing.allowed(self._ctx)) if lane == outbox.BULK and worked else most

@@ -164,7 +164,7 @@ class Database:
     @contextmanager
     def look(self) -> Iterator[Tx]:
         """A transaction that only reads, all of it on one snapshot. Raises `Unavailable`."""
-        with _translated(), self.engine.connect() as connection:
+        with _translated(), self._connected() if self.sqlite else self.engine.connect() as connection:
             if not self.sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():

@@ -131,11 +131,7 @@ def put(tx: Tx, wishes: Iterable[Put]) -> None:
 
 FREE = jobs.c.leased_until <= b("now", type_=sa.BigInteger)
 """No worker has it in hand, or none any more."""
-
-
-def _claim_statement(dialect: str) -> sa.Executable:
-    due = sa.select(jobs.c.id).where(jobs.c.lane == b("of_lane"), jobs.c.due_at <= b("now"))
-    return leased(due.order_by(jobs.c.due_at), dialect)
+_WAITING = sa.select(jobs.c.id).where(jobs.c.lane == b("of_lane"), jobs.c.due_at <= b("now")).order_by(jobs.c.due_at)
 
 
 def leased(which: sa.Select[Any], dialect: str) -> sa.Executable:
@@ -160,7 +156,7 @@ def leased(which: sa.Select[Any], dialect: str) -> sa.Executable:
     )
 
 
-_CLAIM = Prepared(_claim_statement)
+_CLAIM = Prepared(lambda dialect: leased(_WAITING, dialect))
 
 
 def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> list[Lease]:
@@ -172,7 +168,7 @@ def claim(tx: Tx, lane: int, most: int, now: datetime, lease_seconds: float) -> 
 
 def leases(rows: Sequence[Sequence[Any]]) -> list[Lease]:
     """What was claimed, in the order in which `put` locks."""
-    return [Lease._make(row) for row in sorted(rows, key=operator.itemgetter(1, 2))]
+    return [*map(Lease._make, sorted(sorted(rows, key=operator.itemgetter(2)), key=operator.itemgetter(1)))]
 
 
 place: Callable[[Lease], tuple[str, str]] = operator.attrgetter("kind", "key")
@@ -183,8 +179,6 @@ _MINE = sa.and_(jobs.c.attempt == b("of_attempt"), jobs.c.generation == b("at_ge
 _SETTLE = Prepared(sa.delete(jobs).where(jobs.c.id == b("job"), _MINE))
 
 
-TOGETHER = 2
-"""From so many on, jobs are ended together."""
 _PLACES = sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C")
 _HOLD = Prepared(
     lambda dialect: sa.select(jobs.c.id).where(among(dialect, jobs.c.id)).order_by(*_PLACES).with_for_update()
@@ -211,7 +205,7 @@ def settle(
     runs once more (or at the put's instant, if that is sooner); one whose id is in `rests` was sent away by a vendor,
     which is no failure of its own. In the order in which `put` locks, so that the two never wait for each other."""
     again, rests = again or {}, rests or {}
-    if len(leases) >= TOGETHER:
+    if len(leases) > 1:
         leases = _settled_together(tx, leases, again.keys() | rests.keys())
     back: list[tuple[Lease, Again | None]] = []
     for lease in sorted(leases, key=place):
@@ -264,7 +258,8 @@ def _again(dialect: str) -> sa.Update:
 
 # What was urgent has been done. Left in its lane, a job that only waits for a date would draw the next mass change of
 # its key into the counter's lane.
-_LANE = sa.case((jobs.c.generation == b("claimed"), b("to", type_=sa.SmallInteger)), else_=jobs.c.lane)
+_TO = b("to", type_=sa.SmallInteger)
+_LANE = sa.case((jobs.c.generation == b("claimed"), _TO), else_=jobs.c.lane)
 _AGAIN, _AGAIN_AT = Prepared(_again), Prepared(lambda dialect: _again(dialect).values(lane=_LANE))
 
 
@@ -284,14 +279,18 @@ def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True
     )
 
 
+_RELEASE = Prepared(
+    sa.update(jobs)
+    .where(jobs.c.id == b("job"), jobs.c.attempt == b("of_attempt"))
+    .values(leased_until=0, run_at=b("at"), due_at=b("at"), lane=sa.func.coalesce(_TO, jobs.c.lane))
+)
+
+
 def release(tx: Tx, leases: Sequence[Lease], now: datetime, lane: int | None = None) -> None:
     """Hand jobs back untouched, for others or for another lane: they are due at once. Locks in the order of `put`."""
-    for lease in sorted(leases, key=place):
-        tx.execute(
-            sa.update(jobs)
-            .where(jobs.c.id == lease.id, jobs.c.attempt == lease.attempt)
-            .values(leased_until=0, run_at=micros(now), due_at=micros(now), **({} if lane is None else {"lane": lane}))
-        )
+    at = micros(now)
+    rows = [{"job": one.id, "of_attempt": one.attempt, "at": at, "to": lane} for one in sorted(leases, key=place)]
+    _RELEASE.many(tx, rows)
 
 
 def _in_order(tx: Tx, *which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:

@@ -9,37 +9,53 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as b
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wallet_server.records.among import among
 from wallet_server.records.database import Tx
 from wallet_server.records.prepared import Prepared
 from wallet_server.records.schema import circuits, rate_windows
 
 
+def _take_statement(dialect: str) -> sa.Executable:
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(rate_windows)
+    return (
+        insert.values(name=b("name"), window=b("window"), taken=b("count"))
+        .on_conflict_do_update(
+            index_elements=["name", "window"], set_={"taken": rate_windows.c.taken + insert.excluded.taken}
+        )
+        .returning(rate_windows.c.taken)
+    )
+
+
+_TAKE = Prepared(_take_statement)
+
+
 def take(tx: Tx, name: str, window: int, count: int) -> int:
     """Add `count` to a window's counter and return the new total; windows are small integers that only grow."""
-    insert = (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(rate_windows)
-    statement = insert.values(name=name, window=window, taken=count).on_conflict_do_update(
-        index_elements=["name", "window"], set_={"taken": rate_windows.c.taken + insert.excluded.taken}
-    )
-    return int(tx.execute(statement.returning(rate_windows.c.taken)).scalar_one())
+    return int(_TAKE.plain(tx, {"name": name, "window": window, "count": count})[0][0])
 
 
-_TAKEN = sa.select(rate_windows.c.taken).where(rate_windows.c.name == b("name"), rate_windows.c.window == b("window"))
+_TAKEN = Prepared(
+    sa.select(rate_windows.c.taken).where(rate_windows.c.name == b("name"), rate_windows.c.window == b("window"))
+)
 
 
 def taken(tx: Tx, name: str, window: int) -> int:
     """What a window's counter stands at."""
-    return int(tx.execute(_TAKEN, {"name": name, "window": window}).scalar() or 0)
+    found = _TAKEN.plain(tx, {"name": name, "window": window})
+    return int(found[0][0]) if found else 0
 
 
-_TAKEN_SINCE = sa.select(rate_windows).where(
-    rate_windows.c.name.in_(b("names", expanding=True)), rate_windows.c.window >= b("first")
+_TAKEN_SINCE = Prepared(
+    lambda dialect: sa.select(rate_windows.c.name, rate_windows.c.window, rate_windows.c.taken).where(
+        among(dialect, rate_windows.c.name, "names"), rate_windows.c.window >= b("first")
+    )
 )
 
 
 def taken_since(tx: Tx, names: Sequence[str], first: int) -> dict[tuple[str, int], int]:
     """(Name, window) to what its counter stands at, for the windows from `first` on."""
-    rows = tx.execute(_TAKEN_SINCE, {"names": list(names), "first": first})
-    return {(r.name, r.window): r.taken for r in rows}
+    rows = _TAKEN_SINCE.plain(tx, {"names": list(names), "first": first})
+    return {(name, window): count for name, window, count in rows}
 
 
 def forget_windows(tx: Tx, before: int, names: Sequence[str] = ()) -> int:

@@ -32,32 +32,29 @@ def ring(ctx: Context, leases: Sequence[Lease]) -> None:
             for one in rings.owing(tx, list(by_pass))
             if not closed or f"{one.wallet}:{one.credential_set_id}" not in closed
         ]
-    rung = {one.pass_id for one in plain}
-    others = [lease for key, lease in by_pass.items() if key not in rung]
+    ringing = {one.pass_id: one for one in plain}
+    others = [lease for key, lease in by_pass.items() if key not in ringing]
     if others:
         refresh.refresh(ctx, others)
     if plain:
-        _ring(ctx, by_pass, plain, now)
+        _ring(ctx, by_pass, ringing, now)
 
 
-def _ring(ctx: Context, by_pass: Mapping[int, Lease], plain: Sequence[Owing], now: datetime) -> None:
-    reports: dict[int, Report] = {}
-    for name in sorted({one.wallet for one in plain}):
-        stale = [_stale(one) for one in plain if one.wallet == name]
-        reports |= {report.ref: report for report in ctx.wallets[name].refresh(stale, now)}
+def _ring(ctx: Context, by_pass: Mapping[int, Lease], ringing: Mapping[int, Owing], now: datetime) -> None:
     noted: list[Rung] = []
-    sets: set[int] = set()
-    rest: list[Owing] = []
+    rest: dict[int, Report] = {}
     told = 0
-    for one in plain:
-        report = reports[one.pass_id]
-        if isinstance(report.verdict, Shown) and len(report.told) == len(one.devices):
-            told += len(report.told)
-            sets.add(one.credential_set_id)
-            noted.append(Rung(one.pass_id, one.number, one.rung, report.remote_state, now))
-        else:
-            rest.append(one)
+    for name in sorted({one.wallet for one in ringing.values()}):
+        stale = [_stale(one) for one in ringing.values() if one.wallet == name]
+        for report in ctx.wallets[name].refresh(stale, now):
+            one, took = ringing[report.ref], len(report.told)
+            if took == len(one.devices) and isinstance(report.verdict, Shown):
+                told += took
+                noted.append(Rung(report.ref, one.number, one.rung, report.remote_state, now))
+            else:
+                rest[report.ref] = report
     if noted:
+        sets = {ringing[one.pass_id].credential_set_id for one in noted}
         ctx.tally.add("pushes:told", told)
         with ctx.change() as tx:
             planned_once(tx)
@@ -65,9 +62,11 @@ def _ring(ctx: Context, by_pass: Mapping[int, Lease], plain: Sequence[Owing], no
             mark_rung(tx, noted)
             jobs.settle(tx, [by_pass[one.pass_id] for one in noted])
     if rest:
-        refresh.conclude(ctx, [by_pass[key] for key in sorted(one.pass_id for one in rest)], rest, reports, now)
+        keys = sorted(rest)
+        refresh.conclude(ctx, [by_pass[key] for key in keys], [ringing[key] for key in keys], rest, now)
 
 
 def _stale(one: Owing) -> Stale:
-    handles = tuple([Handle._make(device) for device in one.devices])
+    held = one.devices
+    handles = (Handle._make(held[0]),) if len(held) == 1 else tuple([Handle._make(device) for device in held])
     return Stale(one.pass_id, one.credential_set_id, one.pass_type, handles, one.remote_state)
