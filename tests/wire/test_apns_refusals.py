@@ -3,6 +3,7 @@ names the certificate. What was refused before any certificate was shown, or wit
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import subprocess
@@ -18,6 +19,8 @@ import pytest
 from wallet_server.rules.passes.diagnosis import blamed
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
+from wallet_server.wallets.apple import apns_frames
+from wallet_server.wallets.apple.apns_frames import frame
 from wallet_server.wallets.apple.push import Bell, BellSettings, Outcome, Target
 
 NOW = datetime.now(UTC)
@@ -95,20 +98,51 @@ def test_a_handshake_that_fails_before_a_certificate_is_shown_does_not_blame_it(
     assert all("handshake failure" in one.why for one in outcomes)
 
 
-def test_a_service_that_hangs_up_without_a_word_gives_the_operator_a_hint(apns_authority: Authority) -> None:
-    context = apns_authority.server_context()
+@contextmanager
+def _scripted(authority: Authority, says: bytes) -> Iterator[str]:
+    """A server that takes every certificate, says this, and hangs up once it was spoken to; gives its address."""
+    context = authority.server_context()
     listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(raw: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(raw, server_side=True) as connection:
+            connection.sendall(says)
+            while says and connection.recv(1_000):
+                pass
+            connection.recv(1_000)
 
     def listen() -> None:
         with suppress(OSError):
             while True:
-                raw = listener.accept()[0]
-                with suppress(OSError), context.wrap_socket(raw, server_side=True) as connection:
-                    connection.recv(1_000)
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
     threading.Thread(target=listen, daemon=True).start()
-    identity = apns_authority.pass_certificate(PASS_TYPE, TEAM)
-    outcomes = _rung(apns_authority, f"https://127.0.0.1:{listener.getsockname()[1]}", identity)
+    yield f"https://127.0.0.1:{listener.getsockname()[1]}"
     listener.close()
+
+
+def test_a_service_that_hangs_up_without_a_word_gives_the_operator_a_hint(apns_authority: Authority) -> None:
+    identity = apns_authority.pass_certificate(PASS_TYPE, TEAM)
+    with _scripted(apns_authority, b"") as address:
+        outcomes = _rung(apns_authority, address, identity)
     assert _told(outcomes) == {("later", "vendor-away")}
     assert all("as it would for a certificate it rejects" in one.why for one in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("BadCertificate", "certificate-refused"),
+        ("BadCertificateEnvironment", "certificate-refused"),
+        ("Shutdown", "vendor-away"),
+        ("", "vendor-away"),
+    ],
+)
+def test_a_goodbye_that_names_the_certificate_blames_it(apns_authority: Authority, reason: str, code: str) -> None:
+    identity = apns_authority.pass_certificate(PASS_TYPE, TEAM)
+    why = json.dumps({"reason": reason}).encode() if reason else b""
+    greeting = frame(apns_frames.SETTINGS, 0, 0, b"")
+    with _scripted(apns_authority, greeting + frame(apns_frames.GOODBYE, 0, 0, bytes(8) + why)) as address:
+        outcomes = _rung(apns_authority, address, identity)
+    assert _told(outcomes) == {("later", code)}
+    assert all("said goodbye" in one.why for one in outcomes)
