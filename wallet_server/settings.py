@@ -253,7 +253,10 @@ class Settings:
         20, "Recovery codes that may be tried from one address in an hour.", values.whole(1, 1_000_000)
     )
     phone_log_lines: int = _setting(
-        10_000, "Log lines from phones that are kept; older ones go first.", values.whole(0, 10_000_000)
+        10_000,
+        "Log lines from phones that are kept: so many of phones that hold the card they name, and so many others; "
+        "older ones go first.",
+        values.whole(0, 10_000_000),
     )
     sign_up: str = _setting(
         "first",

@@ -20,6 +20,7 @@ from wallet_server.actions.programme import programs
 from wallet_server.actions.programme.demo import PASS_TYPE
 from wallet_server.cli.opening import open_context
 from wallet_server.errors import NotFound
+from wallet_server.records import jobs
 from wallet_server.records.envelope import new_key_line
 from wallet_server.settings import Settings
 
@@ -223,3 +224,17 @@ def test_acting_for_a_merchant_that_is_not_there(house: House) -> None:
     assert operator.scope_of(house.ctx, merchant).principal == merchant
     with pytest.raises(NotFound):
         operator.scope_of(house.ctx, "mer_none")
+
+
+def test_why_a_job_waits_or_was_given_up_is_told_in_words(house: House) -> None:
+    now = house.ctx.now()
+    with house.ctx.change() as tx:
+        jobs.put(tx, [jobs.Put("ring", "1", jobs.COUNTER, now), jobs.Put("ring", "2", jobs.COUNTER, now)])
+        first, second = jobs.claim(tx, jobs.COUNTER, 2, now, 60)
+        jobs.rest(tx, first, now, "credentials: The key does not open.")
+        jobs.bury(tx, second, now, "ValueError: nobody foresaw this")
+    waiting, dead = (house.run("jobs", "list", *more).output for more in ((), ("--dead",)))
+    assert "credentials:" not in waiting
+    assert "\tThe certificate or key that this server keeps cannot be used" in waiting
+    assert ": The key does not open.\n" in waiting
+    assert "\tValueError: nobody foresaw this\n" in dead

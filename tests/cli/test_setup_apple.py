@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.cli.conftest import House
 from tests.conftest import whole_module_mostly_on
 from wallet_server.actions.programme.demo import PASS_TYPE, TEAM
+from wallet_server.actions.vendors import apple_setup
 from wallet_server.actions.vendors import credentials as vault
 from wallet_server.actions.vendors.apple_setup import files_of
+from wallet_server.errors import Invalid
 from wallet_server.sandbox.authority import Authority
 
 database_kind = whole_module_mostly_on("sqlite")
@@ -164,3 +166,10 @@ def test_a_person_is_led_through_it_and_may_err(
     assert "is installed" in done.output
     assert "0: of every programme that has no certificate" in done.output
     assert [row.pass_type for row in vault.all_sets(house.ctx)] == [PASS_TYPE, OTHER]
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b\u2060"], ids=ascii)
+def test_a_request_needs_a_name_that_can_be_seen(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Invalid, match="Give a name of 1 to 64 characters"):
+        apple_setup.make(tmp_path, name, "lea@example.com")
+    assert list(tmp_path.iterdir()) == []

@@ -240,6 +240,8 @@ BROKEN: list[tuple[str, str, object, str, str]] = [
     ("storeCard", "teamIdentifier", "abcde12345", "teamIdentifier", "team"),
     ("coupon", "serialNumber", "", "serialNumber", "serial"),
     ("generic", "organizationName", "  \u00a0", "organizationName", "organisation"),
+    ("storeCard", "organizationName", "\u200b\u2060", "organizationName", "organisation"),
+    ("coupon", "description", "\ufeff \u00ad", "description", "description"),
     ("storeCard", "organizationName", "a\ud800", "organizationName", "unshowable"),
     ("eventTicket", "description", DROP, "description", "description"),
     ("storeCard", "sharingProhibited", 1, "sharingProhibited", "flag"),

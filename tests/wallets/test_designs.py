@@ -90,6 +90,13 @@ def test_all_faults_of_all_files_come_at_once(folder: Path) -> None:
     assert "Points 2/design.toml" in found
 
 
+@pytest.mark.parametrize("text", ["", "  ", "\u200b", "\ufeff\u00ad"], ids=ascii)
+def test_a_word_of_which_nothing_can_be_seen_is_an_empty_one(folder: Path, text: str) -> None:
+    edit(folder / "points" / "strings" / "fr.toml", 'tier = "Statut"', f'tier = "{text}"')
+    sentence = "String should have at least 1 character."
+    assert faults(folder) == {"points/strings/fr.toml:labels.tier": sentence}
+
+
 def test_faults_of_the_strings(folder: Path) -> None:
     points = folder / "points"
     edit(points / "strings" / "fr.toml", 'tier = "Statut"', "")

@@ -471,16 +471,6 @@ def test_a_certificate_that_tls_rejects_is_a_configuration_fault(apns_authority:
     assert all(outcome.alarm and "certificate" in outcome.why for outcome in outcomes)
 
 
-def test_an_apns_that_hangs_up_on_a_certificate_gives_the_operator_a_hint(
-    apns: ApnsServer, bell: Bell, tmp_path: Path
-) -> None:
-    stranger = Authority.open(tmp_path, NOW).pass_certificate(PASS_TYPE, TEAM)
-    outcomes = list(bell.ring(*stranger, PASS_TYPE, targets(20), NOW))
-    assert set(fates(outcomes)) <= {"refused", "later"}
-    assert all("certificate" in outcome.why for outcome in outcomes)
-    assert apns.counts.accepted == 0
-
-
 def test_a_key_of_another_certificate_is_a_configuration_fault(
     bell: Bell, apns_authority: Authority, identity: tuple[bytes, bytes]
 ) -> None:

@@ -6,6 +6,7 @@ import click
 
 from wallet_server.actions import outbox
 from wallet_server.cli.opening import open_context
+from wallet_server.rules.passes.reasons import in_words
 
 
 @click.command("list")
@@ -16,7 +17,7 @@ def show(dead: bool) -> None:
     for letter in outbox.letters(ctx, dead=dead):
         click.echo(
             f"{letter.kind}\t{letter.key}\tlane {letter.lane}\tdue {letter.due_at:%Y-%m-%d %H:%M:%S}Z"
-            f"\t{letter.failures} failures\t{letter.last_error or ''}"
+            f"\t{letter.failures} failures\t{in_words(letter.last_error or '')}"
         )
     tally = outbox.counts(ctx)
     click.echo(f"{tally['due']} due, {tally['waiting']} waiting, {tally['dead']} dead")

@@ -68,6 +68,24 @@ class _Identity:
         return True
 
 
+class _Outspoken(ssl.SSLObject):
+    """TLS that tells the other side why it refuses it, as vendors do. asyncio hangs up as soon as a handshake fails,
+    the alert unsent; while the handshake only waits, it sends what there is."""
+
+    _refusal: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            super().do_handshake()
+        except ssl.SSLWantReadError:
+            raise
+        except ssl.SSLError as refusal:
+            self._refusal = refusal
+            raise ssl.SSLWantReadError from refusal
+
+
 class Authority:
     """The sandbox's certificate authority, kept in a folder. Open it with `Authority.open`; safe between threads and
     processes (a lock file serialises whoever makes something new)."""
@@ -150,6 +168,7 @@ class Authority:
         one, where that is not required because tokens are taken too."""
         self.server_identity()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.sslobject_class = _Outspoken
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self._folder / "server.pem")
         context.load_verify_locations(cadata=(self.root_pem + self.wwdr_pem).decode())

@@ -13,8 +13,10 @@ from importlib.resources.abc import Traversable
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticKnownError
 
 from wallet_server.errors import Fault
+from wallet_server.rules.characters import blank
 
 Style = Literal["storeCard", "coupon", "eventTicket", "generic"]
 Item = Literal[
@@ -75,7 +77,13 @@ def _with_one_value(message: str) -> str:
     return message
 
 
-_Sentence = Annotated[str, Field(min_length=1, max_length=200)]
+def _seen(text: str) -> str:
+    if blank(text):
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    return text
+
+
+_Sentence = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_seen)]
 _ChangeMessage = Annotated[str, Field(max_length=200), AfterValidator(_with_one_value)]
 
 

@@ -267,6 +267,15 @@ def test_waiters_in_slices_are_all_told(quiet_world: World, monkeypatch: pytest.
     assert _told(world, announcement) == {"state": "done", "shown": 5}
 
 
+@pytest.mark.parametrize("text", ["", "\u200b", "\u2060 \ufeff"], ids=ascii)
+def test_an_announcement_of_which_nothing_can_be_seen_is_an_empty_one(world: World, text: str) -> None:
+    wanted = offers.Announcement({"fr": text}, None, NOON + timedelta(days=1))
+    with pytest.raises(Invalid) as refusal:
+        offers.draft(world.ctx, world.merchant, world.programme, wanted, world.wish("a"))
+    (fault,) = refusal.value.faults
+    assert (fault.path, fault.sentence) == ("texts.fr", f"Write from 1 to {offers.MAX_TEXT} characters.")
+
+
 def test_a_faulty_announcement_is_told_all_its_faults_at_once(world: World) -> None:
     wanted = offers.Announcement({"en": " ", "xx": "y" * 301}, "platinum", NOON - timedelta(days=1))
     with pytest.raises(Invalid) as refusal:

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from tests.phone import Phone
 from tests.world import PASS_TYPE, World
+from wallet_server.actions.operating import upkeep
 from wallet_server.actions.passes import devices
-from wallet_server.records.schema import phone_logs
+from wallet_server.records.schema import phone_logs, rate_windows
 
 SERVICE = "with web service url https://cards.example/apple"
 DEVICE = "0123456789abcdef0123456789abcdef"
@@ -72,3 +73,60 @@ def test_a_pass_that_was_removed_is_joined_to_nothing_any_more(world: World, pho
     phone.unregister()
     devices.log(world.ctx, [line])
     assert [key for _, key in _kept(world)] == [phone.holder.pass_id, None]
+
+
+def _about(phone: Phone, library_id: str = DEVICE) -> str:
+    what = f"for device {library_id}, pass type {PASS_TYPE}, serial number {phone.holder.serial}"
+    return f"Register task ({what}; {SERVICE})"
+
+
+def test_a_flood_of_strangers_silences_no_phone_that_holds_the_card(world: World, phone: Phone) -> None:
+    for _ in range(devices.MAX_LOG_LINES_A_MINUTE // devices.MAX_LOG_LINES + 2):
+        devices.log(world.ctx, ["noise"] * devices.MAX_LOG_LINES)
+    assert len(_kept(world)) == devices.MAX_LOG_LINES_A_MINUTE
+    devices.log(world.ctx, ["one more", _about(phone), "and one"])
+    assert [line for line, _ in _kept(world)][devices.MAX_LOG_LINES_A_MINUTE :] == [_about(phone)]
+    assert _kept(world)[-1][1] == phone.holder.pass_id
+
+
+def test_a_phone_that_repeats_itself_silences_neither_another_nor_strangers(world: World) -> None:
+    loud, quiet = (Phone(world, world.enrol(), name, 32 * byte).add() for name, byte in (("a", "cd"), ("b", "ef")))
+    for _ in range(devices.MAX_LOG_LINES_OF_A_PASS // devices.MAX_LOG_LINES + 2):
+        devices.log(world.ctx, [_about(loud, "a")] * devices.MAX_LOG_LINES)
+    assert len(_kept(world)) == devices.MAX_LOG_LINES_OF_A_PASS
+    devices.log(world.ctx, [_about(loud, "a"), _about(quiet, "b"), "a stranger"])
+    assert [key for _, key in _kept(world)][devices.MAX_LOG_LINES_OF_A_PASS :] == [quiet.holder.pass_id, None]
+    world.clock.forward(minutes=1)
+    devices.log(world.ctx, [_about(loud, "a")])
+    assert _kept(world)[-1] == (_about(loud, "a"), loud.holder.pass_id)
+
+
+@pytest.mark.parametrize("keep", [25, 300])
+def test_strangers_lines_take_the_place_of_strangers_alone(world: World, phone: Phone, keep: int) -> None:
+    object.__setattr__(world.ctx.settings, "phone_log_lines", keep)
+    devices.log(world.ctx, [_about(phone)])
+    for number in range(20):
+        devices.log(world.ctx, [f"{number}.{n}" for n in range(20)])
+    kept = _kept(world)
+    assert kept[0] == (_about(phone), phone.holder.pass_id)
+    assert len(kept) == 1 + keep
+    for _ in range(keep // 20 + 2):
+        devices.log(world.ctx, [_about(phone)] * 20)
+        world.clock.forward(minutes=1)
+    assert len(_kept(world)) == 2 * keep
+    assert sum(key is not None for _, key in _kept(world)) == keep
+
+
+def test_the_counts_of_each_pass_are_forgotten_overnight(world: World, phone: Phone) -> None:
+    devices.log(world.ctx, [_about(phone), "a stranger"])
+
+    def counted() -> list[str]:
+        with world.ctx.look() as tx:
+            names = sa.select(rate_windows.c.name).where(rate_windows.c.name.startswith(devices.LOG_WINDOW))
+            return sorted(tx.execute(names).scalars())
+
+    assert counted() == [devices.LOG_WINDOW, f"{devices.LOG_WINDOW}:{phone.holder.pass_id}"]
+    upkeep.schedule(world.ctx)
+    world.clock.forward(days=2)
+    world.work()
+    assert counted() == []

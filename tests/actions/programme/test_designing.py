@@ -256,3 +256,10 @@ def test_a_row_that_is_too_narrow_is_a_warning_in_the_person_s_language(world: W
     assert told.values[0].startswith("Ceci sera sans doute coupé")
     short = designing.preview(world.ctx, marie.scope, POINTS, found.document, "fr")
     assert "cut" not in {one.code for one in short.warnings}
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b\u2060"], ids=ascii)
+def test_a_store_whose_name_cannot_be_seen_has_none(world: World, name: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        programs.add_store(world.ctx, world.merchant, programs.NewStore(name), world.wish("store"))
+    assert [fault.sentence for fault in refused.value.faults] == ["Give the store a name of at most 200 characters."]

@@ -28,7 +28,7 @@ from wallet_server.records.programme import programmes
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 from wallet_server.rules.announcing import announcing
-from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE
+from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE, blank
 from wallet_server.rules.programme.program import Programme
 
 WALK, WAITERS, UNSAY = "announce", "announce-waiting", "announce-recall"
@@ -88,7 +88,7 @@ def _check(programme: Programme, wanted: Announcement, now: datetime) -> None:
     for language, text in wanted.texts.items():
         if language not in programme.languages:
             faults.append(Fault(f"texts.{language}", f"This programme speaks {', '.join(programme.languages)}."))
-        if not text.strip() or len(text) > MAX_TEXT:
+        if blank(text) or len(text) > MAX_TEXT:
             faults.append(Fault(f"texts.{language}", f"Write from 1 to {MAX_TEXT} characters."))
         if UNSHOWABLE.search(text):
             faults.append(Fault(f"texts.{language}", CANNOT_BE_SHOWN))

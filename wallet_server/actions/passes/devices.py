@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,8 @@ from wallet_server.wallets.apple.apns_answers import is_token
 _STRANGERS = "This pass and this token do not belong together."
 SHORTEST_TOKEN = 8
 MAX_LOG_LINES = 20
-MAX_LOG_LINES_A_MINUTE = 1000
+MAX_LOG_LINES_A_MINUTE = 1000  # of all that are joined to no pass
+MAX_LOG_LINES_OF_A_PASS = 60  # a minute
 LOG_WINDOW = "phone-log"
 _NAMED = re.compile(
     r"\(for device ([^\s,;()]{1,128}), pass type ([^\s,;()]{1,255}), serial number ([^\s,;()]{1,64})[;)]"
@@ -191,7 +193,8 @@ def log(ctx: Context, lines: Sequence[str]) -> None:
 
     A line is joined to a pass when it names the pass and a device that is registered for it: the request has no token,
     but the identifier of a device is its own secret. What cannot be read so, or names one of the two alone, is kept
-    without a pass.
+    without a pass. Each pass has a quota of its own, and all that is joined to none shares one: whoever floods this
+    door silences no phone that is known.
     """
     kept = [_printable(line[:500]) for line in lines[:MAX_LOG_LINES]]
     if not kept or not ctx.settings.phone_log_lines:
@@ -199,11 +202,23 @@ def log(ctx: Context, lines: Sequence[str]) -> None:
     now = ctx.now()
     minute = int(now.timestamp()) // 60
     with ctx.look() as tx:
-        if limits.taken(tx, LOG_WINDOW, minute) >= MAX_LOG_LINES_A_MINUTE:
-            return
+        said = [(line, _pass_of(tx, line)) for line in kept]
+        windows = {key: _quota(key) for _, key in said}
+        full = {key for key, (name, most) in windows.items() if limits.taken(tx, name, minute) >= most}
+    said = [(line, key) for line, key in said if key not in full]
+    if not said:
+        return
     with ctx.change() as tx:
-        limits.take(tx, LOG_WINDOW, minute, len(kept))
-        devices.add_phone_logs(tx, [(line, _pass_of(tx, line)) for line in kept], ctx.settings.phone_log_lines, now)
+        for key, count in sorted(Counter(key for _, key in said).items(), key=lambda one: one[0] or 0):
+            limits.take(tx, windows[key][0], minute, count)
+        devices.add_phone_logs(tx, said, ctx.settings.phone_log_lines, now)
+
+
+def _quota(pass_id: int | None) -> tuple[str, int]:
+    """The window in which a line is counted, and how many lines it takes in a minute."""
+    if pass_id is None:
+        return LOG_WINDOW, MAX_LOG_LINES_A_MINUTE
+    return f"{LOG_WINDOW}:{pass_id}", MAX_LOG_LINES_OF_A_PASS
 
 
 def _pass_of(tx: Tx, line: str) -> int | None:

@@ -29,7 +29,7 @@ from wallet_server.records.programme.programmes import ProgrammeRow
 from wallet_server.records.scope import Scope
 from wallet_server.records.staff import deeds
 from wallet_server.records.vendors import vendors
-from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE
+from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE, blank
 from wallet_server.rules.counter import codes
 from wallet_server.rules.programme.program import Currency, Programme, fingerprint, publishable
 
@@ -105,7 +105,7 @@ def time_zones() -> frozenset[str]:
 
 def _check_store(store: NewStore) -> None:
     faults = []
-    if not store.name.strip() or len(store.name) > 200:
+    if blank(store.name) or len(store.name) > 200:
         faults.append(Fault("name", "Give the store a name of at most 200 characters."))
     for place, text in (("name", store.name), *((f"texts.{tag}", said) for tag, said in (store.texts or {}).items())):
         if UNSHOWABLE.search(text):  # every card of the programme would carry it, and none could be signed

@@ -13,6 +13,7 @@ from wallet_server.actions.vendors import credentials as vault
 from wallet_server.actions.vendors.credentials import Installed
 from wallet_server.errors import Conflict, Invalid
 from wallet_server.records.operating import operating
+from wallet_server.rules.characters import blank
 from wallet_server.wallets.apple import unlocking
 from wallet_server.wallets.apple.credentials import Credentials, Finding, make_request
 from wallet_server.wallets.apple.papers import Papers, Upload, examine
@@ -53,7 +54,7 @@ def make(folder: Path, name: str, email: str) -> Request:
     """A new key (mode 0600) and its request. Raises `Conflict` when either is there: a key is never overwritten."""
     if not EMAIL.fullmatch(email):
         raise Invalid("Give the e-mail address of your Apple developer account.", field="email")
-    if not name.strip() or len(name) > 64:
+    if blank(name) or len(name) > 64:
         raise Invalid("Give a name of 1 to 64 characters.", field="name")
     files = files_of(folder, name)
     for path in (files.key, files.request):

@@ -379,9 +379,15 @@ def registered_pass(tx: Tx, library_id: str, pass_type: str, serial: str) -> int
 
 
 def add_phone_logs(tx: Tx, lines: Sequence[tuple[str, int | None]], keep: int, now: datetime) -> None:
-    """Keep log lines from phones (text, pass key if both serial and device are known); the oldest go beyond `keep`."""
+    """Keep log lines from phones (text, pass key if both serial and device are known). About `keep` are kept of those
+    with a pass, and as many without one: strangers' lines take the place of strangers' alone. The oldest go."""
     if not lines or not keep:
         return
     tx.execute(sa.insert(phone_logs), [{"at": now, "line": text[:500], "pass_id": key} for text, key in lines])
     newest = tx.execute(sa.select(sa.func.max(phone_logs.c.id))).scalar_one()
-    tx.execute(sa.delete(phone_logs).where(phone_logs.c.id <= newest - keep))
+    step = max(1, keep // 100)  # they are counted once in so many lines
+    if newest // step == (newest - len(lines)) // step:
+        return
+    for kind in (phone_logs.c.pass_id.is_(None), phone_logs.c.pass_id.is_not(None)):
+        first_over = sa.select(phone_logs.c.id).where(kind).order_by(phone_logs.c.id.desc()).offset(keep).limit(1)
+        tx.execute(sa.delete(phone_logs).where(kind, phone_logs.c.id <= first_over.scalar_subquery()))

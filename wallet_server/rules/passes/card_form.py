@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wallet_server.errors import Invalid
+from wallet_server.rules.characters import blank
 from wallet_server.rules.passes.card import Palette
 from wallet_server.rules.passes.colours import inked, is_colour
 from wallet_server.rules.programme.program import Programme, Promise, parse
@@ -151,10 +152,10 @@ class _Reader:
 
 
 def cleaned(text: str) -> str:
-    """On one line, in composed letters, without controls or space at its ends."""
+    """On one line, in composed letters, without controls or space at its ends; empty where nothing can be seen."""
     flat = "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
     flat = flat.replace("\ufffe", "").replace("\uffff", "")  # no phone shows these
-    return re.sub(r" {2,}", " ", unicodedata.normalize("NFC", flat)).strip()
+    return "" if blank(flat) else re.sub(r" {2,}", " ", unicodedata.normalize("NFC", flat)).strip()
 
 
 def kept(given: Mapping[str, str]) -> dict[str, str]:

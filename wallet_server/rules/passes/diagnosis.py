@@ -144,6 +144,7 @@ _BLAME: Sequence[tuple[str, tuple[str, ...]]] = (
     ("topic-refused", ("BadTopic", "TopicDisallowed", "MissingTopic", "DeviceTokenNotForTopic")),
     ("environment-suspected", ("tokens:", "certificate or environment")),
     ("push-key-refused", ("ProviderToken", "KeyIdInToken")),
+    ("certificate-refused", ('"BadCertificate',)),  # why it said goodbye, as it writes it
     # What is said inside these may sound like one of the next: the service's own certificate, a proxy.
     ("vendor-away", ("cannot be reached", "unwell", "verify failed", "the proxy ", "only proxies ")),
     ("certificate-refused", ("BadCertificate", "Forbidden", "TLS connection")),

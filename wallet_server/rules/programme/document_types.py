@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from wallet_server.errors import Fault
 from wallet_server.rules.addresses import is_web_address
+from wallet_server.rules.characters import blank
 
 MAX_RULES = 20
 MAX_LEVELS = 12
@@ -84,7 +85,7 @@ _SENTENCES = {
 
 
 def _one_line(text: str) -> str:
-    if not text.strip():
+    if blank(text):
         raise PydanticCustomError("blank", "Write something; this text is blank.")
     if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
         raise PydanticCustomError("control", "Keep the text on one line, without tabs or control characters.")

@@ -33,8 +33,10 @@ PROXY_ANSWER_LIMIT = 8_192
 
 # With TLS 1.3 the server looks at the client's certificate after the handshake: its refusal arrives as a failed read.
 _CERTIFICATE_REFUSED = re.compile(
-    r"alert (bad certificate|unsupported certificate|certificate|unknown ca|access denied)"
+    r"alert (bad certificate|unsupported certificate|no certificate|certificate|unknown ca|access denied)"
 )
+# No more than that is said of a certificate whose kind is not taken, and of a first word that does not suit either.
+_NO_REASON = "alert handshake failure"
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -118,6 +120,7 @@ class Road:
         """Begins to connect. Raises `Away` when there is nowhere to connect to."""
         parts = urlsplit(dial.address)
         self._host, self._port = parts.hostname or "", parts.port or 443
+        self._shown = dial.certificate_pem is not None
         self._watch = watch
         self._proxy = None if dial.direct else _proxy(self._host)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -155,7 +158,7 @@ class Road:
         except Away as away:
             self.fault = away
         except ssl.SSLError as fault:
-            self.fault = _of_tls(fault)
+            self.fault = self._refused(fault)
         except OSError as fault:
             self.fault = Away(_said(fault))
         return b""
@@ -178,7 +181,7 @@ class Road:
                 view = view[self._tls.write(view) :]
             self._send()
         except ssl.SSLError as fault:
-            self.fault = _of_tls(fault)
+            self.fault = self._refused(fault)
         except OSError as fault:
             # What the server said before it hung up may still be there to read; only if it is not, this is the fault.
             self._unsent = b""
@@ -284,7 +287,7 @@ class Road:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as fault:
-            self.fault = _of_tls(fault)
+            self.fault = self._refused(fault)
         if gone and self.fault is None:
             self.fault = Away("it hung up")
         if self._outgoing.pending:
@@ -319,6 +322,14 @@ class Road:
             self._unsent = self._unsent[sent:]
         hear, say = 0 if self.clogged else select.EPOLLIN, select.EPOLLOUT if self._unsent else 0
         self._watch(self._open_socket.fileno(), hear | say)
+
+    def _refused(self, fault: ssl.SSLError) -> Away:
+        text = _said(fault)
+        refused = isinstance(fault, ssl.SSLCertVerificationError) or bool(_CERTIFICATE_REFUSED.search(text))
+        if _NO_REASON in text:
+            # Once a cipher is agreed on, only who we are was left to be looked at.
+            refused = self._shown and self._tls.cipher() is not None
+        return Away(text, Fault.MISSET if refused else Fault.LOST)
 
     @property
     def _open_socket(self) -> socket.socket:
@@ -360,12 +371,6 @@ def _proxy(host: str) -> SplitResult | None:
     if parts.scheme != "http" or not parts.hostname:
         raise Away(f"only proxies of http are used for the push service, not one of {parts.scheme}", Fault.MISSET)
     return parts
-
-
-def _of_tls(fault: ssl.SSLError) -> Away:
-    text = _said(fault)
-    refused = isinstance(fault, ssl.SSLCertVerificationError) or _CERTIFICATE_REFUSED.search(text)
-    return Away(text, Fault.MISSET if refused else Fault.LOST)
 
 
 def _said(fault: OSError) -> str:

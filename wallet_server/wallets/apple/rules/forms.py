@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
 
+from wallet_server.rules.characters import blank
+
 MAX_PLACES = 10
 MAX_BEACONS = 10
 MAX_ACTIONS = 2
@@ -63,19 +65,19 @@ def _require(right: object) -> None:
         raise ValueError
 
 
+def _where(right: Callable[[str], object]) -> AfterValidator:
+    """Of a text for which this holds."""
+
+    def checked(text: str) -> str:
+        _require(right(text))
+        return text
+
+    return AfterValidator(checked)
+
+
 def _with_one_value(message: str) -> str:
     _require(message.count("%@") == 1)
     return message
-
-
-def _date(text: str) -> str:
-    _require(instant(text))
-    return text
-
-
-def _p256(encoded: str) -> str:
-    _require(is_p256(encoded))
-    return encoded
 
 
 def _short(message: str) -> str:
@@ -86,10 +88,10 @@ def _short(message: str) -> str:
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _Colour = Annotated[str, Field(pattern=rf"^rgb\( *{_BYTE} *, *{_BYTE} *, *{_BYTE} *\)$")]
-_Filled = Annotated[str, Field(pattern=r"\S")]
+_Filled = Annotated[str, Field(pattern=r"\S"), _where(lambda text: not blank(text))]
 _Limited = Field(ge=-MAX_JSON_INTEGER, le=MAX_JSON_INTEGER)
 _Value = Annotated[str | Annotated[int, _Limited] | Annotated[float, _Limited], Field(union_mode="left_to_right")]
-_Date = Annotated[str, AfterValidator(_date)]
+_Date = Annotated[str, _where(instant)]
 _Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 _U16 = Annotated[int, Field(ge=0, le=65_535)]
 _Latitude = Annotated[float, Field(ge=-90, le=90)]
@@ -289,7 +291,7 @@ class _RelevantDate(TypedDict, total=False):
 
 @with_config(_STRICT)
 class _Nfc(TypedDict, total=False):
-    encryptionPublicKey: Required[Annotated[str, AfterValidator(_p256)]]
+    encryptionPublicKey: Required[Annotated[str, _where(is_p256)]]
     message: Required[Annotated[str, AfterValidator(_short)]]
     requiresAuthentication: bool
 
