@@ -17,14 +17,15 @@ CANNOT_BE_SHOWN = "This text holds a character that cannot be shown; write it ag
 
 def blank(text: str) -> bool:
     """Whether nothing of a text can be seen: spaces, line ends, and what only joins, parts or directs other signs."""
+    if "!" <= text[:1] <= "~":  # as nearly all texts begin
+        return False
     return all(unicodedata.category(one) in _UNSEEN or one in _FILLERS for one in text)
 
 
-def unshowable(found: object, path: str = "") -> Iterator[str]:
-    """Where in a document, however deep, a text holds such a character: paths such as `tiers.levels.0.names.fr`."""
+def texts(found: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """The texts of a document, however deep, each with its place: `tiers.levels.0.names.fr`."""
     if isinstance(found, str):
-        if UNSHOWABLE.search(found):
-            yield path
+        yield path, found
         return
     inside: Iterator[tuple[object, object]] = iter(())
     if isinstance(found, Mapping):
@@ -32,4 +33,4 @@ def unshowable(found: object, path: str = "") -> Iterator[str]:
     elif isinstance(found, Sequence):
         inside = iter(enumerate(found))
     for name, one in inside:
-        yield from unshowable(one, f"{path}.{name}" if path else str(name))
+        yield from texts(one, f"{path}.{name}" if path else str(name))

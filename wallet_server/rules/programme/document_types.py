@@ -11,7 +11,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from wallet_server.errors import Fault
 from wallet_server.rules.addresses import is_web_address
-from wallet_server.rules.characters import blank
 
 MAX_RULES = 20
 MAX_LEVELS = 12
@@ -62,6 +61,7 @@ _PATTERN_SENTENCES = {
     REVIEW: "Write at-once, calendar-year, anniversary, or a number of days such as days-365.",
 }
 
+BLANK = "Write something; this text is blank."
 _SENTENCES = {
     "missing": "This is missing; add it.",
     "extra_forbidden": "There is no such field; check its spelling or remove it.",
@@ -85,8 +85,8 @@ _SENTENCES = {
 
 
 def _one_line(text: str) -> str:
-    if blank(text):
-        raise PydanticCustomError("blank", "Write something; this text is blank.")
+    if not text.strip():
+        raise PydanticCustomError("blank", BLANK)
     if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
         raise PydanticCustomError("control", "Keep the text on one line, without tabs or control characters.")
     return text

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from wallet_server.errors import Fault, Invalid, NotFound
 from wallet_server.rules.announcing.announcing import AnnouncePolicy
-from wallet_server.rules.characters import CANNOT_BE_SHOWN, unshowable
+from wallet_server.rules.characters import CANNOT_BE_SHOWN, UNSHOWABLE, blank, texts
 from wallet_server.rules.passes.card import Barcode, Palette, Texts
 from wallet_server.rules.programme import gesture_parts
 from wallet_server.rules.programme import program_build as build
-from wallet_server.rules.programme.document_types import shape_faults
+from wallet_server.rules.programme.document_types import BLANK, shape_faults
 from wallet_server.rules.programme.engine_checks import burden_faults
 from wallet_server.rules.programme.gesture_parts import Budget, Gesture
 from wallet_server.rules.programme.program_checks import address_faults, cross_faults
@@ -160,7 +160,11 @@ def publishable(document: Mapping[str, object]) -> Programme:
     ones. Raises Invalid with every fault."""
     programme = parse(document)
     faults = [*address_faults(document), *burden_faults(document)]
-    faults += (Fault(path, CANNOT_BE_SHOWN) for path in unshowable(document))
+    for path, text in texts(document):
+        if UNSHOWABLE.search(text):
+            faults.append(Fault(path, CANNOT_BE_SHOWN))
+        elif text.strip() and blank(text):
+            faults.append(Fault(path, BLANK))
     if faults:
         raise _refused(faults)
     return programme
