@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +14,14 @@ import pytest
 from tests.phone import Phone
 from tests.world import World
 from wallet_server.actions import outbox
+from wallet_server.actions.context import Context
 from wallet_server.actions.passes import refresh
+from wallet_server.delivery import jobs as table
 from wallet_server.delivery.worker import run_once
+from wallet_server.errors import Unavailable
 from wallet_server.records import jobs
 from wallet_server.records.database import Tx
-from wallet_server.records.jobs import BULK, Put
+from wallet_server.records.jobs import BULK, COUNTER, Lease, Put
 from wallet_server.records.passes import passes
 from wallet_server.wallets.port import Later, Report, Shown, Stale
 
@@ -72,3 +78,69 @@ def test_cards_of_which_more_is_to_be_said_than_that_they_were_rung_are_a_batch_
     assert len(world.told.rung) == 5
     left = outbox.letters(world.ctx, dead=False)
     assert [one.last_error for one in left if one.kind == refresh.RING] == ["slow down"] * (0 if new_tag else 5)
+
+
+def _put(world: World, count: int, lane: int = BULK) -> None:
+    with world.ctx.change() as tx:
+        jobs.put(tx, [Put("try", f"{number:04}", lane, world.clock()) for number in range(count)])
+
+
+def test_a_failure_of_many_is_noted_a_batch_in_a_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(ctx: Context, leases: list[Lease]) -> None:
+        raise Unavailable("The database is busy.")
+
+    monkeypatch.setitem(table.KINDS, "ring", busy)
+    with world.ctx.change() as tx:
+        jobs.put(tx, [Put("ring", str(number), BULK, world.clock()) for number in range(5)])
+    by_transaction: Counter[int] = Counter()
+    rested: list[Tx] = []  # kept, so that no two have one identity
+    rest = jobs.rest
+
+    def counted(tx: Tx, lease: Lease, *more: Any) -> None:
+        transaction = tx.get_transaction()
+        rested.append(transaction)  # type: ignore[arg-type]
+        by_transaction[id(transaction)] += 1
+        rest(tx, lease, *more)
+
+    monkeypatch.setattr(jobs, "rest", counted)
+    assert run_once(world.ctx, BULK, most=100) == 5
+    assert sorted(by_transaction.values()) == [1, 2, 2]
+    assert [one.failures for one in outbox.letters(world.ctx, dead=False)] == [1] * 5
+
+
+def test_a_batch_that_fails_while_the_worker_is_told_to_stop_is_handed_back_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping, ran = threading.Event(), []
+
+    def fail(ctx: Context, leases: list[Lease]) -> None:
+        ran.append(len(leases))
+        if len(ran) == 3:
+            stopping.set()
+        raise RuntimeError("boom")
+
+    monkeypatch.setitem(table.KINDS, "try", fail)
+    _put(world, 64, COUNTER)
+    run_once(world.ctx, COUNTER, stopping, 64)
+    assert ran == [64, 32, 16]
+    left = outbox.letters(world.ctx, dead=False)
+    assert [(one.due_at, one.failures) for one in left] == [(world.clock(), 0)] * 64
+
+
+def test_a_batch_that_fails_slowly_is_not_halved_beyond_half_of_its_lease_but_one_job_is_done_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+
+    def fail_slowly(ctx: Context, leases: list[Lease]) -> None:
+        ran.append(len(leases))
+        time.sleep(0.6)
+        raise RuntimeError("boom")
+
+    monkeypatch.setitem(table.KINDS, "try", fail_slowly)
+    world.ctx.settings = dataclasses.replace(world.ctx.settings, lease_seconds=1.0)
+    _put(world, 8, COUNTER)
+    run_once(world.ctx, COUNTER, most=8)
+    assert ran == [8, 4, 2, 1]
+    left = outbox.letters(world.ctx, dead=False)
+    assert sorted((one.failures, one.due_at > world.clock()) for one in left) == [(0, False)] * 7 + [(1, True)]

@@ -88,14 +88,16 @@ def bury_or_rest(ctx: Context, leases: Sequence[Lease], why: str, jitter: float,
     """An action failed in a way nobody foresaw: try again later, ever later, and in the end leave it to an operator.
 
     `jitter` from 0 to 1 spreads the retries; a job that is not `hopeless` (the database was busy) is never given up.
+    A batch in a transaction: whoever sells waits as long as one lasts.
     """
-    now = ctx.now()
-    with ctx.change() as tx:
-        for lease in leases:
-            if hopeless and lease.failures + 1 >= MOST_FAILURES and jobs.bury(tx, lease, now, why):
-                continue
-            pause = min(LONGEST_REST, timedelta(seconds=2 ** min(lease.failures, 12))) * (0.5 + jitter / 2)
-            jobs.rest(tx, lease, now + pause, why)
+    now, size = ctx.now(), ctx.settings.batch_size
+    for first in range(0, len(leases), size):
+        with ctx.change() as tx:
+            for lease in leases[first : first + size]:
+                if hopeless and lease.failures + 1 >= MOST_FAILURES and jobs.bury(tx, lease, now, why):
+                    continue
+                pause = min(LONGEST_REST, timedelta(seconds=2 ** min(lease.failures, 12))) * (0.5 + jitter / 2)
+                jobs.rest(tx, lease, now + pause, why)
 
 
 def take_over(ctx: Context) -> int:
