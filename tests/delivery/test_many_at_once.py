@@ -21,7 +21,7 @@ from wallet_server.delivery.worker import run_once
 from wallet_server.errors import Unavailable
 from wallet_server.records import jobs
 from wallet_server.records.database import Tx
-from wallet_server.records.jobs import BULK, COUNTER, Lease, Put
+from wallet_server.records.jobs import BULK, COUNTER, DRIP, Lease, Put
 from wallet_server.records.passes import passes
 from wallet_server.wallets.port import Later, Report, Shown, Stale
 
@@ -106,6 +106,21 @@ def test_a_failure_of_many_is_noted_a_batch_in_a_transaction(world: World, monke
     assert run_once(world.ctx, BULK, most=100) == 5
     assert sorted(by_transaction.values()) == [1, 2, 2]
     assert [one.failures for one in outbox.letters(world.ctx, dead=False)] == [1] * 5
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_job_that_is_put_at_a_counter_while_it_is_moved_to_a_slower_lane_stays_with_the_counter(
+    world: World, meanwhile: bool
+) -> None:
+    _put(world, 2)
+    leases = outbox.claim(world.ctx, BULK, 2)
+    if meanwhile:
+        with world.ctx.change() as tx:
+            jobs.put(tx, [Put("try", "0001", COUNTER, world.clock())])
+    with world.ctx.change() as tx:
+        jobs.release(tx, leases, world.clock(), DRIP)
+    left = {one.key: one.lane for one in outbox.letters(world.ctx, dead=False)}
+    assert left == {"0000": DRIP, "0001": COUNTER if meanwhile else DRIP}
 
 
 def test_a_batch_that_fails_while_the_worker_is_told_to_stop_is_handed_back_as_it_is(
