@@ -7,19 +7,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.phone import Phone
-from tests.world import World
+from tests.world import World, together
 from wallet_server.actions import outbox
 from wallet_server.actions.context import Context
-from wallet_server.actions.passes import refresh
+from wallet_server.actions.passes import pacing, refresh
 from wallet_server.delivery import jobs as table
 from wallet_server.delivery.worker import run_once
 from wallet_server.errors import Unavailable
-from wallet_server.records import jobs
+from wallet_server.records import jobs, limits
 from wallet_server.records.database import Tx
 from wallet_server.records.jobs import BULK, COUNTER, DRIP, Lease, Put
 from wallet_server.records.passes import passes
@@ -56,6 +57,11 @@ def _to_be_rung(world: World, count: int, *, new_tag: bool) -> None:
             passes.ring_again(tx, key, new_tag=new_tag)
         jobs.put(tx, [Put(refresh.RING, str(key), BULK, world.clock()) for key in keys])
     world.told.rung.clear()
+
+
+def _end(ctx: Context, leases: list[Lease]) -> None:
+    with ctx.change() as tx:
+        jobs.settle(tx, leases)
 
 
 def _shown(stale: Stale) -> Report:
@@ -159,3 +165,17 @@ def test_a_batch_that_fails_slowly_is_not_halved_beyond_half_of_its_lease_but_on
     assert ran == [8, 4, 2, 1]
     left = outbox.letters(world.ctx, dead=False)
     assert sorted((one.failures, one.due_at > world.clock()) for one in left) == [(0, False)] * 7 + [(1, True)]
+
+
+def test_workers_that_ask_for_the_pace_at_one_moment_share_what_it_allows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(table.KINDS, "try", _end)  # type: ignore[arg-type]
+    world.ctx.settings = dataclasses.replace(world.ctx.settings, cards_per_second=200)
+    _put(world, 300)
+    with world.ctx.change() as tx:
+        limits.take(tx, pacing.TOLD, int(world.clock().timestamp()) - 1, 200)
+    allowed = [pacing.allowed(world.ctx) for _ in range(4)]
+    assert allowed == [50] * 4
+    claimed = together(*[partial(run_once, world.ctx, BULK, None, most, paced=True) for most in allowed])
+    assert sorted(claimed) == [FEW, FEW, FEW, 50]

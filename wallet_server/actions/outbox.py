@@ -34,8 +34,9 @@ MOST_FAILURES = 12
 LONGEST_REST = timedelta(minutes=15)
 
 
-def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
-    """Lease due jobs of a lane; looks before it writes, so that an idle worker never takes the writer's lock."""
+def claim(ctx: Context, lane: int, most: int, *, paced: bool = False) -> list[Lease]:
+    """Lease due jobs of a lane; looks before it writes, so that an idle worker never takes the writer's lock. `paced`:
+    `most` is what the pace allowed a moment ago; others may have had it since, and then it is no more than a batch."""
     now = ctx.now()
     with ctx.look() as tx:
         if not jobs.any_due(tx, lane, now):
@@ -43,6 +44,8 @@ def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
     with ctx.change() as tx:
         if lane == DRIP:
             return soonest.claim(tx, most, now, ctx.settings.lease_seconds)
+        if paced and lane == BULK and most > ctx.settings.batch_size:
+            most = min(most, max(ctx.settings.batch_size, pacing.left(ctx, tx)))
         leases = jobs.claim(tx, lane, most, now, ctx.settings.lease_seconds)
         if lane == BULK and leases:
             pacing.told(ctx, tx, len(leases))

@@ -44,11 +44,19 @@ PACE_SECONDS = 0.05
 _log = structlog.get_logger("delivery")
 
 
-def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, most: int | None = None) -> int:
+def run_once(
+    ctx: Context,
+    lane: int,
+    stopping: threading.Event | None = None,
+    most: int | None = None,
+    *,
+    paced: bool = False,
+) -> int:
     """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`. Of a mass change more
-    may be claimed than a transaction is to hold; what was not begun when half of the lease is over is handed back."""
+    may be claimed than a transaction is to hold; what was not begun when half of the lease is over is handed back.
+    `paced`: `most` is what the pace allowed (see `outbox.claim`)."""
     stopping = stopping or threading.Event()
-    leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most)
+    leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most, paced=paced)
     overdue = time.monotonic() + ctx.settings.lease_seconds / 2
     mine = leases if lane not in AFAR_OF else outbox.apart(ctx, leases, OF_PASSES, AFAR_OF[lane])
     for kind, group in groupby(sorted(mine, key=KIND), key=KIND):
@@ -137,7 +145,7 @@ class Worker:
                 if most <= 0:
                     self._stopping.wait(PACE_SECONDS)
                     continue
-                worked = run_once(self._ctx, lane, self._stopping, most)
+                worked = run_once(self._ctx, lane, self._stopping, most, paced=True)
             except Exception as fault:  # noqa: BLE001 - the loop outlives whatever happens to the database
                 _log.warning("claim failed", lane=lane, why=str(fault)[:300])
                 self._stopping.wait(PAUSE_SECONDS)
