@@ -170,7 +170,7 @@ def test_a_batch_that_fails_slowly_is_not_halved_beyond_half_of_its_lease_but_on
 def test_workers_that_ask_for_the_pace_at_one_moment_share_what_it_allows(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(table.KINDS, "try", _end)  # type: ignore[arg-type]
+    monkeypatch.setitem(table.KINDS, "try", _end)
     world.ctx.settings = dataclasses.replace(world.ctx.settings, cards_per_second=200)
     _put(world, 300)
     with world.ctx.change() as tx:
