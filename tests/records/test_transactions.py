@@ -123,6 +123,28 @@ def test_what_is_counted_regardless_is_kept_when_a_change_is_undone_and_refused_
     database.close()
 
 
+def test_an_answer_that_is_still_read_after_its_look_keeps_nobody_from_writing(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    """On SQLite a connection keeps its snapshot as long as a statement on it is open."""
+    database = open_database(settings(new_database("sqlite"), tmp_path, database_wait_seconds=WAIT_SECONDS))
+    other = open_database(settings(str(database.engine.url), tmp_path))
+    with database.change() as tx:
+        for number in range(3):
+            limits.take(tx, f"{number}", 0, 1)
+    with database.look() as tx:
+        rows = iter(tx.execute(sa.select(rate_windows)))
+        next(rows)
+    with other.change() as tx:
+        limits.take(tx, "0", 0, 1)
+    for _ in range(2):
+        with database.change() as tx:
+            assert limits.take(tx, "0", 0, 1) in (3, 4)
+    assert len(list(rows)) == 2
+    other.close()
+    database.close()
+
+
 @contextmanager
 def _held(world: World, holder: Holder) -> Iterator[None]:
     """Another process holds what the till needs: the writer's lock on SQLite, the member's row on PostgreSQL."""

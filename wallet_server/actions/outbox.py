@@ -34,8 +34,9 @@ MOST_FAILURES = 12
 LONGEST_REST = timedelta(minutes=15)
 
 
-def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
-    """Lease due jobs of a lane; looks before it writes, so that an idle worker never takes the writer's lock."""
+def claim(ctx: Context, lane: int, most: int, *, paced: bool = False) -> list[Lease]:
+    """Lease due jobs of a lane; looks before it writes, so that an idle worker never takes the writer's lock. `paced`:
+    `most` is what the pace allowed a moment ago; others may have had it since, and then it is no more than a batch."""
     now = ctx.now()
     with ctx.look() as tx:
         if not jobs.any_due(tx, lane, now):
@@ -43,6 +44,8 @@ def claim(ctx: Context, lane: int, most: int) -> list[Lease]:
     with ctx.change() as tx:
         if lane == DRIP:
             return soonest.claim(tx, most, now, ctx.settings.lease_seconds)
+        if paced and lane == BULK and most > ctx.settings.batch_size:
+            most = min(most, max(ctx.settings.batch_size, pacing.left(ctx, tx)))
         leases = jobs.claim(tx, lane, most, now, ctx.settings.lease_seconds)
         if lane == BULK and leases:
             pacing.told(ctx, tx, len(leases))
@@ -88,14 +91,16 @@ def bury_or_rest(ctx: Context, leases: Sequence[Lease], why: str, jitter: float,
     """An action failed in a way nobody foresaw: try again later, ever later, and in the end leave it to an operator.
 
     `jitter` from 0 to 1 spreads the retries; a job that is not `hopeless` (the database was busy) is never given up.
+    A batch in a transaction: whoever sells waits as long as one lasts.
     """
-    now = ctx.now()
-    with ctx.change() as tx:
-        for lease in leases:
-            if hopeless and lease.failures + 1 >= MOST_FAILURES and jobs.bury(tx, lease, now, why):
-                continue
-            pause = min(LONGEST_REST, timedelta(seconds=2 ** min(lease.failures, 12))) * (0.5 + jitter / 2)
-            jobs.rest(tx, lease, now + pause, why)
+    now, size = ctx.now(), ctx.settings.batch_size
+    for first in range(0, len(leases), size):
+        with ctx.change() as tx:
+            for lease in leases[first : first + size]:
+                if hopeless and lease.failures + 1 >= MOST_FAILURES and jobs.bury(tx, lease, now, why):
+                    continue
+                pause = min(LONGEST_REST, timedelta(seconds=2 ** min(lease.failures, 12))) * (0.5 + jitter / 2)
+                jobs.rest(tx, lease, now + pause, why)
 
 
 def take_over(ctx: Context) -> int:

@@ -44,10 +44,19 @@ PACE_SECONDS = 0.05
 _log = structlog.get_logger("delivery")
 
 
-def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, most: int | None = None) -> int:
+def run_once(
+    ctx: Context,
+    lane: int,
+    stopping: threading.Event | None = None,
+    most: int | None = None,
+    *,
+    paced: bool = False,
+) -> int:
     """Claim one batch of a lane and work it; returns how many jobs were claimed, at most `most`. Of a mass change more
-    may be claimed than a transaction is to hold; what was not begun when half of the lease is over is handed back."""
-    leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most)
+    may be claimed than a transaction is to hold; what was not begun when half of the lease is over is handed back.
+    `paced`: `most` is what the pace allowed (see `outbox.claim`)."""
+    stopping = stopping or threading.Event()
+    leases = outbox.claim(ctx, lane, ctx.settings.batch_size if most is None else most, paced=paced)
     overdue = time.monotonic() + ctx.settings.lease_seconds / 2
     mine = leases if lane not in AFAR_OF else outbox.apart(ctx, leases, OF_PASSES, AFAR_OF[lane])
     for kind, group in groupby(sorted(mine, key=KIND), key=KIND):
@@ -56,14 +65,14 @@ def run_once(ctx: Context, lane: int, stopping: threading.Event | None = None, m
         if lane == outbox.BULK and kind != refresh.RING:
             size = SLICE if kind == cards.REFRESH and ctx.database.sqlite else ctx.settings.batch_size
         for first in range(0, len(batch), size):
-            if time.monotonic() > overdue or (stopping is not None and stopping.is_set()):
+            if time.monotonic() > overdue or stopping.is_set():
                 outbox.hand_back(ctx, batch[first:])
                 break
-            _work(ctx, kind, batch[first : first + size])
+            _work(ctx, kind, batch[first : first + size], stopping, overdue)
     return len(leases)
 
 
-def _work(ctx: Context, kind: str, batch: Sequence[Lease]) -> None:
+def _work(ctx: Context, kind: str, batch: Sequence[Lease], stopping: threading.Event, overdue: float) -> None:
     action = KINDS.get(kind)
     try:
         if action is None:
@@ -72,10 +81,15 @@ def _work(ctx: Context, kind: str, batch: Sequence[Lease]) -> None:
     except Exception as fault:  # noqa: BLE001 - a job must never end the loop; what went wrong is kept with it
         _log.error("job failed", kind=kind, jobs=len(batch), fault=type(fault).__name__, why=str(fault)[:300])
         if len(batch) > 1 and not isinstance(fault, Unavailable):
-            # One bad job must not keep its neighbours: each half gets a turn of its own, and each half of it.
-            middle = len(batch) // 2
-            _work(ctx, kind, batch[:middle])
-            _work(ctx, kind, batch[middle:])
+            # One bad job must not keep its neighbours: each half gets a turn of its own, and each half of it. However
+            # late it is, one job at least is done with: else the same batch would fail in the same way for ever.
+            middle = 0 if stopping.is_set() else len(batch) // 2
+            if middle:
+                _work(ctx, kind, batch[:middle], stopping, overdue)
+            if stopping.is_set() or time.monotonic() > overdue:
+                outbox.hand_back(ctx, batch[middle:])
+            else:
+                _work(ctx, kind, batch[middle:], stopping, overdue)
             return
         _set_aside(ctx, batch, fault)
 
@@ -131,7 +145,7 @@ class Worker:
                 if most <= 0:
                     self._stopping.wait(PACE_SECONDS)
                     continue
-                worked = run_once(self._ctx, lane, self._stopping, most)
+                worked = run_once(self._ctx, lane, self._stopping, most, paced=True)
             except Exception as fault:  # noqa: BLE001 - the loop outlives whatever happens to the database
                 _log.warning("claim failed", lane=lane, why=str(fault)[:300])
                 self._stopping.wait(PAUSE_SECONDS)

@@ -40,8 +40,8 @@ _CHANGE, _USED, _KEPT, _RESTED = "wallet_change", "wallet_used", "wallet_kept", 
 FRESH_SECONDS = 1.0
 """A connection that was used so lately is taken to stand."""
 MOST_IN_HAND = 4
-"""Connections kept in hand for changes, and as many for single looks: to take one out of the pool and to give it back
-costs as much as a look itself."""
+"""Connections kept in hand for changes, as many for looks on SQLite, and as many for single looks: to take one out of
+the pool and to give it back costs as much as a look itself."""
 
 
 def _dumps(value: Any) -> str:
@@ -54,7 +54,7 @@ def engine_options(url: str, settings: Settings) -> dict[str, Any]:
         "json_serializer": _dumps,
         "json_deserializer": orjson.loads,
         "pool_size": settings.pool_size,
-        "max_overflow": 8 + 2 * MOST_IN_HAND,
+        "max_overflow": 8 + 3 * MOST_IN_HAND,
         "pool_timeout": settings.database_wait_seconds,
         # Statements are built once with bind parameters; the cache must hold them all.
         "query_cache_size": 1000,
@@ -80,7 +80,8 @@ class Database:
         self._wait_seconds = wait_seconds
         self.sqlite = engine.dialect.name == "sqlite"
         self._turns, self._own = Turns(), threading.local()
-        self._changing, self._looking = InHand(), InHand()
+        # A look whose answer somebody still reads keeps its snapshot: no change could be made on its connection.
+        self._changing, self._looking, self._reading = InHand(), InHand(), InHand()
         if self.sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
             # Not by an event: an engine that has a single listener asks after every event of every statement.
@@ -102,7 +103,7 @@ class Database:
         """
         kept: list[Callable[[Tx], object]] = []
         try:
-            with self._turn(), _translated(), self._connected() as connection:
+            with self._turn(), _translated(), self._connected(self._changing) as connection:
                 info = connection.info
                 info[_KEPT] = kept
                 if self.sqlite:
@@ -164,22 +165,22 @@ class Database:
     @contextmanager
     def look(self) -> Iterator[Tx]:
         """A transaction that only reads, all of it on one snapshot. Raises `Unavailable`."""
-        with _translated(), self._connected() if self.sqlite else self.engine.connect() as connection:
+        with _translated(), self._connected(self._reading) if self.sqlite else self.engine.connect() as connection:
             if not self.sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
-        """A connection for one change; kept in hand afterwards if nothing went wrong."""
-        connection: sa.Connection = self._changing.take() or self.engine.connect()
+    def _connected(self, hand: InHand) -> Iterator[sa.Connection]:
+        """A connection for one transaction; kept in that hand afterwards if nothing went wrong."""
+        connection: sa.Connection = hand.take() or self.engine.connect()
         try:
             yield connection
         except BaseException:
             connection.close()
             raise
-        self._changing.keep(connection)
+        hand.keep(connection)
 
     def lend(self) -> Any:
         """A pooled connection on which no transaction is open, for one look; to be given back as it is (`take_back`) or
@@ -192,8 +193,8 @@ class Database:
 
     def close(self) -> None:
         """Close every pooled connection."""
-        self._changing.empty()
-        self._looking.empty()
+        for hand in (self._changing, self._looking, self._reading):
+            hand.empty()
         self.engine.dispose()
 
 

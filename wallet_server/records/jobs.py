@@ -178,7 +178,6 @@ place: Callable[[Lease], tuple[str, str]] = operator.attrgetter("kind", "key")
 _MINE = sa.and_(jobs.c.attempt == b("of_attempt"), jobs.c.generation == b("at_generation"))
 _SETTLE = Prepared(sa.delete(jobs).where(jobs.c.id == b("job"), _MINE))
 
-
 _PLACES = sa.collate(jobs.c.kind, "C"), sa.collate(jobs.c.key, "C")
 _HOLD = Prepared(
     lambda dialect: sa.select(jobs.c.id).where(among(dialect, jobs.c.id)).order_by(*_PLACES).with_for_update()
@@ -258,7 +257,7 @@ def _again(dialect: str) -> sa.Update:
 
 # What was urgent has been done. Left in its lane, a job that only waits for a date would draw the next mass change of
 # its key into the counter's lane.
-_TO = b("to", type_=sa.SmallInteger)
+_TO = sa.func.coalesce(b("to", type_=sa.SmallInteger), jobs.c.lane)
 _LANE = sa.case((jobs.c.generation == b("claimed"), _TO), else_=jobs.c.lane)
 _AGAIN, _AGAIN_AT = Prepared(_again), Prepared(lambda dialect: _again(dialect).values(lane=_LANE))
 
@@ -282,14 +281,17 @@ def rest(tx: Tx, lease: Lease, until: datetime, why: str, *, failed: bool = True
 _RELEASE = Prepared(
     sa.update(jobs)
     .where(jobs.c.id == b("job"), jobs.c.attempt == b("of_attempt"))
-    .values(leased_until=0, run_at=b("at"), due_at=b("at"), lane=sa.func.coalesce(_TO, jobs.c.lane))
+    .values(leased_until=0, run_at=b("at"), due_at=b("at"), lane=_LANE)
 )
 
 
 def release(tx: Tx, leases: Sequence[Lease], now: datetime, lane: int | None = None) -> None:
-    """Hand jobs back untouched, for others or for another lane: they are due at once. Locks in the order of `put`."""
-    at = micros(now)
-    rows = [{"job": one.id, "of_attempt": one.attempt, "at": at, "to": lane} for one in sorted(leases, key=place)]
+    """Hand jobs back untouched, for others or for another lane: they are due at once. One that was put again meanwhile
+    stays in the lane of that put: somebody may be at a counter. Locks in the order of `put`."""
+    rows = [
+        {"job": one.id, "of_attempt": one.attempt, "claimed": one.generation, "at": micros(now), "to": lane}
+        for one in sorted(leases, key=place)
+    ]
     _RELEASE.many(tx, rows)
 
 

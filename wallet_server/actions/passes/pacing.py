@@ -68,11 +68,20 @@ def forget(tx: Tx, second: int) -> int:
 
 def allowed(ctx: Context) -> int:
     """How many cards of mass changes may be told just now; 0: look again in a moment."""
+    with ctx.look() as tx:
+        return _allowed(ctx, tx)
+
+
+def left(ctx: Context, tx: Tx) -> int:
+    """The same within the transaction that claims them: another that does so waits, and sees what this one had."""
+    told(ctx, tx, 0)
+    return _allowed(ctx, tx)
+
+
+def _allowed(ctx: Context, tx: Tx) -> int:
     now = ctx.now().timestamp()
     second = int(now)
-    names = (TOLD, SERVED, IN_HAND)
-    with ctx.look() as tx:
-        found = limits.taken_since(tx, names, second - pacing.LOOK_BACK)
+    found = limits.taken_since(tx, (TOLD, SERVED, IN_HAND), second - pacing.LOOK_BACK)
     before = [
         Second(found.get((TOLD, one), 0), found.get((SERVED, one), 0), found.get((IN_HAND, one), 0) / _MILLI)
         for one in range(second - pacing.LOOK_BACK, second)

@@ -1,13 +1,15 @@
 """Owns the ring job: phones that were left to be told later are told, thousands in a breath.
 
 What such a job needs is one statement for the whole batch, and so is what it notes, as long as there is nothing to be
-said of a card but that its phones took the push. Every other card goes the way of a refresh.
+said of a card but that its phones took the push. Every other card goes the way of a refresh, so many in a transaction
+as a batch has: a few statements for each of thousands would keep a till waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from wallet_server.actions.context import Context
 from wallet_server.actions.passes import refresh
@@ -18,6 +20,8 @@ from wallet_server.records.passes.rings import Owing
 from wallet_server.records.passes.rung import Rung, mark_rung
 from wallet_server.records.prepared import planned_once
 from wallet_server.wallets.port import Handle, Report, Shown, Stale
+
+T = TypeVar("T")
 
 
 def ring(ctx: Context, leases: Sequence[Lease]) -> None:
@@ -34,8 +38,8 @@ def ring(ctx: Context, leases: Sequence[Lease]) -> None:
         ]
     ringing = {one.pass_id: one for one in plain}
     others = [lease for key, lease in by_pass.items() if key not in ringing]
-    if others:
-        refresh.refresh(ctx, others)
+    for few in _slices(ctx, others):
+        refresh.refresh(ctx, few)
     if plain:
         _ring(ctx, by_pass, ringing, now)
 
@@ -61,9 +65,14 @@ def _ring(ctx: Context, by_pass: Mapping[int, Lease], ringing: Mapping[int, Owin
             devices.note_told(tx, sets, now)
             mark_rung(tx, noted)
             jobs.settle(tx, [by_pass[one.pass_id] for one in noted])
-    if rest:
-        keys = sorted(rest)
-        refresh.conclude(ctx, [by_pass[key] for key in keys], [ringing[key] for key in keys], rest, now)
+    for keys in _slices(ctx, sorted(rest)):
+        own = {key: rest[key] for key in keys}
+        refresh.conclude(ctx, [by_pass[key] for key in keys], [ringing[key] for key in keys], own, now)
+
+
+def _slices(ctx: Context, whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    size = ctx.settings.batch_size
+    return (whole[first : first + size] for first in range(0, len(whole), size))
 
 
 def _stale(one: Owing) -> Stale:
