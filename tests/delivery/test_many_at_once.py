@@ -16,7 +16,7 @@ from tests.phone import Phone
 from tests.world import World, together
 from wallet_server.actions import outbox
 from wallet_server.actions.context import Context
-from wallet_server.actions.passes import pacing, refresh
+from wallet_server.actions.passes import pacing, refresh, ringing
 from wallet_server.delivery import jobs as table
 from wallet_server.delivery.worker import run_once
 from wallet_server.errors import Unavailable
@@ -179,3 +179,28 @@ def test_workers_that_ask_for_the_pace_at_one_moment_share_what_it_allows(
     assert allowed == [50] * 4
     claimed = together(*[partial(run_once, world.ctx, BULK, None, most, paced=True) for most in allowed])
     assert sorted(claimed) == [FEW, FEW, FEW, 50]
+
+
+def test_what_was_told_is_noted_while_the_others_are_on_their_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def until_killed(stale: Stale) -> Report:
+        if len(world.told.rung) > 4:
+            raise Killed
+        return _shown(stale)
+
+    monkeypatch.setattr(ringing, "PORTION", FEW)
+    _to_be_rung(world, 6, new_tag=False)
+    world.told.verdict = until_killed
+    with pytest.raises(Killed):
+        run_once(world.ctx, BULK, most=6)
+    assert len(outbox.letters(world.ctx, dead=False)) == 2
+    world.told.verdict = _shown
+    world.told.rung.clear()
+    world.clock.forward(seconds=world.ctx.settings.lease_seconds)
+    assert run_once(world.ctx, BULK, most=6) == 2
+    assert len(world.told.rung) == 2
+    assert outbox.letters(world.ctx, dead=False) == []

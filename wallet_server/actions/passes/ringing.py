@@ -22,6 +22,8 @@ from wallet_server.records.prepared import planned_once
 from wallet_server.wallets.port import Handle, Report, Shown, Stale
 
 T = TypeVar("T")
+PORTION = 1_000
+"""So many cards are noted as told in one transaction, as soon as that many are."""
 
 
 def ring(ctx: Context, leases: Sequence[Lease]) -> None:
@@ -47,27 +49,35 @@ def ring(ctx: Context, leases: Sequence[Lease]) -> None:
 def _ring(ctx: Context, by_pass: Mapping[int, Lease], ringing: Mapping[int, Owing], now: datetime) -> None:
     noted: list[Rung] = []
     rest: dict[int, Report] = {}
-    told = 0
     for name in sorted({one.wallet for one in ringing.values()}):
         stale = [_stale(one) for one in ringing.values() if one.wallet == name]
         for report in ctx.wallets[name].refresh(stale, now):
-            one, took = ringing[report.ref], len(report.told)
-            if took == len(one.devices) and isinstance(report.verdict, Shown):
-                told += took
+            one = ringing[report.ref]
+            if len(report.told) == len(one.devices) and isinstance(report.verdict, Shown):
                 noted.append(Rung(report.ref, one.number, one.rung, report.remote_state, now))
+                if len(noted) == PORTION:
+                    _note(ctx, by_pass, ringing, noted, now)
+                    noted = []
             else:
                 rest[report.ref] = report
     if noted:
-        sets = {ringing[one.pass_id].credential_set_id for one in noted}
-        ctx.tally.add("pushes:told", told)
-        with ctx.change() as tx:
-            planned_once(tx)
-            devices.note_told(tx, sets, now)
-            mark_rung(tx, noted)
-            jobs.settle(tx, [by_pass[one.pass_id] for one in noted])
+        _note(ctx, by_pass, ringing, noted, now)
     for keys in _slices(ctx, sorted(rest)):
         own = {key: rest[key] for key in keys}
         refresh.conclude(ctx, [by_pass[key] for key in keys], [ringing[key] for key in keys], own, now)
+
+
+def _note(
+    ctx: Context, by_pass: Mapping[int, Lease], ringing: Mapping[int, Owing], noted: Sequence[Rung], now: datetime
+) -> None:
+    """These cards' phones took their push: so much is done, whatever becomes of the others, which are on their way."""
+    rung = [ringing[one.pass_id] for one in noted]
+    ctx.tally.add("pushes:told", sum([len(one.devices) for one in rung]))
+    with ctx.change() as tx:
+        planned_once(tx)
+        devices.note_told(tx, {one.credential_set_id for one in rung}, now)
+        mark_rung(tx, noted)
+        jobs.settle(tx, [by_pass[one.pass_id] for one in noted])
 
 
 def _slices(ctx: Context, whole: Sequence[T]) -> Iterator[Sequence[T]]:
