@@ -183,7 +183,8 @@ def test_more_connections_are_opened_only_when_there_is_much_to_send(apns: ApnsS
     apns.tell(Answer(delay_seconds=0.05))
     assert fates(ring(1_000)) == {"told": 1_000}
     assert apns.counts.connections == 1
-    assert fates(ring(4_000)) == {"told": 4_000}
+    for _ in range(3):  # what all calls had to send counts
+        assert fates(ring(1_500)) == {"told": 1_500}
     assert 2 <= apns.counts.connections <= 4
     assert apns.counts.overruns == 0
 

@@ -31,7 +31,7 @@ TRIES = 3
 STRIKES = 3
 SOUND_ANSWERS = 100
 UNWELL_IN_A_ROW = 20
-MUCH = 2_000  # sends for which one connection more is worth its handshake
+MUCH = 2_000  # sends, of all calls, for which one connection more is worth its handshake
 FAR_SECONDS = 0.02  # nearer than that, 500 streams carry more than this process can send
 READY_LIMIT = 1_000
 REMEMBERED = 32_768
@@ -146,7 +146,7 @@ class Batch:
                 link.send(shot, now)
             full = full and link.phase is Phase.OPEN and link.latency >= FAR_SECONDS
         links = len(self._exchange.links)
-        if full and links < self._connections and self._answers >= MUCH * links:
+        if full and links < self._connections and self._exchange.answered >= MUCH * links:
             self._exchange.grow()
 
     def _patience(self) -> float:
@@ -203,6 +203,7 @@ class Batch:
 
     def _answered(self, count: int) -> None:
         self._answers += count
+        self._exchange.answered += count
         self._sound += count
         if self._sound >= SOUND_ANSWERS:
             self._strikes = 0

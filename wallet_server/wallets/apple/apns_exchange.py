@@ -22,6 +22,7 @@ class Exchange:
         self._epoll = select.epoll()
         self._watched: dict[int, tuple[Link, int]] = {}
         self.links = [Link(self, dial)]
+        self.answered = 0  # pushes, since the first call
 
     @property
     def in_flight(self) -> int:
