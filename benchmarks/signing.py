@@ -213,7 +213,7 @@ def _prepare(key_pem: bytes, certificate_pem: bytes, wwdr_pem: bytes) -> None:
     """In each process: the same three ways."""
     key = serialization.load_pem_private_key(key_pem, None)
     assert isinstance(key, rsa.RSAPrivateKey)
-    points, stamps = _products(Credentials.load(certificate_pem, key_pem, wwdr_pem, AT))
+    points, stamps = _products(Credentials.load(certificate_pem, key_pem, wwdr_pem, AT, stored=True))
     _ways.update({BARE: bare(key), "points card": points, "stamp card": stamps})
 
 
@@ -358,7 +358,7 @@ def make_credentials() -> tuple[rsa.RSAPrivateKey, Credentials]:
     certificates = [certify(keys[1], leaf, wwdr, keys[0]), certify(keys[0], wwdr, root, keys[0])]
     leaf_pem, wwdr_pem = (certificate.public_bytes(Encoding.PEM) for certificate in certificates)
     key_pem = keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return keys[1], Credentials.load(leaf_pem, key_pem, wwdr_pem, AT)
+    return keys[1], Credentials.load(leaf_pem, key_pem, wwdr_pem, AT, stored=True)
 
 
 def name(*, common: str, unit: str, organisation: str, uid: str | None = None) -> x509.Name:
