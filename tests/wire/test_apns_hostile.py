@@ -11,13 +11,14 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.wire.scripted import WHILE_SECONDS, server
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
 from wallet_server.wallets.apple import apns_frames, apns_road
@@ -28,32 +29,8 @@ NOW = datetime.now(UTC)
 PASS_TYPE = "pass.com.example.card"
 HURRIED = BellSettings(timeout_seconds=1.5, depth=200)
 SETTINGS = frame(apns_frames.SETTINGS, 0, 0, struct.pack(">HI", 3, 100))
-WHILE_SECONDS = 20
 
 OPEN = Path("/proc/self/fd")
-
-Script = Callable[[ssl.SSLSocket], None]
-
-
-@contextmanager
-def server(authority: Authority, script: Script) -> Iterator[str]:
-    """A TLS server that lets `script` do as it likes with each connection; gives its address."""
-    context = authority.server_context()
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve(raw: socket.socket) -> None:
-        raw.settimeout(WHILE_SECONDS)
-        with suppress(OSError, struct.error), context.wrap_socket(raw, server_side=True) as connection:
-            script(connection)
-
-    def listen() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-    threading.Thread(target=listen, daemon=True).start()
-    yield f"https://127.0.0.1:{listener.getsockname()[1]}"
-    listener.close()
 
 
 def descriptors() -> dict[str, str]:

@@ -7,7 +7,6 @@ import json
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.wire.scripted import Script, server
 from wallet_server.rules.passes.diagnosis import blamed
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
@@ -98,32 +98,21 @@ def test_a_handshake_that_fails_before_a_certificate_is_shown_does_not_blame_it(
     assert all("handshake failure" in one.why for one in outcomes)
 
 
-@contextmanager
-def _scripted(authority: Authority, says: bytes) -> Iterator[str]:
-    """A server that takes every certificate, says this, and hangs up once it was spoken to; gives its address."""
-    context = authority.server_context()
-    listener = socket.create_server(("127.0.0.1", 0))
+def _saying(says: bytes) -> Script:
+    """Takes every certificate, says this, and hangs up once it was spoken to."""
 
-    def serve(raw: socket.socket) -> None:
-        with suppress(OSError), context.wrap_socket(raw, server_side=True) as connection:
-            connection.sendall(says)
-            while says and connection.recv(1_000):
-                pass
-            connection.recv(1_000)
+    def script(connection: ssl.SSLSocket) -> None:
+        connection.sendall(says)
+        while says and connection.recv(1_000):
+            pass
+        connection.recv(1_000)
 
-    def listen() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-    threading.Thread(target=listen, daemon=True).start()
-    yield f"https://127.0.0.1:{listener.getsockname()[1]}"
-    listener.close()
+    return script
 
 
 def test_a_service_that_hangs_up_without_a_word_gives_the_operator_a_hint(apns_authority: Authority) -> None:
     identity = apns_authority.pass_certificate(PASS_TYPE, TEAM)
-    with _scripted(apns_authority, b"") as address:
+    with server(apns_authority, _saying(b"")) as address:
         outcomes = _rung(apns_authority, address, identity)
     assert _told(outcomes) == {("later", "vendor-away")}
     assert all("as it would for a certificate it rejects" in one.why for one in outcomes)
@@ -142,7 +131,8 @@ def test_a_goodbye_that_names_the_certificate_blames_it(apns_authority: Authorit
     identity = apns_authority.pass_certificate(PASS_TYPE, TEAM)
     why = json.dumps({"reason": reason}).encode() if reason else b""
     greeting = frame(apns_frames.SETTINGS, 0, 0, b"")
-    with _scripted(apns_authority, greeting + frame(apns_frames.GOODBYE, 0, 0, bytes(8) + why)) as address:
+    goodbye = frame(apns_frames.GOODBYE, 0, 0, bytes(8) + why)
+    with server(apns_authority, _saying(greeting + goodbye)) as address:
         outcomes = _rung(apns_authority, address, identity)
     assert _told(outcomes) == {("later", code)}
     assert all("said goodbye" in one.why for one in outcomes)
