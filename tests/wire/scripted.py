@@ -1,4 +1,5 @@
-"""Owns a TLS server that says what a test wants it to say, and no more."""
+"""Owns servers of other kinds than the sandbox's: one over TLS that says what a test wants it to say; and the wait for
+a program that is one."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -13,6 +15,21 @@ from wallet_server.sandbox.authority import Authority
 
 WHILE_SECONDS = 20
 Script = Callable[[ssl.SSLSocket], None]
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as knock:
+            if knock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nobody listens on port {port}")
 
 
 @contextmanager

@@ -4,18 +4,16 @@ names the certificate. What was refused before any certificate was shown, or wit
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.wire.scripted import Script, server
+from tests.wire.scripted import Script, free_port, server, wait_for
 from wallet_server.rules.passes.diagnosis import blamed
 from wallet_server.sandbox.apns import ApnsServer
 from wallet_server.sandbox.authority import Authority
@@ -47,17 +45,13 @@ def _openssl(authority: Authority, folder: Path, *words: str) -> Iterator[str]:
     certificate, key = authority.server_identity()
     (folder / "server").write_bytes(certificate + key)
     (folder / "root").write_bytes(authority.root_pem + authority.wwdr_pem)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     strict = ["-Verify", "5", "-verify_return_error", "-CAfile", "root", "-cert", "server", "-alpn", "h2", "-quiet"]
     command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", *strict, *words]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        for _ in range(100):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        wait_for(port)
         yield f"https://127.0.0.1:{port}"
-        server.kill()
+        program.kill()
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda one: one.name)
